@@ -1,0 +1,115 @@
+"""Everything that can go wrong, grouped by whose fault it is.
+
+KotaemonError
+├─ Refused        the caller's fault      4xx, never retried
+├─ BadDocument    the file's fault        the document is `failed`, never retried
+├─ Unavailable    a neighbour's fault     job: retry · question: next link · HTTP: 503 + Retry-After
+└─ Misconfigured  the operator's fault    stop at start-up, exit 78
+
+Adapters translate foreign exceptions into these, once; anything else is our bug.
+"""
+
+from typing import Final
+
+#: Every code a reply, a document or a log line may carry -> (HTTP status, hint).
+CODES: Final[dict[str, tuple[int, str]]] = {
+    # Refused
+    "bad_request": (400, "Compare the request with /schema and send it again."),
+    "unauthorized": (401, "Send a valid key as 'Authorization: Bearer KEY'."),
+    "not_found": (404, "List what exists with GET /api/v1/documents."),
+    "method_not_allowed": (405, "See /schema for the methods of this path."),
+    "conflict": (409, "Look at the document's status first; it may already have changed."),
+    "too_large": (413, "Split the file, or raise the limit in the settings."),
+    "unsupported_format": (415, "Send a PDF, plain text, Markdown or HTML file."),
+    "busy": (429, "Send it again after the seconds named in Retry-After."),
+    # BadDocument (413 and 415 above are used for documents too)
+    "encrypted": (422, "Remove the password and upload the file again."),
+    "corrupt": (422, "Open and save the file with another program, then upload it again."),
+    "no_text": (422, "The file holds no text; run OCR on it and upload the result."),
+    "empty": (422, "The file is empty; check how it was saved or sent."),
+    "parser_limit": (422, "The file needs too much time or memory; split or simplify it."),
+    # Unavailable
+    "ledger_unavailable": (503, "Check the disk that holds the data folder; the service goes on by itself."),
+    "vectors_unavailable": (503, "Nothing to do: the index is restarted or rebuilt from the ledger."),
+    "embedder_unavailable": (503, "Look at the log for the cause; keyword search goes on meanwhile."),
+    "parser_unavailable": (503, "Nothing to do: a fresh parser is started."),
+    "broker_unavailable": (503, "Check the broker's URL; accepted documents wait and nothing is lost."),
+    "llm_unavailable": (503, "Check the model server; answers come from the next link meanwhile."),
+    "memory_high": (503, "Give the service more memory, or lower ingest.concurrency and parser.children."),
+    "answer_cut": (503, "The model stopped at its length limit; raise the limit or ask for less."),
+    "timeout": (503, "Try again, or allow more time."),
+    "shutting_down": (503, "The service is stopping; try again in a moment."),
+    "disk_full": (507, "Free some disk space; the service goes on by itself."),
+    # Misconfigured
+    "misconfigured": (500, "Correct the setting that the message names and start again."),
+    # ours
+    "internal": (500, "This is a bug; search the log for the trace id."),
+}
+
+
+class KotaemonError(Exception):
+    """A failure with a code from CODES, a sentence for people and a hint."""
+
+    code: str = "internal"
+    retryable: bool = False
+
+    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+        self.message = message
+        self.status, default_hint = CODES[self.code]
+        self.hint = hint or default_hint
+
+
+class Refused(KotaemonError):
+    """The caller has to change something."""
+
+    code = "bad_request"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after_s = retry_after_s
+        self.retryable = retry_after_s is not None
+
+
+class BadDocument(KotaemonError):
+    """The file itself cannot be used, now or later."""
+
+    code = "corrupt"
+
+
+class Unavailable(KotaemonError):
+    """A neighbour cannot serve at the moment; the same call may work later."""
+
+    code = "internal"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+class Misconfigured(KotaemonError):
+    """A setting is wrong; the service does not start (exit 78)."""
+
+    code = "misconfigured"
+
+
+class LeaseLost(KotaemonError):
+    """Another worker owns the document now; stop and write nothing."""
+
+    code = "conflict"

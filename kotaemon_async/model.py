@@ -1,0 +1,151 @@
+"""The nouns of the service: documents, pages, chunks, passages, questions, answers, and their ids."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["queued", "processing", "ready", "failed", "cancelled"]
+Stage = Literal["parsing", "embedding", "indexing"]
+Mode = Literal["hybrid", "vector", "keyword"]
+ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
+
+FINAL_STATUSES: frozenset[str] = frozenset({"ready", "failed", "cancelled"})
+
+
+def new_id(prefix: str, now_s: float) -> str:
+    """`prefix_` and 24 hex digits that sort by time: 12 of milliseconds, 12 random."""
+    return f"{prefix}_{int(now_s * 1000):012x}{secrets.token_hex(6)}"
+
+
+def chunk_id(document_id: str, version: int, page: int, ordinal: int) -> str:
+    """The same id for the same place, however often the batch is done."""
+    return f"{document_id}.{version}.{page}.{ordinal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a document failed: a code from errors.CODES, a sentence and a hint."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One accepted file, as the ledger knows it; times are Unix seconds."""
+
+    id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+    collection: str
+    status: Status
+    version: int
+    created_at_s: float
+    updated_at_s: float
+    stage: Stage | None = None
+    pages_done: int = 0
+    pages_total: int | None = None
+    chunks_done: int = 0
+    attempt: int = 0
+    max_attempts: int = 6
+    waiting_for: dict[str, object] | None = None
+    error: Failure | None = None
+    trace_id: str = ""
+    traceparent: str = ""
+    ready_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The text of one page, 1-based, as quotes will be looked up in it."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of one page: `text == page.text[start:end]`."""
+
+    page: int
+    ordinal: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found for a question; `score` is between 0 and 1."""
+
+    id: str
+    document_id: str
+    document_name: str
+    page: int
+    text: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Which component did not do its part, and the code that says why."""
+
+    component: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look: one collection, some documents, or everything."""
+
+    collection: str | None = None
+    document_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Passages, best first, and what was missing while looking."""
+
+    passages: tuple[Passage, ...]
+    degraded: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A quote that stands, word for word, on the named page."""
+
+    id: str
+    marker: int
+    document_id: str
+    document_name: str
+    page: int
+    quote: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model's server counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with who gave it, how good it is and what it rests on."""
+
+    id: str
+    question: str
+    answer: str
+    served_by: ServedBy
+    degraded: bool
+    reasons: tuple[Reason, ...]
+    citations: tuple[Citation, ...]
+    trace_id: str
+    age_s: float = 0.0
+    timings_s: dict[str, float] = field(default_factory=dict)
+    usage: Usage | None = None

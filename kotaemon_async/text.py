@@ -1,0 +1,95 @@
+"""Index terms, the same for what is stored and what is asked: stemmed words and pairs of CJK characters.
+
+>>> segment("Museums of 2024: 系统稳定!")
+'museum of 2024 系统 统稳 稳定'
+>>> query_terms("What is 稳定?")
+['稳定']
+"""
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from py_rust_stemmers import SnowballStemmer
+
+from kotaemon_async import stopwords
+
+#: Han, kana and Hangul: scripts whose words are not, or not wholly, set apart by spaces.
+_CJK: Final = (
+    "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_CJK_CHARACTER: Final = re.compile(f"[{_CJK}]")
+_RUN: Final = re.compile(f"(?P<cjk>[{_CJK}]+)|(?P<word>[^\\W_{_CJK}]+)")
+_POSSESSIVE: Final = re.compile(r"['\u2019]s\b")
+_THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_ACCENTS_AND_SOFT_HYPHENS: Final = re.compile("[\u0300-\u036f\u00ad]")
+_CHINESE_QUESTION_WORD: Final = re.compile("|".join(stopwords.CHINESE))
+_stemmers = threading.local()
+
+
+def is_cjk(character: str) -> bool:
+    """True for one character of a script that is written without spaces."""
+    return _CJK_CHARACTER.match(character) is not None
+
+
+def cjk_share(text: str) -> float:
+    """The CJK part of all letters and digits, between 0 and 1; 0 for a text without any."""
+    letters = sum(character.isalnum() for character in text)
+    return len(_CJK_CHARACTER.findall(text)) / letters if letters else 0.0
+
+
+def terms(text: str) -> list[str]:
+    """Every index term of a text, in order and with repetitions."""
+    return list(_terms(normalized(text)))
+
+
+def segment(text: str) -> str:
+    """The index terms with a space between them, for a tokenizer that splits at spaces."""
+    return " ".join(terms(text))
+
+
+def query_terms(text: str) -> list[str]:
+    """The different terms of a question without its question and function words.
+
+    A question of nothing but such words keeps them all: they are all there is to look for.
+    """
+    plain = normalized(text)
+    content = _CHINESE_QUESTION_WORD.sub(" ", plain)
+    kept = [
+        term
+        for run in _RUN.finditer(content)
+        if run["cjk"] or run["word"] not in stopwords.ENGLISH
+        for term in _run_terms(run)
+    ]
+    return list(dict.fromkeys(kept or _terms(plain)))
+
+
+def normalized(text: str) -> str:
+    """The text in one spelling: compatibility forms, case, accents and 1,000 or 1000 make no difference."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    bare = _ACCENTS_AND_SOFT_HYPHENS.sub("", unicodedata.normalize("NFD", folded))
+    return _THOUSANDS.sub("", _POSSESSIVE.sub("", unicodedata.normalize("NFC", bare)))
+
+
+def _terms(plain: str) -> Iterator[str]:
+    for run in _RUN.finditer(plain):
+        yield from _run_terms(run)
+
+
+def _run_terms(run: re.Match[str]) -> list[str]:
+    cjk = run["cjk"]
+    if cjk is None:
+        return [_stem(run["word"])]
+    return [cjk[at : at + 2] for at in range(len(cjk) - 1)] or [cjk]
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    stemmer = getattr(_stemmers, "english", None)
+    if stemmer is None:
+        stemmer = _stemmers.english = SnowballStemmer("english")
+    return str(stemmer.stem_word(word))
