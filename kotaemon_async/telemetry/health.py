@@ -1,0 +1,102 @@
+"""What works and what does not, asked of every part at once and never waited for too long."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from loguru import logger
+
+from kotaemon_async.errors import KotaemonError
+
+#: Returns when the part works (a mapping adds details to the report), raises when it does not.
+Check = Callable[[], Awaitable[Mapping[str, object] | None]]
+
+
+@dataclass(slots=True)
+class _Component:
+    check: Check
+    core: bool
+    timeout_s: float
+    last_success_s: float | None = None
+    running: asyncio.Task[Mapping[str, object] | None] | None = None
+
+
+class Health:
+    """The checks of all parts, and the report they make together."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._components: dict[str, _Component] = {}
+
+    def register(self, name: str, check: Check, *, core: bool = False, timeout_s: float = 2.0) -> None:
+        """Adds a part; without a core part the service counts as down."""
+        self._components[name] = _Component(check, core, timeout_s)
+
+    async def report(self) -> dict[str, object]:
+        """`status` (ok, degraded or down) and `components` by name, within the longest deadline."""
+        names = list(self._components)
+        found = await asyncio.gather(*(self._ask(name) for name in names))
+        components = dict(zip(names, found, strict=True))
+        failed = [self._components[name] for name in names if components[name]["status"] != "ok"]
+        if any(component.core for component in failed):
+            return {"status": "down", "components": components}
+        return {"status": "degraded" if failed else "ok", "components": components}
+
+    async def _ask(self, name: str) -> dict[str, object]:
+        component = self._components[name]
+        task = self._running(name, component)
+        await asyncio.wait({task}, timeout=component.timeout_s)
+        if not task.done():
+            # Not awaited: a check that sits in a thread would hold up the report past its deadline.
+            task.cancel()
+            return self._failed(component, "timeout", f"No reply within {component.timeout_s:g} s.")
+        return self._outcome(component, task)
+
+    def _running(self, name: str, component: _Component) -> asyncio.Task[Mapping[str, object] | None]:
+        """The check's task; one that still hangs from the last report is joined, so none pile up."""
+        if component.running is None or component.running.done():
+            component.running = asyncio.create_task(_run(name, component.check), name=f"health:{name}")
+            component.running.add_done_callback(_retrieve)
+        return component.running
+
+    def _outcome(
+        self, component: _Component, task: asyncio.Task[Mapping[str, object] | None]
+    ) -> dict[str, object]:
+        if task.cancelled():
+            return self._failed(component, "timeout", "The check was cancelled.")
+        error = task.exception()
+        if isinstance(error, KotaemonError):
+            return self._failed(component, error.code, error.message)
+        if error is not None:
+            return self._failed(component, "internal", "The check itself failed; see the log.")
+        component.last_success_s = self._clock()
+        details = task.result() or {}
+        return {**details, "status": "ok", "last_success_age_s": 0.0, "core": component.core}
+
+    def _failed(self, component: _Component, code: str, message: str) -> dict[str, object]:
+        last = component.last_success_s
+        age_s = None if last is None else round(self._clock() - last, 3)
+        return {
+            "status": "down",
+            "code": code,
+            "message": message,
+            "last_success_age_s": age_s,
+            "core": component.core,
+        }
+
+
+async def _run(name: str, check: Check) -> Mapping[str, object] | None:
+    try:
+        return await check()
+    except KotaemonError:
+        raise
+    except Exception:
+        logger.bind(component=name).exception("health_check_failed")
+        raise
+
+
+def _retrieve(task: asyncio.Task[Mapping[str, object] | None]) -> None:
+    """Marks a late failure as seen, so that asyncio does not complain about it."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,138 @@
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.telemetry.health import Health
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def works() -> None:
+    pass
+
+
+async def fails() -> None:
+    raise Unavailable("Chroma is away.", code="vectors_unavailable")
+
+
+async def is_broken() -> None:
+    raise KeyError("secret")
+
+
+async def component(health: Health, name: str) -> dict[str, Any]:
+    report: dict[str, Any] = await health.report()
+    found: dict[str, Any] = report["components"][name]
+    return found
+
+
+async def status(**checks: Any) -> object:
+    health = Health()
+    for name, check in checks.items():
+        health.register(name, check, core=name == "ledger")
+    return (await health.report())["status"]
+
+
+async def test_everything_works_is_ok() -> None:
+    assert await status(ledger=works, vectors=works) == "ok"
+
+
+async def test_a_lost_part_is_degraded() -> None:
+    assert await status(ledger=works, vectors=fails) == "degraded"
+
+
+async def test_a_lost_core_part_is_down() -> None:
+    assert await status(ledger=fails, vectors=works) == "down"
+
+
+async def test_a_failed_part_says_why_and_since_when() -> None:
+    clock, up = Clock(), [True]
+
+    async def check() -> None:
+        await (works() if up[0] else fails())
+
+    health = Health(clock=clock)
+    health.register("vectors", check)
+    assert (await component(health, "vectors"))["last_success_age_s"] == 0.0
+    up[0], clock.now_s = False, 130.0
+    found = await component(health, "vectors")
+    assert (found["code"], found["message"]) == ("vectors_unavailable", "Chroma is away.")
+    assert (found["status"], found["last_success_age_s"], found["core"]) == ("down", 30.0, False)
+
+
+async def test_a_part_that_never_worked_has_no_age() -> None:
+    health = Health()
+    health.register("llm", fails)
+    assert (await component(health, "llm"))["last_success_age_s"] is None
+
+
+async def test_details_of_a_check_are_in_the_report_but_do_not_replace_its_status() -> None:
+    async def check() -> dict[str, object]:
+        return {"behind": 3, "status": "bad"}
+
+    health = Health()
+    health.register("vectors", check)
+    found = await component(health, "vectors")
+    assert (found["behind"], found["status"]) == (3, "ok")
+
+
+async def test_a_bug_in_a_check_is_internal_without_its_text() -> None:
+    health = Health()
+    health.register("x", is_broken)
+    found = await component(health, "x")
+    assert (found["code"], "secret" in found["message"]) == ("internal", False)
+
+
+async def test_a_check_that_hangs_is_a_timeout_and_the_others_are_reported() -> None:
+    health = Health()
+    health.register("hangs", anyio.sleep_forever, timeout_s=0.02)
+    health.register("works", works)
+    with anyio.fail_after(1):
+        report: dict[str, Any] = await health.report()
+    assert report["components"]["hangs"]["code"] == "timeout"
+    assert report["components"]["works"]["status"] == "ok"
+
+
+async def test_a_check_that_cannot_be_cancelled_is_left_behind_and_not_started_twice() -> None:
+    started: list[int] = []
+    freed = anyio.Event()
+
+    async def check() -> None:
+        started.append(1)
+        with anyio.CancelScope(shield=True):
+            while not freed.is_set():
+                try:
+                    await freed.wait()
+                except BaseException:  # stubborn on purpose
+                    continue
+
+    health = Health()
+    health.register("stuck", check, timeout_s=0.02)
+    with anyio.fail_after(1):
+        assert [(await component(health, "stuck"))["code"] for _ in range(3)] == ["timeout"] * 3
+    freed.set()
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize("reports", [3])
+async def test_reports_at_the_same_time_share_one_check(reports: int) -> None:
+    started: list[int] = []
+
+    async def check() -> None:
+        started.append(1)
+        await anyio.lowlevel.checkpoint()
+
+    health = Health()
+    health.register("ledger", check)
+    async with anyio.create_task_group() as group:
+        for _ in range(reports):
+            group.start_soon(health.report)
+    assert len(started) == 1

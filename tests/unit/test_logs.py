@@ -1,0 +1,133 @@
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from kotaemon_async.telemetry import logs, traces
+
+Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    logging.captureWarnings(False)
+    logger.remove()
+    logger.configure(patcher=lambda _: None)
+
+
+@pytest.fixture
+def lines() -> Lines:
+    out = io.StringIO()
+    logs.configure("info", "json", stream=out)
+    return lambda: [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def test_a_line_is_one_json_object_with_the_event_and_what_was_bound(lines: Lines) -> None:
+    logger.bind(doc_id="doc_1", duration_s=1.5, job_id=None).info("document_ready")
+    (line,) = lines()
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {"level": "info", "event": "document_ready", "doc_id": "doc_1", "duration_s": 1.5}
+
+
+def test_a_line_inside_of_a_span_has_its_ids(lines: Lines) -> None:
+    with traces.span("request"), logger.contextualize(request_id="r1"):
+        logger.info("request_done")
+        trace_id, span_id = traces.current_ids()
+    assert [(line["trace_id"], line["span_id"], line["request_id"]) for line in lines()] == [
+        (trace_id, span_id, "r1")
+    ]
+
+
+def test_a_trace_id_that_was_bound_is_kept(lines: Lines) -> None:
+    with traces.span("reconcile"):
+        logger.bind(trace_id="f" * 32).info("document_requeued")
+    assert lines()[0]["trace_id"] == "f" * 32
+    assert "span_id" not in lines()[0]
+
+
+def test_an_exception_is_a_field_with_type_and_traceback_but_no_variables(lines: Lines) -> None:
+    secret = "".join(["s3", "cret"])
+    try:
+        int(secret[:0] or "bad")
+    except ValueError:
+        logger.exception("job_failed")
+    (line,) = lines()
+    assert line["exception"]["type"] == "ValueError"
+    assert "ValueError: invalid literal" in line["exception"]["traceback"]
+    assert "s3cret" not in line["exception"]["traceback"]
+
+
+def test_a_bound_value_cannot_take_the_place_of_the_event(lines: Lines) -> None:
+    logger.bind(event="other", level="x", n=1).info("document_ready")
+    assert (lines()[0]["event"], lines()[0]["level"], lines()[0]["n"]) == ("document_ready", "info", 1)
+
+
+def test_line_breaks_and_braces_stay_inside_of_one_line(lines: Lines) -> None:
+    logger.bind(name="a\nb{x}").info("upload {x} <red>\n")
+    assert (lines()[0]["name"], lines()[0]["event"]) == ("a\nb{x}", "upload {x} <red>\n")
+
+
+def test_values_that_json_does_not_know_are_written_as_text(lines: Lines) -> None:
+    logger.bind(error=ValueError("bad")).info("odd")
+    assert lines()[0]["error"] == "bad"
+
+
+def test_lines_of_libraries_come_as_library_log(lines: Lines) -> None:
+    logging.getLogger("uvicorn.error").info("Started %s", "here")
+    (line,) = lines()
+    assert (line["event"], line["library"], line["message"]) == (
+        "library_log",
+        "uvicorn.error",
+        "Started here",
+    )
+
+
+def test_libraries_never_get_below_info_because_prompts_are_there() -> None:
+    out = io.StringIO()
+    logs.configure("debug", "json", stream=out)
+    logging.getLogger("openai").info("prompt")
+    logging.getLogger("some.library").debug("prompt")
+    logger.debug("ours")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["ours"]
+
+
+def test_warnings_become_log_lines(lines: Lines) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logs.configure("info", "json", stream=(out := io.StringIO()))
+        warnings.warn("old call", stacklevel=1)
+    assert "old call" in json.loads(out.getvalue())["message"]
+
+
+def test_a_level_keeps_lesser_lines_out() -> None:
+    logs.configure("warning", "json", stream=(out := io.StringIO()))
+    logger.info("quiet")
+    logger.warning("loud")
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["loud"]
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_a_human_line() -> None:
+    logs.configure("info", "auto", stream=(out := _Terminal()))
+    logger.bind(doc_id="doc_1", note="a\nb").info("document_ready")
+    assert out.getvalue().endswith("INFO    document_ready  doc_id=doc_1 note=a\\nb\n")
+
+
+def test_something_else_than_a_terminal_gets_json() -> None:
+    logs.configure("info", "auto", stream=(out := io.StringIO()))
+    logger.info("document_ready")
+    assert json.loads(out.getvalue())["event"] == "document_ready"
