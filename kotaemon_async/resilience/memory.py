@@ -1,0 +1,177 @@
+"""Memory and CPU of this process and its children, from /proc, and the limit they live under."""
+
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import anyio
+import anyio.to_thread
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.telemetry import metrics
+
+#: Part of the limit above which the service counts as down.
+HIGH_RATIO: Final = 0.9
+
+_PSS_KB = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
+_PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
+#: What stands in a child's command line -> its name in metrics.
+_ROLES: Final = ((b"vector_child", "vectors"), (b"parsing", "parser"))
+
+
+class Usage(NamedTuple):
+    """Proportional set size (shared pages split among their users) and CPU time so far."""
+
+    memory_bytes: int
+    cpu_s: float
+
+
+def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, str]:
+    """This process and all below it, by id: main, vectors, parser or other."""
+    root = pid or os.getpid()
+    parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
+    found = {root: "main"}
+    grown = True
+    while grown:
+        new = {one: _role(proc / str(one)) for one, parent in parents.items() if parent in found} | found
+        grown, found = len(new) > len(found), new | {root: "main"}
+    return found
+
+
+def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, Usage]:
+    """Memory and CPU by process name; processes of one name are added up. Takes some milliseconds."""
+    sums: dict[str, Usage] = {}
+    for one, name in processes(proc, pid).items():
+        before = sums.get(name, Usage(0, 0.0))
+        folder = proc / str(one)
+        sums[name] = Usage(before.memory_bytes + pss_bytes(folder), before.cpu_s + _cpu_s(folder))
+    return sums
+
+
+def total_bytes() -> int:
+    """PSS of this process and all its children."""
+    return sum(part.memory_bytes for part in usage().values())
+
+
+def pss_bytes(folder: Path) -> int:
+    """PSS of the process behind a /proc folder, RSS where PSS is not told, 0 when it is gone."""
+    match = _PSS_KB.search(_read(folder / "smaps_rollup"))
+    if match:
+        return int(match[1]) * 1024
+    fields = _read(folder / "statm").split()
+    return int(fields[1]) * _PAGE_BYTES if len(fields) > 1 else 0
+
+
+def limit_bytes(root: Path = Path("/")) -> int:
+    """The smallest limit of the control groups this process is in, or the machine's memory."""
+    limits = [_machine_bytes(root)]
+    for line in _read(root / "proc/self/cgroup").decode().splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            limits += _group_limits(root / "sys/fs/cgroup", path, "memory.max")
+        elif "memory" in controllers.split(","):
+            limits += _group_limits(root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes")
+    return min(limits)
+
+
+async def check_memory(
+    used: Callable[[], int] = total_bytes, limit: Callable[[], int] = limit_bytes
+) -> dict[str, object]:
+    """`used_bytes` and `limit_bytes`, for the health report.
+
+    Raises: Unavailable `memory_high` above 90 % of the limit.
+    """
+    used_bytes, most_bytes = await anyio.to_thread.run_sync(lambda: (used(), limit()))
+    if used_bytes > HIGH_RATIO * most_bytes:
+        message = f"{used_bytes} of {most_bytes} bytes of memory are in use."
+        raise Unavailable(message, code="memory_high")
+    return {"used_bytes": used_bytes, "limit_bytes": most_bytes}
+
+
+class Sampler:
+    """Keeps the memory and CPU metrics fresh, and remembers the highest total that it saw."""
+
+    def __init__(
+        self,
+        read: Callable[[], dict[str, Usage]] = usage,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read
+        self._clock = clock
+        self._before: tuple[float, dict[str, Usage]] = (clock(), {})
+        self.total_bytes = 0
+        self.peak_bytes = 0
+
+    async def run(
+        self, *, interval_s: float = 5.0, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> None:
+        """Samples until cancelled."""
+        metrics.MEMORY_LIMIT.set(await anyio.to_thread.run_sync(limit_bytes))
+        while True:
+            self.take(await anyio.to_thread.run_sync(self._read))
+            await sleep(interval_s)
+
+    def take(self, now: dict[str, Usage]) -> None:
+        """Sets the metrics from one reading and the one before."""
+        before_s, before = self._before
+        now_s = self._clock()
+        for name in before.keys() | now.keys():
+            part = now.get(name, Usage(0, 0.0))
+            metrics.MEMORY.labels(process=name).set(part.memory_bytes)
+            # children come and go, and with them their CPU time; a negative ratio would mean nothing
+            spent_s = max(0.0, part.cpu_s - before[name].cpu_s) if name in before else 0.0
+            metrics.CPU_RATIO.labels(process=name).set(spent_s / max(now_s - before_s, 1e-6))
+        self._before = (now_s, now)
+        self.total_bytes = sum(part.memory_bytes for part in now.values())
+        self.peak_bytes = max(self.peak_bytes, self.total_bytes)
+
+
+async def watch_memory() -> None:
+    """Keeps the memory and CPU metrics fresh until cancelled."""
+    await Sampler().run()
+
+
+def _read(path: Path) -> bytes:
+    """The file's bytes, none when it is gone or not ours to read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def _stat(folder: Path) -> list[bytes]:
+    """The fields of /proc/N/stat after the name, which may hold blanks and brackets itself."""
+    return _read(folder / "stat").rpartition(b")")[2].split()
+
+
+def _parent(folder: Path) -> int:
+    fields = _stat(folder)
+    return int(fields[1]) if len(fields) > 1 else 0
+
+
+def _cpu_s(folder: Path) -> float:
+    fields = _stat(folder)
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S if len(fields) > 12 else 0.0
+
+
+def _role(folder: Path) -> str:
+    command = _read(folder / "cmdline")
+    return next((name for part, name in _ROLES if part in command), "other")
+
+
+def _group_limits(mount: Path, path: str, file: str) -> list[int]:
+    """Limits of the group and of all above it; inside a container only the mount's top may be visible."""
+    group = Path(path.lstrip("/"))
+    folders = [mount, *(mount / part for part in (group, *group.parents) if ".." not in part.parts)]
+    texts = [_read(folder / file).strip() for folder in folders]
+    return [int(text) for text in texts if text.isdigit()]
+
+
+def _machine_bytes(root: Path) -> int:
+    match = re.search(rb"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    return int(match[1]) * 1024 if match else os.sysconf("SC_PHYS_PAGES") * _PAGE_BYTES

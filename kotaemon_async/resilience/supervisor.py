@@ -1,0 +1,97 @@
+"""Keeps the long-running parts running, and watches how late the event loop is."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import anyio
+from loguru import logger
+
+from kotaemon_async.resilience.backoff import backoff_s
+from kotaemon_async.telemetry import metrics
+
+Sleep = Callable[[float], Awaitable[None]]
+
+FIRST_WAIT_S: Final = 0.1
+MAX_WAIT_S: Final = 10.0
+#: After a run this long the next failure counts as the first again.
+STEADY_S: Final = 60.0
+
+
+async def supervise(
+    name: str,
+    start: Callable[[], Awaitable[None]],
+    *,
+    sleep: Sleep = anyio.sleep,
+    on_restart: Callable[[], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Runs `start()` again whenever it ends or raises, until this task is cancelled."""
+    failures = 0
+    while True:
+        began_s = clock()
+        error = await _run(start)
+        failures = 1 if clock() - began_s >= STEADY_S else failures + 1
+        wait_s = backoff_s(failures, base_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S)
+        log = logger.bind(component=name, restarts_in_row=failures, wait_s=round(wait_s, 3))
+        log.opt(exception=error).warning("component_restarting")
+        metrics.CHILD_RESTARTS.labels(child=name).inc()
+        await sleep(wait_s)
+        if on_restart is not None:
+            on_restart()
+
+
+async def _run(start: Callable[[], Awaitable[None]]) -> BaseException | None:
+    """How one run ended: the error, or None when it just returned."""
+    try:
+        await start()
+    except asyncio.CancelledError as stray:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return stray  # a library cancelled itself; nobody asked us to stop
+    except Exception as error:  # whatever it was, the part has to run again
+        return error
+    return None
+
+
+class LoopLag:
+    """How much later than asked the event loop woke a sleeper, over the last 600 samples (one minute)."""
+
+    def __init__(self, *, interval_s: float = 0.1, samples: int = 600) -> None:
+        self._interval_s = interval_s
+        self._samples: deque[float] = deque(maxlen=samples)
+
+    async def run(
+        self, *, sleep: Sleep = anyio.sleep, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
+        """Measures until cancelled."""
+        while True:
+            began_s = clock()
+            await sleep(self._interval_s)
+            self.add(max(0.0, clock() - began_s - self._interval_s))
+
+    def add(self, lag_s: float) -> None:
+        """Takes one sample."""
+        self._samples.append(lag_s)
+        metrics.EVENT_LOOP_LAG.observe(lag_s)
+
+    def clear(self) -> None:
+        """Forgets the samples, for a measurement that starts now."""
+        self._samples.clear()
+
+    def percentile_s(self, percent: float) -> float:
+        """The smallest lag that `percent` of the samples do not exceed; 0 without samples."""
+        if not self._samples:
+            return 0.0
+        ordered = sorted(self._samples)
+        return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+    def summary(self) -> dict[str, float]:
+        """`p50_s`, `p99_s` and `max_s`."""
+        return {
+            name: round(self.percentile_s(p), 6) for name, p in (("p50_s", 50), ("p99_s", 99), ("max_s", 100))
+        }

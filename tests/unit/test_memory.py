@@ -1,0 +1,113 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.resilience import memory
+from kotaemon_async.telemetry import metrics
+
+MB = 1024**2
+
+
+def process(proc: Path, pid: int, parent: int, command: str, pss_kb: int) -> None:
+    folder = proc / str(pid)
+    folder.mkdir(parents=True)
+    (folder / "stat").write_text(f"{pid} (odd) name) S {parent} " + "0 " * 9 + "150 50 0 0")
+    (folder / "cmdline").write_text(command.replace(" ", "\0"))
+    (folder / "smaps_rollup").write_text(f"Rss: 9 kB\nPss:    {pss_kb} kB\nPss_Dirty: 1 kB\n")
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    process(tmp_path, 10, 1, "kotaemon-async serve", 1024)
+    process(tmp_path, 11, 10, "python stores/vector_child.py", 2048)
+    process(tmp_path, 12, 10, "python parsing/child.py", 512)
+    process(tmp_path, 13, 10, "python parsing/child.py", 512)
+    process(tmp_path, 14, 12, "tracker", 256)
+    process(tmp_path, 99, 1, "someone else", 4096)
+    return tmp_path
+
+
+def test_children_and_their_children_are_found_by_name(proc: Path) -> None:
+    found = memory.processes(proc, 10)
+    assert found == {10: "main", 11: "vectors", 12: "parser", 13: "parser", 14: "other"}
+
+
+def test_memory_of_one_name_is_added_up(proc: Path) -> None:
+    sizes = {name: part.memory_bytes for name, part in memory.usage(proc, 10).items()}
+    assert sizes == {"main": MB, "vectors": 2 * MB, "parser": MB, "other": MB // 4}
+
+
+def test_cpu_time_is_user_and_system_together(proc: Path) -> None:
+    assert memory.usage(proc, 11)["main"].cpu_s == 200 / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_process_that_does_not_tell_pss_counts_with_its_rss(tmp_path: Path) -> None:
+    (tmp_path / "statm").write_text("100 3 1 1 0 1 0")
+    assert memory.pss_bytes(tmp_path) == 3 * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_process_that_is_gone_counts_nothing(tmp_path: Path) -> None:
+    assert memory.pss_bytes(tmp_path / "gone") == 0
+
+
+def test_a_real_child_is_seen() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert memory.processes()[child.pid] == "other"
+        assert memory.total_bytes() > MB
+        child.communicate(b"\n")
+
+
+def machine(root: Path, cgroup: str, files: dict[str, str]) -> int:
+    for name, text in {
+        "proc/meminfo": "MemTotal: 8192 kB\n",
+        "proc/self/cgroup": cgroup,
+        **files,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return memory.limit_bytes(root)
+
+
+def test_without_a_group_limit_it_is_the_machine(tmp_path: Path) -> None:
+    assert machine(tmp_path, "0::/a/b\n", {"sys/fs/cgroup/a/b/memory.max": "max\n"}) == 8 * MB
+
+
+def test_the_smallest_limit_of_the_groups_above_counts(tmp_path: Path) -> None:
+    files = {"sys/fs/cgroup/a/b/memory.max": "5000000\n", "sys/fs/cgroup/a/memory.max": "4000000\n"}
+    assert machine(tmp_path, "0::/a/b\n", files) == 4_000_000
+
+
+def test_inside_a_container_the_top_of_the_mount_counts(tmp_path: Path) -> None:
+    assert machine(tmp_path, "0::/../x\n", {"sys/fs/cgroup/memory.max": "3000000\n"}) == 3_000_000
+
+
+def test_the_first_version_of_groups_is_read_too(tmp_path: Path) -> None:
+    files = {"sys/fs/cgroup/memory/d/memory.limit_in_bytes": "2000000\n"}
+    assert machine(tmp_path, "3:cpu:/d\n2:memory:/d\n", files) == 2_000_000
+
+
+async def test_memory_below_nine_tenths_is_well_and_told() -> None:
+    found = await memory.check_memory(lambda: 90, lambda: 100)
+    assert found == {"used_bytes": 90, "limit_bytes": 100}
+
+
+async def test_memory_above_nine_tenths_is_an_error() -> None:
+    with pytest.raises(Unavailable, match="91 of 100") as error:
+        await memory.check_memory(lambda: 91, lambda: 100)
+    assert error.value.code == "memory_high"
+
+
+def test_two_readings_make_a_ratio_and_a_peak() -> None:
+    now = [0.0]
+    sampler = memory.Sampler(clock=lambda: now[0])
+    sampler.take({"main": memory.Usage(100, 1.0), "parser": memory.Usage(50, 9.0)})
+    now[0] = 2.0
+    sampler.take({"main": memory.Usage(120, 2.0)})
+    value = metrics.REGISTRY.get_sample_value
+    assert value("kotaemon_cpu_ratio", {"process": "main"}) == 0.5
+    assert value("kotaemon_memory_bytes", {"process": "parser"}) == 0
+    assert (sampler.total_bytes, sampler.peak_bytes) == (120, 150)
