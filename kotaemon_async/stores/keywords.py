@@ -1,0 +1,39 @@
+"""Keyword search: BM25 over the ledger's table of index terms."""
+
+import json
+
+import apsw
+
+from kotaemon_async.model import Scope
+from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.text import query_terms
+
+SQL = queries("index.sql")
+MAX_TERMS = 64
+
+
+class Keywords:
+    """Finds chunks that share words with a query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def search(self, query: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
+        """Chunk ids with their BM25 score, best first; empty when the query has no words.
+
+        Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", as in FTS5.
+        """
+        terms = list(dict.fromkeys(query_terms(query)))[:MAX_TERMS]
+        if not terms:
+            return []
+        values: dict[str, object] = {
+            "match": " OR ".join(f'"{term}"' for term in terms),
+            "collection": scope.collection,
+            "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
+            "limit": limit,
+        }
+        return await self._database.read(lambda conn: _search(conn, values))
+
+
+def _search(conn: apsw.Connection, values: dict[str, object]) -> list[tuple[str, float]]:
+    return list(conn.execute(SQL["keyword_search"], values))

@@ -1,0 +1,67 @@
+-- name: insert
+INSERT INTO documents (id, name, media_type, size_bytes, sha256, collection, status, max_attempts,
+                       trace_id, traceparent, created_at, updated_at)
+VALUES (:id, :name, :media_type, :size_bytes, :sha256, :collection, 'queued', :max_attempts,
+        :trace_id, :traceparent, :now, :now)
+
+-- name: by_id
+SELECT * FROM documents WHERE id = :id
+
+-- name: by_content
+SELECT * FROM documents WHERE collection = :collection AND sha256 = :sha256
+
+-- name: page
+SELECT * FROM documents
+WHERE (:collection IS NULL OR collection = :collection)
+  AND (:status IS NULL OR status = :status)
+  AND (:name_like IS NULL OR name LIKE :name_like ESCAPE '\')
+  AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
+ORDER BY created_at DESC, id DESC
+LIMIT :limit
+
+-- name: counts
+SELECT status, count(*) FROM documents GROUP BY status
+
+-- name: oldest_queued
+SELECT min(created_at) FROM documents WHERE status = 'queued'
+
+-- name: requeue
+UPDATE documents
+SET status = 'queued', stage = NULL, version = version + 1, searchable_version = version + 1,
+    pages_done = 0, pages_total = NULL, chunks_done = 0, attempt = 0, waiting_kind = NULL, waiting_until = NULL,
+    error_code = NULL, error_message = NULL, error_hint = NULL, lease_owner = NULL, lease_until = NULL,
+    last_log_seq = NULL, ready_at = NULL, token = token + 1, event = event + 1, updated_at = :now
+WHERE id = :id
+
+-- name: cancel
+UPDATE documents
+SET status = 'cancelled', stage = NULL, waiting_kind = NULL, waiting_until = NULL, lease_owner = NULL,
+    lease_until = NULL, last_log_seq = NULL, pages_done = 0, chunks_done = 0,
+    token = token + 1, event = event + 1, updated_at = :now
+WHERE id = :id
+
+-- name: delete
+DELETE FROM documents WHERE id = :id
+
+-- name: uses_of_blob
+SELECT count(*) FROM documents WHERE sha256 = :sha256
+
+-- name: blobs
+SELECT DISTINCT sha256 FROM documents
+
+-- name: forget_upserts
+DELETE FROM vector_log
+WHERE op = 'upsert' AND chunk_id IN (SELECT id FROM chunks WHERE document_id = :id)
+
+-- name: log_deletes
+INSERT INTO vector_log (op, chunk_id, document_id)
+SELECT 'delete', id, document_id FROM chunks WHERE document_id = :id
+
+-- name: delete_keywords
+DELETE FROM keywords WHERE rowid IN (SELECT row FROM chunks WHERE document_id = :id)
+
+-- name: delete_chunks
+DELETE FROM chunks WHERE document_id = :id
+
+-- name: delete_pages
+DELETE FROM pages WHERE document_id = :id

@@ -1,0 +1,62 @@
+-- name: log_after
+SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, c.vector
+FROM vector_log AS l
+LEFT JOIN documents AS d ON d.id = l.document_id
+LEFT JOIN chunks AS c ON c.id = l.chunk_id
+WHERE l.seq > :position ORDER BY l.seq LIMIT :limit
+
+-- name: log_end
+SELECT coalesce(max(seq), 0) FROM vector_log
+
+-- name: position
+SELECT position FROM followers WHERE generation = :generation
+
+-- name: advance
+INSERT INTO followers (generation, position, updated_at) VALUES (:generation, :position, :now)
+ON CONFLICT (generation) DO UPDATE SET position = :position, updated_at = :now
+
+-- name: forget_other_followers
+DELETE FROM followers WHERE generation <> :generation
+
+-- name: forget_applied_deletes
+DELETE FROM vector_log WHERE op = 'delete' AND seq <= :position
+
+-- name: make_ready
+UPDATE documents
+SET status = 'ready', stage = NULL, waiting_kind = NULL, waiting_until = NULL, searchable_version = version,
+    ready_at = :now, event = event + 1, updated_at = :now
+WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0) <= :position
+RETURNING id
+
+-- name: passed
+SELECT count(*) FROM documents
+WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0) <= :position
+
+-- name: keyword_search
+SELECT c.id, -bm25(keywords) AS score
+FROM keywords
+JOIN chunks AS c ON c.row = keywords.rowid
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+WHERE keywords MATCH :match
+  AND (:collection IS NULL OR d.collection = :collection)
+  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
+ORDER BY score DESC, c.id LIMIT :limit
+
+-- name: passages
+SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start)
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+
+-- name: page_text
+SELECT p.text FROM pages AS p
+JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
+WHERE p.document_id = :document_id AND p.number = :number
+
+-- name: save_answer
+INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record)
+VALUES (:id, :conversation_id, :now, :record)
+
+-- name: answer
+SELECT record FROM answers WHERE id = :id

@@ -1,0 +1,75 @@
+-- name: claim
+UPDATE documents
+SET status = 'processing', stage = 'parsing', lease_owner = :owner, lease_until = :lease_until, token = token + 1,
+    attempt = attempt + 1, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+WHERE id = :id
+  AND ((status = 'queued' AND coalesce(waiting_until, 0) <= :now)
+       OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now))
+RETURNING *
+
+-- name: was_leased
+SELECT status = 'processing' FROM documents WHERE id = :id
+
+-- name: renew
+UPDATE documents SET lease_until = :lease_until
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
+-- name: fence
+SELECT pages_done, version FROM documents WHERE id = :id AND token = :token AND status = 'processing'
+
+-- name: insert_page
+INSERT INTO pages (document_id, version, number, text) VALUES (:document_id, :version, :number, :text)
+
+-- name: insert_chunk
+INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector)
+VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector)
+RETURNING row
+
+-- name: insert_keywords
+INSERT INTO keywords (rowid, terms) VALUES (:row, :terms)
+
+-- name: log_upsert
+INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', :chunk_id, :document_id) RETURNING seq
+
+-- name: checkpoint
+UPDATE documents
+SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_done + :chunks, stage = 'embedding',
+    last_log_seq = coalesce(:last_log_seq, last_log_seq), event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token
+
+-- name: set_pages_total
+UPDATE documents SET pages_total = :pages_total, event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
+-- name: to_indexing
+UPDATE documents
+SET stage = 'indexing', lease_owner = NULL, lease_until = NULL, event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
+-- name: fail
+UPDATE documents
+SET status = 'failed', stage = NULL, lease_owner = NULL, lease_until = NULL, waiting_kind = NULL,
+    waiting_until = NULL, error_code = :code, error_message = :message, error_hint = :hint,
+    last_log_seq = NULL, pages_done = 0, chunks_done = 0, event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
+-- name: wait
+UPDATE documents
+SET status = 'queued', stage = NULL, lease_owner = NULL, lease_until = NULL, waiting_kind = :kind,
+    waiting_until = :until, attempt = attempt - :forgive, token = token + 1, event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
+-- name: due
+SELECT id, token, traceparent FROM documents
+WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
+   OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now)
+ORDER BY created_at LIMIT :limit
+
+-- name: drop_leases
+UPDATE documents SET lease_until = 0
+WHERE status = 'processing' AND stage <> 'indexing'

@@ -1,0 +1,214 @@
+"""The process that Chroma lives in: `python vector_child.py FOLDER DIMENSION`, frames on stdin and stdout.
+
+A frame is its length in four bytes, big-endian, and a MessagePack map. The first frame out is the answer
+to a request 0 that nobody sent: how opening the folder went. Imports nothing of the package.
+"""
+
+import ctypes
+import os
+import signal
+import struct
+import sys
+import types
+import uuid
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+COLLECTION = "chunks"
+HNSW: dict[str, Any] = {
+    "space": "cosine",
+    "ef_construction": 128,
+    "ef_search": 200,
+    "max_neighbors": 16,
+    "num_threads": 1,
+}
+#: A full disk or a lack of file handles says nothing against the files themselves.
+PASSING_TROUBLE = (
+    "full",
+    "no space",
+    "unable to open",
+    "readonly",
+    "locked",
+    "too many open files",
+    "i/o error",
+)
+
+
+class FolderLostError(Exception):
+    """The folder was deleted or exchanged under us."""
+
+
+class FolderBrokenError(Exception):
+    """The folder cannot be used by anybody."""
+
+
+class Index:
+    """Chroma's collection in a folder, with the id of the folder's generation."""
+
+    def __init__(self, folder: Path, dimension: int) -> None:
+        self._mark = folder / "generation"
+        self._dimension = dimension
+        fresh = not (folder / "chroma.sqlite3").exists()
+        folder.mkdir(parents=True, exist_ok=True)
+        self.generation = self._fresh_generation() if fresh else self._kept_generation()
+        self._chunks = open_collection(folder)
+        self._probe()
+        if fresh:
+            self._write_mark()
+        self._inode = self._mark.stat().st_ino
+
+    def _fresh_generation(self) -> str:
+        return f"{uuid.uuid4().hex}-{self._dimension}"
+
+    def _kept_generation(self) -> str:
+        if not self._mark.exists():
+            raise FolderBrokenError("the folder was never finished: it has no generation")
+        generation = self._mark.read_text("ascii", "replace").strip()
+        if not generation.endswith(f"-{self._dimension}"):
+            raise FolderBrokenError(f"the folder holds vectors of another length than {self._dimension}")
+        return generation
+
+    def _write_mark(self) -> None:
+        """The mark comes last, so that a folder with a mark is a whole one."""
+        draft = self._mark.with_suffix(".new")
+        with draft.open("w", encoding="ascii") as file:
+            file.write(self.generation + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._mark)
+
+    def _probe(self) -> None:
+        """Damaged index files show at the first query; better now than in front of somebody."""
+        if self._chunks.count():
+            self._nearest([1.0] * self._dimension, 1, None)
+
+    def _nearest(self, vector: Any, limit: int, where: dict[str, Any] | None) -> Any:
+        return self._chunks.query(
+            query_embeddings=[vector], n_results=limit, where=where, include=["distances"]
+        )
+
+    def check_folder(self) -> None:
+        """Raises: FolderLostError when what we write would go to deleted files."""
+        try:
+            inode = self._mark.stat().st_ino
+        except FileNotFoundError:
+            inode = -1
+        if inode != self._inode:
+            raise FolderLostError("the folder of the vector index was taken away")
+
+    def hello(self) -> dict[str, Any]:
+        return {"generation": self.generation, "count": self._chunks.count()}
+
+    def count(self, _request: dict[str, Any]) -> dict[str, Any]:
+        return {"count": self._chunks.count()}
+
+    def apply(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request["ids"]:
+            vectors = np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
+            pairs = zip(request["document_ids"], request["collections"], strict=True)
+            places = [{"document_id": document, "collection": collection} for document, collection in pairs]
+            self._chunks.upsert(ids=request["ids"], embeddings=vectors, metadatas=places)
+        if request["deletes"]:
+            self._chunks.delete(ids=request["deletes"])
+        return {}
+
+    def search(self, request: dict[str, Any]) -> dict[str, Any]:
+        vector = np.frombuffer(request["vectors"], dtype="<f4")
+        found = self._nearest(vector, request["limit"], request["where"])
+        return {"ids": found["ids"][0], "scores": [1.0 - float(far) for far in found["distances"][0]]}
+
+    def ids_present(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"ids": self._chunks.get(ids=request["ids"], include=[])["ids"]}
+
+
+class _Absent(types.ModuleType):
+    """A module that is imported by Chroma and never used here: any name in it is an empty class."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (Exception,), {})
+
+
+def leave_out_what_is_not_needed() -> None:
+    """Saves 22 MB and a quarter of the start: exporters, HTTP clients and schema checks of hosted models."""
+    for name in ("opentelemetry.exporter.otlp.proto.grpc.trace_exporter", "httpx", "jsonschema"):
+        sys.modules[name] = _Absent(name)
+
+
+def open_collection(folder: Path) -> Any:
+    leave_out_what_is_not_needed()
+    import chromadb
+    from chromadb.config import Settings
+
+    client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    configuration: Any = {"hnsw": HNSW}
+    return client.get_or_create_collection(COLLECTION, embedding_function=None, configuration=configuration)
+
+
+def read_frame(source: BinaryIO) -> dict[str, Any] | None:
+    """The next request, or None when the parent has gone or has closed."""
+    head = source.read(4)
+    if len(head) < 4:
+        return None
+    body = source.read(struct.unpack(">I", head)[0])
+    request: dict[str, Any] = msgspec.msgpack.decode(body)
+    return request
+
+
+def write_frame(sink: BinaryIO, reply: dict[str, Any]) -> None:
+    body = msgspec.msgpack.encode(reply)
+    sink.write(struct.pack(">I", len(body)) + body)
+    sink.flush()
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    text = f"{type(error).__name__}: {error}"
+    passing = any(sign in text.lower() for sign in PASSING_TROUBLE) or isinstance(error, ImportError)
+    return {"error": text[:500], "broken": not passing}
+
+
+def serve(index: Index, source: BinaryIO, sink: BinaryIO) -> None:
+    doors = {
+        "count": index.count,
+        "apply": index.apply,
+        "search": index.search,
+        "ids_present": index.ids_present,
+    }
+    while (request := read_frame(source)) is not None:
+        try:
+            index.check_folder()
+            reply = doors[request["op"]](request)
+        except Exception as error:  # Chroma raises anything; the parent decides what follows
+            reply = problem_of(error)
+        write_frame(sink, reply | {"id": request["id"]})
+
+
+def die_with_parent() -> None:
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    # A Ctrl-C or a service manager signals the whole group; the parent ends us by closing stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def main() -> int:
+    die_with_parent()
+    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not print into the frames
+    try:
+        index = Index(Path(sys.argv[1]), int(sys.argv[2]))
+        hello = index.hello()
+    except Exception as error:  # whatever it is, the parent has to hear of it
+        write_frame(sink, problem_of(error) | {"id": 0})
+        return 1
+    write_frame(sink, hello | {"id": 0})
+    serve(index, source, sink)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

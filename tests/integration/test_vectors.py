@@ -1,0 +1,266 @@
+"""The vector store with real Chroma in its real child."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import Scope
+from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.stores.vectors import LogEntry, Vector, VectorStore
+
+DIMENSION = 32
+EVERYTHING = Scope()
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def vectors_of(count: int, seed: int = 1) -> Vector:
+    drawn = np.random.default_rng(seed).normal(size=(count, DIMENSION))
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
+
+
+def entries_of(vectors: Vector, per_document: int = 10) -> list[LogEntry]:
+    """Chunk c7 is in document d0 for per_document=10; even documents are in collection a, odd ones in b."""
+    return [
+        LogEntry(n, "upsert", f"c{n}", f"d{n // per_document}", "ab"[n // per_document % 2], vector)
+        for n, vector in enumerate(vectors)
+    ]
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, *, timeout_s: float = 20.0, clock: Callable[[], float] | None = None
+) -> AsyncIterator[VectorStore]:
+    store = await VectorStore.open(
+        folder, dimension=DIMENSION, call_timeout_s=timeout_s, clock=clock or Clock()
+    )
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+def is_alive(status: Path) -> bool:
+    try:
+        return "State:\tZ" not in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def scribble_over(folder: Path) -> None:
+    for file in folder.glob("*/*.bin"):
+        file.write_bytes(os.urandom(file.stat().st_size))
+
+
+def send_signal(store: VectorStore, number: int) -> int:
+    """The process id of the child that got the signal."""
+    assert store.pid is not None
+    os.kill(store.pid, number)
+    return store.pid
+
+
+async def test_the_nearest_chunk_comes_first_with_its_cosine(tmp_path: Path) -> None:
+    vectors = vectors_of(50)
+    async with opened(tmp_path / "vectors") as store:
+        await store.apply(entries_of(vectors), [])
+        found = await store.search(vectors[7], limit=3, scope=EVERYTHING)
+    expected = np.sort(vectors @ vectors[7])[::-1][:3]
+    assert found[0][0] == "c7"
+    assert [score for _, score in found] == pytest.approx(expected, abs=1e-4)
+
+
+async def test_a_narrow_scope_finds_all_of_its_chunks(tmp_path: Path) -> None:
+    vectors = vectors_of(600)
+    async with opened(tmp_path / "vectors") as store:
+        for start in range(0, 600, 60):
+            await store.apply(entries_of(vectors)[start : start + 60], [])
+        scope = Scope(collection="b", document_ids=("d3", "d4", "d57"))
+        found = await store.search(vectors[0], limit=50, scope=scope)
+        nothing = await store.search(vectors[0], limit=50, scope=Scope(document_ids=("other",)))
+    assert {chunk for chunk, _ in found} == {f"c{n}" for n in (*range(30, 40), *range(570, 580))}
+    assert nothing == []
+
+
+async def test_applying_the_same_entries_twice_changes_nothing(tmp_path: Path) -> None:
+    entries = entries_of(vectors_of(20))
+    async with opened(tmp_path / "vectors") as store:
+        for _ in range(2):
+            await store.apply(entries[:15], ["c15", "never-there"])
+        assert await store.count() == 15
+        assert await store.present(["c3", "c15"]) == {"c3"}
+
+
+async def test_vectors_and_generation_outlive_the_process(tmp_path: Path) -> None:
+    entries = entries_of(vectors_of(20))
+    async with opened(tmp_path / "vectors") as store:
+        await store.apply(entries, ["c1"])
+        first = store.generation
+    async with opened(tmp_path / "vectors") as store:
+        assert (store.generation, await store.count()) == (first, 19)
+
+
+async def test_closing_leaves_no_child_and_refuses_calls(tmp_path: Path) -> None:
+    async with opened(tmp_path / "vectors") as store:
+        pid = store.pid
+    assert pid is not None
+    assert not Path(f"/proc/{pid}").exists()  # noqa: ASYNC240 - /proc never blocks
+    with pytest.raises(Unavailable, match="closed"):
+        await store.count()
+
+
+async def test_a_child_killed_while_idle_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
+    async with opened(tmp_path / "vectors", clock=time.monotonic) as store:
+        await store.apply(entries_of(vectors_of(5)), [])
+        killed = send_signal(store, signal.SIGKILL)
+        with anyio.fail_after(20):
+            counted = [n async for n in _counts_until(store, 5)]
+        assert (counted[-1], store.pid != killed) == (5, True)
+
+
+async def _counts_until(store: VectorStore, wanted: int) -> AsyncIterator[int]:
+    counted = -1
+    while counted != wanted:
+        try:
+            counted = await store.count()
+        except Unavailable:
+            await anyio.lowlevel.checkpoint()
+        yield counted
+
+
+async def test_a_stopped_child_is_killed_at_the_deadline_and_calls_fail_at_once(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path / "vectors", timeout_s=1.0, clock=clock) as store:
+        stopped = send_signal(store, signal.SIGSTOP)
+        for expected in ("did not answer", "being started again"):
+            with pytest.raises(Unavailable, match=expected) as caught:
+                await store.count()
+            while store.pid == stopped:
+                await anyio.lowlevel.checkpoint()
+        assert caught.value.code == "vectors_unavailable"
+        assert caught.value.retry_after_s == pytest.approx(0.2)
+        clock.now_s += 0.2
+        assert [n async for n in _counts_until(store, 0)][-1] == 0
+
+
+async def test_a_cancelled_search_does_not_give_its_answer_to_the_next_caller(tmp_path: Path) -> None:
+    vectors = vectors_of(30)
+    async with opened(tmp_path / "vectors") as store:
+        await store.apply(entries_of(vectors), [])
+        pid = store.pid
+        async with anyio.create_task_group() as group:
+            group.start_soon(lambda: store.search(vectors[1], limit=1, scope=EVERYTHING))
+            await anyio.lowlevel.checkpoint()
+            await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        found = await store.search(vectors[2], limit=1, scope=EVERYTHING)
+        assert (found[0][0], store.pid) == ("c2", pid)
+
+
+async def test_a_search_goes_ahead_of_waiting_applies(tmp_path: Path) -> None:
+    entries, order = entries_of(vectors_of(40)), []
+    async with opened(tmp_path / "vectors") as store, anyio.create_task_group() as group:
+
+        async def apply(number: int) -> None:
+            await store.apply(entries[number * 10 : number * 10 + 10], [])
+            order.append(f"apply {number}")
+
+        for number in range(4):
+            group.start_soon(apply, number)
+        await anyio.lowlevel.checkpoint()
+        vector = entries[0].vector
+        assert vector is not None
+        await store.search(vector, limit=1, scope=EVERYTHING)
+        order.append("search")
+    assert order.index("search") <= 1
+
+
+async def test_an_unreadable_folder_is_put_aside_and_only_the_newest_is_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "vectors"
+    (tmp_path / "vectors.broken-3").mkdir()
+    folder.mkdir()
+    (folder / "chroma.sqlite3").write_bytes(b"no database" * 500)
+    (folder / "generation").write_text(f"old-{DIMENSION}\n")
+    async with opened(folder) as store:
+        assert await store.count() == 0
+        assert store.generation not in ("", f"old-{DIMENSION}")
+    assert names_in(tmp_path) == ["vectors", "vectors.broken-4"]
+
+
+async def test_damaged_index_files_end_in_a_new_generation(tmp_path: Path) -> None:
+    folder, clock = tmp_path / "vectors", Clock()
+    async with opened(folder) as store:
+        vectors = vectors_of(1100)
+        for start in range(0, 1100, 100):
+            await store.apply(entries_of(vectors)[start : start + 100], [])
+        old = store.generation
+    scribble_over(folder)
+    async with opened(folder, clock=clock) as store:
+        while store.generation in ("", old):
+            clock.now_s += 10
+            async for _ in _counts_until(store, 0):
+                clock.now_s += 10
+    assert store.generation not in ("", old)
+
+
+async def test_vectors_of_another_length_begin_a_new_generation(tmp_path: Path) -> None:
+    async with opened(tmp_path / "vectors") as store:
+        await store.apply(entries_of(vectors_of(5)), [])
+    store = await VectorStore.open(tmp_path / "vectors", dimension=8, call_timeout_s=20)
+    assert (store.generation[-2:], await store.count()) == ("-8", 0)
+    await store.aclose()
+
+
+async def test_a_folder_taken_away_under_the_child_is_noticed(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path / "vectors", clock=clock) as store:
+        await store.apply(entries_of(vectors_of(5)), [])
+        old = store.generation
+        shutil.rmtree(tmp_path / "vectors")
+        with pytest.raises(Unavailable, match="taken away"):
+            await store.count()
+        clock.now_s += 1
+        assert await store.count() == 0
+        assert store.generation != old
+
+
+SERVICE = """
+import anyio, pathlib, sys
+from kotaemon_async.stores.vectors import VectorStore
+async def main():
+    store = await VectorStore.open(pathlib.Path(sys.argv[1]), dimension=8, call_timeout_s=20)
+    print(store.pid, flush=True)
+    await anyio.sleep_forever()
+anyio.run(main)
+"""
+
+
+async def test_the_child_does_not_outlive_a_killed_service(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SERVICE, str(tmp_path / "vectors")]
+    service = await ChildProcess.start(command, env=os.environ)
+    pid = int(await service.replies.receive_until(b"\n", 20))
+    child = Path(f"/proc/{pid}/status")
+    service.kill()
+    await service.aclose()
+    with anyio.fail_after(5):
+        while is_alive(child):
+            await anyio.lowlevel.checkpoint()
