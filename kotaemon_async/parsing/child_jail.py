@@ -1,0 +1,104 @@
+"""What a parser child may not do: outlive its parent, use the network, take all memory, time or disk.
+
+Imports the standard library only; runs inside the child.
+"""
+
+import contextlib
+import ctypes
+import os
+import platform
+import resource
+import signal
+import struct
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_SECCOMP = 22
+_SECCOMP_MODE_FILTER = 2
+_EACCES = 13
+_RET_ALLOW = 0x7FFF0000
+_RET_EACCES = 0x00050000 | _EACCES
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
+_X32_BIT = 0x40000000
+
+#: machine -> (audit architecture, numbers of: socket, socketpair, io_uring_setup, execve, execveat, ptrace)
+_SYSTEM_CALLS = {
+    "x86_64": (0xC000003E, (41, 53, 425, 59, 322, 101)),
+    "aarch64": (0xC00000B7, (198, 199, 425, 221, 281, 117)),
+}
+_NICENESS = 5
+_OOM_SCORE = 500
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def die_with(parent_pid: int) -> None:
+    """The kernel kills this process when its parent ends, also when it has ended already."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit(0)
+
+
+def step_back() -> None:
+    """This process yields to the service: for the CPU, and when memory runs out."""
+    os.nice(_NICENESS)
+    with contextlib.suppress(OSError):  # /proc may be missing or read-only in a container
+        Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
+
+
+def limit(memory_bytes: int, file_size_bytes: int) -> None:
+    """Ceilings for the whole life of this process; call it when everything is imported."""
+    _lower(resource.RLIMIT_AS, memory_bytes)
+    _lower(resource.RLIMIT_FSIZE, file_size_bytes)
+    _lower(resource.RLIMIT_CORE, 0)
+
+
+def allow_cpu(cpu_s: float) -> None:
+    """From now on this many more seconds of CPU; then SIGXCPU ends the process."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + cpu_s) + 1
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
+
+
+def deny_network() -> bool:
+    """Whether sockets, io_uring and starting programs now fail with EACCES (known machines only)."""
+    known = _SYSTEM_CALLS.get(platform.machine())
+    if known is None or sys.maxsize < 2**32:
+        return False
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    code = _filter(*known)
+    program = _Program(len(code) // 8, code)
+    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
+    return True
+
+
+def _filter(architecture: int, numbers: tuple[int, ...]) -> bytes:
+    """Classic BPF over (call number, architecture); everything unknown about the machine is denied."""
+    steps: list[tuple[int, int, int, int]] = [
+        (_LOAD, 0, 0, 4),
+        (_JUMP_EQUAL, 0, len(numbers) + 3, architecture),  # another architecture -> deny
+        (_LOAD, 0, 0, 0),
+        (_JUMP_AT_LEAST, len(numbers) + 1, 0, _X32_BIT),
+    ]
+    for place, number in enumerate(numbers):
+        steps.append((_JUMP_EQUAL, len(numbers) - place, 0, number))
+    steps += [(_RETURN, 0, 0, _RET_ALLOW), (_RETURN, 0, 0, _RET_EACCES)]
+    return b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+
+def _lower(kind: int, ceiling: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    ceiling = ceiling if hard < 0 else min(ceiling, hard)
+    resource.setrlimit(kind, (ceiling, ceiling))
+
+
+def _prctl(option: int, value: int, pointer: int = 0) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    words = [ctypes.c_ulong(word) for word in (value, pointer, 0, 0)]
+    if libc.prctl(option, *words) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

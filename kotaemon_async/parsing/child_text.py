@@ -1,0 +1,164 @@
+"""Plain text, Markdown and HTML as pages of about 3,000 characters; runs inside a parser child."""
+
+import codecs
+import contextlib
+import re
+from pathlib import Path
+
+import charset_normalizer
+
+from .child_html import declared_charset, html_text
+from .child_problem import FileError
+
+PAGE_CHARS = 3000
+_PAGE_MIN_CHARS = PAGE_CHARS // 2
+#: UTF-8 needs at most four bytes a character: a longer file has too many pages for sure.
+_BYTES_PER_CHAR = 4
+_MAX_BYTES = {"text/html": 32 * 1024**2}
+_SAMPLE_BYTES = 256 * 1024
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+#: Names that detection reports -> the superset that decodes more of such files.
+_SUPERSETS = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "hz": "gb18030",
+    "big5": "big5hkscs",
+    "ascii": "utf-8",
+    "latin_1": "cp1252",
+    "iso8859_1": "cp1252",
+}
+_UNWANTED = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufeff]+"
+)
+#: Codecs in which few bytes above 127 are normal: Latin alphabets, and Chinese words in an English text.
+_SPARSE_CODECS = (
+    "gb",
+    "big5",
+    "shift_jis",
+    "cp932",
+    "euc_",
+    "cp1250",
+    "cp1252",
+    "cp1254",
+    "cp1257",
+    "latin",
+    "mac_latin2",
+)
+#: Where a page may end, best first.
+_ENDS = (
+    re.compile(r"\n[ \t]*\n+"),
+    re.compile(r"\n"),
+    re.compile(r"[.!?](?=\s)|[。！？；]"),
+    re.compile(r"\s"),
+)
+
+
+def open_document(path: str, media_type: str, max_pages: int) -> "TextDocument":
+    """The whole text, decoded and cut into pages; raises FileError(empty | too_large)."""
+    size = Path(path).stat().st_size
+    ceiling = min(max_pages * PAGE_CHARS * _BYTES_PER_CHAR, _MAX_BYTES.get(media_type, size))
+    if size > ceiling:
+        raise FileError("too_large", f"The text has {size} bytes; at most {ceiling} are read.")
+    data = Path(path).read_bytes()
+    if not data:
+        raise FileError("empty", "The file holds no bytes.")
+    is_html = media_type == "text/html"
+    return TextDocument(
+        pages_of(html_text(decode(data, declared_charset(data))) if is_html else decode(data))
+    )
+
+
+class TextDocument:
+    """The pages of a text; at least one, which may be blank."""
+
+    def __init__(self, pages: list[str]) -> None:
+        self._pages = pages
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def page_text(self, number: int) -> str | None:
+        return self._pages[number - 1]
+
+    def close(self) -> None:
+        self._pages = []
+
+
+def decode(data: bytes, declared: str | None = None) -> str:
+    """The text of the bytes: by its mark, as declared, as UTF-8 with few errors, or as detected."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding, "replace")
+    if unmarked := _unmarked_utf16(data):
+        return data.decode(unmarked, "replace")
+    with contextlib.suppress(UnicodeDecodeError):
+        return data.decode("utf-8")
+    if declared and (text := _declared(data, declared)) is not None:
+        return text
+    text = data.decode("utf-8", "replace")
+    # Broken UTF-8 stays UTF-8: few errors next to many good multi-byte characters.
+    errors = text.count("\ufffd")
+    good = sum(1 for char in text[:_SAMPLE_BYTES] if char > "\x7f") - text[:_SAMPLE_BYTES].count("\ufffd")
+    if errors * 20 <= good:
+        return text
+    return data.decode(_detected(data), "replace")
+
+
+def _declared(data: bytes, name: str) -> str | None:
+    try:
+        encoding = codecs.lookup(name).name.replace("-", "_")
+        return data.decode(_SUPERSETS.get(encoding, encoding), "replace")
+    except (LookupError, ValueError):
+        return None
+
+
+def _unmarked_utf16(data: bytes) -> str | None:
+    """UTF-16 without its mark shows in Latin text: nearly every second byte is NUL."""
+    sample = data[:_SAMPLE_BYTES]
+    for place, encoding in enumerate(("utf-16-be", "utf-16-le")):
+        if sample[place::2].count(0) * 10 > len(sample) * 3 and sample[1 - place :: 2].count(0) * 20 < len(
+            sample
+        ):
+            return encoding
+    return None
+
+
+def _detected(data: bytes) -> str:
+    """The codec that reads the bytes best."""
+    sample = data[:_SAMPLE_BYTES]
+    best = charset_normalizer.from_bytes(sample, cp_exclusion=["utf_7"]).best()
+    name = best.encoding if best else "cp1252"
+    high = len(sample) - len(sample.translate(None, delete=bytes(range(128, 256))))
+    # Cyrillic, Greek or Arabic text is mostly bytes above 127; a few of them are Western accents or damage.
+    if high * 10 < len(sample) and not name.startswith(_SPARSE_CODECS):
+        return "cp1252"
+    return _SUPERSETS.get(name, name)
+
+
+def pages_of(text: str) -> list[str]:
+    """Pages of at most `PAGE_CHARS` characters that end with a paragraph, line, sentence or word."""
+    text = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    pages: list[str] = []
+    for sheet in text.split("\f"):
+        start = 0
+        while len(sheet) - start > PAGE_CHARS:
+            end = _page_end(sheet, start)
+            pages.append(sheet[start:end].strip())
+            start = end
+        pages.append(sheet[start:].strip())
+    return [page for page in pages if page] or [""]
+
+
+def _page_end(text: str, start: int) -> int:
+    window = text[start + _PAGE_MIN_CHARS : start + PAGE_CHARS]
+    for pattern in _ENDS:
+        end = max((found.end() for found in pattern.finditer(window)), default=None)
+        if end is not None:
+            return start + _PAGE_MIN_CHARS + end
+    return start + PAGE_CHARS

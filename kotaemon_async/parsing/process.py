@@ -1,0 +1,157 @@
+"""One parser child seen from the service: start it, ask it, end it."""
+
+import json
+import os
+import signal
+import struct
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final
+
+import anyio
+
+from kotaemon_async.errors import CODES, BadDocument, Unavailable
+from kotaemon_async.resilience.process import ChildProcess
+
+_CHILD: Final = Path(__file__).with_name("child.py")
+_LENGTH: Final = struct.Struct(">I")
+_REPLY_LIMIT_BYTES: Final = 64 * 1024**2
+#: What a child needs of the environment; keys and passwords stay out.
+_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
+#: Endings that the file is to blame for: its CPU time is used up.
+_LIMIT_SIGNALS: Final = frozenset({signal.SIGXCPU})
+_LAST_WORDS_BYTES: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ParserLimits:
+    """What one child may take: memory and file size for its life, CPU per document, wall time per call."""
+
+    memory_bytes: int = 1024**3
+    cpu_s: float = 60.0
+    wall_s: float = 60.0
+    file_size_bytes: int = 64 * 1024**2
+    max_pages: int = 5000
+
+
+class Child:
+    """A running parser child; after any exception from `ask` it can only be ended."""
+
+    def __init__(self, process: ChildProcess, errors: IO[bytes], wall_s: float) -> None:
+        self._process = process
+        self._errors = errors
+        self._wall_s = wall_s
+        self._said_hello = False
+        self._requests = process.requests
+        self._replies = process.replies
+        self.documents = 0
+        self.resident_bytes = 0
+
+    @classmethod
+    async def start(cls, limits: ParserLimits) -> "Child":
+        """A child that is still importing its libraries; the first `ask` waits for it."""
+        settings = {
+            "parent_pid": os.getpid(),
+            "memory_bytes": limits.memory_bytes,
+            "file_size_bytes": limits.file_size_bytes,
+            "cpu_s": limits.cpu_s,
+            "max_pages": limits.max_pages,
+        }
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        try:
+            process = await ChildProcess.start(
+                [sys.executable, "-I", "-X", "utf8", str(_CHILD), json.dumps(settings)],
+                stderr=errors,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                cwd="/",
+                own_session=True,  # Ctrl-C in a terminal is for the service, which drains first
+            )
+        except OSError as error:
+            errors.close()
+            raise Unavailable(f"No parser can be started: {error}", code="parser_unavailable") from error
+        return cls(process, errors, limits.wall_s)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def ask(self, request: dict[str, object]) -> dict[str, Any]:
+        """The reply; raises BadDocument for what the child says, parser_limit when it takes too long."""
+        try:
+            with anyio.fail_after(self._wall_s):
+                if not self._said_hello:
+                    await self._receive()
+                    self._said_hello = True
+                body = json.dumps(request).encode()
+                await self._requests.send(_LENGTH.pack(len(body)) + body)
+                reply = await self._receive()
+        except TimeoutError as error:
+            message = f"Reading the file took longer than {self._wall_s:g} s."
+            raise BadDocument(message, code="parser_limit") from error
+        except (
+            anyio.EndOfStream,
+            anyio.IncompleteRead,
+            anyio.BrokenResourceError,
+            anyio.ClosedResourceError,
+        ) as error:
+            raise await self._obituary() from error
+        if "error" in reply:
+            raise _problem(reply["error"])
+        return reply
+
+    async def end(self) -> None:
+        """Kills the process and waits until it is gone; never cancelled."""
+        with anyio.CancelScope(shield=True):
+            self._process.kill()
+            await self._process.aclose()
+            self._errors.close()
+
+    async def _receive(self) -> dict[str, Any]:
+        (length,) = _LENGTH.unpack(await self._replies.receive_exactly(_LENGTH.size))
+        if length > _REPLY_LIMIT_BYTES:
+            raise Unavailable(f"The parser sent {length} bytes at once.", code="parser_unavailable")
+        reply = json.loads(await self._replies.receive_exactly(length))
+        if not isinstance(reply, dict):
+            raise Unavailable("The parser sent something odd.", code="parser_unavailable")
+        return reply
+
+    async def _obituary(self) -> BadDocument | Unavailable:
+        """Why the child is gone: the file's limits, or something that a fresh child may not meet."""
+        with anyio.move_on_after(5):
+            await self._process.wait()
+        status = self._process.returncode
+        if status is not None and -status in _LIMIT_SIGNALS:
+            return BadDocument("Reading the file took more CPU time than is allowed.", code="parser_limit")
+        last_words = self._last_words()
+        if "MemoryError" in last_words or "bad_alloc" in last_words:
+            return BadDocument("Reading the file takes more memory than is allowed.", code="parser_limit")
+        ending = _ending(status)
+        return Unavailable(
+            f"The parser died ({ending}){': ' + last_words if last_words else ''}.", code="parser_unavailable"
+        )
+
+    def _last_words(self) -> str:
+        if self._errors.closed:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+def _ending(status: int | None) -> str:
+    if status is None:
+        return "still ending"
+    if status >= 0:
+        return f"exit {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
+
+
+def _problem(error: dict[str, str]) -> BadDocument:
+    code = error["code"] if error["code"] in CODES else "corrupt"
+    return BadDocument(error["message"], code=code)

@@ -1,0 +1,123 @@
+"""Documents read in killable children: a file can hang, crash or eat memory there, and only there."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import Page
+from kotaemon_async.parsing.process import Child, ParserLimits
+
+__all__ = ["ParsedDocument", "ParserLimits", "Sandbox"]
+
+#: A child is replaced after so many documents, or when it keeps more memory than this between two.
+_DOCUMENTS_PER_CHILD: Final = 50
+_RESIDENT_LIMIT_BYTES: Final = 200 * 1024**2
+
+
+class ParsedDocument:
+    """An open document: its number of pages and their texts, 1-based."""
+
+    def __init__(self, child: Child, pages_total: int) -> None:
+        self._child = child
+        self._turn = anyio.Lock()
+        self.pages_total = pages_total
+
+    async def read(self, first: int, count: int) -> list[Page]:
+        """Up to `count` pages from page `first` on; a page without text has the text ""."""
+        async with self._turn:
+            try:
+                reply = await self._child.ask({"do": "read", "first": first, "count": count})
+            except BaseException:
+                await self._child.end()  # a cancelled or failed call leaves half a frame in the pipe
+                raise
+        return [Page(number, text) for number, text in reply["pages"]]
+
+
+class Sandbox:
+    """At most `max_children` parser children, started when needed, used again, killed after any failure."""
+
+    def __init__(self, limits: ParserLimits, max_children: int) -> None:
+        self._limits = limits
+        self._limiter = anyio.CapacityLimiter(max_children)
+        self._idle: list[Child] = []
+        self._busy: set[Child] = set()
+        self._closed = False
+        #: Children that were ended because of a failure, for the metrics.
+        self.restarts = 0
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The process ids of all children."""
+        return tuple(child.pid for child in (*self._idle, *self._busy))
+
+    async def warm(self) -> None:
+        """One child starts importing now, so that the first document does not wait for it."""
+        if not self._idle and not self._closed:
+            self._idle.append(await self._start())
+
+    @asynccontextmanager
+    async def open(self, path: Path, media_type: str) -> AsyncIterator[ParsedDocument]:
+        """The document, as long as the block lasts; waits while all children are busy.
+
+        Raises BadDocument for a file that cannot be read and Unavailable for a child that died.
+        """
+        borrower = object()  # a task may open two documents
+        await self._limiter.acquire_on_behalf_of(borrower)
+        try:
+            child = await self._take()
+            try:
+                reply = await child.ask(_request(path, media_type))
+                yield ParsedDocument(child, reply["pages_total"])
+                reply = await child.ask({"do": "close"})
+            except BaseException:
+                self.restarts += 1
+                await self._discard(child)
+                raise
+            child.resident_bytes = reply["resident_bytes"]
+            await self._give_back(child)
+        finally:
+            self._limiter.release_on_behalf_of(borrower)
+
+    async def aclose(self) -> None:
+        """Ends every child; whoever still reads gets Unavailable."""
+        self._closed = True
+        with anyio.CancelScope(shield=True):
+            for child in (*self._idle, *self._busy):
+                await child.end()
+            self._idle.clear()
+
+    async def _take(self) -> Child:
+        if self._closed:
+            raise Unavailable("The parsers are stopped.", code="shutting_down")
+        child = self._idle.pop() if self._idle else await self._start()
+        child.documents += 1
+        self._busy.add(child)
+        return child
+
+    async def _start(self) -> Child:
+        with anyio.CancelScope(shield=True):  # milliseconds; cancelled half-way, nobody would own the process
+            child = await Child.start(self._limits)
+        if self._closed:
+            await child.end()
+            raise Unavailable("The parsers are stopped.", code="shutting_down")
+        return child
+
+    async def _give_back(self, child: Child) -> None:
+        worn_out = child.documents >= _DOCUMENTS_PER_CHILD or child.resident_bytes > _RESIDENT_LIMIT_BYTES
+        if worn_out or self._closed:
+            await self._discard(child)
+        else:
+            self._busy.discard(child)
+            self._idle.append(child)
+
+    async def _discard(self, child: Child) -> None:
+        await child.end()
+        self._busy.discard(child)
+
+
+def _request(path: Path, media_type: str) -> dict[str, object]:
+    return {"do": "open", "path": str(path.absolute()), "media_type": media_type}

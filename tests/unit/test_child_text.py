@@ -1,0 +1,85 @@
+"""Plain text, Markdown and HTML in a parser child."""
+
+from pathlib import Path
+
+import pytest
+
+from kotaemon_async.parsing.child_html import declared_charset, html_text
+from kotaemon_async.parsing.child_problem import FileError
+from kotaemon_async.parsing.child_text import PAGE_CHARS, decode, open_document, pages_of
+
+SIMPLIFIED = "产品保修期为三年，自购买之日起计算。请妥善保管发票。"
+TRADITIONAL = "保固期為兩年，自購買日起計算。請妥善保管發票。"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (SIMPLIFIED, "utf-8"),
+        (SIMPLIFIED, "utf-8-sig"),
+        (SIMPLIFIED, "utf-16"),
+        (SIMPLIFIED * 5, "gb18030"),
+        (SIMPLIFIED, "gb18030"),
+        (TRADITIONAL * 5, "big5"),
+        (TRADITIONAL, "big5"),
+        ("Die schöne Straße kostet fünf Euro.", "cp1252"),
+        ("plain words", "utf-16-le"),
+    ],
+)
+def test_text_is_decoded_whatever_its_charset(text: str, encoding: str) -> None:
+    assert decode(text.encode(encoding)) == text
+
+
+def test_a_few_invalid_bytes_do_not_spoil_utf8() -> None:
+    data = (SIMPLIFIED * 20).encode() + b"\xff\xc3(" + SIMPLIFIED.encode()
+    assert decode(data).startswith(SIMPLIFIED)
+
+
+def test_a_long_text_is_cut_at_paragraphs_and_nothing_is_lost() -> None:
+    paragraphs = [f"Paragraph {number}. " + "word " * 100 for number in range(40)]
+    pages = pages_of("\n\n".join(paragraphs))
+    assert max(map(len, pages)) <= PAGE_CHARS
+    assert all(page.startswith("Paragraph") for page in pages)
+    assert " ".join(" ".join(pages).split()) == " ".join(" ".join(paragraphs).split())
+
+
+def test_one_long_line_is_cut_into_pages_of_the_same_size() -> None:
+    assert [len(page) for page in pages_of("x" * 7000)] == [3000, 3000, 1000]
+
+
+def test_a_form_feed_ends_a_page() -> None:
+    assert pages_of("one\ftwo\r\nlines") == ["one", "two\nlines"]
+
+
+def test_nul_bytes_and_surrogates_are_dropped() -> None:
+    assert pages_of("a\x00b\ud800c\ufffed") == ["abcd"]
+
+
+def test_a_blank_text_has_one_blank_page() -> None:
+    assert pages_of(" \n \n") == [""]
+
+
+def test_html_keeps_what_is_read_and_drops_scripts_and_styles() -> None:
+    markup = (
+        "<html><head><title>T</title><style>p{}</style><script>alert(1)</script></head><body><h1>Head</h1>"
+        "<p>One <b>bold</b>\n word.<br>Two</p><noscript>no</noscript>"
+        "<table><tr><td>a</td><td>b</td></tr></table>"
+    )
+    assert html_text(markup) == "T\n\nHead\n\nOne bold word. Two\n\na | b"
+
+
+def test_a_deeply_nested_page_is_read() -> None:
+    assert html_text("<div>" * 20_000 + "deep" + "</div>" * 20_000) == "deep"
+
+
+def test_the_charset_in_a_meta_element_is_used() -> None:
+    data = '<meta charset="gb2312"><p>保修</p>'.encode("gb18030")
+    assert html_text(decode(data, declared_charset(data))) == "保修"
+
+
+def test_a_text_with_too_many_pages_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("x" * 50_000)
+    with pytest.raises(FileError) as problem:
+        open_document(str(path), "text/plain", 2)
+    assert problem.value.code == "too_large"
