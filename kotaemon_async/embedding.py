@@ -1,0 +1,156 @@
+"""Texts into unit-length vectors: one onnxruntime session, a lane for documents and a lane for questions.
+
+With one thread inside the session, onnxruntime computes in the calling thread and releases Python's
+lock, so both lanes share one session and one copy of the weights, and a lane's priority is its threads'.
+Texts go one by one: no padding, even lanes, and no large batch whose memory onnxruntime would keep.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from fastembed import TextEmbedding
+from fastembed.common.model_description import ModelSource, PoolingType
+from numpy.typing import NDArray
+
+from kotaemon_async import minilm, minilm_graph
+from kotaemon_async.errors import Misconfigured, Unavailable
+
+Vector = NDArray[np.float32]
+
+_INGEST_NICENESS: Final = 10
+#: int8 reaches 0.987 and more against the fp32 reference; wrong weights or a wrong tokenizer stay far below.
+_GOLDEN_COSINE: Final = 0.97
+_REGISTERED: Final = "kotaemon-async/all-MiniLM-L6-v2-int8"
+
+
+class Embedder:
+    """Vectors of one model; a question never waits behind a document."""
+
+    def __init__(self, model: TextEmbedding, *, name: str, dimension: int, threads: int) -> None:
+        self.name = name
+        self.dimension = dimension
+        self._model = model
+        self._questions = ThreadPoolExecutor(1, "embed-question")
+        self._documents = ThreadPoolExecutor(threads, "embed-document", initializer=_step_back)
+
+    @classmethod
+    async def open(cls, folder: Path, *, model: str, threads: int) -> Self:
+        """A warm embedder; the prepared model's golden vectors were found again.
+
+        `folder` is the prepared model's, or for any other model of fastembed the cache it is kept in.
+        Raises: Misconfigured naming `embedding.folder` or `embedding.model`.
+        """
+        prepared = model.casefold() == minilm.MODEL.casefold()
+        load = partial(_load_prepared, folder) if prepared else partial(_load_named, folder, model)
+        loaded, dimension = await asyncio.to_thread(load)
+        return cls(
+            loaded, name=minilm.MODEL if prepared else model, dimension=dimension, threads=max(1, threads)
+        )
+
+    async def embed_query(self, text: str) -> Vector:
+        """The vector of a question, shape (dimension,).
+
+        Raises: Unavailable.
+        """
+        (vector,) = await _in(self._questions, [partial(_run, self._model, text, query=True)])
+        return vector
+
+    async def embed_passages(self, texts: Sequence[str]) -> Vector:
+        """One row for each text, in the given order, shape (n, dimension).
+
+        Raises: Unavailable.
+        """
+        if not texts:
+            return np.empty((0, self.dimension), np.float32)
+        return np.stack(await _in(self._documents, [partial(_run, self._model, text) for text in texts]))
+
+    async def aclose(self) -> None:
+        """Both lanes are stopped; what was waiting in them is dropped."""
+        for pool in (self._questions, self._documents):
+            await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+
+
+async def _in(pool: ThreadPoolExecutor, work: Sequence[Callable[[], Vector]]) -> list[Vector]:
+    loop = asyncio.get_running_loop()
+    try:
+        futures = [loop.run_in_executor(pool, piece) for piece in work]
+    except RuntimeError as error:  # the pool was shut down
+        raise Unavailable("The embedder is closed.", code="embedder_unavailable") from error
+    try:
+        return await asyncio.gather(*futures)
+    finally:
+        for future in futures:
+            future.cancel()  # what still waits in the lane has nobody left to want it
+
+
+def _run(model: TextEmbedding, text: str, *, query: bool = False) -> Vector:
+    embed = model.query_embed if query else model.passage_embed
+    try:
+        (row,) = embed([text])
+    except Exception as error:  # onnxruntime's errors share no base of their own
+        raise Unavailable(f"The embedding model failed: {error}", code="embedder_unavailable") from error
+    vector: Vector = np.array(row, np.float32)
+    vector /= max(float(np.linalg.norm(vector)), 1e-12)
+    return vector
+
+
+def _load_prepared(folder: Path) -> tuple[TextEmbedding, int]:
+    if not minilm.is_prepared(folder):
+        raise Misconfigured(
+            f"embedding.folder: {folder} holds no prepared model.", hint="Run: kotaemon-async models prepare"
+        )
+    _register()
+    model = _load(_REGISTERED, "embedding.folder", specific_model_path=str(folder))
+    cosine = _golden_cosine(model, folder)
+    if cosine < _GOLDEN_COSINE:
+        raise Misconfigured(
+            f"embedding.folder: the model in {folder} gives wrong vectors (cosine {cosine:.3f}).",
+            hint="Delete the folder and run: kotaemon-async models prepare",
+        )
+    return model, minilm_graph.WIDTH
+
+
+def _load_named(cache: Path, name: str) -> tuple[TextEmbedding, int]:
+    model = _load(name, "embedding.model", cache_dir=str(cache))
+    return model, model.embedding_size
+
+
+def _load(name: str, setting: str, **where: Any) -> TextEmbedding:
+    # A pool of threads inside the tokenizer would take the cores behind the lanes' backs.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        return TextEmbedding(name, threads=1, providers=["CPUExecutionProvider"], **where)
+    except Exception as error:  # a hub, a disk and onnxruntime fail in ways that share no base
+        raise Misconfigured(f"{setting}: the model {name} cannot be loaded: {error}") from error
+
+
+@cache
+def _register() -> None:
+    TextEmbedding.add_custom_model(
+        _REGISTERED,
+        pooling=PoolingType.DISABLED,  # pooling and unit length are in the graph
+        normalization=False,
+        sources=ModelSource(hf=_REGISTERED),  # never fetched: specific_model_path is always given
+        dim=minilm_graph.WIDTH,
+        model_file=minilm.MODEL_FILE,
+    )
+
+
+def _golden_cosine(model: TextEmbedding, folder: Path) -> float:
+    golden = json.loads((folder / minilm.GOLDEN_FILE).read_bytes())["texts"][0]
+    return float(_run(model, golden["text"]) @ np.asarray(golden["vector"], np.float32))
+
+
+def _step_back() -> None:
+    # Linux gives every thread a niceness of its own, so documents yield to questions and to the loop.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _INGEST_NICENESS)

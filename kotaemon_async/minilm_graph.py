@@ -1,0 +1,135 @@
+"""The ONNX graph of all-MiniLM-L6-v2, written straight from its weights, in fp32 or int8."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+LAYERS = 6
+HEADS = 12
+WIDTH = 384
+MAX_TOKENS = 256
+EPSILON = 1e-12
+
+_MICROSOFT = "com.microsoft"
+#: Two products of 255 × 64 still fit 16 bits, where processors without VNNI add them: more would
+#: saturate there and give other vectors than here. It costs 0.002 of the cosine.
+MATRIX_MOST = 64
+
+Array = NDArray[np.float32]
+Weights = Mapping[str, Array]
+
+
+def build(weights: Weights, *, int8: bool) -> onnx.ModelProto:
+    """A model from the `input_ids` of one text (int64, 1 × tokens) to its unit-length vector.
+
+    One text at a time is as fast as eight, and without padding there is no mask: attention takes
+    onnxruntime's flash kernel, and a text's vector cannot depend on its neighbours through the int8
+    scales. Pooling is in the graph because outside it would hold Python's lock.
+    """
+    graph = _Graph(weights, int8)
+    hidden = _embeddings(graph)
+    for number in range(LAYERS):
+        hidden = _layer(graph, hidden, number)
+    mean = graph.add("ReduceMean", [hidden], "mean", axes=[1], keepdims=0)
+    graph.add("LpNormalization", [mean], "sentence_embedding", axis=1, p=2)
+    return graph.finish()
+
+
+@dataclass
+class _Graph:
+    weights: Weights
+    int8: bool
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+
+    def add(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: Any) -> str:
+        node = helper.make_node(kind, inputs, [output], name=output, domain=domain, **attributes)
+        self.nodes.append(node)
+        return output
+
+    def constant(self, name: str, value: NDArray[np.generic]) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def vector(self, name: str) -> str:
+        return self.constant(name, self.weights[name])
+
+    def dense(self, source: str, name: str, *, with_bias: bool = True) -> str:
+        """`source @ weight`, plus the bias unless the caller adds it."""
+        matrix, output = self.weights[f"{name}.weight"].T, f"{name}.out"
+        bias = self.vector(f"{name}.bias") if with_bias else ""
+        if self.int8:
+            whole, scales = quantize(matrix, axis=0, most=MATRIX_MOST)
+            parts = [self.constant(f"{name}.int8", whole), self.constant(f"{name}.scale", scales)]
+            return self.add("DynamicQuantizeMatMul", [source, *parts, "", bias], output, _MICROSOFT)
+        product = self.add("MatMul", [source, self.constant(f"{name}.matrix", matrix)], f"{name}.product")
+        return self.add("Add", [product, bias], output) if with_bias else product
+
+    def normalized(self, source: str, name: str) -> str:
+        inputs = [source, self.vector(f"{name}.weight"), self.vector(f"{name}.bias")]
+        return self.add("LayerNormalization", inputs, f"{name}.out", epsilon=EPSILON)
+
+    def finish(self) -> onnx.ModelProto:
+        tokens = helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, [1, "tokens"])
+        vector = helper.make_tensor_value_info("sentence_embedding", onnx.TensorProto.FLOAT, [1, WIDTH])
+        graph = helper.make_graph(self.nodes, "all-MiniLM-L6-v2", [tokens], [vector], self.constants)
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def quantize(matrix: Array, *, axis: int, most: int) -> tuple[NDArray[np.int8], Array]:
+    """Whole numbers from -most to most and the scales, one for each slice along the other axis."""
+    scales = np.maximum(np.abs(matrix).max(axis=axis), 1e-12) / most
+    whole = np.rint(matrix / np.expand_dims(scales, axis)).astype(np.int8)
+    return whole, scales.astype(np.float32)
+
+
+def _embeddings(graph: _Graph) -> str:
+    places = graph.weights["embeddings.position_embeddings.weight"][:MAX_TOKENS]
+    # Every token is of the first kind in a single text, so that row belongs to the places.
+    places = places + graph.weights["embeddings.token_type_embeddings.weight"][0]
+    shape = graph.add("Shape", ["input_ids"], "shape", start=1, end=2)
+    start = graph.constant("zero", np.zeros(1, np.int64))
+    placed = graph.add("Slice", [graph.constant("places", places), start, shape], "placed")
+    summed = graph.add("Sum", [_words(graph), placed], "embedded")
+    return graph.normalized(summed, "embeddings.LayerNorm")
+
+
+def _words(graph: _Graph) -> str:
+    table = graph.weights["embeddings.word_embeddings.weight"]
+    if not graph.int8:
+        return graph.add("Gather", [graph.constant("words", table), "input_ids"], "word")
+    whole, scales = quantize(table, axis=1, most=127)
+    picked = graph.add("Gather", [graph.constant("words", whole), "input_ids"], "word.int8")
+    factor = graph.add("Gather", [graph.constant("words.scale", scales[:, None]), "input_ids"], "word.scale")
+    number = graph.add("Cast", [picked], "word.float", to=onnx.TensorProto.FLOAT)
+    return graph.add("Mul", [number, factor], "word")
+
+
+def _layer(graph: _Graph, hidden: str, number: int) -> str:
+    layer = f"encoder.layer.{number}"
+    context = _attention(graph, hidden, f"{layer}.attention")
+    hidden = _residual(graph, context, hidden, f"{layer}.attention.output")
+    wide = graph.dense(hidden, f"{layer}.intermediate.dense")
+    active = graph.add("Gelu", [wide], f"{layer}.gelu", _MICROSOFT)
+    return _residual(graph, active, hidden, f"{layer}.output")
+
+
+def _residual(graph: _Graph, source: str, hidden: str, name: str) -> str:
+    # A Sum of three and not two Adds: those would be fused into SkipLayerNormalization, which is slower.
+    parts = [
+        graph.dense(source, f"{name}.dense", with_bias=False),
+        graph.vector(f"{name}.dense.bias"),
+        hidden,
+    ]
+    return graph.normalized(graph.add("Sum", parts, f"{name}.sum"), f"{name}.LayerNorm")
+
+
+def _attention(graph: _Graph, hidden: str, name: str) -> str:
+    parts = [graph.dense(hidden, f"{name}.self.{part}") for part in ("query", "key", "value")]
+    return graph.add("MultiHeadAttention", parts, f"{name}.context", _MICROSOFT, num_heads=HEADS)
