@@ -1,0 +1,154 @@
+"""The follower against a log and an index that are lists and dicts."""
+
+from collections.abc import Sequence
+
+import anyio
+import numpy as np
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.follower import Follower, collapse
+from kotaemon_async.stores.vectors import LogEntry
+
+
+def upsert(seq: int, chunk_id: str, value: float = 1.0) -> LogEntry:
+    return LogEntry(seq, "upsert", chunk_id, "d1", "default", np.full(4, value, dtype=np.float32))
+
+
+def delete(seq: int, chunk_id: str) -> LogEntry:
+    return LogEntry(seq, "delete", chunk_id, "d1", "default", None)
+
+
+class ListLog:
+    """A vector log in a list; document `d1` is ready when the last entry is reached."""
+
+    def __init__(self, *entries: LogEntry) -> None:
+        self.entries = list(entries)
+        self.positions: dict[str, int] = {}
+
+    async def log_after(self, position: int, limit: int) -> list[LogEntry]:
+        return [entry for entry in self.entries if entry.seq > position][:limit]
+
+    async def log_end(self) -> int:
+        return self.entries[-1].seq if self.entries else 0
+
+    async def follower_position(self, generation: str) -> int:
+        return self.positions.get(generation, 0)
+
+    async def follower_settle(self, position: int, now_s: float) -> list[str]:
+        return []
+
+    async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]:
+        self.positions[generation] = position
+        return ["d1"] if position == await self.log_end() else []
+
+
+class DictIndex:
+    """An index that fails as often as `failures` says."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.generation = "g1"
+        self.values: dict[str, float] = {}
+        self.failures = failures
+
+    async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
+        if self.failures > 0:
+            self.failures -= 1
+            raise Unavailable("away", code="vectors_unavailable")
+        for entry in upserts:
+            assert entry.vector is not None
+            self.values[entry.chunk_id] = float(entry.vector[0])
+        for chunk_id in deletes:
+            self.values.pop(chunk_id, None)
+
+    async def count(self) -> int:
+        return len(self.values)
+
+
+class Following:
+    """A follower that runs until its document is ready, and what it did meanwhile."""
+
+    def __init__(self, log: ListLog, index: DictIndex, batch: int = 64) -> None:
+        self.pauses_s: list[float] = []
+        self.codes: list[str | None] = []
+        self.ready = anyio.Event()
+        self.follower = Follower(
+            log, index, clock=lambda: 5.0, on_ready=self.note, batch=batch, sleep=self.sleep
+        )
+
+    async def note(self, document_ids: list[str]) -> None:
+        assert document_ids == ["d1"]
+        self.ready.set()
+
+    async def sleep(self, pause_s: float) -> None:
+        self.pauses_s.append(pause_s)
+        self.codes.append(self.follower.waiting_code)
+
+    async def until_ready(self) -> None:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(self.follower.run)
+                await self.ready.wait()
+                group.cancel_scope.cancel()
+
+
+def test_the_last_entry_of_a_chunk_wins() -> None:
+    upserts, deletes = collapse(
+        [upsert(1, "a", 1.0), delete(2, "b"), upsert(3, "a", 2.0), upsert(4, "b", 3.0)]
+    )
+    assert [(entry.chunk_id, entry.seq) for entry in upserts] == [("a", 3), ("b", 4)]
+    assert deletes == []
+
+
+def test_an_upsert_of_a_chunk_that_is_gone_is_a_delete() -> None:
+    gone = LogEntry(2, "upsert", "a", "d1", "default", None)
+    assert collapse([upsert(1, "a"), gone]) == ([], ["a"])
+
+
+async def test_the_log_is_followed_in_order_to_its_end() -> None:
+    log, index = (
+        ListLog(upsert(1, "a"), upsert(2, "b", 2.0), delete(4, "a"), upsert(7, "c", 3.0)),
+        DictIndex(),
+    )
+    following = Following(log, index, batch=2)
+    await following.until_ready()
+    assert (index.values, log.positions) == ({"b": 2.0, "c": 3.0}, {"g1": 7})
+    assert following.follower.behind == 0
+
+
+async def test_what_is_left_to_do_is_counted() -> None:
+    log, index = ListLog(*(upsert(n, f"c{n}") for n in range(1, 11))), DictIndex()
+    following = Following(log, index, batch=4)
+    assert await following.follower.step()
+    assert following.follower.behind == 6
+
+
+async def test_an_index_that_is_away_is_waited_for_visibly() -> None:
+    following = Following(ListLog(upsert(1, "a")), DictIndex(failures=7))
+    await following.until_ready()
+    assert following.pauses_s == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0])
+    assert set(following.codes) == {"vectors_unavailable"}
+    assert following.follower.waiting_code is None
+
+
+async def test_a_new_generation_starts_from_the_beginning() -> None:
+    log, index = ListLog(upsert(1, "a"), upsert(2, "b")), DictIndex()
+    following = Following(log, index)
+    await following.until_ready()
+    index.generation, index.values, following.ready = "g2", {}, anyio.Event()
+    await following.until_ready()
+    assert (set(index.values), log.positions) == ({"a", "b"}, {"g1": 2, "g2": 2})
+
+
+async def test_a_ring_ends_the_idle_wait() -> None:
+    log, index = ListLog(), DictIndex()
+    following = Following(log, index)
+    async with anyio.create_task_group() as group:
+        group.start_soon(following.follower.run)
+        await anyio.wait_all_tasks_blocked()
+        log.entries.append(upsert(1, "a"))
+        following.follower.ring()
+        with anyio.fail_after(0.5):
+            await following.ready.wait()
+        group.cancel_scope.cancel()
+    assert index.values == {"a": 1.0}
