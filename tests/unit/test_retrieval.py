@@ -1,0 +1,127 @@
+"""Hybrid search that degrades, with lanes that do as they are told."""
+
+from collections.abc import Sequence
+
+import anyio
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import Passage, Reason, Scope
+from kotaemon_async.retrieval import Hits, Retrieval
+
+TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
+
+
+class Shelf:
+    """A ledger that knows the chunks of TEXTS, each on its own page."""
+
+    async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        return {
+            key: Passage(key, "d1", "a.pdf", ord(key), TEXTS[key], 0.0) for key in chunk_ids if key in TEXTS
+        }
+
+
+class Lane:
+    """Answers with its hits, with an error, or never; counts the calls."""
+
+    def __init__(self, hits: Hits | None = None, error: str = "", hangs: bool = False) -> None:
+        self.hits, self.error, self.hangs, self.calls = hits or [], error, hangs, 0
+
+    async def search(self, *_: object, **__: object) -> Hits:
+        self.calls += 1
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.error:
+            raise Unavailable("down", code=self.error)
+        return self.hits
+
+    async def embed_query(self, text: str) -> object:
+        return await self.search(text)
+
+
+KEYWORDS = [("a", 9.0), ("b", 3.0)]
+VECTORS = [("c", 0.9), ("a", 0.5)]
+
+
+def retrieval(keywords: Lane, vectors: Lane, embedder: Lane | None = None) -> Retrieval:
+    return Retrieval(
+        ledger=Shelf(),
+        keywords=keywords,
+        vectors=vectors,
+        embedder=embedder or Lane(),
+        vector_timeout_s=0.01,
+        keyword_timeout_s=0.01,
+        clock=lambda: 0.0,
+    )
+
+
+async def test_hybrid_holds_the_hits_of_both_lanes_with_scores_up_to_one() -> None:
+    found = await retrieval(Lane(KEYWORDS), Lane(VECTORS)).search("red pump", Scope())
+    assert [one.id for one in found.passages] == ["a", "b", "c"]
+    assert all(0 < one.score <= 1 for one in found.passages)
+    assert found.degraded == ()
+
+
+async def test_keyword_mode_asks_keywords_alone() -> None:
+    vectors = Lane(VECTORS)
+    found = await retrieval(Lane(KEYWORDS), vectors).search("pump", Scope(), mode="keyword")
+    assert [(one.id, one.score) for one in found.passages] == [("a", 1.0), ("b", 0.333333)]
+    assert vectors.calls == 0
+
+
+async def test_vector_mode_asks_vectors_alone() -> None:
+    keywords = Lane(KEYWORDS)
+    found = await retrieval(keywords, Lane(VECTORS)).search("pump", Scope(), mode="vector")
+    assert [one.id for one in found.passages] == ["c", "a"]
+    assert keywords.calls == 0
+
+
+async def test_top_k_limits_the_passages() -> None:
+    found = await retrieval(Lane(KEYWORDS), Lane(VECTORS)).search("red pump", Scope(), top_k=1)
+    assert [one.id for one in found.passages] == ["a"]
+
+
+@pytest.mark.parametrize(("vectors", "embedder", "reason"), [
+    (Lane(error="vectors_unavailable"), Lane(), Reason("vectors", "vectors_unavailable")),
+    (Lane(hangs=True), Lane(), Reason("vectors", "timeout")),
+    (Lane(), Lane(error="embedder_unavailable"), Reason("embedder", "embedder_unavailable")),
+    (Lane(), Lane(hangs=True), Reason("embedder", "timeout")),
+])  # fmt: skip
+async def test_keywords_carry_on_without_vectors(vectors: Lane, embedder: Lane, reason: Reason) -> None:
+    found = await retrieval(Lane(KEYWORDS), vectors, embedder).search("pump", Scope())
+    assert [one.id for one in found.passages] == ["a", "b"]
+    assert found.degraded == (reason,)
+
+
+async def test_vectors_carry_on_without_keywords() -> None:
+    found = await retrieval(Lane(error="ledger_unavailable"), Lane(VECTORS)).search("pump", Scope())
+    assert [one.id for one in found.passages] == ["c", "a"]
+    assert found.degraded == (Reason("keywords", "ledger_unavailable"),)
+
+
+async def test_both_lanes_down_is_unavailable() -> None:
+    down = retrieval(Lane(hangs=True), Lane(error="vectors_unavailable"))
+    with pytest.raises(Unavailable, match=r"vectors \(vectors_unavailable\), keywords \(timeout\)"):
+        await down.search("pump", Scope())
+
+
+async def test_the_only_lane_of_a_mode_down_is_unavailable() -> None:
+    with pytest.raises(Unavailable):
+        await retrieval(Lane(error="ledger_unavailable"), Lane()).search("pump", Scope(), mode="keyword")
+
+
+async def test_a_lane_that_fails_again_and_again_is_no_longer_asked() -> None:
+    vectors = Lane(error="vectors_unavailable")
+    search = retrieval(Lane(KEYWORDS), vectors).search
+    found = [await search("pump", Scope()) for _ in range(8)]
+    assert vectors.calls == 5
+    assert found[-1].degraded == (Reason("vectors", "vectors_unavailable"),)
+
+
+async def test_a_deleted_chunk_is_left_out() -> None:
+    found = await retrieval(Lane([("gone", 9.0), ("a", 3.0)]), Lane()).search("pump", Scope())
+    assert [(one.id, one.score) for one in found.passages] == [("a", 1.0)]
+
+
+async def test_nothing_found_is_an_empty_answer() -> None:
+    assert (await retrieval(Lane(), Lane()).search("pump", Scope())).passages == ()
