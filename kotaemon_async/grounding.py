@@ -1,0 +1,85 @@
+"""Holds an answer to its sources: passages on their pages, markers that name them, quotes from them."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from kotaemon_async import quotes, text
+from kotaemon_async.llm.base import Quote
+from kotaemon_async.llm.chain import compose
+from kotaemon_async.llm.extractive import best_sentences
+from kotaemon_async.model import Citation, Passage
+
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
+_FALLBACK_QUOTE_CHARS = 300
+
+
+class Pages(Protocol):
+    """The part of the ledger that knows what stands on a page."""
+
+    async def page_text(self, document_id: str, page: int) -> str | None: ...
+
+
+async def standing(pages: Pages, passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """The passages that stand on their pages, in its own words, and so does every quote from them."""
+    found: list[Passage] = []
+    for passage in passages:
+        page = await pages.page_text(passage.document_id, passage.page)
+        words = quotes.find(page, passage.text) if page is not None else None
+        if words is not None:
+            found.append(replace(passage, text=words))
+    return tuple(found)
+
+
+def cite(
+    answer_id: str, answer: str, passages: Sequence[Passage], found: Sequence[Quote] | None
+) -> tuple[str, tuple[Citation, ...]]:
+    """The answer without markers that name nothing, and one citation for each marker that is left.
+
+    Without `found` quotes a marker n stands for the n-th passage, and its quote is looked for there.
+    """
+    if found is None:
+        found = _quotes(answer, passages)
+    found = [quote for quote in found if quotes.find(passages[quote.passage].text, quote.text)]
+    known = {quote.marker for quote in found}
+    return quotes.keep_markers(answer, known), tuple(
+        _citation(answer_id, passages[q.passage], q) for q in found
+    )
+
+
+def _citation(answer_id: str, passage: Passage, quote: Quote) -> Citation:
+    return Citation(
+        id=f"{answer_id}.{quote.marker}",
+        marker=quote.marker,
+        document_id=passage.document_id,
+        document_name=passage.document_name,
+        page=passage.page,
+        quote=quote.text,
+        score=passage.score,
+    )
+
+
+def _quotes(answer: str, passages: Sequence[Passage]) -> list[Quote]:
+    claims: dict[int, str] = {}
+    for match in quotes.MARKER.finditer(answer):
+        claim = _claim(answer[: match.start()])
+        for number in quotes.markers(match[0]):
+            if 1 <= number <= len(passages):
+                claims[number] = f"{claims.get(number, '')} {claim}".strip()
+    return [Quote(n, n - 1, _best_quote(claim, passages[n - 1])) for n, claim in claims.items()]
+
+
+def _claim(before: str) -> str:
+    """The last sentence before a marker, without the markers in it."""
+    sentences = [piece for piece in _SENTENCE_END.split(quotes.keep_markers(before, ())) if piece.strip()]
+    return sentences[-1].strip() if sentences else ""
+
+
+def _best_quote(claim: str, passage: Passage) -> str:
+    """The words of the passage nearest to the claim; its beginning when the two share none."""
+    wanted = set(text.query_terms(claim))
+    _, candidates = compose((passage,), best_sentences(claim, (passage,)))
+    best = max(candidates, key=lambda quote: len(wanted & set(text.terms(quote.text))), default=None)
+    # A claim in another language than the passage shares no words with it and is supported all the same.
+    return best.text if best else passage.text[:_FALLBACK_QUOTE_CHARS].strip()

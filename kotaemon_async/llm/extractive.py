@@ -1,0 +1,159 @@
+"""An answer without a model: the sentences that share most with the question, word for word."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kotaemon_async import text
+from kotaemon_async.model import Passage
+
+#: With the markers that follow each sentence, answers stay below 450 and 250 characters on average.
+ENGLISH_CHARACTERS: Final = 450
+CJK_CHARACTERS: Final = 340
+_MARKER_CHARACTERS: Final = 5
+
+#: What a sentence has from its neighbours' words: "It was opened in 1901." stands beside the name.
+_NEIGHBOUR_SHARE: Final = 0.25
+#: What a passage's other sentences keep once one is taken, so that an answer rests on several passages.
+_AGAIN: Final = 0.85
+#: A sentence, with its neighbours, has to share this much of what the best one shares with the question...
+_RELEVANT: Final = 0.1
+#: ...and stand in a passage that is found at least this well, beside the best one.
+_FOUND: Final = 0.4
+#: How strongly a long sentence has to be better than a short one.
+_LENGTH_POWER: Final = 0.2
+
+#: Spaces, and what Markdown writes before headings, quotes and points of a list.
+_MARKUP: Final = " \t\r\n\f\u3000#>*-"
+_ABBREVIATION: Final = re.compile(
+    r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|al|cf|Fig|Figs|No|Nos|Vol|pp|approx|ca|Inc|Ltd|Co|Gen"
+    r"|Col|Lt|Sgt|Gov|Sen|Rep|Rev|Eq|Ref|Refs|Sec|Ch|e\.g|i\.e|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec))$"
+)
+_SENTENCE_END: Final = re.compile(
+    r"[。！？；!?]+[”’」』）)\"']*|\.+[”’)\"'\]]*(?:\[\d{1,3}\])*(?=\s|$)|\n\s*\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """One sentence, word for word, and the position of the passage that it stands in."""
+
+    text: str
+    passage: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    passage: int
+    start: int
+    text: str
+    terms: frozenset[str]
+
+
+def sentences(passage: str) -> list[tuple[int, str]]:
+    """Each sentence with its offset, in order; abbreviations, initials and decimals do not end one."""
+    found, begin = [], 0
+    for end in [*_ends(passage), len(passage)]:
+        piece = passage[begin:end]
+        stripped = piece.lstrip(_MARKUP).rstrip()
+        if any(map(str.isalnum, stripped)):
+            found.append((begin + len(piece) - len(piece.lstrip(_MARKUP)), stripped))
+        begin = end
+    return found
+
+
+def _ends(passage: str) -> Iterator[int]:
+    for match in _SENTENCE_END.finditer(passage):
+        dot = match[0].startswith(".")
+        if not (
+            dot
+            and len(match[0]) == 1
+            and _ABBREVIATION.search(passage, max(0, match.start() - 8), match.start())
+        ):
+            yield match.end()
+
+
+def best_sentences(question: str, passages: Sequence[Passage]) -> list[Picked]:
+    """The sentences that answer best within the length of an answer, passage by passage as they were ranked.
+
+    A sentence counts by the question's words in it, rare words more, and by its passage's score.
+    """
+    offered = _offered(question, passages)
+    if not offered:
+        return []
+    chosen = _chosen(*_relevant(question, offered, passages))
+    return [Picked(one.text, one.passage) for one in sorted(chosen, key=lambda one: (one.passage, one.start))]
+
+
+def _offered(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
+    """Every different sentence that says more than the question does, which a heading often does not."""
+    asked = frozenset(text.terms(question))
+    found: dict[frozenset[str], _Sentence] = {}
+    for number, passage in enumerate(passages):
+        for start, sentence in sentences(passage.text):
+            terms = frozenset(text.terms(sentence))
+            if len(terms) > 1 and not terms <= asked:
+                found.setdefault(terms, _Sentence(number, start, sentence, terms))
+    return list(found.values())
+
+
+def _relevant(
+    question: str, offered: Sequence[_Sentence], passages: Sequence[Passage]
+) -> tuple[list[_Sentence], list[float]]:
+    """The sentences that have to do with the question, and the value of each."""
+    words = _words(question, offered)
+    best_score = max(passage.score for passage in passages) or 1.0
+    found = [passages[sentence.passage].score / best_score for sentence in offered]
+    near = [at for at in range(len(offered)) if found[at] >= _FOUND] or list(range(len(offered)))
+    least = _RELEVANT * max(words[at] for at in near)
+    kept = [at for at in near if words[at] >= least]
+    return [offered[at] for at in kept], [words[at] + found[at] for at in kept]
+
+
+def _words(question: str, offered: Sequence[_Sentence]) -> list[float]:
+    """The part of the question, rare words more, in each sentence, and a share of its neighbours'."""
+    counts = Counter(term for sentence in offered for term in sentence.terms)
+    asked = [term for term in text.query_terms(question) if counts[term]]
+    idf = {term: math.log(1 + len(offered) / counts[term]) for term in asked}
+    whole = sum(idf.values()) or 1.0
+    shared = [sum(idf.get(term, 0.0) for term in sentence.terms) / whole for sentence in offered]
+    return [shared[at] + _NEIGHBOUR_SHARE * _beside(at, offered, shared) for at in range(len(offered))]
+
+
+def _beside(at: int, offered: Sequence[_Sentence], shared: Sequence[float]) -> float:
+    """The better of the neighbours in the same passage."""
+    near = [near for near in (at - 1, at + 1) if 0 <= near < len(offered)]
+    return max((shared[n] for n in near if offered[n].passage == offered[at].passage), default=0.0)
+
+
+def _chosen(offered: Sequence[_Sentence], values: Sequence[float]) -> list[_Sentence]:
+    """The best sentences for their length until the room is used; only a beginning when all are too long."""
+    cjk = text.cjk_share(" ".join(sentence.text for sentence in offered)) > 0.3
+    room = CJK_CHARACTERS if cjk else ENGLISH_CHARACTERS
+    worth = {at: value / (len(offered[at].text) + 20) ** _LENGTH_POWER for at, value in enumerate(values)}
+    chosen: list[_Sentence] = []
+    while worth:
+        best = max(worth, key=lambda at: (worth[at], -at))
+        del worth[best]
+        sentence = offered[best]
+        needed = len(sentence.text) + _MARKER_CHARACTERS
+        if needed > room:
+            continue
+        room -= needed
+        chosen.append(sentence)
+        for at in worth:
+            if offered[at].passage == sentence.passage:
+                worth[at] *= _AGAIN
+    if chosen:
+        return chosen
+    best = max(range(len(offered)), key=lambda at: values[at])
+    return [replace(offered[best], text=_cut(offered[best].text, room))]
+
+
+def _cut(sentence: str, room: int) -> str:
+    """The beginning of a sentence that is too long, up to a whole word where it has words."""
+    begun = sentence[:room]
+    return begun.rsplit(None, 1)[0] if not text.is_cjk(begun[-1]) and " " in begun else begun

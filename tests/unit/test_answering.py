@@ -1,0 +1,207 @@
+"""From a question to its answer, with small fakes for retrieval, ledger and model."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+
+from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.errors import Refused, Unavailable
+from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
+from kotaemon_async.llm.chain import Chain, ExtractiveLink
+from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
+
+PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
+PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
+DOWN = Unavailable("down", code="llm_unavailable")
+
+
+@dataclass
+class Retrieval:
+    found: Found | Exception = field(default_factory=lambda: Found((PARIS,)))
+    hangs: bool = False
+
+    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+        if self.hangs:
+            await anyio.sleep_forever()
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@dataclass
+class Ledger:
+    page: str | None = PAGE
+    broken: bool = False
+    saved: list[tuple[Answer, str | None]] = field(default_factory=list)
+
+    async def page_text(self, document_id: str, page: int) -> str | None:
+        return self.page
+
+    async def save_answer(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
+        await anyio.lowlevel.checkpoint()
+        if self.broken:
+            raise Unavailable("disk", code="ledger_unavailable")
+        self.saved.append((answer, conversation_id))
+
+
+@dataclass
+class Model:
+    pieces: tuple[Piece | Exception, ...]
+    name: str = "main"
+    served_by: ServedBy = "primary"
+    closed: bool = False
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        try:
+            for piece in self.pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+        finally:
+            self.closed = True
+
+
+def answering(*links: Link, retrieval: Retrieval | None = None, ledger: Ledger | None = None) -> Answering:
+    chain = Chain(links or (ExtractiveLink(),))
+    return Answering(
+        retrieval=retrieval or Retrieval(), chain=chain, ledger=ledger or Ledger(), clock=lambda: 1.0
+    )
+
+
+async def told(service: Answering, question: str = "What is the capital of France?") -> list[Event]:
+    return [event async for event in service.stream(Ask(question))]
+
+
+def last(events: list[Event]) -> Answer:
+    assert isinstance(events[-1], Done | Interrupted)
+    return events[-1].answer
+
+
+async def test_without_a_model_the_answer_is_extractive_and_not_degraded() -> None:
+    answer = last(await told(answering()))
+    assert (answer.served_by, answer.degraded, answer.reasons) == ("extractive", False, ())
+    assert "Paris is the capital of France." in answer.answer
+    cited = answer.citations[0]
+    assert (cited.id, cited.marker, cited.page, cited.quote in PAGE) == (f"{answer.id}.1", 1, 3, True)
+
+
+async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None:
+    model = Model((Delta("The capital is Paris [1]. Sure [4]."), Finish(Usage(9, 2))))
+    answer = last(await told(answering(model, ExtractiveLink())))
+    assert (answer.answer, answer.served_by) == ("The capital is Paris [1]. Sure.", "primary")
+    assert (answer.usage, answer.degraded) == (Usage(9, 2), False)
+    assert [(c.marker, "Paris is the capital" in c.quote) for c in answer.citations] == [(1, True)]
+
+
+async def test_a_claim_in_another_language_keeps_its_citation() -> None:
+    model = Model((Delta("法国的首都是巴黎[1]。"), Finish()))
+    answer = last(await told(answering(model), "法国的首都是哪里？"))
+    assert answer.citations[0].quote in PAGE
+
+
+async def test_a_failed_model_makes_the_answer_degraded_and_says_why() -> None:
+    answer = last(await told(answering(Model((DOWN,)), ExtractiveLink())))
+    assert (answer.served_by, answer.degraded) == ("extractive", True)
+    assert answer.reasons == (Reason("main", "llm_unavailable"),)
+
+
+async def test_a_failure_before_the_first_token_is_not_seen() -> None:
+    events = await told(answering(Model((DOWN,)), ExtractiveLink()))
+    assert [type(event) for event in events] == [PassagesFound, Delta, Done]
+
+
+async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
+    events = await told(answering(Model((Delta("Par"), DOWN)), ExtractiveLink()))
+    assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
+    assert events[2] == Restart("extractive", "llm_unavailable")
+    assert not last(events).answer.startswith("Par [")
+    assert "ParParis" not in last(events).answer
+
+
+async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
+    events = await told(
+        answering(Model((Delta("Par"), DOWN)), Model((DOWN,), name="second", served_by="local"))
+    )
+    assert isinstance(events[-1], Interrupted)
+    assert (last(events).answer, last(events).served_by, last(events).degraded) == ("Par", "primary", True)
+    assert not any(isinstance(event, Restart) for event in events)
+
+
+async def test_a_whole_answer_is_never_a_cut_one() -> None:
+    answer = await answering(Model((Delta("Par"), DOWN))).answer(Ask("Capital?"))
+    assert (answer.served_by, answer.degraded, answer.answer.startswith("Sorry")) == ("busy", True, True)
+
+
+@pytest.mark.parametrize(("question", "begins"), [("Why?", "I found nothing"), ("为什么？", "在这些文档中")])
+async def test_nothing_found_is_said_in_the_language_of_the_question(question: str, begins: str) -> None:
+    answer = last(await told(answering(Model(()), retrieval=Retrieval(Found(()))), question))
+    assert (answer.served_by, answer.degraded, answer.citations) == ("extractive", False, ())
+    assert answer.answer.startswith(begins)
+
+
+@pytest.mark.parametrize(("question", "begins"), [("Why?", "Sorry"), ("为什么？", "抱歉")])
+async def test_without_retrieval_a_polite_sentence_says_so(question: str, begins: str) -> None:
+    gone = Unavailable("gone", code="ledger_unavailable")
+    answer = last(await told(answering(retrieval=Retrieval(gone)), question))
+    assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "ledger_unavailable"),))
+    assert answer.answer.startswith(begins)
+
+
+async def test_retrieval_that_hangs_leaves_time_for_an_answer() -> None:
+    answer = await answering(retrieval=Retrieval(hangs=True)).answer(Ask("Why?", deadline_s=0.05))
+    assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "timeout"),))
+
+
+async def test_what_retrieval_missed_is_told_with_the_answer() -> None:
+    lost = Reason("vectors", "vectors_unavailable")
+    events = await told(answering(retrieval=Retrieval(Found((PARIS,), (lost,)))))
+    assert events[0] == PassagesFound((PARIS,), (lost,))
+    assert (last(events).degraded, last(events).reasons) == (True, (lost,))
+
+
+async def test_a_passage_that_no_longer_stands_on_its_page_is_not_used() -> None:
+    events = await told(answering(ledger=Ledger(page="Other words.")))
+    assert (events[0], last(events).citations) == (PassagesFound((), ()), ())
+
+
+async def test_an_unknown_document_is_refused() -> None:
+    with pytest.raises(Refused):
+        await told(answering(retrieval=Retrieval(Refused("no such document", code="not_found"))))
+
+
+async def test_the_answer_is_kept_as_it_was_sent() -> None:
+    ledger = Ledger()
+    answer = await answering(ledger=ledger).answer(Ask("Capital of France?", conversation_id="c1"))
+    assert ledger.saved == [(answer, "c1")]
+
+
+async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
+    answer = last(await told(answering(ledger=Ledger(broken=True))))
+    assert ("Paris" in answer.answer, answer.degraded) == (True, True)
+    assert answer.reasons == (Reason("ledger", "ledger_unavailable"),)
+
+
+async def test_the_record_is_written_although_the_question_is_cancelled() -> None:
+    ledger = Ledger()
+    with anyio.CancelScope() as scope:
+        async for event in answering(ledger=ledger).stream(Ask("Capital of France?")):
+            if isinstance(event, Delta):
+                scope.cancel()
+    assert len(ledger.saved) == 1
+
+
+async def test_a_client_that_leaves_closes_the_stream_of_the_model() -> None:
+    model = Model((Delta("Par"), Delta("is"), Finish()))
+    stream = answering(model).stream(Ask("Capital?"))
+    async for event in stream:
+        if isinstance(event, Delta):
+            break
+    await stream.aclose()
+    assert model.closed
+
+
+async def test_the_times_of_an_answer_are_in_order() -> None:
+    times = last(await told(answering())).timings_s
+    assert 0 <= times["retrieval"] <= times["first_token"] <= times["total"] < 1

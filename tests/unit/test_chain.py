@@ -1,0 +1,104 @@
+"""The chain of links, and the link without a model."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
+from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved, compose
+from kotaemon_async.llm.extractive import Picked
+from kotaemon_async.model import Passage, ServedBy
+
+
+class Scripted:
+    served_by: ServedBy = "primary"
+
+    def __init__(self, name: str, *pieces: Piece | Exception) -> None:
+        self.name, self.pieces, self.left_s = name, pieces, 0.0
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        self.left_s = deadline.left_s()
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+DOWN = Unavailable("down", code="llm_unavailable")
+
+
+def passage(text: str) -> Passage:
+    return Passage("d.1.1.0", "d", "a.pdf", 1, text, 0.5)
+
+
+async def events(
+    *links: Scripted | ExtractiveLink, passages: tuple[Passage, ...] = ()
+) -> list[tuple[str, object]]:
+    told: list[tuple[str, object]] = []
+    async for event in Chain(links).stream(Prompt("Q?", passages), Deadline(10.0, lambda: 0.0)):
+        match event:
+            case Delta():
+                told.append(("delta", event.text))
+            case Moved():
+                target = event.target.name if event.target else None
+                told.append(("moved", (event.source.name, target, event.error.code, event.text_was_sent)))
+            case Ended():
+                told.append(("ended", event.link.name))
+    return told
+
+
+async def test_the_first_link_that_can_gives_the_answer() -> None:
+    told = await events(Scripted("a", Delta("x"), Finish()), Scripted("b", Delta("y"), Finish()))
+    assert told == [("delta", "x"), ("ended", "a")]
+
+
+async def test_a_failure_before_the_first_token_moves_on() -> None:
+    told = await events(Scripted("a", DOWN), Scripted("b", Delta("y"), Finish()))
+    assert told == [("moved", ("a", "b", "llm_unavailable", False)), ("delta", "y"), ("ended", "b")]
+
+
+async def test_a_failure_after_the_first_token_says_that_text_was_sent() -> None:
+    told = await events(Scripted("a", Delta("x"), DOWN), Scripted("b", Delta("y"), Finish()))
+    assert told[1] == ("moved", ("a", "b", "llm_unavailable", True))
+
+
+async def test_an_answer_without_a_finish_is_not_complete() -> None:
+    told = await events(Scripted("a", Delta("x")))
+    assert told == [("delta", "x"), ("moved", ("a", None, "llm_unavailable", True))]
+
+
+async def test_only_unavailable_moves_on() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await events(Scripted("a", ZeroDivisionError()), Scripted("b", Finish()))
+
+
+async def test_a_link_leaves_time_for_the_one_that_follows() -> None:
+    first, last = Scripted("a", DOWN), Scripted("b", Finish())
+    await events(first, last)
+    assert (first.left_s, last.left_s) == (8.0, 10.0)
+
+
+async def test_without_passages_the_extractive_link_says_that_nothing_was_found() -> None:
+    told = await events(ExtractiveLink())
+    assert told[0] == ("delta", "I found nothing in the documents that answers this question.")
+
+
+def test_neighbouring_sentences_share_a_marker_and_a_quote() -> None:
+    passages = (passage("One is\nhere. Two is here. Three. Four."), passage("Five."))
+    picked = [Picked("One is\nhere.", 0), Picked("Two is here.", 0), Picked("Four.", 0), Picked("Five.", 1)]
+    text, found = compose(passages, picked)
+    assert text == "One is here. [1] Two is here. [1] Four. [2] Five. [3]"
+    assert found == (Quote(1, 0, "One is\nhere. Two is here."), Quote(2, 0, "Four."), Quote(3, 1, "Five."))
+
+
+def test_chinese_sentences_are_joined_without_blanks() -> None:
+    text, _ = compose(
+        (passage("系统很\n稳定。性能好。"), passage("第三。")),
+        [Picked("系统很\n稳定。", 0), Picked("第三。", 1)],
+    )
+    assert text == "系统很稳定。[1]第三。[2]"
+
+
+def test_a_sentence_that_does_not_stand_in_its_passage_is_left_out() -> None:
+    assert compose((passage("One."),), [Picked("Invented.", 0)]) == ("", ())
