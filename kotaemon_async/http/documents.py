@@ -1,0 +1,172 @@
+"""Documents over HTTP: hand in, list, look at, follow, start anew, cancel, delete."""
+
+from collections.abc import AsyncGenerator
+from typing import Annotated
+
+from litestar import Response, delete, get, post, route
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.response.base import ASGIResponse
+
+from kotaemon_async.http import events
+from kotaemon_async.http.bodies import DocumentBody, DocumentList, document_body
+from kotaemon_async.http.files import FileReply
+from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.problems import responses
+from kotaemon_async.http.uploads import Upload, body_pieces, boundary_of, check_length, clean_name
+from kotaemon_async.library import Library
+from kotaemon_async.model import Document, Status
+from kotaemon_async.stores.documents import ListQuery
+from kotaemon_async.telemetry import traces
+
+PATH = "/api/v1/documents"
+_ONE = PATH + "/{document_id:str}"
+_SAME = ResponseSpec(DocumentBody, generate_examples=False, description="The same bytes are there already.")
+_BYTES = ResponseSpec(
+    bytes, generate_examples=False, description="The file.", media_type="application/octet-stream"
+)
+_PART = ResponseSpec(
+    bytes, generate_examples=False, description="The range asked for.", media_type="application/octet-stream"
+)
+_STREAM = ResponseSpec(
+    str, generate_examples=False, description="`document` events until final.", media_type=events.MEDIA_TYPE
+)
+_UPLOAD_PROBLEMS = responses("bad_request", "empty", "too_large", "unsupported_format", "busy", "disk_full")
+
+
+@post(
+    PATH,
+    status_code=202,
+    # Counted while it streams, to the limit of the settings.
+    request_max_body_size=None,
+    responses={200: _SAME, **_UPLOAD_PROBLEMS, **responses("ledger_unavailable", "shutting_down")},
+    summary="Hand in a document",
+)
+async def upload(
+    request: AnyRequest,
+    parts: GivenParts,
+    limits: GivenLimits,
+    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)] = None,  # noqa: ARG001 - same bytes are the same document already
+) -> Response[DocumentBody]:
+    """202 once the file is durable; 200 when the same bytes are in the collection already."""
+    boundary = boundary_of(request.headers.get("content-type", ""))
+    check_length(request.headers.get("content-length"), limits.max_upload_bytes)
+    async with parts.admission.upload():
+        document, is_new = await _receive(request, boundary, parts.library, limits)
+    headers = {"Location": f"{PATH}/{document.id}"}
+    return Response(document_body(document), status_code=202 if is_new else 200, headers=headers)
+
+
+async def _receive(
+    request: AnyRequest, boundary: str, library: Library, limits: HttpLimits
+) -> tuple[Document, bool]:
+    async with library.incoming() as incoming:
+        form = Upload(boundary, incoming, lambda name: clean_name(name, limits.max_name_length))
+        await form.read(body_pieces(request.receive, limits.upload_idle_s))
+        return await library.accept(
+            incoming,
+            name=form.file_name,
+            collection=form.fields.get("collection") or "default",
+            trace=traces.current(),
+        )
+
+
+@get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List documents, newest first")
+async def list_documents(
+    parts: GivenParts,
+    collection: FromQuery[str | None] = None,
+    status: FromQuery[Status | None] = None,
+    q: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> DocumentList:
+    """One page, and the cursor of the next one."""
+    found, following = await parts.library.page_of(ListQuery(collection, status, q, limit, cursor))
+    return DocumentList([document_body(one) for one in found], following)
+
+
+@get(
+    _ONE,
+    responses=responses("bad_request", "not_found", "ledger_unavailable"),
+    summary="Get a document",
+)
+async def get_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
+    """The document as it is now."""
+    return document_body(await parts.library.get(document_id))
+
+
+@delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete it")
+async def delete_document(parts: GivenParts, document_id: FromPath[str]) -> None:
+    """Nothing; the document, its contents and its file are gone."""
+    await parts.library.delete(document_id)
+
+
+@post(
+    f"{_ONE}/retry",
+    status_code=200,
+    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    summary="Start a failed or cancelled document anew",
+)
+async def retry_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
+    """The document, queued again."""
+    return document_body(await parts.library.retry(document_id))
+
+
+@post(
+    f"{_ONE}/cancel",
+    status_code=200,
+    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    summary="Stop working on a document",
+)
+async def cancel_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
+    """The document, cancelled."""
+    return document_body(await parts.library.cancel(document_id))
+
+
+@get(
+    f"{_ONE}/events",
+    responses={200: _STREAM, **responses("bad_request", "not_found", "ledger_unavailable")},
+    summary="Follow a document until it is final",
+)
+async def document_events(
+    parts: GivenParts,
+    limits: GivenLimits,
+    document_id: FromPath[str],
+    last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20)] = None,
+) -> ASGIResponse:
+    """Server-sent events, resumable with Last-Event-ID; 204 when there is nothing more to come."""
+    after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
+    closing = events.Closing(parts.stopping, heartbeat_s=limits.heartbeat_s)
+    return events.EventStream(_frames(parts, document_id, after), closing)
+
+
+async def _frames(parts: Parts, document_id: str, after: int) -> AsyncGenerator[bytes, None]:
+    async for number, document in parts.library.watch(document_id, after):
+        yield events.frame("document", document_body(document), number)
+
+
+@route(
+    f"{_ONE}/content",
+    http_method=["GET", "HEAD"],
+    responses={200: _BYTES, 206: _PART, **responses("bad_request", "not_found", "ledger_unavailable")},
+    summary="The file itself",
+)
+async def document_content(
+    request: AnyRequest, parts: GivenParts, document_id: FromPath[str]
+) -> ASGIResponse:
+    """The bytes as they were handed in, whole or one range."""
+    document, path = await parts.library.content(document_id)
+    return FileReply(document, path, request.headers.get("range"))
+
+
+HANDLERS: list[HTTPRouteHandler] = [
+    upload,
+    list_documents,
+    get_document,
+    delete_document,
+    retry_document,
+    cancel_document,
+    document_events,
+    document_content,
+]

@@ -1,0 +1,125 @@
+"""Server-sent events that notice when the reader is gone and when the service stops."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import anyio
+import msgspec
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send
+from loguru import logger
+
+from kotaemon_async.errors import KotaemonError
+
+MEDIA_TYPE = "text/event-stream"
+COMMENT = b": still here\n\n"
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache, no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+def frame(event: str, data: object, number: int | None = None) -> bytes:
+    """One event in wire form; the data is one line of JSON."""
+    head = f"event: {event}\n" if number is None else f"id: {number}\nevent: {event}\n"
+    return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"
+
+
+@dataclass(slots=True)
+class Closing:
+    """When a stream has to end before its own end, and what it says then.
+
+    `last_words` gets None when the service stops, else the exception that ended the stream.
+    """
+
+    stopping: anyio.Event
+    grace_s: float = 0.0
+    heartbeat_s: float = 10.0
+    last_words: Callable[[Exception | None], bytes] = field(default=lambda _: COMMENT)
+
+
+class EventStream(ASGIResponse):
+    """Sends frames as they come, comments while none come; before the first one a failure is a plain reply.
+
+    A stream without a single frame is 204, which tells a browser not to come again.
+    """
+
+    _send: Send
+
+    def __init__(self, frames: AsyncGenerator[bytes, None], closing: Closing) -> None:
+        super().__init__(media_type=MEDIA_TYPE)
+        self._frames = frames
+        self._closing = closing
+        self._started = False
+        self._sent_at_s = 0.0
+        self._lock = anyio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Runs the stream to its end, the reader's leaving or the service's stop; the rest is cancelled."""
+        self._send = send
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
+            tasks.start_soon(self._beat)
+            cut = anyio.CancelScope()
+            tasks.start_soon(self._cut_when_stopping, cut)
+            failure = await self._pump(cut)
+            if failure is None or self._started:
+                await self._finish()
+            tasks.cancel_scope.cancel()
+        if failure is not None and not self._started:
+            raise failure
+
+    async def _pump(self, cut: anyio.CancelScope) -> Exception | None:
+        """Sends the frames; returns what ended them early, once a started stream has told it."""
+        failure: Exception | None = None
+        try:
+            with cut:
+                async with aclosing(self._frames) as frames:
+                    async for one in frames:
+                        await self._write(one)
+        except Exception as error:
+            failure = error
+            if self._started and not isinstance(error, KotaemonError):
+                logger.opt(exception=error).error("stream_failed")
+        if cut.cancelled_caught or (failure is not None and self._started):
+            await self._write(self._closing.last_words(failure))
+        return failure
+
+    async def _write(self, data: bytes) -> None:
+        async with self._lock:
+            if not self._started:
+                self._started = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            self._sent_at_s = anyio.current_time()
+
+    async def _finish(self) -> None:
+        await self._lock.acquire()  # for good: no comment may follow the end
+        if not self._started:
+            await self._send({"type": "http.response.start", "status": 204, "headers": []})
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _beat(self) -> None:
+        """A comment whenever nothing was sent for a while, so that proxies keep the connection."""
+        every_s = self._closing.heartbeat_s
+        self._sent_at_s = anyio.current_time()
+        while True:
+            wait_s = self._sent_at_s + every_s - anyio.current_time()
+            if wait_s > 0:
+                await anyio.sleep(wait_s)
+            else:
+                await self._write(COMMENT)
+
+    async def _cut_when_stopping(self, cut: anyio.CancelScope) -> None:
+        await self._closing.stopping.wait()
+        await anyio.sleep(self._closing.grace_s)
+        cut.cancel()
+
+
+async def cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    """After a disconnect `send` does nothing, so a stream would run on for nobody."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()

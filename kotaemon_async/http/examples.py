@@ -1,0 +1,101 @@
+"""One example for every body of the API; they are made of the bodies, so they cannot drift from them."""
+
+from typing import Final
+
+import msgspec
+
+from kotaemon_async.http import events
+from kotaemon_async.http.bodies import (
+    AnswerBody,
+    AnswerRequest,
+    CitationBody,
+    DocumentBody,
+    DocumentList,
+    HealthReport,
+    PassageBody,
+    PassageList,
+    Progress,
+    SearchRequest,
+    State,
+)
+
+_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"
+
+_DOCUMENT: Final = DocumentBody(
+    id=_DOCUMENT_ID,
+    name="annual-report.pdf",
+    media_type="application/pdf",
+    size_bytes=482_113,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    collection="default",
+    status="processing",
+    stage="embedding",
+    progress=Progress(24, 60, 96),
+    attempt=1,
+    max_attempts=6,
+    waiting_for=None,
+    error=None,
+    trace_id=_TRACE,
+    created_at="2026-03-01T09:30:00.000Z",
+    updated_at="2026-03-01T09:30:02.250Z",
+    ready_at=None,
+)
+_PASSAGE: Final = PassageBody(
+    id=f"{_DOCUMENT_ID}.1.12.0",
+    document_id=_DOCUMENT_ID,
+    document_name="annual-report.pdf",
+    page=12,
+    text="Revenue rose by 8 percent to 4.2 million.",
+    score=0.91,
+)
+_PASSAGES: Final = PassageList([_PASSAGE], [], _TRACE)
+_ANSWER: Final = AnswerBody(
+    id="ans_019aa5c1f9d4be6102c7f3a8",
+    question="How much did revenue rise?",
+    answer="Revenue rose by 8 percent to 4.2 million. [1]",
+    served_by="extractive",
+    degraded=False,
+    reasons=[],
+    age_s=0.0,
+    citations=[
+        CitationBody("cit_1", 1, _DOCUMENT_ID, "annual-report.pdf", 12, "Revenue rose by 8 percent", 0.91)
+    ],
+    trace_id=_TRACE,
+    timings_s={"retrieval": 0.021, "answer": 0.004, "total": 0.026},
+    usage=None,
+)
+_HEALTH: Final = HealthReport("ok", {"ledger": {"status": "ok", "last_success_age_s": 0.0, "core": True}})
+
+#: By the name of the schema component.
+EXAMPLES: Final[dict[str, object]] = {
+    type(body).__name__: msgspec.to_builtins(body)
+    for body in (
+        _DOCUMENT,
+        DocumentList([_DOCUMENT], None),
+        SearchRequest("revenue growth", top_k=5),
+        _PASSAGES,
+        AnswerRequest("How much did revenue rise?", collection="default"),
+        _ANSWER,
+        State("ok"),
+        _HEALTH,
+    )
+}
+
+#: By path: what a stream looks like on the wire.
+EVENT_EXAMPLES: Final[dict[str, str]] = {
+    "/api/v1/documents/{document_id}/events": events.frame("document", _DOCUMENT, 7).decode(),
+    "/api/v1/answers": b"".join(
+        (
+            events.frame("passages", _PASSAGES),
+            events.frame("delta", {"text": "Revenue rose by 8 percent to 4.2 million. [1]"}),
+            events.frame("done", _ANSWER),
+        )
+    ).decode(),
+}
+
+#: By path: bodies that are no JSON.
+TEXT_EXAMPLES: Final[dict[str, str]] = {
+    "/metrics": "# TYPE kotaemon_queue_depth gauge\nkotaemon_queue_depth 0.0\n",
+    "/api/v1/documents/{document_id}/content": "%PDF-1.7 …",
+}

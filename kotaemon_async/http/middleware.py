@@ -1,0 +1,153 @@
+"""Around every request: its trace, its time, its log line, safe headers, a polite end to unread bodies."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import cast
+
+import anyio
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Receive, Scope, Send
+from loguru import logger
+
+from kotaemon_async.telemetry import metrics, traces
+
+#: Asked too often, by machines, to be worth a line each.
+_QUIET = frozenset({"/livez", "/metrics"})
+_REQUEST_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
+_SAFE_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+}
+
+
+class Observed:
+    """The application with a span, one log line and one measurement for every request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request; replies carry `X-Trace-Id`."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers.from_scope(scope)
+        with _trace(scope, headers), logger.contextualize(request_id=_request_id(headers)):
+            await self._observe(scope, receive, send)
+
+    async def _observe(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        status = 499  # what the log shows when the client left before there was a reply
+        trace_id = traces.current().trace_id
+        started_s = time.perf_counter()
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _mark(message, trace_id)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            raise
+        finally:
+            _record(scope, int(status), time.perf_counter() - started_s)
+
+
+class Lingering:
+    """The application with a proper end for bodies that it did not read.
+
+    Closing at once would reset the connection, and the client would never see why; reading on for ever
+    would take any amount. So the reply goes out first, then the rest is thrown away for `linger_s`.
+    """
+
+    def __init__(self, app: ASGIApp, linger_s: float) -> None:
+        self._app = app
+        self._linger_s = linger_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request."""
+        if scope["type"] != ScopeType.HTTP or not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        unread, asked = True, False
+
+        async def receive_noted() -> HTTPReceiveMessage:
+            nonlocal unread, asked
+            asked = True
+            message = cast("HTTPReceiveMessage", await receive())
+            unread = message["type"] == "http.request" and message["more_body"]
+            return message
+
+        async def send_noted(message: Message) -> None:
+            if not unread:
+                await send(message)
+            elif message["type"] == "http.response.start":
+                MutableScopeHeaders.from_message(message)["Connection"] = "close"
+                await send(message)
+            elif message["type"] == "http.response.body" and not message["more_body"]:
+                await send({**message, "more_body": True})
+                if asked or not _waits_for_go_ahead(scope):
+                    await self._drain(receive_noted)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            else:
+                await send(message)
+
+        await self._app(scope, receive_noted, send_noted)
+
+    async def _drain(self, receive: Callable[[], Awaitable[HTTPReceiveMessage]]) -> None:
+        with anyio.move_on_after(self._linger_s):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request" or not message["more_body"]:
+                    return
+
+
+@contextmanager
+def _trace(scope: HTTPScope, headers: Headers) -> Iterator[None]:
+    with traces.continue_from(headers.get("traceparent")), traces.span(f"http {scope['method']}"):
+        yield
+
+
+def _request_id(headers: Headers) -> str | None:
+    """The caller's own id, when it is one that may stand in a log."""
+    found = headers.get("x-request-id", "")
+    return found if _REQUEST_ID.fullmatch(found) else None
+
+
+def _mark(message: Message, trace_id: str) -> None:
+    reply = MutableScopeHeaders.from_message(message)
+    reply["X-Trace-Id"] = trace_id
+    for name, value in _SAFE_HEADERS.items():
+        reply.setdefault(name, value)
+
+
+def _record(scope: HTTPScope, status: int, duration_s: float) -> None:
+    # Set by the router; a path of no route is one label, however many there are.
+    route = scope.get("path_template") or "unmatched"
+    metrics.HTTP_REQUEST_DURATION.labels(method=scope["method"], route=route, status=str(status)).observe(
+        duration_s
+    )
+    if scope["path"] not in _QUIET:
+        bound = logger.bind(
+            method=scope["method"], route=route, status=status, duration_s=round(duration_s, 4)
+        )
+        bound.info("http_request")
+
+
+def _has_body(scope: Scope) -> bool:
+    names = dict(scope["headers"])
+    return b"transfer-encoding" in names or names.get(b"content-length", b"0") != b"0"
+
+
+def _waits_for_go_ahead(scope: Scope) -> bool:
+    """Whether the client sends its body only after `100 Continue`."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])

@@ -1,0 +1,59 @@
+"""What the HTTP surface needs of the rest: the parts it calls and the limits it keeps."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from kotaemon_async.answering import Answering
+from kotaemon_async.library import Library
+from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.health import Health
+
+MB = 1024**2
+
+
+class Parts(Protocol):
+    """The parts of `services.Services` that requests reach."""
+
+    @property
+    def library(self) -> Library: ...
+    @property
+    def retrieval(self) -> Retrieval: ...
+    @property
+    def answering(self) -> Answering: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def health(self) -> Health: ...
+    @property
+    def admission(self) -> Admission: ...
+    @property
+    def stopping(self) -> anyio.Event: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one request may take; sizes in bytes, times in seconds, lengths in characters."""
+
+    max_upload_bytes: int = 100 * MB
+    max_json_bytes: int = 1 * MB
+    max_name_length: int = 255
+    max_question_length: int = 4_000
+    upload_idle_s: float = 60.0
+    heartbeat_s: float = 10.0
+    drain_s: float = 20.0
+    linger_s: float = 30.0
+
+
+AnyRequest = Request[object, object, State]
+
+# Injected by name; validation would refuse the stand-ins that tests hand in.
+GivenParts = NamedDependency[SkipValidation[Parts]]
+GivenLimits = NamedDependency[SkipValidation[HttpLimits]]

@@ -1,0 +1,175 @@
+"""Questions over HTTP: search, and answers as JSON or as a stream of events."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+import anyio
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from litestar.response.base import ASGIResponse
+
+from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.errors import KotaemonError, Refused
+from kotaemon_async.http import events
+from kotaemon_async.http.bodies import (
+    AnswerBody,
+    AnswerRequest,
+    PassageList,
+    ReasonBody,
+    SearchRequest,
+    answer_body,
+    passage_list,
+    scope_of,
+)
+from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.problems import responses
+from kotaemon_async.llm.base import Delta
+from kotaemon_async.model import Found
+from kotaemon_async.telemetry import traces
+
+T = TypeVar("T")
+_ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The answer, or its events.")
+
+
+@post(
+    "/api/v1/search",
+    status_code=200,
+    responses=responses("bad_request", "embedder_unavailable", "vectors_unavailable", "ledger_unavailable"),
+    summary="Find passages",
+)
+async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRequest]) -> PassageList:
+    """Passages, best first, and which part of the search was missing."""
+    query = _checked(data.query, "query", limits)
+    found = await parts.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
+    return passage_list(found, traces.current().trace_id)
+
+
+@post(
+    "/api/v1/answers",
+    status_code=200,
+    responses={200: _ANSWER, **responses("bad_request", "not_found", "timeout", "ledger_unavailable")},
+    summary="Ask a question",
+)
+async def ask(
+    request: AnyRequest, parts: GivenParts, limits: GivenLimits, data: JSONBody[AnswerRequest]
+) -> ASGIResponse:
+    """The answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`."""
+    question = _checked(data.question, "question", limits)
+    asked = Ask(question, scope_of(data), data.conversation_id)
+    if data.stream:
+        return _stream(asked, parts, limits)
+    answer = await _while_connected(request, lambda: parts.answering.answer(asked))
+    return ASGIResponse(body=msgspec.json.encode(answer_body(answer)))
+
+
+@get(
+    "/api/v1/answers/{answer_id:str}",
+    responses=responses("bad_request", "not_found", "ledger_unavailable"),
+    summary="Get an answer",
+)
+async def get_answer(parts: GivenParts, answer_id: FromPath[str]) -> AnswerBody:
+    """The answer as it was given."""
+    return answer_body(await parts.ledger.answer(answer_id))
+
+
+class AnswerFrames:
+    """The frames of one answer, and the last words for a stream that was cut."""
+
+    def __init__(self, answering: Answering, asked: Ask) -> None:
+        self._answering = answering
+        self._asked = asked
+        self._trace_id = traces.current().trace_id
+        self._text = ""
+        self._ended = False
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The events in wire form."""
+        async with aclosing(self._answering.stream(self._asked)) as stream:
+            async for event in stream:
+                yield self._frame(event)
+
+    def last_words(self, failure: Exception | None) -> bytes:
+        """`interrupted` with what was said so far, unless the end has been told already."""
+        if self._ended:
+            return events.COMMENT
+        code = (
+            failure.code if isinstance(failure, KotaemonError) else "internal" if failure else "shutting_down"
+        )
+        body = AnswerBody(
+            id="",
+            question=self._asked.question,
+            answer=self._text,
+            served_by="busy",
+            degraded=True,
+            reasons=[ReasonBody("service", code)],
+            age_s=0.0,
+            citations=[],
+            trace_id=self._trace_id,
+            timings_s={},
+            usage=None,
+        )
+        return events.frame("interrupted", body)
+
+    def _frame(self, event: Event) -> bytes:
+        match event:
+            case PassagesFound(passages, degraded):
+                return events.frame("passages", passage_list(Found(passages, degraded), self._trace_id))
+            case Delta(text):
+                self._text += text
+                return events.frame("delta", {"text": text})
+            case Restart(link, reason):
+                self._text = ""
+                return events.frame("restart", {"link": link, "reason": reason})
+            case Done(answer):
+                self._ended = True
+                return events.frame("done", answer_body(answer))
+            case Interrupted(answer):
+                self._ended = True
+                return events.frame("interrupted", answer_body(answer))
+
+
+def _stream(asked: Ask, parts: Parts, limits: HttpLimits) -> events.EventStream:
+    answer = AnswerFrames(parts.answering, asked)
+    closing = events.Closing(parts.stopping, limits.drain_s, limits.heartbeat_s, answer.last_words)
+    return events.EventStream(answer.frames(), closing)
+
+
+async def _while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]]) -> T:
+    """The result of `work`, which is cancelled when nobody waits for it any more."""
+    result: list[T] = []
+    failure: list[Exception] = []
+
+    async def run(scope: anyio.CancelScope) -> None:
+        try:
+            result.append(await work())
+        except Exception as error:
+            failure.append(error)
+        scope.cancel()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run, tasks.cancel_scope)
+        await events.cancel_when_gone(request.receive, tasks.cancel_scope)
+    if failure:
+        raise failure[0]
+    if not result:
+        raise Refused("The client has gone.")
+    return result[0]
+
+
+def _checked(text: str, name: str, limits: HttpLimits) -> str:
+    """The text without the space around it; raises Refused when it is empty or too long."""
+    if not text.strip():
+        raise Refused(f"The {name} is empty.")
+    if len(text) > limits.max_question_length:
+        raise Refused(
+            f"The {name} has {len(text)} characters; {limits.max_question_length} are allowed.",
+            hint="Make it shorter.",
+        )
+    return text.strip()
+
+
+HANDLERS: list[HTTPRouteHandler] = [search, ask, get_answer]

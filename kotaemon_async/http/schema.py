@@ -1,0 +1,94 @@
+"""The OpenAPI description: what Litestar writes, with an example for every body."""
+
+from typing import Final
+
+from litestar import MediaType, Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.serialization import encode_json
+
+from kotaemon_async.http import documents, events
+from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
+
+Json = dict[str, object]
+
+_UPLOAD: Final[Json] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "collection": {"type": "string", "default": "default"},
+                },
+            },
+            "example": {"file": "report.pdf", "collection": "default"},
+        }
+    },
+}
+
+
+def config() -> OpenAPIConfig:
+    """Served as JSON at /schema, without any page that loads code from elsewhere."""
+    return OpenAPIConfig(
+        title="kotaemon-async",
+        version="1",
+        description="Upload documents, ask questions, get answers with citations.",
+        path="/schema",
+        use_handler_docstrings=True,
+        render_plugins=[_Schema()],
+    )
+
+
+class _Schema(JsonRenderPlugin):
+    """The finished description as plain JSON, made once."""
+
+    def __init__(self) -> None:
+        super().__init__(path="/", media_type=MediaType.JSON)
+        self._finished: bytes | None = None
+
+    def render(self, request: Request, openapi_schema: Json) -> bytes:  # type: ignore[type-arg]  # noqa: ARG002
+        """The description."""
+        if self._finished is None:
+            finish(openapi_schema)
+            self._finished = encode_json(openapi_schema)
+        return self._finished
+
+
+def finish(schema: Json) -> None:
+    """Adds what handlers cannot say for themselves: the upload form, the events, and examples."""
+    paths = _dict(schema["paths"])
+    _dict(_dict(paths[documents.PATH])["post"])["requestBody"] = _UPLOAD
+    asked = _dict(_dict(_dict(_dict(paths["/api/v1/answers"])["post"])["responses"])["200"])
+    _dict(asked["content"])[events.MEDIA_TYPE] = {"schema": {"type": "string"}}
+    for path, item in paths.items():
+        for operation in _dict(item).values():
+            _add_examples(path, _dict(operation))
+
+
+def _add_examples(path: str, operation: Json) -> None:
+    bodies = [*_dict(operation["responses"]).values()]
+    if "requestBody" in operation:
+        bodies.append(operation["requestBody"])
+    for body in bodies:
+        for media_type, content in _dict(_dict(body).get("content") or {}).items():
+            media = _dict(content)
+            if "example" not in media and "examples" not in media:
+                media["example"] = _example(path, media_type, _dict(media["schema"]))
+
+
+def _example(path: str, media_type: str, schema: Json) -> object:
+    """The example for a body; a KeyError here is a body that somebody forgot to give one."""
+    if media_type == events.MEDIA_TYPE:
+        return EVENT_EXAMPLES[path]
+    if "$ref" in schema:
+        return EXAMPLES[str(schema["$ref"]).rsplit("/", 1)[-1]]
+    return TEXT_EXAMPLES[path]
+
+
+def _dict(value: object) -> Json:
+    if not isinstance(value, dict):
+        raise TypeError(f"an object was expected in the schema, not {value!r}")
+    return value

@@ -1,0 +1,151 @@
+"""Reads a multipart upload piece by piece: the file goes straight to its writer, never whole into memory."""
+
+import unicodedata
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import anyio
+from litestar.types import Receive
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from kotaemon_async.errors import Refused
+
+#: Small pieces are gathered up to this before they are written.
+WRITE_BYTES = 256 * 1024
+#: Room for boundaries, part headers and the other fields around a file of the full size.
+OVERHEAD_BYTES = 64 * 1024
+_FIELD_BYTES = 1024
+_MAX_PARTS = 8
+# These turn the direction of text round and make a name look like another one.
+_BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+
+
+class Writer(Protocol):
+    """Where the file's bytes go."""
+
+    async def write(self, data: bytes) -> None: ...
+
+
+def clean_name(raw: str, max_length: int) -> str:
+    """The file's own name as plain data: no folders, no control characters, no direction marks.
+
+    Raises: Refused when nothing is left or it is too long.
+    """
+    base = raw.replace("\\", "/").rsplit("/", 1)[-1]
+    kept = "".join(ch for ch in base if unicodedata.category(ch) not in ("Cc", "Cs") and ord(ch) not in _BIDI)
+    name = unicodedata.normalize("NFC", kept).strip()
+    if name in ("", ".", ".."):
+        raise Refused("The file has no name.", hint="Send the field 'file' with a filename.")
+    if len(name) > max_length:
+        raise Refused(
+            f"The file's name has {len(name)} characters; {max_length} are allowed.",
+            hint="Give it a shorter name.",
+        )
+    return name
+
+
+def boundary_of(content_type: str) -> str:
+    """The boundary of a multipart form; raises Refused for any other type."""
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data" or not options.get("boundary"):
+        raise Refused(
+            "The body has to be multipart/form-data.", hint="Send the file as the form field 'file'."
+        )
+    return str(options["boundary"])
+
+
+def check_length(content_length: str | None, max_upload_bytes: int) -> None:
+    """Nothing when a body that long may hold an allowed file; raises Refused `too_large`."""
+    announced = int(content_length) if content_length and content_length.isdecimal() else 0
+    if announced > max_upload_bytes + OVERHEAD_BYTES:
+        raise Refused(
+            f"The upload has {announced} bytes; a file may have {max_upload_bytes}.", code="too_large"
+        )
+
+
+async def body_pieces(receive: Receive, idle_s: float) -> AsyncIterator[bytes]:
+    """The body as it arrives; raises Refused when the sender is gone or silent for `idle_s`."""
+    more = True
+    while more:
+        with anyio.move_on_after(idle_s) as waited:
+            message = await receive()
+        if waited.cancelled_caught:
+            raise Refused(f"Nothing of the upload arrived for {idle_s:g} s.")
+        if message["type"] != "http.request":
+            raise Refused("The upload ended before its end.")
+        more = message["more_body"]
+        if message["body"]:
+            yield message["body"]
+
+
+class Upload:
+    """The fields of one form; its file is passed on to `writer`, its name cleaned or refused by `name_of`."""
+
+    def __init__(self, boundary: str, writer: Writer, name_of: Callable[[str], str]) -> None:
+        self.file_name = ""
+        self.fields: dict[str, str] = {}
+        self._parser = PushMultipartParser(boundary, max_segment_count=_MAX_PARTS)
+        self._writer = writer
+        self._name_of = name_of
+        self._part: MultipartSegment | None = None
+        self._gathered = bytearray()
+
+    async def read(self, pieces: AsyncIterator[bytes]) -> None:
+        """All of the form is read; raises Refused when it is not a form with one file."""
+        async for piece in pieces:
+            try:
+                events = list(self._parser.parse(piece))
+            except MultipartError as error:
+                raise Refused("The form is malformed.") from error
+            for event in events:
+                await self._take(event)
+        try:
+            self._parser.close()
+        except MultipartError as error:
+            raise Refused("The form ends in the middle.") from error
+        if not self.file_name:
+            raise Refused("The form has no file.", hint="Send the file as the form field 'file'.")
+
+    async def _take(self, event: MultipartSegment | bytes | None) -> None:
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            await self._end()
+        else:
+            await self._add(event)
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._part = part
+        if not self._is_file():
+            return
+        if self.file_name:
+            raise Refused("The form has more than one file.", hint="Send one file per request.")
+        # A name that is refused is refused here, before the file has been sent.
+        self.file_name = self._name_of(part.filename or "")
+
+    async def _add(self, data: bytes | bytearray) -> None:
+        self._gathered += data
+        if self._is_file():
+            if len(self._gathered) >= WRITE_BYTES:
+                await self._flush()
+        elif len(self._gathered) > _FIELD_BYTES:
+            raise Refused(f"A form field has more than {_FIELD_BYTES} bytes.")
+
+    async def _end(self) -> None:
+        if self._is_file():
+            await self._flush()
+        elif self._part is not None:
+            try:
+                self.fields[self._part.name or ""] = self._gathered.decode()
+            except UnicodeDecodeError:
+                raise Refused("A form field is not UTF-8 text.") from None
+        self._gathered = bytearray()
+        self._part = None
+
+    def _is_file(self) -> bool:
+        return self._part is not None and self._part.name == "file" and self._part.filename is not None
+
+    async def _flush(self) -> None:
+        data, self._gathered = bytes(self._gathered), bytearray()
+        if data:
+            await self._writer.write(data)

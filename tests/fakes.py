@@ -1,0 +1,139 @@
+"""Small stand-ins that behave, and a real server on a real socket around them."""
+
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import anyio
+import httpx
+import uvicorn
+
+from kotaemon_async.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.http.parts import HttpLimits, Parts
+from kotaemon_async.http.server import make_app
+from kotaemon_async.library import Library
+from kotaemon_async.llm.base import Delta
+from kotaemon_async.model import Answer, Found, Mode, Passage, Scope
+from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.health import Health
+
+PASSAGE = Passage("doc_1.1.2.0", "doc_1", "report.pdf", 2, "Revenue rose by 8 percent.", 0.91234)
+ANSWER = Answer("ans_1", "How much?", "By 8 percent. [1]", "extractive", False, (), (), "a" * 32)
+
+
+class FixedRetrieval:
+    """Finds one passage in every scope but the collection `empty`, and remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Scope, int, Mode]] = []
+
+    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+        self.asked.append((query, scope, top_k, mode))
+        return Found(() if scope.collection == "empty" else (PASSAGE,))
+
+
+class ScriptedAnswering:
+    """Plays a list of events; an exception is raised, an anyio.Event is set then nothing more comes."""
+
+    def __init__(self) -> None:
+        self.script: list[Event | Exception | anyio.Event] = [
+            PassagesFound((PASSAGE,), ()),
+            Delta("By 8 "),
+            Delta("percent. [1]"),
+            Done(ANSWER),
+        ]
+        self.closed = anyio.Event()
+
+    async def answer(self, ask: Ask) -> Answer:
+        return [event async for event in self.stream(ask)][-1].answer  # type: ignore[union-attr]
+
+    async def stream(self, ask: Ask) -> AsyncGenerator[Event, None]:
+        try:
+            for step in self.script:
+                if isinstance(step, Exception):
+                    raise step
+                if isinstance(step, anyio.Event):
+                    step.set()
+                    await anyio.sleep_forever()
+                else:
+                    yield step
+        finally:
+            self.closed.set()
+
+
+@dataclass
+class FakeParts:
+    """A real ledger, library and admission; scripted answers."""
+
+    ledger: Ledger
+    library: Library
+    retrieval: FixedRetrieval = field(default_factory=FixedRetrieval)
+    answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
+    admission: Admission = field(default_factory=lambda: Admission(4))
+    health: Health = field(default_factory=Health)
+    stopping: anyio.Event = field(default_factory=anyio.Event)
+
+
+@asynccontextmanager
+async def open_parts(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[FakeParts]:
+    """Parts over a folder."""
+    ledger = await Ledger.open(folder / "ledger.db")
+    library = Library(
+        ledger, Blobs(folder / "blobs", max_upload_bytes), enqueue=lambda: None, clock=lambda: 1_700_000_000.5
+    )
+    try:
+        yield FakeParts(ledger, library)
+    finally:
+        await ledger.aclose()
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+@asynccontextmanager
+async def serving(parts: FakeParts, limits: HttpLimits) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a uvicorn that runs in this loop, on a port of its own."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        make_app(cast("Parts", parts), limits),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    port: int = listener.getsockname()[1]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_serve, server, listener)
+        await server.up.wait()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+            yield client
+        server.should_exit = True
+
+
+async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
+    await server._serve([listener])  # without uvicorn's signal handlers
+
+
+async def sse(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, str]]:
+    """The events of a stream as their fields; a comment has the field `""`."""
+    event: dict[str, str] = {}
+    async for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            event[name] = value
+        elif event:
+            yield event
+            event = {}

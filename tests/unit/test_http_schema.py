@@ -1,0 +1,60 @@
+"""The OpenAPI description has an example for every body."""
+
+from collections.abc import Iterator
+
+import pytest
+from litestar._openapi.plugin import OpenAPIPlugin
+
+from kotaemon_async.errors import CODES
+from kotaemon_async.http import schema
+from kotaemon_async.http.server import make_app
+
+Bodies = Iterator[tuple[str, dict[str, object]]]
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, object]:
+    app = make_app(None)  # type: ignore[arg-type]
+    found = app.plugins.get(OpenAPIPlugin).provide_openapi_schema()
+    schema.finish(found)
+    return found
+
+
+def bodies(described: dict) -> Bodies:  # type: ignore[type-arg]
+    """Where and what, for every request and response body."""
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            replies = {f"{method} {path} {status}": one for status, one in operation["responses"].items()}
+            replies[f"{method} {path} request"] = operation.get("requestBody", {})
+            for where, reply in replies.items():
+                for media_type, content in (reply.get("content") or {}).items():
+                    yield f"{where} {media_type}", content
+
+
+def test_every_body_has_an_example(described: dict[str, object]) -> None:
+    bare = [
+        where
+        for where, content in bodies(described)
+        if not (content.get("example") or content.get("examples"))
+    ]
+    assert bare == []
+
+
+def test_every_failure_is_a_problem_with_a_known_code(described: dict[str, object]) -> None:
+    failures = [content["examples"] for where, content in bodies(described) if "problem+json" in where]
+    codes = {code for examples in failures for code in examples}  # type: ignore[attr-defined]
+    assert {"not_found", "too_large", "busy", "internal"} <= codes <= set(CODES)
+
+
+def test_every_operation_describes_an_internal_failure(described: dict[str, object]) -> None:
+    paths: dict[str, dict[str, dict[str, dict[str, object]]]] = described["paths"]  # type: ignore[assignment]
+    assert [
+        path for path, item in paths.items() for one in item.values() if "500" not in one["responses"]
+    ] == []
+
+
+def test_the_contract_is_described(described: dict[str, object]) -> None:
+    paths: dict[str, dict[str, object]] = described["paths"]  # type: ignore[assignment]
+    calls = {f"{method} {path}" for path, item in paths.items() for method in item}
+    assert {"post /api/v1/documents", "get /api/v1/documents", "post /api/v1/search"} <= calls
+    assert {"post /api/v1/answers", "get /api/v1/answers/{answer_id}", "get /healthz"} <= calls

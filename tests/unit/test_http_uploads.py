@@ -1,0 +1,92 @@
+"""Reading forms piece by piece, and file names as data."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kotaemon_async.errors import Refused
+from kotaemon_async.http.uploads import Upload, boundary_of, clean_name
+
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="collection"\r\n\r\nzh\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nline\r\n--almost\r\n'
+    b"\r\n--b--\r\n"
+)
+
+
+class Written:
+    """Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    async def write(self, data: bytes) -> None:
+        self.data += data
+
+
+async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+async def read(data: bytes, size: int = 10) -> tuple[Upload, bytes]:
+    written = Written()
+    form = Upload("b", written, lambda name: clean_name(name, 100))
+    await form.read(pieces(data, size))
+    return form, written.data
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 60, 1000])
+async def test_a_form_is_the_same_however_it_is_cut(size: int) -> None:
+    form, data = await read(FORM, size)
+    assert (form.file_name, form.fields, data) == ("a.txt", {"collection": "zh"}, b"line\r\n--almost\r\n")
+
+
+@pytest.mark.parametrize("cut", [3, 80, len(FORM) - 12])
+async def test_a_form_that_ends_early_is_refused(cut: int) -> None:
+    with pytest.raises(Refused):
+        await read(FORM[:cut])
+
+
+async def test_two_files_are_refused() -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nx\r\n'
+    with pytest.raises(Refused, match="more than one file"):
+        await read(part + part + b"--b--\r\n")
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\Users\\me\\年报.pdf", "年报.pdf"),
+        ("a\x00b\nc.txt", "abc.txt"),
+        ("safe\u202efdp.exe", "safefdp.exe"),
+        ("e\u0301te\u0301.md", "\u00e9t\u00e9.md"),
+    ],
+)
+def test_a_name_is_data_without_folders_or_control_characters(raw: str, name: str) -> None:
+    assert clean_name(raw, 100) == name
+
+
+@pytest.mark.parametrize("raw", ["", "   ", "..", "/", "a/..", "x" * 101])
+def test_a_name_that_is_empty_or_too_long_is_refused(raw: str) -> None:
+    with pytest.raises(Refused):
+        clean_name(raw, 100)
+
+
+@given(st.text())
+def test_a_clean_name_never_holds_a_separator(raw: str) -> None:
+    try:
+        name = clean_name(raw, 10_000)
+    except Refused:
+        return
+    assert not set(name) & {"/", "\\", "\0", "\n", "\r"}
+    assert name.encode()
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "multipart/form-data", "multipart/mixed; boundary=x"])
+def test_only_a_form_with_a_boundary_is_taken(kind: str) -> None:
+    with pytest.raises(Refused):
+        boundary_of(kind)
