@@ -55,17 +55,21 @@ class Database:
         Raises:
             Misconfigured: the file cannot be opened, or a newer release wrote it.
         """
+        opened: list[apsw.AsyncConnection] = []
         try:
             # Connections opened in this task serve its event loop; nothing else in the process uses apsw.
             apsw.async_controller.set(apsw.aio.AsyncIO)  # type: ignore[arg-type]
-            writer = await apsw.Connection.as_async(str(path))
-            await writer.async_run(_prepare, writer, path)
-            others = [await apsw.Connection.as_async(str(path)) for _ in range(readers)]
-            for reader in others:
-                await reader.async_run(_prepare_reader, reader)
-        except apsw.Error as error:
+            for number in range(1 + readers):
+                opened.append(await apsw.Connection.as_async(str(path)))
+                await opened[-1].async_run(_prepare_reader if number else _prepare, opened[-1], path)
+        except BaseException as error:
+            # Each connection has a thread, which would keep the process alive.
+            for connection in opened:
+                await connection.aclose()
+            if not isinstance(error, apsw.Error):
+                raise
             raise Misconfigured(f"data_dir: the ledger {path} cannot be opened: {error}") from error
-        return cls(writer, others)
+        return cls(opened[0], opened[1:])
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
         """What `change` returns, once its transaction is on the disk.
@@ -142,6 +146,6 @@ def _prepare(connection: apsw.Connection, path: Path) -> None:
         )
 
 
-def _prepare_reader(connection: apsw.Connection) -> None:
+def _prepare_reader(connection: apsw.Connection, _path: Path) -> None:
     connection.execute(_PRAGMAS)
     connection.execute("PRAGMA query_only = ON")
