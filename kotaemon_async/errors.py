@@ -22,6 +22,8 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "too_large": (413, "Split the file, or raise the limit in the settings."),
     "unsupported_format": (415, "Send a PDF, plain text, Markdown or HTML file."),
     "busy": (429, "Send it again after the seconds named in Retry-After."),
+    "key_in_use": (409, "The first request with this Idempotency-Key still runs; send it again in a moment."),
+    "key_reused": (422, "Take a new Idempotency-Key for another request."),
     # BadDocument (413 and 415 above are used for documents too)
     "encrypted": (422, "Remove the password and upload the file again."),
     "corrupt": (422, "Open and save the file with another program, then upload it again."),
@@ -31,6 +33,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     # Unavailable
     "ledger_unavailable": (503, "Check the disk that holds the data folder; the service goes on by itself."),
     "vectors_unavailable": (503, "Nothing to do: the index is restarted or rebuilt from the ledger."),
+    "vectors_rebuilding": (503, "Nothing to do: searches use the index again when it is complete."),
     "embedder_unavailable": (503, "Look at the log for the cause; keyword search goes on meanwhile."),
     "parser_unavailable": (503, "Nothing to do: a fresh parser is started."),
     "broker_unavailable": (503, "Check the broker's URL; accepted documents wait and nothing is lost."),
@@ -53,19 +56,6 @@ class KotaemonError(Exception):
     code: str = "internal"
     retryable: bool = False
 
-    def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code or type(self).code
-        self.message = message
-        self.status, default_hint = CODES[self.code]
-        self.hint = hint or default_hint
-
-
-class Refused(KotaemonError):
-    """The caller has to change something."""
-
-    code = "bad_request"
-
     def __init__(
         self,
         message: str,
@@ -74,9 +64,19 @@ class Refused(KotaemonError):
         hint: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, code=code, hint=hint)
+        super().__init__(message)
+        self.code = code or type(self).code
+        self.message = message
+        self.status, default_hint = CODES[self.code]
+        self.hint = hint or default_hint
         self.retry_after_s = retry_after_s
-        self.retryable = retry_after_s is not None
+        self.retryable = type(self).retryable or retry_after_s is not None
+
+
+class Refused(KotaemonError):
+    """The caller has to change something."""
+
+    code = "bad_request"
 
 
 class BadDocument(KotaemonError):
@@ -90,17 +90,6 @@ class Unavailable(KotaemonError):
 
     code = "internal"
     retryable = True
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str | None = None,
-        hint: str | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(message, code=code, hint=hint)
-        self.retry_after_s = retry_after_s
 
 
 class Misconfigured(KotaemonError):

@@ -21,7 +21,7 @@ LONGEST_PAUSE_S: Final = 5.0
 class VectorLog(Protocol):
     """What the follower needs of the ledger."""
 
-    async def log_after(self, position: int, limit: int) -> list[LogEntry]: ...
+    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]: ...
     async def log_end(self) -> int: ...
     async def follower_position(self, generation: str) -> int: ...
     async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]: ...
@@ -32,6 +32,7 @@ class VectorIndex(Protocol):
     """What the follower needs of the vector store."""
 
     generation: str
+    model: str
 
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None: ...
     async def count(self) -> int: ...
@@ -96,7 +97,7 @@ class Follower:
         """One batch; False when there was nothing to do. Raises: Unavailable."""
         generation = self._noticed_generation()
         position = await self._ledger.follower_position(generation)
-        entries = await self._ledger.log_after(position, self._batch)
+        entries = await self._ledger.log_after(position, self._batch, self._vectors.model)
         if not entries:
             self._note_behind(0)
             await self._tell(await self._ledger.follower_settle(position, self._clock()))

@@ -11,7 +11,7 @@ from anyio import to_thread
 from anyio.streams.memory import MemoryObjectSendStream
 from loguru import logger
 
-from kotaemon_async.chunking import split_page
+from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
 from kotaemon_async.model import Chunk, Failure, Page
@@ -30,10 +30,12 @@ class IngestLimits:
     """How a worker divides its work and how patient it is."""
 
     batch_pages: int = 8
+    max_crashes: int = 3
+    max_losses: int = 10
     lease_s: float = 30.0
     renew_every_s: float = 5.0
-    retry_base_s: float = 5.0
-    retry_cap_s: float = 300.0
+    retry_base_s: float = 10.0
+    retry_cap_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Ingest:
         self._blobs = blobs
         self._sandbox = sandbox
         self._embedder = embedder
+        self._recipe = recipe_of(embedder)
         self._owner = owner
         self._on_step = on_step
         self._limits = limits
@@ -79,7 +82,9 @@ class Ingest:
         """The document is as far as it gets now: followed by the index, failed, or waiting in the ledger."""
         if self._stopping:
             return
-        claim = await self._ledger.claim(document_id, self._owner, self._clock(), self._limits.lease_s)
+        claim = await self._ledger.claim(
+            document_id, self._owner, self._clock(), self._limits.lease_s, recipe=self._recipe
+        )
         if claim is None:
             return
         self.active += 1
@@ -159,7 +164,9 @@ class Ingest:
     async def _commit(self, claim: Claim, prepared: _Prepared, pages_total: int) -> None:
         with metrics.INGEST_STAGE_DURATION.labels(stage="embedding").time(), span("embed"):
             vectors = await self._embedder.embed_passages([chunk.text for chunk in prepared.chunks])
-        batch = Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total)
+        batch = Batch(
+            prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, self._embedder.name
+        )
         with span("commit"):
             done = await self._ledger.commit_batch(claim, batch, self._clock())
         metrics.INGEST_PAGES.inc(len(batch.pages))
@@ -181,7 +188,7 @@ class Ingest:
                     document.attempt, base_s=self._limits.retry_base_s, cap_s=self._limits.retry_cap_s
                 )
                 until_s = self._clock() + wait_s
-                await self._ledger.wait(claim, self._clock(), kind="retry", until_s=until_s)
+                await self._ledger.wait(claim, self._clock(), kind="retry", until_s=until_s, cause="error")
                 logger.bind(code=failure.code, attempt=document.attempt, wait_s=wait_s).warning(
                     "document_waits"
                 )
@@ -198,12 +205,17 @@ class Ingest:
         with anyio.CancelScope(shield=True):
             try:
                 await self._ledger.wait(
-                    claim, self._clock(), kind="worker", until_s=self._clock(), forgive=True
+                    claim, self._clock(), kind="worker", until_s=self._clock(), cause="shutdown"
                 )
             except (LeaseLost, Unavailable) as error:
                 logger.bind(code=error.code).info("lease_not_given_back")
             else:
                 logger.info("document_given_back")
+
+
+def recipe_of(embedder: Embedder) -> str:
+    """What the chunks of a document depend on besides its pages; another recipe means to read it anew."""
+    return f"{embedder.name}/{CHUNKING_VERSION}"
 
 
 def _cut(pages: list[Page]) -> _Prepared:

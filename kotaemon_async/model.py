@@ -32,6 +32,19 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """Tries that ended, by cause: the parser died, a neighbour failed, the service stopped, a worker was lost.
+
+    Stops and lost workers are not the document's fault: they do not count as attempts.
+    """
+
+    crash: int = 0
+    error: int = 0
+    shutdown: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One accepted file, as the ledger knows it; times are Unix seconds."""
 
@@ -51,6 +64,7 @@ class Document:
     chunks_done: int = 0
     attempt: int = 0
     max_attempts: int = 6
+    attempts: Attempts = Attempts()
     waiting_for: dict[str, object] | None = None
     error: Failure | None = None
     trace_id: str = ""

@@ -12,13 +12,14 @@ from pathlib import Path
 import anyio
 from loguru import logger
 
+from kotaemon_async import faults
 from kotaemon_async.answering import Answering
 from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.errors import Misconfigured, Refused
 from kotaemon_async.follower import Follower
-from kotaemon_async.ingest import Ingest, IngestLimits
+from kotaemon_async.ingest import Ingest, IngestLimits, recipe_of
 from kotaemon_async.library import Library
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
 from kotaemon_async.llm.openai import OpenAILink
@@ -62,6 +63,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     Nothing runs yet: the tasks that drive them belong to app.py.
     """
     async with AsyncExitStack() as stack:
+        faults.arm(settings.faults)
         folder = _data_folder(settings)
         ledger = await Ledger.open(folder / "ledger.db")
         stack.push_async_callback(ledger.aclose)
@@ -75,8 +77,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             settings.embedding.folder, model=settings.embedding.model, threads=settings.embedding.threads
         )
         stack.push_async_callback(embedder.aclose)
+        await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
         vectors = await VectorStore.open(
-            folder / "vectors", dimension=embedder.dimension, call_timeout_s=settings.vectors.call_timeout_s
+            folder / "vectors",
+            model=embedder.name,
+            dimension=embedder.dimension,
+            call_timeout_s=settings.vectors.call_timeout_s,
         )
         stack.push_async_callback(vectors.aclose)
         sandbox = _sandbox(settings)
@@ -120,6 +126,8 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         on_step=there_is_news,
         limits=IngestLimits(
             batch_pages=settings.ingest.batch_pages,
+            max_crashes=settings.ingest.max_crashes,
+            max_losses=settings.ingest.max_losses,
             lease_s=settings.ingest.lease_s,
             renew_every_s=settings.ingest.lease_s / 6,
             retry_base_s=settings.ingest.backoff_base_s,

@@ -78,9 +78,14 @@ class IngestSettings(_Section):
     batch_pages: int = _of(8, "Pages between two checkpoints.", ge=1, le=256)
     max_pages: int = _of(5000, "Longest document that is accepted, in pages.", ge=1)
     lease_s: float = _of(30.0, "After this long without renewal another worker takes over.", ge=6)
+    max_queued: int = _of(10_000, "Documents that may wait; further uploads get 429.", ge=1)
     max_attempts: int = _of(6, "Attempts before a document is failed.", ge=1)
-    backoff_base_s: float = _of(2.0, "Wait after the first failed attempt; it doubles.", gt=0)
-    backoff_cap_s: float = _of(300.0, "Longest wait between two attempts.", gt=0)
+    max_crashes: int = _of(3, "Parser children that a document may take with it before it is failed.", ge=1)
+    max_losses: int = _of(
+        10, "Workers that may die on a document, without a checkpoint between, before it is failed.", ge=1
+    )
+    backoff_base_s: float = _of(10.0, "Wait after the first failed attempt; then three times as long.", gt=0)
+    backoff_cap_s: float = _of(900.0, "Longest wait between two attempts.", gt=0)
 
 
 class ParserSettings(_Section):
@@ -107,6 +112,7 @@ class VectorSettings(_Section):
     """The vector index in its child process."""
 
     call_timeout_s: float = _of(10.0, "After this long without reply the child is replaced.", gt=0)
+    audit_every_s: float = _of(20.0, "Time between two comparisons of the index with the ledger.", gt=0)
 
 
 class RetrievalSettings(_Section):
@@ -165,6 +171,9 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = _of(Path(".data"), "Folder that holds everything the service keeps.")
+    faults: str = _of(
+        "", "For tests only: faults to inject, as point:count:action with kill, raise, hang or enospc."
+    )
     http: HttpSettings = HttpSettings()
     disk: DiskSettings = DiskSettings()
     broker: BrokerSettings = BrokerSettings()

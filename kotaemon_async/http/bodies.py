@@ -39,6 +39,15 @@ class FailureBody(msgspec.Struct, frozen=True):
     hint: str
 
 
+class AttemptsBody(msgspec.Struct, frozen=True):
+    """Tries that ended, by cause; only crashes of the parser and errors count as attempts."""
+
+    crash: int
+    error: int
+    shutdown: int
+    lost: int
+
+
 class DocumentBody(msgspec.Struct, frozen=True):
     """A document; times are ISO 8601 in UTC."""
 
@@ -53,6 +62,7 @@ class DocumentBody(msgspec.Struct, frozen=True):
     progress: Progress
     attempt: int
     max_attempts: int
+    attempts: AttemptsBody
     waiting_for: dict[str, object] | None
     error: FailureBody | None
     trace_id: str
@@ -182,7 +192,7 @@ def iso(at_s: float) -> str:
 
 def document_body(document: Document) -> DocumentBody:
     """The document as the API shows it."""
-    error = document.error
+    error, tried = document.error, document.attempts
     return DocumentBody(
         id=document.id,
         name=document.name,
@@ -195,13 +205,20 @@ def document_body(document: Document) -> DocumentBody:
         progress=Progress(document.pages_done, document.pages_total, document.chunks_done),
         attempt=document.attempt,
         max_attempts=document.max_attempts,
-        waiting_for=document.waiting_for,
+        attempts=AttemptsBody(tried.crash, tried.error, tried.shutdown, tried.lost),
+        waiting_for=_waiting_for(document.waiting_for),
         error=FailureBody(error.code, error.message, error.hint) if error else None,
         trace_id=document.trace_id,
         created_at=iso(document.created_at_s),
         updated_at=iso(document.updated_at_s),
         ready_at=None if document.ready_at_s is None else iso(document.ready_at_s),
     )
+
+
+def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
+    """The reason with its time, if it has one, as all other times of the API."""
+    at_s = (reason or {}).get("at")
+    return {**(reason or {}), "at": iso(at_s)} if isinstance(at_s, float) else reason
 
 
 def reason_bodies(reasons: tuple[Reason, ...]) -> list[ReasonBody]:

@@ -8,6 +8,7 @@ from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
+    AttemptsBody,
     CitationBody,
     DocumentBody,
     DocumentList,
@@ -34,6 +35,7 @@ _DOCUMENT: Final = DocumentBody(
     progress=Progress(24, 60, 96),
     attempt=1,
     max_attempts=6,
+    attempts=AttemptsBody(0, 0, 0, 0),
     waiting_for=None,
     error=None,
     trace_id=_TRACE,

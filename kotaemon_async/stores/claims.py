@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import apsw
 import numpy as np
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 
 from kotaemon_async.errors import LeaseLost
 from kotaemon_async.model import Chunk, Document, Failure, Page, chunk_id
-from kotaemon_async.stores.documents import document_of, remove_contents
+from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("ingest.sql")
+
+#: Why a try ended before its document: the parser died on it, a neighbour failed, the service stops, no room.
+Cause = Literal["crash", "error", "shutdown", "disk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A run of pages with their chunks, one vector row and one string of index terms for each chunk."""
+    """A run of pages with their chunks, one vector row and one string of index terms for each chunk.
+
+    `model` names the embedding model, whose vectors mean nothing to another one.
+    """
 
     pages: Sequence[Page]
     chunks: Sequence[Chunk]
     vectors: NDArray[np.float32]
     terms: Sequence[str]
     pages_total: int
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +58,30 @@ class Claims:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, document_id: str, owner: str, now_s: float, lease_s: float) -> Claim | None:
-        """The claim, or None when there is nothing to do or another worker does it."""
+    async def claim(
+        self, document_id: str, owner: str, now_s: float, lease_s: float, *, recipe: str
+    ) -> Claim | None:
+        """The claim, or None when there is nothing to do or another worker does it.
+
+        Pages that another `recipe` (embedding model and chunking) has made of this version are forgotten.
+        """
         return await self._database.write(
-            lambda conn: _claim(conn, document_id, owner, now_s, now_s + lease_s)
+            lambda conn: _claim(conn, document_id, owner, now_s, now_s + lease_s, recipe)
         )
 
     async def renew(self, claim: Claim, now_s: float, lease_s: float) -> None:
         """The lease lasts `lease_s` from now."""
         await self._change("renew", claim, lease_until=now_s + lease_s)
+
+    async def confirm(self, claim: Claim) -> None:
+        """Nothing, while the claim holds; a document that was cancelled or deleted is nobody's."""
+        values = {"id": claim.document.id, "token": claim.token}
+        if await self._database.read(lambda conn: conn.execute(SQL["holds"], values).get) is None:
+            raise _lost(claim)
+
+    async def show_waiting(self, claim: Claim, kind: str, now_s: float) -> None:
+        """The document shows what its worker waits for, until its next step."""
+        await self._change("show_waiting", claim, kind=kind, now=now_s)
 
     async def set_pages_total(self, claim: Claim, pages_total: int, now_s: float) -> None:
         """The document shows how many pages it has."""
@@ -76,11 +99,9 @@ class Claims:
         """The document is `failed` and nothing of it can be found."""
         await self._database.write(lambda conn: _fail(conn, claim, failure, now_s))
 
-    async def wait(
-        self, claim: Claim, now_s: float, *, kind: str, until_s: float, forgive: bool = False
-    ) -> None:
-        """The document is queued until `until_s` for the reason `kind`; a forgiven attempt is not counted."""
-        await self._change("wait", claim, kind=kind, until=until_s, forgive=int(forgive), now=now_s)
+    async def wait(self, claim: Claim, now_s: float, *, kind: str, until_s: float, cause: Cause) -> None:
+        """The document is queued until `until_s` for the reason `kind`; only crashes and errors are attempts."""
+        await self._change("wait", claim, kind=kind, until=until_s, cause=cause, now=now_s)
 
     async def due(self, now_s: float, limit: int) -> list[Due]:
         """Documents that a worker may claim now, oldest first."""
@@ -102,14 +123,27 @@ def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"Another worker owns {claim.document.id} or it is gone.")
 
 
-def _claim(conn: apsw.Connection, document_id: str, owner: str, now_s: float, until_s: float) -> Claim | None:
+def _claim(  # noqa: PLR0913 - one for each column, and the connection
+    conn: apsw.Connection, document_id: str, owner: str, now_s: float, until_s: float, recipe: str
+) -> Claim | None:
     recovered = bool(conn.execute(SQL["was_leased"], {"id": document_id}).get)
-    cursor = conn.execute(
-        SQL["claim"], {"id": document_id, "owner": owner, "now": now_s, "lease_until": until_s}
-    )
+    values = {"id": document_id, "owner": owner, "now": now_s, "lease_until": until_s}
+    claimed = _row(conn, "claim", **values)
+    if claimed is None:
+        return None
+    document, named = claimed
+    if named["recipe"] != recipe:
+        remove_contents(conn, document_id, kept_version=kept_version(conn, document_id))
+        begun = _row(conn, "begin_version", id=document_id, recipe=recipe)
+        document = document if begun is None else begun[0]
+    return Claim(document, named["token"], recovered)
+
+
+def _row(conn: apsw.Connection, query: str, **values: object) -> tuple[Document, dict[str, Any]] | None:
+    cursor = conn.execute(SQL[query], values)
     for row in cursor:
-        token = row[[column[0] for column in cursor.get_description()].index("token")]
-        return Claim(document_of(cursor, row), token, recovered)
+        named = dict(zip((column[0] for column in cursor.get_description()), row, strict=True))
+        return document_of(cursor, row), named
     return None
 
 
@@ -133,7 +167,8 @@ def _commit_batch(conn: apsw.Connection, claim: Claim, batch: Batch, now_s: floa
         conn.execute(SQL["insert_page"], values)
     last_log_seq = None
     for chunk, vector, terms in zip(batch.chunks, batch.vectors.astype(np.float16), batch.terms, strict=True):
-        last_log_seq = _insert_chunk(conn, document_id, version, chunk, vector.tobytes(), terms)
+        row = _ChunkRow(document_id, version, chunk, vector.tobytes(), terms, batch.model)
+        last_log_seq = _insert_chunk(conn, row)
     done = pages_done + len(batch.pages)
     conn.execute(
         SQL["checkpoint"],
@@ -150,31 +185,41 @@ def _commit_batch(conn: apsw.Connection, claim: Claim, batch: Batch, now_s: floa
     return done
 
 
-def _insert_chunk(
-    conn: apsw.Connection, document_id: str, version: int, chunk: Chunk, vector: bytes, terms: str
-) -> int:
-    name = chunk_id(document_id, version, chunk.page, chunk.ordinal)
+@dataclass(frozen=True, slots=True)
+class _ChunkRow:
+    document_id: str
+    version: int
+    chunk: Chunk
+    vector: bytes
+    terms: str
+    model: str
+
+
+def _insert_chunk(conn: apsw.Connection, new: _ChunkRow) -> int:
+    chunk = new.chunk
+    name = chunk_id(new.document_id, new.version, chunk.page, chunk.ordinal)
     row = conn.execute(
         SQL["insert_chunk"],
         {
             "id": name,
-            "document_id": document_id,
-            "version": version,
+            "document_id": new.document_id,
+            "version": new.version,
             "page": chunk.page,
             "ordinal": chunk.ordinal,
             "start": chunk.start,
             "stop": chunk.end,
-            "vector": vector,
+            "vector": new.vector,
+            "model": new.model,
         },
     ).get
-    conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})
-    seq: int = conn.execute(SQL["log_upsert"], {"chunk_id": name, "document_id": document_id}).get
+    conn.execute(SQL["insert_keywords"], {"row": row, "terms": new.terms})
+    seq: int = conn.execute(SQL["log_upsert"], {"chunk_id": name, "document_id": new.document_id}).get
     return seq
 
 
 def _fail(conn: apsw.Connection, claim: Claim, failure: Failure, now_s: float) -> None:
     _fence(conn, claim)
-    remove_contents(conn, claim.document.id)
+    remove_contents(conn, claim.document.id, kept_version=kept_version(conn, claim.document.id))
     conn.execute(
         SQL["fail"],
         {

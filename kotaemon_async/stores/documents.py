@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 
 from kotaemon_async.errors import Refused
-from kotaemon_async.model import Document, Failure
+from kotaemon_async.model import Attempts, Document, Failure
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("documents.sql")
@@ -71,12 +71,29 @@ class Documents:
         """Documents by status, and when the oldest queued one was accepted."""
         return await self._database.read(_counts)
 
-    async def start_anew(self, document_id: str, now_s: float) -> Document:
-        """The document, queued again from its first page; raises Refused when it is not final."""
-        return await self._database.write(lambda conn: _start_anew(conn, document_id, now_s))
+    async def start_anew(self, document_id: str, now_s: float, *, force: bool = False) -> Document:
+        """The document, queued again from its first page; what is searchable of it stays so until it is ready.
+
+        Raises: Refused when it is not failed or cancelled, unless it is forced.
+        """
+        return await self._database.write(lambda conn: _start_anew(conn, document_id, now_s, force=force))
+
+    async def start_all_anew(self, collection: str | None, now_s: float) -> int:
+        """How many failed documents are queued again, of one collection or of all."""
+        return await self._database.write(lambda conn: _start_all_anew(conn, collection, now_s))
+
+    async def start_stale_anew(self, recipe: str, model: str, now_s: float) -> int:
+        """How many documents are queued again because another recipe made them; they stay searchable.
+
+        What an earlier release left without a recipe counts as made by this one.
+        """
+        return await self._database.write(lambda conn: _start_stale_anew(conn, recipe, model, now_s))
 
     async def cancel(self, document_id: str, now_s: float) -> Document:
-        """The document, cancelled, with nothing of it left to be found; raises Refused when it is final."""
+        """The document, cancelled, with nothing of the work left; one that was being renewed is ready as before.
+
+        Raises: Refused when it is final.
+        """
         return await self._database.write(lambda conn: _cancel(conn, document_id, now_s))
 
     async def delete(self, document_id: str) -> str | None:
@@ -102,6 +119,7 @@ def _versioned(cursor: apsw.Cursor, row: tuple[Any, ...]) -> tuple[int, Document
         created_at_s=named["created_at"],
         updated_at_s=named["updated_at"],
         ready_at_s=named["ready_at"],
+        attempts=Attempts(named["crashes"], named["errors"], named["shutdowns"], named["losses"]),
         waiting_for=_waiting_for(named),
         error=error,
     )
@@ -110,7 +128,8 @@ def _versioned(cursor: apsw.Cursor, row: tuple[Any, ...]) -> tuple[int, Document
 def _waiting_for(named: dict[str, Any]) -> dict[str, object] | None:
     """Why nothing happens to the document at the moment, or None while something does."""
     if named["waiting_kind"]:
-        return {"kind": named["waiting_kind"], "at": named["waiting_until"]}
+        until_s = named["waiting_until"]
+        return {"kind": named["waiting_kind"]} | ({} if until_s is None else {"at": until_s})
     if named["status"] == "queued":
         return {"kind": "worker"}
     if named["stage"] == "indexing":
@@ -179,23 +198,48 @@ def _counts(conn: apsw.Connection) -> tuple[dict[str, int], float | None]:
     return dict(conn.execute(SQL["counts"])), conn.execute(SQL["oldest_queued"]).get
 
 
-def _start_anew(conn: apsw.Connection, document_id: str, now_s: float) -> Document:
+def _start_anew(conn: apsw.Connection, document_id: str, now_s: float, *, force: bool = False) -> Document:
     document = _get(conn, document_id)[1]
-    if document.status not in ("failed", "cancelled"):
+    if document.status not in ("failed", "cancelled") and not force:
         raise Refused(
-            f"The document is {document.status}; only a failed or cancelled one is retried.", code="conflict"
+            f"The document is {document.status}; only a failed or cancelled one is retried.",
+            code="conflict",
+            hint="Send force=true to read it anew all the same.",
         )
-    remove_contents(conn, document_id)
-    conn.execute(SQL["requeue"], {"id": document_id, "now": now_s})
+    _requeue(conn, document_id, now_s)
     return _get(conn, document_id)[1]
+
+
+def _requeue(conn: apsw.Connection, document_id: str, now_s: float) -> None:
+    kept = kept_version(conn, document_id)
+    remove_contents(conn, document_id, kept_version=kept)
+    conn.execute(SQL["requeue"], {"id": document_id, "kept_version": kept, "now": now_s})
+
+
+def _start_all_anew(conn: apsw.Connection, collection: str | None, now_s: float) -> int:
+    ids = [row[0] for row in conn.execute(SQL["failed"], {"collection": collection})]
+    for document_id in ids:
+        _requeue(conn, document_id, now_s)
+    return len(ids)
+
+
+def _start_stale_anew(conn: apsw.Connection, recipe: str, model: str, now_s: float) -> int:
+    conn.execute(SQL["adopt_documents"], {"recipe": recipe})
+    conn.execute(SQL["adopt_chunks"], {"model": model})
+    ids = [row[0] for row in conn.execute(SQL["stale"], {"recipe": recipe})]
+    for document_id in ids:
+        _requeue(conn, document_id, now_s)
+    return len(ids)
 
 
 def _cancel(conn: apsw.Connection, document_id: str, now_s: float) -> Document:
     document = _get(conn, document_id)[1]
     if document.status not in ("queued", "processing"):
         raise Refused(f"The document is already {document.status}.", code="conflict")
-    remove_contents(conn, document_id)
-    conn.execute(SQL["cancel"], {"id": document_id, "now": now_s})
+    kept = kept_version(conn, document_id)
+    remove_contents(conn, document_id, kept_version=kept)
+    end = "cancel" if kept is None else "back_to_searchable"
+    conn.execute(SQL[end], {"id": document_id, "now": now_s})
     return _get(conn, document_id)[1]
 
 
@@ -207,7 +251,14 @@ def _delete(conn: apsw.Connection, document_id: str) -> str | None:
     return None if uses else document.sha256
 
 
-def remove_contents(conn: apsw.Connection, document_id: str) -> None:
-    """Pages, chunks and keywords are gone, and the log tells followers to forget the vectors."""
+def kept_version(conn: apsw.Connection, document_id: str) -> int | None:
+    """The version that is searchable while another one is worked on, if there is such a one."""
+    found: int | None = conn.execute(SQL["kept_version"], {"id": document_id}).get
+    return found
+
+
+def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: int | None = None) -> None:
+    """Pages, chunks and keywords are gone, but of `kept_version`; the log tells followers to forget vectors."""
+    values = {"id": document_id, "kept_version": kept_version}
     for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
-        conn.execute(SQL[name], {"id": document_id})
+        conn.execute(SQL[name], values)

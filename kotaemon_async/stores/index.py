@@ -7,6 +7,7 @@ import apsw
 import numpy as np
 
 from kotaemon_async.model import Passage
+from kotaemon_async.stores.documents import remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
 from kotaemon_async.stores.vectors import LogEntry
 
@@ -19,9 +20,12 @@ class Index:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def log_after(self, position: int, limit: int) -> list[LogEntry]:
-        """At most `limit` entries after `position`, in order; a vector is None when its chunk is gone."""
-        values = {"position": position, "limit": limit}
+    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]:
+        """At most `limit` entries after `position`, in order.
+
+        A vector is None when its chunk is gone, or when another model than `model` made it.
+        """
+        values = {"position": position, "limit": limit, "model": model}
         return await self._database.read(
             lambda conn: [_entry(row) for row in conn.execute(SQL["log_after"], values)]
         )
@@ -85,4 +89,9 @@ def _advance(conn: apsw.Connection, generation: str, position: int, now_s: float
 
 
 def _make_ready(conn: apsw.Connection, position: int, now_s: float) -> list[str]:
-    return [row[0] for row in conn.execute(SQL["make_ready"], {"position": position, "now": now_s})]
+    """The version that arrived is searchable and the one before is gone, in the caller's transaction."""
+    arrived = list(conn.execute(SQL["arrived"], {"position": position}))
+    for document_id, version in arrived:
+        remove_contents(conn, document_id, kept_version=version)
+        conn.execute(SQL["make_ready"], {"id": document_id, "now": now_s})
+    return [document_id for document_id, _ in arrived]

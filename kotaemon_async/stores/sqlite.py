@@ -13,12 +13,13 @@ import anyio
 import apsw
 import apsw.aio
 
+from kotaemon_async import faults
 from kotaemon_async.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
 
 READERS = 3
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -104,19 +105,18 @@ async def _run(
 ) -> T:
     try:
         result: T = await connection.async_run(runner, connection, function)
-    except apsw.FullError as error:
-        raise Unavailable(f"The ledger has no room to write: {error}.", code="disk_full") from error
     except apsw.ConstraintError:
         raise
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         raise Unavailable(f"The ledger cannot be used: {error}.", code="ledger_unavailable") from error
     return result
 
 
-def _transact(connection: apsw.Connection, change: Callable[[apsw.Connection], T]) -> T:
+def _transact(connection: apsw.Connection, change: Callable[..., T], *given: object) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        result = change(connection)
+        result = change(connection, *given)
+        faults.hit("sqlite.before_commit")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -136,14 +136,21 @@ def _snapshot(connection: apsw.Connection, look: Callable[[apsw.Connection], T])
 def _prepare(connection: apsw.Connection, path: Path) -> None:
     connection.execute(_PRAGMAS)
     version = connection.pragma("user_version")
-    if version == 0:
-        schema = resources.files(f"{__package__}.sql").joinpath("schema.sql").read_text("utf8")
-        _transact(connection, lambda conn: conn.execute(schema))
-    elif version != SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise Misconfigured(
             f"data_dir: the ledger {path} has schema {version}, this release knows {SCHEMA_VERSION}.",
             hint="Start the release that wrote it, or choose another data_dir.",
         )
+    while (version := connection.pragma("user_version")) < SCHEMA_VERSION:
+        # Two processes may open a new ledger at once: the second one finds the first one's work done.
+        _transact(connection, _migrate, version)
+
+
+def _migrate(connection: apsw.Connection, version: int) -> None:
+    if connection.pragma("user_version") != version:
+        return
+    file = f"migrate_{version}.sql" if version else "schema.sql"
+    connection.execute(resources.files(f"{__package__}.sql").joinpath(file).read_text("utf8"))
 
 
 def _prepare_reader(connection: apsw.Connection, _path: Path) -> None:

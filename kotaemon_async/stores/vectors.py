@@ -76,11 +76,13 @@ class VectorStore:
         self,
         folder: Path,
         *,
+        model: str,
         dimension: int,
         call_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.generation = ""
+        self.model = model
         self.dimension = dimension
         self._folder = folder
         self._call_timeout_s = call_timeout_s
@@ -100,12 +102,13 @@ class VectorStore:
         cls,
         folder: Path,
         *,
+        model: str,
         dimension: int,
         call_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> Self:
         """A store whose child was tried once; while it has not started, `generation` is empty."""
-        store = cls(folder, dimension=dimension, call_timeout_s=call_timeout_s, clock=clock)
+        store = cls(folder, model=model, dimension=dimension, call_timeout_s=call_timeout_s, clock=clock)
         with suppress(Unavailable):
             await store._ready_child()
         store._pump = asyncio.create_task(store._serve(), name="vectors")

@@ -31,7 +31,7 @@ class ListLog:
         self.positions: dict[str, int] = {}
         self.reads: list[int] = []
 
-    async def log_after(self, position: int, limit: int) -> list[LogEntry]:
+    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]:
         self.reads.append(position)
         return self.entries[position : position + limit]
 
@@ -71,7 +71,7 @@ class Scene:
 
 @asynccontextmanager
 async def following(folder: Path, log: ListLog) -> AsyncIterator[Scene]:
-    store = await VectorStore.open(folder, dimension=DIMENSION, call_timeout_s=20)
+    store = await VectorStore.open(folder, model="m", dimension=DIMENSION, call_timeout_s=20)
     scene = Scene(folder, log, store)
     try:
         async with anyio.create_task_group() as group:

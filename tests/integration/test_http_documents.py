@@ -46,7 +46,9 @@ async def test_a_new_document_is_accepted_with_its_location(client: httpx.AsyncC
 
 
 async def test_a_document_has_exactly_the_fields_of_the_contract(client: httpx.AsyncClient) -> None:
-    names = "id name media_type size_bytes sha256 collection status stage progress attempt max_attempts"
+    names = (
+        "id name media_type size_bytes sha256 collection status stage progress attempt max_attempts attempts"
+    )
     more = "waiting_for error trace_id created_at updated_at ready_at"
     assert set((await hand_in(client)).json()) == set(f"{names} {more}".split())
 

@@ -35,6 +35,7 @@ class Broken(Embedder):
 
     def __init__(self, real: Embedder, good_calls: int) -> None:
         self._real, self._good_calls = real, good_calls
+        self.name = real.name
 
     async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
         self._good_calls -= 1
@@ -97,7 +98,7 @@ async def test_every_page_of_a_pdf_is_searchable_before_the_index_has_followed(s
     document = await shop.ingest(english_pdf(5))
     assert (document.status, document.stage, document.pages_done) == ("processing", "indexing", 5)
     found = await Keywords(shop.ledger.database).search("page 3", Scope(), 10)
-    assert found and document.chunks_done == len(await shop.ledger.log_after(0, 100))
+    assert found and document.chunks_done == len(await shop.ledger.log_after(0, 100, shop.embedder.name))
 
 
 async def test_a_chinese_pdf_is_found_by_a_word_of_two_characters(shop: Workshop) -> None:
@@ -117,7 +118,7 @@ async def test_a_bad_file_fails_at_once_with_its_code_and_a_hint(
     document = await shop.ingest(data)
     assert document.status == "failed" and document.error is not None
     assert document.error.code == code and document.error.hint
-    assert await shop.ledger.log_after(0, 10) == []
+    assert await shop.ledger.log_after(0, 10, shop.embedder.name) == []
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md"])
@@ -145,11 +146,11 @@ async def test_a_lost_neighbour_means_a_later_attempt_and_at_last_a_failure(shop
 async def test_work_goes_on_from_the_last_checkpoint(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(6))
     await shop.worker(embedder=Broken(shop.embedder, good_calls=1)).run(document_id)
-    before = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100)]
+    before = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100, shop.embedder.name)]
     assert (await shop.ledger.get(document_id)).pages_done == 2
     shop.clock.now_s += 1000
     await shop.worker().run(document_id)
-    after = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100)]
+    after = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100, shop.embedder.name)]
     assert after[: len(before)] == before and len(set(after)) == len(after) > len(before)
 
 
@@ -175,6 +176,7 @@ class Cancelling(Embedder):
 
     def __init__(self, shop: Workshop, document_id: str) -> None:
         self._shop, self._document_id, self._calls = shop, document_id, 0
+        self.name = shop.embedder.name
 
     async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
         self._calls += 1

@@ -42,11 +42,11 @@ def a_file(number: int = 1, *, collection: str = "default", sha256: str | None =
 def a_batch(pages: list[Page], total: int = 2) -> Batch:
     chunks = [chunk for page in pages for chunk in split_page(page)]
     vectors = np.full((len(chunks), 4), 0.5, np.float32)
-    return Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], total)
+    return Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], total, "m")
 
 
 async def claimed(ledger: Ledger, now_s: float = 2.0) -> Claim:
-    claim = await ledger.claim("doc_1", "me", now_s, lease_s=30.0)
+    claim = await ledger.claim("doc_1", "me", now_s, lease_s=30.0, recipe="m/1")
     assert claim is not None
     return claim
 
@@ -78,7 +78,7 @@ async def test_the_bytes_of_a_failed_document_start_it_anew(ledger: Ledger) -> N
 async def test_only_one_worker_gets_a_document(ledger: Ledger) -> None:
     await ledger.accept(a_file(), 1.0)
     assert (await claimed(ledger)).document.status == "processing"
-    assert await ledger.claim("doc_1", "another", 2.0, 30.0) is None
+    assert await ledger.claim("doc_1", "another", 2.0, 30.0, recipe="m/1") is None
 
 
 async def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(ledger: Ledger) -> None:
@@ -97,7 +97,7 @@ async def test_a_page_is_never_committed_twice(ledger: Ledger) -> None:
     with pytest.raises(LeaseLost):
         await ledger.commit_batch(claim, a_batch(PAGES[:1]), 4.0)
     assert await ledger.commit_batch(claim, a_batch(PAGES[1:]), 5.0) == 2
-    assert (await ledger.get("doc_1")).chunks_done == len(await ledger.log_after(0, 100))
+    assert (await ledger.get("doc_1")).chunks_done == len(await ledger.log_after(0, 100, "m"))
 
 
 async def test_a_document_is_ready_when_the_follower_has_passed_its_last_entry(ledger: Ledger) -> None:
@@ -126,7 +126,7 @@ async def test_a_document_whose_last_entry_was_passed_early_becomes_ready_all_th
 
 async def test_vectors_come_out_of_the_log_as_they_went_in(ledger: Ledger) -> None:
     await make_ready(ledger)
-    entries = await ledger.log_after(0, 100)
+    entries = await ledger.log_after(0, 100, "m")
     assert [entry.op for entry in entries] == ["upsert"] * len(entries)
     assert [float(x) for entry in entries if entry.vector is not None for x in entry.vector[:1]] == [
         0.5
@@ -158,9 +158,9 @@ async def test_a_query_of_operators_is_only_words(ledger: Ledger) -> None:
 
 async def test_a_deleted_document_leaves_nothing_but_orders_to_forget_it(ledger: Ledger) -> None:
     await make_ready(ledger)
-    chunks = {entry.chunk_id for entry in await ledger.log_after(0, 100)}
+    chunks = {entry.chunk_id for entry in await ledger.log_after(0, 100, "m")}
     assert await ledger.delete("doc_1") == a_file().sha256
-    assert {(entry.op, entry.chunk_id) for entry in await ledger.log_after(0, 100)} == {
+    assert {(entry.op, entry.chunk_id) for entry in await ledger.log_after(0, 100, "m")} == {
         ("delete", c) for c in chunks
     }
     assert await Keywords(ledger.database).search("oxygen", Scope(), 5) == []
@@ -186,7 +186,7 @@ async def test_a_cancelled_document_takes_its_worker_the_right_to_write(ledger: 
 
 async def test_a_waiting_document_says_for_what_and_is_due_afterwards(ledger: Ledger) -> None:
     await ledger.accept(a_file(), 1.0)
-    await ledger.wait(await claimed(ledger), 3.0, kind="retry", until_s=13.0)
+    await ledger.wait(await claimed(ledger), 3.0, kind="retry", until_s=13.0, cause="error")
     assert (await ledger.get("doc_1")).waiting_for == {"kind": "retry", "at": 13.0}
     assert await ledger.due(12.0, 10) == []
     assert [due.document_id for due in await ledger.due(13.0, 10)] == ["doc_1"]
@@ -194,7 +194,7 @@ async def test_a_waiting_document_says_for_what_and_is_due_afterwards(ledger: Le
 
 async def test_a_forgiven_attempt_is_not_counted(ledger: Ledger) -> None:
     await ledger.accept(a_file(), 1.0)
-    await ledger.wait(await claimed(ledger), 3.0, kind="worker", until_s=3.0, forgive=True)
+    await ledger.wait(await claimed(ledger), 3.0, kind="worker", until_s=3.0, cause="shutdown")
     assert (await ledger.get("doc_1")).attempt == 0
 
 

@@ -48,7 +48,7 @@ async def opened(
     folder: Path, *, timeout_s: float = 20.0, clock: Callable[[], float] | None = None
 ) -> AsyncIterator[VectorStore]:
     store = await VectorStore.open(
-        folder, dimension=DIMENSION, call_timeout_s=timeout_s, clock=clock or Clock()
+        folder, model="m", dimension=DIMENSION, call_timeout_s=timeout_s, clock=clock or Clock()
     )
     try:
         yield store
@@ -225,7 +225,7 @@ async def test_damaged_index_files_end_in_a_new_generation(tmp_path: Path) -> No
 async def test_vectors_of_another_length_begin_a_new_generation(tmp_path: Path) -> None:
     async with opened(tmp_path / "vectors") as store:
         await store.apply(entries_of(vectors_of(5)), [])
-    store = await VectorStore.open(tmp_path / "vectors", dimension=8, call_timeout_s=20)
+    store = await VectorStore.open(tmp_path / "vectors", model="m", dimension=8, call_timeout_s=20)
     assert (store.generation[-2:], await store.count()) == ("-8", 0)
     await store.aclose()
 
@@ -247,7 +247,7 @@ SERVICE = """
 import anyio, pathlib, sys
 from kotaemon_async.stores.vectors import VectorStore
 async def main():
-    store = await VectorStore.open(pathlib.Path(sys.argv[1]), dimension=8, call_timeout_s=20)
+    store = await VectorStore.open(pathlib.Path(sys.argv[1]), model="m", dimension=8, call_timeout_s=20)
     print(store.pid, flush=True)
     await anyio.sleep_forever()
 anyio.run(main)

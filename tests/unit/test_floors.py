@@ -21,7 +21,7 @@ FLOORS = [
     {"library", "ingest", "dispatch", "follower", "retrieval"},
     {"stores", "parsing", "llm", "embedding", "minilm", "broker", "chunking"},
     {"fusion", "model", "settings", "resilience"},
-    {"errors", "quotes", "text", "stopwords", "telemetry"},
+    {"errors", "faults", "quotes", "text", "stopwords", "telemetry"},
 ]
 SEE_SETTINGS = {"__main__", "cli", "app", "services", "demo", "bench"}
 

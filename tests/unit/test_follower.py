@@ -26,7 +26,7 @@ class ListLog:
         self.entries = list(entries)
         self.positions: dict[str, int] = {}
 
-    async def log_after(self, position: int, limit: int) -> list[LogEntry]:
+    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]:
         return [entry for entry in self.entries if entry.seq > position][:limit]
 
     async def log_end(self) -> int:
@@ -48,6 +48,7 @@ class DictIndex:
 
     def __init__(self, failures: int = 0) -> None:
         self.generation = "g1"
+        self.model = "m"
         self.values: dict[str, float] = {}
         self.failures = failures
 

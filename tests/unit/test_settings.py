@@ -62,7 +62,7 @@ def test_the_example_file_changes_nothing() -> None:
 
 def test_every_number_has_its_unit_in_its_name_or_counts_something() -> None:
     counts = "port concurrency children threads candidates passages batch_pages max_pages max_attempts"
-    counts += " max_concurrent_uploads max_name_length"
+    counts += " max_concurrent_uploads max_name_length max_queued max_crashes max_losses"
     for dotted, field in leaves():
         name = dotted.rpartition(".")[2]
         if isinstance(field.default, (int, float)):

@@ -27,10 +27,13 @@ SELECT min(created_at) FROM documents WHERE status = 'queued'
 
 -- name: requeue
 UPDATE documents
-SET status = 'queued', stage = NULL, version = version + 1, searchable_version = version + 1,
-    pages_done = 0, pages_total = NULL, chunks_done = 0, attempt = 0, waiting_kind = NULL, waiting_until = NULL,
-    error_code = NULL, error_message = NULL, error_hint = NULL, lease_owner = NULL, lease_until = NULL,
-    last_log_seq = NULL, ready_at = NULL, token = token + 1, event = event + 1, updated_at = :now
+SET status = 'queued', stage = NULL, version = max(version, searchable_version) + 1,
+    searchable_version = coalesce(:kept_version, max(version, searchable_version) + 1),
+    pages_done = 0, pages_total = NULL, chunks_done = 0, attempt = 0, crashes = 0, errors = 0, shutdowns = 0,
+    losses = 0, waiting_kind = NULL, waiting_until = NULL, error_code = NULL, error_message = NULL,
+    error_hint = NULL, lease_owner = NULL, lease_until = NULL, last_log_seq = NULL,
+    ready_at = CASE WHEN :kept_version IS NULL THEN NULL ELSE ready_at END,
+    token = token + 1, event = event + 1, updated_at = :now
 WHERE id = :id
 
 -- name: cancel
@@ -39,6 +42,37 @@ SET status = 'cancelled', stage = NULL, waiting_kind = NULL, waiting_until = NUL
     lease_until = NULL, last_log_seq = NULL, pages_done = 0, chunks_done = 0,
     token = token + 1, event = event + 1, updated_at = :now
 WHERE id = :id
+
+-- name: back_to_searchable
+UPDATE documents
+SET status = 'ready', stage = NULL, version = searchable_version, recipe = searchable_recipe,
+    pages_done = (SELECT count(*) FROM pages AS p
+                  WHERE p.document_id = documents.id AND p.version = searchable_version),
+    pages_total = (SELECT count(*) FROM pages AS p
+                   WHERE p.document_id = documents.id AND p.version = searchable_version),
+    chunks_done = (SELECT count(*) FROM chunks AS c
+                   WHERE c.document_id = documents.id AND c.version = searchable_version),
+    waiting_kind = NULL, waiting_until = NULL, lease_owner = NULL, lease_until = NULL, last_log_seq = NULL,
+    token = token + 1, event = event + 1, updated_at = :now
+WHERE id = :id
+
+-- name: kept_version
+SELECT searchable_version FROM documents
+WHERE id = :id AND (status = 'ready' OR searchable_version <> version)
+
+-- name: failed
+SELECT id FROM documents
+WHERE status = 'failed' AND (:collection IS NULL OR collection = :collection) ORDER BY created_at
+
+-- name: stale
+SELECT id FROM documents
+WHERE (status = 'ready' OR stage = 'indexing') AND recipe <> :recipe ORDER BY created_at
+
+-- name: adopt_documents
+UPDATE documents SET recipe = :recipe, searchable_recipe = :recipe WHERE recipe = '' AND pages_done > 0
+
+-- name: adopt_chunks
+UPDATE chunks SET model = :model WHERE model = ''
 
 -- name: delete
 DELETE FROM documents WHERE id = :id
@@ -51,17 +85,19 @@ SELECT DISTINCT sha256 FROM documents
 
 -- name: forget_upserts
 DELETE FROM vector_log
-WHERE op = 'upsert' AND chunk_id IN (SELECT id FROM chunks WHERE document_id = :id)
+WHERE op = 'upsert'
+  AND chunk_id IN (SELECT id FROM chunks WHERE document_id = :id AND version IS NOT :kept_version)
 
 -- name: log_deletes
 INSERT INTO vector_log (op, chunk_id, document_id)
-SELECT 'delete', id, document_id FROM chunks WHERE document_id = :id
+SELECT 'delete', id, document_id FROM chunks WHERE document_id = :id AND version IS NOT :kept_version
 
 -- name: delete_keywords
-DELETE FROM keywords WHERE rowid IN (SELECT row FROM chunks WHERE document_id = :id)
+DELETE FROM keywords
+WHERE rowid IN (SELECT row FROM chunks WHERE document_id = :id AND version IS NOT :kept_version)
 
 -- name: delete_chunks
-DELETE FROM chunks WHERE document_id = :id
+DELETE FROM chunks WHERE document_id = :id AND version IS NOT :kept_version
 
 -- name: delete_pages
-DELETE FROM pages WHERE document_id = :id
+DELETE FROM pages WHERE document_id = :id AND version IS NOT :kept_version

@@ -1,5 +1,5 @@
 -- name: log_after
-SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, c.vector
+SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector END
 FROM vector_log AS l
 LEFT JOIN documents AS d ON d.id = l.document_id
 LEFT JOIN chunks AS c ON c.id = l.chunk_id
@@ -21,12 +21,15 @@ DELETE FROM followers WHERE generation <> :generation
 -- name: forget_applied_deletes
 DELETE FROM vector_log WHERE op = 'delete' AND seq <= :position
 
+-- name: arrived
+SELECT id, version FROM documents
+WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0) <= :position
+
 -- name: make_ready
 UPDATE documents
 SET status = 'ready', stage = NULL, waiting_kind = NULL, waiting_until = NULL, searchable_version = version,
-    ready_at = :now, event = event + 1, updated_at = :now
-WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0) <= :position
-RETURNING id
+    searchable_recipe = recipe, ready_at = :now, event = event + 1, updated_at = :now
+WHERE id = :id
 
 -- name: passed
 SELECT count(*) FROM documents

@@ -1,10 +1,17 @@
 -- name: claim
 UPDATE documents
-SET status = 'processing', stage = 'parsing', lease_owner = :owner, lease_until = :lease_until, token = token + 1,
-    attempt = attempt + 1, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+SET losses = losses + (status = 'processing'), status = 'processing', stage = 'parsing', lease_owner = :owner,
+    lease_until = :lease_until, token = token + 1, attempt = crashes + errors + 1, waiting_kind = NULL,
+    waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id
   AND ((status = 'queued' AND coalesce(waiting_until, 0) <= :now)
        OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now))
+RETURNING *
+
+-- name: begin_version
+UPDATE documents
+SET recipe = :recipe, pages_done = 0, pages_total = NULL, chunks_done = 0, last_log_seq = NULL
+WHERE id = :id
 RETURNING *
 
 -- name: was_leased
@@ -22,8 +29,8 @@ SELECT pages_done, version FROM documents WHERE id = :id AND token = :token AND 
 INSERT INTO pages (document_id, version, number, text) VALUES (:document_id, :version, :number, :text)
 
 -- name: insert_chunk
-INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector)
-VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector)
+INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model)
+VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model)
 RETURNING row
 
 -- name: insert_keywords
@@ -35,17 +42,17 @@ INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', :chunk_id, 
 -- name: checkpoint
 UPDATE documents
 SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_done + :chunks, stage = 'embedding',
-    last_log_seq = coalesce(:last_log_seq, last_log_seq), event = event + 1, updated_at = :now
+    last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token
 
 -- name: set_pages_total
-UPDATE documents SET pages_total = :pages_total, event = event + 1, updated_at = :now
+UPDATE documents SET pages_total = :pages_total, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
 -- name: to_indexing
 UPDATE documents
-SET stage = 'indexing', lease_owner = NULL, lease_until = NULL, event = event + 1, updated_at = :now
+SET stage = 'indexing', lease_owner = NULL, lease_until = NULL, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
@@ -57,10 +64,21 @@ SET status = 'failed', stage = NULL, lease_owner = NULL, lease_until = NULL, wai
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
+-- name: holds
+SELECT 1 FROM documents WHERE id = :id AND token = :token AND status = 'processing'
+
+-- name: show_waiting
+UPDATE documents SET waiting_kind = :kind, waiting_until = NULL, event = event + 1, updated_at = :now
+WHERE id = :id AND token = :token AND status = 'processing'
+RETURNING id
+
 -- name: wait
 UPDATE documents
 SET status = 'queued', stage = NULL, lease_owner = NULL, lease_until = NULL, waiting_kind = :kind,
-    waiting_until = :until, attempt = attempt - :forgive, token = token + 1, event = event + 1, updated_at = :now
+    waiting_until = :until, crashes = crashes + (:cause = 'crash'), errors = errors + (:cause = 'error'),
+    shutdowns = shutdowns + (:cause = 'shutdown'),
+    attempt = crashes + errors + (:cause IN ('crash', 'error')),
+    losses = 0, token = token + 1, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 

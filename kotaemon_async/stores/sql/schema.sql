@@ -30,6 +30,12 @@ CREATE TABLE documents (
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
     ready_at REAL,
+    crashes INTEGER NOT NULL DEFAULT 0,
+    errors INTEGER NOT NULL DEFAULT 0,
+    shutdowns INTEGER NOT NULL DEFAULT 0,
+    losses INTEGER NOT NULL DEFAULT 0,
+    recipe TEXT NOT NULL DEFAULT '',
+    searchable_recipe TEXT NOT NULL DEFAULT '',
     UNIQUE (collection, sha256)
 ) STRICT;
 CREATE INDEX documents_by_status ON documents (status, created_at);
@@ -53,7 +59,8 @@ CREATE TABLE chunks (
     ordinal INTEGER NOT NULL,
     start INTEGER NOT NULL,
     stop INTEGER NOT NULL,
-    vector BLOB NOT NULL
+    vector BLOB NOT NULL,
+    model TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, version, page, ordinal);
 
@@ -85,4 +92,13 @@ CREATE TABLE answers (
 ) STRICT;
 CREATE INDEX answers_by_conversation ON answers (conversation_id, created_at);
 
-PRAGMA user_version = 1;
+-- What was replied to an upload with an Idempotency-Key; without a record the upload still runs.
+CREATE TABLE idempotency (
+    key TEXT PRIMARY KEY,
+    fingerprint TEXT,
+    record TEXT,
+    created_at REAL NOT NULL
+) STRICT;
+CREATE INDEX idempotency_by_age ON idempotency (created_at);
+
+PRAGMA user_version = 2;
