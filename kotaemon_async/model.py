@@ -33,9 +33,9 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Tries that ended, by cause: the parser died, a neighbour failed, the service stopped, a worker was lost.
+    """Tries that ended, by cause: the parser died, a neighbour failed, the service stopped, a worker died.
 
-    Stops and lost workers are not the document's fault: they do not count as attempts.
+    Stops and dead workers are not the document's fault: they do not count as attempts.
     """
 
     crash: int = 0

@@ -100,7 +100,7 @@ class Claims:
         await self._database.write(lambda conn: _fail(conn, claim, failure, now_s))
 
     async def wait(self, claim: Claim, now_s: float, *, kind: str, until_s: float, cause: Cause) -> None:
-        """The document is queued until `until_s` for the reason `kind`; only crashes and errors are attempts."""
+        """The document is queued until `until_s` for the reason `kind`; crashes and errors are attempts."""
         await self._change("wait", claim, kind=kind, until=until_s, cause=cause, now=now_s)
 
     async def due(self, now_s: float, limit: int) -> list[Due]:
@@ -123,7 +123,7 @@ def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"Another worker owns {claim.document.id} or it is gone.")
 
 
-def _claim(  # noqa: PLR0913 - one for each column, and the connection
+def _claim(
     conn: apsw.Connection, document_id: str, owner: str, now_s: float, until_s: float, recipe: str
 ) -> Claim | None:
     recovered = bool(conn.execute(SQL["was_leased"], {"id": document_id}).get)

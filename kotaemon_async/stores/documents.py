@@ -72,7 +72,7 @@ class Documents:
         return await self._database.read(_counts)
 
     async def start_anew(self, document_id: str, now_s: float, *, force: bool = False) -> Document:
-        """The document, queued again from its first page; what is searchable of it stays so until it is ready.
+        """The document, queued again from its first page; what is searchable stays so until it is ready.
 
         Raises: Refused when it is not failed or cancelled, unless it is forced.
         """
@@ -90,7 +90,7 @@ class Documents:
         return await self._database.write(lambda conn: _start_stale_anew(conn, recipe, model, now_s))
 
     async def cancel(self, document_id: str, now_s: float) -> Document:
-        """The document, cancelled, with nothing of the work left; one that was being renewed is ready as before.
+        """The document, cancelled, with nothing of the work left; one that was read anew is ready as before.
 
         Raises: Refused when it is final.
         """
@@ -258,7 +258,7 @@ def kept_version(conn: apsw.Connection, document_id: str) -> int | None:
 
 
 def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: int | None = None) -> None:
-    """Pages, chunks and keywords are gone, but of `kept_version`; the log tells followers to forget vectors."""
+    """Pages, chunks and keywords are gone, but of `kept_version`; the log has vectors forgotten."""
     values = {"id": document_id, "kept_version": kept_version}
     for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
         conn.execute(SQL[name], values)

@@ -1,0 +1,200 @@
+"""Reading a document anew: its old version stays searchable until one transaction switches."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kotaemon_async.chunking import split_page
+from kotaemon_async.errors import Refused
+from kotaemon_async.model import Document, Failure, Page, Scope
+from kotaemon_async.stores.claims import Batch, Claim
+from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.keywords import Keywords
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.text import segment
+
+OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric light."
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(tmp_path / "ledger.db")
+    await opened.accept(
+        NewDocument("doc_1", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
+    )
+    yield opened
+    await opened.aclose()
+
+
+async def claimed(ledger: Ledger, recipe: str = "m/1") -> Claim:
+    claim = await ledger.claim("doc_1", "me", 2.0, 30.0, recipe=recipe)
+    assert claim is not None
+    return claim
+
+
+async def commit(ledger: Ledger, claim: Claim, text: str, model: str = "m") -> None:
+    page = Page(1, text)
+    chunks = split_page(page)
+    vectors = np.full((len(chunks), 4), 0.5, np.float32)
+    await ledger.commit_batch(
+        claim, Batch([page], chunks, vectors, [segment(c.text) for c in chunks], 1, model), 3.0
+    )
+
+
+async def ready(ledger: Ledger, text: str, recipe: str = "m/1") -> Document:
+    claim = await claimed(ledger, recipe)
+    await commit(ledger, claim, text, recipe.partition("/")[0])
+    await ledger.to_indexing(claim, 4.0)
+    await ledger.follower_advance("g", await ledger.log_end(), 5.0)
+    return await ledger.get("doc_1")
+
+
+async def found(ledger: Ledger, word: str) -> list[str]:
+    hits = await Keywords(ledger.database).search(word, Scope(), 10)
+    return [passage.text for passage in (await ledger.passages([hit[0] for hit in hits])).values()]
+
+
+async def indexed(ledger: Ledger, model: str = "m") -> set[str]:
+    """What a follower that begins anew ends up with."""
+    held: set[str] = set()
+    for entry in await ledger.log_after(0, 1000, model):
+        (held.add if entry.vector is not None else held.discard)(entry.chunk_id)
+    return held
+
+
+async def test_the_old_version_is_found_until_the_new_one_is_ready(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    again = await ledger.start_anew("doc_1", 6.0, force=True)
+    assert (again.status, again.version, again.pages_done) == ("queued", 2, 0)
+    claim = await claimed(ledger)
+    await commit(ledger, claim, NEW)
+    assert (await found(ledger, "lighthouse"), await ledger.page_text("doc_1", 1)) == ([OLD], OLD)
+    await ledger.to_indexing(claim, 7.0)
+    await ledger.follower_advance("g", await ledger.log_end(), 8.0)
+    assert (await found(ledger, "lighthouse"), await ledger.page_text("doc_1", 1)) == ([NEW], NEW)
+
+
+async def test_after_the_switch_nothing_of_the_old_version_is_left(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    await ledger.start_anew("doc_1", 6.0, force=True)
+    document = await ready(ledger, NEW)
+    assert (document.version, document.chunks_done) == (2, 1)
+    assert await indexed(ledger) == {"doc_1.2.1.0"}
+    assert await found(ledger, "oil") == []
+
+
+async def test_a_new_version_that_fails_leaves_the_old_one_searchable(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    await ledger.start_anew("doc_1", 6.0, force=True)
+    claim = await claimed(ledger)
+    await commit(ledger, claim, NEW)
+    await ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    assert (await ledger.get("doc_1")).status == "failed"
+    assert await found(ledger, "lighthouse") == [OLD]
+    assert await indexed(ledger) == {"doc_1.1.1.0"}
+
+
+async def test_a_retry_after_that_still_keeps_the_old_version(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    await ledger.start_anew("doc_1", 6.0, force=True)
+    await ledger.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    assert (await ledger.start_anew("doc_1", 8.0)).version == 3
+    assert await found(ledger, "oil") == [OLD]
+    await ready(ledger, NEW)
+    assert await indexed(ledger) == {"doc_1.3.1.0"}
+
+
+async def test_a_cancelled_renewal_is_ready_as_before(ledger: Ledger) -> None:
+    before = await ready(ledger, OLD)
+    await ledger.start_anew("doc_1", 6.0, force=True)
+    await commit(ledger, await claimed(ledger), NEW)
+    after = await ledger.cancel("doc_1", 7.0)
+    assert (after.status, after.version, after.ready_at_s) == ("ready", 1, before.ready_at_s)
+    assert (after.pages_done, after.pages_total, after.chunks_done) == (1, 1, 1)
+    assert await found(ledger, "lighthouse") == [OLD]
+    assert await indexed(ledger) == {"doc_1.1.1.0"}
+
+
+async def test_a_document_in_work_can_be_forced_to_begin_again(ledger: Ledger) -> None:
+    claim = await claimed(ledger)
+    await commit(ledger, claim, OLD)
+    document = await ledger.start_anew("doc_1", 6.0, force=True)
+    assert (document.status, document.version, document.chunks_done) == ("queued", 2, 0)
+    assert await indexed(ledger) == set()
+
+
+async def test_a_ready_document_is_not_read_anew_without_force(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    with pytest.raises(Refused, match="ready"):
+        await ledger.start_anew("doc_1", 6.0)
+
+
+async def test_delete_removes_every_version(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    await ledger.start_anew("doc_1", 6.0, force=True)
+    await commit(ledger, await claimed(ledger), NEW)
+    assert await ledger.delete("doc_1") == "f" * 64
+    tables = ("documents", "pages", "chunks", "keywords_docsize")
+    rows = await ledger.database.read(
+        lambda conn: [conn.execute(f"SELECT count(*) FROM {name}").get for name in tables]
+    )
+    assert (rows, await indexed(ledger)) == ([0, 0, 0, 0], set())
+
+
+async def test_another_recipe_has_ready_documents_read_anew_once(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    assert await ledger.start_stale_anew("m/2", "m", 6.0) == 1
+    assert await ledger.start_stale_anew("m/2", "m", 6.0) == 0
+    assert await found(ledger, "oil") == [OLD]
+    await ready(ledger, NEW, "m/2")
+    assert await ledger.start_stale_anew("m/2", "m", 7.0) == 0
+
+
+async def test_a_half_read_document_begins_again_under_another_recipe(ledger: Ledger) -> None:
+    await commit(ledger, await claimed(ledger), OLD)
+    await ledger.drop_leases()
+    claim = await claimed(ledger, "m/2")
+    assert (claim.document.pages_done, claim.document.chunks_done) == (0, 0)
+    await commit(ledger, claim, NEW)
+    assert await found(ledger, "lighthouse") == [NEW]
+
+
+async def test_vectors_of_another_model_are_not_followed(ledger: Ledger) -> None:
+    await ready(ledger, OLD, "old/1")
+    assert await indexed(ledger, "new") == set()
+    assert await found(ledger, "oil") == [OLD]
+
+
+async def test_what_an_earlier_release_made_counts_as_made_by_this_one(ledger: Ledger) -> None:
+    await ready(ledger, OLD)
+    await ledger.database.write(
+        lambda conn: conn.execute("UPDATE documents SET recipe = ''; UPDATE chunks SET model = ''") and None
+    )
+    assert await ledger.start_stale_anew("m/1", "m", 6.0) == 0
+    assert await indexed(ledger) == {"doc_1.1.1.0"}
+
+
+async def test_all_failed_documents_of_a_collection_start_anew(ledger: Ledger) -> None:
+    await ledger.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
+    assert await ledger.start_all_anew("other", 4.0) == 0
+    assert await ledger.start_all_anew(None, 4.0) == 1
+    assert (await ledger.get("doc_1")).status == "queued"
+
+
+async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) -> None:
+    for cause in ("crash", "error", "shutdown", "disk"):
+        await ledger.wait(await claimed(ledger), 2.0, kind="retry", until_s=2.0, cause=cause)  # type: ignore[arg-type]
+    document = (await claimed(ledger)).document
+    tried = document.attempts
+    assert (tried.crash, tried.error, tried.shutdown, document.attempt) == (1, 1, 1, 3)
+
+
+async def test_a_lost_worker_is_counted_until_the_next_checkpoint(ledger: Ledger) -> None:
+    await claimed(ledger)
+    await ledger.drop_leases()
+    claim = await claimed(ledger)
+    assert (claim.recovered, claim.document.attempts.lost, claim.document.attempt) == (True, 1, 1)
+    await commit(ledger, claim, OLD)
+    assert (await ledger.get("doc_1")).attempts.lost == 0
