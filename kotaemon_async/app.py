@@ -1,18 +1,21 @@
 """The process: server, worker, follower and dispatcher in one task group, and how they stop."""
 
+import gc
 import signal
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
 
 import anyio
 import uvicorn
 from loguru import logger
 
-from kotaemon_async import jobs
+from kotaemon_async import faults, jobs
 from kotaemon_async.errors import Misconfigured
+from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.resilience.memory import watch_memory
 from kotaemon_async.resilience.supervisor import supervise
@@ -57,18 +60,52 @@ def _misconfigured(error: BaseException) -> int:
     return EXIT_MISCONFIGURED
 
 
+@dataclass(slots=True)
+class _Stop:
+    """What signals have asked for: to stop, and then not to wait for anything any more."""
+
+    asked: anyio.Event = field(default_factory=anyio.Event)
+    at_once: anyio.Event = field(default_factory=anyio.Event)
+    starting: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+    async def listen(self, signals: AsyncIterator[signal.Signals]) -> None:
+        """Hears signals until cancelled; one that comes while the service starts ends the start."""
+        async for received in signals:
+            logger.bind(signal=received.name).info("service_stopping")
+            if self.asked.is_set():
+                self.at_once.set()
+            self.asked.set()
+            self.starting.cancel()
+
+
 async def _run(settings: Settings) -> None:
     began_s = time.monotonic()
-    with _listening_socket(settings) as listener:
-        async with open_services(settings) as services, anyio.create_task_group() as group:
-            server = _server(services, settings)
-            group.start_soon(_stop_on_signal, services, server)
-            for name, start in _tasks(services).items():
-                group.start_soon(_supervised, name, start)
-            group.start_soon(_announce, settings, server, began_s)
-            await server.serve([listener])
-            group.cancel_scope.cancel()
+    with (
+        _listening_socket(settings) as listener,
+        anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
+    ):
+        async with anyio.create_task_group() as ears:
+            stop = _Stop()
+            ears.start_soon(stop.listen, signals)
+            async with AsyncExitStack() as stack:
+                with stop.starting:
+                    services = await stack.enter_async_context(open_services(settings))
+                if not stop.starting.cancelled_caught:
+                    await _serve(services, listener, stop, began_s)
+            ears.cancel_scope.cancel()
     logger.info("service_stopped")
+
+
+async def _serve(services: Services, listener: socket.socket, stop: _Stop, began_s: float) -> None:
+    """The parts run until the server ends."""
+    server = _server(services, services.settings)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_drain, services, server, stop)
+        for name, start in _tasks(services).items():
+            group.start_soon(_supervised, name, start)
+        group.start_soon(_announce, services.settings, server, began_s)
+        await server.serve([listener])
+        group.cancel_scope.cancel()
 
 
 def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -86,24 +123,25 @@ async def _supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _work(services: Services) -> None:
-    """One arq worker's life; it ends at the first error of its broker and is made anew by the supervisor."""
     await services.broker.work(
         [jobs.ingest_document], {"ingest": services.ingest}, max_jobs=services.settings.ingest.concurrency
     )
 
 
-async def _stop_on_signal(services: Services, server: uvicorn.Server) -> None:
-    """After SIGTERM or SIGINT: not ready any more; streams and jobs finish within drain_s; then the end."""
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for received in signals:
-            logger.bind(signal=received.name).info("service_stopping")
-            services.stopping.set()
-            services.ingest.stop()
-            with anyio.move_on_after(services.settings.http.drain_s):
-                while server.server_state.tasks or services.ingest.active:  # noqa: ASYNC110
-                    await anyio.sleep(DRAIN_POLL_S)
-            server.should_exit = True
-            return
+async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> None:
+    """When asked to stop: not ready any more, streams and jobs finish within drain_s or at once, the end."""
+    await stop.asked.wait()
+    services.stopping.set()
+    services.broker.rest()
+    services.ingest.stop()
+    faults.hit("app.stopping")
+    with anyio.move_on_after(services.settings.http.drain_s):
+        while (server.server_state.tasks or services.ingest.active) and not stop.at_once.is_set():  # noqa: ASYNC110
+            await anyio.sleep(DRAIN_POLL_S)
+    if stop.at_once.is_set():
+        server.config.timeout_graceful_shutdown = 0
+    faults.hit("app.drained")
+    server.should_exit = True
 
 
 def _server(services: Services, settings: Settings) -> uvicorn.Server:
@@ -114,6 +152,8 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
     )
     config = uvicorn.Config(
         make_app(services, limits),
+        http=HTTP,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
@@ -142,6 +182,9 @@ def _listening_socket(settings: Settings) -> Iterator[socket.socket]:
 async def _announce(settings: Settings, server: uvicorn.Server, began_s: float) -> None:
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await anyio.sleep(0.01)
+    # What was loaded stays to the end; looking through it again and again held the loop for 0.1 s each time.
+    gc.collect()
+    gc.freeze()
     ready_s = round(time.monotonic() - began_s, 3)
     logger.bind(host=settings.http.host, port=settings.http.port, duration_s=ready_s).info("service_started")
     # On standard output, where it never stands between the lines of the log.

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 EXIT_CODES = """Exit codes: 0 done · 1 some document failed, or nothing was found · 2 wrong usage ·
 69 no service answers at the address · 75 full or stopping, try again · 78 a setting is wrong."""
 
+DOCTOR_EXIT_CODES = """Exit codes: 0 nothing differs · 1 something differs · 3 it differed and is mended ·
+4 something differs that cannot be mended · 2 wrong usage · 69 the folder is in use, but no service answers ·
+75 busy or stopping, try again · 78 a setting is wrong."""
+
 app = typer.Typer(
     name="kotaemon-async",
     help=f"Ask your documents, get answers with citations.\n\n{EXIT_CODES}",
@@ -139,6 +143,63 @@ def status(
             cli_render.print_health(health)
         cli_render.print_documents(items)
     raise typer.Exit(_status_code(items, well=well, named=bool(documents)))
+
+
+@app.command(epilog=EXIT_CODES)
+def retry(
+    documents: Annotated[list[str] | None, typer.Argument(help="Ids of failed or cancelled ones.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
+    collection: Annotated[
+        str | None, typer.Option("--collection", "-c", help="With --all: only here.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Read them anew whatever their status.")] = False,
+    url: Url = LOCAL,
+    as_json: AsJson = False,
+) -> None:
+    """Start documents anew; what is searchable of them stays so until they are ready again."""
+    from kotaemon_async import cli_render, cli_retry
+
+    if everything == bool(documents) or (everything and force) or (collection and not everything):
+        raise typer.BadParameter("Name documents, and --force with them, or --all, and --collection with it.")
+    with _client(url, as_json) as client:
+        if everything:
+            done = cli_retry.retry_all(client, collection)
+            (cli_render.print_json if as_json else cli_render.print_retried)(done)
+            raise typer.Exit
+        queued, refused = cli_retry.retry_each(client, documents or [], force=force)
+    if as_json:
+        cli_render.print_json({"documents": queued, "refused": refused})
+    else:
+        cli_render.print_documents(queued)
+        cli_render.print_refused(refused)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command(epilog=DOCTOR_EXIT_CODES)
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Read every file, page and vector as well.")] = False,
+    url: Annotated[
+        str | None, typer.Option("--url", envvar="KOTAEMON_URL", help="Address of the service, if it runs.")
+    ] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare ledger, files, keywords and vectors, whether the service runs or not."""
+    from kotaemon_async import cli_doctor, cli_render
+    from kotaemon_async.cli_client import CommandError
+    from kotaemon_async.errors import KotaemonError, Misconfigured
+    from kotaemon_async.settings import load_settings
+
+    try:
+        report = cli_doctor.examine(load_settings(config), url, repair=repair, deep=deep)
+    except CommandError as error:
+        _fail(error.exit_code, error.code, error.message, error.hint, as_json=as_json)
+    except KotaemonError as error:
+        code = 78 if isinstance(error, Misconfigured) else 75
+        _fail(code, error.code, error.message, error.hint, as_json=as_json)
+    (cli_render.print_json if as_json else cli_render.print_report)(report)
+    raise typer.Exit(cli_doctor.EXIT_CODES[report["verdict"]])
 
 
 @app.command(epilog=EXIT_CODES)

@@ -1,7 +1,9 @@
 """The service's HTTP surface as the commands use it; every failure is a CommandError with an exit code."""
 
 import json
+import math
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,8 @@ EXIT_MISCONFIGURED: Final = 78
 #: Replies that mean "full at the moment": too many uploads, a part is away, no disk left.
 TRY_AGAIN_STATUSES: Final = frozenset({429, 503, 507})
 MAX_RETRY_AFTER_S: Final = 30.0
+#: Pause before a connection that broke is tried again.
+AGAIN_AFTER_S: Final = 1.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -103,20 +107,29 @@ class Client:
         self._http.close()
 
     def upload(self, path: Path, collection: str, on_bytes: Callable[[int], None] = lambda _: None) -> Json:
-        """The accepted document; waits and sends again while the service is full."""
-        end_s = self.times.clock() + self.times.patience_s
+        """The accepted document; sends again while the service is full, and after a connection broke.
+
+        Every attempt has the same Idempotency-Key, so that the reply that was lost comes again.
+        """
+        key = str(uuid.uuid4())
+        end_s, reached_s = self.times.clock() + self.times.patience_s, -math.inf
         while True:
             try:
-                return self._upload_once(path, collection, on_bytes)
-            except TryAgainError as full:
-                if self.times.clock() + full.retry_after_s > end_s:
+                return self._upload_once(path, collection, key, on_bytes)
+            except CommandError as error:
+                if not isinstance(error.__cause__, httpx.ConnectError):
+                    reached_s = self.times.clock()
+                wait_s = error.retry_after_s if isinstance(error, TryAgainError) else AGAIN_AFTER_S
+                until_s = min(end_s, reached_s + self.times.away_s + wait_s)
+                if error.exit_code == EXIT_FAILED or self.times.clock() + wait_s > until_s:
                     raise
-                self.times.sleep(full.retry_after_s)
+                self.times.sleep(wait_s)
 
-    def _upload_once(self, path: Path, collection: str, on_bytes: Callable[[int], None]) -> Json:
+    def _upload_once(self, path: Path, collection: str, key: str, on_bytes: Callable[[int], None]) -> Json:
         with path.open("rb") as file, _translated(self.url):
             reply = self._http.post(
                 "/api/v1/documents",
+                headers={"Idempotency-Key": f'"{key}"'},
                 data={"collection": collection},
                 files={"file": (path.name, CountedFile(file, on_bytes))},  # type: ignore[dict-item]  # duck-typed
             )
@@ -133,11 +146,11 @@ class Client:
     def search(self, query: str, collection: str | None, top_k: int, mode: str) -> Json:
         """Passages, best first, and what was degraded."""
         body = {"query": query, "top_k": top_k, "mode": mode} | _scope(collection)
-        return self._post("/api/v1/search", body)
+        return self.post("/api/v1/search", body)
 
     def answer(self, question: str, collection: str | None) -> Json:
         """The whole answer at once."""
-        return self._post("/api/v1/answers", {"question": question} | _scope(collection))
+        return self.post("/api/v1/answers", {"question": question} | _scope(collection))
 
     def stream_answer(self, question: str, collection: str | None) -> Iterator[ServerEvent]:
         """Events of one answer, ending with `done` or `interrupted`."""
@@ -168,9 +181,10 @@ class Client:
         with _translated(self.url):
             return _checked(self._http.get(path, params=query))
 
-    def _post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, *, timeout_s: float | None = 120) -> Json:
+        """The reply to a JSON body; with `timeout_s` None it is waited for as long as it takes."""
         with _translated(self.url):
-            return _checked(self._http.post(path, json=body))
+            return _checked(self._http.post(path, json=body, timeout=httpx.Timeout(timeout_s, connect=5)))
 
 
 def events(lines: Iterator[str]) -> Iterator[ServerEvent]:
@@ -218,7 +232,7 @@ def _check(reply: httpx.Response) -> None:
         problem.get("detail") or problem.get("title") or f"The service replied {reply.status_code}."
     )
     hint = str(problem.get("hint", ""))
-    if reply.status_code in TRY_AGAIN_STATUSES:
+    if reply.status_code in TRY_AGAIN_STATUSES or code == "key_in_use":
         raise TryAgainError(code, message, hint, _retry_after_s(reply))
     raise CommandError(EXIT_FAILED, code, message, hint)
 

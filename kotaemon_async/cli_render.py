@@ -19,6 +19,20 @@ _COLOURS = {
     "down": "red",
     "cancelled": "yellow",
     "degraded": "yellow",
+    "note": "dim",
+    "mendable": "yellow",
+    "mended": "green",
+    "beyond": "red",
+}
+#: By verdict and whether something was to be mended.
+_VERDICTS = {
+    ("well", False): "[green]nothing differs[/green]",
+    ("well", True): "[green]nothing differs[/green]",
+    ("differs", False): "[yellow]something differs; `kotaemon-async doctor --repair` mends it[/yellow]",
+    ("differs", True): "[yellow]something still differs; run it again in a while[/yellow]",
+    ("mended", True): "[green]something differed and is mended[/green]",
+    ("beyond_mending", False): "[red]something differs that cannot be mended; see its remedy[/red]",
+    ("beyond_mending", True): "[red]something differs that cannot be mended; see its remedy[/red]",
 }
 
 
@@ -141,6 +155,38 @@ def note(document: Json) -> str:
     if waiting_for:
         return f"waits for {', '.join(str(value) for value in waiting_for.values())}"
     return str(document.get("stage") or "")
+
+
+def print_retried(done: Json) -> None:
+    """How many documents are queued again."""
+    out().print(f"documents queued again: {done['retried']}" if done["retried"] else "no document has failed")
+
+
+def print_refused(refused: Sequence[Json]) -> None:
+    """What was asked for and not done, with the reason."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for one in refused:
+        console.print(f"[red]{escape(one['error']['code'])}[/red]: {escape(one['error']['message'])}")
+        console.print(f"[dim]{escape(one['error']['hint'])}[/dim]")
+
+
+def print_report(report: Json) -> None:
+    """Everything that differs, with a few ids each, and the verdict in the last line."""
+    table = Table("what", "found", "left", "remedy", box=None, pad_edge=False)
+    for found in report["findings"]:
+        colour = _COLOURS[
+            "mended" if found["weight"] == "mendable" and not found["left"] else found["weight"]
+        ]
+        examples = ", ".join(map(str, found["examples"]))
+        table.add_row(
+            f"[{colour}]{escape(found['sentence'])}[/{colour}]\n[dim]{escape(examples)}[/dim]",
+            str(found["count"]),
+            str(found["left"]),
+            escape(found["remedy"]),
+        )
+    if report["findings"]:
+        out().print(table)
+    out().print(_VERDICTS[report["verdict"], report["repair"]])
 
 
 def _coloured(word: str) -> str:

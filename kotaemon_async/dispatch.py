@@ -1,59 +1,135 @@
 """Tells workers what is due: the ledger knows, the broker only carries the message."""
 
-from collections.abc import Callable
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import anyio
 from loguru import logger
 
-from kotaemon_async.broker import Broker
+from kotaemon_async import faults
+from kotaemon_async.broker import Bell
 from kotaemon_async.errors import Unavailable
-from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.claims import Due
 from kotaemon_async.telemetry import metrics
 
-EVERY_S = 1.0
-AGAIN_AFTER_S = 20.0
-AT_ONCE = 100
+EVERY_S: Final = 1.0
+#: After this long a bell that was heard and led to nothing is rung again.
+AGAIN_AFTER_S: Final = 5.0
+#: arq reads only the first ids of its queue: it is kept short, the rest waits in the ledger.
+AT_ONCE: Final = 100
+
+
+class DueDocuments(Protocol):
+    """What the dispatcher needs of the ledger."""
+
+    async def due(self, now_s: float, limit: int) -> list[Due]: ...
+    async def counts(self) -> tuple[dict[str, int], float | None]: ...
+
+
+class Doorbell(Protocol):
+    """What the dispatcher needs of the broker."""
+
+    async def ring(self, bells: Sequence[Bell]) -> None: ...
+    async def unheard(self, bell_ids: Sequence[str]) -> set[str]: ...
+    async def epoch(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Rung:
+    bell_id: str
+    at_s: float
 
 
 class Dispatcher:
-    """Rings for every due document, again after a while when nobody came, whatever happened to the queue."""
+    """Rings for every due document, and again when the bell was lost, whatever happened to the broker.
 
-    def __init__(self, ledger: Ledger, broker: Broker, *, clock: Callable[[], float]) -> None:
+    A bell's id is used once: arq never mistakes it for an earlier one that it still holds locks of. One too
+    many is harmless, because a claim is a compare-and-set.
+    """
+
+    def __init__(
+        self,
+        ledger: DueDocuments,
+        broker: Doorbell,
+        *,
+        clock: Callable[[], float],
+        may_work: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._ledger = ledger
         self._broker = broker
         self._clock = clock
+        self._may_work = may_work
         self._wake = anyio.Event()
-        self._rung: dict[str, float] = {}
+        self._rung: dict[tuple[str, int], _Rung] = {}
+        self._epoch = ""
+        self._process = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self.waiting_code: str | None = None
 
     def wake(self) -> None:
         """There may be work; call it on the event loop."""
         self._wake.set()
 
-    async def run(self) -> None:
-        """For ever: ring, then wait for wake() or a second."""
+    async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+        """For ever: ring, then wait for wake() or a second; an outage is visible in `waiting_code`."""
         while True:
             self._wake = anyio.Event()
             try:
                 await self.ring_due()
             except Unavailable as error:
-                logger.bind(code=error.code).warning("dispatch_waits")
+                self._note_waiting(error.code)
+                await sleep(EVERY_S)  # a wake() does not bring the broker back
+                continue
+            self._note_waiting(None)
             with anyio.move_on_after(EVERY_S):
                 await self._wake.wait()
 
     async def ring_due(self) -> int:
-        """How many documents were rung for."""
+        """How many documents were rung for; none while there is no room to work."""
         now_s = self._clock()
         await self._count(now_s)
-        due = await self._ledger.due(now_s, AT_ONCE)
-        bells = {f"{one.document_id}:{one.token}": one for one in due}
-        self._rung = {
-            name: at for name, at in self._rung.items() if name in bells and now_s - at < AGAIN_AFTER_S
+        due = await self._ledger.due(now_s, AT_ONCE) if self._may_work() else []
+        if not due:
+            self._rung.clear()
+            return 0
+        await self._forget_lost({(one.document_id, one.token) for one in due}, now_s)
+        bells = {
+            (one.document_id, one.token): Bell(self._new_id(one), one.document_id, one.traceparent)
+            for one in due
+            if (one.document_id, one.token) not in self._rung
         }
-        fresh = [name for name in bells if name not in self._rung]
-        for name in fresh:
-            await self._broker.ring(name, bells[name].document_id, bells[name].traceparent)
-            self._rung[name] = now_s
-        return len(fresh)
+        if bells:
+            await self._broker.ring(list(bells.values()))
+            faults.hit("dispatch.after_ring")
+        self._rung.update((key, _Rung(bell.id, now_s)) for key, bell in bells.items())
+        return len(bells)
+
+    def _new_id(self, due: Due) -> str:
+        return f"{due.document_id}:{due.token}:{self._process}:{next(self._numbers)}"
+
+    async def _forget_lost(self, due: set[tuple[str, int]], now_s: float) -> None:
+        """Bells stay in `_rung` while their document is due and, as far as we know, the broker has them."""
+        epoch = await self._broker.epoch()
+        kept = {key: rung for key, rung in self._rung.items() if key in due}
+        self._rung = kept if epoch == self._epoch else {}
+        self._epoch = epoch
+        old = {rung.bell_id: key for key, rung in self._rung.items() if now_s - rung.at_s >= AGAIN_AFTER_S}
+        if not old:
+            return
+        unheard = await self._broker.unheard(list(old))
+        for bell_id, key in old.items():
+            del self._rung[key]
+            if bell_id in unheard:
+                self._rung[key] = _Rung(bell_id, now_s)
+
+    def _note_waiting(self, code: str | None) -> None:
+        if code != self.waiting_code:
+            self.waiting_code = code
+            log = logger.bind(code=code)
+            log.info("dispatch_goes_on") if code is None else log.warning("dispatch_waits")
 
     async def _count(self, now_s: float) -> None:
         counts, oldest_s = await self._ledger.counts()

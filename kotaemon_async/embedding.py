@@ -73,6 +73,11 @@ class Embedder:
             return np.empty((0, self.dimension), np.float32)
         return np.stack(await _in(self._documents, [partial(_run, self._model, text) for text in texts]))
 
+    async def check(self) -> dict[str, object]:
+        """`model` and `dimension`, once a text was embedded; raises Unavailable."""
+        await self.embed_query("health")
+        return {"model": self.name, "dimension": self.dimension}
+
     async def aclose(self) -> None:
         """Both lanes are stopped; what was waiting in them is dropped."""
         for pool in (self._questions, self._documents):

@@ -32,6 +32,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "parser_limit": (422, "The file needs too much time or memory; split or simplify it."),
     # Unavailable
     "ledger_unavailable": (503, "Check the disk that holds the data folder; the service goes on by itself."),
+    "storage_unavailable": (503, "Check the disk that holds the data folder; the service goes on by itself."),
     "vectors_unavailable": (503, "Nothing to do: the index is restarted or rebuilt from the ledger."),
     "vectors_rebuilding": (503, "Nothing to do: searches use the index again when it is complete."),
     "embedder_unavailable": (503, "Look at the log for the cause; keyword search goes on meanwhile."),

@@ -4,18 +4,23 @@ Normal operation, an outage, a lost folder and a full rebuild are the same loop 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async import faults
+from kotaemon_async.errors import CODES, Unavailable
+from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.stores.vectors import LogEntry
 from kotaemon_async.telemetry import metrics
 
 IDLE_ROUND_S: Final = 1.0
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
+#: A report does not wait longer for the number of vectors.
+COUNT_TIMEOUT_S: Final = 1.0
 
 
 class VectorLog(Protocol):
@@ -23,6 +28,8 @@ class VectorLog(Protocol):
 
     async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]: ...
     async def log_end(self) -> int: ...
+    async def log_length(self, position: int) -> int: ...
+    async def waits_for_follower(self, position: int) -> bool: ...
     async def follower_position(self, generation: str) -> int: ...
     async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]: ...
     async def follower_settle(self, position: int, now_s: float) -> list[str]: ...
@@ -31,9 +38,14 @@ class VectorLog(Protocol):
 class VectorIndex(Protocol):
     """What the follower needs of the vector store."""
 
-    generation: str
-    model: str
-
+    @property
+    def generation(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def starts(self) -> int: ...
+    @property
+    def outage(self) -> str | None: ...
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None: ...
     async def count(self) -> int: ...
 
@@ -46,10 +58,24 @@ def collapse(entries: Sequence[LogEntry]) -> tuple[list[LogEntry], list[str]]:
     return upserts, [chunk_id for chunk_id in last if chunk_id not in kept]
 
 
-class Follower:
-    """Applies the log to the vectors in order, at least once, and records how far it got."""
+@dataclass(slots=True)
+class _Rebuild:
+    """An index that has yet to reach what was searchable before it began."""
 
-    def __init__(
+    generation: str
+    until: int
+    total: int
+    began_s: float
+    done: int = 0
+
+
+class Follower:
+    """Applies the log to the vectors in order, at least once, and records how far it got.
+
+    An index that lacks what was searchable before is being rebuilt: until it has caught up it is an `outage`.
+    """
+
+    def __init__(  # noqa: PLR0913
         self,
         ledger: VectorLog,
         vectors: VectorIndex,
@@ -58,6 +84,8 @@ class Follower:
         on_ready: Callable[[list[str]], Awaitable[None]],
         batch: int = 64,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        audit: IndexAudit | None = None,
+        may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         self.behind = 0
         self.waiting_code: str | None = None
@@ -67,12 +95,47 @@ class Follower:
         self._on_ready = on_ready
         self._batch = batch
         self._sleep = sleep
+        self._audit = audit
+        self._may_write = may_write
         self._bell = anyio.Event()
-        self._generation = vectors.generation
+        self._noticed: str | None = None
+        self._complete: str | None = None
+        self._rebuild: _Rebuild | None = None
+
+    @property
+    def outage(self) -> str | None:
+        """The code of why the index cannot be searched at the moment; None when it can."""
+        if (code := self._vectors.outage) is not None:
+            return code
+        if self._audit is not None and self._audit.is_wrong:
+            return "vectors_unavailable"
+        return None if self._complete == self._vectors.generation else "vectors_rebuilding"
+
+    @property
+    def era(self) -> object:
+        """Another one after every restart of the child and every rebuild: what was known before is void."""
+        return self._vectors.starts, self._complete
 
     def ring(self) -> None:
         """Something was added to the log: do not wait for the next idle round."""
         self._bell.set()
+
+    async def report(self) -> dict[str, object]:
+        """How the index is, for the health report; with a `code` when searches go without it."""
+        found: dict[str, object] = {"behind": self.behind, "generation": self._vectors.generation}
+        if self._rebuild is not None:
+            found["rebuilding"] = {"done": self._rebuild.done, "total": self._rebuild.total}
+        if self.waiting_code is not None:
+            found["waiting_code"] = self.waiting_code
+        if self._audit is not None:
+            age_s = self._audit.age_s
+            found["last_audit_age_s"] = None if age_s is None else round(age_s, 1)
+        if (code := self.outage or self.waiting_code) is not None:
+            found |= {"code": code, "message": CODES[code][1]}
+        if self._vectors.outage is None:
+            with anyio.move_on_after(COUNT_TIMEOUT_S):
+                found["count"] = await self._vectors.count()
+        return found
 
     async def run(self) -> None:
         """Follows for ever; a neighbour that is away is waited for, visibly in `waiting_code`."""
@@ -94,36 +157,84 @@ class Follower:
                     await bell.wait()
 
     async def step(self) -> bool:
-        """One batch; False when there was nothing to do. Raises: Unavailable."""
-        generation = self._noticed_generation()
+        """One batch and one step of the audit; False when there was nothing to do. Raises: Unavailable."""
+        generation = self._vectors.generation
+        if not generation:
+            await self._vectors.count()  # the first child has yet to come up
+            return True
         position = await self._ledger.follower_position(generation)
+        await self._notice(generation, position)
         entries = await self._ledger.log_after(position, self._batch, self._vectors.model)
-        if not entries:
-            self._note_behind(0)
-            await self._tell(await self._ledger.follower_settle(position, self._clock()))
-            # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
-            await self._vectors.count()
-            return self._vectors.generation != generation
         if self._vectors.generation != generation:
             return True  # begun while the log was read: that position is not this index's
-        upserts, deletes = collapse(entries)
-        await self._vectors.apply(upserts, deletes)
+        if entries:
+            position = await self._apply(generation, entries)
+        else:
+            await self._rest(position)
+        self._note_progress(position, len(entries))
+        if self._vectors.generation != generation:
+            return True
+        more = self._audit is not None and self._may_write() and await self._audit.step(position)
+        return more or bool(entries)
+
+    async def _notice(self, generation: str, position: int) -> None:
+        """Finds out, once for each generation, whether it is a copy already or has yet to become one."""
+        if generation == self._noticed:
+            return
+        log = logger.bind(generation=generation)
+        if await self._ledger.waits_for_follower(position):
+            until, total = await self._ledger.log_end(), await self._ledger.log_length(position)
+            self._rebuild = _Rebuild(generation, until, total, self._clock())
+            metrics.VECTOR_REBUILD_RATIO.set(0)
+            log.bind(entries=total).warning("vector_rebuild_began")
+        else:
+            self._rebuild, self._complete = None, generation
+            metrics.VECTOR_REBUILD_RATIO.set(1)
+            log.info("follower_generation_began")
+        self._noticed = generation
+
+    async def _apply(self, generation: str, entries: Sequence[LogEntry]) -> int:
+        """The position that was reached."""
         reached = entries[-1].seq
+        upserts, deletes = collapse(entries)
+        if not self._may_write():
+            # Asked although nothing may be written: a dead child comes back, and searches with it.
+            await self._vectors.count()
+            self._note_behind(await self._ledger.log_end() - entries[0].seq + 1)
+            raise Unavailable("The vector index waits for room on the disk.", code="disk_full")
+        faults.hit("follower.before_apply")
+        await self._vectors.apply(upserts, deletes)
+        faults.hit("follower.after_apply")
         ready = await self._ledger.follower_advance(generation, reached, self._clock())
+        faults.hit("follower.after_advance")
         self._note_behind(max(0, await self._ledger.log_end() - reached))
         await self._tell(ready)
-        return True
+        return reached
+
+    async def _rest(self, position: int) -> None:
+        self._note_behind(0)
+        await self._tell(await self._ledger.follower_settle(position, self._clock()))
+        # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
+        await self._vectors.count()
 
     async def _tell(self, ready: list[str]) -> None:
         if ready:
             await self._on_ready(ready)
 
-    def _noticed_generation(self) -> str:
-        generation = self._vectors.generation
-        if generation != self._generation:
-            logger.bind(generation=generation).info("follower_generation_began")
-            self._generation = generation
-        return generation
+    def _note_progress(self, position: int, entries: int) -> None:
+        rebuild = self._rebuild
+        if rebuild is None or rebuild.generation != self._vectors.generation:
+            return
+        rebuild.done = min(rebuild.total, rebuild.done + entries)
+        metrics.VECTOR_REBUILD_RATIO.set(rebuild.done / max(1, rebuild.total))
+        if entries and position < rebuild.until:
+            return
+        # Without entries left, what was still to come has been taken out of the log.
+        self._rebuild, self._complete = None, rebuild.generation
+        metrics.VECTOR_REBUILD_RATIO.set(1)
+        duration_s = round(self._clock() - rebuild.began_s, 3)
+        log = logger.bind(generation=rebuild.generation, entries=rebuild.done, duration_s=duration_s)
+        log.info("vector_rebuild_finished")
 
     def _note_behind(self, entries: int) -> None:
         self.behind = entries

@@ -4,6 +4,7 @@ from typing import Any
 
 from loguru import logger
 
+from kotaemon_async import faults
 from kotaemon_async.ingest import Ingest
 from kotaemon_async.telemetry.traces import continue_from, span
 
@@ -16,4 +17,5 @@ async def ingest_document(context: dict[str, Any], document_id: str, traceparent
         span("job", doc_id=document_id),
         logger.contextualize(job_id=context["job_id"]),
     ):
+        faults.hit("jobs.before_run")
         await ingest.run(document_id)

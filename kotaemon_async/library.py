@@ -1,32 +1,38 @@
 """What people do with documents: hand them in, list them, start them anew, cancel, delete."""
 
+import hashlib
+import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Refused
+from kotaemon_async import faults
+from kotaemon_async.errors import Refused, Unavailable
 from kotaemon_async.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.parsing.formats import sniff
+from kotaemon_async.resilience.room import shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
 from kotaemon_async.stores.documents import ListQuery, NewDocument
+from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
+from kotaemon_async.watching import Lookout
 
 _COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
-WATCH_EVERY_S = 0.2
 
 
 class Library:
     """Accepts documents durably and keeps ledger and blobs together.
 
-    `enqueue` is the bell: it says that there is work, and may be lost without harm.
+    `enqueue` is the bell: it says that there is work, and may be lost without harm. While `may_work` says no,
+    unfinished documents are shown as waiting for the disk.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         ledger: Ledger,
         blobs: Blobs,
@@ -35,29 +41,66 @@ class Library:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_attempts: int = 6,
+        may_work: Callable[[], bool] = lambda: True,
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
         self._enqueue = enqueue
         self._clock = clock
-        self._sleep = sleep
         self._max_attempts = max_attempts
-        # A blob and the rows that use it change together.
-        self._blob_lock = anyio.Lock()
+        self._may_work = may_work
+        self._lookout = Lookout(ledger.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
         """A file to write to; what is not accepted before the block ends is removed."""
         return self._blobs.incoming()
 
+    async def check_key(self, key: str) -> None:
+        """Nothing, when no request with this Idempotency-Key runs; raises Refused `key_in_use`."""
+        await self._ledger.kept_reply(key, self._clock())
+
+    @asynccontextmanager
+    async def reserved(self, key: str | None) -> AsyncIterator[Reservation | KeptReply | None]:
+        """The key for the block, free again if that fails; or the reply the key has already.
+
+        Raises: Refused `key_in_use`.
+        """
+        found = None if key is None else await self._ledger.reserve_key(key, self._clock())
+        try:
+            yield found
+        except BaseException:
+            if isinstance(found, Reservation):
+                with anyio.CancelScope(shield=True):
+                    await self._release(found)
+            raise
+
+    async def _release(self, reservation: Reservation) -> None:
+        try:
+            await self._ledger.release_key(reservation)
+        except Unavailable as error:
+            # It is taken over in a while; what made the upload fail is what its sender has to hear.
+            logger.bind(code=error.code).warning("key_not_released")
+
     async def accept(
-        self, incoming: Incoming, *, name: str, collection: str, trace: TraceContext
+        self,
+        incoming: Incoming,
+        *,
+        name: str,
+        collection: str,
+        trace: TraceContext,
+        key: Reservation | KeptReply | None = None,
     ) -> tuple[Document, bool]:
         """The durable document and whether it is new work; False means that the same bytes are there already.
 
+        With a kept reply nothing is accepted: it is what was replied before.
+
         Raises:
-            Refused: the collection's name or the kind of file is not one we take.
+            Refused: the collection's name or the kind of file is not one we take, or it is `key_reused`.
             BadDocument: the file is empty.
         """
+        fingerprint = _fingerprint(incoming.sha256, name, collection)
+        if isinstance(key, KeptReply):
+            return _replayed(key, fingerprint)
         if not _COLLECTION.fullmatch(collection):
             raise Refused(
                 "A collection's name has 1 to 100 letters, digits, spaces, dots, dashes or underscores."
@@ -74,10 +117,14 @@ class Library:
             trace_id=trace.trace_id,
             traceparent=trace.traceparent,
         )
+        use = None if key is None else KeyUse(key, fingerprint)
+        faults.hit("library.before_accept")
+        await incoming.settle()
         with anyio.CancelScope(shield=True):
-            async with self._blob_lock:
+            async with self._blobs.turn():
                 await self._blobs.keep(incoming)
-                document, is_new = await self._ledger.accept(new, self._clock())
+                document, is_new = await self._ledger.accept(new, self._clock(), key=use)
+        faults.hit("library.after_accept")
         if is_new:
             self._enqueue()
             logger.bind(doc_id=document.id, size_bytes=document.size_bytes).info("document_accepted")
@@ -85,22 +132,39 @@ class Library:
 
     async def get(self, document_id: str) -> Document:
         """The document; raises Refused `not_found`."""
-        return await self._ledger.get(document_id)
+        return self._shown(await self._ledger.get(document_id))
 
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
         """One page of documents, newest first, and the cursor of the next."""
-        return await self._ledger.page_of(query)
+        found, following = await self._ledger.page_of(query)
+        may_work = self._may_work()
+        return [shown(document, may_work=may_work) for document in found], following
 
-    async def retry(self, document_id: str) -> Document:
-        """The document, queued from its first page; raises Refused when it is not failed or cancelled."""
-        document = await self._ledger.start_anew(document_id, self._clock())
+    async def retry(self, document_id: str, *, force: bool = False) -> Document:
+        """The document, queued from its first page; what is searchable of it stays so until it is ready.
+
+        Raises: Refused when it is not failed or cancelled, unless it is forced.
+        """
+        document = await self._ledger.start_anew(document_id, self._clock(), force=force)
+        faults.hit("library.after_retry")
         self._enqueue()
-        logger.bind(doc_id=document_id).info("document_retried")
-        return document
+        logger.bind(doc_id=document_id, force=force).info("document_retried")
+        return self._shown(document)
+
+    async def retry_failed(self, collection: str | None) -> int:
+        """How many failed documents are queued again, of one collection or of all."""
+        retried = await self._ledger.start_all_anew(collection, self._clock())
+        self._enqueue()
+        logger.bind(documents=retried).info("documents_retried")
+        return retried
 
     async def cancel(self, document_id: str) -> Document:
-        """The document, cancelled; its worker notices at its next step and writes nothing more."""
+        """The document, cancelled, or ready as before if it was read anew; its worker writes nothing more.
+
+        Raises: Refused when it is final already.
+        """
         document = await self._ledger.cancel(document_id, self._clock())
+        faults.hit("library.after_cancel")
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_cancelled")
         return document
@@ -108,8 +172,9 @@ class Library:
     async def delete(self, document_id: str) -> None:
         """The document, its contents and its file are gone."""
         with anyio.CancelScope(shield=True):
-            async with self._blob_lock:
+            async with self._blobs.turn():
                 unused = await self._ledger.delete(document_id)
+                faults.hit("library.after_delete_rows")
                 if unused is not None:
                     await self._blobs.remove(unused)
         self._enqueue()
@@ -122,12 +187,35 @@ class Library:
 
     async def watch(self, document_id: str, after: int = 0) -> AsyncIterator[tuple[int, Document]]:
         """Every state after event `after`, with its number, until a final one; raises Refused `not_found`."""
-        seen = after
-        while True:
-            number, document = await self._ledger.versioned(document_id)
-            if number > seen:
-                seen = number
-                yield number, document
-            if document.status in FINAL_STATUSES:
-                return
-            await self._sleep(WATCH_EVERY_S)
+        number, document = await self._ledger.versioned(document_id)
+        # A greater number comes from another ledger, or from nowhere.
+        seen = after if after <= number else 0
+        last = document
+        with self._lookout.watching(document_id):
+            while True:
+                state = self._shown(document)
+                if number > seen or state != last:
+                    yield number, state
+                seen, last = number, state
+                if document.status in FINAL_STATUSES:
+                    return
+                unchanged = True
+                while unchanged:
+                    await self._lookout.look()
+                    unchanged = self._lookout.last_event(document_id) == number
+                    unchanged = unchanged and self._shown(document) == last
+                number, document = await self._ledger.versioned(document_id)
+
+    def _shown(self, document: Document) -> Document:
+        return shown(document, may_work=self._may_work())
+
+
+def _fingerprint(sha256: str, name: str, collection: str) -> str:
+    """The same for the same file under the same name in the same collection."""
+    return hashlib.sha256(json.dumps([sha256, name, collection]).encode()).hexdigest()
+
+
+def _replayed(kept: KeptReply, fingerprint: str) -> tuple[Document, bool]:
+    if kept.fingerprint != fingerprint:
+        raise Refused("This Idempotency-Key was used for another upload.", code="key_reused")
+    return kept.document, kept.is_new

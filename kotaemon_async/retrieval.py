@@ -17,10 +17,15 @@ from kotaemon_async.resilience.breaker import Breaker
 
 Hits = list[tuple[str, float]]
 
+#: How much more is asked for when too many hits were not searchable, and at most.
+_ASK_MORE = 4
+_MOST_ASKED = 16
+
 
 class Passages(Protocol):
     """The part of the ledger that turns ids into texts."""
 
+    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]: ...
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]: ...
 
 
@@ -36,10 +41,26 @@ class VectorLane(Protocol):
     async def search(self, vector: Any, *, limit: int, scope: Scope) -> Hits: ...
 
 
+class VectorWatch(Protocol):
+    """Knows how the index behind the vector lane is, without asking it."""
+
+    @property
+    def outage(self) -> str | None: ...
+    @property
+    def era(self) -> object: ...
+
+
 class QueryEmbedder(Protocol):
     """Turns a question into a vector."""
 
     async def embed_query(self, text: str) -> Any: ...
+
+
+class _NoWatch:
+    """Knows of no outage."""
+
+    outage: str | None = None
+    era: object = None
 
 
 @dataclass
@@ -65,6 +86,7 @@ class Retrieval:
         keyword_timeout_s: float = 2.0,
         candidates: int = 50,
         clock: Callable[[], float] = time.monotonic,
+        watch: VectorWatch | None = None,
     ) -> None:
         self._ledger = ledger
         self._keywords = keywords
@@ -74,11 +96,14 @@ class Retrieval:
         self._keyword_timeout_s = keyword_timeout_s
         self._candidates = candidates
         self._breaker = Breaker("vectors", clock=clock)
+        self._watch = watch or _NoWatch()
+        self._era = self._watch.era
 
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
         """The best passages, best first, with scores between 0 and 1.
 
-        Raises: Unavailable when every lane that the mode asks for is down, or the ledger is.
+        Raises: Unavailable when no lane that may be asked is up, or the ledger is down. Words stand in for
+        vectors that are away, in the mode `vector` too; nothing stands in for words.
         """
         by_vector, by_keyword = _Lane("embedder"), _Lane("keywords")
         limit = max(self._candidates, top_k)
@@ -87,8 +112,10 @@ class Retrieval:
                 group.start_soon(self._find_by_vector, by_vector, query, scope, limit)
             if mode != "vector":
                 group.start_soon(self._find_by_keyword, by_keyword, query, scope, limit)
+        if mode == "vector" and by_vector.lost:
+            await self._find_by_keyword(by_keyword, query, scope, limit)
         lost = tuple(lane.lost for lane in (by_vector, by_keyword) if lane.lost)
-        if len(lost) == (2 if mode == "hybrid" else 1):
+        if len(lost) == 2 or (mode == "keyword" and lost):
             raise Unavailable(f"No search lane can be reached: {_words(lost)}.", code=lost[0].code)
         passages = await self._passages(query, by_vector.hits, by_keyword.hits)
         return Found(tuple(passages[:top_k]), lost)
@@ -114,22 +141,52 @@ class Retrieval:
         async def find() -> Hits:
             vector = await self._embedder.embed_query(query)
             lane.component = "vectors"
-            return await self._vectors.search(vector, limit=limit, scope=scope)
+            return await self._searchable(vector, scope, limit)
 
-        if not self._breaker.allow():
-            lane.lost = Reason("vectors", "vectors_unavailable")
+        era = self._present_era()
+        code = self._watch.outage
+        if code is not None or not self._breaker.allow():
+            lane.lost = Reason("vectors", code or "vectors_unavailable")
             return
         settled = False
         try:
             await _run(lane, find, self._vector_timeout_s)
+            if self._watch.outage == "vectors_rebuilding" or self._watch.era != era:
+                # Another index may have answered, that does not hold everything yet.
+                lane.hits, lane.lost = [], lane.lost or Reason("vectors", "vectors_rebuilding")
             settled = True
         finally:
             if not settled:  # cancelled from outside, which says nothing about the neighbour
                 self._breaker.forget()
-        if lane.lost:
+        if self._watch.outage is not None or self._watch.era != era:
+            self._breaker.forget()  # known to be away: it will be known when it is back, too
+        elif lane.lost:
             self._breaker.failure()
         else:
             self._breaker.success()
+
+    def _present_era(self) -> object:
+        if (era := self._watch.era) != self._era:
+            self._era = era
+            self._breaker.reset()
+        return era
+
+    async def _searchable(self, vector: Any, scope: Scope, limit: int) -> Hits:
+        """The hits that can be found, `limit` of them if there are so many.
+
+        The index also holds what is not searchable yet, while a document is read anew, or no more.
+        """
+        asked = limit
+        while True:
+            hits = await self._vectors.search(vector, limit=asked, scope=scope)
+            try:
+                known = await self._ledger.searchable_ids([key for key, _ in hits])
+            except Unavailable:
+                return hits  # reading the passages will fail as well, and that is no fault of this lane
+            kept = [hit for hit in hits if hit[0] in known]
+            if len(kept) >= limit or len(hits) < asked or asked >= _MOST_ASKED * limit:
+                return kept[:limit]
+            asked *= _ASK_MORE
 
 
 async def _run(lane: _Lane, find: Callable[[], Awaitable[Hits]], timeout_s: float) -> None:

@@ -16,20 +16,25 @@ from kotaemon_async import faults
 from kotaemon_async.answering import Answering
 from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
+from kotaemon_async.doctor import Doctor
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.errors import Misconfigured, Refused
 from kotaemon_async.follower import Follower
+from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.ingest import Ingest, IngestLimits, recipe_of
 from kotaemon_async.library import Library
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
 from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
-from kotaemon_async.resilience.admission import Admission, disk_of, require_free_disk
+from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.memory import check_memory
+from kotaemon_async.resilience.room import DiskRoom, disk_of
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.services_doctor import doctor_on_duty
 from kotaemon_async.settings import LinkSettings, Settings
 from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.folder_lock import lock_folder, share_folder
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore
@@ -51,6 +56,7 @@ class Services:
     retrieval: Retrieval
     answering: Answering
     admission: Admission
+    doctor: Doctor
     health: Health
     loop_lag: LoopLag
     stopping: anyio.Event
@@ -62,22 +68,25 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
     Nothing runs yet: the tasks that drive them belong to app.py.
     """
-    async with AsyncExitStack() as stack:
+    stack = AsyncExitStack()
+    try:
         faults.arm(settings.faults)
         folder = _data_folder(settings)
+        lock = await lock_folder(folder, shared=_is_shared(settings))
+        stack.callback(lock.release)
         ledger = await Ledger.open(folder / "ledger.db")
         stack.push_async_callback(ledger.aclose)
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
-        await blobs.sweep(await ledger.blobs())
-        broker = Broker.open(settings.broker.url)
+        broker = Broker.open(settings.broker.url, name=lock.name)
         stack.push_async_callback(broker.aclose)
-        if settings.broker.url.startswith("memory://"):
-            await ledger.drop_leases()
         embedder = await Embedder.open(
             settings.embedding.folder, model=settings.embedding.model, threads=settings.embedding.threads
         )
         stack.push_async_callback(embedder.aclose)
-        await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
+        if lock.alone:
+            await _clear_up(ledger, blobs, embedder)
+        if _is_shared(settings):
+            await share_folder(lock)
         vectors = await VectorStore.open(
             folder / "vectors",
             model=embedder.name,
@@ -92,7 +101,24 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         for link in links:
             stack.push_async_callback(link.aclose)
             await link.warm()
+        faults.hit("services.opened")
         yield _compose(settings, _Opened(ledger, blobs, broker, embedder, vectors, sandbox, links))
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stack.aclose()
+
+
+def _is_shared(settings: Settings) -> bool:
+    """Whether other processes may work in the same data folder: only over a broker that they share."""
+    return not settings.broker.url.startswith("memory://")
+
+
+async def _clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
+    """What earlier processes left half done is free; only while no other process uses the folder."""
+    await ledger.drop_leases()
+    await ledger.release_keys()
+    await blobs.sweep(await ledger.blobs())
+    await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +136,16 @@ class _Opened:
 
 def _compose(settings: Settings, opened: _Opened) -> Services:
     ledger = opened.ledger
-    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time)
-    follower = Follower(ledger, opened.vectors, clock=time.time, on_ready=partial(_log_ready, ledger))
+    room = _room(settings)
+    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_work)
+    follower = Follower(
+        ledger,
+        opened.vectors,
+        clock=time.time,
+        on_ready=partial(_log_ready, ledger),
+        audit=IndexAudit(ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
+        may_write=room.may_work,
+    )
 
     def there_is_news() -> None:
         dispatcher.wake()
@@ -124,6 +158,7 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         opened.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=there_is_news,
+        may_work=room.may_work,
         limits=IngestLimits(
             batch_pages=settings.ingest.batch_pages,
             max_crashes=settings.ingest.max_crashes,
@@ -140,6 +175,7 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         enqueue=there_is_news,
         clock=time.time,
         max_attempts=settings.ingest.max_attempts,
+        may_work=room.may_work,
     )
     retrieval = Retrieval(
         ledger=ledger,
@@ -149,6 +185,7 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         vector_timeout_s=settings.retrieval.vector_timeout_s,
         keyword_timeout_s=settings.retrieval.keyword_timeout_s,
         candidates=settings.retrieval.candidates,
+        watch=follower,
     )
     services = Services(
         settings=settings,
@@ -160,12 +197,13 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         library=library,
         retrieval=retrieval,
         answering=_answering(settings, opened, retrieval),
-        admission=_admission(settings),
+        admission=_admission(settings, room, ledger),
+        doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
         health=Health(),
         loop_lag=LoopLag(),
         stopping=anyio.Event(),
     )
-    _register_checks(services, opened)
+    _register_checks(services, opened, room)
     return services
 
 
@@ -233,33 +271,30 @@ def _link(index: int, link: LinkSettings) -> OpenAILink:
     )
 
 
-def _admission(settings: Settings) -> Admission:
-    def check_room() -> None:
-        require_free_disk(
-            disk_of(settings.data_dir),
-            floor_bytes=settings.disk.floor_bytes,
-            floor_ratio=settings.disk.floor_ratio,
-        )
-
-    return Admission(settings.http.max_concurrent_uploads, check_room)
+def _room(settings: Settings) -> DiskRoom:
+    return DiskRoom(
+        partial(disk_of, settings.data_dir),
+        floor_bytes=settings.disk.floor_bytes,
+        floor_ratio=settings.disk.floor_ratio,
+    )
 
 
-def _register_checks(services: Services, opened: _Opened) -> None:
+def _admission(settings: Settings, room: DiskRoom, ledger: Ledger) -> Admission:
+    return Admission(
+        settings.http.max_concurrent_uploads,
+        room=room,
+        queue=Queue(ledger.queued, settings.ingest.max_queued),
+        wait_s=settings.http.upload_wait_s,
+    )
+
+
+def _register_checks(services: Services, opened: _Opened, room: DiskRoom) -> None:
     health = services.health
-
-    async def vectors_follow() -> dict[str, object]:
-        return {"count": await opened.vectors.count(), "behind": services.follower.behind}
-
-    async def loop_turns() -> dict[str, object]:
-        return dict(services.loop_lag.summary())
-
-    async def embeds() -> dict[str, object]:
-        await opened.embedder.embed_query("health")
-        return {"model": opened.embedder.name, "dimension": opened.embedder.dimension}
-
     health.register("ledger", services.ledger.check, core=True)
     health.register("memory", check_memory, core=True)
-    health.register("vectors", vectors_follow)
-    health.register("embedder", embeds)
+    health.register("disk", room.check)
+    health.register("vectors", services.follower.report)
+    health.register("embedder", opened.embedder.check)
     health.register("broker", services.broker.check)
-    health.register("event_loop", loop_turns)
+    health.register("worker", services.broker.check_worker)
+    health.register("event_loop", services.loop_lag.check)

@@ -50,6 +50,7 @@ class HttpSettings(_Section):
     port: int = _of(8000, "Port to listen on; 0 takes a free one.", ge=0, le=65535)
     max_upload_bytes: int = _of(100 * 1024**2, "Largest file that is accepted.", ge=1)
     max_concurrent_uploads: int = _of(8, "Uploads at once; further ones get 429.", ge=1)
+    upload_wait_s: float = _of(1.0, "How long some of them wait for a place before they get it.", ge=0, le=60)
     max_name_length: int = _of(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = _of(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
 
@@ -57,7 +58,9 @@ class HttpSettings(_Section):
 class DiskSettings(_Section):
     """Room that uploads leave on the data disk: the smaller one of the two."""
 
-    floor_bytes: int = _of(500_000_000, "Uploads are refused when less is free.", ge=0)
+    floor_bytes: int = _of(
+        500_000_000, "Uploads are refused when less is free; work waits below half of it.", ge=0
+    )
     floor_ratio: float = _of(0.05, "The same as a part of the disk, for small disks.", ge=0, le=0.9)
 
 

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from kotaemon_async.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.server import make_app
 from kotaemon_async.library import Library
@@ -108,6 +109,8 @@ async def serving(parts: FakeParts, limits: HttpLimits) -> AsyncIterator[httpx.A
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         make_app(cast("Parts", parts), limits),
+        http=HTTP,
+        ws="none",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -78,6 +78,18 @@ class DocumentList(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class RetryRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to read a document anew that is neither failed nor cancelled."""
+
+    force: bool = False
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """How many documents were queued again."""
+
+    retried: int
+
+
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to look for, and where."""
 

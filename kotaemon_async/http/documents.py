@@ -1,23 +1,33 @@
 """Documents over HTTP: hand in, list, look at, follow, start anew, cancel, delete."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated
 
 from litestar import Response, delete, get, post, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, FromQuery, HeaderParameter, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
 
 from kotaemon_async.http import events
-from kotaemon_async.http.bodies import DocumentBody, DocumentList, document_body
+from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
 from kotaemon_async.http.files import FileReply
-from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, Parts
 from kotaemon_async.http.problems import responses
-from kotaemon_async.http.uploads import Upload, body_pieces, boundary_of, check_length, clean_name
+from kotaemon_async.http.uploads import (
+    MAX_KEY_LENGTH,
+    Upload,
+    Writer,
+    announced_bytes,
+    body_pieces,
+    boundary_of,
+    clean_name,
+    key_of,
+)
 from kotaemon_async.library import Library
 from kotaemon_async.model import Document, Status
 from kotaemon_async.stores.documents import ListQuery
+from kotaemon_async.stores.idempotency import KeptReply, Reservation
 from kotaemon_async.telemetry import traces
 
 PATH = "/api/v1/documents"
@@ -32,7 +42,14 @@ _PART = ResponseSpec(
 _STREAM = ResponseSpec(
     str, generate_examples=False, description="`document` events until final.", media_type=events.MEDIA_TYPE
 )
-_UPLOAD_PROBLEMS = responses("bad_request", "empty", "too_large", "unsupported_format", "busy", "disk_full")
+_KEY = HeaderParameter(
+    name="Idempotency-Key",
+    description=f"Random text of 1 to {MAX_KEY_LENGTH} characters, new for each upload.",
+)
+_UPLOAD_PROBLEMS = responses(
+    *("bad_request", "empty", "too_large", "unsupported_format", "key_in_use", "key_reused", "busy"),
+    *("disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
+)
 
 
 @post(
@@ -40,35 +57,53 @@ _UPLOAD_PROBLEMS = responses("bad_request", "empty", "too_large", "unsupported_f
     status_code=202,
     # Counted while it streams, to the limit of the settings.
     request_max_body_size=None,
-    responses={200: _SAME, **_UPLOAD_PROBLEMS, **responses("ledger_unavailable", "shutting_down")},
+    responses={200: _SAME, **_UPLOAD_PROBLEMS},
     summary="Hand in a document",
 )
 async def upload(
     request: AnyRequest,
     parts: GivenParts,
     limits: GivenLimits,
-    idempotency_key: Annotated[str | None, HeaderParameter(name="Idempotency-Key", max_length=255)] = None,  # noqa: ARG001 - same bytes are the same document already
+    idempotency_key: Annotated[str | None, _KEY] = None,  # noqa: ARG001 - for the schema; read where more than one is seen
 ) -> Response[DocumentBody]:
-    """202 once the file is durable; 200 when the same bytes are in the collection already."""
+    """202 once the file is durable; 200 when the same bytes are in the collection already.
+
+    With an Idempotency-Key the reply is kept for 24 hours: the same upload gets it again, marked
+    `Idempotent-Replayed`, another one 422, and 409 while the first one still runs. Failures are not kept.
+    """
     boundary = boundary_of(request.headers.get("content-type", ""))
-    check_length(request.headers.get("content-length"), limits.max_upload_bytes)
-    async with parts.admission.upload():
-        document, is_new = await _receive(request, boundary, parts.library, limits)
+    announced = announced_bytes(request.headers.get("content-length"), limits.max_upload_bytes)
+    key = key_of(request.headers)
+    if key is not None:
+        await parts.library.check_key(key)
+
+    def form_to(writer: Writer) -> Upload:
+        return Upload(boundary, writer, lambda name: clean_name(name, limits.max_name_length))
+
+    async with parts.admission.upload(announced) as place, parts.library.reserved(key) as reserved:
+        pieces = body_pieces(request.receive, limits.upload_idle_s, place.took)
+        document, is_new = await _receive(pieces, parts.library, form_to, reserved)
     headers = {"Location": f"{PATH}/{document.id}"}
+    if isinstance(reserved, KeptReply):
+        headers["Idempotent-Replayed"] = "true"
     return Response(document_body(document), status_code=202 if is_new else 200, headers=headers)
 
 
 async def _receive(
-    request: AnyRequest, boundary: str, library: Library, limits: HttpLimits
+    pieces: AsyncIterator[bytes],
+    library: Library,
+    form_to: Callable[[Writer], Upload],
+    key: Reservation | KeptReply | None,
 ) -> tuple[Document, bool]:
     async with library.incoming() as incoming:
-        form = Upload(boundary, incoming, lambda name: clean_name(name, limits.max_name_length))
-        await form.read(body_pieces(request.receive, limits.upload_idle_s))
+        form = form_to(incoming)
+        await form.read(pieces)
         return await library.accept(
             incoming,
             name=form.file_name,
             collection=form.fields.get("collection") or "default",
             trace=traces.current(),
+            key=key,
         )
 
 
@@ -103,14 +138,31 @@ async def delete_document(parts: GivenParts, document_id: FromPath[str]) -> None
 
 
 @post(
+    f"{PATH}/retry",
+    status_code=200,
+    responses=responses("bad_request", "ledger_unavailable"),
+    summary="Start all failed documents anew",
+)
+async def retry_failed(parts: GivenParts, collection: FromQuery[str | None] = None) -> Retried:
+    """How many documents are queued again, of one collection or of all."""
+    return Retried(await parts.library.retry_failed(collection))
+
+
+@post(
     f"{_ONE}/retry",
     status_code=200,
     responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
-    summary="Start a failed or cancelled document anew",
+    summary="Start a failed or cancelled document anew, with force any",
 )
-async def retry_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
-    """The document, queued again."""
-    return document_body(await parts.library.retry(document_id))
+async def retry_document(
+    parts: GivenParts,
+    document_id: FromPath[str],
+    data: JSONBody[RetryRequest | None] = None,
+    force: FromQuery[bool] = False,
+) -> DocumentBody:
+    """The document, queued again; with `force`, what was searchable of it stays so until it is ready anew."""
+    forced = force or (data is not None and data.force)
+    return document_body(await parts.library.retry(document_id, force=forced))
 
 
 @post(
@@ -120,7 +172,7 @@ async def retry_document(parts: GivenParts, document_id: FromPath[str]) -> Docum
     summary="Stop working on a document",
 )
 async def cancel_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
-    """The document, cancelled."""
+    """The document, cancelled; one that was being read anew is ready as before."""
     return document_body(await parts.library.cancel(document_id))
 
 
@@ -165,6 +217,7 @@ HANDLERS: list[HTTPRouteHandler] = [
     list_documents,
     get_document,
     delete_document,
+    retry_failed,
     retry_document,
     cancel_document,
     document_events,

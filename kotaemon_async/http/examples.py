@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from kotaemon_async.doctor_report import FindingBody, ReportBody
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
@@ -16,9 +17,12 @@ from kotaemon_async.http.bodies import (
     PassageBody,
     PassageList,
     Progress,
+    Retried,
+    RetryRequest,
     SearchRequest,
     State,
 )
+from kotaemon_async.http.doctor import DoctorRequest
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"
@@ -67,6 +71,24 @@ _ANSWER: Final = AnswerBody(
     timings_s={"retrieval": 0.021, "answer": 0.004, "total": 0.026},
     usage=None,
 )
+_REPORT: Final = ReportBody(
+    verdict="mended",
+    repair=True,
+    deep=False,
+    duration_s=0.84,
+    findings=[
+        FindingBody(
+            kind="keywords_missing",
+            weight="mendable",
+            sentence="passages without keywords",
+            remedy="filled in from the page text",
+            count=12,
+            mended=12,
+            left=0,
+            examples=[f"{_DOCUMENT_ID}.1.12.0"],
+        )
+    ],
+)
 _HEALTH: Final = HealthReport("ok", {"ledger": {"status": "ok", "last_success_age_s": 0.0, "core": True}})
 
 #: By the name of the schema component.
@@ -75,11 +97,15 @@ EXAMPLES: Final[dict[str, object]] = {
     for body in (
         _DOCUMENT,
         DocumentList([_DOCUMENT], None),
+        RetryRequest(force=True),
+        Retried(3),
         SearchRequest("revenue growth", top_k=5),
         _PASSAGES,
         AnswerRequest("How much did revenue rise?", collection="default"),
         _ANSWER,
         State("ok"),
+        DoctorRequest(repair=True),
+        _REPORT,
         _HEALTH,
     )
 }

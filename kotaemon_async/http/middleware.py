@@ -1,11 +1,12 @@
 """Around every request: its trace, its time, its log line, safe headers, a polite end to unread bodies."""
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import cast
+from typing import Final, cast
 
 import anyio
 from litestar.datastructures import Headers, MutableScopeHeaders
@@ -18,6 +19,14 @@ from kotaemon_async.telemetry import metrics, traces
 #: Asked too often, by machines, to be worth a line each.
 _QUIET = frozenset({"/livez", "/metrics"})
 _REQUEST_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
+#: Requests with a body that begin in one turn of the loop.
+_BEGIN_AT_ONCE: Final = 8
+#: Unread bodies that are thrown away at once, and how many more wait for that before one is just cut off.
+_DRAIN_AT_ONCE: Final = 8
+_DRAIN_IN_ALL: Final = 2000
+#: After so many pieces, or so long without one, it is the turn of the next body.
+_DRAIN_PIECES: Final = 32
+_DRAIN_PAUSE_S: Final = 0.1
 _SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -62,16 +71,38 @@ class Observed:
             _record(scope, int(status), time.perf_counter() - started_s)
 
 
+class Staggered:
+    """The application, in which requests with bodies that arrive together begin one after the other.
+
+    Some hundred uploads at once would take the loop for as many milliseconds; so a few begin in each turn of
+    it, and all other requests are served in between.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._begins = anyio.CapacityLimiter(_BEGIN_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the request."""
+        if scope["type"] == ScopeType.HTTP and _has_body(scope):
+            token = object()
+            await self._begins.acquire_on_behalf_of(token)
+            asyncio.get_running_loop().call_soon(self._begins.release_on_behalf_of, token)
+        await self._app(scope, receive, send)
+
+
 class Lingering:
     """The application with a proper end for bodies that it did not read.
 
     Closing at once would reset the connection, and the client would never see why; reading on for ever
-    would take any amount. So the reply goes out first, then the rest is thrown away for `linger_s`.
+    would take any amount. So the reply goes out first, then the rest is thrown away for `linger_s`, of a few
+    connections at a time: what the others have sent waits in the kernel, not here.
     """
 
     def __init__(self, app: ASGIApp, linger_s: float) -> None:
         self._app = app
         self._linger_s = linger_s
+        self._drains = anyio.CapacityLimiter(_DRAIN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request."""
@@ -104,11 +135,23 @@ class Lingering:
         await self._app(scope, receive_noted, send_noted)
 
     async def _drain(self, receive: Callable[[], Awaitable[HTTPReceiveMessage]]) -> None:
+        if self._drains.statistics().tasks_waiting >= _DRAIN_IN_ALL:
+            return
         with anyio.move_on_after(self._linger_s):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request" or not message["more_body"]:
-                    return
+            comes_more = True
+            while comes_more:
+                async with self._drains:
+                    comes_more = await _drain_some(receive)
+
+
+async def _drain_some(receive: Callable[[], Awaitable[HTTPReceiveMessage]]) -> bool:
+    """Whether more may come, after a few pieces or a pause: others want to get on too."""
+    with anyio.move_on_after(_DRAIN_PAUSE_S):
+        for _ in range(_DRAIN_PIECES):
+            message = await receive()
+            if message["type"] != "http.request" or not message["more_body"]:
+                return False
+    return True
 
 
 @contextmanager

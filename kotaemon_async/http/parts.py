@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from kotaemon_async.answering import Answering
+from kotaemon_async.doctor import Doctor
 from kotaemon_async.library import Library
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.retrieval import Retrieval
@@ -34,6 +35,8 @@ class Parts(Protocol):
     def health(self) -> Health: ...
     @property
     def admission(self) -> Admission: ...
+    @property
+    def doctor(self) -> Doctor: ...
     @property
     def stopping(self) -> anyio.Event: ...
 

@@ -71,12 +71,23 @@ def finish(schema: Json) -> None:
 def _add_examples(path: str, operation: Json) -> None:
     bodies = [*_dict(operation["responses"]).values()]
     if "requestBody" in operation:
+        _allow_none(_dict(operation["requestBody"]))
         bodies.append(operation["requestBody"])
     for body in bodies:
         for media_type, content in _dict(_dict(body).get("content") or {}).items():
             media = _dict(content)
             if "example" not in media and "examples" not in media:
                 media["example"] = _example(path, media_type, _dict(media["schema"]))
+
+
+def _allow_none(body: Json) -> None:
+    """A body that may be null may as well be left out, which Litestar does not say."""
+    for content in _dict(body["content"]).values():
+        media = _dict(content)
+        kinds = _dict(media["schema"]).get("oneOf")
+        if isinstance(kinds, list) and {"type": "null"} in kinds:
+            [media["schema"]] = [kind for kind in kinds if "$ref" in kind]
+            body["required"] = False
 
 
 def _example(path: str, media_type: str, schema: Json) -> object:

@@ -3,8 +3,8 @@
 from litestar import Litestar
 from litestar.di import Provide
 
-from kotaemon_async.http import documents, operations, questions, schema
-from kotaemon_async.http.middleware import Lingering, Observed
+from kotaemon_async.http import doctor, documents, operations, questions, schema
+from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.problems import HANDLERS
 
@@ -15,7 +15,7 @@ def make_app(services: Parts, limits: HttpLimits | None = None) -> Litestar:
     """The application over the given parts; every reply of it is traced, measured and logged."""
     kept = limits or HttpLimits()
     app = Litestar(
-        [*documents.HANDLERS, *questions.HANDLERS, *operations.HANDLERS],
+        [*documents.HANDLERS, *questions.HANDLERS, *operations.HANDLERS, *doctor.HANDLERS],
         dependencies={
             "parts": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
@@ -27,5 +27,5 @@ def make_app(services: Parts, limits: HttpLimits | None = None) -> Litestar:
         debug=False,
     )
     # Outside of the router, so that unknown paths are seen too.
-    app.asgi_handler = Observed(Lingering(app.asgi_handler, kept.linger_s))
+    app.asgi_handler = Staggered(Observed(Lingering(app.asgi_handler, kept.linger_s)))
     return app

@@ -1,10 +1,11 @@
 """Reads a multipart upload piece by piece: the file goes straight to its writer, never whole into memory."""
 
 import unicodedata
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 import anyio
+from litestar.datastructures import Headers
 from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
@@ -14,6 +15,7 @@ from kotaemon_async.errors import Refused
 WRITE_BYTES = 256 * 1024
 #: Room for boundaries, part headers and the other fields around a file of the full size.
 OVERHEAD_BYTES = 64 * 1024
+MAX_KEY_LENGTH = 255
 _FIELD_BYTES = 1024
 _MAX_PARTS = 8
 # These turn the direction of text round and make a name look like another one.
@@ -54,17 +56,45 @@ def boundary_of(content_type: str) -> str:
     return str(options["boundary"])
 
 
-def check_length(content_length: str | None, max_upload_bytes: int) -> None:
-    """Nothing when a body that long may hold an allowed file; raises Refused `too_large`."""
+def announced_bytes(content_length: str | None, max_upload_bytes: int) -> int:
+    """How long the body will be, 0 when it does not say.
+
+    Raises: Refused `too_large` when an allowed file cannot be that long.
+    """
     announced = int(content_length) if content_length and content_length.isdecimal() else 0
     if announced > max_upload_bytes + OVERHEAD_BYTES:
         raise Refused(
             f"The upload has {announced} bytes; a file may have {max_upload_bytes}.", code="too_large"
         )
+    return announced
 
 
-async def body_pieces(receive: Receive, idle_s: float) -> AsyncIterator[bytes]:
-    """The body as it arrives; raises Refused when the sender is gone or silent for `idle_s`."""
+def key_of(headers: Headers) -> str | None:
+    """The Idempotency-Key, if there is one; the quotes that the header's draft asks for are no part of it.
+
+    Raises: Refused when it is empty or too long, or there are several.
+    """
+    given = headers.getall("idempotency-key", [])
+    if not given:
+        return None
+    key = given[0].strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if len(given) > 1 or not 0 < len(key) <= MAX_KEY_LENGTH:
+        raise Refused(
+            f"The Idempotency-Key has to be one text of 1 to {MAX_KEY_LENGTH} characters.",
+            hint="Send a random one, such as a UUID, anew for each upload and again for each retry of it.",
+        )
+    return key
+
+
+async def body_pieces(
+    receive: Receive, idle_s: float, on_bytes: Callable[[int], Awaitable[None]]
+) -> AsyncIterator[bytes]:
+    """The body as it arrives, each piece after `on_bytes` had its size.
+
+    Raises: Refused when the sender is gone or silent for `idle_s`, or what `on_bytes` raises.
+    """
     more = True
     while more:
         with anyio.move_on_after(idle_s) as waited:
@@ -75,6 +105,7 @@ async def body_pieces(receive: Receive, idle_s: float) -> AsyncIterator[bytes]:
             raise Refused("The upload ended before its end.")
         more = message["more_body"]
         if message["body"]:
+            await on_bytes(len(message["body"]))
             yield message["body"]
 
 

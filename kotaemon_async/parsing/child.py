@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import socket
 import struct
 import sys
@@ -142,6 +143,8 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not get between the frames
+    # A service manager tells the whole group to stop; the service ends its children when it needs no more.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     jail = neighbour("child_jail")
     jail.die_with(settings["parent_pid"])
     jail.step_back()

@@ -7,15 +7,17 @@ from typing import Final
 
 import anyio
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.errors import KotaemonError, Unavailable
 from kotaemon_async.model import Page
-from kotaemon_async.parsing.process import Child, ParserLimits
+from kotaemon_async.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
+from kotaemon_async.telemetry import metrics
 
-__all__ = ["ParsedDocument", "ParserLimits", "Sandbox"]
+__all__ = ["ParsedDocument", "ParserDied", "ParserLimits", "Sandbox"]
 
 #: A child is replaced after so many documents, or when it keeps more memory than this between two.
 _DOCUMENTS_PER_CHILD: Final = 50
 _RESIDENT_LIMIT_BYTES: Final = 200 * 1024**2
+_CLOSE_S: Final = 5.0
 
 
 class ParsedDocument:
@@ -40,8 +42,9 @@ class ParsedDocument:
 class Sandbox:
     """At most `max_children` parser children, started when needed, used again, killed after any failure."""
 
-    def __init__(self, limits: ParserLimits, max_children: int) -> None:
+    def __init__(self, limits: ParserLimits, max_children: int, *, script: Path = SCRIPT) -> None:
         self._limits = limits
+        self._script = script
         self._limiter = anyio.CapacityLimiter(max_children)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
@@ -63,7 +66,8 @@ class Sandbox:
     async def open(self, path: Path, media_type: str) -> AsyncIterator[ParsedDocument]:
         """The document, as long as the block lasts; waits while all children are busy.
 
-        Raises BadDocument for a file that cannot be read and Unavailable for a child that died.
+        Raises BadDocument for a file that cannot be read, ParserDied for a child that died over it and
+        Unavailable for one that could not start.
         """
         borrower = object()  # a task may open two documents
         await self._limiter.acquire_on_behalf_of(borrower)
@@ -72,13 +76,11 @@ class Sandbox:
             try:
                 reply = await child.ask(_request(path, media_type))
                 yield ParsedDocument(child, reply["pages_total"])
-                reply = await child.ask({"do": "close"})
+                await self._close(child)
             except BaseException:
-                self.restarts += 1
+                self._count_restart()
                 await self._discard(child)
                 raise
-            child.resident_bytes = reply["resident_bytes"]
-            await self._give_back(child)
         finally:
             self._limiter.release_on_behalf_of(borrower)
 
@@ -93,18 +95,43 @@ class Sandbox:
     async def _take(self) -> Child:
         if self._closed:
             raise Unavailable("The parsers are stopped.", code="shutting_down")
-        child = self._idle.pop() if self._idle else await self._start()
+        child = await self._idle_one() or await self._start()
         child.documents += 1
         self._busy.add(child)
         return child
 
+    async def _idle_one(self) -> Child | None:
+        """A child that waits for work; one that died while it did is no document's fault."""
+        while self._idle:
+            child = self._idle.pop()
+            if child.is_alive:
+                return child
+            await child.end()
+        return None
+
     async def _start(self) -> Child:
         with anyio.CancelScope(shield=True):  # milliseconds; cancelled half-way, nobody would own the process
-            child = await Child.start(self._limits)
+            child = await Child.start(self._limits, self._script)
         if self._closed:
             await child.end()
             raise Unavailable("The parsers are stopped.", code="shutting_down")
         return child
+
+    async def _close(self, child: Child) -> None:
+        """The child is idle again, or replaced when it cannot close its document, which is read by now."""
+        try:
+            with anyio.fail_after(_CLOSE_S):
+                reply = await child.ask({"do": "close"})
+        except (KotaemonError, TimeoutError):
+            self._count_restart()
+            await self._discard(child)
+        else:
+            child.resident_bytes = reply["resident_bytes"]
+            await self._give_back(child)
+
+    def _count_restart(self) -> None:
+        self.restarts += 1
+        metrics.CHILD_RESTARTS.labels(child="parser").inc()
 
     async def _give_back(self, child: Child) -> None:
         worn_out = child.documents >= _DOCUMENTS_PER_CHILD or child.resident_bytes > _RESIDENT_LIMIT_BYTES

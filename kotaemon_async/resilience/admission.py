@@ -1,79 +1,154 @@
 """Says no to an upload before its body is read, rather than failing in the middle of it."""
 
-import shutil
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 import anyio
+from anyio import to_thread
 
 from kotaemon_async.errors import Refused
+from kotaemon_async.resilience.room import DiskRoom
 from kotaemon_async.telemetry import metrics
 
-
-class Disk(NamedTuple):
-    """Free and total bytes of the file system that holds the data folder."""
-
-    free_bytes: int
-    total_bytes: int
-
-
-def disk_of(folder: Path) -> Disk:
-    """The disk that holds `folder`."""
-    usage = shutil.disk_usage(folder)
-    return Disk(usage.free, usage.total)
+#: Room on the disk is looked for again after so much of a body.
+CHECK_EVERY_BYTES: Final = 4 * 1024**2
+#: So many uploads may wait for each place; they are the ones that get it within a moment.
+_LINE_FOR_EACH: Final = 4
+_DISK_RETRY_S: Final = 30.0
+_MAX_RETRY_S: Final = 60.0
+#: How much the time of one more upload changes what an upload is thought to take, and the first guess.
+_NEWEST_PART: Final = 0.2
+_FIRST_UPLOAD_S: Final = 0.2
 
 
-def require_free_disk(disk: Disk, *, floor_bytes: int, floor_ratio: float) -> None:
-    """Nothing while enough is free: `floor_bytes`, or on a small disk `floor_ratio` of it.
+class Place:
+    """The place of one upload, which knows how much of its body is still to come."""
 
-    Raises: Refused `disk_full`.
-    """
-    floor = min(floor_bytes, int(disk.total_bytes * floor_ratio))
-    if disk.free_bytes < floor:
-        raise Refused(
-            f"Only {disk.free_bytes} bytes are free on the data disk; {floor} are kept free.",
-            code="disk_full",
-            retry_after_s=30,
-        )
+    def __init__(self, announced_bytes: int, check_room: Callable[[], Awaitable[None]]) -> None:
+        self.coming_bytes = announced_bytes
+        self._check_room = check_room
+        self._unchecked_bytes = 0
+
+    async def took(self, size_bytes: int) -> None:
+        """So much of the body has come; raises Refused `disk_full` when there is no room for more."""
+        self.coming_bytes = max(0, self.coming_bytes - size_bytes)
+        self._unchecked_bytes += size_bytes
+        if self._unchecked_bytes >= CHECK_EVERY_BYTES:
+            self._unchecked_bytes = 0
+            await self._check_room()
+
+
+class Queue:
+    """How many documents may wait for a worker; `count` counts them up to a limit."""
+
+    def __init__(self, count: Callable[[int], Awaitable[int]], limit: int) -> None:
+        self._count = count
+        self._limit = limit
+
+    async def check(self, coming: int) -> None:
+        """Nothing, while `coming` more fit in; raises Refused `busy`."""
+        waiting = await self._count(self._limit)
+        if waiting + coming > self._limit:
+            # Nobody knows how long a document takes; a longer queue is asked about less often.
+            raise Refused(
+                "Too many documents wait to be read.",
+                code="busy",
+                retry_after_s=min(_MAX_RETRY_S, 2 + waiting / 100),
+            )
 
 
 class Admission:
-    """At most `max_uploads` at once, and only while the disk (and memory) have room.
+    """At most `max_uploads` at once, and only while the disk and the queue have room.
 
-    `check_room` raises Refused when there is none.
+    A few more wait up to `wait_s` for a place, so that a handful of uploads at once is not refused.
     """
 
-    def __init__(self, max_uploads: int, check_room: Callable[[], None] = lambda: None) -> None:
-        self._slots = anyio.CapacityLimiter(max_uploads)
-        self._check_room = check_room
+    def __init__(
+        self,
+        max_uploads: int,
+        *,
+        room: DiskRoom | None = None,
+        queue: Queue | None = None,
+        wait_s: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limiter = anyio.CapacityLimiter(max_uploads)
+        self._room = room
+        self._queue = queue
+        self._wait_s = wait_s
+        self._clock = clock
+        self._places: set[Place] = set()
+        self._upload_s = _FIRST_UPLOAD_S
+        self._promised_at_s = 0.0
 
     @property
     def uploads(self) -> int:
         """Uploads running now."""
-        return self._slots.borrowed_tokens
+        return self._limiter.borrowed_tokens
 
     @asynccontextmanager
-    async def upload(self) -> AsyncIterator[None]:
-        """A place for one upload, held for the block, without waiting for it.
+    async def upload(self, announced_bytes: int = 0) -> AsyncIterator[Place]:
+        """A place for one upload, held for the block.
 
         Raises: Refused `busy` or `disk_full`.
         """
-        holder = object()
-        self._take(holder)
+        place = Place(announced_bytes, self._check_room)
+        await self._enter(place)
+        began_s = self._clock()
         try:
-            yield
+            yield place
         finally:
-            self._slots.release_on_behalf_of(holder)
+            self._leave(place)
+            self._upload_s += _NEWEST_PART * (self._clock() - began_s - self._upload_s)
 
-    def _take(self, holder: object) -> None:
+    async def _enter(self, place: Place) -> None:
         try:
-            self._check_room()
-            self._slots.acquire_on_behalf_of_nowait(holder)
+            await self._take(place)
+            try:
+                await self._check_room()
+                if self._queue is not None:
+                    await self._queue.check(self.uploads)
+            except BaseException:
+                self._leave(place)
+                raise
         except Refused as refused:
             metrics.ADMISSION_REJECTIONS.labels(reason=refused.code).inc()
             raise
+
+    async def _take(self, place: Place) -> None:
+        try:
+            self._limiter.acquire_on_behalf_of_nowait(place)
         except anyio.WouldBlock:
-            metrics.ADMISSION_REJECTIONS.labels(reason="busy").inc()
-            raise Refused("Too many uploads are running.", code="busy", retry_after_s=1) from None
+            await self._wait_in_line(place)
+        self._places.add(place)
+
+    async def _wait_in_line(self, place: Place) -> None:
+        waiting = self._limiter.statistics().tasks_waiting
+        if self._wait_s > 0 and waiting < _LINE_FOR_EACH * self._limiter.total_tokens:
+            with anyio.move_on_after(self._wait_s) as waited:
+                await self._limiter.acquire_on_behalf_of(place)
+            if not waited.cancelled_caught:
+                return
+        raise Refused("Too many uploads are running.", code="busy", retry_after_s=self._promise_s())
+
+    def _leave(self, place: Place) -> None:
+        self._places.discard(place)
+        self._limiter.release_on_behalf_of(place)
+
+    def _promise_s(self) -> float:
+        """When a place should be free for one more, after all those who were told a time already."""
+        now_s = self._clock()
+        earliest_s = max(now_s, self._promised_at_s)
+        self._promised_at_s = earliest_s + self._upload_s / self._limiter.total_tokens
+        return min(_MAX_RETRY_S, self._promised_at_s - now_s)
+
+    async def _check_room(self) -> None:
+        if self._room is None:
+            return
+        coming_bytes = sum(place.coming_bytes for place in self._places)
+        if not await to_thread.run_sync(self._room.may_accept, coming_bytes):
+            raise Refused(
+                "The data disk has no room for this upload.", code="disk_full", retry_after_s=_DISK_RETRY_S
+            )

@@ -91,6 +91,12 @@ class Breaker:
         """The call was given up and says nothing about the neighbour; the next may probe."""
         self._probe_until_s = None
 
+    def reset(self) -> None:
+        """The neighbour is another one than before: what is known of the old one is void."""
+        self._calls.clear()
+        if self._open_until_s is not None:
+            self._close()
+
     def _too_many(self) -> bool:
         return len(self._calls) >= MIN_CALLS and sum(self._calls) >= FAILURE_RATIO * len(self._calls)
 

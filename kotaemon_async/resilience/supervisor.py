@@ -10,6 +10,7 @@ from typing import Final
 import anyio
 from loguru import logger
 
+from kotaemon_async.errors import Unavailable
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.telemetry import metrics
 
@@ -19,29 +20,44 @@ FIRST_WAIT_S: Final = 0.1
 MAX_WAIT_S: Final = 10.0
 #: After a run this long the next failure counts as the first again.
 STEADY_S: Final = 60.0
+#: A run shorter than this failed quickly; a neighbour that is away for an hour makes thousands of them.
+QUICK_S: Final = 5.0
 
 
 async def supervise(
     name: str,
     start: Callable[[], Awaitable[None]],
     *,
+    max_wait_s: float = MAX_WAIT_S,
     sleep: Sleep = anyio.sleep,
     on_restart: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Runs `start()` again whenever it ends or raises, until this task is cancelled."""
+    """Runs `start()` again whenever it ends or raises, until this task is cancelled.
+
+    Of quick failures in a row the 1st, 2nd, 4th, 8th … is logged, with a traceback if it may be a bug.
+    """
     failures = 0
     while True:
         began_s = clock()
         error = await _run(start)
-        failures = 1 if clock() - began_s >= STEADY_S else failures + 1
-        wait_s = backoff_s(failures, base_s=FIRST_WAIT_S, cap_s=MAX_WAIT_S)
-        log = logger.bind(component=name, restarts_in_row=failures, wait_s=round(wait_s, 3))
-        log.opt(exception=error).warning("component_restarting")
+        ran_s = clock() - began_s
+        failures = 1 if ran_s >= STEADY_S else failures + 1
+        wait_s = backoff_s(failures, base_s=FIRST_WAIT_S, cap_s=max_wait_s)
+        if ran_s >= QUICK_S or failures & (failures - 1) == 0:
+            _log_restart(name, failures, wait_s, error)
         metrics.CHILD_RESTARTS.labels(child=name).inc()
         await sleep(wait_s)
         if on_restart is not None:
             on_restart()
+
+
+def _log_restart(name: str, failures: int, wait_s: float, error: BaseException | None) -> None:
+    log = logger.bind(component=name, restarts_in_row=failures, wait_s=round(wait_s, 3))
+    if isinstance(error, Unavailable):
+        log.bind(code=error.code, message=error.message).warning("component_restarting")
+    else:
+        log.opt(exception=error).warning("component_restarting")
 
 
 async def _run(start: Callable[[], Awaitable[None]]) -> BaseException | None:
@@ -89,6 +105,10 @@ class LoopLag:
             return 0.0
         ordered = sorted(self._samples)
         return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+    async def check(self) -> dict[str, float]:
+        """The same, for the health report."""
+        return self.summary()
 
     def summary(self) -> dict[str, float]:
         """`p50_s`, `p99_s` and `max_s`."""

@@ -1,5 +1,6 @@
 """The ledger's side of ingestion: leases with fencing tokens, page batches, ends."""
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,8 +16,9 @@ from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("ingest.sql")
 
-#: Why a try ended before its document: the parser died on it, a neighbour failed, the service stops, no room.
-Cause = Literal["crash", "error", "shutdown", "disk"]
+#: Why a try ended before its document: the parser died on it, a neighbour failed, the service stops, there is
+#: no room, or another document has to be read first; only that last one forgets no losses.
+Cause = Literal["crash", "error", "shutdown", "disk", "turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +97,17 @@ class Claims:
         """All pages are committed; the document waits for the vector index to follow."""
         await self._change("to_indexing", claim, now=now_s)
 
-    async def fail(self, claim: Claim, failure: Failure, now_s: float) -> None:
-        """The document is `failed` and nothing of it can be found."""
-        await self._database.write(lambda conn: _fail(conn, claim, failure, now_s))
+    async def fail(self, claim: Claim, failure: Failure, now_s: float, *, cause: Cause | None = None) -> None:
+        """The document is `failed` and nothing of it can be found; the last try counts under its cause."""
+        await self._database.write(lambda conn: _fail(conn, claim, failure, now_s, cause))
 
-    async def wait(self, claim: Claim, now_s: float, *, kind: str, until_s: float, cause: Cause) -> None:
-        """The document is queued until `until_s` for the reason `kind`; crashes and errors are attempts."""
+    async def wait(
+        self, claim: Claim, now_s: float, *, kind: str, until_s: float | None, cause: Cause
+    ) -> None:
+        """The document is queued for the reason `kind`; crashes and errors are attempts.
+
+        Without `until_s` a worker may take it as soon as one wants to.
+        """
         await self._change("wait", claim, kind=kind, until=until_s, cause=cause, now=now_s)
 
     async def due(self, now_s: float, limit: int) -> list[Due]:
@@ -217,7 +224,19 @@ def _insert_chunk(conn: apsw.Connection, new: _ChunkRow) -> int:
     return seq
 
 
-def _fail(conn: apsw.Connection, claim: Claim, failure: Failure, now_s: float) -> None:
+def ran_out_of_room(error: BaseException) -> bool:
+    """Whether a disk without room is what is behind the error."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, apsw.FullError):
+            return True
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _fail(conn: apsw.Connection, claim: Claim, failure: Failure, now_s: float, cause: Cause | None) -> None:
     _fence(conn, claim)
     remove_contents(conn, claim.document.id, kept_version=kept_version(conn, claim.document.id))
     conn.execute(
@@ -228,6 +247,7 @@ def _fail(conn: apsw.Connection, claim: Claim, failure: Failure, now_s: float) -
             "code": failure.code,
             "message": failure.message,
             "hint": failure.hint,
+            "cause": cause,
             "now": now_s,
         },
     ).fetchall()

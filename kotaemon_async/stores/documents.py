@@ -1,5 +1,7 @@
 """The ledger's rows of documents: accept, read, list, start anew, cancel, delete."""
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +9,7 @@ import apsw
 
 from kotaemon_async.errors import Refused
 from kotaemon_async.model import Attempts, Document, Failure
+from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("documents.sql")
@@ -48,12 +51,14 @@ class Documents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def accept(self, new: NewDocument, now_s: float) -> tuple[Document, bool]:
-        """The document for these bytes and whether work on it begins now.
+    async def accept(
+        self, new: NewDocument, now_s: float, *, key: KeyUse | None = None
+    ) -> tuple[Document, bool]:
+        """The document for these bytes and whether work on it begins now, kept as the reply of `key`.
 
         The same bytes in the same collection are one document; one that failed or was cancelled starts anew.
         """
-        return await self._database.write(lambda conn: _accept(conn, new, now_s))
+        return await self._database.write(lambda conn: _accept_once(conn, new, now_s, key))
 
     async def get(self, document_id: str) -> Document:
         """The document; raises Refused `not_found`."""
@@ -66,6 +71,15 @@ class Documents:
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
         """One page of documents, newest first, and the cursor of the next."""
         return await self._database.read(lambda conn: _page_of(conn, query))
+
+    async def events_of(self, document_ids: Collection[str]) -> dict[str, int]:
+        """The number of the last event of each document that is there."""
+        values = {"ids": json.dumps(list(document_ids))}
+        return await self._database.read(lambda conn: dict(conn.execute(SQL["events_of"], values)))
+
+    async def queued(self, limit: int) -> int:
+        """How many documents wait for a worker, counted up to `limit`."""
+        return await self._database.read(lambda conn: conn.execute(SQL["queued"], {"limit": limit}).get)
 
     async def counts(self) -> tuple[dict[str, int], float | None]:
         """Documents by status, and when the oldest queued one was accepted."""
@@ -149,6 +163,15 @@ def _get(conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
     if found is None:
         raise Refused(f"There is no document {document_id!r}.", code="not_found")
     return found
+
+
+def _accept_once(
+    conn: apsw.Connection, new: NewDocument, now_s: float, key: KeyUse | None
+) -> tuple[Document, bool]:
+    document, is_new = _accept(conn, new, now_s)
+    if key is not None:
+        keep_reply(conn, key, document, is_new=is_new, now_s=now_s)
+    return document, is_new
 
 
 def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Document, bool]:

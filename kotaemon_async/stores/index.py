@@ -50,6 +50,52 @@ class Index:
             return []
         return await self._database.write(lambda conn: _make_ready(conn, position, now_s))
 
+    async def waits_for_follower(self, position: int) -> bool:
+        """Whether a follower that got this far lacks vectors of documents that are searchable already."""
+        values = {"position": position}
+        return await self._database.read(
+            lambda conn: bool(conn.execute(SQL["waits_for_follower"], values).get)
+        )
+
+    async def log_length(self, position: int) -> int:
+        """How many entries come after `position`."""
+        values = {"position": position}
+        return await self._database.read(lambda conn: int(conn.execute(SQL["log_length"], values).get))
+
+    async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
+        """At most one chunk for each of the spots (0 to 1), as an index at `position` has to hold it.
+
+        Chunks of other models than `model` and chunks with entries after `position` are left out.
+        """
+        return await self._database.read(lambda conn: _sample(conn, spots, position, model))
+
+    async def followed_window(
+        self, after: int, limit: int, position: int, model: str
+    ) -> tuple[list[LogEntry], int | None]:
+        """Chunks that an index at `position` has to hold, of `limit` rows after row `after`; and the last.
+
+        The last row is None at the end; left out is what `followed_sample` leaves out.
+        """
+        return await self._database.read(lambda conn: _window(conn, (after, limit), position, model))
+
+    async def followed_count(self, position: int, model: str) -> int | None:
+        """How many vectors an index at `position` has to hold; None while there are entries after it."""
+        return await self._database.read(lambda conn: _followed_count(conn, position, model))
+
+    async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]:
+        """Those of the ids that an index at `position` must not hold."""
+        values = {"ids": json.dumps(list(chunk_ids)), "position": position, "model": model}
+        return await self._database.read(
+            lambda conn: {row[0] for row in conn.execute(SQL["unknown_ids"], values)}
+        )
+
+    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Those of the chunks that can be found at present."""
+        values = {"ids": json.dumps(list(chunk_ids))}
+        return await self._database.read(
+            lambda conn: {row[0] for row in conn.execute(SQL["searchable_ids"], values)}
+        )
+
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         """The passages of the chunks that can still be found, by id, with score 0."""
         ids = json.dumps(list(chunk_ids))
@@ -69,7 +115,8 @@ def _passage(chunk_id: str, document_id: str, name: str, page: int, text: str) -
 
 def _entry(row: tuple[int, str, str, str, str | None, bytes | None]) -> LogEntry:
     seq, op, chunk_id, document_id, collection, vector = row
-    floats = None if vector is None else np.frombuffer(vector, np.float16).astype(np.float32)
+    usable = vector is not None and len(vector) % 2 == 0
+    floats = np.frombuffer(vector or b"", np.float16).astype(np.float32) if usable else None
     return LogEntry(
         seq=seq,
         op="upsert" if op == "upsert" else "delete",
@@ -78,6 +125,34 @@ def _entry(row: tuple[int, str, str, str, str | None, bytes | None]) -> LogEntry
         collection=collection or "",
         vector=floats,
     )
+
+
+def _held(row: tuple[int, str, str, str, bytes]) -> LogEntry:
+    """A chunk as an index holds it, as if its row were an entry of the log."""
+    number, chunk_id, document_id, collection, vector = row
+    return _entry((number, "upsert", chunk_id, document_id, collection, vector))
+
+
+def _sample(conn: apsw.Connection, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
+    last_row = conn.execute(SQL["last_row"]).get
+    points = json.dumps([int(spot * last_row) + 1 for spot in spots])
+    values = {"points": points, "position": position, "model": model}
+    return [_held(row) for row in conn.execute(SQL["followed_sample"], values)]
+
+
+def _window(
+    conn: apsw.Connection, rows: tuple[int, int], position: int, model: str
+) -> tuple[list[LogEntry], int | None]:
+    after, limit = rows
+    until: int | None = conn.execute(SQL["window_end"], {"after": after, "limit": limit}).get
+    values = {"after": after, "until": until, "position": position, "model": model}
+    return [_held(row) for row in conn.execute(SQL["followed_window"], values)], until
+
+
+def _followed_count(conn: apsw.Connection, position: int, model: str) -> int | None:
+    if conn.execute(SQL["log_end"]).get > position:
+        return None
+    return int(conn.execute(SQL["followed_count"], {"model": model}).get)
 
 
 def _advance(conn: apsw.Connection, generation: str, position: int, now_s: float) -> list[str]:

@@ -1,10 +1,13 @@
-"""The process that Chroma lives in: `python vector_child.py FOLDER DIMENSION`, frames on stdin and stdout.
+"""The process that Chroma lives in: `python vector_child.py FOLDER DIMENSION MODEL`, asked over stdin.
 
 A frame is its length in four bytes, big-endian, and a MessagePack map. The first frame out is the answer
-to a request 0 that nobody sent: how opening the folder went. Imports nothing of the package.
+to a request 0 that nobody sent: how opening the folder went. MODEL is a short tag of the embedding model.
+Imports nothing of the package but its neighbour vector_child_files.py, which it finds beside itself.
 """
 
+import contextlib
 import ctypes
+import importlib.util
 import os
 import signal
 import struct
@@ -12,10 +15,19 @@ import sys
 import types
 import uuid
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 import numpy as np
+
+if TYPE_CHECKING:
+    from kotaemon_async.stores import vector_child_files as files
+else:
+    _spec = importlib.util.spec_from_file_location(
+        "vector_child_files", Path(__file__).with_name("vector_child_files.py")
+    )
+    files = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(files)
 
 COLLECTION = "chunks"
 HNSW: dict[str, Any] = {
@@ -31,44 +43,49 @@ PASSING_TROUBLE = (
     "no space",
     "unable to open",
     "readonly",
+    "read-only",
+    "permission denied",
     "locked",
     "too many open files",
     "i/o error",
 )
+#: Two vectors are the same from this cosine on; what Chroma gives back differs in the seventh digit.
+SAME_COSINE = 0.999
 
 
-class FolderLostError(Exception):
-    """The folder was deleted or exchanged under us."""
+class OtherModelError(files.FolderError):
+    """The folder is whole, but its vectors are of another model."""
 
-
-class FolderBrokenError(Exception):
-    """The folder cannot be used by anybody."""
+    reason = "model"
 
 
 class Index:
     """Chroma's collection in a folder, with the id of the folder's generation."""
 
-    def __init__(self, folder: Path, dimension: int) -> None:
-        self._mark = folder / "generation"
+    def __init__(self, folder: Path, dimension: int, model: str) -> None:
+        self._lock = files.take(folder)
+        self._folder = folder
+        self._mark, database = folder / "generation", folder / "chroma.sqlite3"
         self._dimension = dimension
-        fresh = not (folder / "chroma.sqlite3").exists()
+        self._kind = f"-{model}-{dimension}"
+        fresh = not database.exists() and not self._mark.exists()
         folder.mkdir(parents=True, exist_ok=True)
-        self.generation = self._fresh_generation() if fresh else self._kept_generation()
+        self.generation = f"{uuid.uuid4().hex}{self._kind}" if fresh else self._kept_generation()
+        if not fresh:
+            files.check(folder, database)
         self._chunks = open_collection(folder)
         self._probe()
         if fresh:
             self._write_mark()
-        self._inode = self._mark.stat().st_ino
-
-    def _fresh_generation(self) -> str:
-        return f"{uuid.uuid4().hex}-{self._dimension}"
+        self._files = files.Files(folder)
+        self._files.remember()
 
     def _kept_generation(self) -> str:
         if not self._mark.exists():
-            raise FolderBrokenError("the folder was never finished: it has no generation")
+            raise files.FolderError("the folder was never finished: it has no generation")
         generation = self._mark.read_text("ascii", "replace").strip()
-        if not generation.endswith(f"-{self._dimension}"):
-            raise FolderBrokenError(f"the folder holds vectors of another length than {self._dimension}")
+        if not generation.endswith(self._kind):
+            raise OtherModelError("the folder holds vectors of another model")
         return generation
 
     def _write_mark(self) -> None:
@@ -91,13 +108,13 @@ class Index:
         )
 
     def check_folder(self) -> None:
-        """Raises: FolderLostError when what we write would go to deleted files."""
-        try:
-            inode = self._mark.stat().st_ino
-        except FileNotFoundError:
-            inode = -1
-        if inode != self._inode:
-            raise FolderLostError("the folder of the vector index was taken away")
+        """Raises: FolderError when somebody else was at the files."""
+        self._files.check()
+
+    def seal(self) -> None:
+        """The last act: files that are whole are noted as such."""
+        self._files.check()
+        files.seal(self._folder)
 
     def hello(self) -> dict[str, Any]:
         return {"generation": self.generation, "count": self._chunks.count()}
@@ -113,6 +130,7 @@ class Index:
             self._chunks.upsert(ids=request["ids"], embeddings=vectors, metadatas=places)
         if request["deletes"]:
             self._chunks.delete(ids=request["deletes"])
+        self._files.remember()
         return {}
 
     def search(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +140,33 @@ class Index:
 
     def ids_present(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"ids": self._chunks.get(ids=request["ids"], include=[])["ids"]}
+
+    def ids(self, request: dict[str, Any]) -> dict[str, Any]:
+        found = self._chunks.get(limit=request["limit"], offset=request["offset"], include=[])
+        return {"ids": found["ids"]}
+
+    def compare(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The ids whose vector or place is another one than given, and those that are not there."""
+        found = self._chunks.get(ids=request["ids"], include=["embeddings", "metadatas"])
+        held = dict(zip(found["ids"], zip(found["embeddings"], found["metadatas"], strict=True), strict=True))
+        vectors = np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
+        wanted = zip(request["ids"], request["document_ids"], request["collections"], vectors, strict=True)
+        missing, differing = [], []
+        for chunk, document, collection, vector in wanted:
+            if chunk not in held:
+                missing.append(chunk)
+            elif held[chunk][1] != {"document_id": document, "collection": collection} or not is_same(
+                held[chunk][0], vector
+            ):
+                differing.append(chunk)
+        return {"ids": missing, "differing": differing}
+
+
+def is_same(held: Any, wanted: Any) -> bool:
+    length = float(np.linalg.norm(wanted))
+    if not np.isfinite(length) or length == 0.0:
+        return True  # no direction to compare
+    return float(np.dot(held, wanted)) >= SAME_COSINE * length * float(np.linalg.norm(held))
 
 
 class _Absent(types.ModuleType):
@@ -165,10 +210,14 @@ def write_frame(sink: BinaryIO, reply: dict[str, Any]) -> None:
     sink.flush()
 
 
-def problem_of(error: Exception) -> dict[str, Any]:
+def problem_of(error: BaseException) -> dict[str, Any]:
+    """The error in words, and what is wrong with the folder, if it is the folder."""
     text = f"{type(error).__name__}: {error}"
-    passing = any(sign in text.lower() for sign in PASSING_TROUBLE) or isinstance(error, ImportError)
-    return {"error": text[:500], "broken": not passing}
+    passing = isinstance(error, (ImportError, MemoryError, files.FolderTakenError)) or any(
+        sign in text.lower() for sign in PASSING_TROUBLE
+    )
+    reason = error.reason if isinstance(error, files.FolderError) else "" if passing else "broken"
+    return {"error": text[:500], "reason": reason}
 
 
 def serve(index: Index, source: BinaryIO, sink: BinaryIO) -> None:
@@ -177,12 +226,14 @@ def serve(index: Index, source: BinaryIO, sink: BinaryIO) -> None:
         "apply": index.apply,
         "search": index.search,
         "ids_present": index.ids_present,
+        "ids": index.ids,
+        "compare": index.compare,
     }
     while (request := read_frame(source)) is not None:
         try:
             index.check_folder()
             reply = doors[request["op"]](request)
-        except Exception as error:  # Chroma raises anything; the parent decides what follows
+        except BaseException as error:  # Chroma raises anything, and Rust's panics are no Exception
             reply = problem_of(error)
         write_frame(sink, reply | {"id": request["id"]})
 
@@ -200,13 +251,15 @@ def main() -> int:
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not print into the frames
     try:
-        index = Index(Path(sys.argv[1]), int(sys.argv[2]))
+        index = Index(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
         hello = index.hello()
-    except Exception as error:  # whatever it is, the parent has to hear of it
+    except BaseException as error:  # whatever it is, the parent has to hear of it
         write_frame(sink, problem_of(error) | {"id": 0})
         return 1
     write_frame(sink, hello | {"id": 0})
     serve(index, source, sink)
+    with contextlib.suppress(files.FolderError, OSError):
+        index.seal()
     return 0
 
 

@@ -1,8 +1,10 @@
 """The vector child as its parent sees it: a process and a stream that carries requests and replies."""
 
+import hashlib
 import os
 import struct
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -19,10 +21,24 @@ _GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 CHILD: Final = Path(__file__).with_name("vector_child.py")
 
 
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the index lives and what it holds: vectors of one model and length."""
+
+    folder: Path
+    model: str
+    dimension: int
+
+    @property
+    def model_tag(self) -> str:
+        """A few characters for the model's name, which may hold any."""
+        return hashlib.sha256(self.model.encode()).hexdigest()[:12]
+
+
 class Request(msgspec.Struct, omit_defaults=False):
     """What the child is asked; each `op` reads its own fields."""
 
-    op: Literal["apply", "search", "count", "ids_present"]
+    op: Literal["apply", "search", "count", "ids_present", "ids", "compare"]
     id: int = 0
     ids: list[str] = []
     document_ids: list[str] = []
@@ -30,18 +46,20 @@ class Request(msgspec.Struct, omit_defaults=False):
     vectors: bytes = b""
     deletes: list[str] = []
     limit: int = 0
+    offset: int = 0
     where: dict[str, object] | None = None
 
 
 class Reply(msgspec.Struct):
-    """What the child says; `broken` means that the folder itself is no good."""
+    """What the child says; an error that has a `reason` is the folder's: lost, changed, model, broken."""
 
     id: int
     error: str | None = None
-    broken: bool = False
+    reason: str = ""
     generation: str = ""
     count: int = 0
     ids: list[str] = []
+    differing: list[str] = []
     scores: list[float] = []
 
 
@@ -59,8 +77,8 @@ class Child:
         self._last_id = 0
 
     @classmethod
-    async def spawn(cls, folder: Path, dimension: int) -> Self:
-        command = [sys.executable, str(CHILD), str(folder), str(dimension)]
+    async def spawn(cls, home: Home) -> Self:
+        command = [sys.executable, str(CHILD), str(home.folder), str(home.dimension), home.model_tag]
         try:
             return cls(await ChildProcess.start(command, env=os.environ | ONE_THREAD_EACH))
         except OSError as error:

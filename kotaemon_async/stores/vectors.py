@@ -1,8 +1,6 @@
 """The vector index, seen from the event loop: a child process with Chroma in it that may die at any time."""
 
 import asyncio
-import shutil
-import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -12,24 +10,19 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 import anyio
-import anyio.to_thread
 import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import Scope
-from kotaemon_async.stores.vector_pipe import Child, Reply, Request, unavailable
-from kotaemon_async.telemetry import metrics
+from kotaemon_async.stores.vector_keeper import CLOSE_GRACE_S, Condemned, Keeper
+from kotaemon_async.stores.vector_pipe import Home, Reply, Request, unavailable
 
 Vector = NDArray[np.float32]
 
-START_TIMEOUT_S: Final = 60.0
-CLOSE_GRACE_S: Final = 5.0
-FIRST_BACKOFF_S: Final = 0.2
-LONGEST_BACKOFF_S: Final = 10.0
-#: Deaths that damaged files cause. SIGKILL is not one: that is the kernel, short of memory, or a person.
-DAMAGE: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
+#: A child that has not answered for this long is not asked by searches any more.
+HUNG_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,29 +62,15 @@ class VectorStore:
     """Chroma behind a pipe: one request at a time, searches first, each with a deadline.
 
     A dead child is started again by the next call. Between failures there is a growing pause, in which
-    calls fail at once. A folder that cannot be opened is put aside and a new `generation` begins.
+    calls fail at once. A folder that is no good is put aside and a new `generation` begins.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        model: str,
-        dimension: int,
-        call_timeout_s: float,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.generation = ""
-        self.model = model
-        self.dimension = dimension
-        self._folder = folder
+    def __init__(self, home: Home, *, call_timeout_s: float, clock: Callable[[], float]) -> None:
+        self.home = home
         self._call_timeout_s = call_timeout_s
         self._clock = clock
-        self._child: Child | None = None
-        self._failures = 0
-        self._crashed_starts = 0
-        self._started = 0
-        self._retry_at_s = 0.0
+        self._keeper = Keeper(home, clock)
+        self._busy_since_s: float | None = None
         self._searches: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._bell = asyncio.Event()
@@ -108,30 +87,64 @@ class VectorStore:
         clock: Callable[[], float] = time.monotonic,
     ) -> Self:
         """A store whose child was tried once; while it has not started, `generation` is empty."""
-        store = cls(folder, model=model, dimension=dimension, call_timeout_s=call_timeout_s, clock=clock)
-        with suppress(Unavailable):
-            await store._ready_child()
+        store = cls(Home(folder, model, dimension), call_timeout_s=call_timeout_s, clock=clock)
         store._pump = asyncio.create_task(store._serve(), name="vectors")
+        with suppress(Unavailable):
+            await store.count()
         return store
 
     @property
     def pid(self) -> int | None:
-        return self._child.process.pid if self._child else None
+        """The child's process id, while there is a child."""
+        child = self._keeper.child
+        return child.process.pid if child else None
+
+    @property
+    def generation(self) -> str:
+        """Names the index since it began in an empty folder; under another name it has to be filled again."""
+        return self._keeper.generation
+
+    @property
+    def model(self) -> str:
+        """The embedding model whose vectors it holds."""
+        return self.home.model
+
+    @property
+    def dimension(self) -> int:
+        """The length of its vectors."""
+        return self.home.dimension
+
+    @property
+    def starts(self) -> int:
+        """How many children have come up so far."""
+        return self._keeper.starts
+
+    @property
+    def outage(self) -> str | None:
+        """The code of what is known to be wrong without asking, so that nobody needs to wait for it."""
+        since_s = self._busy_since_s
+        hangs = since_s is not None and self._clock() - since_s > HUNG_S
+        return None if self._keeper.is_ready and not hangs else "vectors_unavailable"
 
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
-        """Done means written; twice is as once. Raises: Unavailable, also when `generation` changes."""
-        kept = [(entry, entry.vector) for entry in upserts if entry.vector is not None]
-        if any(vector.shape != (self.dimension,) for _, vector in kept):
-            raise ValueError(f"a vector's length is not {self.dimension}")
-        request = Request(
-            "apply",
-            ids=[entry.chunk_id for entry, _ in kept],
-            document_ids=[entry.document_id for entry, _ in kept],
-            collections=[entry.collection for entry, _ in kept],
-            vectors=b"".join(vector.astype("<f4").tobytes() for _, vector in kept),
-            deletes=list(deletes),
-        )
+        """Done means written; twice is as once. A vector of another length cannot be found, so it is deleted.
+
+        Raises: Unavailable, also when `generation` changes.
+        """
+        request = self._with_entries("apply", upserts)
+        request.deletes = [*deletes, *({entry.chunk_id for entry in upserts} - set(request.ids))]
         await self._ask(request, generation=self.generation)
+
+    async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
+        """Chunk ids that are missing, and those whose vector, document or collection is not the given one.
+
+        Entries whose vector has another length than the index are in neither.
+        """
+        request = self._with_entries("compare", entries)
+        if not request.ids:
+            return set(), set()
+        reply = await self._ask(request, generation=self.generation)
+        return set(reply.ids), set(reply.differing)
 
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
         """Chunk ids with their cosine similarity (-1 to 1), best first."""
@@ -146,7 +159,20 @@ class VectorStore:
 
     async def present(self, chunk_ids: Sequence[str]) -> set[str]:
         """Those of the ids that the index holds."""
-        return set((await self._ask(Request("ids_present", ids=list(chunk_ids)))).ids)
+        wanted = list(dict.fromkeys(chunk_ids))
+        return set((await self._ask(Request("ids_present", ids=wanted))).ids) if wanted else set()
+
+    async def ids(self, offset: int, limit: int) -> list[str]:
+        """Some of the ids that the index holds, in an order that stays as long as nothing is applied."""
+        return (await self._ask(Request("ids", offset=offset, limit=limit))).ids
+
+    async def discard(self, reason: Condemned) -> None:
+        """The index is put aside, and an empty one has taken its place, with a new `generation`.
+
+        Raises: Unavailable when that has not happened yet; the next calls see to it.
+        """
+        self._keeper.condemn(reason)
+        await self.count()
 
     async def aclose(self) -> None:
         """Ends the child: politely, then not."""
@@ -156,9 +182,20 @@ class VectorStore:
             self._pump = None
         for waiting in (*self._searches, *self._others):
             _settle(waiting, unavailable("The vector index is closed."))
-        child, self._child = self._child, None
-        if child is not None:
-            await child.close(CLOSE_GRACE_S)
+        await self._keeper.aclose()
+
+    def _with_entries(self, op: Literal["apply", "compare"], entries: Sequence[LogEntry]) -> Request:
+        right = (self.home.dimension,)
+        kept = [(one, one.vector) for one in entries if one.vector is not None and one.vector.shape == right]
+        if len(kept) < len(entries):
+            logger.bind(chunks=len(entries) - len(kept)).error("vectors_of_another_length")
+        return Request(
+            op,
+            ids=[entry.chunk_id for entry, _ in kept],
+            document_ids=[entry.document_id for entry, _ in kept],
+            collections=[entry.collection for entry, _ in kept],
+            vectors=b"".join(vector.astype("<f4").tobytes() for _, vector in kept),
+        )
 
     async def _ask(self, request: Request, *, generation: str | None = None) -> Reply:
         if self._pump is None:
@@ -194,86 +231,25 @@ class VectorStore:
         _settle(waiting, outcome)
 
     async def _answer(self, waiting: _Waiting) -> Reply:
-        child = await self._ready_child()
-        if waiting.generation is not None and waiting.generation != self.generation:
+        keeper = self._keeper
+        child = await keeper.ready_child()
+        if waiting.generation is not None and waiting.generation != keeper.generation:
             raise unavailable("The vector index has begun a new generation.")
+        self._busy_since_s = self._clock()
         try:
             with anyio.fail_after(self._call_timeout_s):
                 reply = await child.exchange(waiting.request)
         except (TimeoutError, Unavailable) as error:
-            await self._retire(child, grace_s=0)
+            await keeper.retire(child, grace_s=0)
             raise unavailable("The vector index did not answer and is started again.") from error
+        finally:
+            self._busy_since_s = None
         if reply.error is not None:
-            await self._retire(child, grace_s=CLOSE_GRACE_S)
+            await keeper.retire(child, grace_s=CLOSE_GRACE_S)
+            keeper.complaint(reply)
             raise unavailable(f"The vector index failed and is started again: {reply.error}")
-        self._failures = self._crashed_starts = 0
+        keeper.praise()
         return reply
-
-    async def _retire(self, child: Child, *, grace_s: float) -> int | None:
-        self._child = None
-        self._count_failure()
-        status = await child.close(grace_s)
-        logger.bind(child="vectors", pid=child.process.pid, exit_status=status).warning("child_retired")
-        return status
-
-    def _count_failure(self) -> None:
-        pause_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        self._retry_at_s = self._clock() + pause_s
-
-    async def _ready_child(self) -> Child:
-        """Raises: Unavailable, at once during the pause after a failure."""
-        if self._child is not None and self._child.process.returncode is not None:
-            # It died while nobody was asking: nobody has been told, so nobody has to wait for a pause.
-            paused = self._failures > 0
-            await self._retire(self._child, grace_s=0)
-            self._retry_at_s = self._retry_at_s if paused else 0.0
-        if self._child is None:
-            pause_s = self._retry_at_s - self._clock()
-            if pause_s > 0:
-                raise unavailable("The vector index is being started again.", retry_after_s=pause_s)
-            self._child = await self._start()
-        return self._child
-
-    async def _start(self) -> Child:
-        """A child that has said hello; a damaged folder is put aside and the start tried once more."""
-        child = await self._start_once()
-        if child is None:
-            await anyio.to_thread.run_sync(put_aside, self._folder)
-            child = await self._start_once()
-        if child is None:
-            raise unavailable("The vector index cannot open a new folder either.")
-        return child
-
-    async def _start_once(self) -> Child | None:
-        """None when the folder is damaged: the child said so, or two in a row crashed on it."""
-        child = await Child.spawn(self._folder, self.dimension)
-        self._started += 1
-        if self._started > 1:
-            metrics.CHILD_RESTARTS.labels(child="vectors").inc()
-        try:
-            with anyio.fail_after(START_TIMEOUT_S):
-                hello = await child.read()
-        except (TimeoutError, Unavailable) as error:
-            self._crashed_starts += await self._retire(child, grace_s=0) in DAMAGE
-            if self._crashed_starts >= 2:
-                self._crashed_starts = 0
-                return None
-            raise unavailable("The vector index did not start.") from error
-        except asyncio.CancelledError:
-            await child.close(0)
-            raise
-        if hello.error is not None:
-            await self._retire(child, grace_s=CLOSE_GRACE_S)
-            logger.bind(child="vectors", broken=hello.broken, detail=hello.error).warning(
-                "vector_folder_refused"
-            )
-            if hello.broken:
-                return None
-            raise unavailable(f"The vector index cannot be opened: {hello.error}")
-        self.generation = hello.generation
-        logger.bind(child="vectors", generation=hello.generation, vectors=hello.count).info("child_started")
-        return child
 
 
 def _settle(waiting: _Waiting, outcome: Reply | Exception) -> None:
@@ -283,13 +259,3 @@ def _settle(waiting: _Waiting, outcome: Reply | Exception) -> None:
         waiting.reply.set_exception(outcome)
     else:
         waiting.reply.set_result(outcome)
-
-
-def put_aside(folder: Path) -> None:
-    """Renames the folder to `<name>.broken-<n>`; only the newest of those stays, to be looked at."""
-    older = list(folder.parent.glob(f"{folder.name}.broken-*"))
-    numbers = [int(path.name.rpartition("-")[2]) for path in older if path.name.rpartition("-")[2].isdigit()]
-    if folder.exists():
-        folder.rename(folder.with_name(f"{folder.name}.broken-{max(numbers, default=0) + 1}"))
-    for path in older:
-        shutil.rmtree(path, ignore_errors=True)

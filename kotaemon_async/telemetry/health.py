@@ -9,7 +9,8 @@ from loguru import logger
 
 from kotaemon_async.errors import KotaemonError
 
-#: Returns when the part works (a mapping adds details to the report), raises when it does not.
+#: Returns when the part works (a mapping adds details to the report), raises when it does not. A mapping that
+#: holds a `code` says that it works in part.
 Check = Callable[[], Awaitable[Mapping[str, object] | None]]
 
 
@@ -70,8 +71,12 @@ class Health:
             return self._failed(component, error.code, error.message)
         if error is not None:
             return self._failed(component, "internal", "The check itself failed; see the log.")
-        component.last_success_s = self._clock()
         details = task.result() or {}
+        if "code" in details:
+            last_s = component.last_success_s
+            age_s = None if last_s is None else round(self._clock() - last_s, 3)
+            return {**details, "status": "degraded", "last_success_age_s": age_s, "core": component.core}
+        component.last_success_s = self._clock()
         return {**details, "status": "ok", "last_success_age_s": 0.0, "core": component.core}
 
     def _failed(self, component: _Component, code: str, message: str) -> dict[str, object]:

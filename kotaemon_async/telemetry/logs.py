@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 #: Fields that a bound value cannot overwrite.
 _OWN: Final = ("timestamp", "level", "event", "exception")
 #: They log one line per call, some with what was sent; only their warnings are wanted.
-_CHATTY: Final = ("httpx", "httpcore", "openai", "chromadb", "urllib3", "asyncio", "fontTools", "markdown_it")
+_CHATTY: Final = (
+    "arq",
+    "httpx",
+    "httpcore",
+    "openai",
+    "chromadb",
+    "urllib3",
+    "asyncio",
+    "fontTools",
+    "markdown_it",
+)
 
 
 def configure(level: str = "info", format: str = "auto", *, stream: TextIO | None = None) -> None:  # noqa: A002

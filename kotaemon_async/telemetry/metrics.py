@@ -50,10 +50,13 @@ BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half open, 2 open.", "compo
 FALLBACKS = _counter("fallbacks_total", "Steps down to a later link.", "from", "to", "reason")
 EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "How late the loop wakes a sleeper.", _LAG_S)
 VECTOR_LOG_BEHIND = _gauge("vector_log_behind", "Log entries the vector index still has to apply.")
+VECTOR_REBUILDS = _counter("vector_rebuilds_total", "Vector indexes put aside, to be built anew.", "reason")
+VECTOR_REBUILD_RATIO = _gauge("vector_rebuild_ratio", "How much of the vector index is there; 1 is all.")
 CHILD_RESTARTS = _counter("child_restarts_total", "Restarts of supervised parts.", "child")
 MEMORY = _gauge("memory_bytes", "Proportional set size.", "process")
 MEMORY_LIMIT = _gauge("memory_limit_bytes", "The control group's limit, or the machine's memory.")
 CPU_RATIO = _gauge("cpu_ratio", "CPU seconds per second since the last sample.", "process")
+DISK_FREE = _gauge("disk_free_bytes", "Free bytes of the disk that holds the data folder.")
 
 
 def render() -> bytes:

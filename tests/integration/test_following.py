@@ -38,6 +38,12 @@ class ListLog:
     async def log_end(self) -> int:
         return len(self.entries)
 
+    async def log_length(self, position: int) -> int:
+        return len([entry for entry in self.entries if entry.seq > position])
+
+    async def waits_for_follower(self, position: int) -> bool:
+        return bool(self.positions) and position < max(self.positions.values())
+
     async def follower_position(self, generation: str) -> int:
         return self.positions.get(generation, 0)
 

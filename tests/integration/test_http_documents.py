@@ -1,6 +1,7 @@
 """Documents over a real socket, a real ledger and real files."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.model import Failure
 from kotaemon_async.resilience.admission import Admission
 from tests.fakes import FakeParts, open_parts, serving, sse
 
@@ -165,6 +167,31 @@ async def test_events_follow_a_document_until_it_is_final(client: httpx.AsyncCli
     assert (again.status_code, again.content) == (204, b"")
 
 
+async def test_a_quiet_stream_says_now_and_then_that_it_is_there(parts: FakeParts) -> None:
+    async with serving(parts, replace(LIMITS, heartbeat_s=0.01)) as client:
+        document_id = (await hand_in(client)).json()["id"]
+        seen: list[dict[str, str]] = []
+        async with client.stream("GET", f"{DOCUMENTS}/{document_id}/events") as reply:
+            async for event in sse(reply.aiter_lines()):
+                seen.append(event)
+                if len(seen) == 3:
+                    await client.post(f"{DOCUMENTS}/{document_id}/cancel")
+    assert {"": "still here"} in seen and '"status":"cancelled"' in seen[-1]["data"]
+
+
+async def test_events_go_on_where_they_ended_when_the_document_is_read_anew(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    path = f"{DOCUMENTS}/{(await hand_in(client)).json()['id']}"
+    await client.post(f"{path}/cancel")
+    async with client.stream("GET", f"{path}/events") as reply:
+        [last] = [event async for event in sse(reply.aiter_lines())]
+    await client.post(f"{path}/retry")
+    async with client.stream("GET", f"{path}/events", headers={"Last-Event-ID": last["id"]}) as reply:
+        first = await anext(sse(reply.aiter_lines()))
+    assert '"status":"queued"' in first["data"] and int(first["id"]) > int(last["id"])
+
+
 async def test_events_of_an_unknown_document_are_a_problem(client: httpx.AsyncClient) -> None:
     reply = await client.get(f"{DOCUMENTS}/doc_0/events")
     assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
@@ -202,6 +229,58 @@ async def test_a_deleted_document_is_not_found(client: httpx.AsyncClient) -> Non
     assert (await client.delete(path)).status_code == 204
     reply = await client.get(path)
     assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("status", ["queued", "processing"])
+@pytest.mark.parametrize(
+    "force", [{"params": {"force": "true"}}, {"json": {"force": True}}], ids=["query", "body"]
+)
+async def test_a_document_in_work_is_started_anew_by_force_alone(
+    client: httpx.AsyncClient, parts: FakeParts, force: dict[str, dict[str, str]], status: str
+) -> None:
+    document_id = (await hand_in(client)).json()["id"]
+    if status == "processing":
+        assert await parts.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+    refused = await client.post(f"{DOCUMENTS}/{document_id}/retry", json={"force": False})
+    assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
+    forced = await client.post(f"{DOCUMENTS}/{document_id}/retry", **force)  # type: ignore[arg-type]
+    assert (forced.status_code, forced.json()["status"]) == (200, "queued")
+
+
+@pytest.mark.parametrize("body", [{"json": {"forse": True}}, {"json": {"force": "no"}}, {"content": b"{"}])
+async def test_a_retry_that_does_not_fit_is_refused(
+    client: httpx.AsyncClient, body: dict[str, dict[str, str]]
+) -> None:
+    document_id = (await hand_in(client)).json()["id"]
+    reply = await client.post(f"{DOCUMENTS}/{document_id}/retry", **body)  # type: ignore[arg-type]
+    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
+
+
+async def failed(client: httpx.AsyncClient, parts: FakeParts, text: str = "Hello there.") -> str:
+    document_id: str = (await hand_in(client, text)).json()["id"]
+    claim = await parts.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+    assert claim is not None
+    await parts.ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 2e9)
+    return document_id
+
+
+async def test_failed_documents_are_listed_with_their_cause(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    document_id = await failed(client, parts)
+    await hand_in(client, "Another text.")
+    [found] = (await client.get(DOCUMENTS, params={"status": "failed"})).json()["items"]
+    assert (found["id"], found["attempts"]["crash"]) == (document_id, 0)
+    assert found["error"] == {"code": "corrupt", "message": "It is broken.", "hint": "Mend it."}
+
+
+async def test_all_failed_documents_are_started_anew(client: httpx.AsyncClient, parts: FakeParts) -> None:
+    ids = [await failed(client, parts, f"Text {number}.") for number in range(2)]
+    elsewhere = await client.post(f"{DOCUMENTS}/retry", params={"collection": "zh"})
+    everywhere = await client.post(f"{DOCUMENTS}/retry")
+    assert (elsewhere.json(), everywhere.json()) == ({"retried": 0}, {"retried": 2})
+    listed = (await client.get(DOCUMENTS, params={"status": "queued"})).json()["items"]
+    assert sorted(one["id"] for one in listed) == sorted(ids)
 
 
 async def test_a_cancelled_document_is_started_anew(client: httpx.AsyncClient) -> None:

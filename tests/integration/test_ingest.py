@@ -1,76 +1,17 @@
 """Ingestion with the real parser children, the real model and a real ledger."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.ingest import Ingest, IngestLimits
-from kotaemon_async.library import Library
-from kotaemon_async.model import Document, Scope
+from kotaemon_async.model import Scope
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
-from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.telemetry.traces import TraceContext
 from tests.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
-
-LIMITS = IngestLimits(batch_pages=2, lease_s=30.0)
-
-
-class Clock:
-    """Time that passes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class Broken(Embedder):
-    """An embedder that is away, after a number of calls that went well."""
-
-    def __init__(self, real: Embedder, good_calls: int) -> None:
-        self._real, self._good_calls = real, good_calls
-        self.name = real.name
-
-    async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
-        self._good_calls -= 1
-        if self._good_calls < 0:
-            raise Unavailable("away", code="embedder_unavailable")
-        return await self._real.embed_passages(texts)
-
-
-class Workshop:
-    """A library and a worker over one folder."""
-
-    def __init__(self, folder: Path, ledger: Ledger, sandbox: Sandbox, embedder: Embedder) -> None:
-        self.ledger, self.sandbox, self.embedder = ledger, sandbox, embedder
-        self.clock = Clock()
-        self.blobs = Blobs(folder / "blobs", 10**7)
-        self.library = Library(ledger, self.blobs, enqueue=lambda: None, clock=self.clock, max_attempts=2)
-
-    def worker(
-        self, *, embedder: Embedder | None = None, on_step: Callable[[], None] = lambda: None
-    ) -> Ingest:
-        parts = (self.ledger, self.blobs, self.sandbox, embedder or self.embedder)
-        return Ingest(*parts, owner="me", on_step=on_step, limits=LIMITS, clock=self.clock)
-
-    async def hand_in(self, data: bytes, name: str = "a.pdf") -> str:
-        async with self.library.incoming() as incoming:
-            await incoming.write(data)
-            document, _ = await self.library.accept(
-                incoming, name=name, collection="default", trace=TraceContext("a" * 32, "")
-            )
-        return document.id
-
-    async def ingest(self, data: bytes, name: str = "a.pdf") -> Document:
-        document_id = await self.hand_in(data, name)
-        await self.worker().run(document_id)
-        return await self.ledger.get(document_id)
+from tests.workshop import Broken, Workshop
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ async def test_all_failed_documents_of_a_collection_start_anew(ledger: Ledger) -
 
 async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) -> None:
     for cause in ("crash", "error", "shutdown", "disk"):
-        await ledger.wait(await claimed(ledger), 2.0, kind="retry", until_s=2.0, cause=cause)  # type: ignore[arg-type]
+        await ledger.wait(await claimed(ledger), 2.0, kind="retry", until_s=2.0, cause=cause)
     document = (await claimed(ledger)).document
     tried = document.attempts
     assert (tried.crash, tried.error, tried.shutdown, document.attempt) == (1, 1, 1, 3)

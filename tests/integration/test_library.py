@@ -6,42 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.errors import BadDocument, Refused
-from kotaemon_async.library import Library
-from kotaemon_async.model import Document
+from kotaemon_async.errors import BadDocument, LeaseLost, Refused
+from kotaemon_async.model import Document, Failure
 from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.telemetry.traces import TraceContext
-
-TRACE = TraceContext("a" * 32, f"00-{'a' * 32}-{'b' * 16}-01")
-
-
-class Desk:
-    """A library with its folder, its ledger and a count of the bells that it rang."""
-
-    def __init__(self, folder: Path, ledger: Ledger, *, max_bytes: int = 1000) -> None:
-        self.folder = folder / "blobs"
-        self.ledger = ledger
-        self.bells = 0
-        self.blobs = Blobs(self.folder, max_bytes)
-        self.library = Library(ledger, self.blobs, enqueue=self._ring, clock=lambda: 1.0, sleep=self._sleep)
-
-    def _ring(self) -> None:
-        self.bells += 1
-
-    async def _sleep(self, _seconds: float) -> None:
-        await anyio.lowlevel.checkpoint()
-
-    async def hand_in(
-        self, data: bytes, name: str = "a.txt", collection: str = "default"
-    ) -> tuple[Document, bool]:
-        async with self.library.incoming() as incoming:
-            for start in range(0, len(data), 7):
-                await incoming.write(data[start : start + 7])
-            return await self.library.accept(incoming, name=name, collection=collection, trace=TRACE)
-
-    def files(self) -> list[str]:
-        return [path.name for path in self.folder.rglob("*") if path.is_file()]
+from tests.desk import TRACE, Desk
 
 
 @pytest.fixture
@@ -69,6 +39,13 @@ async def test_sixteen_uploads_of_one_file_at_once_are_one_document(desk: Desk) 
         for _ in range(16):
             group.start_soon(upload)
     assert len(ids) == 1 and len(desk.files()) == 1
+
+
+async def test_sixteen_uploads_of_sixteen_files_at_once_are_sixteen_documents(desk: Desk) -> None:
+    async with anyio.create_task_group() as group:
+        for number in range(16):
+            group.start_soon(desk.hand_in, f"words of file {number}".encode())
+    assert (await desk.rows("documents"), len(desk.files())) == (16, 16)
 
 
 async def test_a_refused_file_leaves_nothing(desk: Desk) -> None:
@@ -113,14 +90,70 @@ async def test_a_cancelled_document_can_be_started_anew(desk: Desk) -> None:
         await desk.library.retry(document.id)
 
 
-async def test_watching_ends_with_the_final_state(desk: Desk) -> None:
+async def test_without_room_to_work_unfinished_documents_wait_for_the_disk(desk: Desk) -> None:
+    unfinished, _ = await desk.hand_in(b"some words")
+    finished, _ = await desk.hand_in(b"other words")
+    await desk.work(finished.id)
+    desk.may_work = False
+    found, _ = await desk.library.page_of(ListQuery())
+    assert {one.id: one.waiting_for for one in found} == {unfinished.id: {"kind": "disk"}, finished.id: None}
+    assert (await desk.library.get(unfinished.id)).waiting_for == {"kind": "disk"}
+
+
+async def test_all_failed_documents_of_a_collection_are_started_anew(desk: Desk) -> None:
+    broken = Failure("corrupt", "It is broken.", "Mend it.")
+    ids = [(await desk.hand_in(b"%d" % n, collection="en" if n else "zh"))[0].id for n in range(3)]
+    for document_id in ids:
+        await desk.work(document_id, broken)
+    assert await desk.library.retry_failed("en") == 2
+    assert [(await desk.library.get(one)).status for one in ids] == ["failed", "queued", "queued"]
+    assert (await desk.library.retry_failed(None), await desk.library.retry_failed(None)) == (1, 0)
+
+
+async def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(desk: Desk) -> None:
     document, _ = await desk.hand_in(b"words")
-    seen = []
-    async for number, state in desk.library.watch(document.id):
-        seen.append((number, state.status))
-        if len(seen) == 1:
-            await desk.library.cancel(document.id)
-    assert seen == [(1, "queued"), (2, "cancelled")]
+    claim = await desk.ledger.claim(document.id, "me", 1.0, 30.0, recipe="m/1")
+    await desk.library.delete(document.id)
+    assert claim is not None
+    with pytest.raises(LeaseLost):
+        await desk.ledger.to_indexing(claim, 1.0)
+    assert [await desk.rows(table) for table in ("documents", "pages", "chunks")] == [0, 0, 0]
+    assert desk.files() == []
+
+
+async def test_a_document_deleted_while_it_is_read_anew_leaves_nothing(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    await desk.work(document.id)
+    await desk.library.retry(document.id, force=True)
+    assert await desk.rows("chunks") == 1
+    await desk.library.delete(document.id)
+    assert [await desk.rows(table) for table in ("documents", "pages", "chunks", "keywords")] == [0] * 4
+    assert desk.files() == []
+
+
+async def test_bytes_that_are_uploaded_while_their_document_is_deleted_keep_their_file(desk: Desk) -> None:
+    for _ in range(20):
+        document, _ = await desk.hand_in(b"words")
+        async with anyio.create_task_group() as group:
+            group.start_soon(desk.library.delete, document.id)
+            group.start_soon(desk.hand_in, b"words")
+        await desk.hand_in(b"words")
+        assert desk.files() == [document.sha256]
+
+
+async def test_an_upload_waits_for_a_deletion_by_another_process(desk: Desk, tmp_path: Path) -> None:
+    other = Blobs(desk.folder, 1000)
+    accepted: list[Document] = []
+
+    async def upload() -> None:
+        accepted.append((await desk.hand_in(b"words"))[0])
+
+    async with anyio.create_task_group() as group, other.turn():
+        group.start_soon(upload)
+        while desk.sleeps < 3:
+            await anyio.lowlevel.checkpoint()
+        assert (accepted, await desk.rows("documents")) == ([], 0)
+    assert desk.files() == [accepted[0].sha256]
 
 
 async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(desk: Desk) -> None:

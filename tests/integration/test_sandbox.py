@@ -14,7 +14,7 @@ import pytest
 from kotaemon_async.errors import BadDocument, Unavailable
 from kotaemon_async.parsing.formats import HTML, MARKDOWN, PDF, TEXT
 from kotaemon_async.parsing.process import Child
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.parsing.sandbox import ParserDied, ParserLimits, Sandbox
 from tests import documents
 
 
@@ -135,14 +135,80 @@ async def test_a_call_that_takes_too_long_hits_the_limit(tmp_path: Path) -> None
     await sandbox.aclose()
 
 
-async def test_a_child_that_dies_makes_the_parser_unavailable_once(sandbox: Sandbox, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fatal", "final_code"),
+    [
+        (signal.SIGSEGV, "corrupt"),
+        (signal.SIGABRT, "corrupt"),
+        (signal.SIGBUS, "corrupt"),
+        (signal.SIGKILL, "parser_limit"),
+    ],
+)
+async def test_a_child_that_dies_over_a_document_tells_what_it_will_have_been(
+    sandbox: Sandbox, tmp_path: Path, fatal: signal.Signals, final_code: str
+) -> None:
     path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    with pytest.raises(Unavailable, match="SIGSEGV") as problem:
+    with pytest.raises(ParserDied, match=fatal.name) as died:
         async with sandbox.open(path, PDF) as parsed:
-            os.kill(sandbox.pids[0], signal.SIGSEGV)
+            os.kill(sandbox.pids[0], fatal)
             await parsed.read(1, 1)
-    assert problem.value.code == "parser_unavailable"
+    found = died.value
+    assert (found.code, found.final_code, found.ending) == ("parser_unavailable", final_code, fatal.name)
     assert len(await texts(sandbox, path)) == 1
+
+
+@pytest.mark.parametrize("script", [b"raise SystemExit(3)", b"import os; os.write(1, b'no frame at all')"])
+async def test_a_child_that_cannot_start_is_not_the_documents_fault(tmp_path: Path, script: bytes) -> None:
+    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+    sandbox = Sandbox(ParserLimits(), 1, script=documents.write(tmp_path, "child.py", script))
+    with pytest.raises(Unavailable, match="could not start") as problem:
+        await texts(sandbox, path)
+    assert not isinstance(problem.value, ParserDied)
+    await sandbox.aclose()
+
+
+async def test_a_child_that_says_something_odd_has_died_over_the_document(tmp_path: Path) -> None:
+    script = (
+        b"import os, time\n"
+        b"os.write(1, b'\\0\\0\\0\\2{}')\n"  # hello
+        b"os.read(0, 1)\n"
+        b"os.write(1, b'\\0\\0\\0\\2]]')\n"
+        b"time.sleep(60)\n"
+    )
+    sandbox = Sandbox(ParserLimits(), 1, script=documents.write(tmp_path, "child.py", script))
+    with pytest.raises(ParserDied) as died:
+        await texts(sandbox, tmp_path)
+    assert (died.value.final_code, died.value.ending) == ("corrupt", "an odd reply")
+    await sandbox.aclose()
+
+
+async def test_a_child_that_dies_without_a_document_is_replaced_unseen(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+    await texts(sandbox, path)
+    (dead,) = sandbox.pids
+    os.kill(dead, signal.SIGKILL)
+    assert ends_within(dead, timeout_s=5)
+    assert len(await texts(sandbox, path)) == 1
+    assert dead not in sandbox.pids
+
+
+async def test_a_child_that_dies_after_the_last_page_takes_nothing_with_it(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+    async with sandbox.open(path, PDF) as parsed:
+        pages = await parsed.read(1, 1)
+        os.kill(sandbox.pids[0], signal.SIGSEGV)
+    assert (len(pages), sandbox.restarts, sandbox.pids) == (1, 1, ())
+
+
+async def test_a_child_is_ended_by_the_service_and_not_by_sigterm(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+    async with sandbox.open(path, PDF) as parsed:
+        os.kill(sandbox.pids[0], signal.SIGTERM)
+        assert len(await parsed.read(1, 1)) == 1
 
 
 async def test_a_cancelled_read_kills_its_child_and_frees_the_place(tmp_path: Path) -> None:

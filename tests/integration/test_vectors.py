@@ -63,8 +63,8 @@ def is_alive(status: Path) -> bool:
         return False
 
 
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def folders_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
 def scribble_over(folder: Path) -> None:
@@ -203,7 +203,7 @@ async def test_an_unreadable_folder_is_put_aside_and_only_the_newest_is_kept(tmp
     async with opened(folder) as store:
         assert await store.count() == 0
         assert store.generation not in ("", f"old-{DIMENSION}")
-    assert names_in(tmp_path) == ["vectors", "vectors.broken-4"]
+    assert folders_in(tmp_path) == ["vectors", "vectors.broken-4"]
 
 
 async def test_damaged_index_files_end_in_a_new_generation(tmp_path: Path) -> None:

@@ -1,7 +1,14 @@
+"""Uploads are refused before their body is read: no place, no room on the disk, too long a queue."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
 import pytest
+from anyio.abc import TaskStatus
 
 from kotaemon_async.errors import Refused
-from kotaemon_async.resilience.admission import Admission, Disk, disk_of, require_free_disk
+from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue
+from kotaemon_async.resilience.room import Disk, DiskRoom
 from kotaemon_async.telemetry import metrics
 
 GB = 1000**3
@@ -12,17 +19,36 @@ def rejections(reason: str) -> float:
     return metrics.REGISTRY.get_sample_value(name, {"reason": reason}) or 0.0
 
 
-def check(free_bytes: int, total_bytes: int) -> None:
-    require_free_disk(Disk(free_bytes, total_bytes), floor_bytes=GB // 2, floor_ratio=0.05)
+class SmallDisk:
+    """A disk of which a test says how much is free; 1,000 bytes of it are kept free."""
+
+    def __init__(self, free_bytes: int) -> None:
+        self.free_bytes = free_bytes
+        self.room = DiskRoom(lambda: Disk(self.free_bytes, 100 * GB), floor_bytes=1000, floor_ratio=0.05)
+
+
+async def refusal(admission: Admission, announced_bytes: int = 0) -> Refused:
+    """What is said to one more upload."""
+    with pytest.raises(Refused) as refused:
+        async with admission.upload(announced_bytes):
+            pass
+    return refused.value
+
+
+def waiting(number: int) -> Callable[[int], Awaitable[int]]:
+    """A queue with so many documents."""
+
+    async def count(limit: int) -> int:
+        return min(number, limit)
+
+    return count
 
 
 async def test_uploads_up_to_the_limit_get_in_and_the_next_is_busy() -> None:
     admission, before = Admission(2), rejections("busy")
     async with admission.upload(), admission.upload():
-        with pytest.raises(Refused) as refused:
-            async with admission.upload():
-                pass
-        assert (refused.value.code, refused.value.status, refused.value.retry_after_s) == ("busy", 429, 1)
+        refused = await refusal(admission)
+    assert (refused.code, refused.status, refused.retryable) == ("busy", 429, True)
     assert (admission.uploads, rejections("busy")) == (0, before + 1)
 
 
@@ -35,28 +61,97 @@ async def test_a_failed_upload_gives_its_place_back() -> None:
         assert admission.uploads == 1
 
 
-async def test_a_full_disk_refuses_and_takes_no_place() -> None:
-    admission, before = Admission(1, lambda: check(1, 100 * GB)), rejections("disk_full")
-    with pytest.raises(Refused) as refused:
+async def test_an_upload_waits_a_moment_for_a_place() -> None:
+    admission, came_in = Admission(1, wait_s=60.0), []
+
+    async def upload() -> None:
+        async with admission.upload():
+            came_in.append(admission.uploads)
+
+    async with anyio.create_task_group() as group, admission.upload():
+        group.start_soon(upload)
+        await anyio.wait_all_tasks_blocked()
+        assert came_in == []
+    assert (came_in, admission.uploads) == ([1], 0)
+
+
+async def test_an_upload_that_waited_in_vain_is_busy_and_leaves_the_line() -> None:
+    admission = Admission(1, wait_s=0.001)
+    async with admission.upload():
+        assert (await refusal(admission)).code == "busy"
+    async with admission.upload():
+        assert admission.uploads == 1
+
+
+async def test_no_more_than_four_wait_for_each_place() -> None:
+    admission = Admission(1, wait_s=60.0)
+
+    async def upload(*, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+        task_status.started()
         async with admission.upload():
             pass
-    assert (refused.value.code, refused.value.status, refused.value.retryable) == ("disk_full", 507, True)
+
+    async with anyio.create_task_group() as group, admission.upload():
+        for _ in range(4):
+            await group.start(upload)
+        await anyio.wait_all_tasks_blocked()
+        assert (await refusal(admission)).code == "busy"
+
+
+async def test_the_more_are_refused_the_later_they_are_asked_to_come_again() -> None:
+    admission = Admission(2, clock=lambda: 5.0)
+    async with admission.upload(), admission.upload():
+        asked_s = [(await refusal(admission)).retry_after_s or 0 for _ in range(1000)]
+    assert asked_s == sorted(asked_s)
+    assert asked_s[1] == pytest.approx(2 * asked_s[0]) and asked_s[-1] == 60
+
+
+async def test_a_full_disk_refuses_and_takes_no_place() -> None:
+    admission, before = Admission(1, room=SmallDisk(999).room), rejections("disk_full")
+    refused = await refusal(admission)
+    assert (refused.code, refused.status, refused.retryable) == ("disk_full", 507, True)
     assert (admission.uploads, rejections("disk_full")) == (0, before + 1)
 
 
-@pytest.mark.parametrize(
-    ("free_bytes", "total_bytes"), [(GB // 2, 10_000 * GB), (50_000_000, GB), (0, 0)], ids=str
-)
-def test_enough_room_is_no_error(free_bytes: int, total_bytes: int) -> None:
-    check(free_bytes, total_bytes)
+async def test_what_all_running_uploads_announced_has_to_fit_on_the_disk() -> None:
+    admission = Admission(8, room=SmallDisk(2000).room)
+    async with admission.upload(600):
+        assert (await refusal(admission, 401)).code == "disk_full"
+        async with admission.upload(400):
+            assert admission.uploads == 2
 
 
-@pytest.mark.parametrize(("free_bytes", "total_bytes"), [(GB // 2 - 1, 10_000 * GB), (49_999_999, GB)])
-def test_less_than_the_smaller_floor_is_refused(free_bytes: int, total_bytes: int) -> None:
-    with pytest.raises(Refused, match=f"Only {free_bytes} bytes"):
-        check(free_bytes, total_bytes)
+async def test_what_has_come_is_not_counted_twice() -> None:
+    disk = SmallDisk(2000)
+    admission = Admission(8, room=disk.room)
+    async with admission.upload(1000) as first:
+        disk.free_bytes -= 900
+        await first.took(900)
+        async with admission.upload(0):
+            assert admission.uploads == 2
+        assert (await refusal(admission, 1)).code == "disk_full"
 
 
-def test_the_disk_of_a_folder_has_room_and_a_size(tmp_path_factory: pytest.TempPathFactory) -> None:
-    disk = disk_of(tmp_path_factory.mktemp("data"))
-    assert 0 < disk.free_bytes < disk.total_bytes
+async def test_a_body_without_a_length_is_stopped_when_the_disk_fills_up() -> None:
+    disk = SmallDisk(2000)
+    async with Admission(1, room=disk.room).upload() as place:
+        await place.took(CHECK_EVERY_BYTES)
+        disk.free_bytes = 999
+        await place.took(CHECK_EVERY_BYTES - 1)
+        with pytest.raises(Refused) as refused:
+            await place.took(1)
+    assert refused.value.code == "disk_full"
+
+
+@pytest.mark.parametrize(("queued", "retry_after_s"), [(10, 2.1), (2000, 22), (10_000, 60)])
+async def test_a_long_queue_refuses_and_asks_for_the_more_patience_the_longer_it_is(
+    queued: int, retry_after_s: float
+) -> None:
+    refused = await refusal(Admission(1, queue=Queue(waiting(queued), queued)))
+    assert (refused.code, refused.retry_after_s) == ("busy", retry_after_s)
+
+
+async def test_running_uploads_count_as_queued() -> None:
+    admission = Admission(8, queue=Queue(waiting(3), 5))
+    async with admission.upload(), admission.upload():
+        assert (await refusal(admission)).code == "busy"

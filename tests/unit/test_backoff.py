@@ -12,6 +12,11 @@ def test_without_luck_the_wait_doubles_up_to_the_cap() -> None:
     assert waits == [1, 2, 4, 8, 10, 10]
 
 
+def test_the_five_waits_between_six_attempts_are_about_a_quarter_of_an_hour() -> None:
+    waits = [backoff_s(n, base_s=10, cap_s=900, factor=3, random=lambda: 0.5) for n in range(1, 6)]
+    assert (waits, sum(waits)) == ([7.5, 22.5, 67.5, 202.5, 607.5], 907.5)
+
+
 @given(ATTEMPTS, UNIT)
 def test_the_wait_is_between_half_the_base_and_the_cap(attempt: int, luck: float) -> None:
     assert 0.5 <= backoff_s(attempt, base_s=1, cap_s=60, random=lambda: luck) <= 60

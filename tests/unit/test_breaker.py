@@ -48,6 +48,16 @@ def test_less_than_half_failures_keep_it_closed(breaker: Breaker) -> None:
     assert breaker.state == "closed"
 
 
+def test_a_neighbour_that_is_another_one_starts_without_a_past(breaker: Breaker) -> None:
+    fail(breaker, 5)
+    breaker.reset()
+    assert (breaker.state, breaker.allow(), breaker.retry_after_s) == ("closed", True, 0.0)
+    fail(breaker, 4)
+    breaker.reset()
+    fail(breaker, 4)
+    assert breaker.state == "closed"
+
+
 def test_only_the_last_twenty_calls_count(breaker: Breaker) -> None:
     for _ in range(1000):
         breaker.success()

@@ -75,14 +75,14 @@ def test_no_arguments_show_the_help() -> None:
     assert "serve" in text and "ingest" in text
 
 
-@pytest.mark.parametrize("command", ["serve", "ingest", "ask", "search", "status", "demo"])
+@pytest.mark.parametrize("command", ["serve", "ingest", "ask", "search", "status", "retry", "doctor", "demo"])
 def test_the_help_of_every_command_documents_the_exit_codes(command: str) -> None:
     code, text, _ = run(command, "--help")
     assert code == 0
     assert all(f" {number} " in " ".join(text.split()) for number in (69, 75, 78))
 
 
-@pytest.mark.parametrize("command", ["ingest", "ask", "search", "status", "demo"])
+@pytest.mark.parametrize("command", ["ingest", "ask", "search", "status", "retry", "doctor", "demo"])
 def test_every_command_for_programs_has_json(command: str) -> None:
     assert "--json" in run(command, "--help")[1]
 
@@ -131,6 +131,37 @@ def test_an_upload_gives_up_with_try_again_after_ten_minutes(
         connect(lambda _: problem(503, "shutting_down", retry_after="30")).upload(tmp_path / "a.txt", "c")
     assert raised.value.exit_code == 75
     assert clock.now_s == 600
+
+
+def test_an_upload_whose_connection_broke_is_sent_again_under_the_same_key(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    keys: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["idempotency-key"])
+        if len(keys) == 1:
+            raise httpx.ReadError("reset", request=request)
+        return (
+            problem(409, "key_in_use", retry_after="1") if len(keys) == 2 else httpx.Response(202, json=READY)
+        )
+
+    assert connect(reply).upload(tmp_path / "a.txt", "default")["id"] == "doc_1"
+    assert (len(keys), len(set(keys)), clock.now_s) == (3, 1, 2)
+
+
+def test_an_upload_to_a_service_that_does_not_come_back_ends_after_half_a_minute(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request) if clock.now_s else httpx.ReadError("reset")
+
+    with pytest.raises(CommandError) as raised:
+        connect(reply).upload(tmp_path / "a.txt", "default")
+    assert (raised.value.exit_code, clock.now_s) == (69, 31)
 
 
 def test_an_upload_tells_how_many_bytes_went_out(tmp_path: Path, connect: Callable[[Reply], Client]) -> None:

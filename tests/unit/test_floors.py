@@ -18,7 +18,7 @@ FLOORS = [
     {"jobs"},
     {"services"},
     {"answering", "grounding"},
-    {"library", "ingest", "dispatch", "follower", "retrieval"},
+    {"library", "ingest", "dispatch", "follower", "index_audit", "retrieval", "watching", "doctor"},
     {"stores", "parsing", "llm", "embedding", "minilm", "broker", "chunking"},
     {"fusion", "model", "settings", "resilience"},
     {"errors", "faults", "quotes", "text", "stopwords", "telemetry"},
@@ -29,7 +29,7 @@ SEE_SETTINGS = {"__main__", "cli", "app", "services", "demo", "bench"}
 def part(module: str) -> str:
     """The floor name of a module: `stores.ledger` -> `stores`, `cli_client` -> `cli`."""
     top = module.partition(".")[0]
-    families = ("cli", "minilm", "services", "ingest", "bench", "demo")
+    families = ("cli", "minilm", "services", "ingest", "bench", "demo", "doctor")
     return next((name for name in families if top.startswith(f"{name}_")), top)
 
 

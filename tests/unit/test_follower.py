@@ -9,6 +9,7 @@ import pytest
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.follower import Follower, collapse
 from kotaemon_async.stores.vectors import LogEntry
+from kotaemon_async.telemetry import metrics
 
 
 def upsert(seq: int, chunk_id: str, value: float = 1.0) -> LogEntry:
@@ -32,6 +33,12 @@ class ListLog:
     async def log_end(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
+    async def log_length(self, position: int) -> int:
+        return len([entry for entry in self.entries if entry.seq > position])
+
+    async def waits_for_follower(self, position: int) -> bool:
+        return bool(self.positions) and position < max(self.positions.values())
+
     async def follower_position(self, generation: str) -> int:
         return self.positions.get(generation, 0)
 
@@ -49,6 +56,8 @@ class DictIndex:
     def __init__(self, failures: int = 0) -> None:
         self.generation = "g1"
         self.model = "m"
+        self.starts = 1
+        self.outage: str | None = None
         self.values: dict[str, float] = {}
         self.failures = failures
 
@@ -70,11 +79,19 @@ class Following:
     """A follower that runs until its document is ready, and what it did meanwhile."""
 
     def __init__(self, log: ListLog, index: DictIndex, batch: int = 64) -> None:
+        self.log = log
+        self.has_room = True
         self.pauses_s: list[float] = []
         self.codes: list[str | None] = []
         self.ready = anyio.Event()
         self.follower = Follower(
-            log, index, clock=lambda: 5.0, on_ready=self.note, batch=batch, sleep=self.sleep
+            log,
+            index,
+            clock=lambda: 5.0,
+            on_ready=self.note,
+            batch=batch,
+            sleep=self.sleep,
+            may_write=lambda: self.has_room,
         )
 
     async def note(self, document_ids: list[str]) -> None:
@@ -139,6 +156,92 @@ async def test_a_new_generation_starts_from_the_beginning() -> None:
     index.generation, index.values, following.ready = "g2", {}, anyio.Event()
     await following.until_ready()
     assert (set(index.values), log.positions) == ({"a", "b"}, {"g1": 2, "g2": 2})
+
+
+def lost(index: DictIndex) -> None:
+    """The folder was put aside and an empty one has taken its place."""
+    index.generation, index.values = "g2", {}
+    index.starts += 1
+
+
+async def caught_up(entries: int, batch: int = 64) -> tuple[Following, DictIndex]:
+    log, index = ListLog(*(upsert(n, f"c{n}") for n in range(1, entries + 1))), DictIndex()
+    following = Following(log, index, batch)
+    await following.until_ready()
+    return following, index
+
+
+async def test_an_index_that_lacks_what_was_searchable_is_away_until_it_has_caught_up() -> None:
+    following, index = await caught_up(10, batch=4)
+    seen = [following.follower.outage]
+    lost(index)
+    for _ in range(3):
+        seen.append(following.follower.outage)
+        await following.follower.step()
+    assert [*seen, following.follower.outage] == [None, *["vectors_rebuilding"] * 3, None]
+    assert len(index.values) == 10
+
+
+async def test_what_comes_during_a_rebuild_does_not_prolong_it() -> None:
+    following, index = await caught_up(8, batch=4)
+    lost(index)
+    await following.follower.step()
+    following.log.entries += [upsert(n, f"c{n}") for n in range(9, 90)]
+    await following.follower.step()
+    assert (following.follower.outage, len(index.values)) == (None, 8)
+
+
+async def test_a_rebuild_is_shown_while_it_goes_on() -> None:
+    following, index = await caught_up(10, batch=4)
+    assert "rebuilding" not in await following.follower.report()
+    lost(index)
+    await following.follower.step()
+    report = await following.follower.report()
+    assert report["rebuilding"] == {"done": 4, "total": 10}
+    assert (report["code"], report["count"], report["behind"]) == ("vectors_rebuilding", 4, 6)
+    assert metrics.REGISTRY.get_sample_value("kotaemon_vector_rebuild_ratio") == pytest.approx(0.4)
+
+
+async def test_a_rebuild_whose_log_shrinks_ends_all_the_same() -> None:
+    following, index = await caught_up(10, batch=4)
+    lost(index)
+    await following.follower.step()
+    del following.log.entries[4:]
+    await following.follower.step()
+    assert following.follower.outage is None
+
+
+async def test_a_new_era_begins_when_the_index_is_back() -> None:
+    following, index = await caught_up(3)
+    before = following.follower.era
+    lost(index)
+    await following.follower.step()
+    assert following.follower.era != before
+
+
+async def test_an_index_that_is_known_to_be_away_is_an_outage_by_that_name() -> None:
+    following, index = await caught_up(3)
+    index.outage = "vectors_unavailable"
+    assert following.follower.outage == "vectors_unavailable"
+    assert "count" not in await following.follower.report()
+
+
+async def test_without_room_on_the_disk_nothing_is_applied_and_that_is_shown() -> None:
+    following = Following(ListLog(upsert(1, "a"), upsert(2, "b")), DictIndex())
+    following.has_room = False
+    with pytest.raises(Unavailable) as caught:
+        await following.follower.step()
+    assert (caught.value.code, following.follower.behind) == ("disk_full", 2)
+    following.has_room = True
+    await following.until_ready()
+    assert following.follower.behind == 0
+
+
+async def test_an_index_that_was_never_up_is_asked_for_before_the_log() -> None:
+    log, index = ListLog(upsert(1, "a")), DictIndex()
+    index.generation = ""
+    assert await Following(log, index).follower.step()
+    assert (index.values, log.positions) == ({}, {})
 
 
 async def test_a_ring_ends_the_idle_wait() -> None:

@@ -49,6 +49,17 @@ async def test_a_lost_part_is_degraded() -> None:
     assert await status(ledger=works, vectors=fails) == "degraded"
 
 
+async def test_a_part_that_works_in_part_is_degraded_and_keeps_its_details() -> None:
+    async def rebuilds() -> dict[str, object]:
+        return {"code": "vectors_rebuilding", "rebuilding": {"done": 3, "total": 9}}
+
+    health = Health()
+    health.register("vectors", rebuilds)
+    found = await component(health, "vectors")
+    assert (found["status"], found["rebuilding"]) == ("degraded", {"done": 3, "total": 9})
+    assert (await health.report())["status"] == "degraded"
+
+
 async def test_a_lost_core_part_is_down() -> None:
     assert await status(ledger=fails, vectors=works) == "down"
 

@@ -1,6 +1,7 @@
 """Hybrid search that degrades, with lanes that do as they are told."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 import pytest
@@ -14,6 +15,9 @@ TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
 
 class Shelf:
     """A ledger that knows the chunks of TEXTS, each on its own page."""
+
+    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
+        return TEXTS.keys() & set(chunk_ids)
 
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         return {
@@ -39,11 +43,21 @@ class Lane:
         return await self.search(text)
 
 
+class Watch:
+    """What is known of the index without asking it."""
+
+    def __init__(self) -> None:
+        self.outage: str | None = None
+        self.era = 1
+
+
 KEYWORDS = [("a", 9.0), ("b", 3.0)]
 VECTORS = [("c", 0.9), ("a", 0.5)]
 
 
-def retrieval(keywords: Lane, vectors: Lane, embedder: Lane | None = None) -> Retrieval:
+def retrieval(
+    keywords: Lane, vectors: Lane, embedder: Lane | None = None, watch: Watch | None = None
+) -> Retrieval:
     return Retrieval(
         ledger=Shelf(),
         keywords=keywords,
@@ -52,6 +66,7 @@ def retrieval(keywords: Lane, vectors: Lane, embedder: Lane | None = None) -> Re
         vector_timeout_s=0.01,
         keyword_timeout_s=0.01,
         clock=lambda: 0.0,
+        watch=watch,
     )
 
 
@@ -125,3 +140,66 @@ async def test_a_deleted_chunk_is_left_out() -> None:
 
 async def test_nothing_found_is_an_empty_answer() -> None:
     assert (await retrieval(Lane(), Lane()).search("pump", Scope())).passages == ()
+
+
+async def test_an_index_that_is_known_to_be_away_is_not_asked_and_not_blamed() -> None:
+    vectors, watch = Lane(VECTORS), Watch()
+    search = retrieval(Lane(KEYWORDS), vectors, watch=watch).search
+    watch.outage = "vectors_rebuilding"
+    found = [await search("pump", Scope()) for _ in range(20)]
+    assert {one.degraded for one in found} == {(Reason("vectors", "vectors_rebuilding"),)}
+    watch.outage = None
+    assert ((await search("pump", Scope())).degraded, vectors.calls) == ((), 1)
+
+
+async def test_an_index_that_came_back_is_asked_at_once() -> None:
+    vectors, watch = Lane(error="vectors_unavailable"), Watch()
+    search = retrieval(Lane(KEYWORDS), vectors, watch=watch).search
+    for _ in range(8):
+        await search("pump", Scope())
+    vectors.error, vectors.hits, watch.era = "", VECTORS, 2
+    assert (await search("red pump", Scope())).degraded == ()
+
+
+async def test_hits_of_an_index_that_began_anew_meanwhile_do_not_count() -> None:
+    watch = Watch()
+
+    class Renewed(Lane):
+        async def search(self, *_: object, **__: object) -> Hits:
+            watch.outage = "vectors_rebuilding"
+            return [("b", 0.9)]
+
+    found = await retrieval(Lane(), Renewed(), Lane(), watch).search("pump", Scope())
+    assert (found.passages, found.degraded) == ((), (Reason("vectors", "vectors_rebuilding"),))
+
+
+@pytest.mark.parametrize(
+    ("vectors", "embedder", "reason"),
+    [
+        (Lane(error="vectors_unavailable"), Lane(), Reason("vectors", "vectors_unavailable")),
+        (Lane(), Lane(error="embedder_unavailable"), Reason("embedder", "embedder_unavailable")),
+    ],
+)
+async def test_words_stand_in_for_vectors_in_vector_mode(
+    vectors: Lane, embedder: Lane, reason: Reason
+) -> None:
+    found = await retrieval(Lane(KEYWORDS), vectors, embedder).search("pump", Scope(), mode="vector")
+    assert [one.id for one in found.passages] == ["a", "b"]
+    assert found.degraded == (reason,)
+
+
+async def test_vector_mode_without_vectors_and_words_is_unavailable() -> None:
+    down = retrieval(Lane(error="ledger_unavailable"), Lane(error="vectors_unavailable"))
+    with pytest.raises(Unavailable):
+        await down.search("pump", Scope(), mode="vector")
+
+
+async def test_more_is_asked_for_when_most_hits_are_of_a_version_that_is_not_searchable_yet() -> None:
+    class Crowded(Lane):
+        async def search(self, *_: object, **asked: Any) -> Hits:
+            self.calls += 1
+            return [*((f"new {n}", 0.9) for n in range(150)), ("b", 0.5), ("c", 0.4)][: asked["limit"]]
+
+    crowded = Crowded()
+    found = await retrieval(Lane(), crowded, Lane()).search("pump", Scope(), mode="vector")
+    assert ([one.id for one in found.passages], crowded.calls) == (["b", "c"], 2)

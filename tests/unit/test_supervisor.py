@@ -1,10 +1,18 @@
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from loguru import logger
 
+from kotaemon_async.errors import Unavailable
 from kotaemon_async.resilience.supervisor import LoopLag, supervise
 from kotaemon_async.telemetry import metrics
+
+if TYPE_CHECKING:
+    from loguru import Record
 
 
 class Stop(BaseException):
@@ -35,6 +43,17 @@ class Script:
         return self.waits
 
 
+@contextmanager
+def logged(event: str) -> Iterator[list["Record"]]:
+    """The log's records of an event, as they come."""
+    records: list[Record] = []
+    number = logger.add(
+        lambda message: records.append(message.record), filter=lambda r: r["message"] == event
+    )
+    yield records
+    logger.remove(number)
+
+
 def restarts() -> float:
     return metrics.REGISTRY.get_sample_value("kotaemon_child_restarts_total", {"child": "script"}) or 0.0
 
@@ -50,6 +69,32 @@ async def test_waits_grow_from_a_tenth_of_a_second_to_ten() -> None:
     assert 0.05 <= waits[0] <= 0.1
     assert waits[-1] >= 5.0
     assert max(waits) <= 10.0
+
+
+async def test_the_longest_wait_can_be_shorter() -> None:
+    script = Script(*[OSError()] * 12)
+    with pytest.raises(Stop):
+        await supervise("script", script.start, max_wait_s=0.5, sleep=script.sleep)
+    assert 0.25 <= max(script.waits) <= 0.5
+
+
+async def test_of_many_quick_failures_few_are_logged() -> None:
+    with logged("component_restarting") as lines:
+        await Script(*[OSError()] * 20).play()
+    assert [line["extra"]["restarts_in_row"] for line in lines] == [1, 2, 4, 8, 16]
+    assert all(line["exception"] for line in lines)
+
+
+async def test_every_failure_of_a_part_that_ran_for_a_while_is_logged() -> None:
+    with logged("component_restarting") as lines:
+        await Script(*[OSError()] * 3, runs_s=6).play()
+    assert len(lines) == 3
+
+
+async def test_a_neighbour_that_is_away_is_logged_with_its_code_and_no_traceback() -> None:
+    with logged("component_restarting") as lines:
+        await Script(Unavailable("away", code="broker_unavailable")).play()
+    assert [(line["extra"]["code"], line["exception"]) for line in lines] == [("broker_unavailable", None)]
 
 
 async def test_a_failure_after_a_long_good_run_waits_as_the_first() -> None:

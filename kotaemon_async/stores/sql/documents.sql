@@ -19,6 +19,12 @@ WHERE (:collection IS NULL OR collection = :collection)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit
 
+-- name: events_of
+SELECT id, event FROM documents WHERE id IN (SELECT value FROM json_each(:ids))
+
+-- name: queued
+SELECT count(*) FROM (SELECT 1 FROM documents WHERE status = 'queued' LIMIT :limit)
+
 -- name: counts
 SELECT status, count(*) FROM documents GROUP BY status
 

@@ -35,6 +35,53 @@ WHERE id = :id
 SELECT count(*) FROM documents
 WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0) <= :position
 
+-- name: waits_for_follower
+SELECT EXISTS (SELECT 1 FROM documents WHERE status = 'ready' AND last_log_seq > :position)
+    OR (:position = 0 AND EXISTS (SELECT 1 FROM documents WHERE searchable_version <> version))
+
+-- name: log_length
+SELECT count(*) FROM vector_log WHERE seq > :position
+
+-- name: last_row
+SELECT coalesce(max(row), 0) FROM chunks
+
+-- name: followed_sample
+SELECT DISTINCT c.row, c.id, c.document_id, d.collection, c.vector
+FROM json_each(:points) AS point
+JOIN chunks AS c ON c.row = (SELECT row FROM chunks WHERE row >= point.value ORDER BY row LIMIT 1)
+JOIN documents AS d ON d.id = c.document_id
+WHERE c.model = :model
+  AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
+
+-- name: window_end
+SELECT max(row) FROM (SELECT row FROM chunks WHERE row > :after ORDER BY row LIMIT :limit)
+
+-- name: followed_window
+SELECT c.row, c.id, c.document_id, d.collection, c.vector
+FROM chunks AS c
+JOIN documents AS d ON d.id = c.document_id
+WHERE c.row > :after AND c.row <= :until AND c.model = :model
+  AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
+ORDER BY c.row
+
+-- name: followed_count
+SELECT coalesce(sum(v.chunks), 0)
+FROM (SELECT min(row) AS row, count(*) AS chunks FROM chunks GROUP BY document_id, version) AS v
+JOIN chunks AS c ON c.row = v.row
+WHERE c.model = :model
+
+-- name: unknown_ids
+SELECT wanted.value
+FROM json_each(:ids) AS wanted
+WHERE NOT EXISTS (SELECT 1 FROM chunks AS c WHERE c.id = wanted.value AND c.model = :model)
+  AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = wanted.value AND l.seq > :position)
+
+-- name: searchable_ids
+SELECT wanted.value
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+
 -- name: keyword_search
 SELECT c.id, -bm25(keywords) AS score
 FROM keywords

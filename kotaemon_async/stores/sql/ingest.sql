@@ -42,17 +42,20 @@ INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', :chunk_id, 
 -- name: checkpoint
 UPDATE documents
 SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_done + :chunks, stage = 'embedding',
-    last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+    last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL,
+    waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token
 
 -- name: set_pages_total
-UPDATE documents SET pages_total = :pages_total, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+UPDATE documents
+SET pages_total = :pages_total, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
 -- name: to_indexing
 UPDATE documents
-SET stage = 'indexing', lease_owner = NULL, lease_until = NULL, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+SET stage = 'indexing', lease_owner = NULL, lease_until = NULL, waiting_kind = NULL, waiting_until = NULL,
+    event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
@@ -60,7 +63,8 @@ RETURNING id
 UPDATE documents
 SET status = 'failed', stage = NULL, lease_owner = NULL, lease_until = NULL, waiting_kind = NULL,
     waiting_until = NULL, error_code = :code, error_message = :message, error_hint = :hint,
-    last_log_seq = NULL, pages_done = 0, chunks_done = 0, event = event + 1, updated_at = :now
+    last_log_seq = NULL, pages_done = 0, chunks_done = 0, crashes = crashes + (:cause IS 'crash'),
+    errors = errors + (:cause IS 'error'), event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
@@ -78,7 +82,8 @@ SET status = 'queued', stage = NULL, lease_owner = NULL, lease_until = NULL, wai
     waiting_until = :until, crashes = crashes + (:cause = 'crash'), errors = errors + (:cause = 'error'),
     shutdowns = shutdowns + (:cause = 'shutdown'),
     attempt = crashes + errors + (:cause IN ('crash', 'error')),
-    losses = 0, token = token + 1, event = event + 1, updated_at = :now
+    losses = CASE WHEN :cause = 'turn' THEN losses ELSE 0 END, token = token + 1, event = event + 1,
+    updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 

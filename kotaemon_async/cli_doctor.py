@@ -1,0 +1,87 @@
+"""The command `doctor`: examines the folder itself, or has the service that uses it do so."""
+
+from functools import partial
+from typing import Final
+
+import anyio
+import msgspec
+
+from kotaemon_async.cli_client import (
+    EXIT_FAILED,
+    EXIT_TRY_AGAIN,
+    EXIT_UNREACHABLE,
+    Client,
+    CommandError,
+    Json,
+)
+from kotaemon_async.doctor_report import Report, ReportBody, body_of
+from kotaemon_async.errors import Misconfigured
+from kotaemon_async.services_doctor import doctor_alone, name_of
+from kotaemon_async.settings import Settings
+from kotaemon_async.stores.examination import is_damage
+from kotaemon_async.stores.folder_lock import FolderLock
+from kotaemon_async.telemetry import logs
+
+#: By verdict.
+EXIT_CODES: Final = {"well": 0, "differs": 1, "mended": 3, "beyond_mending": 4}
+_ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on, to be called
+
+
+def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) -> Json:
+    """The report; of the service at `url`, or where the settings have it, while one uses the folder.
+
+    Raises: CommandError, Misconfigured, Unavailable.
+    """
+    folder = settings.data_dir.absolute()
+    if not (folder / "ledger.db").exists():
+        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
+        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    lock = FolderLock.take(folder, shared=False)
+    if lock is None:
+        wanted = {"repair": repair, "deep": deep, "folder": name_of(folder)}
+        return ask(Client(url or url_of(settings)), wanted)
+    logs.configure("error")
+    try:
+        look = partial(_examine_alone, settings, repair=repair, deep=deep)
+        report: Json = msgspec.to_builtins(anyio.run(look, backend_options={"use_uvloop": True}))
+    finally:
+        lock.release()
+    return report
+
+
+def ask(client: Client, wanted: Json) -> Json:
+    """The report of the running service, however long it takes; raises CommandError."""
+    try:
+        return client.post("/api/v1/doctor", wanted, timeout_s=None)
+    except CommandError as error:
+        raise _explained(error, client.url) from error
+    finally:
+        client.close()
+
+
+def url_of(settings: Settings) -> str:
+    """Where a service with these settings is called."""
+    host = _ANY_ADDRESS.get(settings.http.host, settings.http.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
+
+
+def _explained(error: CommandError, url: str) -> CommandError:
+    """Exit codes that cannot be taken for a verdict."""
+    if error.exit_code == EXIT_UNREACHABLE or error.code in ("not_found", "method_not_allowed"):
+        message = f"A service uses the data folder, but none that can examine it answers at {url}."
+        hint = "Name its address with --url or KOTAEMON_URL, or stop it first."
+        return CommandError(EXIT_UNREACHABLE, "unreachable", message, hint)
+    code = EXIT_TRY_AGAIN if error.exit_code == EXIT_FAILED else error.exit_code
+    return CommandError(code, error.code, error.message, error.hint)
+
+
+async def _examine_alone(settings: Settings, *, repair: bool, deep: bool) -> ReportBody:
+    try:
+        async with doctor_alone(settings, repair=repair) as doctor:
+            return body_of(await doctor.run(repair=repair, deep=deep))
+    except Misconfigured as error:
+        if not is_damage(error):
+            raise
+        report = Report(repair, deep)
+        report.add("ledger_damaged", [error.message])
+        return body_of(report)

@@ -1,0 +1,164 @@
+"""The vector index compared with the ledger: what it has to hold, what it must not, what a search finds."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import anyio
+import numpy as np
+
+from kotaemon_async.doctor_report import Difference
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import Scope
+from kotaemon_async.stores.derived import Derived
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.vectors import LogEntry, VectorStore
+
+#: Ids that are compared in one call.
+WINDOW: Final = 500
+#: A child that died or a folder that was taken away is dealt with by the next calls.
+TRIES: Final = 3
+#: More differences than this are not mended one by one.
+MOST: Final = 2_000
+#: Chunks that are searched by their own vectors, without and with a deep look.
+SAMPLE: Final = 16
+DEEP_SAMPLE: Final = 256
+#: Where a chunk has to stand when its own vector is searched; texts may repeat.
+NEAREST: Final = 10
+SAME_COSINE: Final = 0.999
+#: The search is an approximate one: so many of the sample may be missed.
+MISSES: Final = 0.1
+
+
+class VectorArea:
+    """One index as it is; what the log has yet to bring it is no difference.
+
+    `trouble` says why its folder could not be used. Without repair there is no `vectors` then.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        derived: Derived,
+        vectors: VectorStore | None,
+        *,
+        trouble: str | None,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._derived = derived
+        self._vectors = vectors
+        self._trouble = trouble
+        self._sleep = sleep
+
+    async def differences(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
+        """What differs; `deep` compares the vectors themselves, else it is their presence."""
+        if self._trouble is not None:
+            yield [Difference("vectors_unreadable", self._trouble)]
+        if self._vectors is not None:
+            yield await self._compared(self._vectors, deep=deep)
+
+    async def mend(self, kind: str, found: Sequence[Difference]) -> int:
+        """How many are mended."""
+        if kind not in ("vectors_unreadable", "vectors_wrong"):
+            return await self._derived.log_anew([(one.id, document_of(one.id)) for one in found])
+        if self._vectors is not None and self._trouble is None:
+            with suppress(Unavailable):  # then the next look says so
+                await self._vectors.discard("audit")
+        self._trouble = None
+        return len(found)
+
+    async def _compared(self, vectors: VectorStore, *, deep: bool) -> list[Difference]:
+        code = ""
+        for _ in range(TRIES):
+            try:
+                await vectors.count()
+                return await _Comparison(self._ledger, self._derived, vectors).differences(deep=deep)
+            except Unavailable as error:
+                code = error.code
+                await self._sleep(error.retry_after_s or 0.0)
+        return [Difference("vectors_unreadable", code)]
+
+
+class _Comparison:
+    """One look at an index of one generation, as far as it had followed when the look began."""
+
+    def __init__(self, ledger: Ledger, derived: Derived, vectors: VectorStore) -> None:
+        self._ledger = ledger
+        self._derived = derived
+        self._vectors = vectors
+        self._generation = vectors.generation
+        self._position = 0
+
+    async def differences(self, *, deep: bool) -> list[Difference]:
+        """Not more than MOST; what is more makes the whole index wrong."""
+        self._position = await self._ledger.follower_position(self._generation)
+        if self._position > (peak := await self._derived.log_peak()):
+            # No entry would ever come after it.
+            return [Difference("vectors_wrong", f"entry {self._position} of {peak}")]
+        behind = await self._ledger.log_length(self._position)
+        found = [Difference("vectors_behind", f"{behind} entries")] if behind else []
+        for walk in (self._lacking(deep=deep), self._unknown(), self._unfindable(deep=deep)):
+            async for page in walk:
+                found += page
+                if len(found) > MOST:
+                    return [Difference("vectors_wrong", f"more than {MOST} differences")]
+        # Begun anew meanwhile: then all of it has yet to be followed.
+        return found if self._vectors.generation == self._generation else []
+
+    async def _lacking(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
+        after: int | None = 0
+        while after is not None:
+            entries, after = await self._ledger.followed_window(
+                after, WINDOW, self._position, self._vectors.model
+            )
+            ids = [entry.chunk_id for entry in entries if self._is_usable(entry)]
+            missing, differing = set(ids) - await self._vectors.present(ids) if ids else set(), set[str]()
+            if deep and ids:
+                _, differing = await self._vectors.compare(entries)
+            yield [Difference("vectors_missing", one) for one in await self._settled(missing)]
+            yield [Difference("vectors_differ", one) for one in await self._settled(differing)]
+
+    async def _unknown(self) -> AsyncIterator[list[Difference]]:
+        offset = 0
+        while ids := await self._vectors.ids(offset, WINDOW):
+            offset += len(ids)
+            unknown = await self._ledger.unknown_ids(ids, self._position, self._vectors.model)
+            # Applied since the ids were read, and forgotten by the log: then they are gone here as well.
+            still = await self._vectors.present(sorted(unknown)) if unknown else set()
+            yield [Difference("vectors_unknown", one) for one in sorted(unknown & still)]
+
+    async def _unfindable(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
+        count = DEEP_SAMPLE if deep else SAMPLE
+        spots = [(number + 0.5) / count for number in range(count)]
+        entries = await self._ledger.followed_sample(spots, self._position, self._vectors.model)
+        usable = [entry for entry in entries if self._is_usable(entry)]
+        missed = [entry for entry in usable if not await self._is_found(entry)]
+        # What is missing or another vector cannot be found, and has been told above.
+        told = set[str]().union(*await self._vectors.compare(missed)) if missed else set()
+        lost = await self._settled({entry.chunk_id for entry in missed} - told)
+        if len(lost) > MISSES * len(usable):
+            yield [Difference("vectors_wrong", one) for one in lost]
+
+    async def _is_found(self, entry: LogEntry) -> bool:
+        if entry.vector is None or not np.isfinite(entry.vector).all() or not entry.vector.any():
+            return True  # no direction to search in
+        hits = await self._vectors.search(entry.vector, limit=NEAREST, scope=Scope())
+        same = len(hits) == NEAREST and all(score >= SAME_COSINE for _, score in hits)
+        return same or entry.chunk_id in {chunk_id for chunk_id, _ in hits}
+
+    async def _settled(self, ids: Iterable[str]) -> list[str]:
+        """Those of the ids that nothing has happened to since, so that the index has to hold them."""
+        asked = sorted(ids)
+        if not asked:
+            return []
+        return sorted(await self._derived.settled(asked, self._position, self._vectors.model))
+
+    def _is_usable(self, entry: LogEntry) -> bool:
+        """False for a vector of the wrong length, which no index can hold."""
+        return entry.vector is not None and entry.vector.shape == (self._vectors.home.dimension,)
+
+
+def document_of(chunk_id: str) -> str:
+    """The document's id, with which a chunk's begins."""
+    return chunk_id.partition(".")[0]

@@ -1,0 +1,198 @@
+"""How a try ends in the ledger: failed, tried again later, or given back without an attempt used up."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import anyio
+from loguru import logger
+
+from kotaemon_async import faults
+from kotaemon_async.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
+from kotaemon_async.model import Failure
+from kotaemon_async.parsing.sandbox import ParserDied
+from kotaemon_async.resilience import room
+from kotaemon_async.resilience.backoff import backoff_s
+from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry import metrics
+
+#: How soon an outcome that the ledger did not take is offered again.
+RECORD_EVERY_S: Final = 1.0
+#: How soon a document is tried again when a write found no room that the disk says is there.
+ROOM_AGAIN_S: Final = 5.0
+#: How soon a document that has to be read alone asks for its turn again.
+TURN_AGAIN_S: Final = 2.0
+_FACTOR: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class IngestLimits:
+    """How a worker divides its work and how patient it is."""
+
+    batch_pages: int = 8
+    max_crashes: int = 3
+    max_losses: int = 10
+    lease_s: float = 30.0
+    renew_every_s: float = 5.0
+    confirm_every_s: float = 1.0
+    show_waiting_after_s: float = 5.0
+    crash_base_s: float = 1.0
+    retry_base_s: float = 10.0
+    retry_cap_s: float = 900.0
+
+
+class Outcomes:
+    """Writes outcomes as long as the document is ours, however long the ledger cannot take them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        limits: IngestLimits,
+        *,
+        may_work: Callable[[], bool],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._limits = limits
+        self._may_work = may_work
+        self._clock = clock
+        self._sleep = sleep
+
+    async def settle(self, claim: Claim, error: Exception) -> None:
+        """What the failure means for the document is in the ledger."""
+        if isinstance(error, LeaseLost):
+            logger.info("lease_lost")
+        elif isinstance(error, ParserDied):
+            await self._after_crash(claim, error)
+        elif self._lacks_room(error):
+            await self._wait_for_room(claim)
+        elif isinstance(error, Unavailable):
+            await self._after_error(claim, error)
+        else:
+            await self._fail(claim, _failure(error))
+
+    async def give_back(self, claim: Claim) -> None:
+        """Another worker, or this one after a restart, goes on from the last checkpoint."""
+        with anyio.CancelScope(shield=True):
+            try:
+                faults.hit("ingest.before_give_back")
+                await self._ledger.wait(claim, self._clock(), kind="worker", until_s=None, cause="shutdown")
+            except (LeaseLost, Unavailable) as error:
+                logger.bind(code=error.code).info("lease_not_given_back")
+            else:
+                logger.info("document_given_back")
+
+    async def postpone(self, claim: Claim) -> None:
+        """Back in the queue for a moment, with the workers that it lost still counted."""
+
+        async def wait() -> None:
+            now_s = self._clock()
+            until_s = now_s + TURN_AGAIN_S
+            await self._ledger.wait(claim, now_s, kind="worker", until_s=until_s, cause="turn")
+
+        if await self._recorded(wait):
+            logger.bind(lost=claim.document.attempts.lost).info("document_waits_for_its_turn")
+
+    def _lacks_room(self, error: Exception) -> bool:
+        if isinstance(error, room.NoRoom) or ran_out_of_room(error):
+            return True
+        return isinstance(error, Unavailable) and not self._may_work()
+
+    async def _after_crash(self, claim: Claim, died: ParserDied) -> None:
+        document = claim.document
+        crashes = document.attempts.crash + 1
+        if crashes >= self._limits.max_crashes or document.attempt >= document.max_attempts:
+            message = f"The parser died {_times(crashes)} over this file, the last time by {died.ending}."
+            await self._fail(claim, _failure(BadDocument(message, code=died.final_code)), "crash")
+        else:
+            wait_s = self._backoff_s(crashes, self._limits.crash_base_s)
+            await self._try_again(claim, died, wait_s, "crash")
+
+    async def _after_error(self, claim: Claim, error: Unavailable) -> None:
+        document = claim.document
+        if document.attempt >= document.max_attempts:
+            await self._fail(claim, _failure(error), "error")
+        else:
+            wait_s = self._backoff_s(document.attempts.error + 1, self._limits.retry_base_s)
+            asked_s = min(error.retry_after_s or 0.0, self._limits.retry_cap_s)
+            await self._try_again(claim, error, max(wait_s, asked_s), "error")
+
+    def _backoff_s(self, tries: int, base_s: float) -> float:
+        return backoff_s(tries, base_s=base_s, cap_s=self._limits.retry_cap_s, factor=_FACTOR)
+
+    async def _try_again(self, claim: Claim, error: Unavailable, wait_s: float, cause: Cause) -> None:
+        async def wait() -> None:
+            now_s = self._clock()
+            await self._ledger.wait(claim, now_s, kind="retry", until_s=now_s + wait_s, cause=cause)
+
+        if await self._recorded(wait):
+            log = logger.bind(code=error.code, cause=cause, attempt=claim.document.attempt)
+            log.bind(wait_s=round(wait_s, 3)).warning("document_waits")
+
+    async def _wait_for_room(self, claim: Claim) -> None:
+        """A document given back for want of room; it is due again as soon as there is some."""
+
+        async def wait() -> None:
+            now_s = self._clock()
+            until_s = now_s + ROOM_AGAIN_S if self._may_work() else None
+            await self._ledger.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
+
+        if await self._recorded(wait):
+            logger.bind(code=room.NoRoom.code, cause="disk").warning("document_waits")
+
+    async def _fail(self, claim: Claim, failure: Failure, cause: Cause | None = None) -> None:
+        async def fail() -> None:
+            await self._ledger.fail(claim, failure, self._clock(), cause=cause)
+
+        if await self._recorded(fail):
+            metrics.INGEST_FAILURES.labels(code=failure.code).inc()
+            logger.bind(code=failure.code, attempt=claim.document.attempt).warning("document_failed")
+
+    async def _recorded(self, write: Callable[[], Awaitable[None]]) -> bool:
+        """True once it is written; False when the document is not ours any more."""
+        is_late = False
+        while True:
+            try:
+                await write()
+            except LeaseLost:
+                logger.info("lease_lost")
+                return False
+            except Unavailable as error:
+                if not is_late:
+                    logger.bind(code=error.code).warning("outcome_not_recorded")
+                is_late = True
+                await self._sleep(RECORD_EVERY_S)
+            else:
+                return True
+
+
+def cause_of(error: Exception) -> Exception:
+    """The failure that counts in a task group's group: a lost lease before all, a bug last."""
+    failures = list(_leaves(error))
+    for kind in (LeaseLost, KotaemonError, Exception):
+        for failure in failures:
+            if isinstance(failure, kind):
+                return failure
+    return error
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, KotaemonError):
+        return Failure(error.code, error.message, error.hint)
+    logger.opt(exception=error).error("ingest_bug")
+    bug = KotaemonError("Something went wrong on our side while the file was read.")
+    return Failure(bug.code, bug.message, bug.hint)

@@ -1,0 +1,97 @@
+"""How much room the data disk has: uploads stop first, running work later, questions never."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import FINAL_STATUSES, Document
+from kotaemon_async.telemetry import metrics
+
+#: What a document waits for while there is no room.
+KIND: Final = "disk"
+#: Running work goes on below the floor of uploads, down to this part of it, and again a little above that.
+_WORK_RATIO: Final = 0.5
+_WORK_AGAIN_RATIO: Final = 0.6
+
+
+class NoRoom(Unavailable):
+    """The disk is too full to go on with work; nothing is wrong with the document."""
+
+    code = "disk_full"
+
+
+class Disk(NamedTuple):
+    """Free and total bytes of the file system that holds the data folder."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+def disk_of(folder: Path) -> Disk:
+    """The disk that holds `folder`; raises NoRoom when it cannot be asked."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError as error:
+        raise NoRoom(f"The data disk does not say how full it is: {error.strerror}.") from error
+    return Disk(usage.free, usage.total)
+
+
+def floor_bytes_of(disk: Disk, floor_bytes: int, floor_ratio: float) -> int:
+    """What uploads leave free: `floor_bytes`, or on a small disk `floor_ratio` of it."""
+    return min(floor_bytes, int(disk.total_bytes * floor_ratio))
+
+
+class DiskRoom:
+    """Whether there is room for uploads and for work; every question looks at the disk anew."""
+
+    kind: Final = KIND
+
+    def __init__(self, disk: Callable[[], Disk], *, floor_bytes: int, floor_ratio: float) -> None:
+        self._disk = disk
+        self._floor_bytes = floor_bytes
+        self._floor_ratio = floor_ratio
+        self._works = True
+
+    def look(self) -> Disk:
+        """The disk as it is now."""
+        disk = self._disk()
+        metrics.DISK_FREE.set(disk.free_bytes)
+        return disk
+
+    def floor_bytes(self, disk: Disk) -> int:
+        """What uploads leave free on this disk."""
+        return floor_bytes_of(disk, self._floor_bytes, self._floor_ratio)
+
+    def may_accept(self, extra_bytes: int = 0) -> bool:
+        """Whether the floor of uploads stays free when so many bytes more are written; may raise NoRoom."""
+        disk = self.look()
+        return disk.free_bytes - extra_bytes >= self.floor_bytes(disk)
+
+    def may_work(self) -> bool:
+        """Whether work that was accepted before may go on."""
+        ratio = _WORK_RATIO if self._works else _WORK_AGAIN_RATIO
+        try:
+            disk = self.look()
+        except NoRoom:
+            self._works = False
+        else:
+            self._works = disk.free_bytes >= ratio * self.floor_bytes(disk)
+        return self._works
+
+    async def check(self) -> dict[str, object]:
+        """`free_bytes` and `floor_bytes`, for the health report; raises NoRoom when uploads are refused."""
+        disk = self.look()
+        floor_bytes = self.floor_bytes(disk)
+        if disk.free_bytes < floor_bytes:
+            raise NoRoom(f"{disk.free_bytes} bytes are free on the data disk; {floor_bytes} are kept free.")
+        return {"free_bytes": disk.free_bytes, "floor_bytes": floor_bytes}
+
+
+def shown(document: Document, *, may_work: bool) -> Document:
+    """The document as people should see it: without room it waits for the disk, written down or not."""
+    if may_work or document.status in FINAL_STATUSES:
+        return document
+    return replace(document, waiting_for={"kind": KIND})

@@ -1,0 +1,112 @@
+"""Puts a doctor together: for the parts of a running service, or over the folder of a stopped one."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from kotaemon_async import minilm
+from kotaemon_async.doctor import Doctor, Stores
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.follower import Follower
+from kotaemon_async.settings import Settings
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.derived import Derived
+from kotaemon_async.stores.folder_lock import FILE
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.vector_pipe import Home
+from kotaemon_async.stores.vector_probe import probe
+from kotaemon_async.stores.vectors import VectorStore
+
+#: Nobody waits for an answer meanwhile.
+PATIENT_CALL_S: Final = 120.0
+FOLLOW_TRIES: Final = 5
+
+
+def doctor_on_duty(
+    settings: Settings, ledger: Ledger, blobs: Blobs, vectors: VectorStore, there_is_news: Callable[[], None]
+) -> Doctor:
+    """The doctor of a running service; what was mended is taken up by its workers and its follower."""
+    folder = settings.data_dir.absolute()
+    stores = Stores(
+        ledger,
+        blobs,
+        folder,
+        vectors.model,
+        vectors.home.dimension,
+        vectors,
+        is_alone=False,
+        name=name_of(folder),
+    )
+
+    async def settle() -> None:
+        there_is_news()
+
+    return Doctor(stores, settle=settle)
+
+
+@asynccontextmanager
+async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doctor]:
+    """A doctor for a folder that no service uses; with `repair` the vector index is complete in the end.
+
+    Raises: Misconfigured when the ledger cannot be opened; Unavailable.
+    """
+    folder = settings.data_dir.absolute()
+    async with AsyncExitStack() as stack:
+        ledger = await Ledger.open(folder / "ledger.db")
+        stack.push_async_callback(ledger.aclose)
+        model = _model_of(settings)
+        dimension = await Derived(ledger.database).usual_dimension(model)
+        trouble = vectors = None
+        if dimension is not None:
+            home = Home(folder / "vectors", model, dimension)
+            trouble = await probe(home)
+            if repair or trouble is None:
+                vectors = await _open_vectors(home)
+                stack.push_async_callback(vectors.aclose)
+        blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
+        stores = Stores(ledger, blobs, folder, model, dimension, vectors, is_alone=True, trouble=trouble)
+        yield Doctor(stores, settle=partial(follow_to_the_end, ledger, vectors))
+
+
+def name_of(folder: Path) -> str:
+    """What a data folder calls itself, wherever it is mounted; empty when no service ever used it."""
+    try:
+        return (folder / FILE).read_text("ascii", "replace").strip()
+    except OSError:
+        return ""
+
+
+async def _open_vectors(home: Home) -> VectorStore:
+    return await VectorStore.open(
+        home.folder, model=home.model, dimension=home.dimension, call_timeout_s=PATIENT_CALL_S
+    )
+
+
+async def follow_to_the_end(ledger: Ledger, vectors: VectorStore | None) -> None:
+    """The index has all that the log has, unless it cannot be used, which the next look at it says."""
+    if vectors is None:
+        return
+    follower = Follower(ledger, vectors, clock=time.time, on_ready=_note)
+    for _ in range(FOLLOW_TRIES):
+        try:
+            while await follower.step():
+                pass
+        except Unavailable as error:
+            await anyio.sleep(error.retry_after_s or 0.0)
+        else:
+            return
+
+
+async def _note(_: list[str]) -> None:
+    return None
+
+
+def _model_of(settings: Settings) -> str:
+    """The model's name as chunks carry it."""
+    named = settings.embedding.model
+    return minilm.MODEL if named.casefold() == minilm.MODEL.casefold() else named

@@ -1,0 +1,109 @@
+"""Who may use a data folder: one process alone, or several that share one broker."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, Self
+
+import anyio
+
+from kotaemon_async.errors import Misconfigured
+
+FILE: Final = "lock"
+#: How long a process that may share waits for one that is alone with the folder, most likely just starting.
+JOIN_LIMIT_S: Final = 30.0
+_JOIN_ROUND_S: Final = 0.05
+
+
+class FolderLock:
+    """The right to use a folder. The kernel takes it back when the process dies; children do not inherit it.
+
+    `alone` says that nobody else used the folder when the lock was taken; `name` is the folder's for ever.
+    """
+
+    def __init__(self, descriptor: int, *, alone: bool) -> None:
+        self.alone = alone
+        self._descriptor = descriptor
+        self.name = self._read_name()
+
+    @classmethod
+    def take(cls, folder: Path, *, shared: bool) -> Self | None:
+        """The lock, or None when somebody else's is in the way; never waits.
+
+        With `shared`, a process that is not alone joins the others, unless one of them does not share.
+        Raises: Misconfigured when the folder cannot be locked at all.
+        """
+        try:
+            descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise _unlockable(folder, error) from error
+        try:
+            if _flock(descriptor, fcntl.LOCK_EX):
+                return cls(descriptor, alone=True)
+            if shared and _flock(descriptor, fcntl.LOCK_SH):
+                return cls(descriptor, alone=False)
+        except OSError as error:
+            os.close(descriptor)
+            raise _unlockable(folder, error) from error
+        os.close(descriptor)
+        return None
+
+    def share(self) -> bool:
+        """Whether others may join from now on; False when one that is starting was faster, then ask again.
+
+        The kernel lets go before it takes anew, so a second process may be alone for a moment as well.
+        That does no harm as long as the caller has not begun to work.
+        """
+        return _flock(self._descriptor, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """The folder is free, as far as this process is concerned."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _read_name(self) -> str:
+        name = os.pread(self._descriptor, 64, 0).decode("ascii", "replace").strip()
+        if not name and self.alone:
+            name = secrets.token_hex(8)
+            os.pwrite(self._descriptor, f"{name}\n".encode(), 0)
+        return name
+
+
+async def lock_folder(
+    folder: Path, *, shared: bool, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+) -> FolderLock:
+    """The lock; one that may be shared is waited for while another process starts.
+
+    Raises: Misconfigured when another process keeps the folder to itself.
+    """
+    waited_s = 0.0
+    while (lock := FolderLock.take(folder, shared=shared)) is None:
+        if not shared or waited_s >= JOIN_LIMIT_S:
+            raise Misconfigured(
+                f"data_dir: another service uses this data folder: {folder}",
+                hint="Stop it, choose another data_dir, or give both services the same Redis as broker.url.",
+            )
+        await sleep(_JOIN_ROUND_S)
+        waited_s += _JOIN_ROUND_S
+    return lock
+
+
+async def share_folder(lock: FolderLock, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+    """Others may join from now on."""
+    while not lock.share():
+        await sleep(_JOIN_ROUND_S)
+
+
+def _flock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _unlockable(folder: Path, error: OSError) -> Misconfigured:
+    return Misconfigured(f"data_dir: {folder} cannot be locked: {error.strerror}.")

@@ -1,0 +1,239 @@
+"""Keeps one vector child alive on one folder, and puts a folder aside that is no good any more."""
+
+import asyncio
+import fcntl
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal, cast
+
+import anyio
+import anyio.to_thread
+from loguru import logger
+
+from kotaemon_async import faults
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.stores.vector_pipe import Child, Home, Reply, unavailable
+from kotaemon_async.telemetry import metrics
+
+#: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;
+#: it was not what the ledger says; a person asked for it.
+Condemned = Literal["lost", "changed", "model", "broken", "audit", "asked"]
+
+START_TIMEOUT_S: Final = 20.0
+#: A large index gets more: this is how fast the slowest disk is that still counts as working.
+START_BYTES_PER_S: Final = 20e6
+CLOSE_GRACE_S: Final = 5.0
+FIRST_BACKOFF_S: Final = 0.2
+LONGEST_BACKOFF_S: Final = 10.0
+#: Deaths that damaged files cause. SIGKILL is not one: that is the kernel, short of memory, or a person.
+DAMAGE: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
+#: Two failed starts or three failures in use condemn a folder, unless a child lived well in between.
+STRIKES: Final = 6
+STRIKES_OF_START: Final = 3
+STRIKES_OF_USE: Final = 2
+STEADY_S: Final = 600.0
+#: What fails in use again so soon after a new beginning fails for another reason than damaged files.
+REST_S: Final = 300.0
+
+
+class Keeper:
+    """The child, when it is ready; its `generation` changes whenever the index begins anew.
+
+    Between failures there is a growing pause, in which calls fail at once. Used by one task only.
+    """
+
+    def __init__(self, home: Home, clock: Callable[[], float]) -> None:
+        self.home = home
+        self.generation = ""
+        self.starts = 0
+        self.child: Child | None = None
+        self._clock = clock
+        self._condemned: Condemned | None = None
+        self._failures = 0
+        self._strikes = 0
+        self._spawned = 0
+        self._started_s: float | None = None
+        self._spared_until_s = 0.0
+        self._retry_at_s = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a child is there that has said hello and lives."""
+        return self.child is not None and self.child.process.returncode is None and self._condemned is None
+
+    async def ready_child(self) -> Child:
+        """Raises: Unavailable, at once during the pause after a failure."""
+        if self.child is not None and self.child.process.returncode is not None:
+            # It died while nobody was asking: nobody has been told, so nobody has to wait for a pause.
+            paused = self._failures > 0
+            await self.retire(self.child, grace_s=0)
+            self._retry_at_s = self._retry_at_s if paused else 0.0
+        if self._condemned is not None:
+            await self._put_aside(self._condemned)
+        if self.child is None:
+            pause_s = self._retry_at_s - self._clock()
+            if pause_s > 0:
+                raise unavailable("The vector index is being started again.", retry_after_s=pause_s)
+            self.child = await self._start()
+        return self.child
+
+    async def retire(self, child: Child, *, grace_s: float, strikes: int = STRIKES_OF_USE) -> None:
+        """The child has ended, so that the lock on the folder is free for the next one."""
+        self.child = None
+        self._count_failure()
+        status = await child.close(grace_s)
+        logger.bind(child="vectors", pid=child.process.pid, exit_status=status).warning("child_retired")
+        if status in DAMAGE:
+            self._strike(strikes)
+
+    def condemn(self, reason: Condemned) -> None:
+        """The next call begins a new generation in a new folder."""
+        self._condemned = self._condemned or reason
+        self._retry_at_s = 0.0
+
+    def complaint(self, reply: Reply) -> None:
+        """What an error of the child says about the folder."""
+        if reply.reason in ("lost", "changed"):
+            self.condemn(cast("Condemned", reply.reason))
+        elif reply.reason:
+            self._strike(STRIKES_OF_USE)
+
+    def praise(self) -> None:
+        """A call went well."""
+        self._failures = 0
+
+    async def aclose(self) -> None:
+        """Ends the child: politely, then not."""
+        child, self.child = self.child, None
+        if child is not None:
+            await child.close(CLOSE_GRACE_S)
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        pause_s = FIRST_BACKOFF_S * 2.0 ** min(self._failures - 1, 10)
+        self._retry_at_s = self._clock() + min(LONGEST_BACKOFF_S, pause_s)
+
+    def _strike(self, points: int) -> None:
+        if self._started_s is not None and self._clock() - self._started_s > STEADY_S:
+            self._strikes = 0
+        self._strikes += points
+        spared = self._started_s is not None and self._clock() < self._spared_until_s
+        if self._strikes >= STRIKES and not spared:
+            self.condemn("broken")
+            self._spared_until_s = self._clock() + REST_S
+
+    async def _put_aside(self, reason: Condemned) -> None:
+        if self.child is not None:
+            await self.retire(self.child, grace_s=0)
+        self._condemned, self._failures, self._strikes, self._retry_at_s = None, 0, 0, 0.0
+        logger.bind(reason=reason, generation=self.generation).error("vector_index_condemned")
+        try:
+            await anyio.to_thread.run_sync(put_aside, self.home.folder)
+        except OSError as error:
+            self._condemned = None if isinstance(error, BlockingIOError) else reason
+            self._count_failure()
+            raise unavailable(f"The vector index's folder cannot be put aside: {error.strerror}.") from error
+        metrics.VECTOR_REBUILDS.labels(reason=reason).inc()
+        self.generation = ""
+
+    async def _start(self) -> Child:
+        """A child that has said hello; a damaged folder is put aside and the start tried once more."""
+        for _ in range(2):
+            child = await self._start_once()
+            if child is not None:
+                return child
+            await self._put_aside(self._condemned or "broken")
+        raise unavailable("The vector index cannot open a new folder either.")
+
+    async def _start_once(self) -> Child | None:
+        """None when the folder is condemned: the child said so, or two in a row did not survive it."""
+        child = await Child.spawn(self.home)
+        self._started_s = None
+        self._spawned += 1
+        if self._spawned > 1:
+            metrics.CHILD_RESTARTS.labels(child="vectors").inc()
+        try:
+            hello = await self._hello(child)
+        except asyncio.CancelledError:
+            await child.close(0)
+            raise
+        if hello is not None:
+            self.generation, self._started_s = hello.generation, self._clock()
+            self.starts += 1
+            log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
+            log.info("child_started")
+            return child
+        if self._condemned:
+            return None
+        raise unavailable("The vector index did not start.")
+
+    async def _hello(self, child: Child) -> Reply | None:
+        """None when the child did not come up; it has ended then."""
+        size_bytes = await anyio.to_thread.run_sync(size_of, self.home.folder)
+        try:
+            with anyio.fail_after(START_TIMEOUT_S + size_bytes / START_BYTES_PER_S):
+                hello = await child.read()
+        except TimeoutError:
+            await self.retire(child, grace_s=0)
+            self._strike(STRIKES_OF_START)
+            return None
+        except Unavailable:
+            await self.retire(child, grace_s=0, strikes=STRIKES_OF_START)
+            return None
+        if hello.error is None:
+            return hello
+        await self.retire(child, grace_s=CLOSE_GRACE_S)
+        log = logger.bind(child="vectors", reason=hello.reason, detail=hello.error)
+        log.warning("vector_folder_refused")
+        if hello.reason:
+            self.condemn(cast("Condemned", hello.reason))
+        return None
+
+
+@contextmanager
+def holding_lock(folder: Path) -> Iterator[None]:
+    """Nobody else opens the folder meanwhile; raises BlockingIOError when somebody has it."""
+    with folder.with_name(f"{folder.name}.lock").open("a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def put_aside(folder: Path) -> None:
+    """Renames the folder to `<name>.broken-<n>`; only the newest of those stays, to be looked at.
+
+    Raises: OSError, BlockingIOError when another process uses the folder.
+    """
+    faults.hit("vectors.before_put_aside")
+    with holding_lock(folder):
+        older = list(folder.parent.glob(f"{folder.name}.broken-*"))
+        numbers = [int(number) for path in older if (number := path.name.rpartition("-")[2]).isdigit()]
+        if folder.exists():
+            _move(folder, folder.with_name(f"{folder.name}.broken-{max(numbers, default=0) + 1}"))
+            for path in older:
+                shutil.rmtree(path, ignore_errors=True)
+    faults.hit("vectors.after_put_aside")
+
+
+def _move(folder: Path, target: Path) -> None:
+    try:
+        folder.rename(target)
+    except OSError:  # a mount point stays where it is, and what is in it has to go
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files in the folder; what vanishes meanwhile counts nothing."""
+    total = 0
+    for path in folder.glob("**/*"):
+        try:
+            total += path.stat().st_size
+        except OSError:
+            continue
+    return total

@@ -1,0 +1,147 @@
+"""Cancel and delete take effect within two seconds, whatever the document is at, and leave nothing behind."""
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kotaemon_async.cli_client import Client, Json
+from kotaemon_async.demo_service import Throwaway
+from tests.acceptance.children import SLOW, book, one_child, parser_of
+from tests.acceptance.conftest import Start, eventually, ledger_rows, logged, ready
+from tests.documents import english_pdf, write
+from tests.invariants import Expected, violations
+
+#: One parser for two workers, so that it can be waited for.
+ENV = {**SLOW, "KOTAEMON_INGEST__CONCURRENCY": "2", "KOTAEMON_PARSER__CHILDREN": "1"}
+LIMIT_S = 2.0
+LEFT = """SELECT (SELECT count(*) FROM pages WHERE document_id = ?1)
+    + (SELECT count(*) FROM chunks WHERE document_id = ?1)
+    + (SELECT count(*) FROM vector_log WHERE op = 'upsert' AND document_id = ?1),
+    (SELECT count(*) FROM keywords_docsize) - (SELECT count(*) FROM chunks)"""
+
+
+class Desk:
+    """A service, and documents of which no two are the same."""
+
+    def __init__(self, service: Throwaway, client: Client, folder: Path) -> None:
+        self.service, self.client, self._folder = service, client, folder
+        self._numbers = itertools.count(1)
+
+    def small(self) -> Json:
+        path = write(self._folder, "small.pdf", english_pdf(texts=[f"Small document {next(self._numbers)}."]))
+        return self.client.upload(path, "default")
+
+    def large(self) -> Json:
+        return self.client.upload(book(self._folder, f"large {next(self._numbers)}", 120), "default")
+
+    def once(self, document: Json, holds: Callable[[Json], bool]) -> Json:
+        """The document, which holds by now what is asked."""
+        eventually(lambda: holds(self.client.document(document["id"])), within_s=30)
+        return document
+
+    def end(self, how: str, document: Json) -> None:
+        """Cancels or deletes it; its status says so when the reply comes."""
+        url = f"{self.service.url}/api/v1/documents/{document['id']}"
+        if how == "cancel":
+            assert httpx.post(f"{url}/cancel", trust_env=False).status_code == 200
+            assert self.client.document(document["id"])["status"] == "cancelled"
+        else:
+            assert httpx.delete(url, trust_env=False).status_code == 204
+            assert httpx.get(url, trust_env=False).status_code == 404
+
+
+@contextmanager
+def hanging(service: Throwaway, role: str) -> Iterator[None]:
+    """The child of this role does nothing during the block, and goes on if it still lives then."""
+    pid = one_child(service, role)
+    os.kill(pid, signal.SIGSTOP)
+    yield
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def parsing(desk: Desk) -> Iterator[Json]:
+    with hanging(desk.service, "parser"):
+        yield desk.once(desk.small(), lambda one: one["stage"] == "parsing")
+
+
+@contextmanager
+def waiting_for_a_parser(desk: Desk) -> Iterator[Json]:
+    with parsing(desk) as first:
+        yield desk.once(desk.small(), lambda one: one["stage"] == "parsing")
+        desk.end("cancel", first)
+
+
+@contextmanager
+def queued(desk: Desk) -> Iterator[Json]:
+    with waiting_for_a_parser(desk) as second:
+        yield desk.once(desk.small(), lambda one: one["status"] == "queued")
+        desk.end("cancel", second)
+
+
+@contextmanager
+def embedding(desk: Desk) -> Iterator[Json]:
+    yield desk.once(desk.large(), lambda one: one["stage"] == "embedding")
+
+
+@contextmanager
+def indexing(desk: Desk) -> Iterator[Json]:
+    with hanging(desk.service, "vectors"):
+        yield desk.once(desk.small(), lambda one: one["stage"] == "indexing")
+
+
+@contextmanager
+def waiting_to_be_retried(desk: Desk) -> Iterator[Json]:
+    document = desk.large()
+    for crashes in (1, 2):  # the wait after the second one is long enough to be met
+        os.kill(parser_of(desk.service, document["sha256"]), signal.SIGKILL)
+        desk.once(document, lambda one: one["attempts"]["crash"] == crashes)  # noqa: B023 - called at once
+    yield desk.once(document, lambda one: one["waiting_for"]["kind"] == "retry")
+
+
+HELD = (parsing, waiting_for_a_parser, embedding)
+ALL = (*HELD, queued, indexing, waiting_to_be_retried)
+
+
+@pytest.fixture
+def desk(start: Start, tmp_path: Path) -> Iterator[Desk]:
+    service = start(ENV)
+    with closing(Client(service.url)) as client:
+        yield Desk(service, client, tmp_path)
+
+
+@pytest.mark.parametrize("how", ["cancel", "delete"])
+def test_a_document_ends_within_two_seconds_in_any_stage_and_leaves_nothing(
+    desk: Desk, tmp_path: Path, how: str
+) -> None:
+    ended: list[str] = []
+    for stage in ALL:
+        with stage(desk) as document:
+            ended.append(document["id"])
+            began_s = time.monotonic()
+            desk.end(how, document)
+            if stage in HELD:
+                eventually(lambda: logged(desk.service, "lease_lost", doc_id=ended[-1]), within_s=5)
+            assert time.monotonic() - began_s < LIMIT_S, stage.__name__
+        ready(desk.client, desk.small()["id"])  # there is a worker free
+    check_that_nothing_is_left(desk, how, ended, tmp_path)
+
+
+def check_that_nothing_is_left(desk: Desk, how: str, ended: list[str], scratch: Path) -> None:
+    desk.service.stop()
+    for document_id in ended:
+        assert ledger_rows(desk.service, scratch / document_id, LEFT, document_id) == [(0, 0)]
+    deleted = Expected(frozenset(), "yes")
+    kept = Expected(frozenset({"cancelled"}))
+    others = {row[0] for row in ledger_rows(desk.service, scratch / "ids", "SELECT id FROM documents")}
+    expected = {one: Expected(frozenset({"ready", "cancelled"})) for one in others}
+    expected |= dict.fromkeys(ended, deleted if how == "delete" else kept)
+    assert violations(desk.service.data_dir, expected) == []

@@ -1,0 +1,156 @@
+"""`kotaemon-async doctor` on a real service, stopped and running, and `kotaemon-async retry`."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from kotaemon_async.cli_client import Client, Json
+from kotaemon_async.demo_service import Throwaway
+from tests.acceptance.conftest import Start, eventually, ready
+from tests.documents import english_pdf, write
+
+TEXTS = {
+    "paris.md": b"# France\n\nThe capital of France is Paris, on the river Seine.\n",
+    "oslo.md": b"# Norway\n\nThe capital of Norway is Oslo, at the end of a fjord.\n",
+}
+QUESTIONS = {
+    "capital of France": "paris.md",
+    "capital of Norway": "oslo.md",
+    "lighthouse keeper of Arnholm": "lighthouse.pdf",
+}
+
+
+class Ended(NamedTuple):
+    """A command's exit status and what it printed as JSON."""
+
+    status: int
+    said: Json
+
+
+def command(service: Throwaway, *words: str) -> Ended:
+    env = os.environ | {"KOTAEMON_DATA_DIR": str(service.data_dir), "KOTAEMON_URL": service.url}
+    done = subprocess.run(
+        [sys.executable, "-m", "kotaemon_async", *words, "--json"],
+        env=env, check=False, capture_output=True, text=True, timeout=90,
+    )  # fmt: skip
+    return Ended(done.returncode, json.loads(done.stdout or done.stderr))
+
+
+def kinds(ended: Ended) -> set[str]:
+    return {found["kind"] for found in ended.said["findings"] if found["weight"] != "note"}
+
+
+def filled(start: Start, folder: Path) -> tuple[Throwaway, dict[str, str]]:
+    """A service with three ready documents, and their ids by name."""
+    service = start({})
+    client = Client(service.url)
+    paths = [write(folder, name, data) for name, data in TEXTS.items()]
+    paths.append(write(folder, "lighthouse.pdf", english_pdf(12)))
+    ids = {path.name: client.upload(path, "default")["id"] for path in paths}
+    for document_id in ids.values():
+        ready(client, document_id)
+    client.close()
+    return service, ids
+
+
+def sql(service: Throwaway, *statements: str) -> None:
+    connection = apsw.Connection(str(service.data_dir / "ledger.db"))
+    connection.set_busy_timeout(5000)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+def damage(service: Throwaway, ids: dict[str, str]) -> set[str]:
+    """Harm that only a doctor mends; the kinds of it."""
+    stray = service.data_dir / "blobs" / "ab" / ("ab" * 32)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"nobody's")
+    sql(
+        service,
+        "INSERT INTO keywords (keywords) VALUES ('delete-all')",
+        "DELETE FROM vector_log WHERE seq % 2",
+        f"DELETE FROM pages WHERE document_id = '{ids['lighthouse.pdf']}' AND number = 5",
+        f"UPDATE documents SET chunks_done = 99 WHERE id = '{ids['oslo.md']}'",
+    )
+    return {"file_unused", "document_incomplete", "counters_differ", "keywords_missing", "log_missing"}
+
+
+def found_names(service: Throwaway, query: str, mode: str) -> list[str]:
+    client = Client(service.url)
+    found = client.search(query, None, 3, mode)
+    client.close()
+    return [] if found["degraded"] else [passage["document_name"] for passage in found["passages"]]
+
+
+def finds_everything(service: Throwaway, ids: dict[str, str]) -> None:
+    """Both lanes find every document, also the one that was read anew."""
+    client = Client(service.url)
+    assert ready(client, ids["lighthouse.pdf"])["progress"]["pages_done"] == 12
+    client.close()
+    for mode in ("keyword", "vector"):
+        for query, name in QUESTIONS.items():
+            eventually(partial(_is_first, service, query, mode, name))
+
+
+def _is_first(service: Throwaway, query: str, mode: str, name: str) -> bool:
+    return found_names(service, query, mode)[:1] == [name]
+
+
+def test_a_stopped_service_is_examined_and_mended_and_finds_everything_again(
+    start: Start, tmp_path: Path
+) -> None:
+    service, ids = filled(start, tmp_path)
+    service.stop()
+    harm = damage(service, ids)
+    shutil.rmtree(service.data_dir / "vectors")
+    examined = command(service, "doctor")
+    assert (examined.status, kinds(examined)) == (1, harm | {"vectors_unreadable"})
+    assert command(service, "doctor", "--repair").status == 3
+    assert command(service, "doctor", "--deep").status == 0
+    service.start()
+    finds_everything(service, ids)
+
+
+def test_a_running_service_is_examined_and_mended_while_it_answers(start: Start, tmp_path: Path) -> None:
+    service, ids = filled(start, tmp_path)
+    harm = damage(service, ids)
+    examined = command(service, "doctor")
+    assert (examined.status, kinds(examined)) == (1, harm)
+    assert command(service, "doctor", "--repair").status == 3
+    finds_everything(service, ids)
+    assert command(service, "doctor", "--deep").status == 0
+
+
+def test_a_lost_file_is_beyond_mending_until_it_is_uploaded_again(start: Start, tmp_path: Path) -> None:
+    service, ids = filled(start, tmp_path)
+    client = Client(service.url)
+    sha256 = client.document(ids["paris.md"])["sha256"]
+    (service.data_dir / "blobs" / sha256[:2] / sha256).unlink()
+    examined = command(service, "doctor", "--repair")
+    assert (examined.status, examined.said["findings"][0]["examples"]) == (4, [ids["paris.md"]])
+    client.upload(tmp_path / "paris.md", "default")
+    assert command(service, "doctor", "--deep").status == 0
+    assert command(service, "retry", "--force", ids["paris.md"]).said["documents"][0]["status"] == "queued"
+    ready(client, ids["paris.md"])
+    client.close()
+
+
+def test_what_has_not_failed_is_not_retried_and_what_has_is(start: Start, tmp_path: Path) -> None:
+    service, ids = filled(start, tmp_path)
+    one, two = ids["paris.md"], ids["oslo.md"]
+    sql(service, f"UPDATE documents SET status = 'failed', error_code = 'internal' WHERE id = '{two}'")
+    refused = command(service, "retry", one)
+    assert (refused.status, refused.said["refused"][0]["error"]["code"]) == (1, "conflict")
+    assert command(service, "retry", "--all", "--collection", "other") == (0, {"retried": 0})
+    assert command(service, "retry", "--all") == (0, {"retried": 1})
+    client = Client(service.url)
+    ready(client, two)
+    client.close()

@@ -1,0 +1,122 @@
+"""Ledger, follower, audit and Chroma together: an index that is not what the ledger says is put right."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.follower import Follower
+from kotaemon_async.index_audit import IndexAudit
+from kotaemon_async.model import Chunk, Page
+from kotaemon_async.stores.claims import Batch
+from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.vectors import LogEntry, VectorStore
+
+DIMENSION = 16
+CHUNKS = 150
+
+
+class Scene:
+    """A ledger with one document, an index, and a follower that compares the two on every round."""
+
+    def __init__(self, ledger: Ledger, store: VectorStore) -> None:
+        self.ledger, self.store = ledger, store
+        audit = IndexAudit(ledger, store, every_s=0.01)
+        self.follower = Follower(ledger, store, clock=time.time, on_ready=self.note, audit=audit)
+
+    async def note(self, document_ids: list[str]) -> None:
+        """Nobody needs to know."""
+
+    async def held(self) -> list[LogEntry]:
+        position = await self.ledger.log_end()
+        return (await self.ledger.followed_window(0, 1000, position, "m"))[0]
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        with anyio.fail_after(30):
+            while not is_so() or self.follower.outage or await self.differs():
+                self.follower.ring()
+                await anyio.lowlevel.checkpoint()
+
+    async def differs(self) -> bool:
+        held = await self.held()
+        try:
+            missing, differing = await self.store.compare(held)
+            return bool(missing or differing) or await self.store.count() != len(held)
+        except Unavailable:
+            return True
+
+
+@pytest.fixture
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    await read_document(ledger)
+    store = await VectorStore.open(tmp_path / "vectors", model="m", dimension=DIMENSION, call_timeout_s=20)
+    scene = Scene(ledger, store)
+    async with anyio.create_task_group() as group:
+        group.start_soon(scene.follower.run)
+        await scene.until(lambda: True)
+        yield scene
+        group.cancel_scope.cancel()
+    await store.aclose()
+    await ledger.aclose()
+
+
+async def read_document(ledger: Ledger) -> None:
+    await ledger.accept(
+        NewDocument("doc", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
+    )
+    claim = await ledger.claim("doc", "me", 2.0, 30.0, recipe="m/1")
+    assert claim is not None
+    chunks = [Chunk(1, n, 5 * n, 5 * n + 4, "word") for n in range(CHUNKS)]
+    vectors = np.random.default_rng(3).normal(size=(CHUNKS, DIMENSION)).astype(np.float32)
+    batch = Batch([Page(1, "word " * CHUNKS)], chunks, vectors, ["word"] * CHUNKS, 1, "m")
+    await ledger.commit_batch(claim, batch, 3.0)
+    await ledger.to_indexing(claim, 4.0)
+
+
+async def test_chunks_that_the_index_lost_come_back(scene: Scene) -> None:
+    generation = scene.store.generation
+    await scene.store.apply([], [f"doc.1.1.{n}" for n in range(20)])
+    await scene.until(lambda: True)
+    assert (await scene.store.count(), scene.store.generation) == (CHUNKS, generation)
+
+
+async def test_vectors_of_nothing_are_taken_out(scene: Scene) -> None:
+    [one, *_] = await scene.held()
+    strays = [LogEntry(n, "upsert", f"stray.{n}", "gone", "default", one.vector) for n in range(20)]
+    await scene.store.apply(strays, [])
+    await scene.until(lambda: True)
+    assert await scene.store.present([stray.chunk_id for stray in strays]) == set()
+
+
+async def test_a_vector_that_is_another_one_ends_the_generation(scene: Scene) -> None:
+    generation = scene.store.generation
+    chunks = await scene.held()
+    turned = [
+        LogEntry(one.seq, "upsert", one.chunk_id, "doc", "default", -one.vector)
+        for one in chunks
+        if one.vector is not None
+    ]
+    await scene.store.apply(turned, [])
+    await scene.until(lambda: scene.store.generation != generation)
+    assert await scene.store.count() == CHUNKS
+
+
+async def test_an_index_that_lost_most_is_built_anew(scene: Scene) -> None:
+    generation = scene.store.generation
+    await scene.store.apply([], [f"doc.1.1.{n}" for n in range(100)])
+    await scene.until(lambda: scene.store.generation != generation)
+    assert await scene.store.count() == CHUNKS
+
+
+async def test_following_goes_on_beside_the_audit(scene: Scene) -> None:
+    generation = scene.store.generation
+    await scene.ledger.start_anew("doc", 10.0, force=True)
+    await scene.ledger.delete("doc")
+    await scene.until(lambda: scene.follower.behind == 0)
+    assert (await scene.store.count(), scene.store.generation) == (0, generation)

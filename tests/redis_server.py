@@ -1,0 +1,135 @@
+"""A real redis-server that comes and goes, and a wire to it that can be slow or dead."""
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+
+import anyio
+from anyio.abc import ByteReceiveStream, ByteSendStream, SocketStream
+
+READY_S = 10.0
+
+
+class RedisServer:
+    """redis-server on a socket in a folder of its own; it keeps nothing over a restart."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.socket = folder / "redis.sock"
+        self._command = [shutil.which("redis-server") or "redis-server", "--port", "0", "--save", ""]
+        self._command += ["--unixsocket", str(self.socket), "--dir", str(folder), *options]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._script: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        """Returns when it answers."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        end_s = time.monotonic() + READY_S
+        while self.cli("PING") != "PONG":
+            assert time.monotonic() < end_s, "redis-server does not answer"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """It is gone, with everything it knew."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._script is not None:
+            self._script.wait()
+
+    def freeze(self) -> None:
+        """It accepts connections and answers nobody."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on where it stood."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def begin_endless_script(self) -> None:
+        """It answers BUSY to everybody until it gets SCRIPT KILL."""
+        self.cli("CONFIG", "SET", "busy-reply-threshold", "100")
+        command = ["redis-cli", "-s", str(self.socket), "EVAL", "while true do end", "0"]
+        self._script = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        while "BUSY" not in self.cli("PING"):
+            time.sleep(0.01)
+
+    def cli(self, *words: str) -> str:
+        """What redis-cli prints."""
+        command = ["redis-cli", "-s", str(self.socket), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Wire:
+    """Carries bytes between a socket of its own and a server's; replies come late by `delay_s`."""
+
+    def __init__(self, path: Path, server: Path) -> None:
+        self.path = path
+        self.delay_s = 0.0
+        self._server = server
+        self._open: set[anyio.CancelScope] = set()
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.path}"
+
+    def cut(self) -> None:
+        """Every connection through it is gone; new ones are possible."""
+        for scope in self._open:
+            scope.cancel()
+
+    async def carry(self, near: SocketStream) -> None:
+        """Serves one connection."""
+        with anyio.CancelScope() as scope:
+            self._open.add(scope)
+            try:
+                async with near:
+                    await self._connect(near)
+            finally:
+                self._open.discard(scope)
+
+    async def _connect(self, near: SocketStream) -> None:
+        try:
+            far = await anyio.connect_unix(self._server)
+        except OSError:
+            return  # the server is away: the caller's connection ends
+        async with far, anyio.create_task_group() as group:
+            group.start_soon(self._copy, near, far, 0.0)
+            await self._copy(far, near, None)
+            group.cancel_scope.cancel()
+
+    async def _copy(self, source: ByteReceiveStream, sink: ByteSendStream, delay_s: float | None) -> None:
+        try:
+            async for data in source:
+                await anyio.sleep(self.delay_s if delay_s is None else delay_s)
+                await sink.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return
+
+
+@asynccontextmanager
+async def wire(path: Path, server: Path) -> AsyncIterator[Wire]:
+    """A wire that listens on `path`."""
+    made = Wire(path, server)
+    async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, made.carry)
+        yield made
+        group.cancel_scope.cancel()

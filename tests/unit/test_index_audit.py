@@ -1,0 +1,268 @@
+"""The audit with a ledger and an index that are dicts, so that each can be made to lie."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.index_audit import FULL_EVERY_S, IndexAudit
+from kotaemon_async.model import Scope
+from kotaemon_async.stores.vectors import LogEntry, Vector
+
+DIMENSION = 8
+END = 10_000
+
+
+def chunk(number: int, value: int | None = None) -> LogEntry:
+    drawn = np.random.default_rng(number if value is None else value).normal(size=DIMENSION)
+    return LogEntry(
+        number, "upsert", f"c{number}", "d", "a", (drawn / np.linalg.norm(drawn)).astype(np.float32)
+    )
+
+
+class DictLedger:
+    """A ledger whose chunks have all been followed."""
+
+    def __init__(self, chunks: int) -> None:
+        self.chunks = {f"c{n}": chunk(n) for n in range(1, chunks + 1)}
+        self.windows = 0
+
+    async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
+        held = list(self.chunks.values())
+        return [held[int(spot * len(held))] for spot in spots] if held else []
+
+    async def followed_window(
+        self, after: int, limit: int, position: int, model: str
+    ) -> tuple[list[LogEntry], int | None]:
+        self.windows += 1
+        found = sorted(entry.seq for entry in self.chunks.values() if entry.seq > after)[:limit]
+        return [self.chunks[f"c{n}"] for n in found], found[-1] if found else None
+
+    async def followed_count(self, position: int, model: str) -> int | None:
+        return len(self.chunks)
+
+    async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]:
+        return set(chunk_ids) - self.chunks.keys()
+
+
+class DictIndex:
+    """An index that is a copy of the ledger, until a test makes it something else."""
+
+    def __init__(self, ledger: DictLedger) -> None:
+        self.generation, self.model, self.dimension, self.starts = "g1", "m", DIMENSION, 1
+        self.held = dict(ledger.chunks)
+        self.unreachable: set[str] = set()
+        self.miscounted = 0
+        self.discarded: list[str] = []
+
+    async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
+        missing = {one.chunk_id for one in entries} - self.held.keys()
+        rest = [one for one in entries if one.chunk_id in self.held]
+        return missing, {one.chunk_id for one in rest if self.held[one.chunk_id] is not one}
+
+    async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
+        reached = {key: one for key, one in self.held.items() if key not in self.unreachable}
+        scores = {key: float(one.vector @ vector) for key, one in reached.items() if one.vector is not None}
+        return sorted(scores.items(), key=lambda hit: -hit[1])[:limit]
+
+    async def count(self) -> int:
+        return len(self.held) + self.miscounted
+
+    async def ids(self, offset: int, limit: int) -> list[str]:
+        return list(self.held)[offset : offset + limit]
+
+    async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
+        self.held |= {one.chunk_id: one for one in upserts}
+        for key in deletes:
+            del self.held[key]
+
+    async def discard(self, reason: Literal["audit"]) -> None:
+        self.discarded.append(reason)
+        self.generation, self.held = f"g{len(self.discarded) + 1}", {}
+
+
+class Scene:
+    """An audit with a clock that a test moves."""
+
+    def __init__(self, chunks: int = 200) -> None:
+        self.now_s = 1000.0
+        self.ledger = DictLedger(chunks)
+        self.index = DictIndex(self.ledger)
+        spots = itertools.cycle([n * 0.618 % 1 for n in range(97)])
+        self.audit = IndexAudit(
+            self.ledger, self.index, every_s=20, clock=lambda: self.now_s, random=lambda: next(spots)
+        )
+
+    async def until_done(self) -> None:
+        while await self.audit.step(END):
+            pass
+
+    async def later(self, seconds: float = 20.0) -> None:
+        """Everything that is due then."""
+        self.now_s += seconds
+        await self.until_done()
+
+
+async def settled(chunks: int = 200) -> Scene:
+    """A scene in which everything has been compared and found right."""
+    scene = Scene(chunks)
+    await scene.later(0)
+    assert scene.index.discarded == []
+    return scene
+
+
+async def test_a_folder_that_was_taken_over_is_compared_as_a_whole() -> None:
+    scene = Scene(600)
+    del scene.index.held["c7"]
+    scene.index.held["stray"] = chunk(9999)
+    await scene.later(0)
+    assert scene.index.held.keys() == scene.ledger.chunks.keys()
+    assert scene.index.discarded == []
+
+
+async def test_an_index_that_began_empty_is_not_compared_as_a_whole() -> None:
+    scene = Scene(0)
+    await scene.audit.step(0)
+    await scene.audit.step(0)
+    assert scene.ledger.windows == 0
+
+
+async def test_a_right_index_stays_what_it_is_for_a_day() -> None:
+    scene = await settled()
+    windows = scene.ledger.windows
+    for _ in range(24):
+        await scene.later(FULL_EVERY_S)
+        await scene.later()
+    assert (scene.index.generation, scene.ledger.windows - windows) == ("g1", 24 * 2)
+    assert scene.audit.age_s == 0.0
+
+
+async def test_between_two_looks_nothing_is_asked() -> None:
+    scene = await settled()
+    scene.index.held.clear()
+    await scene.later(19.9)
+    assert scene.index.held == {}
+
+
+async def test_some_missing_chunks_are_put_back() -> None:
+    scene = await settled()
+    for number in range(1, 41):
+        del scene.index.held[f"c{number}"]
+    await scene.later()
+    assert scene.index.held == scene.ledger.chunks
+    assert scene.index.discarded == []
+
+
+async def test_strangers_are_taken_out() -> None:
+    scene = await settled()
+    scene.index.held |= {f"stray {n}": chunk(9000 + n) for n in range(40)}
+    await scene.later()
+    assert scene.index.held == scene.ledger.chunks
+
+
+@pytest.mark.parametrize("kept", [100, 200])
+async def test_too_many_wrong_chunks_condemn_the_index(kept: int) -> None:
+    scene = await settled()
+    strangers = {f"stray {n}": chunk(9000 + n) for n in range(100 if kept == 200 else 0)}
+    scene.index.held = {f"c{n}": scene.ledger.chunks[f"c{n}"] for n in range(1, kept + 1)} | strangers
+    with pytest.raises(Unavailable, match="not what the ledger says"):
+        await scene.later()
+    assert scene.index.discarded == ["audit"]
+
+
+async def test_a_chunk_with_another_vector_condemns_the_index() -> None:
+    scene = await settled(20)
+    scene.index.held["c3"] = chunk(3, value=77)
+    with pytest.raises(Unavailable):
+        await scene.later()
+    assert scene.index.discarded == ["audit"]
+
+
+async def test_a_large_index_may_lack_one_chunk_in_a_hundred() -> None:
+    scene = await settled(10_000)
+    for number in range(1, 96):
+        del scene.index.held[f"c{number}"]
+    await scene.later()
+    assert (len(scene.index.held), scene.index.discarded) == (10_000, [])
+
+
+async def test_a_rare_chunk_that_no_search_reaches_is_no_damage() -> None:
+    scene = await settled()
+    scene.index.unreachable = {f"c{number}" for number in range(1, 201, 50)}
+    for _ in range(20):
+        await scene.later()
+    assert scene.index.discarded == []
+
+
+async def test_searches_that_miss_what_is_there_condemn_the_index() -> None:
+    scene = await settled()
+    scene.index.unreachable = {f"c{number}" for number in range(1, 201, 2)}
+    with pytest.raises(Unavailable):
+        await scene.later()
+    assert scene.index.discarded == ["audit"]
+
+
+async def test_vectors_without_direction_are_not_searched_for() -> None:
+    scene = await settled(0)
+    for number, vector in ((1, np.zeros(DIMENSION)), (2, np.ones(3))):
+        entry = LogEntry(number, "upsert", f"c{number}", "d", "a", vector.astype(np.float32))
+        scene.ledger.chunks[f"c{number}"] = scene.index.held[f"c{number}"] = entry
+    scene.index.unreachable = {"c1", "c2"}
+    await scene.later()
+    assert scene.index.discarded == []
+
+
+async def test_a_count_that_nothing_explains_is_accepted_after_one_comparison() -> None:
+    scene = await settled()
+    scene.index.miscounted, before = 3, scene.ledger.windows
+    for _ in range(5):
+        await scene.later()
+    assert (scene.ledger.windows - before, scene.index.discarded) == (2, [])
+
+
+async def test_a_new_child_on_the_same_folder_is_looked_at_at_once() -> None:
+    scene = await settled()
+    scene.index.starts = 2
+    del scene.index.held["c5"]
+    await scene.later(0)
+    assert "c5" in scene.index.held
+
+
+async def test_an_index_that_is_wrong_again_is_left_for_a_while_but_not_trusted() -> None:
+    scene = await settled(20)
+    for expected in (["audit"], ["audit"]):
+        scene.index.held = dict(scene.ledger.chunks) | {"c3": chunk(3, value=77)}
+        with pytest.raises(Unavailable):
+            await scene.later()
+        assert scene.index.discarded == expected
+    assert scene.audit.is_wrong
+    with pytest.raises(Unavailable):
+        await scene.later(60)
+    assert len(scene.index.discarded) == 2
+
+
+async def test_an_index_that_was_wrong_and_is_right_is_trusted_again() -> None:
+    scene = await settled(20)
+    for _ in range(2):
+        scene.index.held = dict(scene.ledger.chunks) | {"c3": chunk(3, value=77)}
+        with pytest.raises(Unavailable):
+            await scene.later()
+    scene.index.held = dict(scene.ledger.chunks)
+    await scene.later(60)
+    assert not scene.audit.is_wrong
+
+
+async def test_an_index_that_begins_anew_under_the_audit_is_not_judged() -> None:
+    scene = await settled()
+
+    async def compare(entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
+        scene.index.generation = "g2"
+        return {one.chunk_id for one in entries}, set()
+
+    scene.index.compare = compare  # type: ignore[method-assign]
+    with pytest.raises(Unavailable, match="begun anew"):
+        await scene.later()
+    assert scene.index.discarded == []

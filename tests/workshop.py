@@ -1,0 +1,150 @@
+"""A library and its workers over one folder, with a clock and ticks that a test drives."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+
+from kotaemon_async.embedding import Embedder
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.ingest import Ingest, IngestLimits
+from kotaemon_async.library import Library
+from kotaemon_async.model import Document
+from kotaemon_async.parsing.sandbox import Sandbox
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.traces import TraceContext
+
+LIMITS = IngestLimits(batch_pages=2, lease_s=30.0)
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Ticks:
+    """Sleep that lasts until the test lets it end; sleeps of different lengths are told apart."""
+
+    def __init__(self) -> None:
+        self._sleepers: dict[float, list[anyio.Event]] = {}
+        self._came = anyio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        over = anyio.Event()
+        self._sleepers.setdefault(seconds, []).append(over)
+        self._came.set()
+        try:
+            await over.wait()
+        finally:
+            if not over.is_set():
+                self._sleepers[seconds].remove(over)
+
+    async def pass_by(self, seconds: float, times: int) -> None:
+        """So many sleeps of this length have ended, and what followed all but the last of them is done."""
+        for _ in range(times):
+            while not self._sleepers.get(seconds):
+                self._came = anyio.Event()
+                await self._came.wait()
+            self._sleepers[seconds].pop(0).set()
+
+
+class Broken(Embedder):
+    """An embedder that is away, after a number of calls that went well."""
+
+    def __init__(self, real: Embedder, good_calls: int, retry_after_s: float | None = None) -> None:
+        self._real, self._good_calls, self._retry_after_s = real, good_calls, retry_after_s
+        self.name = real.name
+
+    async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
+        self._good_calls -= 1
+        if self._good_calls < 0:
+            raise Unavailable("away", code="embedder_unavailable", retry_after_s=self._retry_after_s)
+        return await self._real.embed_passages(texts)
+
+
+class Stuck(Embedder):
+    """An embedder that does not answer until it is let go; `asked` is set when it does not."""
+
+    def __init__(self, real: Embedder, good_calls: int = 0) -> None:
+        self._real, self._good_calls = real, good_calls
+        self.name = real.name
+        self.asked, self.let_go = anyio.Event(), anyio.Event()
+
+    async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
+        self._good_calls -= 1
+        if self._good_calls < 0:
+            self.asked.set()
+            await self.let_go.wait()
+        return await self._real.embed_passages(texts)
+
+
+class Workshop:
+    """A library and workers over one folder."""
+
+    def __init__(
+        self, folder: Path, ledger: Ledger, sandbox: Sandbox, embedder: Embedder, *, max_attempts: int = 2
+    ) -> None:
+        self.ledger, self.sandbox, self.embedder = ledger, sandbox, embedder
+        self.clock = Clock()
+        self.blobs = Blobs(folder / "blobs", 10**7)
+        self.library = Library(
+            ledger, self.blobs, enqueue=lambda: None, clock=self.clock, max_attempts=max_attempts
+        )
+
+    def worker(
+        self,
+        *,
+        embedder: Embedder | None = None,
+        on_step: Callable[[], None] = lambda: None,
+        may_work: Callable[[], bool] = lambda: True,
+        ticks: Ticks | None = None,
+        limits: IngestLimits = LIMITS,
+    ) -> Ingest:
+        parts = (self.ledger, self.blobs, self.sandbox, embedder or self.embedder)
+        return Ingest(
+            *parts,
+            owner="me",
+            on_step=on_step,
+            limits=limits,
+            may_work=may_work,
+            clock=self.clock,
+            sleep=ticks.sleep if ticks else anyio.sleep,
+        )
+
+    async def hand_in(self, data: bytes, name: str = "a.pdf") -> str:
+        async with self.library.incoming() as incoming:
+            await incoming.write(data)
+            document, _ = await self.library.accept(
+                incoming, name=name, collection="default", trace=TraceContext("a" * 32, "")
+            )
+        return document.id
+
+    async def ingest(self, data: bytes, name: str = "a.pdf") -> Document:
+        document_id = await self.hand_in(data, name)
+        await self.worker().run(document_id)
+        return await self.ledger.get(document_id)
+
+    async def waits_s(self, document_id: str) -> tuple[str, float]:
+        """What a document waits for and how long from now on."""
+        waiting_for = (await self.ledger.get(document_id)).waiting_for
+        assert waiting_for is not None
+        return str(waiting_for["kind"]), float(waiting_for["at"]) - self.clock.now_s  # type: ignore[arg-type]
+
+    async def contents(self, document_id: str) -> list[int]:
+        """How many pages, chunks and log entries to upsert there are of the document."""
+        tables = ("pages", "chunks", "vector_log")
+        conditions = ("", "", " AND op = 'upsert'")
+        return await self.ledger.database.read(
+            lambda conn: [
+                conn.execute(
+                    f"SELECT count(*) FROM {table} WHERE document_id = ?{condition}", (document_id,)
+                ).get
+                for table, condition in zip(tables, conditions, strict=True)
+            ]
+        )
