@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PACK ?= ../shared/eval
 SUITES ?= documents,retrieval,answers
+ROUNDS ?= 100
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN := $(VENV)/.ready-to-run
@@ -13,7 +14,7 @@ LOCKED := flock .setup.lock sh -ec
 UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 .DELETE_ON_ERROR:
 
-.PHONY: help run test check format demo eval bench lock clean
+.PHONY: help run test check format demo eval bench chaos lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
 
@@ -40,6 +41,9 @@ eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=docum
 
 bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m kotaemon_async.bench --folder $(PACK)/docs_en
+
+chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
+	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --pack $(PACK) $(if $(SEED),--seed $(SEED))
 
 lock: ## resolve the dependencies anew into config/requirements*.txt
 	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv

@@ -112,6 +112,11 @@ class Follower:
         return None if self._complete == self._vectors.generation else "vectors_rebuilding"
 
     @property
+    def is_partial(self) -> bool:
+        """Whether documents that words can find lack vectors of the present model."""
+        return self._audit is not None and self._audit.is_partial
+
+    @property
     def era(self) -> object:
         """Another one after every restart of the child and every rebuild: what was known before is void."""
         return self._vectors.starts, self._complete
@@ -130,7 +135,8 @@ class Follower:
         if self._audit is not None:
             age_s = self._audit.age_s
             found["last_audit_age_s"] = None if age_s is None else round(age_s, 1)
-        if (code := self.outage or self.waiting_code) is not None:
+        partial = "vectors_rebuilding" if self.is_partial else None
+        if (code := self.outage or self.waiting_code or partial) is not None:
             found |= {"code": code, "message": CODES[code][1]}
         if self._vectors.outage is None:
             with anyio.move_on_after(COUNT_TIMEOUT_S):

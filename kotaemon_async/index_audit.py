@@ -44,6 +44,7 @@ class Truth(Protocol):
     ) -> tuple[list[LogEntry], int | None]: ...
     async def followed_count(self, position: int, model: str) -> int | None: ...
     async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]: ...
+    async def waits_for_model(self, model: str) -> bool: ...
 
 
 class AuditedIndex(Protocol):
@@ -79,7 +80,8 @@ class _Sweep:
 class IndexAudit:
     """Looks at an index in small steps; to be called by the task that also applies, so that nothing moves.
 
-    `is_wrong` says that the index is damaged and kept all the same, because it was built anew just before.
+    `is_wrong` says that the index is damaged and kept all the same, because it was built anew just before;
+    `is_partial` that what another model has embedded is searchable by words alone until it is read anew.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class IndexAudit:
         self._clock = clock
         self._random = random
         self.is_wrong = False
+        self.is_partial = False
         self._generation: str | None = None
         self._starts = 0
         self._looked_s: float | None = None
@@ -139,6 +142,7 @@ class IndexAudit:
         self._sweep_at_s = self._clock() + (0.0 if took_over else FULL_EVERY_S)
 
     async def _look(self, position: int) -> None:
+        self.is_partial = await self._ledger.waits_for_model(self._vectors.model)
         canaries, missing = await self._sample(position)
         found = [await self._nearest(vector) for vector in canaries[:CANARIES]]
         if any(score < CANARY_COSINE for _, score in found):

@@ -48,6 +48,8 @@ class VectorWatch(Protocol):
     def outage(self) -> str | None: ...
     @property
     def era(self) -> object: ...
+    @property
+    def is_partial(self) -> bool: ...
 
 
 class QueryEmbedder(Protocol):
@@ -61,6 +63,7 @@ class _NoWatch:
 
     outage: str | None = None
     era: object = None
+    is_partial: bool = False
 
 
 @dataclass
@@ -117,6 +120,8 @@ class Retrieval:
         lost = tuple(lane.lost for lane in (by_vector, by_keyword) if lane.lost)
         if len(lost) == 2 or (mode == "keyword" and lost):
             raise Unavailable(f"No search lane can be reached: {_words(lost)}.", code=lost[0].code)
+        if mode != "keyword" and not by_vector.lost and self._watch.is_partial:
+            lost = (*lost, Reason("vectors", "vectors_rebuilding"))
         passages = await self._passages(query, by_vector.hits, by_keyword.hits)
         return Found(tuple(passages[:top_k]), lost)
 

@@ -131,7 +131,11 @@ async def get_document(parts: GivenParts, document_id: FromPath[str]) -> Documen
     return document_body(await parts.library.get(document_id))
 
 
-@delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete it")
+@delete(
+    _ONE,
+    responses=responses("bad_request", "not_found", "ledger_unavailable", "storage_unavailable"),
+    summary="Delete it",
+)
 async def delete_document(parts: GivenParts, document_id: FromPath[str]) -> None:
     """Nothing; the document, its contents and its file are gone."""
     await parts.library.delete(document_id)

@@ -19,7 +19,7 @@ from kotaemon_async.telemetry import metrics, traces
 #: Asked too often, by machines, to be worth a line each.
 _QUIET = frozenset({"/livez", "/metrics"})
 _REQUEST_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
-#: Requests with a body that begin in one turn of the loop.
+#: Uploads that begin in one turn of the loop.
 _BEGIN_AT_ONCE: Final = 8
 #: Unread bodies that are thrown away at once, and how many more wait for that before one is just cut off.
 _DRAIN_AT_ONCE: Final = 8
@@ -72,7 +72,7 @@ class Observed:
 
 
 class Staggered:
-    """The application, in which requests with bodies that arrive together begin one after the other.
+    """The application, in which uploads that arrive together begin one after the other.
 
     Some hundred uploads at once would take the loop for as many milliseconds; so a few begin in each turn of
     it, and all other requests are served in between.
@@ -84,7 +84,7 @@ class Staggered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the request."""
-        if scope["type"] == ScopeType.HTTP and _has_body(scope):
+        if scope["type"] == ScopeType.HTTP and _is_form(scope):
             token = object()
             await self._begins.acquire_on_behalf_of(token)
             asyncio.get_running_loop().call_soon(self._begins.release_on_behalf_of, token)
@@ -189,6 +189,12 @@ def _record(scope: HTTPScope, status: int, duration_s: float) -> None:
 def _has_body(scope: Scope) -> bool:
     names = dict(scope["headers"])
     return b"transfer-encoding" in names or names.get(b"content-length", b"0") != b"0"
+
+
+def _is_form(scope: Scope) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"multipart/") for name, value in scope["headers"]
+    )
 
 
 def _waits_for_go_ahead(scope: Scope) -> bool:

@@ -57,6 +57,11 @@ class Index:
             lambda conn: bool(conn.execute(SQL["waits_for_follower"], values).get)
         )
 
+    async def waits_for_model(self, model: str) -> bool:
+        """Whether documents are searchable that have yet to be read anew before `model` can find them."""
+        values = {"model": model}
+        return await self._database.read(lambda conn: bool(conn.execute(SQL["waits_for_model"], values).get))
+
     async def log_length(self, position: int) -> int:
         """How many entries come after `position`."""
         values = {"position": position}

@@ -14,8 +14,8 @@ from anyio.from_thread import start_blocking_portal
 
 from kotaemon_async.cli_client import Client
 from kotaemon_async.demo_service import Throwaway
-from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ready
-from tests.documents import write
+from tests.acceptance.conftest import Start, eventually, family_of, is_alive, logged, ready
+from tests.documents import ENGLISH, english_pdf, write
 from tests.llm_server import llm_server
 
 Stalled = Callable[..., Throwaway]
@@ -87,6 +87,51 @@ def test_an_idle_service_stops_at_once_with_exit_code_0(start: Start) -> None:
     assert len(family) > 1
     assert service.stop() == 0
     eventually(lambda: not any(map(is_alive, family)), within_s=5)
+
+
+def test_a_second_signal_ends_the_drain_at_once(stalled: Stalled) -> None:
+    service = stalled(idle_timeout_s=60, drain_s=60)
+    family = family_of(service)
+    client = Client(service.url)
+    stream = client.stream_answer("What is the capital of France?", None)
+    assert next(stream).name == "passages"
+    service.process.send_signal(signal.SIGTERM)
+    eventually(lambda: readiness(service) == 503, within_s=5)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(5) == 0
+    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+    client.close()
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_document_that_is_read_at_the_end_is_given_back_and_no_attempt_is_counted(
+    signals: int, start: Start, tmp_path: Path
+) -> None:
+    service = start({"KOTAEMON_INGEST__BATCH_PAGES": "1", "KOTAEMON_EMBEDDING__THREADS": "1"})
+    client = Client(service.url)
+    path = write(tmp_path, "book.pdf", english_pdf(texts=[ENGLISH.format(number=n) * 12 for n in range(40)]))
+    document_id = client.upload(path, "default")["id"]
+    eventually(lambda: logged(service, "batch_committed"))
+    for _ in range(signals):
+        service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(10) == 0
+    assert logged(service, "document_given_back", doc_id=document_id)
+
+    service.start()
+    document = ready(client, document_id)
+    assert (document["attempt"], document["attempts"]["shutdown"]) == (1, 1)
+    client.close()
+
+
+def test_a_service_that_is_told_to_stop_while_it_starts_ends_cleanly(tmp_path: Path, start: Start) -> None:
+    service = start({})
+    service.stop()
+    (service.data_dir / "lock").unlink()
+    service.spawn()
+    eventually((service.data_dir / "lock").exists, every_s=0.001)
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(10) == 0
+    assert len(logged(service, "service_started")) == 1
 
 
 @pytest.mark.parametrize(

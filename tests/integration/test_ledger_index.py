@@ -129,3 +129,16 @@ async def test_half_a_vector_is_no_vector(ledger: Ledger) -> None:
     await ledger.database.write(lambda conn: conn.execute("UPDATE chunks SET vector = x'010203'") and None)
     [entry] = await ledger.log_after(0, 10, "m")
     assert entry.vector is None
+
+
+async def test_documents_of_another_model_wait_for_this_one_until_they_are_read_anew(ledger: Ledger) -> None:
+    await add(ledger, "a", 1, model="other")
+    await add(ledger, "b", 1)
+    seen = [await ledger.waits_for_model("m")]
+    await ledger.start_anew("b", 6.0, force=True)
+    seen.append(await ledger.waits_for_model("m"))
+    await ledger.start_anew("a", 6.0, force=True)
+    seen.append(await ledger.waits_for_model("m"))
+    await read(ledger, "a", 1)
+    await ledger.follower_advance("g", await ledger.log_end(), 7.0)
+    assert [*seen, await ledger.waits_for_model("m")] == [False, False, True, False]

@@ -29,6 +29,7 @@ class DictLedger:
     def __init__(self, chunks: int) -> None:
         self.chunks = {f"c{n}": chunk(n) for n in range(1, chunks + 1)}
         self.windows = 0
+        self.is_partial = False
 
     async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
         held = list(self.chunks.values())
@@ -46,6 +47,9 @@ class DictLedger:
 
     async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]:
         return set(chunk_ids) - self.chunks.keys()
+
+    async def waits_for_model(self, model: str) -> bool:
+        return self.is_partial
 
 
 class DictIndex:
@@ -266,3 +270,13 @@ async def test_an_index_that_begins_anew_under_the_audit_is_not_judged() -> None
     with pytest.raises(Unavailable, match="begun anew"):
         await scene.later()
     assert scene.index.discarded == []
+
+
+async def test_documents_that_wait_for_the_present_model_are_known() -> None:
+    scene = await settled(20)
+    seen = []
+    for is_partial in (True, False):
+        scene.ledger.is_partial = is_partial
+        await scene.later()
+        seen.append(scene.audit.is_partial)
+    assert seen == [True, False]

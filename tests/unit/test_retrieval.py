@@ -49,6 +49,7 @@ class Watch:
     def __init__(self) -> None:
         self.outage: str | None = None
         self.era = 1
+        self.is_partial = False
 
 
 KEYWORDS = [("a", 9.0), ("b", 3.0)]
@@ -203,3 +204,13 @@ async def test_more_is_asked_for_when_most_hits_are_of_a_version_that_is_not_sea
     crowded = Crowded()
     found = await retrieval(Lane(), crowded, Lane()).search("pump", Scope(), mode="vector")
     assert ([one.id for one in found.passages], crowded.calls) == (["b", "c"], 2)
+
+
+async def test_an_index_that_holds_only_some_documents_is_used_and_that_is_said() -> None:
+    watch = Watch()
+    watch.is_partial = True
+    search = retrieval(Lane(KEYWORDS), Lane(VECTORS), watch=watch).search
+    found = await search("red pump", Scope())
+    assert [one.id for one in found.passages] == ["a", "b", "c"]
+    assert found.degraded == (Reason("vectors", "vectors_rebuilding"),)
+    assert (await search("red pump", Scope(), mode="keyword")).degraded == ()

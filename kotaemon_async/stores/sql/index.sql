@@ -39,6 +39,13 @@ WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0)
 SELECT EXISTS (SELECT 1 FROM documents WHERE status = 'ready' AND last_log_seq > :position)
     OR (:position = 0 AND EXISTS (SELECT 1 FROM documents WHERE searchable_version <> version))
 
+-- name: waits_for_model
+SELECT EXISTS (
+    SELECT 1 FROM documents AS d
+    WHERE d.status IN ('queued', 'processing') AND d.searchable_version <> d.version
+      AND (SELECT c.model FROM chunks AS c
+           WHERE c.document_id = d.id AND c.version = d.searchable_version LIMIT 1) <> :model)
+
 -- name: log_length
 SELECT count(*) FROM vector_log WHERE seq > :position
 

@@ -1,0 +1,115 @@
+"""Redis goes away and comes back while documents are uploaded and read: they are ready a little later."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from kotaemon_async.cli_client import Client
+from kotaemon_async.demo_service import Throwaway
+from tests.acceptance.conftest import Start, eventually, logged, ready
+from tests.documents import ENGLISH, english_pdf
+from tests.redis_server import RedisServer
+
+PAGES = 12
+#: Small batches on one thread, one document at a time, so that the outage meets work in all states.
+SLOW = {
+    "KOTAEMON_INGEST__BATCH_PAGES": "2",
+    "KOTAEMON_INGEST__CONCURRENCY": "1",
+    "KOTAEMON_EMBEDDING__THREADS": "1",
+}
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def service(start: Start, redis: RedisServer) -> Throwaway:
+    return start({"KOTAEMON_BROKER__URL": redis.url, **SLOW})
+
+
+@pytest.fixture
+def upload(service: Throwaway, tmp_path: Path) -> Callable[[], str]:
+    """Uploads a new document and gives its id; it is accepted at once, whatever the broker does."""
+    numbers = iter(range(1000))
+
+    def send() -> str:
+        name = f"book-{next(numbers)}.pdf"
+        texts = [" ".join(ENGLISH.format(number=f"{name} {p} {n}") for n in range(6)) for p in range(PAGES)]
+        files = {"file": (name, english_pdf(texts=texts))}
+        reply = httpx.post(f"{service.url}/api/v1/documents", files=files, timeout=1.5, trust_env=False)
+        assert reply.status_code == 202
+        return str(reply.json()["id"])
+
+    return send
+
+
+def pages_committed(service: Throwaway, document_id: str) -> list[int]:
+    """Every page that was committed, as often as it was."""
+    batches = logged(service, "batch_committed", doc_id=document_id)
+    return [page for b in batches for page in range(b["first_page"], b["first_page"] + b["pages"])]
+
+
+def moment_of(line: dict[str, Any]) -> float:
+    """When a line of the log was written, in Unix seconds."""
+    return datetime.fromisoformat(line["timestamp"]).timestamp()
+
+
+def seconds_after(moment: float, lines: list[dict[str, Any]]) -> float:
+    """How long after a moment the first line came that came after it."""
+    late = [moment_of(line) - moment for line in lines]
+    return min((s for s in late if s >= 0), default=float("inf"))
+
+
+@pytest.mark.parametrize("outage", ["stopped", "frozen"])
+def test_an_outage_of_redis_costs_nothing_but_its_own_time(
+    outage: str, redis: RedisServer, service: Throwaway, client: Client, upload: Callable[[], str]
+) -> None:
+    ids = [upload() for _ in range(2)]
+    eventually(lambda: pages_committed(service, ids[0]))
+    (redis.stop if outage == "stopped" else redis.freeze)()
+    ids += [upload() for _ in range(3)]
+    eventually(lambda: client.document(ids[0])["status"] == "ready")
+    eventually(lambda: logged(service, "component_restarting", component="worker"))
+    is_usable, health = client.health()
+    assert is_usable and health["components"]["broker"]["code"] == "broker_unavailable"
+
+    back_s = time.time()
+    (redis.start if outage == "stopped" else redis.thaw)()
+    for document_id in ids:
+        ready(client, document_id)
+    assert seconds_after(back_s, logged(service, "worker_listens")) <= 3
+    assert seconds_after(back_s, logged(service, "batch_committed")) <= 3
+    for document_id in ids:
+        assert pages_committed(service, document_id) == list(range(1, PAGES + 1))
+
+
+def test_documents_whose_bells_were_flushed_are_read_as_if_nothing_had_been(
+    redis: RedisServer, service: Throwaway, client: Client, upload: Callable[[], str]
+) -> None:
+    ids = [upload() for _ in range(3)]
+    eventually(lambda: pages_committed(service, ids[0]))
+    redis.cli("FLUSHALL")
+    for document_id in ids:
+        ready(client, document_id)
+        assert pages_committed(service, document_id) == list(range(1, PAGES + 1))
+    for earlier, later in pairwise(ids):
+        (end,) = logged(service, "document_embedded", doc_id=earlier)
+        assert seconds_after(moment_of(end), logged(service, "batch_committed", doc_id=later)) <= 3
+
+
+def test_an_idle_service_leaves_no_trace_of_finished_work_in_redis(
+    redis: RedisServer, client: Client, upload: Callable[[], str]
+) -> None:
+    for document_id in [upload() for _ in range(2)]:
+        ready(client, document_id)
+    eventually(lambda: "arq:" not in redis.cli("KEYS", "*"), within_s=5)
+    assert len(redis.cli("KEYS", "*").split()) <= 3

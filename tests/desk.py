@@ -1,0 +1,80 @@
+"""A library over real files and a real ledger, with a clock that a test moves."""
+
+from pathlib import Path
+
+import anyio
+import numpy as np
+
+from kotaemon_async.chunking import split_page
+from kotaemon_async.library import Library
+from kotaemon_async.model import Document, Failure, Page
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.claims import Batch
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.traces import TraceContext
+
+TRACE = TraceContext("a" * 32, f"00-{'a' * 32}-{'b' * 16}-01")
+
+
+class Desk:
+    """A library with its folder, its ledger and a count of the bells that it rang."""
+
+    def __init__(self, folder: Path, ledger: Ledger, *, max_bytes: int = 1000) -> None:
+        self.folder = folder / "blobs"
+        self.ledger = ledger
+        self.bells = 0
+        self.sleeps = 0
+        self.may_work = True
+        self.now_s = 1.0
+        self.blobs = Blobs(self.folder, max_bytes, sleep=self._sleep)
+        self.library = Library(
+            ledger,
+            self.blobs,
+            enqueue=self._ring,
+            clock=lambda: self.now_s,
+            sleep=self._sleep,
+            may_work=lambda: self.may_work,
+        )
+
+    def _ring(self) -> None:
+        self.bells += 1
+
+    async def _sleep(self, _seconds: float) -> None:
+        self.sleeps += 1
+        await anyio.lowlevel.checkpoint()
+
+    async def work(self, document_id: str, failure: Failure | None = None) -> None:
+        """The document is ready, with its text as its only page, or has failed."""
+        claim = await self.ledger.claim(document_id, "me", 1.0, 30.0, recipe="m/1")
+        assert claim is not None
+        if failure is not None:
+            await self.ledger.fail(claim, failure, 1.0)
+            return
+        page = Page(1, (await self.library.content(document_id))[1].read_text())
+        chunks = split_page(page)
+        vectors = np.full((len(chunks), 4), 0.5, np.float32)
+        await self.ledger.commit_batch(
+            claim, Batch([page], chunks, vectors, [c.text for c in chunks], 1, "m"), 1.0
+        )
+        await self.ledger.to_indexing(claim, 1.0)
+        await self.ledger.follower_advance("g", await self.ledger.log_end(), 1.0)
+
+    async def rows(self, table: str) -> int:
+        """How many rows a table has."""
+        query = f"SELECT count(*) FROM {table}"
+        return await self.ledger.database.read(lambda conn: conn.execute(query).get)
+
+    async def hand_in(
+        self, data: bytes, name: str = "a.txt", collection: str = "default", key: str | None = None
+    ) -> tuple[Document, bool]:
+        """The document and whether it is new, handed in as a request would."""
+        async with self.library.reserved(key) as reserved, self.library.incoming() as incoming:
+            for start in range(0, len(data), 7):
+                await incoming.write(data[start : start + 7])
+            return await self.library.accept(
+                incoming, name=name, collection=collection, trace=TRACE, key=reserved
+            )
+
+    def files(self) -> list[str]:
+        """The names of all files."""
+        return [path.name for path in self.folder.rglob("*") if path.is_file()]
