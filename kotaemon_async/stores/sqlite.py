@@ -60,9 +60,11 @@ class Database:
         try:
             # Connections opened in this task serve its event loop; nothing else in the process uses apsw.
             apsw.async_controller.set(apsw.aio.AsyncIO)  # type: ignore[arg-type]
-            for number in range(1 + readers):
-                opened.append(await apsw.Connection.as_async(str(path)))
-                await opened[-1].async_run(_prepare_reader if number else _prepare, opened[-1], path)
+            # Cancelled in its middle, as_async would leave a thread behind that nobody knows.
+            with anyio.CancelScope(shield=True):
+                for number in range(1 + readers):
+                    opened.append(await apsw.Connection.as_async(str(path)))
+                    await opened[-1].async_run(_prepare_reader if number else _prepare, opened[-1], path)
         except BaseException as error:
             # Each connection has a thread, which would keep the process alive.
             for connection in opened:

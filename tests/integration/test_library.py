@@ -164,3 +164,12 @@ async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(desk: De
     stray.write_bytes(b"nobody's")
     assert await desk.blobs.sweep(await desk.ledger.blobs()) == 2
     assert desk.files() == [document.sha256]
+
+
+async def test_a_reading_anew_that_is_cancelled_leaves_the_document_ready_as_before(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    await desk.work(document.id)
+    again = await desk.library.retry(document.id, force=True)
+    cancelled = await desk.library.cancel(document.id)
+    assert (again.status, cancelled.status, cancelled.version) == ("queued", "ready", document.version)
+    assert (cancelled.pages_done, cancelled.chunks_done, await desk.rows("chunks")) == (1, 1, 1)
