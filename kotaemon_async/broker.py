@@ -218,8 +218,9 @@ def _pool(url: str) -> ConnectionPool:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise Unavailable(f"The broker does not answer: {error}.", code="broker_unavailable") from error
+    except (RedisError, OSError) as error:
+        reason = str(error).rpartition("caused error: ")[2] or type(error).__name__  # without the command
+        raise Unavailable(f"The broker does not answer: {reason}", code="broker_unavailable") from error
 
 
 class _Places:

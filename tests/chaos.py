@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -50,7 +49,9 @@ CALLS: Final = {
     "search": 2,
     "doctor": 1,
 }
-#: So many documents are handed in, or read anew, by one call.
+#: How long a process that does not answer any more is given to be gone.
+DYING_S: Final = 5.0
+#: So many documents are handed in, read anew or deleted by one call.
 BURST: Final = 8
 COLLECTION: Final = "chaos"
 
@@ -158,21 +159,30 @@ class Chaos:
 
     def _live(self, how: str, plan: str) -> str:
         """How the life ended: at the point, by SIGTERM, or killed when its time was over."""
-        with suppress(GoneError):
-            self._use(self._draw.randint(3, 9))
-            self._hurt(how)
+        try:
+            self._use(self._draw.randint(2, 6))
+            self._hurt("folder" if plan.startswith("vectors.") else how)
             self._use(self._draw.randint(1, 4))
             if plan:
                 self._run.wait(ROUND_S)
-        if self._run.is_alive():
-            ended = "stop" if how == "stop" else "service"
-            self._run.terminate() if how == "stop" else self._run.kill()
-        else:
-            ended, status = "point", self._run.service.process.returncode
-            if status != KILLED or not plan:
-                self.tally.problems.append(f"stuck: the service ended with {status}, nobody had asked for it")
+        except GoneError:
+            self._run.wait_for_end(DYING_S)
+        ended = self._end(how, plan)
         self.tally.kills[ended] += 1
         return ended
+
+    def _end(self, how: str, plan: str) -> str:
+        if self._run.is_alive():
+            # Some points are met only on the way out.
+            if how != "stop" and not (plan and self._draw.random() < 0.5):
+                self._run.kill()
+                return "service"
+            if self._run.terminate() == 0:
+                return "stop"
+        status = self._run.service.process.returncode
+        if status != KILLED or not plan:
+            self.tally.problems.append(f"stuck: the service ended with {status}, nobody had asked for it")
+        return "point"
 
     def _hurt(self, how: str) -> None:
         """Something is taken away from a service that lives on."""
@@ -187,7 +197,7 @@ class Chaos:
             call = self._pick(CALLS)
             self._call(call)
             self.tally.calls[call] += 1
-            self._run.wait_for_events(self._draw.randint(0, 6), 0.3)
+            self._run.wait_for_events(self._draw.randint(0, 4), 0.3)
 
     def _call(self, call: str) -> None:
         visitor = self._run.visitor
@@ -204,7 +214,8 @@ class Chaos:
         elif call in {"force", "retry"}:
             visitor.retry(self._draw.choice(there), force=call == "force")
         elif call == "delete":
-            visitor.delete(self._draw.choice(there))
+            for document_id in self._some(there):
+                visitor.delete(document_id)
         elif call == "cancel":
             # The newest ones are those that are in work.
             visitor.cancel(self._draw.choice(there[-3:]))
@@ -245,7 +256,7 @@ def main(words: Sequence[str] | None = None) -> int:
     given = _arguments(words)
     draw = random.Random(given.seed)
     began_s = time.monotonic()
-    _say(f"seed {given.seed}: --seed {given.seed} draws the same again")
+    _say(f"seed {given.seed}: --seed {given.seed} draws alike again")
     with tempfile.TemporaryDirectory(prefix="kotaemon-chaos-") as scratch:
         files, right = undisturbed(Run(Path(scratch, "calm"), PATIENT), pack_files(given.pack, draw))
         _say(f"{len(files)} documents, undisturbed in {time.monotonic() - began_s:.1f} s")

@@ -65,6 +65,12 @@ class RedisServer:
         while "BUSY" not in self.cli("PING"):
             time.sleep(0.01)
 
+    def end_endless_script(self) -> None:
+        """It answers as ever."""
+        self.cli("SCRIPT", "KILL")
+        while self.cli("PING") != "PONG":
+            time.sleep(0.01)
+
     def cli(self, *words: str) -> str:
         """What redis-cli prints."""
         command = ["redis-cli", "-s", str(self.socket), *words]

@@ -236,7 +236,7 @@ async def suffer(outage: str, redis: RedisServer, line: Wire, broker: Broker) ->
         "freeze": redis.thaw,
         "full": lambda: redis.cli("CONFIG", "SET", "maxmemory", "0"),
         "readonly": lambda: redis.cli("REPLICAOF", "NO", "ONE"),
-        "busy": lambda: redis.cli("SCRIPT", "KILL"),
+        "busy": redis.end_endless_script,
     }
     begin[outage]()
     with suppress(Unavailable):
