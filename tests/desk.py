@@ -24,6 +24,10 @@ class Desk:
         self.ledger = ledger
         self.bells = 0
         self.sleeps = 0
+        self.asleep = 0
+        self.most_asleep = 0
+        self.last_sleep: int | None = None
+        self.go_on = anyio.Event()
         self.may_work = True
         self.now_s = 1.0
         self.blobs = Blobs(self.folder, max_bytes, sleep=self._sleep)
@@ -41,7 +45,14 @@ class Desk:
 
     async def _sleep(self, _seconds: float) -> None:
         self.sleeps += 1
-        await anyio.lowlevel.checkpoint()
+        self.asleep += 1
+        self.most_asleep = max(self.most_asleep, self.asleep)
+        try:
+            if self.sleeps == self.last_sleep:
+                await self.go_on.wait()
+            await anyio.lowlevel.checkpoint()
+        finally:
+            self.asleep -= 1
 
     async def work(self, document_id: str, failure: Failure | None = None) -> None:
         """The document is ready, with its text as its only page, or has failed."""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from .child_paragraphs import clean
 
@@ -28,7 +28,7 @@ def declared_charset(data: bytes) -> str | None:
 
 def html_text(markup: str) -> str:
     """The visible text: blocks as paragraphs, cells parted by " | ", no scripts and no styles."""
-    root = LexborHTMLParser(markup).root
+    root = _tree(markup).root
     parts: list[str] = []
     if root is not None:
         _collect(root, parts)
@@ -39,6 +39,14 @@ def html_text(markup: str) -> str:
         if any(cells):
             paragraphs.append(" | ".join(cell for cell in cells if cell))
     return "\n\n".join(paragraphs)
+
+
+def _tree(markup: str) -> LexborHTMLParser:
+    """Any text is HTML to Lexbor; it only gives up, with an error of its own, when no memory is left."""
+    try:
+        return LexborHTMLParser(markup)
+    except SelectolaxError as error:
+        raise MemoryError from error
 
 
 def _collect(root: Any, parts: list[str]) -> None:

@@ -148,11 +148,14 @@ async def test_an_upload_waits_for_a_deletion_by_another_process(desk: Desk, tmp
     async def upload() -> None:
         accepted.append((await desk.hand_in(b"words"))[0])
 
-    async with anyio.create_task_group() as group, other.turn():
-        group.start_soon(upload)
-        while desk.sleeps < 3:
-            await anyio.lowlevel.checkpoint()
-        assert (accepted, await desk.rows("documents")) == ([], 0)
+    desk.last_sleep = 3
+    async with anyio.create_task_group() as group:
+        async with other.turn():
+            group.start_soon(upload)
+            while desk.sleeps < 3:
+                await anyio.lowlevel.checkpoint()
+            assert (accepted, await desk.rows("documents")) == ([], 0)
+        desk.go_on.set()
     assert desk.files() == [accepted[0].sha256]
 
 

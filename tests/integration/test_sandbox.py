@@ -117,8 +117,15 @@ async def test_a_document_that_needs_too_much_memory_hits_the_limit(tmp_path: Pa
     await sandbox.aclose()
 
 
+async def test_a_page_whose_tree_does_not_fit_hits_the_limit(tmp_path: Path) -> None:
+    sandbox = Sandbox(ParserLimits(), max_children=1)
+    path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
+    assert await failure(sandbox, path, HTML) == "parser_limit"
+    await sandbox.aclose()
+
+
 async def test_a_document_that_needs_too_much_cpu_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(cpu_s=0), max_children=1)
+    sandbox = Sandbox(ParserLimits(cpu_s=0, memory_bytes=4 * 1024**3), max_children=1)
     path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
     assert await failure(sandbox, path, HTML) == "parser_limit"
     await sandbox.aclose()
