@@ -25,6 +25,7 @@ from kotaemon_async.telemetry import logs
 
 EXIT_MISCONFIGURED = 78
 DRAIN_POLL_S = 0.05
+KNOWLEDGE_EVERY_S = 2.0
 
 
 class _Server(uvicorn.Server):
@@ -115,6 +116,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "dispatcher": services.dispatcher.run,
         "loop_lag": services.loop_lag.run,
         "memory": watch_memory,
+        "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }
 
 
@@ -148,6 +150,7 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
     limits = HttpLimits(
         max_upload_bytes=settings.http.max_upload_bytes,
         max_name_length=settings.http.max_name_length,
+        max_deadline_s=settings.answers.max_deadline_s,
         drain_s=settings.http.drain_s,
     )
     config = uvicorn.Config(

@@ -12,6 +12,8 @@ from kotaemon_async.llm.extractive import best_sentences
 from kotaemon_async.model import Citation, Passage
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
+#: A sentence with the markers behind its end.
+_MARKED_SENTENCE = re.compile(r".+?(?:[.!?;](?=\s|\[|$)|[。！？；]|\n|$)(?:\s*\[\d{1,3}\])*", re.DOTALL)
 _FALLBACK_QUOTE_CHARS = 300
 
 
@@ -46,6 +48,16 @@ def cite(
     return quotes.keep_markers(answer, known), tuple(
         _citation(answer_id, passages[q.passage], q) for q in found
     )
+
+
+def uncited(answer: str) -> tuple[str, ...]:
+    """The sentences of an answer, in order, that no marker stands in or right behind."""
+    found: list[str] = []
+    for sentence in _MARKED_SENTENCE.findall(answer):
+        plain = " ".join(sentence.split())
+        if not quotes.MARKER.search(plain) and len(text.terms(plain)) > 1:
+            found.append(plain)
+    return tuple(found)
 
 
 def _citation(answer_id: str, passage: Passage, quote: Quote) -> Citation:

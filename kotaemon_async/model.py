@@ -150,7 +150,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply with who gave it, how good it is and what it rests on."""
+    """A reply with who gave it, how good it is and what it rests on.
+
+    `uncited` holds its sentences, in order, that no marker stands behind.
+    """
 
     id: str
     question: str
@@ -163,3 +166,4 @@ class Answer:
     age_s: float = 0.0
     timings_s: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
+    uncited: tuple[str, ...] = ()

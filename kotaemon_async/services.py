@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async import faults
@@ -22,8 +23,8 @@ from kotaemon_async.errors import Misconfigured, Refused
 from kotaemon_async.follower import Follower
 from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.ingest import Ingest, IngestLimits, recipe_of
+from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.library import Library
-from kotaemon_async.llm.chain import Chain, ExtractiveLink
 from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue
@@ -31,8 +32,9 @@ from kotaemon_async.resilience.memory import check_memory
 from kotaemon_async.resilience.room import DiskRoom, disk_of
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.services_answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.services_doctor import doctor_on_duty
-from kotaemon_async.settings import LinkSettings, Settings
+from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import lock_folder, share_folder
 from kotaemon_async.stores.keywords import Keywords
@@ -51,6 +53,7 @@ class Services:
     broker: Broker
     dispatcher: Dispatcher
     follower: Follower
+    knowledge: Knowledge
     ingest: Ingest
     library: Library
     retrieval: Retrieval
@@ -97,12 +100,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         sandbox = _sandbox(settings)
         stack.push_async_callback(sandbox.aclose)
         await sandbox.warm()
-        links = [_link(index, link) for index, link in enumerate(settings.llm.links)]
+        knowledge = await anyio.to_thread.run_sync(kept_knowledge, settings)
+        links = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
         for link in links:
             stack.push_async_callback(link.aclose)
             await link.warm()
         faults.hit("services.opened")
-        yield _compose(settings, _Opened(ledger, blobs, broker, embedder, vectors, sandbox, links))
+        yield _compose(settings, _Opened(ledger, blobs, broker, embedder, vectors, sandbox, links, knowledge))
     finally:
         with anyio.CancelScope(shield=True):
             await stack.aclose()
@@ -132,6 +136,7 @@ class _Opened:
     vectors: VectorStore
     sandbox: Sandbox
     links: list[OpenAILink]
+    knowledge: Knowledge
 
 
 def _compose(settings: Settings, opened: _Opened) -> Services:
@@ -193,10 +198,11 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         broker=opened.broker,
         dispatcher=dispatcher,
         follower=follower,
+        knowledge=opened.knowledge,
         ingest=ingest,
         library=library,
         retrieval=retrieval,
-        answering=_answering(settings, opened, retrieval),
+        answering=answering_over(settings, ledger, retrieval, opened.links, opened.knowledge),
         admission=_admission(settings, room, ledger),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
         health=Health(),
@@ -242,35 +248,6 @@ def _sandbox(settings: Settings) -> Sandbox:
     return Sandbox(limits, settings.parser.children)
 
 
-def _answering(settings: Settings, opened: _Opened, retrieval: Retrieval) -> Answering:
-    chain = Chain([*opened.links, ExtractiveLink()])
-    return Answering(
-        retrieval=retrieval,
-        chain=chain,
-        ledger=opened.ledger,
-        deadline_s=settings.answers.deadline_s,
-        passages=settings.answers.passages,
-    )
-
-
-def _link(index: int, link: LinkSettings) -> OpenAILink:
-    """The first link is served as `primary`, later ones as `local`."""
-    key = os.environ.get(link.api_key_env) if link.api_key_env else None
-    if link.api_key_env and not key:
-        raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
-    return OpenAILink(
-        name=link.name,
-        served_by="local" if index else "primary",
-        base_url=link.base_url,
-        model=link.model,
-        api_key=key,
-        first_token_timeout_s=link.first_token_timeout_s,
-        idle_timeout_s=link.idle_timeout_s,
-        total_timeout_s=link.total_timeout_s,
-        max_concurrency=link.max_concurrency,
-    )
-
-
 def _room(settings: Settings) -> DiskRoom:
     return DiskRoom(
         partial(disk_of, settings.data_dir),
@@ -298,3 +275,10 @@ def _register_checks(services: Services, opened: _Opened, room: DiskRoom) -> Non
     health.register("broker", services.broker.check)
     health.register("worker", services.broker.check_worker)
     health.register("event_loop", services.loop_lag.check)
+    for name in services.answering.links():
+        health.register(f"link.{name}", partial(_link_stands, services.answering, name))
+
+
+async def _link_stands(answering: Answering, name: str) -> dict[str, object]:
+    """The state of a model's link; one that is not asked carries its code, which makes it degraded."""
+    return {key: value for key, value in answering.links()[name].items() if value is not None}

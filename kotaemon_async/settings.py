@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -20,6 +20,11 @@ from pydantic_settings import (
 from kotaemon_async.errors import Misconfigured
 
 PREFIX: Final = "KOTAEMON_"
+#: Components that reports name beside the links.
+COMPONENTS: Final = frozenset(
+    {"ledger", "memory", "vectors", "embedder", "broker", "event_loop", "retrieval", "keywords"}
+    | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
+)
 #: Variables of the command line that are no settings.
 NOT_SETTINGS: Final = frozenset({"KOTAEMON_CONFIG", "KOTAEMON_URL"})
 
@@ -137,6 +142,7 @@ class LinkSettings(_Section):
     idle_timeout_s: float = _of(10.0, "Longest pause between two tokens.", gt=0)
     total_timeout_s: float = _of(60.0, "Longest whole reply.", gt=0)
     max_concurrency: int = _of(4, "Calls at once.", ge=1)
+    prompt_budget_chars: int = _of(12_000, "Characters of the passages that the model gets.", ge=500)
 
 
 class LlmSettings(_Section):
@@ -146,12 +152,27 @@ class LlmSettings(_Section):
         (), "Model servers in the order they are asked; the first is served as primary, later ones as local."
     )
 
+    @field_validator("links")
+    @classmethod
+    def _each_has_its_own_name(cls, links: tuple[LinkSettings, ...]) -> tuple[LinkSettings, ...]:
+        """Reasons, metrics and health reports tell links apart by name, and from the other components."""
+        names = [link.name for link in links]
+        for name in names:
+            if name in COMPONENTS or names.count(name) > 1:
+                raise ValueError(f"the name {name!r} is taken")
+        return links
+
 
 class AnswerSettings(_Section):
     """How questions are answered."""
 
     deadline_s: float = _of(30.0, "Longest time for a whole answer.", gt=0)
     passages: int = _of(6, "Passages that an answer is made from.", ge=1, le=50)
+    max_deadline_s: float = _of(120.0, "Longest time that a caller may ask for with X-Deadline-S.", gt=0)
+    fresh_s: float = _of(600.0, "A model's answer is given again for so long instead of asking anew.", ge=0)
+    stale_s: float = _of(86_400.0, "A model's answer may stand in for so long when no model answers.", ge=0)
+    cache_rows: int = _of(1000, "Answers kept to be given again.", ge=0)
+    cache_bytes: int = _of(16 * 1024**2, "Room for them.", ge=0)
     static_knowledge: OptionalPath = _of("", "File of kept questions and answers; empty for none.")
 
 
@@ -277,33 +298,3 @@ def _source(loc: tuple[int | str, ...], path: Path | None) -> str:
     given = {variable.upper(): variable for variable in os.environ}
     found = next((given[name] for name in names if name in given), None)
     return f"the variable {found}" if found else f"the file {path}" if path else "the defaults"
-
-
-def leaves() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting with its dotted name, in the order of the example file."""
-    for name, field in Settings.model_fields.items():
-        inner = getattr(field.annotation, "model_fields", None)
-        if inner is None:
-            yield name, field
-        else:
-            yield from ((f"{name}.{key}", leaf) for key, leaf in inner.items())
-
-
-def settings_table() -> str:
-    """A Markdown table of every setting, for the README."""
-    rows = ["| setting | environment | default | meaning |", "|---|---|---|---|"]
-    for dotted, field in leaves():
-        variable = PREFIX + dotted.upper().replace(".", "__")
-        rows.append(f"| `{dotted}` | `{variable}` | `{toml_value(field.default)}` | {field.description} |")
-    return "\n".join(rows) + "\n"
-
-
-def toml_value(default: object) -> str:
-    """A default as TOML writes it."""
-    if isinstance(default, bool):
-        return str(default).lower()
-    if isinstance(default, int):
-        return f"{default:_}" if default >= 100_000 else str(default)
-    if isinstance(default, float):
-        return repr(default)
-    return json.dumps(list(default) if isinstance(default, tuple) else str(default))

@@ -169,6 +169,7 @@ class AnswerBody(msgspec.Struct, frozen=True):
     trace_id: str
     timings_s: dict[str, float]
     usage: UsageBody | None
+    uncited: list[str]
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -281,6 +282,7 @@ def answer_body(answer: Answer) -> AnswerBody:
         trace_id=answer.trace_id,
         timings_s={name: round(seconds, 4) for name, seconds in answer.timings_s.items()},
         usage=UsageBody(usage.prompt_tokens, usage.completion_tokens) if usage else None,
+        uncited=list(answer.uncited),
     )
 
 

@@ -70,6 +70,7 @@ _ANSWER: Final = AnswerBody(
     trace_id=_TRACE,
     timings_s={"retrieval": 0.021, "answer": 0.004, "total": 0.026},
     usage=None,
+    uncited=[],
 )
 _REPORT: Final = ReportBody(
     verdict="mended",

@@ -49,6 +49,7 @@ class HttpLimits:
     max_json_bytes: int = 1 * MB
     max_name_length: int = 255
     max_question_length: int = 4_000
+    max_deadline_s: float = 120.0
     upload_idle_s: float = 60.0
     heartbeat_s: float = 10.0
     drain_s: float = 20.0

@@ -1,10 +1,12 @@
-"""Every failure as RFC 9457 `application/problem+json`, and the same failures for the schema."""
+"""Every failure as RFC 9457 `application/problem+json`, under /v1 as OpenAI's `error`, and for the schema."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 
 import msgspec
+from litestar import MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
@@ -14,11 +16,14 @@ from loguru import logger
 
 from kotaemon_async.errors import CODES, KotaemonError
 from kotaemon_async.http.bodies import Problem
+from kotaemon_async.http.openai_bodies import ErrorEnvelope, error_envelope
 from kotaemon_async.http.parts import AnyRequest
 from kotaemon_async.telemetry import traces
 
 MEDIA_TYPE = "application/problem+json"
 _TRACE_EXAMPLE = "4bf92f3577b34da6a3ce929d0e0e4736"
+_OPENAI_PATH = "/v1"
+_OPENAI_HINT = "See /v1/models for the models and /schema for every call."
 _CODE_BY_STATUS = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -55,15 +60,31 @@ def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
     problem = problem_of(error, traces.current().trace_id)
     if problem.code == "internal":
         logger.opt(exception=error).bind(method=request.method).error("request_failed")
+    body, media_type = msgspec.json.encode(problem), MEDIA_TYPE
+    if f"{request.scope['path']}/".startswith(f"{_OPENAI_PATH}/"):
+        body, media_type = msgspec.json.encode(_openai(error, problem)), MediaType.JSON.value
+    return Response(
+        body, status_code=problem.status, media_type=media_type, headers=_headers(error, problem.status)
+    )
+
+
+def _headers(error: Exception, status: int) -> dict[str, str]:
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-    elif problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+    elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
-    return Response(
-        msgspec.json.encode(problem), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers
-    )
+    return headers
+
+
+def _openai(error: Exception, problem: Problem) -> ErrorEnvelope:
+    """The failure as OpenAI's clients read it; `param` is the part of the request that did not fit."""
+    if isinstance(error, HTTPException) and problem.code in ("not_found", "method_not_allowed"):
+        problem = msgspec.structs.replace(problem, hint=_OPENAI_HINT)
+    misfits = _misfits(error) if isinstance(error, HTTPException) else []
+    param = misfits[0].get("key") if misfits else getattr(error, "param", None)
+    return error_envelope(problem, param if isinstance(param, str) else None)
 
 
 #: For Litestar(exception_handlers=…).
@@ -76,6 +97,18 @@ def responses(*codes: str) -> Mapping[int, ResponseSpec]:
     for code in (*codes, "internal"):
         by_status.setdefault(CODES[code][0], []).append(code)
     return {status: _spec(status, found) for status, found in by_status.items()}
+
+
+def openai_responses(*codes: str) -> Mapping[int, ResponseSpec]:
+    """The failures of an operation under /v1 for the schema, each with an example."""
+    found = responses(*codes)
+    return {status: _in_envelope(spec) for status, spec in found.items()}
+
+
+def _in_envelope(spec: ResponseSpec) -> ResponseSpec:
+    problems = [msgspec.convert(example.value, Problem) for example in spec.examples or []]
+    examples = [Example(id=one.code, value=msgspec.to_builtins(error_envelope(one))) for one in problems]
+    return replace(spec, data_container=ErrorEnvelope, media_type=MediaType.JSON, examples=examples)
 
 
 def _spec(status: int, codes: list[str]) -> ResponseSpec:
@@ -96,8 +129,13 @@ def _spec(status: int, codes: list[str]) -> ResponseSpec:
 
 def _detail(error: HTTPException) -> str:
     """One sentence, with the fields that did not fit."""
-    extra = error.extra
-    if not isinstance(error, ValidationException) or not isinstance(extra, list):
+    if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return error.detail or HTTPStatus(error.status_code).phrase
-    found = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in extra if isinstance(one, dict)]
+    found = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in _misfits(error)]
     return "; ".join(found) or "The request does not fit the schema."
+
+
+def _misfits(error: HTTPException) -> list[dict[str, object]]:
+    """The fields that did not fit the schema, each with its name and why."""
+    extra = error.extra if isinstance(error, ValidationException) else None
+    return [one for one in extra if isinstance(one, dict)] if isinstance(extra, list) else []

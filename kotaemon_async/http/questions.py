@@ -1,15 +1,16 @@
 """Questions over HTTP: search, and answers as JSON or as a stream of events."""
 
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import anyio
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, HeaderParameter, JSONBody
 from litestar.response.base import ASGIResponse
 
 from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
@@ -32,6 +33,9 @@ from kotaemon_async.model import Found
 from kotaemon_async.telemetry import traces
 
 T = TypeVar("T")
+#: How long the whole answer may take, in seconds; what is out of bounds is brought to the nearest bound.
+Deadline = Annotated[float | None, HeaderParameter(name="X-Deadline-S")]
+SHORTEST_DEADLINE_S = 0.2
 _ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The answer, or its events.")
 
 
@@ -55,14 +59,18 @@ async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRe
     summary="Ask a question",
 )
 async def ask(
-    request: AnyRequest, parts: GivenParts, limits: GivenLimits, data: JSONBody[AnswerRequest]
+    request: AnyRequest,
+    parts: GivenParts,
+    limits: GivenLimits,
+    data: JSONBody[AnswerRequest],
+    deadline_s: Deadline = None,
 ) -> ASGIResponse:
     """The answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`."""
     question = _checked(data.question, "question", limits)
-    asked = Ask(question, scope_of(data), data.conversation_id)
+    asked = Ask(question, scope_of(data), data.conversation_id, within(deadline_s, limits))
     if data.stream:
         return _stream(asked, parts, limits)
-    answer = await _while_connected(request, lambda: parts.answering.answer(asked))
+    answer = await while_connected(request, lambda: parts.answering.answer(asked))
     return ASGIResponse(body=msgspec.json.encode(answer_body(answer)))
 
 
@@ -111,6 +119,7 @@ class AnswerFrames:
             trace_id=self._trace_id,
             timings_s={},
             usage=None,
+            uncited=[],
         )
         return events.frame("interrupted", body)
 
@@ -138,7 +147,7 @@ def _stream(asked: Ask, parts: Parts, limits: HttpLimits) -> events.EventStream:
     return events.EventStream(answer.frames(), closing)
 
 
-async def _while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]]) -> T:
+async def while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]]) -> T:
     """The result of `work`, which is cancelled when nobody waits for it any more."""
     result: list[T] = []
     failure: list[Exception] = []
@@ -158,6 +167,15 @@ async def _while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]]
     if not result:
         raise Refused("The client has gone.")
     return result[0]
+
+
+def within(deadline_s: float | None, limits: HttpLimits) -> float | None:
+    """The deadline within its bounds, None for the usual one; raises Refused for what is no number."""
+    if deadline_s is None:
+        return None
+    if math.isnan(deadline_s):
+        raise Refused("X-Deadline-S is no number of seconds.")
+    return min(max(deadline_s, SHORTEST_DEADLINE_S), limits.max_deadline_s)
 
 
 def _checked(text: str, name: str, limits: HttpLimits) -> str:

@@ -7,7 +7,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.serialization import encode_json
 
-from kotaemon_async.http import documents, events
+from kotaemon_async.http import conversations, documents, events
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
 
 Json = dict[str, object]
@@ -95,8 +95,8 @@ def _example(path: str, media_type: str, schema: Json) -> object:
     if media_type == events.MEDIA_TYPE:
         return EVENT_EXAMPLES[path]
     if "$ref" in schema:
-        return EXAMPLES[str(schema["$ref"]).rsplit("/", 1)[-1]]
-    return TEXT_EXAMPLES[path]
+        return (EXAMPLES | conversations.EXAMPLES)[str(schema["$ref"]).rsplit("/", 1)[-1]]
+    return (TEXT_EXAMPLES | conversations.TEXT_EXAMPLES)[path]
 
 
 def _dict(value: object) -> Json:

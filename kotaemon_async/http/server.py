@@ -3,7 +3,15 @@
 from litestar import Litestar
 from litestar.di import Provide
 
-from kotaemon_async.http import doctor, documents, operations, questions, schema
+from kotaemon_async.http import (
+    conversations,
+    doctor,
+    documents,
+    openai_api,
+    operations,
+    questions,
+    schema,
+)
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.problems import HANDLERS
@@ -15,7 +23,14 @@ def make_app(services: Parts, limits: HttpLimits | None = None) -> Litestar:
     """The application over the given parts; every reply of it is traced, measured and logged."""
     kept = limits or HttpLimits()
     app = Litestar(
-        [*documents.HANDLERS, *questions.HANDLERS, *operations.HANDLERS, *doctor.HANDLERS],
+        [
+            *documents.HANDLERS,
+            *questions.HANDLERS,
+            *conversations.HANDLERS,
+            *openai_api.HANDLERS,
+            *operations.HANDLERS,
+            *doctor.HANDLERS,
+        ],
         dependencies={
             "parts": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),

@@ -3,8 +3,9 @@
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
+from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import Passage, ServedBy, Usage
 
 Clock = Callable[[], float]
@@ -69,6 +70,34 @@ class Finish:
 
 
 Piece = Delta | Finish
+
+
+#: Whose a failure is: passing trouble of the server · a setting of the link · perhaps only this one prompt ·
+#: nobody's, because the link was never really tried.
+Blame = Literal["server", "setting", "prompt", "nobody"]
+
+
+class LinkFailed(Unavailable):
+    """A model's failure, whose it is, and whether a second try at once may help."""
+
+    code = "llm_unavailable"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        blame: Blame = "server",
+        heals: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, retry_after_s=retry_after_s)
+        self.blame = blame
+        self.heals = heals
+
+
+class NothingToSay(Unavailable):
+    """The link works and has no answer to this question; the next one is asked, and nobody has failed."""
 
 
 class Link(Protocol):

@@ -1,4 +1,4 @@
-"""The answer chain: links in order, the first that can gives the answer."""
+"""The answer chain: links in order, the first that can gives the answer; models stand behind a guard."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -9,11 +9,15 @@ from kotaemon_async.errors import Unavailable
 from kotaemon_async.llm import phrases
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt, Quote
 from kotaemon_async.llm.extractive import Picked, best_sentences
+from kotaemon_async.llm.guard import LinkState
+from kotaemon_async.llm.guarded import GuardedLink, Timing
 from kotaemon_async.model import Passage, ServedBy
 
 #: Kept back for the links that follow, so that a model that hangs cannot use up the whole deadline.
 _RESERVE_S = 2.0
 _RESERVE_SHARE = 0.25
+_MODELS: frozenset[ServedBy] = frozenset({"primary", "local"})
+_TIMING = Timing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,23 @@ class Ended:
 class Chain:
     """Ordered links; only Unavailable moves to the next one."""
 
-    def __init__(self, links: Sequence[Link]) -> None:
+    def __init__(self, links: Sequence[Link], timing: Timing = _TIMING) -> None:
         self.links = tuple(links)
+        self._asked = [guarded(one, timing) for one in links]
+
+    def states(self) -> dict[str, LinkState]:
+        """How each model's link stands, by name, in the order of the chain."""
+        return {one.name: one.guard.state() for one in self._asked if isinstance(one, GuardedLink)}
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Delta | Moved | Ended]:
-        """Deltas of one link, `Moved` whenever another takes over, `Ended` unless all of them failed."""
-        for link, target in zip(self.links, (*self.links[1:], None), strict=True):
+        """Deltas of one link, `Moved` whenever another takes over, `Ended` unless all of them failed.
+
+        A link that its guard keeps back moves on at once, with NotAsked as the error.
+        """
+        for link, asked, target in zip(self.links, self._asked, (*self.links[1:], None), strict=True):
             sent = False
             try:
-                async with aclosing(link.stream(prompt, _share(deadline, target))) as pieces:
+                async with aclosing(asked.stream(prompt, _share(deadline, target))) as pieces:
                     async for piece in pieces:
                         if isinstance(piece, Finish):
                             yield Ended(link, piece)
@@ -56,6 +68,13 @@ class Chain:
             except Unavailable as raised:
                 error = raised
             yield Moved(link, target, error, sent)
+
+
+def guarded(link: Link, timing: Timing = _TIMING) -> Link:
+    """The link behind a guard, if it is a model's; chains that share a link have to share its guard, too."""
+    if link.served_by not in _MODELS or isinstance(link, GuardedLink):
+        return link
+    return GuardedLink(link, timing)
 
 
 def _share(deadline: Deadline, target: Link | None) -> Deadline:

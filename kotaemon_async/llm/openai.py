@@ -3,13 +3,13 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 import anyio.to_thread
 
 from kotaemon_async.errors import Unavailable
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
 from kotaemon_async.llm.prompt import BUDGET_CHARS, Messages, messages
 from kotaemon_async.model import ServedBy, Usage
 from kotaemon_async.quotes import MarkerFilter
@@ -21,13 +21,11 @@ if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a link that
 
 #: How long to wait for the token counts once the answer itself is whole.
 _USAGE_WAIT_S = 1.0
-#: The operator has to correct something; asking again does not help.
-_MISCONFIGURED = frozenset({400, 401, 403, 404})
 
 
 @dataclass(eq=False)
 class OpenAILink:
-    """Streams answers of one model; every failure of its server becomes Unavailable."""
+    """Streams answers of one model; every failure of its server becomes LinkFailed."""
 
     name: str
     served_by: ServedBy
@@ -38,7 +36,7 @@ class OpenAILink:
     idle_timeout_s: float = 10.0
     total_timeout_s: float = 60.0
     max_concurrency: int = 4
-    budget_chars: int = BUDGET_CHARS
+    prompt_budget_chars: int = BUDGET_CHARS
 
     def __post_init__(self) -> None:
         self._places = anyio.CapacityLimiter(self.max_concurrency)
@@ -55,17 +53,19 @@ class OpenAILink:
             await self._client.close()
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """Deltas, then the Finish with the token counts; raises Unavailable, also when it was cut."""
-        words = messages(prompt, self.budget_chars)
+        """Deltas, then the Finish with the token counts; raises LinkFailed, also when it was cut."""
+        words = messages(prompt, self.prompt_budget_chars)
         total = deadline.at_most(self.total_timeout_s)
         shown = MarkerFilter(words.shown)
         reply = _Reply()
         with traces.span(f"chat {self.model}", **self._attributes()):
             async with self._place(total), aclosing(self._chunks(words)) as chunks:
-                while (chunk := await self._next(chunks, reply, total)) is not None:
+                due = total.at_most(self.first_token_timeout_s)
+                while (chunk := await self._next(chunks, reply, due)) is not None:
                     text = shown.feed(reply.take(chunk))
                     if text := reply.visible(text):
                         yield Delta(text)
+                    due = self._due(reply, due, total)
                 if text := reply.visible(shown.rest()):
                     yield Delta(text)
         yield reply.finish()
@@ -77,30 +77,38 @@ class OpenAILink:
     async def _place(self, total: Deadline) -> AsyncIterator[None]:
         # On behalf of an object: a generator may be closed by another task than the one that started it.
         holder = object()
-        with _time_limit(total.at_most(self.first_token_timeout_s), "a free place"):
+        with anyio.move_on_after(total.at_most(self.first_token_timeout_s).left_s()) as waiting:
             await self._places.acquire_on_behalf_of(holder)
+        if waiting.cancelled_caught:
+            raise LinkFailed(
+                f"all {self.max_concurrency} places of the link are taken", code="busy", blame="nobody"
+            )
         try:
             yield
         finally:
             self._places.release_on_behalf_of(holder)
 
     async def _next(
-        self, chunks: AsyncGenerator["ChatCompletionChunk"], reply: "_Reply", total: Deadline
+        self, chunks: AsyncGenerator["ChatCompletionChunk"], reply: "_Reply", due: Deadline
     ) -> "ChatCompletionChunk | None":
         """The next chunk, None at the end or when only the token counts are missing."""
-        wait_s = self.idle_timeout_s if reply.began else self.first_token_timeout_s
-        if reply.reason is None:
-            with _time_limit(total.at_most(wait_s), "the next token" if reply.began else "the first token"):
-                return await anext(chunks, None)
         try:
-            with _time_limit(total.at_most(_USAGE_WAIT_S), "the token counts"):
+            with _time_limit(due, "the next token" if reply.began else "the first token"):
                 return await anext(chunks, None)
         except Unavailable:
+            if reply.reason is None:
+                raise
             return None
+
+    def _due(self, reply: "_Reply", due: Deadline, total: Deadline) -> Deadline:
+        """When something has to come that brings the answer further; comments and empty chunks do not."""
+        if reply.news == "end":
+            return total.at_most(_USAGE_WAIT_S)
+        return total.at_most(self.idle_timeout_s) if reply.news == "token" else due
 
     async def _chunks(self, words: Messages) -> AsyncGenerator["ChatCompletionChunk"]:
         client = await self._connected()
-        import openai  # noqa: PLC0415
+        from kotaemon_async.llm import openai_http  # noqa: PLC0415
 
         try:
             stream = await client.chat.completions.create(
@@ -115,14 +123,8 @@ class OpenAILink:
             async with stream:
                 async for chunk in stream:
                     yield chunk
-        except openai.APITimeoutError as error:
-            raise Unavailable("the model server did not answer in time", code="timeout") from error
-        except openai.APIStatusError as error:
-            raise _refused(error.status_code, error.response.headers.get("retry-after")) from error
-        # The client hands some failures on as they come: a line that is not JSON, a socket's error, a
-        # chunk of the wrong shape. All of them mean that the server does not speak the protocol.
-        except (openai.OpenAIError, ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
-            raise _unavailable(f"the model server failed: {type(error).__name__}") from error
+        except openai_http.FOREIGN as error:
+            raise openai_http.failure(error) from error
 
     async def _connected(self) -> "openai.AsyncOpenAI":
         async with self._connecting:
@@ -131,13 +133,10 @@ class OpenAILink:
         return self._client
 
     def _connect(self) -> "openai.AsyncOpenAI":
-        import openai  # noqa: PLC0415
+        from kotaemon_async.llm import openai_http  # noqa: PLC0415
 
-        return openai.AsyncOpenAI(
-            base_url=self.base_url,
-            api_key=self.api_key or "none",
-            max_retries=0,
-            timeout=self.total_timeout_s,
+        return openai_http.connect(
+            self.base_url, self.api_key, wait_s=self.first_token_timeout_s, total_s=self.total_timeout_s
         )
 
 
@@ -147,24 +146,28 @@ class _Reply:
     def __init__(self) -> None:
         self.began = False
         self.reason: str | None = None
+        self.news: Literal["nothing", "token", "end"] = "nothing"
         self._usage: Usage | None = None
         self._has_text = False
+        self._is_odd = False
 
     def take(self, chunk: "ChatCompletionChunk") -> str:
         """The text of a chunk; the SDK does not check shapes, so anything may be missing."""
+        self.news = "nothing"
         usage = getattr(chunk, "usage", None)
         if usage is not None:
             self._usage = Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
         choices = getattr(chunk, "choices", None)
         if not isinstance(choices, list) or not choices:
+            self._is_odd = self._is_odd or choices != []
             return ""
-        self.reason = _text(choices[0], "finish_reason") or self.reason
         delta = getattr(choices[0], "delta", None)
         text = _text(delta, "content")
         # Models that think first show that they are alive by their reasoning.
-        self.began = self.began or bool(
-            text or _text(delta, "reasoning_content") or _text(delta, "reasoning")
-        )
+        if text or _text(delta, "reasoning_content") or _text(delta, "reasoning"):
+            self.began, self.news = True, "token"
+        if self.reason is None and (reason := _text(choices[0], "finish_reason")):
+            self.reason, self.news = reason, "end"
         return text
 
     def visible(self, text: str) -> str:
@@ -174,18 +177,18 @@ class _Reply:
         return text
 
     def finish(self) -> Finish:
-        """The end of a whole answer; raises Unavailable when it was cut or is empty."""
+        """The end of a whole answer; raises LinkFailed when it was cut or is empty."""
         if self.reason is None:
-            raise _unavailable("the model's answer was cut: no finish_reason came")
+            raise LinkFailed("the model's answer was cut: no finish_reason came", heals=not self._is_odd)
         if self.reason == "content_filter":
-            raise _unavailable("the model server withheld its answer")
+            raise LinkFailed("the model server withheld its answer", blame="nobody")
         if not self._has_text:
-            raise _unavailable("the model's answer is empty")
+            raise LinkFailed("the model's answer is empty")
         return Finish(self._usage, cut=self.reason == "length")
 
 
 class _time_limit:  # noqa: N801 - reads as the statement it is
-    """Cancels the block at the deadline and raises Unavailable `timeout` instead."""
+    """Cancels the block at the deadline and raises LinkFailed `timeout` instead."""
 
     def __init__(self, deadline: Deadline, wanted: str) -> None:
         self._scope = anyio.move_on_after(deadline.left_s())
@@ -197,7 +200,7 @@ class _time_limit:  # noqa: N801 - reads as the statement it is
     def __exit__(self, *error: Any) -> bool | None:
         handled = self._scope.__exit__(*error)
         if self._scope.cancelled_caught:
-            raise Unavailable(f"the model server kept us waiting for {self._wanted}", code="timeout")
+            raise LinkFailed(f"the model server kept us waiting for {self._wanted}", code="timeout")
         return handled
 
 
@@ -209,13 +212,3 @@ def _text(holder: object, name: str) -> str:
 def _count(usage: object, name: str) -> int:
     value = getattr(usage, name, 0)
     return value if isinstance(value, int) else 0
-
-
-def _unavailable(message: str) -> Unavailable:
-    return Unavailable(message, code="llm_unavailable")
-
-
-def _refused(status: int, retry_after: str | None) -> Unavailable:
-    code = "misconfigured" if status in _MISCONFIGURED else "llm_unavailable"
-    wait_s = float(retry_after) if retry_after and retry_after.isdecimal() else None
-    return Unavailable(f"the model server replied {status}", code=code, retry_after_s=wait_s)

@@ -187,7 +187,7 @@ def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Docu
 
 
 def _page_of(conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], str | None]:
-    before_at, before_id = _parse_cursor(query.cursor)
+    before_at, before_id = parse_cursor(query.cursor)
     escaped = (query.q or "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     cursor = conn.execute(
         SQL["page"],
@@ -207,7 +207,8 @@ def _page_of(conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], s
     return found[: query.limit], f"{last.created_at_s!r}:{last.id}"
 
 
-def _parse_cursor(cursor: str | None) -> tuple[float | None, str | None]:
+def parse_cursor(cursor: str | None) -> tuple[float | None, str | None]:
+    """Time and id of the last row of the page before; raises Refused for anything else."""
     if not cursor:
         return None, None
     at, _, document_id = cursor.partition(":")

@@ -1,6 +1,8 @@
 """Keyword search: BM25 over the ledger's table of index terms."""
 
 import json
+import math
+from collections.abc import Sequence
 
 import apsw
 
@@ -8,7 +10,7 @@ from kotaemon_async.model import Scope
 from kotaemon_async.stores.sqlite import Database, queries
 from kotaemon_async.text import query_terms
 
-SQL = queries("index.sql")
+SQL = queries("keywords.sql")
 MAX_TERMS = 64
 
 
@@ -33,6 +35,17 @@ class Keywords:
             "limit": limit,
         }
         return await self._database.read(lambda conn: _search(conn, values))
+
+    async def rarity(self, terms: Sequence[str]) -> dict[str, float]:
+        """How rare each term is among all chunks, by its inverse frequency; what nowhere stands is rarest."""
+        wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
+        return await self._database.read(lambda conn: _rarity(conn, wanted))
+
+
+def _rarity(conn: apsw.Connection, terms: list[str]) -> dict[str, float]:
+    chunks = int(conn.execute(SQL["last_row"]).get or 0)
+    counts = dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(terms)}))
+    return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in terms}
 
 
 def _search(conn: apsw.Connection, values: dict[str, object]) -> list[tuple[str, float]]:

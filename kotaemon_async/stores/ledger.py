@@ -4,13 +4,14 @@ from pathlib import Path
 
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.claims import Claims
+from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.index import Index
 from kotaemon_async.stores.sqlite import Database
 
 
-class Ledger(Documents, Claims, Idempotency, Index, Answers):
+class Ledger(Documents, Claims, Idempotency, Index, Answers, Conversations):
     """One SQLite file; each part of the class is described in the module that it comes from."""
 
     def __init__(self, database: Database) -> None:

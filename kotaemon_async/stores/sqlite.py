@@ -19,7 +19,7 @@ from kotaemon_async.errors import Misconfigured, Unavailable
 T = TypeVar("T")
 
 READERS = 3
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -157,4 +157,6 @@ def _migrate(connection: apsw.Connection, version: int) -> None:
 
 def _prepare_reader(connection: apsw.Connection, _path: Path) -> None:
     connection.execute(_PRAGMAS)
+    # How often a term stands in the keyword index; a view of it, which holds nothing itself.
+    connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)")
     connection.execute("PRAGMA query_only = ON")

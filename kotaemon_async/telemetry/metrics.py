@@ -46,6 +46,7 @@ ANSWER_DURATION = _histogram("answer_duration_seconds", "From question to last w
 LLM_TTFT = _histogram(
     "llm_time_to_first_token_seconds", "From the call to the model's first token.", _ANSWER_S, "link"
 )
+LLM_RETRIES = _counter("llm_retries_total", "Second tries: healed, failed, or kept back.", "link", "outcome")
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half open, 2 open.", "component")
 FALLBACKS = _counter("fallbacks_total", "Steps down to a later link.", "from", "to", "reason")
 EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "How late the loop wakes a sleeper.", _LAG_S)

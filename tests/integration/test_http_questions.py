@@ -70,7 +70,7 @@ async def test_a_body_that_is_no_json_is_a_problem(client: httpx.AsyncClient) ->
 
 async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
     reply = await client.post(ANSWERS, json={"question": "How much?"})
-    names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage"
+    names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"
     assert (reply.status_code, reply.json()["answer"]) == (200, "By 8 percent. [1]")
     assert set(reply.json()) == set(names.split())
 

@@ -13,7 +13,8 @@ from kotaemon_async.llm.base import Deadline, Delta, Finish, Prompt
 from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved
 from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.model import Passage, Usage
-from tests.llm_server import LlmServer, Script, llm_server
+from tests.llm_faults import Script
+from tests.llm_server import LlmServer, llm_server
 
 PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
 
@@ -144,7 +145,7 @@ async def test_calls_beyond_the_limit_wait_for_a_place() -> None:
         first = link.stream(PROMPT, Deadline.within(20))
         await anext(first)
         _, _, error = await told(link)
-        assert (error and error.code, len(server.requests)) == ("timeout", 1)
+        assert (error and error.code, len(server.requests)) == ("busy", 1)
         await first.aclose()
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.errors import Refused, Unavailable
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
@@ -65,8 +66,9 @@ class Model:
 
 def answering(*links: Link, retrieval: Retrieval | None = None, ledger: Ledger | None = None) -> Answering:
     chain = Chain(links or (ExtractiveLink(),))
+    tiers = Tiers(chain, Chain(()), chain)
     return Answering(
-        retrieval=retrieval or Retrieval(), chain=chain, ledger=ledger or Ledger(), clock=lambda: 1.0
+        retrieval=retrieval or Retrieval(), tiers=tiers, ledger=ledger or Ledger(), clock=lambda: 1.0
     )
 
 
@@ -205,3 +207,13 @@ async def test_a_client_that_leaves_closes_the_stream_of_the_model() -> None:
 async def test_the_times_of_an_answer_are_in_order() -> None:
     times = last(await told(answering())).timings_s
     assert 0 <= times["retrieval"] <= times["first_token"] <= times["total"] < 1
+
+
+async def test_sentences_without_a_marker_are_named() -> None:
+    model = Model((Delta("The capital is Paris [1]. It has many bridges. 河很长。[1] 山很高。"), Finish()))
+    answer = last(await told(answering(model)))
+    assert answer.uncited == ("It has many bridges.", "山很高。")
+
+
+async def test_an_extractive_answer_has_no_sentence_without_a_marker() -> None:
+    assert last(await told(answering())).uncited == ()

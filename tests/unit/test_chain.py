@@ -1,13 +1,17 @@
 """The chain of links, and the link without a model."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
 from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved, compose
 from kotaemon_async.llm.extractive import Picked
+from kotaemon_async.llm.guard import NotAsked
 from kotaemon_async.model import Passage, ServedBy
 
 
@@ -23,6 +27,33 @@ class Scripted:
             if isinstance(piece, Exception):
                 raise piece
             yield piece
+
+
+@dataclass
+class Times:
+    """A clock that links move on, and what was left when each was asked."""
+
+    now_s: float = 0.0
+    shares_s: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Greedy:
+    """Uses up a part of its time, then fails."""
+
+    times: Times
+    used_share: float
+    name: str = "greedy"
+    served_by: ServedBy = "primary"
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        self.times.shares_s.append(deadline.left_s())
+        self.times.now_s += deadline.left_s() * self.used_share
+        raise DOWN
+        yield
 
 
 DOWN = Unavailable("down", code="llm_unavailable")
@@ -77,6 +108,38 @@ async def test_a_link_leaves_time_for_the_one_that_follows() -> None:
     first, last = Scripted("a", DOWN), Scripted("b", Finish())
     await events(first, last)
     assert (first.left_s, last.left_s) == (8.0, 10.0)
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 300), st.integers(1, 6), st.floats(0, 1))
+async def test_whatever_links_use_up_each_has_a_share_and_none_passes_the_deadline(
+    seconds: float, count: int, used_share: float
+) -> None:
+    told = Times()
+    chain = Chain([Greedy(told, used_share) for _ in range(count)])
+    _ = [event async for event in chain.stream(Prompt("Q?", ()), Deadline.within(seconds, told.clock))]
+    assert len(told.shares_s) == count
+    assert min(told.shares_s) >= min(seconds, 8.0) * 0.25**count * 0.99
+    assert told.now_s <= seconds * 1.0001
+
+
+async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() -> None:
+    first = Scripted("a", Unavailable("key", code="misconfigured"))
+    chain = Chain([first, Scripted("b", Delta("y"), Finish())])
+    for asked in (True, False):
+        first.left_s = 0.0
+        told = [event async for event in chain.stream(Prompt("Q?", ()), Deadline(10.0, lambda: 0.0))]
+        assert isinstance(told[0], Moved)
+        assert (isinstance(told[0].error, NotAsked), told[0].error.code) == (not asked, "misconfigured")
+        assert bool(first.left_s) is asked
+
+
+async def test_states_name_the_models_in_order_and_no_other_link() -> None:
+    chain = Chain([Scripted("b", DOWN), Scripted("a", DOWN), ExtractiveLink()])
+    assert [(name, state["state"]) for name, state in chain.states().items()] == [
+        ("b", "closed"),
+        ("a", "closed"),
+    ]
 
 
 async def test_without_passages_the_extractive_link_says_that_nothing_was_found() -> None:

@@ -15,7 +15,7 @@ from kotaemon_async.cli_client import Client, CommandError, Json, Times, TryAgai
 from kotaemon_async.cli_ingest import Ingest, files_in
 from kotaemon_async.demo import write_documents
 from kotaemon_async.demo_service import free_port
-from kotaemon_async.settings import settings_table
+from kotaemon_async.settings_table import settings_table
 
 ROOT = Path(__file__).parents[2]
 READY: Json = {

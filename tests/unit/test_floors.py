@@ -1,6 +1,7 @@
 """Imports go downward only; the floors are those of DESIGN 3."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -17,19 +18,28 @@ FLOORS = [
     {"http"},
     {"jobs"},
     {"services"},
-    {"answering", "grounding"},
+    {
+        "answering",
+        "answer_cache",
+        "answer_state",
+        "asking",
+        "conversing",
+        "flights",
+        "grounding",
+        "relevance",
+    },
     {"library", "ingest", "dispatch", "follower", "index_audit", "retrieval", "watching", "doctor"},
-    {"stores", "parsing", "llm", "embedding", "minilm", "broker", "chunking"},
+    {"stores", "parsing", "llm", "embedding", "minilm", "broker", "chunking", "knowledge"},
     {"fusion", "model", "settings", "resilience"},
-    {"errors", "faults", "quotes", "text", "stopwords", "telemetry"},
+    {"errors", "faults", "follow_up", "quotes", "text", "stopwords", "telemetry"},
 ]
-SEE_SETTINGS = {"__main__", "cli", "app", "services", "demo", "bench"}
+SEE_SETTINGS = {"settings", "__main__", "cli", "app", "services", "demo", "bench"}
 
 
 def part(module: str) -> str:
     """The floor name of a module: `stores.ledger` -> `stores`, `cli_client` -> `cli`."""
     top = module.partition(".")[0]
-    families = ("cli", "minilm", "services", "ingest", "bench", "demo", "doctor")
+    families = ("cli", "minilm", "services", "settings", "ingest", "bench", "demo", "doctor")
     return next((name for name in families if top.startswith(f"{name}_")), top)
 
 
@@ -97,6 +107,14 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_a_child_imports_nothing_of_ours_but_its_own_parts(module: str) -> None:
     family = module.partition("child")[0] + "child"
     assert not [name for name in imports(module) if not name.startswith(family)]
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in modules() if name.endswith("_child")] + ["parsing.child"]
+)
+def test_nothing_beside_a_child_hides_the_standard_library(module: str) -> None:
+    beside = {path.stem for path in modules()[module].parent.glob("*.py")}  # the child's folder comes first
+    assert not beside & sys.stdlib_module_names
 
 
 def test_package_files_are_empty() -> None:

@@ -8,7 +8,8 @@ from pydantic.fields import FieldInfo
 
 from kotaemon_async import minilm, settings
 from kotaemon_async.errors import Misconfigured
-from kotaemon_async.settings import leaves, load_settings, settings_table, toml_value
+from kotaemon_async.settings import load_settings
+from kotaemon_async.settings_table import leaves, settings_table, toml_value
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "kotaemon.example.toml"
 LINK = {"name": "main", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
@@ -62,7 +63,7 @@ def test_the_example_file_changes_nothing() -> None:
 
 def test_every_number_has_its_unit_in_its_name_or_counts_something() -> None:
     counts = "port concurrency children threads candidates passages batch_pages max_pages max_attempts"
-    counts += " max_concurrent_uploads max_name_length max_queued max_crashes max_losses"
+    counts += " max_concurrent_uploads max_name_length max_queued cache_rows max_crashes max_losses"
     for dotted, field in leaves():
         name = dotted.rpartition(".")[2]
         if isinstance(field.default, (int, float)):
@@ -148,6 +149,8 @@ def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, name: 
         ("KOTAEMON_LLM__LINKS", "[", "llm.links"),
         ("KOTAEMON_LLM__LINKS", '[{"name": "a"}]', "llm.links.0.base_url"),
         ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "key": "x"}]), "llm.links.0.key"),
+        ("KOTAEMON_LLM__LINKS", json.dumps([LINK, LINK]), "llm.links"),
+        ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "name": "vectors"}]), "llm.links"),
     ],
 )
 def test_a_wrong_variable_is_named(

@@ -89,16 +89,6 @@ FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 
--- name: keyword_search
-SELECT c.id, -bm25(keywords) AS score
-FROM keywords
-JOIN chunks AS c ON c.row = keywords.rowid
-JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-WHERE keywords MATCH :match
-  AND (:collection IS NULL OR d.collection = :collection)
-  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
-ORDER BY score DESC, c.id LIMIT :limit
-
 -- name: passages
 SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start)
 FROM json_each(:ids) AS wanted
@@ -110,10 +100,3 @@ JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p
 SELECT p.text FROM pages AS p
 JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
 WHERE p.document_id = :document_id AND p.number = :number
-
--- name: save_answer
-INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record)
-VALUES (:id, :conversation_id, :now, :record)
-
--- name: answer
-SELECT record FROM answers WHERE id = :id

@@ -101,4 +101,24 @@ CREATE TABLE idempotency (
 ) STRICT;
 CREATE INDEX idempotency_by_age ON idempotency (created_at);
 
-PRAGMA user_version = 2;
+-- Whole answers of models, to be given again while `stamp`, the state of the documents asked, is the same.
+CREATE TABLE cached_answers (
+    key TEXT NOT NULL,
+    link TEXT NOT NULL,
+    stamp TEXT NOT NULL,
+    record TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (key, link)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cached_answers_by_age ON cached_answers (created_at);
+
+CREATE TABLE conversations (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL
+) STRICT;
+CREATE INDEX conversations_by_age ON conversations (updated_at, id);
+
+PRAGMA user_version = 3;

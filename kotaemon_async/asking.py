@@ -1,0 +1,54 @@
+"""What is asked, and what is heard on the way to an answer."""
+
+from dataclasses import dataclass, field
+
+from kotaemon_async.llm.base import Delta
+from kotaemon_async.model import Answer, Passage, Reason, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question, where to look, and how long it may take.
+
+    `history` holds earlier questions and answers in order, for callers that keep them themselves; otherwise
+    they are those of the conversation.
+    """
+
+    question: str
+    scope: Scope = field(default_factory=Scope)
+    conversation_id: str | None = None
+    deadline_s: float | None = None
+    history: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PassagesFound:
+    """What the answer will rest on, and what was missing while looking."""
+
+    passages: tuple[Passage, ...]
+    degraded: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Forget the text so far: another link starts a whole new answer; `reason` is a code from CODES."""
+
+    link: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole answer; its text is the one to keep."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """No link could finish; the answer holds what was sent and must not be shown as complete."""
+
+    answer: Answer
+
+
+Event = PassagesFound | Delta | Restart | Done | Interrupted

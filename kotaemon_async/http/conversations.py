@@ -1,0 +1,180 @@
+"""Conversations over HTTP: list, read, rename, delete, take away as Markdown."""
+
+import time
+from typing import Annotated, Final
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
+
+from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
+from kotaemon_async.http.parts import GivenParts
+from kotaemon_async.http.problems import responses
+from kotaemon_async.model import new_id
+from kotaemon_async.stores.conversations import Conversation, Turn
+
+PATH: Final = "/api/v1/conversations"
+_ONE: Final = PATH + "/{conversation_id:str}"
+#: A longer conversation shows its latest turns.
+MAX_TURNS: Final = 500
+
+Title = Annotated[str, Meta(min_length=1, max_length=200)]
+_MARKDOWN = ResponseSpec(
+    str, generate_examples=False, description="The conversation.", media_type="text/markdown"
+)
+
+
+class ConversationBody(msgspec.Struct, frozen=True):
+    """A conversation; times are ISO 8601 in UTC."""
+
+    id: str
+    title: str
+    created_at: str
+    updated_at: str
+    turns: int
+
+
+class ConversationList(msgspec.Struct, frozen=True):
+    """One page of conversations, the latest first, and the cursor of the next one."""
+
+    items: list[ConversationBody]
+    next_cursor: str | None
+
+
+class ConversationHistory(msgspec.Struct, frozen=True):
+    """A conversation with its answers, in order."""
+
+    conversation: ConversationBody
+    answers: list[AnswerBody]
+
+
+class ConversationTitle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a conversation is called."""
+
+    title: Title
+
+
+@post(PATH, status_code=201, responses=responses("bad_request", "ledger_unavailable"), summary="Begin one")
+async def begin_conversation(
+    parts: GivenParts, data: JSONBody[ConversationTitle]
+) -> Response[ConversationBody]:
+    """The new conversation; its id goes with each question as `conversation_id`."""
+    now_s = time.time()
+    begun = await parts.ledger.begin_conversation(new_id("conv", now_s), data.title.strip(), now_s)
+    return Response(_body(begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"})
+
+
+@get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List conversations")
+async def list_conversations(
+    parts: GivenParts,
+    q: FromQuery[str | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> ConversationList:
+    """One page, the latest first; `q` is looked for in titles."""
+    found, following = await parts.ledger.conversations(q=q, limit=limit, cursor=cursor)
+    return ConversationList([_body(one) for one in found], following)
+
+
+@get(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Read one")
+async def get_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> ConversationHistory:
+    """The conversation and its answers."""
+    found = await parts.ledger.conversation(conversation_id)
+    turns = await parts.ledger.turns(conversation_id, MAX_TURNS)
+    return ConversationHistory(_body(found), [answer_body(turn.answer) for turn in turns])
+
+
+@patch(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Rename one")
+async def rename_conversation(
+    parts: GivenParts, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
+) -> ConversationBody:
+    """The conversation under its new title."""
+    return _body(await parts.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()))
+
+
+@delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
+async def delete_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> None:
+    """Nothing; the conversation and its answers are gone."""
+    await parts.ledger.delete_conversation(conversation_id)
+
+
+@get(
+    f"{_ONE}/export",
+    media_type="text/markdown",
+    responses={200: _MARKDOWN, **responses("bad_request", "not_found", "ledger_unavailable")},
+    summary="Take one away as Markdown",
+)
+async def export_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> Response[str]:
+    """The questions, answers and sources as a Markdown file."""
+    found = await parts.ledger.conversation(conversation_id)
+    turns = await parts.ledger.turns(conversation_id, MAX_TURNS)
+    headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
+    return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
+
+
+def markdown(conversation: Conversation, turns: list[Turn]) -> str:
+    """A heading for each question, its answer, and the quotes that it rests on."""
+    parts = [f"# {_line(conversation.title)}\n"]
+    for turn in turns:
+        answer = turn.answer
+        served = f"{answer.served_by}, degraded" if answer.degraded else answer.served_by
+        parts.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
+        parts += [
+            f"[{one.marker}] {_line(one.document_name)}, p. {one.page}: “{_line(one.quote)}”\n"
+            for one in answer.citations
+        ]
+        parts.append(f"*{iso(turn.at_s)}, {served}*\n")
+    return "\n".join(parts)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _file_name(conversation_id: str) -> str:
+    kept = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_") else "_" for ch in conversation_id)
+    return f"conversation-{kept[:60]}"
+
+
+def _body(conversation: Conversation) -> ConversationBody:
+    return ConversationBody(
+        id=conversation.id,
+        title=conversation.title,
+        created_at=iso(conversation.created_at_s),
+        updated_at=iso(conversation.updated_at_s),
+        turns=conversation.turns,
+    )
+
+
+HANDLERS: list[HTTPRouteHandler] = [
+    begin_conversation,
+    list_conversations,
+    get_conversation,
+    rename_conversation,
+    delete_conversation,
+    export_conversation,
+]
+
+_EXAMPLE: Final = ConversationBody(
+    "conv_019aa5c1f2b07d1e3c5a9b42",
+    "How much did revenue rise?",
+    "2026-03-01T09:30:00.000Z",
+    "2026-03-01T09:31:10.500Z",
+    2,
+)
+#: By the name of the schema component; the history's answers are those of the answers' own example.
+EXAMPLES: Final[dict[str, object]] = {
+    type(body).__name__: msgspec.to_builtins(body)
+    for body in (
+        _EXAMPLE,
+        ConversationList([_EXAMPLE], None),
+        ConversationHistory(_EXAMPLE, []),
+        ConversationTitle("Revenue"),
+    )
+}
+TEXT_EXAMPLES: Final[dict[str, str]] = {
+    f"{PATH}/{{conversation_id}}/export": "# Revenue\n\n## How much did revenue rise?\n\nBy 8 percent. [1]\n"
+}

@@ -1,0 +1,154 @@
+"""The OpenAI-compatible calls: programs that chat with OpenAI's API chat with the documents instead."""
+
+import time
+from dataclasses import replace
+from typing import Final
+
+import anyio
+import msgspec
+from litestar import get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, JSONBody
+from litestar.response.base import ASGIResponse
+
+from kotaemon_async.asking import Ask
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.http import events, openai_examples
+from kotaemon_async.http.openai_bodies import (
+    MODEL,
+    ChatCompletion,
+    ChatRequest,
+    InvalidParam,
+    Model,
+    ModelList,
+    completion_of,
+    model_of,
+)
+from kotaemon_async.http.openai_stream import ChatFrames, Chunks
+from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.problems import openai_responses
+from kotaemon_async.http.questions import Deadline, while_connected, within
+from kotaemon_async.model import Scope, new_id
+from kotaemon_async.stores.document_collections import Collections
+
+#: Collections that are listed; a chat may name any.
+_MAX_MODELS: Final = 1_000
+#: A question is not held up for long by the check that its collection is there.
+_CHECK_TIMEOUT_S: Final = 1.0
+_UNKNOWN_HINT: Final = "List the models with GET /v1/models."
+#: The model that looks everywhere is as old as these calls; in Unix seconds.
+_EVERYTHING: Final = Model(MODEL, 1_767_225_600)
+
+
+def _reply(body: object, description: str) -> ResponseSpec:
+    examples = openai_examples.example_of(body)
+    return ResponseSpec(type(body), generate_examples=False, description=description, examples=examples)
+
+
+@get(
+    "/v1/models",
+    responses={
+        200: _reply(openai_examples.MODELS, "The models."),
+        **openai_responses("ledger_unavailable"),
+    },
+    summary="List what there is to chat with",
+)
+async def list_models(parts: GivenParts) -> ModelList:
+    """`kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
+    found = [model_of(one) for one in await Collections(parts.ledger.database).all(_MAX_MODELS)]
+    return ModelList([_EVERYTHING, *found])
+
+
+@get(
+    "/v1/models/{model_id:path}",
+    responses={
+        200: _reply(openai_examples.MODEL, "The model."),
+        **openai_responses("bad_request", "not_found", "ledger_unavailable"),
+    },
+    summary="Get one of the models",
+)
+async def get_model(parts: GivenParts, model_id: FromPath[str]) -> Model:
+    """The model; its name may hold a slash."""
+    wanted = model_id.removeprefix("/")
+    if wanted == MODEL:
+        return _EVERYTHING
+    return await _collection_model(wanted, parts)
+
+
+@post(
+    "/v1/chat/completions",
+    status_code=200,
+    operation_class=openai_examples.ChatOperation,
+    responses={
+        200: _reply(openai_examples.COMPLETION, "The answer, or its chunks."),
+        **openai_responses("bad_request", "not_found", "busy", "timeout", "ledger_unavailable"),
+    },
+    summary="Chat over the documents",
+)
+async def chat(
+    request: AnyRequest,
+    parts: GivenParts,
+    limits: GivenLimits,
+    data: JSONBody[ChatRequest],
+    deadline_s: Deadline = None,
+) -> ASGIResponse:
+    """The answer to the last user message; with `stream` its chunks."""
+    asked = replace(await _asked(data, parts, limits), deadline_s=within(deadline_s, limits))
+    now_s = time.time()
+    completion_id = new_id("chatcmpl", now_s).replace("_", "-")
+    if data.stream:
+        frames = ChatFrames(parts.answering, asked, Chunks(data, completion_id, now_s))
+        closing = events.Closing(parts.stopping, limits.drain_s, limits.heartbeat_s, frames.last_words)
+        return events.EventStream(frames.frames(), closing)
+    answer = await while_connected(request, lambda: parts.answering.answer(asked))
+    body: ChatCompletion = completion_of(data, answer, completion_id, now_s)
+    return ASGIResponse(body=msgspec.json.encode(body))
+
+
+async def _asked(chat: ChatRequest, parts: Parts, limits: HttpLimits) -> Ask:
+    """What the chat asks; raises InvalidParam."""
+    if chat.n is not None and chat.n > 1:
+        raise InvalidParam("There is one answer to a question.", "n", hint="Leave n out or set it to 1.")
+    question, place = chat.question()
+    if len(question) > limits.max_question_length:
+        raise InvalidParam(
+            f"The question has {len(question)} characters; {limits.max_question_length} are allowed.",
+            f"messages[{place}].content",
+            hint="Make it shorter.",
+        )
+    return Ask(question, await _scope_of(chat.model, parts), history=chat.history(place))
+
+
+async def _scope_of(model_id: str, parts: Parts) -> Scope:
+    """Where the model looks; a ledger that is away does not refuse, as there is an answer all the same."""
+    if model_id == MODEL:
+        return Scope()
+    name = _collection_of(model_id)
+    try:
+        with anyio.fail_after(_CHECK_TIMEOUT_S):
+            await _collection_model(model_id, parts)
+    except (Unavailable, TimeoutError):
+        pass
+    return Scope(name)
+
+
+async def _collection_model(model_id: str, parts: Parts) -> Model:
+    found = await Collections(parts.ledger.database).get(_collection_of(model_id))
+    if found is None:
+        raise _unknown(model_id)
+    return model_of(found)
+
+
+def _collection_of(model_id: str) -> str:
+    kind, _, name = model_id.partition("/")
+    if kind != MODEL or not name:
+        raise _unknown(model_id)
+    return name
+
+
+def _unknown(model_id: str) -> InvalidParam:
+    return InvalidParam(f"There is no model {model_id!r}.", "model", code="not_found", hint=_UNKNOWN_HINT)
+
+
+HANDLERS: list[HTTPRouteHandler] = [list_models, get_model, chat]

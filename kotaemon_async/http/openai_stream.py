@@ -1,0 +1,135 @@
+"""An answer as OpenAI's chunks. Only a whole answer ends with a finish reason and `[DONE]`.
+
+What broke off ends with an `error`, which OpenAI's clients raise; a stream that merely stopped they would
+show as complete. Words that were sent cannot be taken back in this protocol, so a new answer begins under a
+rule and a sentence that says so.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import msgspec
+
+from kotaemon_async.answering import Answering
+from kotaemon_async.asking import Ask, Done, Event, Interrupted, Restart
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.http import events
+from kotaemon_async.http.openai_bodies import (
+    ChatRequest,
+    Chunk,
+    ChunkChoice,
+    ChunkDelta,
+    FinishReason,
+    error_envelope,
+    finish_reason,
+    provenance_of,
+    usage_of,
+)
+from kotaemon_async.http.openai_text import begins_anew, footnotes
+from kotaemon_async.http.problems import problem_of
+from kotaemon_async.llm.base import Delta
+from kotaemon_async.model import Answer
+from kotaemon_async.telemetry import traces
+
+_END = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The wire form of what is said in one chat."""
+
+    chat: ChatRequest
+    id: str
+    created_s: float
+
+    def role(self) -> bytes:
+        """The first chunk: somebody is about to say something."""
+        return _data(self._chunk(ChunkDelta(role="assistant", content="")))
+
+    def content(self, text: str) -> bytes:
+        """The next words; nothing for none."""
+        return _data(self._chunk(ChunkDelta(content=text))) if text else b""
+
+    def end(self, answer: Answer) -> bytes:
+        """How it ended, who said it, the tokens if they were asked for, and the mark of the end."""
+        last = self._chunk(ChunkDelta(), finish_reason(answer))
+        told = _data(msgspec.structs.replace(last, kotaemon=provenance_of(answer)))
+        if self.chat.has_usage():
+            usage = usage_of(self.chat, answer)
+            told += _data(msgspec.structs.replace(last, choices=[], usage=usage))
+        return told + _END
+
+    def _chunk(self, delta: ChunkDelta, reason: FinishReason | None = None) -> Chunk:
+        return Chunk(
+            id=self.id,
+            created=int(self.created_s),
+            model=self.chat.model,
+            choices=[ChunkChoice(delta, reason)],
+            usage=None if self.chat.has_usage() else msgspec.UNSET,
+        )
+
+
+class ChatFrames:
+    """The frames of one answer, and the last words for a stream that was cut."""
+
+    def __init__(self, answering: Answering, asked: Ask, chunks: Chunks) -> None:
+        self._answering = answering
+        self._asked = asked
+        self._chunks = chunks
+        self._trace_id = traces.current().trace_id
+        self._text = ""
+        self._ended = False
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """The events in wire form; nothing is sent before the first one, so that a failure has its status."""
+        begun = False
+        async with aclosing(self._answering.stream(self._asked)) as stream:
+            async for event in stream:
+                frame = self._frame(event)
+                yield frame if begun else self._chunks.role() + frame
+                begun = True
+                # Not sooner: what could not be sent whole is an end that nobody heard of.
+                self._ended = self._ended or isinstance(event, Done | Interrupted)
+        if not self._ended:
+            raise AssertionError("the events of a question end with Done or Interrupted")
+
+    def last_words(self, failure: Exception | None) -> bytes:
+        """The error that ended the stream early, unless the end has been told already."""
+        if self._ended:
+            return events.COMMENT
+        error = failure or Unavailable("The service is stopping.", code="shutting_down")
+        return _data(error_envelope(problem_of(error, self._trace_id)))
+
+    def _frame(self, event: Event) -> bytes:
+        match event:
+            case Delta(text):
+                self._text += text
+                return self._chunks.content(text)
+            case Restart(_, reason):
+                anew = begins_anew(self._asked.question, reason) if self._text else ""
+                self._text = ""
+                return self._chunks.content(anew)
+            case Done(answer):
+                rest = answer.answer.removeprefix(self._text) if answer.answer.startswith(self._text) else ""
+                return self._chunks.content(rest + footnotes(answer.citations)) + self._chunks.end(answer)
+            case Interrupted(answer):
+                return self._broken_off(answer)
+            case _:
+                return events.COMMENT
+
+    def _broken_off(self, answer: Answer) -> bytes:
+        # A ledger that could not keep the answer is no cause of its end.
+        codes = [reason.code for reason in answer.reasons if reason.component != "ledger"]
+        code = codes[-1] if codes else "llm_unavailable"
+        error = Unavailable("The answer broke off and is not complete.", code=code)
+        return _data(
+            {
+                **msgspec.to_builtins(error_envelope(problem_of(error, self._trace_id))),
+                "kotaemon": provenance_of(answer),
+            }
+        )
+
+
+def _data(body: object) -> bytes:
+    return b"data: " + msgspec.json.encode(body) + b"\n\n"

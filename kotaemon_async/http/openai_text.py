@@ -1,0 +1,59 @@
+"""What an answer looks like where there is only text: footnotes, the sign of a new answer, token counts."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from kotaemon_async.llm import phrases
+from kotaemon_async.llm.chain import one_line
+from kotaemon_async.model import Citation
+
+_QUOTE_CHARS: Final = 240
+_GAP: Final = "\n\n"
+_RULE: Final = f"{_GAP}---{_GAP}"
+_BROKE_OFF: Final = f"{_RULE}*The answer above broke off"
+_BROKE_OFF_ZH: Final = f"{_RULE}*以上回答已中断"
+#: More footnotes than any answer has; a longer tail of such lines is text like any other.
+_MAX_FOOTNOTES: Final = 30
+_BYTES_PER_TOKEN: Final = 4
+
+
+def footnotes(citations: Iterable[Citation]) -> str:
+    """One paragraph for each citation, by marker, to stand behind the answer; empty without citations.
+
+    >>> footnotes([Citation("c", 1, "d", "manual.pdf", 2, "Turn it off.", 0.9)])
+    '\\n\\n[1] manual.pdf, p. 2: “Turn it off.”'
+    """
+    ordered = sorted(citations, key=lambda one: one.marker)
+    return "".join(f"{_GAP}{_footnote(one)}" for one in ordered)
+
+
+def begins_anew(question: str, reason: str) -> str:
+    """Tells a reader, whose program cannot take words back, that the text so far is void and why."""
+    if phrases.is_chinese(question):
+        return f"{_BROKE_OFF_ZH}（{reason}），请忽略。以下是新的完整回答：*{_GAP}"
+    return f"{_BROKE_OFF} ({reason}), please ignore it. A whole new answer begins here:*{_GAP}"
+
+
+def said(text: str) -> str:
+    """An earlier answer as it comes back from a chat program, without footnotes and void beginnings."""
+    for sign in (_BROKE_OFF, _BROKE_OFF_ZH):
+        _, found, after = text.rpartition(sign)
+        text = after.partition(_GAP)[2] if found else text
+    for _ in range(_MAX_FOOTNOTES):
+        before, _, last = text.rstrip().rpartition(_GAP)
+        if not (last.startswith("[") and last.endswith("”") and ", p. " in last):
+            break
+        text = before
+    return text.strip()
+
+
+def estimated_tokens(texts: Sequence[str]) -> int:
+    """About as many tokens as a model would count: one for four letters, three for four of Chinese."""
+    size_bytes = sum(len(text.encode("utf-8", "replace")) for text in texts)
+    return -(-size_bytes // _BYTES_PER_TOKEN)
+
+
+def _footnote(one: Citation) -> str:
+    quote = one_line(one.quote)
+    shown = quote if len(quote) <= _QUOTE_CHARS else f"{quote[:_QUOTE_CHARS].rstrip()}…"
+    return f"[{one.marker}] {one_line(one.document_name)}, p. {one.page}: “{shown}”"

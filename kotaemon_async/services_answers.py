@@ -1,0 +1,85 @@
+"""Puts together what answers questions: model servers, cache, kept knowledge, conversations."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+
+from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
+from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.conversing import Conversing
+from kotaemon_async.errors import Misconfigured
+from kotaemon_async.knowledge import Knowledge
+from kotaemon_async.llm.chain import ExtractiveLink
+from kotaemon_async.llm.openai import OpenAILink
+from kotaemon_async.llm.rewriting import Rewriter
+from kotaemon_async.llm.static import StaticLink
+from kotaemon_async.relevance import Relevance
+from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.settings import LinkSettings, Settings
+from kotaemon_async.stores.answers import CacheBounds
+from kotaemon_async.stores.keywords import Keywords
+from kotaemon_async.stores.ledger import Ledger
+
+
+def answering_over(
+    settings: Settings,
+    ledger: Ledger,
+    retrieval: Retrieval,
+    links: Sequence[OpenAILink],
+    knowledge: Knowledge,
+) -> Answering:
+    """The use case with all tiers of the promise."""
+    cache = _cache(settings, ledger)
+    static = StaticLink(knowledge) if settings.answers.static_knowledge else None
+    tiers = Tiers.of(links, StaleCacheLink(cache), ExtractiveLink(), static)
+    return Answering(
+        retrieval=retrieval,
+        tiers=tiers,
+        ledger=ledger,
+        cache=cache,
+        standalone=Conversing(ledger, Rewriter(tiers.next_model)),
+        relevance=Relevance(Keywords(ledger.database)),
+        deadline_s=settings.answers.deadline_s,
+        passages=settings.answers.passages,
+    )
+
+
+def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:
+    answers = settings.answers
+    links = json.dumps([[link.name, link.base_url, link.model] for link in settings.llm.links])
+    return AnswerCache(
+        ledger,
+        links=links,
+        clock=time.time,
+        times=CacheTimes(answers.fresh_s, answers.stale_s),
+        bounds=CacheBounds(answers.cache_rows, answers.cache_bytes, answers.stale_s),
+    )
+
+
+def kept_knowledge(settings: Settings) -> Knowledge:
+    """The operator's answers; reads a file. Raises: Misconfigured when it is wrong at the start."""
+    knowledge = Knowledge(settings.answers.static_knowledge)
+    knowledge.refresh()
+    if knowledge.problem is not None:
+        raise Misconfigured(f"answers.static_knowledge: {knowledge.problem}")
+    return knowledge
+
+
+def model_link(index: int, link: LinkSettings) -> OpenAILink:
+    """One model server; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
+    key = os.environ.get(link.api_key_env) if link.api_key_env else None
+    if link.api_key_env and not key:
+        raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
+    return OpenAILink(
+        name=link.name,
+        served_by="local" if index else "primary",
+        base_url=link.base_url,
+        model=link.model,
+        api_key=key,
+        first_token_timeout_s=link.first_token_timeout_s,
+        idle_timeout_s=link.idle_timeout_s,
+        total_timeout_s=link.total_timeout_s,
+        max_concurrency=link.max_concurrency,
+        prompt_budget_chars=link.prompt_budget_chars,
+    )

@@ -1,0 +1,64 @@
+-- name: save_answer
+INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record)
+VALUES (:id, :conversation_id, :now, :record)
+
+-- name: answer
+SELECT record FROM answers WHERE id = :id
+
+-- name: stamp
+SELECT count(*) || '.' || coalesce(sum(version), 0) || '.' || coalesce(max(last_log_seq), 0)
+       || '.' || coalesce(sum(last_log_seq), 0)
+FROM documents
+WHERE (:collection IS NULL OR collection = :collection)
+  AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
+
+-- name: cached
+SELECT record, created_at FROM cached_answers
+WHERE key = :key AND stamp = :stamp AND created_at > :oldest AND (:link IS NULL OR link = :link)
+ORDER BY created_at DESC LIMIT 1
+
+-- name: cache
+INSERT OR REPLACE INTO cached_answers (key, link, stamp, record, size_bytes, created_at)
+VALUES (:key, :link, :stamp, :record, :size_bytes, :now)
+
+-- name: forget_expired
+DELETE FROM cached_answers WHERE created_at <= :oldest
+
+-- name: cache_size
+SELECT count(*), coalesce(sum(size_bytes), 0) FROM cached_answers
+
+-- name: forget_oldest
+DELETE FROM cached_answers
+WHERE (key, link) IN (SELECT key, link FROM cached_answers ORDER BY created_at LIMIT :count)
+
+-- name: begin_conversation
+INSERT INTO conversations (id, title, created_at, updated_at) VALUES (:id, :title, :now, :now)
+ON CONFLICT (id) DO UPDATE SET updated_at = :now
+
+-- name: conversation
+SELECT c.id, c.title, c.created_at, c.updated_at,
+       (SELECT count(*) FROM answers AS a WHERE a.conversation_id = c.id)
+FROM conversations AS c WHERE c.id = :id
+
+-- name: conversations
+SELECT c.id, c.title, c.created_at, c.updated_at,
+       (SELECT count(*) FROM answers AS a WHERE a.conversation_id = c.id)
+FROM conversations AS c
+WHERE (:title_like IS NULL OR c.title LIKE :title_like ESCAPE '\')
+  AND (:before_at IS NULL OR (c.updated_at, c.id) < (:before_at, :before_id))
+ORDER BY c.updated_at DESC, c.id DESC LIMIT :limit
+
+-- name: turns
+SELECT record, created_at FROM (
+    SELECT record, created_at, id FROM answers WHERE conversation_id = :id
+    ORDER BY created_at DESC, id DESC LIMIT :limit
+) ORDER BY created_at, id
+
+-- name: rename_conversation
+UPDATE conversations SET title = :title, updated_at = :now WHERE id = :id RETURNING id
+
+-- name: delete_turns
+DELETE FROM answers WHERE conversation_id = :id
+
+-- name: delete_conversation
+DELETE FROM conversations WHERE id = :id RETURNING id

@@ -1,0 +1,212 @@
+"""Answers from the cache, from a shared flight and from the kept knowledge, over a real ledger."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
+from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.asking import Ask, Done, Event, Restart
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.knowledge import Knowledge
+from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.llm.chain import ExtractiveLink
+from kotaemon_async.llm.static import StaticLink
+from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
+from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.ledger import Ledger
+
+PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
+PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
+DOWN = Unavailable("down", code="llm_unavailable")
+QUESTION = "What is the capital of France?"
+
+
+@dataclass
+class Clock:
+    now_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class Retrieval:
+    found: Found | Exception = field(default_factory=lambda: Found((PARIS,)))
+
+    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@dataclass
+class Model:
+    """Says the same each time, or fails; counts its calls and may wait to be let on."""
+
+    pieces: tuple[Piece | Exception, ...] = (Delta("Paris [1]."), Finish())
+    name: str = "main"
+    served_by: ServedBy = "primary"
+    calls: int = 0
+    go_on: anyio.Event = field(default_factory=anyio.Event)
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        self.calls += 1
+        await self.go_on.wait()
+        for piece in self.pieces:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
+class Pages(Ledger):
+    """The real ledger, on whose pages the passage stands."""
+
+    async def page_text(self, document_id: str, page: int) -> str | None:
+        return PAGE
+
+
+class House:
+    """A ledger with one document, a model, a retrieval, and the answering over them."""
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
+        self.ledger, self.clock, self.model, self.retrieval = ledger, Clock(), Model(), Retrieval()
+        self.model.go_on.set()
+        kept = folder / "kept.yaml"
+        kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
+        knowledge = Knowledge(kept)
+        knowledge.refresh()
+        cache = AnswerCache(ledger, links="main", clock=self.clock, times=CacheTimes(600.0, 86_400.0))
+        self.service = Answering(
+            retrieval=self.retrieval,
+            tiers=Tiers.of([self.model], StaleCacheLink(cache), ExtractiveLink(), StaticLink(knowledge)),
+            ledger=ledger,
+            cache=cache,
+            clock=self.clock,
+        )
+
+    async def ask(self, question: str = QUESTION) -> Answer:
+        return await self.service.answer(Ask(question))
+
+    async def told(self, question: str = QUESTION) -> list[Event]:
+        return [event async for event in self.service.stream(Ask(question))]
+
+    def break_model(self, *pieces: Piece | Exception) -> None:
+        self.model.pieces = (*pieces, DOWN)
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    ledger = await Pages.open(tmp_path / "ledger.db")
+    await ledger.accept(NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0)
+    yield House(ledger, tmp_path)
+    await ledger.aclose()
+
+
+async def test_a_question_that_was_just_answered_makes_no_call_and_tells_its_age(house: House) -> None:
+    first = await house.ask()
+    house.clock.now_s += 30
+    again = await house.ask("what is the CAPITAL of  France")
+    assert (house.model.calls, again.answer, again.served_by) == (1, first.answer, "primary")
+    assert (again.age_s, again.degraded, again.id != first.id) == (30.0, False, True)
+    assert [c.id for c in again.citations] == [f"{again.id}.1"]
+
+
+async def test_after_the_fresh_time_the_model_is_asked_anew(house: House) -> None:
+    await house.ask()
+    house.clock.now_s += 601
+    assert ((await house.ask()).age_s, house.model.calls) == (0.0, 2)
+
+
+async def test_a_dead_model_is_stood_in_for_by_its_old_answer(house: House) -> None:
+    await house.ask()
+    house.clock.now_s += 3600
+    house.break_model()
+    answer = await house.ask()
+    assert (answer.served_by, answer.age_s, answer.answer) == ("stale_cache", 3600.0, "Paris [1].")
+    assert (answer.degraded, answer.reasons) == (True, (Reason("main", "llm_unavailable"),))
+
+
+async def test_an_answer_of_yesterday_is_too_old(house: House) -> None:
+    await house.ask()
+    house.clock.now_s += 86_401
+    house.break_model()
+    assert (await house.ask()).served_by == "extractive"
+
+
+@pytest.mark.parametrize("deleted", [True, False])
+async def test_a_changed_document_is_never_answered_from_the_cache(house: House, deleted: bool) -> None:
+    await house.ask()
+    if deleted:
+        await house.ledger.delete("d")
+    else:
+        await house.ledger.start_anew("d", 2000.0, force=True)
+    house.break_model()
+    assert (await house.ask()).served_by == "extractive"
+
+
+async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(house: House) -> None:
+    house.retrieval.found = Found((PARIS,), (Reason("vectors", "vectors_unavailable"),))
+    await house.ask()
+    await house.ask()
+    assert house.model.calls == 2
+
+
+async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
+    house.model.go_on = anyio.Event()
+    answers: list[Answer] = []
+
+    async def ask() -> None:
+        answers.append(await house.ask())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        house.model.go_on.set()
+    assert (house.model.calls, len({one.id for one in answers})) == (1, 10)
+    assert {one.answer for one in answers} == {"Paris [1]."}
+    assert [await house.ledger.answer(one.id) for one in answers] == answers
+
+
+async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(house: House) -> None:
+    await house.ask()
+    house.clock.now_s += 3600
+    house.break_model(Delta("Par"))
+    events = await house.told()
+    assert [type(event).__name__ for event in events] == [
+        "PassagesFound",
+        "Delta",
+        "Restart",
+        "Delta",
+        "Done",
+    ]
+    assert events[2] == Restart("stale_cache", "llm_unavailable")
+
+
+async def test_a_restart_names_the_link_that_really_follows(house: House) -> None:
+    house.break_model(Delta("Par"))
+    assert Restart("extractive", "llm_unavailable") in await house.told()
+
+
+async def test_kept_knowledge_answers_what_the_documents_do_not(house: House) -> None:
+    house.retrieval.found = Found(())
+    answer = await house.ask("When is the office open?")
+    assert (answer.served_by, answer.answer, answer.degraded) == (
+        "static_knowledge",
+        "From nine to five.",
+        False,
+    )
+
+
+async def test_kept_knowledge_answers_when_every_store_is_down(house: House) -> None:
+    house.retrieval.found = Unavailable("gone", code="ledger_unavailable")
+    await house.ledger.aclose()
+    events = await house.told("When is the office open?")
+    assert isinstance(events[-1], Done)
+    answer = events[-1].answer
+    assert (answer.served_by, answer.degraded) == ("static_knowledge", True)
+    assert Reason("retrieval", "ledger_unavailable") in answer.reasons

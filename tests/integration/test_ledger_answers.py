@@ -1,0 +1,133 @@
+"""Answers that may be given again, and conversations, over a real SQLite file."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kotaemon_async.errors import Refused
+from kotaemon_async.model import Answer, Chunk, Failure, Page, Scope
+from kotaemon_async.stores.answers import CacheBounds
+from kotaemon_async.stores.claims import Batch
+from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.ledger import Ledger
+
+ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
+BOUNDS = CacheBounds(rows=100, size_bytes=10**6, age_s=100.0)
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(tmp_path / "ledger.db")
+    yield opened
+    await opened.aclose()
+
+
+async def a_document(ledger: Ledger, name: str, collection: str = "default") -> None:
+    new = NewDocument(name, f"{name}.pdf", "application/pdf", 1, name * 8, collection, 6, "", "")
+    await ledger.accept(new, 1.0)
+    claim = await ledger.claim(name, "me", 1.0, 30.0, recipe="m/1")
+    assert claim is not None
+    chunk = Chunk(1, 0, 0, 5, "words")
+    batch = Batch([Page(1, "words")], [chunk], np.full((1, 4), 0.5, np.float32), ["word"], 1, "m")
+    await ledger.commit_batch(claim, batch, 1.0)
+    await ledger.to_indexing(claim, 1.0)
+    await ledger.follower_advance("g", await ledger.log_end(), 1.0)
+
+
+async def keep(ledger: Ledger, key: str, now_s: float, bounds: CacheBounds = BOUNDS) -> None:
+    stamp = await ledger.stamp(Scope())
+    await ledger.cache_answer(key, stamp, ANSWER, link="main", now_s=now_s, bounds=bounds)
+
+
+async def kept(ledger: Ledger, key: str, since_s: float = 0.0, link: str | None = None) -> float | None:
+    found = await ledger.cached_answer(key, await ledger.stamp(Scope()), since_s=since_s, link=link)
+    return found and found[1]
+
+
+async def test_an_answer_is_given_again_while_its_documents_are_the_same(ledger: Ledger) -> None:
+    await a_document(ledger, "a")
+    await keep(ledger, "k", 10.0)
+    assert await ledger.cached_answer("k", await ledger.stamp(Scope()), since_s=0.0) == (ANSWER, 10.0)
+    assert await kept(ledger, "another") is None
+
+
+async def test_an_answer_is_wanted_from_one_link_or_from_any(ledger: Ledger) -> None:
+    await keep(ledger, "k", 10.0)
+    assert (await kept(ledger, "k", link="main"), await kept(ledger, "k", link="other")) == (10.0, None)
+
+
+@pytest.mark.parametrize("change", ["new", "delete", "again", "fail", "cancel"])
+async def test_any_change_of_a_document_makes_its_answers_void(ledger: Ledger, change: str) -> None:
+    for name in ("a", "b", "c"):
+        await a_document(ledger, name)
+    await keep(ledger, "k", 10.0)
+    if change == "new":
+        await a_document(ledger, "d")
+    elif change == "delete":
+        await ledger.delete("b")
+    else:
+        await ledger.start_anew("b", 11.0, force=True)
+        claim = await ledger.claim("b", "me", 11.0, 30.0, recipe="m/1")
+        assert claim is not None
+        if change == "fail":
+            await ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 12.0)
+        elif change == "cancel":
+            await ledger.cancel("b", 12.0)
+    assert await kept(ledger, "k") is None
+
+
+async def test_a_change_outside_of_the_scope_changes_nothing(ledger: Ledger) -> None:
+    await a_document(ledger, "a")
+    await a_document(ledger, "b", "other")
+    before = [await ledger.stamp(Scope("default")), await ledger.stamp(Scope(document_ids=("a",)))]
+    await ledger.delete("b")
+    assert [await ledger.stamp(Scope("default")), await ledger.stamp(Scope(document_ids=("a",)))] == before
+
+
+async def test_what_is_too_old_is_neither_given_nor_kept(ledger: Ledger) -> None:
+    await keep(ledger, "old", 10.0)
+    assert await kept(ledger, "old", since_s=10.0) is None
+    await keep(ledger, "new", 200.0)
+    assert await kept(ledger, "old") is None
+
+
+@pytest.mark.parametrize("bounds", [replace(BOUNDS, rows=5), replace(BOUNDS, size_bytes=1500)])
+async def test_the_cache_is_bounded_and_the_oldest_goes_first(ledger: Ledger, bounds: CacheBounds) -> None:
+    for number in range(40):
+        await keep(ledger, str(number), 10.0 + number, bounds)
+    rows, size_bytes = await ledger.database.read(
+        lambda conn: conn.execute("SELECT count(*), sum(size_bytes) FROM cached_answers").get
+    )
+    assert 1 <= rows <= bounds.rows and size_bytes <= bounds.size_bytes
+    assert (await kept(ledger, "0"), await kept(ledger, "39")) == (None, 49.0)
+
+
+async def test_a_conversation_begins_with_its_first_answer(ledger: Ledger) -> None:
+    await ledger.save_answer(ANSWER, "c1", 10.0)
+    await ledger.save_answer(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
+    conversation = await ledger.conversation("c1")
+    assert (conversation.title, conversation.turns, conversation.updated_at_s) == ("How much?", 2, 20.0)
+    assert [turn.answer.question for turn in await ledger.turns("c1", 10)] == ["How much?", "And then?"]
+    assert [turn.answer.id for turn in await ledger.turns("c1", 1)] == ["ans_2"]
+
+
+async def test_conversations_are_listed_the_latest_first_and_by_title(ledger: Ledger) -> None:
+    for number, title in enumerate(["Rivers", "100% wool", "Seas"]):
+        await ledger.begin_conversation(f"c{number}", title, float(number))
+    first, cursor = await ledger.conversations(q=None, limit=2, cursor=None)
+    rest, end = await ledger.conversations(q=None, limit=2, cursor=cursor)
+    assert ([one.id for one in (*first, *rest)], end) == (["c2", "c1", "c0"], None)
+    found, _ = await ledger.conversations(q="100%", limit=2, cursor=None)
+    assert [one.title for one in found] == ["100% wool"]
+
+
+async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Ledger) -> None:
+    await ledger.save_answer(ANSWER, "c1", 10.0)
+    assert (await ledger.rename_conversation("c1", "Sums", 11.0)).title == "Sums"
+    await ledger.delete_conversation("c1")
+    for gone in (ledger.conversation("c1"), ledger.answer("ans_1"), ledger.delete_conversation("c1")):
+        with pytest.raises(Refused, match="There is no"):
+            await gone

@@ -1,0 +1,72 @@
+"""Whether passages have to do with a question, over a real keyword index."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kotaemon_async.chunking import split_page
+from kotaemon_async.model import Page, Passage
+from kotaemon_async.relevance import Relevance, covered
+from kotaemon_async.stores.claims import Batch
+from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.keywords import Keywords
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.text import segment
+
+TEXTS = [
+    "The lighthouse keeper wound the clock every evening.",
+    "The harbour has twelve ferries and the ferries are white.",
+    "灯塔看守人每天晚上给时钟上发条。",
+]
+
+
+@pytest.fixture
+async def keywords(tmp_path: Path) -> AsyncIterator[Keywords]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    await ledger.accept(NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0)
+    claim = await ledger.claim("d", "me", 1.0, 30.0, recipe="m/1")
+    assert claim is not None
+    pages = [Page(number, text) for number, text in enumerate(TEXTS, start=1)]
+    chunks = [chunk for page in pages for chunk in split_page(page)]
+    vectors = np.full((len(chunks), 4), 0.5, np.float32)
+    batch = Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], 3, "m")
+    await ledger.commit_batch(claim, batch, 1.0)
+    yield Keywords(ledger.database)
+    await ledger.aclose()
+
+
+def passages() -> list[Passage]:
+    return [Passage(str(n), "d", "a.pdf", n, text, 0.9) for n, text in enumerate(TEXTS, start=1)]
+
+
+async def test_a_term_is_the_rarer_the_fewer_chunks_hold_it(keywords: Keywords) -> None:
+    found = await keywords.rarity(["the", "ferri", "unheard"])
+    assert found["the"] < found["ferri"] < found["unheard"]
+
+
+@pytest.mark.parametrize(
+    ("question", "holds"),
+    [
+        ("When does the keeper wind the clock?", True),
+        ("How many ferries does the harbour have?", True),
+        ("灯塔看守人什么时候给时钟上发条？", True),
+        ("How do I bake sourdough bread?", False),
+        ("Which vitamins does spinach contain?", False),
+        ("如何烘焙酸面包？", False),
+        ("?", True),
+    ],
+)
+async def test_questions_about_other_things_are_told(keywords: Keywords, question: str, holds: bool) -> None:
+    assert await Relevance(keywords).holds(question, passages()) is holds
+
+
+async def test_when_it_cannot_be_told_the_passages_count_as_relevant(keywords: Keywords) -> None:
+    await keywords._database.aclose()
+    assert await Relevance(keywords).holds("How do I bake sourdough bread?", passages())
+
+
+def test_the_share_is_that_of_the_best_passage() -> None:
+    assert covered({"a": 3.0, "b": 1.0}, ["a", "b c"]) == 0.75
+    assert covered({"a": 1.0}, []) == 0.0

@@ -1,0 +1,124 @@
+"""Kept questions and answers: found by their words, reloaded when changed, kept when a change is wrong."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from kotaemon_async.knowledge import Entry, Index, Knowledge, KnowledgeError, load
+
+HOURS = Entry("When is the office open?", "From nine to five.", ("opening hours", "办公室几点开门？"))
+RETURN = Entry("How do I return a machine?", "Call the depot.", ("return shipment of a machine",))
+INDEX = Index([HOURS, RETURN])
+
+YAML = """
+- question: When is the office open?
+  aliases: [opening hours, 办公室几点开门？]
+  answer: From nine to five.
+"""
+MARKDOWN = """# Our answers
+
+## When is the office open?
+Also: opening hours; 办公室几点开门？
+
+From nine to five.
+
+## How do I return a machine?
+Call the *depot*.
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "entry"),
+    [
+        ("When is the office open?", HOURS),
+        ("when is THE OFFICE open", HOURS),
+        ("What are your opening hours on Friday?", HOURS),
+        ("办公室几点开门", HOURS),
+        ("how can I return a machine", RETURN),
+    ],
+)
+def test_a_question_finds_its_entry_by_its_words(question: str, entry: Entry) -> None:
+    match = INDEX.find(question)
+    assert match is not None and match.entry is entry
+
+
+@pytest.mark.parametrize("question", ["How do I open an account?", "What is the capital?", "办公室在哪里"])
+def test_a_question_that_only_shares_a_word_finds_nothing(question: str) -> None:
+    assert INDEX.find(question) is None
+
+
+def test_the_same_words_count_as_a_whole_match() -> None:
+    match = INDEX.find("Is the office open? When?")
+    assert match is not None and match.score == 1.0
+
+
+@pytest.mark.parametrize(("name", "content"), [("k.yaml", YAML), ("k.md", MARKDOWN)])
+def test_a_file_of_either_kind_is_read(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, "utf-8")
+    assert load(path)[0] == HOURS
+
+
+def test_an_answer_in_markdown_keeps_its_markup(tmp_path: Path) -> None:
+    path = tmp_path / "k.md"
+    path.write_text(MARKDOWN, "utf-8")
+    assert load(path)[1] == Entry("How do I return a machine?", "Call the *depot*.")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("k.yaml", "- question: [", "line 1"),
+        ("k.yaml", "- question: a\n  answer: b\n  extra: c", "extra"),
+        ("k.yaml", "- question: a", "answer"),
+        ("k.yaml", "question: a\nanswer: b", "array"),
+        ("k.yaml", "- question: '?'\n  answer: b", "entry 1"),
+        ("k.md", "## When?\n\n## How?\nSo.", "line 1 has no answer"),
+    ],
+)
+def test_a_wrong_file_says_where_it_is_wrong(tmp_path: Path, name: str, content: str, why: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, "utf-8")
+    with pytest.raises(KnowledgeError, match=why):
+        load(path)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "k.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(KnowledgeError, match="UTF-8"):
+        load(path)
+
+
+def test_a_changed_file_is_in_use_after_a_look(tmp_path: Path) -> None:
+    path = tmp_path / "k.yaml"
+    path.write_text('- {question: "When is it open?", answer: Never.}', "utf-8")
+    knowledge = Knowledge(path)
+    assert knowledge.refresh() and not knowledge.refresh()
+    path.write_text('- {question: "When is it open?", answer: Always.}', "utf-8")
+    os.utime(path, ns=(1, 1))
+    assert knowledge.refresh()
+    match = knowledge.find("When is it open?")
+    assert match is not None and match.entry.answer == "Always."
+
+
+def test_a_wrong_change_keeps_the_last_good_file_and_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "k.yaml"
+    path.write_text(YAML, "utf-8")
+    knowledge = Knowledge(path)
+    knowledge.refresh()
+    path.write_text("- nonsense", "utf-8")
+    assert not knowledge.refresh()
+    assert (knowledge.entries, knowledge.find("opening hours") is not None) == (1, True)
+    assert knowledge.problem is not None and "k.yaml" in knowledge.problem
+
+
+def test_a_deleted_file_keeps_the_last_good_one(tmp_path: Path) -> None:
+    path = tmp_path / "k.yaml"
+    path.write_text(YAML, "utf-8")
+    knowledge = Knowledge(path)
+    knowledge.refresh()
+    path.unlink()
+    assert not knowledge.refresh()
+    assert (knowledge.entries, knowledge.problem is not None) == (1, True)

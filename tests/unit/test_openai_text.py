@@ -1,0 +1,89 @@
+"""What is put into the text of an answer for OpenAI's clients comes out of it again."""
+
+import msgspec
+import pytest
+
+from kotaemon_async.http.openai_bodies import ChatRequest, InvalidParam
+from kotaemon_async.http.openai_text import begins_anew, estimated_tokens, footnotes, said
+from kotaemon_async.model import Citation
+
+QUOTED = Citation("ans_1.1", 1, "doc_1", "manual.pdf", 2, "Turn the\nvalve  off.", 0.9)
+SECOND = Citation("ans_1.2", 2, "doc_2", "notes.md", 1, "Wait.", 0.8)
+
+
+def chat(*messages: tuple[str, object]) -> ChatRequest:
+    given = [{"role": role, "content": content} for role, content in messages]
+    return msgspec.convert({"model": "kotaemon", "messages": given}, ChatRequest)
+
+
+def test_footnotes_are_paragraphs_in_the_order_of_their_markers() -> None:
+    assert footnotes([SECOND, QUOTED]) == (
+        "\n\n[1] manual.pdf, p. 2: “Turn the valve off.”\n\n[2] notes.md, p. 1: “Wait.”"
+    )
+    assert footnotes([]) == ""
+
+
+def test_a_long_quote_is_shortened_in_its_footnote() -> None:
+    long = Citation("c", 1, "d", "a.pdf", 1, "word " * 100, 0.5)
+    assert len(footnotes([long])) < 280
+    assert footnotes([long]).endswith(" word…”")
+
+
+@pytest.mark.parametrize("question", ["How?", "怎么办？"])
+def test_an_earlier_answer_comes_back_without_footnotes_and_void_beginnings(question: str) -> None:
+    shown = (
+        "It is"
+        + begins_anew(question, "timeout")
+        + "Turn it.\n\nThen wait. [1]"
+        + footnotes([QUOTED, SECOND])
+    )
+    assert said(shown) == "Turn it.\n\nThen wait. [1]"
+
+
+def test_a_new_answer_is_announced_with_its_reason_in_the_language_of_the_question() -> None:
+    assert "(timeout), please ignore it" in begins_anew("How?", "timeout")
+    assert "（timeout），请忽略" in begins_anew("怎么办？", "timeout")
+
+
+def test_tokens_are_estimated_from_the_length() -> None:
+    assert (estimated_tokens([]), estimated_tokens(["abcde"]), estimated_tokens(["稳定系统"])) == (0, 2, 3)
+
+
+def test_the_last_user_message_is_the_question_and_those_before_are_history() -> None:
+    asked = chat(
+        ("system", "Be brief."),
+        ("assistant", "Hello!"),
+        ("user", "Revenue in 2018?"),
+        ("assistant", "4 million. [1]\n\n[1] a.pdf, p. 1: “4 million”"),
+        ("user", "Why?"),
+        ("user", [{"type": "image_url", "image_url": {}}, {"type": "text", "text": " And in 2019? "}]),
+        ("assistant", "In 2019"),
+    )
+    assert asked.question() == ("And in 2019?", 5)
+    assert asked.history(5) == (("Revenue in 2018?", "4 million. [1]"), ("Why?", ""))
+
+
+def test_only_the_latest_messages_are_history() -> None:
+    asked = chat(*(("user", f"question {number}") for number in range(100)))
+    assert [question for question, _ in asked.history(99)] == [f"question {n}" for n in range(75, 99)]
+
+
+@pytest.mark.parametrize(
+    ("messages", "param"),
+    [
+        ([], "messages"),
+        ([("system", "Be brief.")], "messages"),
+        ([("user", " ")], "messages[0].content"),
+        ([("user", None)], "messages[0].content"),
+        (
+            [("user", "Hi"), ("user", [{"type": "image_url", "image_url": {"url": "x"}}])],
+            "messages[1].content",
+        ),
+    ],
+)
+def test_a_chat_without_a_question_names_what_is_missing(
+    messages: list[tuple[str, object]], param: str
+) -> None:
+    with pytest.raises(InvalidParam) as refused:
+        chat(*messages).question()
+    assert refused.value.param == param
