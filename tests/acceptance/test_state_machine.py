@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.chaos_run import KILLED, Run, files
 from tests.chaos_scenario import points
@@ -29,8 +29,8 @@ PATIENT = {
     "KOTAEMON_INGEST__MAX_ATTEMPTS": "100",
 }
 BOUNDS = settings(
-    max_examples=4,
-    stateful_step_count=20,
+    max_examples=3,
+    stateful_step_count=16,
     deadline=None,
     database=None,
     phases=[Phase.generate],
@@ -38,6 +38,7 @@ BOUNDS = settings(
     suppress_health_check=list(HealthCheck),
 )
 Plan = st.builds("{}:{}:kill".format, st.sampled_from(points()), st.integers(1, 12))
+Name = st.sampled_from(sorted(files()))
 Which = st.integers(0, 9)
 
 
@@ -81,7 +82,15 @@ class Life(RuleBasedStateMachine):
         if known:
             self.ask(partial(call, known[which % len(known)]))
 
-    @rule(name=st.sampled_from(sorted(files())), collection=st.sampled_from(["a", "b"]), keyed=st.booleans())
+    @initialize(names=st.lists(Name, min_size=3, max_size=5, unique=True), is_done=st.booleans())
+    def begin(self, names: list[str], is_done: bool) -> None:
+        """Without documents the other rules have nothing to do."""
+        for name in names:
+            self.upload(name, "a", keyed=True)
+        if is_done:
+            self.let_all_finish()
+
+    @rule(name=Name, collection=st.sampled_from(["a", "b"]), keyed=st.booleans())
     def upload(self, name: str, collection: str, keyed: bool) -> None:
         key = f"{name}-{collection}" if keyed else None
         self.ask(partial(self.run_of.visitor.upload, files()[name], collection, key))
