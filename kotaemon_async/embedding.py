@@ -16,6 +16,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Self
 
+# onnxruntime reports its use to its maker unless this stands in the environment before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import numpy as np
 from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
