@@ -14,7 +14,7 @@ LOCKED := flock .setup.lock sh -ec
 UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 .DELETE_ON_ERROR:
 
-.PHONY: help run test check format demo eval bench chaos lock clean
+.PHONY: help run test check format demo eval bench chaos settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
 
@@ -44,6 +44,9 @@ bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a ta
 
 chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
 	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --pack $(PACK) $(if $(SEED),--seed $(SEED))
+
+settings: $(RUN) ## write config/settings.md from the code
+	@$(BIN)/python -m kotaemon_async.settings_table > config/settings.md
 
 lock: ## resolve the dependencies anew into config/requirements*.txt
 	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv

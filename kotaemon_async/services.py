@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from loguru import logger
 
 from kotaemon_async import faults
 from kotaemon_async.answering import Answering
@@ -19,21 +17,30 @@ from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
 from kotaemon_async.doctor import Doctor
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Misconfigured, Refused
 from kotaemon_async.follower import Follower
 from kotaemon_async.index_audit import IndexAudit
-from kotaemon_async.ingest import Ingest, IngestLimits, recipe_of
+from kotaemon_async.ingest import Ingest
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.library import Library
 from kotaemon_async.llm.openai import OpenAILink
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
-from kotaemon_async.resilience.admission import Admission, Queue
+from kotaemon_async.parsing.sandbox import Sandbox
+from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.resilience.memory import check_memory
-from kotaemon_async.resilience.room import DiskRoom, disk_of
+from kotaemon_async.resilience.room import DiskRoom
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.services_answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.services_doctor import doctor_on_duty
+from kotaemon_async.services_parts import (
+    admission_of,
+    clear_up,
+    ingest_limits,
+    is_shared,
+    log_ready,
+    room_of,
+    sandbox_of,
+    writable_folder,
+)
 from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import lock_folder, share_folder
@@ -41,7 +48,6 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.health import Health
-from kotaemon_async.telemetry.traces import continue_from, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +80,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     stack = AsyncExitStack()
     try:
         faults.arm(settings.faults)
-        folder = _data_folder(settings)
-        lock = await lock_folder(folder, shared=_is_shared(settings))
+        folder = writable_folder(settings)
+        lock = await lock_folder(folder, shared=is_shared(settings))
         stack.callback(lock.release)
         ledger = await Ledger.open(folder / "ledger.db")
         stack.push_async_callback(ledger.aclose)
@@ -87,8 +93,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
         stack.push_async_callback(embedder.aclose)
         if lock.alone:
-            await _clear_up(ledger, blobs, embedder)
-        if _is_shared(settings):
+            await clear_up(ledger, blobs, embedder)
+        if is_shared(settings):
             await share_folder(lock)
         vectors = await VectorStore.open(
             folder / "vectors",
@@ -97,7 +103,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             call_timeout_s=settings.vectors.call_timeout_s,
         )
         stack.push_async_callback(vectors.aclose)
-        sandbox = _sandbox(settings)
+        sandbox = sandbox_of(settings)
         stack.push_async_callback(sandbox.aclose)
         await sandbox.warm()
         knowledge = await anyio.to_thread.run_sync(kept_knowledge, settings)
@@ -110,19 +116,6 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     finally:
         with anyio.CancelScope(shield=True):
             await stack.aclose()
-
-
-def _is_shared(settings: Settings) -> bool:
-    """Whether other processes may work in the same data folder: only over a broker that they share."""
-    return not settings.broker.url.startswith("memory://")
-
-
-async def _clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
-    """What earlier processes left half done is free; only while no other process uses the folder."""
-    await ledger.drop_leases()
-    await ledger.release_keys()
-    await blobs.sweep(await ledger.blobs())
-    await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +134,13 @@ class _Opened:
 
 def _compose(settings: Settings, opened: _Opened) -> Services:
     ledger = opened.ledger
-    room = _room(settings)
+    room = room_of(settings)
     dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_work)
     follower = Follower(
         ledger,
         opened.vectors,
         clock=time.time,
-        on_ready=partial(_log_ready, ledger),
+        on_ready=partial(log_ready, ledger),
         audit=IndexAudit(ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
         may_write=room.may_work,
     )
@@ -164,15 +157,7 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=there_is_news,
         may_work=room.may_work,
-        limits=IngestLimits(
-            batch_pages=settings.ingest.batch_pages,
-            max_crashes=settings.ingest.max_crashes,
-            max_losses=settings.ingest.max_losses,
-            lease_s=settings.ingest.lease_s,
-            renew_every_s=settings.ingest.lease_s / 6,
-            retry_base_s=settings.ingest.backoff_base_s,
-            retry_cap_s=settings.ingest.backoff_cap_s,
-        ),
+        limits=ingest_limits(settings),
     )
     library = Library(
         ledger,
@@ -203,7 +188,7 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         library=library,
         retrieval=retrieval,
         answering=answering_over(settings, ledger, retrieval, opened.links, opened.knowledge),
-        admission=_admission(settings, room, ledger),
+        admission=admission_of(settings, room, ledger),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
         health=Health(),
         loop_lag=LoopLag(),
@@ -211,58 +196,6 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
     )
     _register_checks(services, opened, room)
     return services
-
-
-def _data_folder(settings: Settings) -> Path:
-    folder = settings.data_dir.absolute()
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise Misconfigured(f"data_dir: {folder} cannot be written: {error.strerror}.") from error
-    return folder
-
-
-async def _log_ready(ledger: Ledger, document_ids: list[str]) -> None:
-    """One line for each document, under the trace that began with its upload."""
-    for document_id in document_ids:
-        try:
-            document = await ledger.get(document_id)
-        except Refused:
-            continue  # deleted in the meantime
-        with continue_from(document.traceparent), span("ready", doc_id=document_id):
-            waited_s = round((document.ready_at_s or 0.0) - document.created_at_s, 3)
-            logger.bind(doc_id=document_id, duration_s=waited_s).info("document_ready")
-
-
-def _sandbox(settings: Settings) -> Sandbox:
-    limits = ParserLimits(
-        memory_bytes=settings.parser.memory_bytes,
-        cpu_s=settings.parser.cpu_s,
-        wall_s=settings.parser.wall_s,
-        file_size_bytes=settings.parser.file_size_bytes,
-        max_pages=settings.ingest.max_pages,
-    )
-    return Sandbox(limits, settings.parser.children)
-
-
-def _room(settings: Settings) -> DiskRoom:
-    return DiskRoom(
-        partial(disk_of, settings.data_dir),
-        floor_bytes=settings.disk.floor_bytes,
-        floor_ratio=settings.disk.floor_ratio,
-    )
-
-
-def _admission(settings: Settings, room: DiskRoom, ledger: Ledger) -> Admission:
-    return Admission(
-        settings.http.max_concurrent_uploads,
-        room=room,
-        queue=Queue(ledger.queued, settings.ingest.max_queued),
-        wait_s=settings.http.upload_wait_s,
-    )
 
 
 def _register_checks(services: Services, opened: _Opened, room: DiskRoom) -> None:

@@ -16,7 +16,8 @@ from kotaemon_async.llm.rewriting import Rewriter
 from kotaemon_async.llm.static import StaticLink
 from kotaemon_async.relevance import Relevance
 from kotaemon_async.retrieval import Retrieval
-from kotaemon_async.settings import LinkSettings, Settings
+from kotaemon_async.settings import Settings
+from kotaemon_async.settings_sections import LinkSettings
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger

@@ -1,6 +1,7 @@
-"""Every setting with its default, as the README and the example file show them."""
+"""Every setting with its default, as config/settings.md and the example file show them."""
 
 import json
+import sys
 from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
@@ -19,7 +20,7 @@ def leaves() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def settings_table() -> str:
-    """A Markdown table of every setting, for the README."""
+    """A Markdown table of every setting, as config/settings.md holds it."""
     rows = ["| setting | environment | default | meaning |", "|---|---|---|---|"]
     for dotted, field in leaves():
         variable = PREFIX + dotted.upper().replace(".", "__")
@@ -36,3 +37,14 @@ def toml_value(default: object) -> str:
     if isinstance(default, float):
         return repr(default)
     return json.dumps(list(default) if isinstance(default, tuple) else str(default))
+
+
+_PAGE = """# Settings
+
+From a TOML file (`kotaemon-async serve --config FILE`, or `KOTAEMON_CONFIG`) and from the environment, which
+wins. This page is written by `make settings`; `kotaemon.example.toml` holds the same, ready to be changed.
+
+"""
+
+if __name__ == "__main__":
+    sys.stdout.write(_PAGE + settings_table())

@@ -13,7 +13,8 @@ from kotaemon_async import cli_doctor, cli_render, cli_retry
 from kotaemon_async.cli import app
 from kotaemon_async.cli_client import Client, CommandError, Json
 from kotaemon_async.demo_service import free_port
-from kotaemon_async.settings import HttpSettings, Settings
+from kotaemon_async.settings import Settings
+from kotaemon_async.settings_sections import HttpSettings
 from kotaemon_async.stores.folder_lock import FolderLock
 
 Reply = Callable[[httpx.Request], httpx.Response]

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from kotaemon_async import minilm, settings
+from kotaemon_async import minilm
 from kotaemon_async.errors import Misconfigured
 from kotaemon_async.settings import load_settings
+from kotaemon_async.settings_sections import LinkSettings
 from kotaemon_async.settings_table import leaves, settings_table, toml_value
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "kotaemon.example.toml"
@@ -50,7 +51,7 @@ def test_the_example_shows_the_default_below_its_sentence(dotted: str, field: Fi
 
 
 def test_the_example_shows_every_key_of_a_link() -> None:
-    for name, field in settings.LinkSettings.model_fields.items():
+    for name, field in LinkSettings.model_fields.items():
         assert any(
             line.startswith(f"# {name} = ") and line.endswith(field.description or "?")
             for line in EXAMPLE.read_text().splitlines()

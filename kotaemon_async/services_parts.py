@@ -1,0 +1,100 @@
+"""Single parts of the service, made from its settings."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+from loguru import logger
+
+from kotaemon_async.embedding import Embedder
+from kotaemon_async.errors import Misconfigured, Refused
+from kotaemon_async.ingest import IngestLimits, recipe_of
+from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.resilience.admission import Admission, Queue
+from kotaemon_async.resilience.room import DiskRoom, disk_of
+from kotaemon_async.settings import Settings
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.traces import continue_from, span
+
+
+def writable_folder(settings: Settings) -> Path:
+    """The data folder, made when it is not there; raises Misconfigured when it cannot be written."""
+    folder = settings.data_dir.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Misconfigured(f"data_dir: {folder} cannot be written: {error.strerror}.") from error
+    return folder
+
+
+async def log_ready(ledger: Ledger, document_ids: list[str]) -> None:
+    """One line for each document, under the trace that began with its upload."""
+    for document_id in document_ids:
+        try:
+            document = await ledger.get(document_id)
+        except Refused:
+            continue  # deleted in the meantime
+        with continue_from(document.traceparent), span("ready", doc_id=document_id):
+            waited_s = round((document.ready_at_s or 0.0) - document.created_at_s, 3)
+            logger.bind(doc_id=document_id, duration_s=waited_s).info("document_ready")
+
+
+def sandbox_of(settings: Settings) -> Sandbox:
+    """The parser children, none of them started."""
+    limits = ParserLimits(
+        memory_bytes=settings.parser.memory_bytes,
+        cpu_s=settings.parser.cpu_s,
+        wall_s=settings.parser.wall_s,
+        file_size_bytes=settings.parser.file_size_bytes,
+        max_pages=settings.ingest.max_pages,
+    )
+    return Sandbox(limits, settings.parser.children)
+
+
+def room_of(settings: Settings) -> DiskRoom:
+    """The room on the data disk."""
+    return DiskRoom(
+        partial(disk_of, settings.data_dir),
+        floor_bytes=settings.disk.floor_bytes,
+        floor_ratio=settings.disk.floor_ratio,
+    )
+
+
+def admission_of(settings: Settings, room: DiskRoom, ledger: Ledger) -> Admission:
+    """The door that uploads wait at."""
+    return Admission(
+        settings.http.max_concurrent_uploads,
+        room=room,
+        queue=Queue(ledger.queued, settings.ingest.max_queued),
+        wait_s=settings.http.upload_wait_s,
+    )
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether other processes may work in the same data folder: only over a broker that they share."""
+    return not settings.broker.url.startswith("memory://")
+
+
+async def clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
+    """What earlier processes left half done is free; only while no other process uses the folder."""
+    await ledger.drop_leases()
+    await ledger.release_keys()
+    await blobs.sweep(await ledger.blobs())
+    await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
+
+
+def ingest_limits(settings: Settings) -> IngestLimits:
+    """What one document may cost, and how its failures are waited out."""
+    return IngestLimits(
+        batch_pages=settings.ingest.batch_pages,
+        max_crashes=settings.ingest.max_crashes,
+        max_losses=settings.ingest.max_losses,
+        lease_s=settings.ingest.lease_s,
+        renew_every_s=settings.ingest.lease_s / 6,
+        retry_base_s=settings.ingest.backoff_base_s,
+        retry_cap_s=settings.ingest.backoff_cap_s,
+    )

@@ -1,0 +1,179 @@
+"""The sections of the settings: what each setting means, its default and its bounds."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+#: Components that reports name beside the links.
+COMPONENTS: Final = frozenset(
+    {"ledger", "memory", "vectors", "embedder", "broker", "event_loop", "retrieval", "keywords"}
+    | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
+)
+
+
+def _or_venv(folder: object) -> object:
+    """An empty folder means where `models prepare` puts it, found from any working directory."""
+    return folder or Path(sys.prefix, "share", "kotaemon-async", "models", "all-minilm-l6-v2-int8")
+
+
+# An empty string or a zero stands for "not given", because TOML knows no null.
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
+ModelFolder = Annotated[Path, BeforeValidator(_or_venv)]
+Cores = Annotated[int, BeforeValidator(lambda given: os.cpu_count() or 1 if given in (0, "0") else given)]
+
+
+def setting(default: object, sentence: str, **limits: Any) -> Any:
+    """A field with its default, the sentence that explains it, and its bounds."""
+    return Field(default=default, description=sentence, validate_default=True, **limits)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSettings(_Section):
+    """The HTTP server."""
+
+    host: str = setting("127.0.0.1", "Address to listen on.", min_length=1)
+    port: int = setting(8000, "Port to listen on; 0 takes a free one.", ge=0, le=65535)
+    max_upload_bytes: int = setting(100 * 1024**2, "Largest file that is accepted.", ge=1)
+    max_concurrent_uploads: int = setting(8, "Uploads at once; further ones get 429.", ge=1)
+    upload_wait_s: float = setting(
+        1.0, "How long some of them wait for a place before they get it.", ge=0, le=60
+    )
+    max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
+    drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
+
+
+class DiskSettings(_Section):
+    """Room that uploads leave on the data disk: the smaller one of the two."""
+
+    floor_bytes: int = setting(
+        500_000_000, "Uploads are refused when less is free; work waits below half of it.", ge=0
+    )
+    floor_ratio: float = setting(0.05, "The same as a part of the disk, for small disks.", ge=0, le=0.9)
+
+
+class BrokerSettings(_Section):
+    """The queue that wakes workers; it holds nothing that could be lost."""
+
+    url: str = setting(
+        "memory://",
+        "memory:// (inside the process), redis://HOST:PORT/DB or unix://PATH.",
+        pattern=r"^(memory|redis|rediss|unix)://",
+    )
+
+
+class IngestSettings(_Section):
+    """How documents are worked on."""
+
+    concurrency: int = setting(3, "Documents at once.", ge=1, le=64)
+    batch_pages: int = setting(8, "Pages between two checkpoints.", ge=1, le=256)
+    max_pages: int = setting(5000, "Longest document that is accepted, in pages.", ge=1)
+    lease_s: float = setting(30.0, "After this long without renewal another worker takes over.", ge=6)
+    max_queued: int = setting(10_000, "Documents that may wait; further uploads get 429.", ge=1)
+    max_attempts: int = setting(6, "Attempts before a document is failed.", ge=1)
+    max_crashes: int = setting(
+        3, "Parser children that a document may take with it before it is failed.", ge=1
+    )
+    max_losses: int = setting(
+        10, "Workers that may die on a document, without a checkpoint between, before it is failed.", ge=1
+    )
+    backoff_base_s: float = setting(
+        10.0, "Wait after the first failed attempt; then three times as long.", gt=0
+    )
+    backoff_cap_s: float = setting(900.0, "Longest wait between two attempts.", gt=0)
+
+
+class ParserSettings(_Section):
+    """What one parser child may use up."""
+
+    memory_bytes: int = setting(1024**3, "Address space of a child.", ge=64 * 1024**2)
+    cpu_s: float = setting(120.0, "CPU time for one document.", gt=0)
+    wall_s: float = setting(60.0, "Longest wait for one reply of a child.", gt=0)
+    file_size_bytes: int = setting(64 * 1024**2, "Largest file that a child may write.", ge=0)
+    children: int = setting(2, "Children at once.", ge=1, le=64)
+
+
+class EmbeddingSettings(_Section):
+    """The model that turns text into vectors."""
+
+    model: str = setting("all-MiniLM-L6-v2", "Name of the model.", min_length=1)
+    folder: ModelFolder = setting(
+        "", "Folder of the prepared model; empty takes one inside the virtual environment."
+    )
+    threads: Cores = setting(0, "Threads that embed; 0 takes one for each core.", ge=1, le=256)
+
+
+class VectorSettings(_Section):
+    """The vector index in its child process."""
+
+    call_timeout_s: float = setting(10.0, "After this long without reply the child is replaced.", gt=0)
+    audit_every_s: float = setting(20.0, "Time between two comparisons of the index with the ledger.", gt=0)
+
+
+class RetrievalSettings(_Section):
+    """How passages are found."""
+
+    candidates: int = setting(50, "Passages that each lane hands to the fusion.", ge=1, le=1000)
+    vector_timeout_s: float = setting(2.0, "Deadline of the vector lane.", gt=0)
+    keyword_timeout_s: float = setting(2.0, "Deadline of the keyword lane.", gt=0)
+
+
+class LinkSettings(_Section):
+    """One OpenAI-compatible model server."""
+
+    name: str = Field(description="Name in logs and metrics.", min_length=1, pattern=r"^[\w.-]+$")
+    base_url: str = Field(description="URL up to and with /v1.", pattern=r"^https?://")
+    model: str = Field(description="Model to ask for.", min_length=1)
+    api_key_env: str | None = setting(None, "Environment variable that holds the key.")
+    first_token_timeout_s: float = setting(15.0, "Longest wait for the first token.", gt=0)
+    idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
+    total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
+    max_concurrency: int = setting(4, "Calls at once.", ge=1)
+    prompt_budget_chars: int = setting(12_000, "Characters of the passages that the model gets.", ge=500)
+
+
+class LlmSettings(_Section):
+    """Model servers; without any, answers are sentences of the documents."""
+
+    links: tuple[LinkSettings, ...] = setting(
+        (), "Model servers in the order they are asked; the first is served as primary, later ones as local."
+    )
+
+    @field_validator("links")
+    @classmethod
+    def _each_has_its_own_name(cls, links: tuple[LinkSettings, ...]) -> tuple[LinkSettings, ...]:
+        """Reasons, metrics and health reports tell links apart by name, and from the other components."""
+        names = [link.name for link in links]
+        for name in names:
+            if name in COMPONENTS or names.count(name) > 1:
+                raise ValueError(f"the name {name!r} is taken")
+        return links
+
+
+class AnswerSettings(_Section):
+    """How questions are answered."""
+
+    deadline_s: float = setting(30.0, "Longest time for a whole answer.", gt=0)
+    passages: int = setting(6, "Passages that an answer is made from.", ge=1, le=50)
+    max_deadline_s: float = setting(120.0, "Longest time that a caller may ask for with X-Deadline-S.", gt=0)
+    fresh_s: float = setting(
+        600.0, "A model's answer is given again for so long instead of asking anew.", ge=0
+    )
+    stale_s: float = setting(
+        86_400.0, "A model's answer may stand in for so long when no model answers.", ge=0
+    )
+    cache_rows: int = setting(1000, "Answers kept to be given again.", ge=0)
+    cache_bytes: int = setting(16 * 1024**2, "Room for them.", ge=0)
+    static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")
+
+
+class LogSettings(_Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "Least level that is written.")
+    format: Literal["auto", "json", "human"] = setting("auto", "json, human, or auto: human on a terminal.")
