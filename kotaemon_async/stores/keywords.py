@@ -12,6 +12,8 @@ from kotaemon_async.text import query_terms
 
 SQL = queries("keywords.sql")
 MAX_TERMS = 64
+#: Fewer chunks are counted as so many: the subject of a library's only document is no common word.
+LEAST_CHUNKS = 1000
 
 
 class Keywords:
@@ -43,7 +45,7 @@ class Keywords:
 
 
 def _rarity(conn: apsw.Connection, terms: list[str]) -> dict[str, float]:
-    chunks = int(conn.execute(SQL["last_row"]).get or 0)
+    chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
     counts = dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(terms)}))
     return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in terms}
 
