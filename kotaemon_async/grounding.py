@@ -7,8 +7,7 @@ from typing import Protocol
 
 from kotaemon_async import quotes, text
 from kotaemon_async.llm.base import Quote
-from kotaemon_async.llm.chain import compose
-from kotaemon_async.llm.extractive import best_sentences
+from kotaemon_async.llm.extractive import sentences
 from kotaemon_async.model import Citation, Passage
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
@@ -89,9 +88,12 @@ def _claim(before: str) -> str:
 
 
 def _best_quote(claim: str, passage: Passage) -> str:
-    """The words of the passage nearest to the claim; its beginning when the two share none."""
+    """The sentence of the passage nearest to the claim, of two the shorter; else its beginning."""
     wanted = set(text.query_terms(claim))
-    _, candidates = compose((passage,), best_sentences(claim, (passage,)))
-    best = max(candidates, key=lambda quote: len(wanted & set(text.terms(quote.text))), default=None)
+
+    def nearness(sentence: str) -> tuple[int, int]:
+        return len(wanted & set(text.terms(sentence))), -len(sentence)
+
+    best = max((sentence for _, sentence in sentences(passage.text)), key=nearness, default="")
     # A claim in another language than the passage shares no words with it and is supported all the same.
-    return best.text if best else passage.text[:_FALLBACK_QUOTE_CHARS].strip()
+    return best if nearness(best)[0] else passage.text[:_FALLBACK_QUOTE_CHARS].strip()
