@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV ?= .venv
 PACK ?= ../shared/eval
 SUITES ?= documents,retrieval,answers
-ROUNDS ?= 100
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN := $(VENV)/.ready-to-run
@@ -13,21 +12,19 @@ MODEL := $(VENV)/.model-ready
 LOCKED := flock .setup.lock sh -ec
 UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 .DELETE_ON_ERROR:
-
-.PHONY: help run test check format demo eval bench chaos settings lock clean
+.PHONY: help run test check format demo eval bench budget chaos chaos-answers soak settings lock clean
 help: ## show this list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
 run: $(MODEL) ## set everything up and start the service on http://127.0.0.1:8000
 	@exec $(BIN)/kotaemon-async serve
 
 test: $(MODEL) $(TEST) ## run all tests: unit, integration, acceptance
+	@.ci/packages
 	@$(BIN)/python -m pytest tests/unit tests/integration tests/acceptance
 
 check: $(TEST) ## formatting, lint, types, floors
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 	@$(BIN)/python -m pytest tests/unit/test_floors.py
 
 format: $(TEST) ## format the code and mend what lint can mend
@@ -42,9 +39,15 @@ eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=docum
 bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m kotaemon_async.bench --folder $(PACK)/docs_en
 
-chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
-	@$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --pack $(PACK) $(if $(SEED),--seed $(SEED))
+budget: $(MODEL) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
+	@$(BIN)/python -m kotaemon_async.bench_memory --folder $(PACK)/docs_en
 
+chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
+	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --pack $(PACK) $(if $(SEED),--seed $(SEED))
+chaos-answers: $(MODEL) $(TEST) ## every fault behind an answer, all pairs of dead parts, and what they cost, as tables
+	@$(BIN)/python -m tests.chaos_answers
+soak: $(MODEL) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether memory, files, threads, tasks or the disk grow
+	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 settings: $(RUN) ## write config/settings.md from the code
 	@$(BIN)/python -m kotaemon_async.settings_table > config/settings.md
 

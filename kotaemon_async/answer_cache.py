@@ -2,15 +2,16 @@
 
 An answer is kept under its normalized question, its scope and the links' configuration, with the state of the
 documents at that time; as soon as a document of the scope changes, comes or goes, it is not found any more.
-The cache is never needed: a ledger that fails only means that nothing is found.
+The cache is never needed: a ledger that fails, or is late, only means that nothing is found.
 """
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol, TypeVar
 
+import anyio
 from loguru import logger
 
 from kotaemon_async import text
@@ -18,6 +19,12 @@ from kotaemon_async.errors import Unavailable
 from kotaemon_async.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
 from kotaemon_async.model import Answer, Scope, ServedBy
 from kotaemon_async.stores.answers import CacheBounds
+
+T = TypeVar("T")
+
+#: The part of what is left of a question's time that one look may take, and the longest one.
+_SHARE: Final = 0.1
+_AT_MOST_S: Final = 1.0
 
 
 class Kept(Protocol):
@@ -38,6 +45,7 @@ class Place:
 
     key: str
     stamp: str
+    scope: Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +90,21 @@ class AnswerCache:
         self._clock = clock
         self._bounds = bounds or CacheBounds(1000, 16 * 1024**2, self.times.stale_s)
 
-    async def place(self, question: str, scope: Scope) -> Place | None:
+    async def place(self, question: str, scope: Scope, deadline: Deadline) -> Place | None:
         """Where the question's answer is kept; None when the state of the documents cannot be told."""
-        try:
-            return Place(self._key(question, scope), await self._ledger.stamp(scope))
-        except Unavailable as error:
-            _note(error)
-            return None
+        stamp = await _in_time(self._ledger.stamp(scope), deadline)
+        return None if stamp is None else Place(self._key(question, scope), stamp, scope)
 
-    async def fresh(self, place: Place, link: str) -> tuple[Answer, float] | None:
+    async def fresh(self, place: Place, link: str, deadline: Deadline) -> tuple[Answer, float] | None:
         """A young answer of that link and its age in seconds."""
-        return await self._look(place, self.times.fresh_s, link)
+        return await self._look(place, self.times.fresh_s, link, deadline)
 
-    async def stale(self, place: Place) -> tuple[Answer, float] | None:
+    async def stale(self, place: Place, deadline: Deadline) -> tuple[Answer, float] | None:
         """The youngest answer of any link that may still stand in, and its age in seconds."""
-        return await self._look(place, self.times.stale_s, None)
+        # Models may have been waited for, and a document may have changed meanwhile.
+        if await _in_time(self._ledger.stamp(place.scope), deadline) != place.stamp:
+            return None
+        return await self._look(place, self.times.stale_s, None, deadline)
 
     async def keep(self, place: Place, answer: Answer, link: str) -> None:
         """The answer may be given again."""
@@ -106,15 +114,14 @@ class AnswerCache:
                 place.key, place.stamp, plain, link=link, now_s=self._clock(), bounds=self._bounds
             )
         except Unavailable as error:
-            _note(error)
+            _note(error.code)
 
-    async def _look(self, place: Place, age_s: float, link: str | None) -> tuple[Answer, float] | None:
+    async def _look(
+        self, place: Place, age_s: float, link: str | None, deadline: Deadline
+    ) -> tuple[Answer, float] | None:
         now_s = self._clock()
-        try:
-            found = await self._ledger.cached_answer(place.key, place.stamp, since_s=now_s - age_s, link=link)
-        except Unavailable as error:
-            _note(error)
-            return None
+        look = self._ledger.cached_answer(place.key, place.stamp, since_s=now_s - age_s, link=link)
+        found = await _in_time(look, deadline)
         return None if found is None else (found[0], round(max(0.0, now_s - found[1]), 3))
 
     def _key(self, question: str, scope: Scope) -> str:
@@ -132,10 +139,10 @@ class StaleCacheLink:
     def __init__(self, cache: AnswerCache) -> None:
         self._cache = cache
 
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:  # noqa: ARG002
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
         """One Delta with the whole text; raises NothingToSay when none is kept."""
         place = prompt.place if isinstance(prompt, KeptPrompt) else None
-        found = await self._cache.stale(place) if place else None
+        found = await self._cache.stale(place, deadline) if place else None
         if found is None:
             raise NothingToSay("no answer to this question is kept", code="not_found")
         answer, age_s = found
@@ -143,5 +150,17 @@ class StaleCacheLink:
         yield KeptFinish(kept=answer, age_s=age_s)
 
 
-def _note(error: Unavailable) -> None:
-    logger.bind(component="answer_cache", code=error.code).warning("answer_cache_away")
+async def _in_time(look: Awaitable[T], deadline: Deadline) -> T | None:
+    """What the ledger says; None when it is away or late."""
+    try:
+        with anyio.fail_after(min(_AT_MOST_S, deadline.left_s() * _SHARE)):
+            return await look
+    except Unavailable as error:
+        _note(error.code)
+    except TimeoutError:
+        _note("timeout")
+    return None
+
+
+def _note(code: str) -> None:
+    logger.bind(component="answer_cache", code=code).warning("answer_cache_away")

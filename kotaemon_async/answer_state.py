@@ -53,6 +53,7 @@ class AnswerState:
             return
         self.add(event.source.name, event.error.code)
         self.failed.append(event.source.name)
+        traces.event("fallback", source=event.source.name, target=target, reason=event.error.code)
         log = logger.bind(component=event.source.name, code=event.error.code, to=target)
         # A link that is left alone has been reported when it failed, not with every question.
         log.log("DEBUG" if isinstance(event.error, NotAsked) else "WARNING", "link_failed")
@@ -116,11 +117,14 @@ def given_again(kept: Answer, now: Answer, age_s: float) -> Answer:
 def heard_as(answer: Answer, listener: AnswerState) -> Answer:
     """The answer of a shared flight as one of its listeners gets it: its own id, question, trace and time."""
     listener.mark("total")
+    here = traces.current().trace_id
+    if answer.trace_id != here:
+        traces.event("answer_shared", from_trace=answer.trace_id)
     return replace(
         answer,
         id=listener.id,
         question=listener.ask.question,
         citations=tuple(replace(one, id=f"{listener.id}.{one.marker}") for one in answer.citations),
-        trace_id=traces.current().trace_id,
+        trace_id=here,
         timings_s=answer.timings_s | {"total": listener.timings_s["total"]},
     )

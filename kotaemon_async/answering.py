@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
+from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Protocol
 
 import anyio
@@ -11,21 +11,28 @@ from loguru import logger
 
 from kotaemon_async.answer_cache import AnswerCache, KeptPrompt
 from kotaemon_async.answer_state import AnswerState, given_again, heard_as
+from kotaemon_async.answer_tiers import MODELS, Tiers
 from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.errors import KotaemonError, Unavailable
 from kotaemon_async.flights import Flights
 from kotaemon_async.grounding import Pages, standing
 from kotaemon_async.llm.base import Clock, Deadline, Delta, Link
-from kotaemon_async.llm.chain import Chain, Ended, Moved, guarded
+from kotaemon_async.llm.chain import Ended, Moved
 from kotaemon_async.llm.guard import LinkState
-from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
-from kotaemon_async.telemetry import metrics, traces
+from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope
+from kotaemon_async.resilience.patience import in_time
+from kotaemon_async.retrieval import SearchLost
+from kotaemon_async.telemetry import affected, metrics, traces
+from kotaemon_async.telemetry.health import Health
 
 __all__ = ["Answering", "Ask", "Done", "Event", "Interrupted", "PassagesFound", "Restart"]
 
+#: The part of the time that the search may take, and the longest one; lanes have shorter limits of their own.
 _RETRIEVAL_SHARE = 0.5
-_SAVE_TIMEOUT_S = 2.0
-_MODELS: frozenset[ServedBy] = frozenset({"primary", "local"})
+_RETRIEVAL_AT_MOST_S = 8.0
+#: An answer waits to be written down for this part of what is left of its time, between two bounds.
+_SAVE_SHARE = 0.5
+_SAVE_BOUNDS_S = (0.2, 2.0)
 
 
 class Searches(Protocol):
@@ -50,40 +57,6 @@ class Standalone(Protocol):
     """Makes a question that leans on the ones before it stand alone; never fails."""
 
     async def question(self, ask: Ask, deadline: Deadline) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Tiers:
-    """Who answers: the whole chain, those that need no passages, and those that judge them."""
-
-    chain: Chain
-    without_passages: Chain
-    without_extractive: Chain
-
-    @classmethod
-    def of(cls, models: Sequence[Link], kept: Link | None, extractive: Link, static: Link | None) -> "Tiers":
-        """The order of the promise: models, stale cache, extractive, static knowledge."""
-        models = [guarded(model) for model in models]
-        chain = [*models, kept, extractive, static]
-        return cls(
-            Chain([link for link in chain if link is not None]),
-            Chain([link for link in (kept, static) if link is not None]),
-            Chain([link for link in (*models, kept, static) if link is not None]),
-        )
-
-    def next_model(self) -> Link | None:
-        """The model that a question would be asked of now."""
-        models = [link for link in self.chain.links if link.served_by in _MODELS]
-        states = self.chain.states()
-        away = ("open", "misconfigured")
-        well = [link for link in models if states[link.name]["state"] not in away]
-        return well[0] if well else None
-
-    def chain_for(self, state: AnswerState) -> Chain:
-        """No model is asked to answer from nothing, and no sentence that misses the question is picked."""
-        if not state.passages:
-            return self.without_passages
-        return self.chain if state.relevant else self.without_extractive
 
 
 class Answering:
@@ -117,6 +90,10 @@ class Answering:
         """How each model's link stands, by name, in order."""
         return self._tiers.chain.states()
 
+    def register_in(self, health: Health) -> None:
+        """How each model's link stands is part of the report."""
+        self._tiers.register_in(health)
+
     async def answer(self, ask: Ask) -> Answer:
         """The whole answer; raises Refused when the scope names an unknown document."""
         async with aclosing(self._events(ask, interruptible=False)) as events:
@@ -141,12 +118,12 @@ class Answering:
                 async for event in events:
                     match event:
                         case Done(answer):
-                            yield Done(await self._keep(ask, heard_as(answer, state)))
+                            yield Done(await self._keep(state, heard_as(answer, state)))
                         case Interrupted(answer) if interruptible:
-                            yield Interrupted(await self._keep(ask, heard_as(answer, state)))
+                            yield Interrupted(await self._keep(state, heard_as(answer, state)))
                         case Interrupted(answer):
                             state.reasons = list(answer.reasons)
-                            yield Done(await self._keep(ask, state.without_chain()))
+                            yield Done(await self._keep(state, state.without_chain()))
                         case _:
                             yield event
 
@@ -157,7 +134,7 @@ class Answering:
             question = await self._standalone.question(ask, deadline)
         state = AnswerState(ask, question, self._clock(), deadline)
         if self._cache is not None:
-            state.place = await self._cache.place(question, ask.scope)
+            state.place = await self._cache.place(question, ask.scope, deadline)
         return state
 
     async def _heard(self, state: AnswerState) -> AsyncGenerator[Event]:
@@ -182,7 +159,9 @@ class Answering:
         link = self._tiers.next_model()
         if self._cache is None or state.place is None or link is None:
             return None
-        found = await self._cache.fresh(state.place, link.name)
+        found = await self._cache.fresh(state.place, link.name, state.deadline)
+        if found is not None:
+            traces.event("cache_hit", age_s=found[1])
         return found and given_again(found[0], state.answer("", link.served_by), found[1])
 
     async def _work(self, state: AnswerState) -> AsyncGenerator[Event]:
@@ -196,7 +175,7 @@ class Answering:
                 else:
                     yield event
         if result is None and state.text:
-            yield Interrupted(state.answer(state.text, state.sent_by))
+            yield Interrupted(replace(state.answer(state.text, state.sent_by), complete=False))
             return
         if result is None:
             result = state.without_chain()
@@ -205,8 +184,9 @@ class Answering:
 
     async def _look(self, state: AnswerState) -> None:
         """Finds the passages that stand on their pages, and what was missing while looking."""
+        limit_s = min(_RETRIEVAL_AT_MOST_S, state.deadline.left_s() * _RETRIEVAL_SHARE)
         try:
-            with traces.span("retrieve"), anyio.fail_after(state.deadline.left_s() * _RETRIEVAL_SHARE):
+            with traces.span("retrieve"), anyio.fail_after(limit_s):
                 found = await self._retrieval.search(state.standalone, state.ask.scope, top_k=self._passages)
                 for reason in found.degraded:
                     state.add(reason.component, reason.code)
@@ -216,6 +196,9 @@ class Answering:
             state.searched = True
         except TimeoutError:
             state.add("retrieval", "timeout")
+        except SearchLost as error:
+            for reason in error.lost:
+                state.add(reason.component, reason.code)
         except Unavailable as error:
             state.add("retrieval", error.code)
         state.mark("retrieval")
@@ -253,15 +236,17 @@ class Answering:
 
     async def _remember(self, state: AnswerState, answer: Answer, link: Link) -> None:
         """A model's answer that rests on a whole search may be given again."""
-        if self._cache is not None and state.place is not None and link.served_by in _MODELS:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(_SAVE_TIMEOUT_S):
-                await self._cache.keep(state.place, answer, link.name)
+        if self._cache is not None and state.place is not None and link.served_by in MODELS:
+            keeping = self._cache.keep(state.place, answer, link.name)
+            with anyio.CancelScope(shield=True), suppress(TimeoutError):
+                await in_time(keeping, _save_limit_s(state))
 
-    async def _keep(self, ask: Ask, answer: Answer) -> Answer:
+    async def _keep(self, state: AnswerState, answer: Answer) -> Answer:
         """The answer, counted and written down; a client that leaves now does not stop the writing."""
+        saving = self._ledger.save_answer(answer, state.ask.conversation_id, self._clock())
         try:
-            with anyio.CancelScope(shield=True), anyio.fail_after(_SAVE_TIMEOUT_S):
-                await self._ledger.save_answer(answer, ask.conversation_id, self._clock())
+            with anyio.CancelScope(shield=True):
+                await in_time(saving, _save_limit_s(state))
         except (KotaemonError, TimeoutError) as error:
             code = error.code if isinstance(error, KotaemonError) else "timeout"
             logger.bind(component="ledger", code=code).warning("answer_not_saved")
@@ -270,14 +255,24 @@ class Answering:
         return answer
 
 
+def _save_limit_s(state: AnswerState) -> float:
+    least_s, most_s = _SAVE_BOUNDS_S
+    return min(most_s, max(least_s, state.deadline.left_s() * _SAVE_SHARE))
+
+
 def _observe_first_token(link: Link, waited_s: float) -> None:
-    if link.served_by in _MODELS:
+    if link.served_by in MODELS:
         metrics.LLM_TTFT.labels(link=link.name).observe(waited_s)
 
 
 def _report(answer: Answer) -> None:
     duration_s = answer.timings_s["total"]
+    traces.mark(answer_id=answer.id, served_by=answer.served_by, degraded=answer.degraded)
     metrics.ANSWERS.labels(served_by=answer.served_by).inc()
+    if answer.degraded:
+        metrics.ANSWERS_DEGRADED.labels(served_by=answer.served_by).inc()
+    for reason in answer.reasons:
+        affected.note(reason.component, reason.code)
     metrics.ANSWER_DURATION.labels(served_by=answer.served_by).observe(duration_s)
     logger.bind(
         answer_id=answer.id,

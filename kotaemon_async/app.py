@@ -8,8 +8,10 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
+import anyio.to_thread
 import uvicorn
 from loguru import logger
 
@@ -17,11 +19,14 @@ from kotaemon_async import faults, jobs
 from kotaemon_async.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
-from kotaemon_async.resilience.memory import watch_memory
+from kotaemon_async.manager import Manager
+from kotaemon_async.resilience.notify import Notifier
+from kotaemon_async.resilience.stalls import StallWatch
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.services import Services, open_services
 from kotaemon_async.settings import Settings
-from kotaemon_async.telemetry import logs
+from kotaemon_async.telemetry import logs, metrics
+from kotaemon_async.telemetry.log_targets import LogFiles
 
 EXIT_MISCONFIGURED = 78
 DRAIN_POLL_S = 0.05
@@ -38,7 +43,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> int:
     """The exit status, after the service has run: 0 after a drained stop, 78 for a wrong setting."""
-    logs.configure(settings.logs.level, settings.logs.format)
+    _open_log(settings)
     try:
         anyio.run(_run, settings, backend_options={"use_uvloop": True})
     except* Misconfigured as group:
@@ -46,6 +51,16 @@ def serve(settings: Settings) -> int:
     else:
         return_code = 0
     return return_code
+
+
+def _open_log(settings: Settings) -> None:
+    wanted, files = settings.logs, None
+    if wanted.file is not None:
+        files = LogFiles(wanted.file.absolute(), wanted.max_bytes, wanted.keep_files, wanted.keep_s)
+    try:
+        logs.configure(wanted.level, wanted.format, files=files, max_lines=wanted.queue_lines)
+    except OSError as error:
+        raise Misconfigured(f"logs.file: {wanted.file} cannot be written: {error.strerror}.") from error
 
 
 def _first(group: BaseExceptionGroup[Misconfigured]) -> BaseException:
@@ -100,11 +115,17 @@ async def _run(settings: Settings) -> None:
 async def _serve(services: Services, listener: socket.socket, stop: _Stop, began_s: float) -> None:
     """The parts run until the server ends."""
     server = _server(services, services.settings)
+    notifier = Notifier.from_environment()
+    manager = Manager(notifier, services.ledger)
     async with anyio.create_task_group() as group:
         group.start_soon(_drain, services, server, stop)
+        group.start_soon(_tell_stop, manager, stop)
+        if notifier.is_heard:
+            is_ready = partial(_is_ready, services, server)
+            group.start_soon(_supervised, "manager", partial(manager.run, is_ready))
         for name, start in _tasks(services).items():
             group.start_soon(_supervised, name, start)
-        group.start_soon(_announce, services.settings, server, began_s)
+        group.start_soon(_announce, services, server, began_s)
         await server.serve([listener])
         group.cancel_scope.cancel()
 
@@ -112,12 +133,29 @@ async def _serve(services: Services, listener: socket.socket, stop: _Stop, began
 def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "worker": lambda: _work(services),
+        **services.traces.tasks(),
+        **services.incidents.tasks(),
         "follower": services.follower.run,
         "dispatcher": services.dispatcher.run,
         "loop_lag": services.loop_lag.run,
-        "memory": watch_memory,
+        "stalls": StallWatch().run,
+        "memory": services.memory.run,
+        "models": services.models.run,
+        "maintenance": services.maintenance.run,
+        "pictures": services.pictures.run,
+        "history": services.history.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }
+
+
+async def _is_ready(services: Services, server: uvicorn.Server) -> bool:
+    """What /readyz would say."""
+    return server.started and (await services.health.report())["status"] != "down"
+
+
+async def _tell_stop(manager: Manager, stop: _Stop) -> None:
+    await stop.asked.wait()
+    manager.stopping()
 
 
 async def _supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
@@ -154,7 +192,7 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
         drain_s=settings.http.drain_s,
     )
     config = uvicorn.Config(
-        make_app(services, limits),
+        make_app(services, limits, keys=services.keys),
         http=HTTP,
         ws="none",
         log_config=None,
@@ -182,15 +220,24 @@ def _listening_socket(settings: Settings) -> Iterator[socket.socket]:
         yield listener
 
 
-async def _announce(settings: Settings, server: uvicorn.Server, began_s: float) -> None:
+async def _announce(services: Services, server: uvicorn.Server, began_s: float) -> None:
+    settings = services.settings
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await anyio.sleep(0.01)
     # What was loaded stays to the end; looking through it again and again held the loop for 0.1 s each time.
     gc.collect()
     gc.freeze()
+    services.started.set()
     ready_s = round(time.monotonic() - began_s, 3)
     logger.bind(host=settings.http.host, port=settings.http.port, duration_s=ready_s).info("service_started")
-    # On standard output, where it never stands between the lines of the log.
+    metrics.START_TIME.set_to_current_time()
+    if sys.stdout.isatty():
+        await anyio.to_thread.run_sync(_greet, settings, abandon_on_cancel=True)
+
+
+def _greet(settings: Settings) -> None:
+    """For people only; where a program reads along, every line is a line of the log."""
+    logs.flush()
     sys.stdout.write(
         f"\n  kotaemon_async is ready at http://{settings.http.host}:{settings.http.port}\n"
         f"  data folder   {settings.data_dir.absolute()}\n"

@@ -20,15 +20,14 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.worker import Worker
-from fakeredis import FakeAsyncRedis, FakeServer
-from fakeredis._commands import SUPPORTED_COMMANDS, command
-from fakeredis._socket import AsyncFakeSocket
 from loguru import logger
-from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
+from kotaemon_async.broker_connections import memory_pool, redis_pool
 from kotaemon_async.errors import KotaemonError, Misconfigured, Unavailable
+from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.resilience.supervisor import supervise
+from kotaemon_async.telemetry.health import Health
 
 POLL_S: Final = 0.05
 #: So long arq tries one answer to a bell, and so long a bell is locked that a dying worker has heard.
@@ -64,16 +63,6 @@ def _encode(value: dict[str, Any]) -> bytes:
     return json.dumps(value, default=str).encode()
 
 
-@command((), (bytes,))
-def _info(_socket: object, *_section: bytes) -> bytes:
-    return b"redis_version:memory\r\nrun_id:memory\r\nused_memory_human:0B\r\nconnected_clients:1\r\n"
-
-
-# fakeredis has no INFO, which arq's worker asks for at its start.
-SUPPORTED_COMMANDS["info"] = SUPPORTED_COMMANDS.pop("_info")
-AsyncFakeSocket._info = _info  # type: ignore[attr-defined]
-
-
 class Broker:
     """Rings for documents and makes workers that answer; the ledger does all the remembering."""
 
@@ -85,6 +74,9 @@ class Broker:
         self._clock = clock
         self._looked_at_s: float | None = None
         self._rests = False
+        # The broker of this process cannot be away: a call that is late there tells of a busy loop alone.
+        self._call_timeout_s = None if calls is worker else CALL_TIMEOUT_S
+        self.breaker = Breaker("broker", clock=clock)
 
     @classmethod
     def open(cls, url: str, *, name: str = "", clock: Callable[[], float] = time.monotonic) -> "Broker":
@@ -93,11 +85,12 @@ class Broker:
         Raises: Misconfigured.
         """
         if url.startswith("memory://"):
-            both = ArqRedis(FakeAsyncRedis(server=FakeServer()).connection_pool)
+            both = ArqRedis(memory_pool())
             return cls(both, both, name, clock)
         try:
             # Connecting locks a pool: with one of its own, the worker never waits behind others for that.
-            return cls(ArqRedis(_pool(url)), ArqRedis(_pool(url)), name, clock)
+            pools = [redis_pool(url, connect_s=CONNECT_TIMEOUT_S, call_s=CALL_TIMEOUT_S) for _ in range(2)]
+            return cls(ArqRedis(pools[0]), ArqRedis(pools[1]), name, clock)
         except ValueError as error:
             raise Misconfigured(
                 f"broker.url: {url!r} is not a memory://, redis:// or unix:// address."
@@ -124,17 +117,27 @@ class Broker:
 
     async def epoch(self) -> str:
         """The same text as long as the broker has not been restarted or emptied. Raises Unavailable."""
-        async with self._asking() as redis, redis.pipeline(transaction=True) as pipe:
+        async with self._asking() as redis:
+            return await self._ask_epoch(redis)
+
+    async def _ask_epoch(self, redis: ArqRedis) -> str:
+        async with redis.pipeline(transaction=True) as pipe:
             pipe.set(self._epoch, uuid.uuid4().hex, nx=True)
             pipe.get(self._epoch)
             pipe.info("server")
             _, marker, info = await pipe.execute()
         return f"{info.get('run_id')}:{marker.decode()}"
 
+    def register_in(self, health: Health) -> None:
+        """Two checks of the report: whether it takes messages, and whether its worker hears them."""
+        health.register("broker", self.check, standing=self.breaker.standing)
+        health.register("worker", self.check_worker)
+
     async def check(self) -> None:
-        """Nothing, when the broker takes messages; raises Unavailable."""
+        """Nothing, when the broker takes messages; asked also while it is left alone. Raises Unavailable."""
         with _translated(), anyio.fail_after(CHECK_TIMEOUT_S):
-            await self.epoch()
+            await self._ask_epoch(self._calls)
+        self._note_return()
 
     async def check_worker(self) -> dict[str, object]:
         """How long ago the worker looked for bells; raises Unavailable when that is too long."""
@@ -190,28 +193,25 @@ class Broker:
         self._looked_at_s = self._clock()
         if first:
             logger.info("worker_listens")
+            self._note_return()
+
+    def _note_return(self) -> None:
+        """The broker has just answered, so nobody waits for the breaker's pause to end."""
+        if self.breaker.state != "closed":
+            self.breaker.reset()
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[ArqRedis]:
-        """The connection, with a deadline on what is done with it."""
-        with _translated(), anyio.fail_after(CALL_TIMEOUT_S):
+        """The connection, with a deadline on what is done with it; left alone while its breaker is open."""
+        if not self.breaker.allow():
+            raise Unavailable("The broker failed and is left alone for a while.", code="broker_unavailable")
+        with self.breaker.watching(), _translated(), anyio.fail_after(self._call_timeout_s):
             yield self._calls
 
     async def aclose(self) -> None:
         """Connections are closed."""
         for redis in {self._calls, self._worker}:
             await redis.aclose(close_connection_pool=True)
-
-
-def _pool(url: str) -> ConnectionPool:
-    # Without a library name a new connection needs no reply before its first command.
-    return ConnectionPool.from_url(
-        url,
-        socket_timeout=CALL_TIMEOUT_S,
-        socket_connect_timeout=CONNECT_TIMEOUT_S,
-        lib_name=None,
-        lib_version=None,
-    )
 
 
 @contextmanager

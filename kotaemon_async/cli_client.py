@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -160,6 +160,19 @@ class Client:
                 reply.read()
             _check(reply)
             yield from events(reply.iter_lines())
+
+    def trace(self, name: str) -> Json:
+        """The path that a trace id, the id of a document or an answer, or an X-Request-ID leads to."""
+        return self._get(f"/api/v1/traces/{quote(name, safe='')}", {})
+
+    def incidents(self, status: str | None, limit: int) -> Json:
+        """Incidents, the latest first, and forecasts."""
+        query: dict[str, str | int] = {"limit": limit} | ({"status": status} if status else {})
+        return self._get("/api/v1/incidents", query)
+
+    def incident(self, incident_id: str) -> Json:
+        """One incident."""
+        return self._get(f"/api/v1/incidents/{quote(incident_id, safe='')}", {})
 
     def health(self) -> tuple[bool, Json]:
         """Whether the service can take work, and its own report."""

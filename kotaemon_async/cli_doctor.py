@@ -1,5 +1,6 @@
 """The command `doctor`: examines the folder itself, or has the service that uses it do so."""
 
+import sys
 from functools import partial
 from typing import Final
 
@@ -40,7 +41,7 @@ def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) ->
     if lock is None:
         wanted = {"repair": repair, "deep": deep, "folder": name_of(folder)}
         return ask(Client(url or url_of(settings)), wanted)
-    logs.configure("error")
+    logs.configure("error", stream=sys.stderr)
     try:
         look = partial(_examine_alone, settings, repair=repair, deep=deep)
         report: Json = msgspec.to_builtins(anyio.run(look, backend_options={"use_uvloop": True}))

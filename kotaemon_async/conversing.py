@@ -15,6 +15,9 @@ from kotaemon_async.stores.conversations import Turn
 #: A model gets this part of the question's time to rewrite it, and never longer than that.
 _SHARE = 0.2
 _AT_MOST_S = 4.0
+#: What was said before is looked up in this part of it, and in at most so long.
+_READ_SHARE = 0.1
+_READ_AT_MOST_S = 1.0
 
 #: Question and answer of an earlier turn.
 Spoken = tuple[str, str]
@@ -39,7 +42,7 @@ class Conversing:
         """The question as it may be asked alone; the question itself when nothing better can be had."""
         if not follow_up.leans(ask.question):
             return ask.question
-        spoken = await self._spoken(ask)
+        spoken = await self._spoken(ask, min(_READ_AT_MOST_S, deadline.left_s() * _READ_SHARE))
         if not spoken:
             return ask.question
         rewritten = await self._by_model(ask.question, spoken, deadline)
@@ -48,15 +51,17 @@ class Conversing:
         logger.bind(turns=len(spoken)).info("question_rewritten")
         return rewritten
 
-    async def _spoken(self, ask: Ask) -> list[Spoken]:
+    async def _spoken(self, ask: Ask, limit_s: float) -> list[Spoken]:
         if ask.history:
             return list(ask.history[-follow_up.MAX_TURNS :])
         if ask.conversation_id is None:
             return []
         try:
-            turns = await self._ledger.turns(ask.conversation_id, follow_up.MAX_TURNS)
-        except Unavailable as error:
-            logger.bind(component="ledger", code=error.code).warning("conversation_away")
+            with anyio.fail_after(limit_s):
+                turns = await self._ledger.turns(ask.conversation_id, follow_up.MAX_TURNS)
+        except (Unavailable, TimeoutError) as error:
+            code = error.code if isinstance(error, Unavailable) else "timeout"
+            logger.bind(component="ledger", code=code).warning("conversation_away")
             return []
         return [(turn.answer.question, turn.answer.answer) for turn in turns]
 

@@ -48,12 +48,17 @@ class FileArea:
         async for states in self._examination.states():
             troubled = [(state, await self._trouble(state, deep=deep)) for state in states]
             yield [Difference(_kind(state, found), state.id, state) for state, found in troubled if found]
-        names = self._names()
-        while batch := await to_thread.run_sync(lambda: list(islice(names, NAMES))):
-            yield [Difference("file_unused", path.name, path) for path in await self._unused(batch)]
+        async for unused in self.unused():
+            yield unused
         if self._is_alone:
             left = await to_thread.run_sync(_files, self._folder / "incoming")
             yield [Difference("upload_left_over", path.name, path) for path in left]
+
+    async def unused(self) -> AsyncIterator[list[Difference]]:
+        """Files that no document uses."""
+        names = self._names()
+        while batch := await to_thread.run_sync(lambda: list(islice(names, NAMES))):
+            yield [Difference("file_unused", path.name, path) for path in await self._unused(batch)]
 
     async def mend(self, kind: str, found: Sequence[Difference]) -> int:
         """How many are mended."""

@@ -3,6 +3,7 @@
 With one thread inside the session, onnxruntime computes in the calling thread and releases Python's
 lock, so both lanes share one session and one copy of the weights, and a lane's priority is its threads'.
 Texts go one by one: no padding, even lanes, and no large batch whose memory onnxruntime would keep.
+A session that nobody needs for long is given back and loaded again by whoever needs it next.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 # onnxruntime reports its use to its maker unless this stands in the environment before it is imported.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -26,6 +27,9 @@ from numpy.typing import NDArray
 
 from kotaemon_async import minilm, minilm_graph
 from kotaemon_async.errors import Misconfigured, Unavailable
+from kotaemon_async.resilience.leased_model import LeasedModel
+from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.telemetry.health import Health
 
 Vector = NDArray[np.float32]
 
@@ -35,36 +39,68 @@ _GOLDEN_COSINE: Final = 0.97
 _REGISTERED: Final = "kotaemon-async/all-MiniLM-L6-v2-int8"
 
 
+class _Session(NamedTuple):
+    """A loaded model and the length of its vectors."""
+
+    model: TextEmbedding
+    dimension: int
+
+
 class Embedder:
     """Vectors of one model; a question never waits behind a document."""
 
-    def __init__(self, model: TextEmbedding, *, name: str, dimension: int, threads: int) -> None:
+    def __init__(
+        self,
+        session: LeasedModel[_Session],
+        questions: ThreadPoolExecutor,
+        *,
+        name: str,
+        dimension: int,
+        threads: int,
+    ) -> None:
         self.name = name
         self.dimension = dimension
-        self._model = model
-        self._questions = ThreadPoolExecutor(1, "embed-question")
+        self._session = session
+        self._questions = questions
         self._documents = ThreadPoolExecutor(threads, "embed-document", initializer=_step_back)
+        self._closed = False
 
     @classmethod
-    async def open(cls, folder: Path, *, model: str, threads: int) -> Self:
+    async def open(
+        cls, folder: Path, *, model: str, threads: int, models: ModelRegistry | None = None
+    ) -> Self:
         """A warm embedder; the prepared model's golden vectors were found again.
 
         `folder` is the prepared model's, or for any other model of fastembed the cache it is kept in.
         Raises: Misconfigured naming `embedding.folder` or `embedding.model`.
         """
         prepared = model.casefold() == minilm.MODEL.casefold()
+        name = minilm.MODEL if prepared else model
         load = partial(_load_prepared, folder) if prepared else partial(_load_named, folder, model)
-        loaded, dimension = await asyncio.to_thread(load)
-        return cls(
-            loaded, name=minilm.MODEL if prepared else model, dimension=dimension, threads=max(1, threads)
-        )
+        # Always loaded by the same thread: the C library keeps memory for each one that ever asked for much.
+        questions = ThreadPoolExecutor(1, "embed-question")
+        try:
+            loaded = await asyncio.get_running_loop().run_in_executor(questions, load)
+        except BaseException:
+            questions.shutdown(wait=False)
+            raise
+        again = partial(_again, questions, load)
+        session = LeasedModel("embedder", models or ModelRegistry(), again, loaded=loaded)
+        return cls(session, questions, name=name, dimension=loaded.dimension, threads=max(1, threads))
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory; if not, the next text brings it back."""
+        return self._session.is_loaded
 
     async def embed_query(self, text: str) -> Vector:
         """The vector of a question, shape (dimension,).
 
         Raises: Unavailable.
         """
-        (vector,) = await _in(self._questions, [partial(_run, self._model, text, query=True)])
+        self._check_open()
+        async with self._session.lease() as session:
+            (vector,) = await _in(self._questions, [partial(_run, session.model, text, query=True)])
         return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> Vector:
@@ -72,19 +108,42 @@ class Embedder:
 
         Raises: Unavailable.
         """
+        self._check_open()
         if not texts:
             return np.empty((0, self.dimension), np.float32)
-        return np.stack(await _in(self._documents, [partial(_run, self._model, text) for text in texts]))
+        async with self._session.lease() as session:
+            work = [partial(_run, session.model, text) for text in texts]
+            return np.stack(await _in(self._documents, work))
+
+    def register_in(self, health: Health) -> None:
+        """Its check is part of the report."""
+        health.register("embedder", self.check)
 
     async def check(self) -> dict[str, object]:
-        """`model` and `dimension`, once a text was embedded; raises Unavailable."""
-        await self.embed_query("health")
-        return {"model": self.name, "dimension": self.dimension}
+        """`model`, `dimension` and `loaded`, once a loaded model embedded a text; raises Unavailable."""
+        async with self._session.glance() as session:
+            if session is not None:
+                await _in(self._questions, [partial(_run, session.model, "health", query=True)])
+            return {"model": self.name, "dimension": self.dimension, "loaded": session is not None}
 
     async def aclose(self) -> None:
-        """Both lanes are stopped; what was waiting in them is dropped."""
+        """Both lanes are stopped; what was waiting in them is dropped, and the model with it."""
+        self._closed = True
         for pool in (self._questions, self._documents):
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
+        await self._session.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Unavailable("The embedder is closed.", code="embedder_unavailable")
+
+
+async def _again(pool: ThreadPoolExecutor, load: Callable[[], _Session]) -> _Session:
+    """The model, loaded while the service runs; raises Unavailable for what would have stopped the start."""
+    try:
+        return await asyncio.get_running_loop().run_in_executor(pool, load)
+    except Misconfigured as error:
+        raise Unavailable(error.message, code="embedder_unavailable", hint=error.hint) from error
 
 
 async def _in(pool: ThreadPoolExecutor, work: Sequence[Callable[[], Vector]]) -> list[Vector]:
@@ -111,7 +170,7 @@ def _run(model: TextEmbedding, text: str, *, query: bool = False) -> Vector:
     return vector
 
 
-def _load_prepared(folder: Path) -> tuple[TextEmbedding, int]:
+def _load_prepared(folder: Path) -> _Session:
     if not minilm.is_prepared(folder):
         raise Misconfigured(
             f"embedding.folder: {folder} holds no prepared model.", hint="Run: kotaemon-async models prepare"
@@ -124,12 +183,12 @@ def _load_prepared(folder: Path) -> tuple[TextEmbedding, int]:
             f"embedding.folder: the model in {folder} gives wrong vectors (cosine {cosine:.3f}).",
             hint="Delete the folder and run: kotaemon-async models prepare",
         )
-    return model, minilm_graph.WIDTH
+    return _Session(model, minilm_graph.WIDTH)
 
 
-def _load_named(cache: Path, name: str) -> tuple[TextEmbedding, int]:
+def _load_named(cache: Path, name: str) -> _Session:
     model = _load(name, "embedding.model", cache_dir=str(cache))
-    return model, model.embedding_size
+    return _Session(model, model.embedding_size)
 
 
 def _load(name: str, setting: str, **where: Any) -> TextEmbedding:

@@ -39,11 +39,15 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "parser_unavailable": (503, "Nothing to do: a fresh parser is started."),
     "broker_unavailable": (503, "Check the broker's URL; accepted documents wait and nothing is lost."),
     "llm_unavailable": (503, "Check the model server; answers come from the next link meanwhile."),
+    "telemetry_unavailable": (503, "Check the disk of the data folder; traces are kept again by themselves."),
     "memory_high": (503, "Give the service more memory, or lower ingest.concurrency and parser.children."),
     "answer_cut": (503, "The model stopped at its length limit; raise the limit or ask for less."),
     "timeout": (503, "Try again, or allow more time."),
+    "starting": (503, "The service is starting; try again in a moment."),
     "shutting_down": (503, "The service is stopping; try again in a moment."),
     "disk_full": (507, "Free some disk space; the service goes on by itself."),
+    "backup_overdue": (503, "Run: kotaemon-async backup create; the log's chore_failed says what is wrong."),
+    "backup_damaged": (503, "Run: kotaemon-async backup create, then backup verify; look at the disk."),
     # Misconfigured
     "misconfigured": (500, "Correct the setting that the message names and start again."),
     # ours

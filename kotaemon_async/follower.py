@@ -15,6 +15,7 @@ from kotaemon_async.errors import CODES, Unavailable
 from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.stores.vectors import LogEntry
 from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
 
 IDLE_ROUND_S: Final = 1.0
 FIRST_PAUSE_S: Final = 0.2
@@ -86,7 +87,9 @@ class Follower:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         audit: IndexAudit | None = None,
         may_write: Callable[[], bool] = lambda: True,
+        on_applied: Callable[[Sequence[LogEntry], float], None] = lambda *_: None,
     ) -> None:
+        """`on_applied` hears which entries were applied, and since when that was tried."""
         self.behind = 0
         self.waiting_code: str | None = None
         self._ledger = ledger
@@ -97,6 +100,7 @@ class Follower:
         self._sleep = sleep
         self._audit = audit
         self._may_write = may_write
+        self._on_applied = on_applied
         self._bell = anyio.Event()
         self._noticed: str | None = None
         self._complete: str | None = None
@@ -124,6 +128,10 @@ class Follower:
     def ring(self) -> None:
         """Something was added to the log: do not wait for the next idle round."""
         self._bell.set()
+
+    def register_in(self, health: Health) -> None:
+        """How the vectors are is part of the report."""
+        health.register("vectors", self.report)
 
     async def report(self) -> dict[str, object]:
         """How the index is, for the health report; with a `code` when searches go without it."""
@@ -209,7 +217,9 @@ class Follower:
             self._note_behind(await self._ledger.log_end() - entries[0].seq + 1)
             raise Unavailable("The vector index waits for room on the disk.", code="disk_full")
         faults.hit("follower.before_apply")
+        began_s = self._clock()
         await self._vectors.apply(upserts, deletes)
+        self._on_applied(entries, began_s)
         faults.hit("follower.after_apply")
         ready = await self._ledger.follower_advance(generation, reached, self._clock())
         faults.hit("follower.after_advance")

@@ -24,7 +24,7 @@ from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.traces import span
+from kotaemon_async.telemetry.traces import event, past_span, span
 from kotaemon_async.text import segment
 
 __all__ = ["Ingest", "IngestLimits", "recipe_of"]
@@ -54,7 +54,7 @@ class _Desk:
 class Ingest:
     """Works on one document at a time for each call of run(); safe to run on many workers.
 
-    `may_work` says whether the disk has room for more.
+    `may_work` says whether the disk has room for more, `may_start` whether another document may begin.
     """
 
     def __init__(  # noqa: PLR0913
@@ -68,6 +68,7 @@ class Ingest:
         on_step: Callable[[], None],
         limits: IngestLimits,
         may_work: Callable[[], bool] = lambda: True,
+        may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -80,6 +81,7 @@ class Ingest:
         self._on_step = on_step
         self._limits = limits
         self._may_work = may_work
+        self._may_start = may_start
         self._clock = clock
         self._sleep = sleep
         self._outcomes = Outcomes(ledger, limits, may_work=may_work, clock=clock, sleep=sleep)
@@ -93,13 +95,18 @@ class Ingest:
 
     async def run(self, document_id: str) -> None:
         """The document is as far as it gets now: followed by the index, failed, or waiting in the ledger."""
-        if self._stopping or not self._may_work():
+        if self._stopping or not (self._may_work() and self._may_start()):
             return
         claim = await self._claim(document_id)
         if claim is None:
             return
         self.active += 1
-        with logger.contextualize(doc_id=document_id), span("ingest", doc_id=document_id):
+        attempt, pages_done = claim.document.attempt, claim.document.pages_done
+        with (
+            logger.contextualize(doc_id=document_id),
+            span("ingest", doc_id=document_id, attempt=attempt, pages_done=pages_done),
+        ):
+            _tell_again(claim)
             try:
                 await self._try(claim)
             except anyio.get_cancelled_exc_class():
@@ -122,6 +129,8 @@ class Ingest:
             document = claim.document
             log = logger.bind(doc_id=document_id, pages_done=document.pages_done, lost=document.attempts.lost)
             log.info("document_recovered")
+        if claim is not None and claim.waited_since_s is not None:
+            past_span("queue wait", claim.waited_since_s, self._clock(), doc_id=document_id)
         return claim
 
     async def _try(self, claim: Claim) -> None:
@@ -157,7 +166,7 @@ class Ingest:
         watch = Watch(self._ledger, claim, self._limits, clock=self._clock, sleep=self._sleep)
         async with watch.kept(), AsyncExitStack() as stack:
             opening = self._sandbox.open(self._blobs.path(claim.document.sha256), claim.document.media_type)
-            with watch.waiting("parser"):
+            with span("open"), watch.waiting("parser"):
                 parsed = await stack.enter_async_context(opening)
             if claim.document.pages_total != parsed.pages_total:
                 await self._ledger.set_pages_total(claim, parsed.pages_total, self._clock())
@@ -204,7 +213,7 @@ class Ingest:
     async def _commit(self, desk: _Desk, prepared: _Prepared) -> None:
         with (
             metrics.INGEST_STAGE_DURATION.labels(stage="embedding").time(),
-            span("embed"),
+            span("embed", chunks=len(prepared.chunks)),
             desk.watch.waiting("embedder"),
         ):
             vectors = await self._embedder.embed_passages([chunk.text for chunk in prepared.chunks])
@@ -214,7 +223,7 @@ class Ingest:
         )
         self._require_room()
         faults.hit("ingest.before_commit")
-        with span("commit"):
+        with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
             done = await self._ledger.commit_batch(desk.claim, batch, self._clock())
         faults.hit("ingest.after_commit")
         metrics.INGEST_PAGES.inc(len(batch.pages))
@@ -229,6 +238,15 @@ class Ingest:
     def _require_room(self) -> None:
         if not self._may_work():
             raise NoRoom("The data disk is too full to go on.")
+
+
+def _tell_again(claim: Claim) -> None:
+    """Notes that this is not the first try, and why."""
+    document = claim.document
+    if claim.recovered:
+        event("recovered", lost=document.attempts.lost, pages_done=document.pages_done)
+    elif document.attempt > 1:
+        event("retry", attempt=document.attempt, pages_done=document.pages_done)
 
 
 def recipe_of(embedder: Embedder) -> str:

@@ -15,7 +15,8 @@ from kotaemon_async.resilience import room
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry import affected, metrics
+from kotaemon_async.telemetry.traces import event, mark_failed
 
 #: How soon an outcome that the ledger did not take is offered again.
 RECORD_EVERY_S: Final = 1.0
@@ -83,6 +84,7 @@ class Outcomes:
                 logger.bind(code=error.code).info("lease_not_given_back")
             else:
                 logger.info("document_given_back")
+                event("waits", kind="worker", cause="shutdown")
 
     async def postpone(self, claim: Claim) -> None:
         """Back in the queue for a moment, with the workers that it lost still counted."""
@@ -93,6 +95,7 @@ class Outcomes:
             await self._ledger.wait(claim, now_s, kind="worker", until_s=until_s, cause="turn")
 
         if await self._recorded(wait):
+            event("waits", kind="worker", cause="turn", wait_s=TURN_AGAIN_S)
             logger.bind(lost=claim.document.attempts.lost).info("document_waits_for_its_turn")
 
     def _lacks_room(self, error: Exception) -> bool:
@@ -128,6 +131,9 @@ class Outcomes:
             await self._ledger.wait(claim, now_s, kind="retry", until_s=now_s + wait_s, cause=cause)
 
         if await self._recorded(wait):
+            affected.note(_component_of(error.code, cause), error.code)
+            event("waits", kind="retry", code=error.code, cause=cause, wait_s=round(wait_s, 3))
+            mark_failed(error.code)
             log = logger.bind(code=error.code, cause=cause, attempt=claim.document.attempt)
             log.bind(wait_s=round(wait_s, 3)).warning("document_waits")
 
@@ -140,6 +146,8 @@ class Outcomes:
             await self._ledger.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
 
         if await self._recorded(wait):
+            affected.note("disk", room.NoRoom.code)
+            event("waits", kind=room.KIND, code=room.NoRoom.code, cause="disk")
             logger.bind(code=room.NoRoom.code, cause="disk").warning("document_waits")
 
     async def _fail(self, claim: Claim, failure: Failure, cause: Cause | None = None) -> None:
@@ -148,6 +156,8 @@ class Outcomes:
 
         if await self._recorded(fail):
             metrics.INGEST_FAILURES.labels(code=failure.code).inc()
+            affected.note(_component_of(failure.code, cause), failure.code)
+            mark_failed(failure.code)
             logger.bind(code=failure.code, attempt=claim.document.attempt).warning("document_failed")
 
     async def _recorded(self, write: Callable[[], Awaitable[None]]) -> bool:
@@ -184,6 +194,13 @@ def _leaves(error: Exception) -> Iterator[Exception]:
             yield from _leaves(one)
     else:
         yield error
+
+
+def _component_of(code: str, cause: Cause | None) -> str:
+    """Whose trouble it is: the parser's, that of the part its code names, or the document's own."""
+    if cause == "crash":
+        return "parser"
+    return code.removesuffix("_unavailable") if code.endswith("_unavailable") else "documents"
 
 
 def _times(number: int) -> str:

@@ -11,6 +11,7 @@ from kotaemon_async.errors import Unavailable
 from kotaemon_async.ingest_settle import IngestLimits
 from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.telemetry.traces import event
 
 
 @dataclass(slots=True)
@@ -91,3 +92,4 @@ class Watch:
         if wait.lasted_s >= self._limits.show_waiting_after_s:
             await self._ledger.show_waiting(self._claim, wait.kind, self._clock())
             wait.shown = True
+            event("waits", kind=wait.kind, wait_s=wait.lasted_s)

@@ -6,7 +6,7 @@ from loguru import logger
 
 from kotaemon_async import faults
 from kotaemon_async.ingest import Ingest
-from kotaemon_async.telemetry.traces import continue_from, span
+from kotaemon_async.telemetry.traces import SpanKind, continue_from, span
 
 
 async def ingest_document(context: dict[str, Any], document_id: str, traceparent: str) -> None:
@@ -14,7 +14,7 @@ async def ingest_document(context: dict[str, Any], document_id: str, traceparent
     ingest: Ingest = context["ingest"]
     with (
         continue_from(traceparent),
-        span("job", doc_id=document_id),
+        span("job", kind=SpanKind.CONSUMER, doc_id=document_id, job_id=context["job_id"]),
         logger.contextualize(job_id=context["job_id"]),
     ):
         faults.hit("jobs.before_run")

@@ -23,6 +23,7 @@ import yaml
 from loguru import logger
 
 from kotaemon_async import text
+from kotaemon_async.telemetry.health import Health
 
 MAX_FILE_BYTES: Final = 1024 * 1024
 MAX_ENTRIES: Final = 2000
@@ -114,6 +115,15 @@ class Knowledge:
     def entries(self) -> int:
         """How many entries are in use."""
         return len(self._index.entries)
+
+    def register_in(self, health: Health) -> None:
+        """How the file is, is part of the report."""
+        health.register("knowledge", self.check)
+
+    async def check(self) -> dict[str, object]:
+        """How many entries are in use and, with a `code`, what is wrong with the file as it is now."""
+        found: dict[str, object] = {"entries": self.entries}
+        return {**found, "code": "misconfigured", "message": self.problem} if self.problem else found
 
     def find(self, question: str) -> Match | None:
         """The kept answer that fits the question."""

@@ -14,8 +14,9 @@ from kotaemon_async import faults
 from kotaemon_async.errors import Refused, Unavailable
 from kotaemon_async.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.parsing.formats import sniff
-from kotaemon_async.resilience.room import shown
+from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
+from kotaemon_async.stores.document_collections import Collections, Counted
 from kotaemon_async.stores.documents import ListQuery, NewDocument
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
@@ -28,8 +29,8 @@ _COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
 class Library:
     """Accepts documents durably and keeps ledger and blobs together.
 
-    `enqueue` is the bell: it says that there is work, and may be lost without harm. While `may_work` says no,
-    unfinished documents are shown as waiting for the disk.
+    `enqueue` is the bell: it says that there is work, and may be lost without harm. While `lack` names
+    something, documents that cannot go on without it are shown as waiting for it.
     """
 
     def __init__(  # noqa: PLR0913
@@ -41,14 +42,15 @@ class Library:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_attempts: int = 6,
-        may_work: Callable[[], bool] = lambda: True,
+        lack: Callable[[], Lack | None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
         self._enqueue = enqueue
         self._clock = clock
         self._max_attempts = max_attempts
-        self._may_work = may_work
+        self._lack = lack
+        self._collections = Collections(ledger.database)
         self._lookout = Lookout(ledger.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
@@ -101,10 +103,7 @@ class Library:
         fingerprint = _fingerprint(incoming.sha256, name, collection)
         if isinstance(key, KeptReply):
             return _replayed(key, fingerprint)
-        if not _COLLECTION.fullmatch(collection):
-            raise Refused(
-                "A collection's name has 1 to 100 letters, digits, spaces, dots, dashes or underscores."
-            )
+        _check_collection(collection)
         media_type = sniff(incoming.head, name)
         new = NewDocument(
             id=new_id("doc", self._clock()),
@@ -137,8 +136,8 @@ class Library:
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
         """One page of documents, newest first, and the cursor of the next."""
         found, following = await self._ledger.page_of(query)
-        may_work = self._may_work()
-        return [shown(document, may_work=may_work) for document in found], following
+        lack = self._lack()
+        return [shown(document, lack) for document in found], following
 
     async def retry(self, document_id: str, *, force: bool = False) -> Document:
         """The document, queued from its first page; what is searchable of it stays so until it is ready.
@@ -180,6 +179,19 @@ class Library:
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_deleted")
 
+    async def move(self, document_id: str, collection: str) -> Document:
+        """The document, in the collection from now on; raises Refused."""
+        _check_collection(collection)
+        await self._ledger.get(document_id)
+        await self._collections.move(document_id, collection, self._clock())
+        self._enqueue()
+        logger.bind(doc_id=document_id).info("document_moved")
+        return await self.get(document_id)
+
+    async def collections(self, limit: int) -> list[Counted]:
+        """Up to `limit` collections by name, with their documents counted."""
+        return await self._collections.counted(limit)
+
     async def content(self, document_id: str) -> tuple[Document, Path]:
         """The document and where its file lies."""
         document = await self._ledger.get(document_id)
@@ -207,7 +219,14 @@ class Library:
                 number, document = await self._ledger.versioned(document_id)
 
     def _shown(self, document: Document) -> Document:
-        return shown(document, may_work=self._may_work())
+        return shown(document, self._lack())
+
+
+def _check_collection(name: str) -> None:
+    if not _COLLECTION.fullmatch(name):
+        raise Refused(
+            "A collection's name has 1 to 100 letters, digits, spaces, dots, dashes or underscores."
+        )
 
 
 def _fingerprint(sha256: str, name: str, collection: str) -> str:

@@ -152,7 +152,7 @@ class Usage:
 class Answer:
     """A reply with who gave it, how good it is and what it rests on.
 
-    `uncited` holds its sentences, in order, that no marker stands behind.
+    `uncited` holds its sentences, in order, that no marker stands behind; one that broke off is not complete.
     """
 
     id: str
@@ -167,3 +167,4 @@ class Answer:
     timings_s: dict[str, float] = field(default_factory=dict)
     usage: Usage | None = None
     uncited: tuple[str, ...] = ()
+    complete: bool = True

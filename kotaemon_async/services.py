@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -17,37 +16,57 @@ from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
 from kotaemon_async.doctor import Doctor
 from kotaemon_async.embedding import Embedder
+from kotaemon_async.feed import Feed
 from kotaemon_async.follower import Follower
+from kotaemon_async.history import History
 from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.ingest import Ingest
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.library import Library
-from kotaemon_async.llm.openai import OpenAILink
+from kotaemon_async.llm.base import ModelLink
+from kotaemon_async.maintenance import Maintenance
 from kotaemon_async.parsing.sandbox import Sandbox
+from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience.admission import Admission
-from kotaemon_async.resilience.memory import check_memory
-from kotaemon_async.resilience.room import DiskRoom
+from kotaemon_async.resilience.memory_guard import MemoryGuard
+from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.services_answers import answering_over, kept_knowledge, model_link
+from kotaemon_async.services_backup import maintenance_of, schedule_of
 from kotaemon_async.services_doctor import doctor_on_duty
+from kotaemon_async.services_incidents import IncidentParts, incidents_of
+from kotaemon_async.services_memory import (
+    WorkRoom,
+    count_model,
+    give_back_under_pressure,
+    guard_of,
+    models_of,
+)
+from kotaemon_async.services_opening import Opening
 from kotaemon_async.services_parts import (
     admission_of,
     clear_up,
+    drawers_of,
+    embedder_of,
     ingest_limits,
     is_shared,
-    log_ready,
     room_of,
     sandbox_of,
+    vectors_of,
     writable_folder,
 )
+from kotaemon_async.services_traces import ReadyNews, Traces, open_traces
 from kotaemon_async.settings import Settings
+from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.changes import Changes
 from kotaemon_async.stores.folder_lock import lock_folder, share_folder
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +81,23 @@ class Services:
     knowledge: Knowledge
     ingest: Ingest
     library: Library
+    feed: Feed
+    pictures: Pictures
+    history: History
+    keys: ApiKeys
     retrieval: Retrieval
     answering: Answering
     admission: Admission
     doctor: Doctor
     health: Health
+    memory: MemoryGuard
+    models: ModelRegistry
+    traces: Traces
+    tracing: Tracing
+    incidents: IncidentParts
     loop_lag: LoopLag
+    maintenance: Maintenance
+    started: anyio.Event
     stopping: anyio.Event
 
 
@@ -83,36 +113,33 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         folder = writable_folder(settings)
         lock = await lock_folder(folder, shared=is_shared(settings))
         stack.callback(lock.release)
-        ledger = await Ledger.open(folder / "ledger.db")
-        stack.push_async_callback(ledger.aclose)
+        opening = Opening(stack)
+        ledger = opening.keep(await Ledger.open(folder / "ledger.db"))
+        room = WorkRoom(opening.keep(room_of(settings)), opening.keep(guard_of(settings)))
+        traces = opening.keep(await open_traces(settings, folder, ledger, stack))
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
-        broker = Broker.open(settings.broker.url, name=lock.name)
-        stack.push_async_callback(broker.aclose)
-        embedder = await Embedder.open(
-            settings.embedding.folder, model=settings.embedding.model, threads=settings.embedding.threads
-        )
-        stack.push_async_callback(embedder.aclose)
+        broker = opening.keep(Broker.open(settings.broker.url, name=lock.name))
+        models = opening.keep(models_of(settings))
+        embedder = opening.keep(await embedder_of(settings, models))
         if lock.alone:
             await clear_up(ledger, blobs, embedder)
         if is_shared(settings):
             await share_folder(lock)
-        vectors = await VectorStore.open(
-            folder / "vectors",
-            model=embedder.name,
-            dimension=embedder.dimension,
-            call_timeout_s=settings.vectors.call_timeout_s,
-        )
-        stack.push_async_callback(vectors.aclose)
-        sandbox = sandbox_of(settings)
-        stack.push_async_callback(sandbox.aclose)
+        vectors = opening.keep(await vectors_of(settings, folder, embedder))
+        sandbox = opening.keep(sandbox_of(settings))
         await sandbox.warm()
-        knowledge = await anyio.to_thread.run_sync(kept_knowledge, settings)
+        drawers = opening.keep(drawers_of(settings))
+        give_back_under_pressure(room.memory, models, sandbox, ledger)
+        knowledge = opening.keep(await anyio.to_thread.run_sync(kept_knowledge, settings))
         links = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
         for link in links:
-            stack.push_async_callback(link.aclose)
-            await link.warm()
+            count_model(models, link)
+            await opening.keep(link).warm()
         faults.hit("services.opened")
-        yield _compose(settings, _Opened(ledger, blobs, broker, embedder, vectors, sandbox, links, knowledge))
+        opened = _Opened(
+            ledger, room, traces, blobs, broker, models, embedder, vectors, sandbox, drawers, links, knowledge
+        )
+        yield _compose(settings, opened, opening)
     finally:
         with anyio.CancelScope(shield=True):
             await stack.aclose()
@@ -123,26 +150,34 @@ class _Opened:
     """The parts that hold files, children or connections."""
 
     ledger: Ledger
+    room: WorkRoom
+    traces: Traces
     blobs: Blobs
     broker: Broker
+    models: ModelRegistry
     embedder: Embedder
     vectors: VectorStore
     sandbox: Sandbox
-    links: list[OpenAILink]
+    drawers: Sandbox
+    links: list[ModelLink]
     knowledge: Knowledge
 
 
-def _compose(settings: Settings, opened: _Opened) -> Services:
-    ledger = opened.ledger
-    room = room_of(settings)
-    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_work)
-    follower = Follower(
-        ledger,
-        opened.vectors,
-        clock=time.time,
-        on_ready=partial(log_ready, ledger),
-        audit=IndexAudit(ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
-        may_write=room.may_work,
+def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
+    ledger, room = opened.ledger, opened.room
+    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_start)
+    news = ReadyNews(ledger)
+    audit = IndexAudit(ledger, opened.vectors, every_s=settings.vectors.audit_every_s)
+    follower = opening.keep(
+        Follower(
+            ledger,
+            opened.vectors,
+            clock=time.time,
+            on_ready=news.ready,
+            on_applied=news.applied,
+            audit=audit,
+            may_write=room.disk.may_work,
+        )
     )
 
     def there_is_news() -> None:
@@ -156,7 +191,8 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         opened.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=there_is_news,
-        may_work=room.may_work,
+        may_work=room.disk.may_work,
+        may_start=room.may_start,
         limits=ingest_limits(settings),
     )
     library = Library(
@@ -165,19 +201,24 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         enqueue=there_is_news,
         clock=time.time,
         max_attempts=settings.ingest.max_attempts,
-        may_work=room.may_work,
+        lack=room.lack,
     )
-    retrieval = Retrieval(
-        ledger=ledger,
-        keywords=Keywords(ledger.database),
-        vectors=opened.vectors,
-        embedder=opened.embedder,
-        vector_timeout_s=settings.retrieval.vector_timeout_s,
-        keyword_timeout_s=settings.retrieval.keyword_timeout_s,
-        candidates=settings.retrieval.candidates,
-        watch=follower,
+    retrieval = opening.keep(
+        Retrieval(
+            ledger=ledger,
+            keywords=Keywords(ledger.database),
+            vectors=opened.vectors,
+            embedder=opened.embedder,
+            vector_timeout_s=settings.retrieval.vector_timeout_s,
+            keyword_timeout_s=settings.retrieval.keyword_timeout_s,
+            candidates=settings.retrieval.candidates,
+            watch=follower,
+        )
     )
-    services = Services(
+    pictures = Pictures(ledger, opened.blobs.path, opened.drawers)
+    room.memory.on_pressure("pictures", pictures.give_back)
+    answering = answering_over(settings, ledger, retrieval, opened.links, opened.knowledge)
+    return Services(
         settings=settings,
         ledger=ledger,
         broker=opened.broker,
@@ -186,32 +227,22 @@ def _compose(settings: Settings, opened: _Opened) -> Services:
         knowledge=opened.knowledge,
         ingest=ingest,
         library=library,
+        feed=Feed(Changes(ledger.database), lack=room.lack),
+        pictures=pictures,
+        history=History(),
+        keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,
-        answering=answering_over(settings, ledger, retrieval, opened.links, opened.knowledge),
+        answering=opening.keep(answering),
         admission=admission_of(settings, room, ledger),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
-        health=Health(),
-        loop_lag=LoopLag(),
+        health=opening.health,
+        memory=room.memory,
+        models=opened.models,
+        traces=opened.traces,
+        tracing=opened.traces.tracing,
+        incidents=incidents_of(settings, opening, ledger, opened.traces.file, list(answering.links())),
+        loop_lag=opening.keep(LoopLag()),
+        maintenance=maintenance_of(settings, ledger, opened.blobs, opening.keep(schedule_of(settings))),
+        started=anyio.Event(),
         stopping=anyio.Event(),
     )
-    _register_checks(services, opened, room)
-    return services
-
-
-def _register_checks(services: Services, opened: _Opened, room: DiskRoom) -> None:
-    health = services.health
-    health.register("ledger", services.ledger.check, core=True)
-    health.register("memory", check_memory, core=True)
-    health.register("disk", room.check)
-    health.register("vectors", services.follower.report)
-    health.register("embedder", opened.embedder.check)
-    health.register("broker", services.broker.check)
-    health.register("worker", services.broker.check_worker)
-    health.register("event_loop", services.loop_lag.check)
-    for name in services.answering.links():
-        health.register(f"link.{name}", partial(_link_stands, services.answering, name))
-
-
-async def _link_stands(answering: Answering, name: str) -> dict[str, object]:
-    """The state of a model's link; one that is not asked carries its code, which makes it degraded."""
-    return {key: value for key, value in answering.links()[name].items() if value is not None}

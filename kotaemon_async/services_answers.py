@@ -1,19 +1,25 @@
-"""Puts together what answers questions: model servers, cache, kept knowledge, conversations."""
+"""Puts together what answers questions: models, cache, kept knowledge, conversations."""
 
 import json
 import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
-from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.answer_tiers import Tiers
+from kotaemon_async.answering import Answering
 from kotaemon_async.conversing import Conversing
 from kotaemon_async.errors import Misconfigured
 from kotaemon_async.knowledge import Knowledge
+from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.llm.chain import ExtractiveLink
+from kotaemon_async.llm.local import LocalLimits, LocalLink
+from kotaemon_async.llm.local_process import Model
 from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.llm.rewriting import Rewriter
 from kotaemon_async.llm.static import StaticLink
+from kotaemon_async.model import ServedBy
 from kotaemon_async.relevance import Relevance
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.settings import Settings
@@ -27,7 +33,7 @@ def answering_over(
     settings: Settings,
     ledger: Ledger,
     retrieval: Retrieval,
-    links: Sequence[OpenAILink],
+    links: Sequence[ModelLink],
     knowledge: Knowledge,
 ) -> Answering:
     """The use case with all tiers of the promise."""
@@ -48,7 +54,9 @@ def answering_over(
 
 def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:
     answers = settings.answers
-    links = json.dumps([[link.name, link.base_url, link.model] for link in settings.llm.links])
+    links = json.dumps(
+        [[link.name, link.base_url or str(link.folder), link.model] for link in settings.llm.links]
+    )
     return AnswerCache(
         ledger,
         links=links,
@@ -67,20 +75,39 @@ def kept_knowledge(settings: Settings) -> Knowledge:
     return knowledge
 
 
-def model_link(index: int, link: LinkSettings) -> OpenAILink:
-    """One model server; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
+def model_link(index: int, link: LinkSettings) -> ModelLink:
+    """One model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
+    served_by: ServedBy = "local" if index else "primary"
+    if link.folder is not None:
+        return _model_here(link.folder, served_by, link)
     key = os.environ.get(link.api_key_env) if link.api_key_env else None
     if link.api_key_env and not key:
         raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
     return OpenAILink(
         name=link.name,
-        served_by="local" if index else "primary",
-        base_url=link.base_url,
-        model=link.model,
+        served_by=served_by,
+        base_url=link.base_url or "",
+        model=link.model or "",
         api_key=key,
         first_token_timeout_s=link.first_token_timeout_s,
         idle_timeout_s=link.idle_timeout_s,
         total_timeout_s=link.total_timeout_s,
         max_concurrency=link.max_concurrency,
         prompt_budget_chars=link.prompt_budget_chars,
+    )
+
+
+def _model_here(folder: Path, served_by: ServedBy, link: LinkSettings) -> LocalLink:
+    return LocalLink(
+        name=link.name,
+        served_by=served_by,
+        model=Model(folder.absolute(), memory_bytes=link.memory_bytes, max_tokens=link.max_tokens),
+        limits=LocalLimits(
+            first_token_timeout_s=link.first_token_timeout_s,
+            idle_timeout_s=link.idle_timeout_s,
+            total_timeout_s=link.total_timeout_s,
+            load_timeout_s=link.load_timeout_s,
+            idle_release_s=link.idle_release_s,
+            prompt_budget_chars=link.prompt_budget_chars,
+        ),
     )

@@ -4,18 +4,18 @@ import time
 from functools import partial
 from pathlib import Path
 
-from loguru import logger
-
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Misconfigured, Refused
+from kotaemon_async.errors import Misconfigured
 from kotaemon_async.ingest import IngestLimits, recipe_of
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue
+from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.room import DiskRoom, disk_of
+from kotaemon_async.services_memory import WorkRoom
 from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.telemetry.traces import continue_from, span
+from kotaemon_async.stores.vectors import VectorStore
 
 
 def writable_folder(settings: Settings) -> Path:
@@ -31,28 +31,43 @@ def writable_folder(settings: Settings) -> Path:
     return folder
 
 
-async def log_ready(ledger: Ledger, document_ids: list[str]) -> None:
-    """One line for each document, under the trace that began with its upload."""
-    for document_id in document_ids:
-        try:
-            document = await ledger.get(document_id)
-        except Refused:
-            continue  # deleted in the meantime
-        with continue_from(document.traceparent), span("ready", doc_id=document_id):
-            waited_s = round((document.ready_at_s or 0.0) - document.created_at_s, 3)
-            logger.bind(doc_id=document_id, duration_s=waited_s).info("document_ready")
-
-
 def sandbox_of(settings: Settings) -> Sandbox:
     """The parser children, none of them started."""
-    limits = ParserLimits(
+    return Sandbox(_parser_limits(settings), settings.parser.children)
+
+
+def drawers_of(settings: Settings) -> Sandbox:
+    """The child that draws pages: one of its own, so that a reader does not wait for documents."""
+    return Sandbox(_parser_limits(settings), 1)
+
+
+def _parser_limits(settings: Settings) -> ParserLimits:
+    return ParserLimits(
         memory_bytes=settings.parser.memory_bytes,
         cpu_s=settings.parser.cpu_s,
         wall_s=settings.parser.wall_s,
         file_size_bytes=settings.parser.file_size_bytes,
         max_pages=settings.ingest.max_pages,
+        max_documents=settings.parser.max_documents,
+        recycle_bytes=settings.parser.recycle_bytes,
     )
-    return Sandbox(limits, settings.parser.children)
+
+
+async def embedder_of(settings: Settings, models: ModelRegistry) -> Embedder:
+    """The embedder, warm; its model is one of those that are counted."""
+    wanted = settings.embedding
+    return await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
+
+
+async def vectors_of(settings: Settings, folder: Path, embedder: Embedder) -> VectorStore:
+    """The index of the embedder's vectors, whose child was tried once."""
+    return await VectorStore.open(
+        folder / "vectors",
+        model=embedder.name,
+        dimension=embedder.dimension,
+        call_timeout_s=settings.vectors.call_timeout_s,
+        recycle_bytes=settings.vectors.recycle_bytes,
+    )
 
 
 def room_of(settings: Settings) -> DiskRoom:
@@ -64,11 +79,12 @@ def room_of(settings: Settings) -> DiskRoom:
     )
 
 
-def admission_of(settings: Settings, room: DiskRoom, ledger: Ledger) -> Admission:
+def admission_of(settings: Settings, room: WorkRoom, ledger: Ledger) -> Admission:
     """The door that uploads wait at."""
     return Admission(
         settings.http.max_concurrent_uploads,
-        room=room,
+        room=room.disk,
+        may_start=room.memory.may_start,
         queue=Queue(ledger.queued, settings.ingest.max_queued),
         wait_s=settings.http.upload_wait_s,
     )

@@ -17,8 +17,10 @@ from pydantic_settings import (
 )
 
 from kotaemon_async.errors import Misconfigured
+from kotaemon_async.settings_incidents import IncidentSettings
 from kotaemon_async.settings_sections import (
     AnswerSettings,
+    BackupSettings,
     BrokerSettings,
     DiskSettings,
     EmbeddingSettings,
@@ -26,11 +28,15 @@ from kotaemon_async.settings_sections import (
     IngestSettings,
     LlmSettings,
     LogSettings,
+    MaintenanceSettings,
+    MemorySettings,
+    ModelSettings,
     ParserSettings,
     RetrievalSettings,
     VectorSettings,
     setting,
 )
+from kotaemon_async.settings_traces import TraceSettings
 
 PREFIX: Final = "KOTAEMON_"
 #: Variables of the command line that are no settings.
@@ -62,7 +68,13 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     llm: LlmSettings = LlmSettings()
     answers: AnswerSettings = AnswerSettings()
+    memory: MemorySettings = MemorySettings()
+    models: ModelSettings = ModelSettings()
+    traces: TraceSettings = TraceSettings()
+    incidents: IncidentSettings = IncidentSettings()
     logs: LogSettings = LogSettings()
+    backups: BackupSettings = BackupSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -3,9 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 #: Components that reports name beside the links.
 COMPONENTS: Final = frozenset(
@@ -96,6 +104,10 @@ class ParserSettings(_Section):
     wall_s: float = setting(60.0, "Longest wait for one reply of a child.", gt=0)
     file_size_bytes: int = setting(64 * 1024**2, "Largest file that a child may write.", ge=0)
     children: int = setting(2, "Children at once.", ge=1, le=64)
+    max_documents: int = setting(50, "Documents after which a child is replaced by a fresh one.", ge=1)
+    recycle_bytes: int = setting(
+        200 * 1024**2, "The same when it keeps more memory than this between two documents.", ge=1
+    )
 
 
 class EmbeddingSettings(_Section):
@@ -113,6 +125,12 @@ class VectorSettings(_Section):
 
     call_timeout_s: float = setting(10.0, "After this long without reply the child is replaced.", gt=0)
     audit_every_s: float = setting(20.0, "Time between two comparisons of the index with the ledger.", gt=0)
+    recycle_bytes: int = setting(
+        512 * 1024**2,
+        "The child is replaced, in a quiet moment, when it uses more memory than this and twice as much as "
+        "after its start.",
+        ge=1,
+    )
 
 
 class RetrievalSettings(_Section):
@@ -124,24 +142,45 @@ class RetrievalSettings(_Section):
 
 
 class LinkSettings(_Section):
-    """One OpenAI-compatible model server."""
+    """One language model: behind an OpenAI-compatible server, or in a folder, to run here."""
 
     name: str = Field(description="Name in logs and metrics.", min_length=1, pattern=r"^[\w.-]+$")
-    base_url: str = Field(description="URL up to and with /v1.", pattern=r"^https?://")
-    model: str = Field(description="Model to ask for.", min_length=1)
+    folder: OptionalPath = setting("", "Folder of a model to run here, in place of base_url.")
+    base_url: str | None = setting(None, "URL up to and with /v1.", pattern=r"^https?://")
+    model: str | None = setting(None, "Model to ask for.", min_length=1)
     api_key_env: str | None = setting(None, "Environment variable that holds the key.")
     first_token_timeout_s: float = setting(15.0, "Longest wait for the first token.", gt=0)
     idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
     total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
-    max_concurrency: int = setting(4, "Calls at once.", ge=1)
+    max_concurrency: int = setting(4, "Calls at once; a model that runs here takes one.", ge=1)
     prompt_budget_chars: int = setting(12_000, "Characters of the passages that the model gets.", ge=500)
+    max_tokens: int = setting(512, "Longest answer of a model that runs here.", ge=1)
+    memory_bytes: int = setting(8 * 1024**3, "Memory that it may take.", ge=256 * 1024**2)
+    load_timeout_s: float = setting(120.0, "Longest time to load it, at its first question.", gt=0)
+    idle_release_s: float = setting(600.0, "Idle for so long, it gives its memory back.", gt=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _either_a_server_or_a_folder(cls, base_url: str | None, info: ValidationInfo) -> str | None:
+        """A link is one or the other."""
+        if (base_url is None) == (info.data.get("folder") is None):
+            raise ValueError("give either base_url (a server) or folder (a model that runs here)")
+        return base_url
+
+    @field_validator("model")
+    @classmethod
+    def _a_server_is_told_the_model(cls, model: str | None, info: ValidationInfo) -> str | None:
+        """A server may have several; a folder holds one."""
+        if model is None and info.data.get("base_url") is not None:
+            raise ValueError("a server has to be told which model to use")
+        return model
 
 
 class LlmSettings(_Section):
-    """Model servers; without any, answers are sentences of the documents."""
+    """Language models; without any, answers are sentences of the documents."""
 
     links: tuple[LinkSettings, ...] = setting(
-        (), "Model servers in the order they are asked; the first is served as primary, later ones as local."
+        (), "Models in the order they are asked; the first is served as primary, later ones as local."
     )
 
     @field_validator("links")
@@ -172,8 +211,64 @@ class AnswerSettings(_Section):
     static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")
 
 
+class MemorySettings(_Section):
+    """How much memory all processes may use together, and what happens near the limit."""
+
+    limit_bytes: int = setting(
+        0, "Memory for all processes; 0 takes the control group's limit, or the machine's memory.", ge=0
+    )
+    high_ratio: float = setting(
+        0.75, "Part of it above which nothing new is taken, and what can be given back is.", gt=0, le=1
+    )
+    again_ratio: float = setting(0.70, "Part of it below which new documents are taken again.", gt=0, le=1)
+    critical_ratio: float = setting(0.90, "Part of it above which /healthz is 503.", gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.again_ratio <= self.high_ratio <= self.critical_ratio:
+            raise ValueError("again_ratio, high_ratio and critical_ratio have to rise in this order")
+        return self
+
+
+class ModelSettings(_Section):
+    """Models in memory: the embedding model and local language models."""
+
+    max_loaded: int = setting(8, "Models at once; the least recently used one makes room.", ge=1, le=64)
+    idle_release_s: float = setting(
+        1800.0, "A model that nobody used for so long gives its memory back until it is needed.", gt=0
+    )
+
+
 class LogSettings(_Section):
-    """What is written to standard error."""
+    """What is logged, and where to."""
 
     level: Literal["debug", "info", "warning", "error"] = setting("info", "Least level that is written.")
     format: Literal["auto", "json", "human"] = setting("auto", "json, human, or auto: human on a terminal.")
+    file: OptionalPath = setting("", "File to write to; empty for standard output.")
+    max_bytes: int = setting(50 * 1024**2, "A longer file is put aside, compressed, and begun anew.", ge=4096)
+    keep_files: int = setting(20, "Files put aside that are kept.", ge=0)
+    keep_s: float = setting(2_592_000.0, "How long they are kept.", gt=0)
+    queue_lines: int = setting(10_000, "Lines that wait for a slow target; further ones are dropped.", ge=1)
+
+
+class BackupSettings(_Section):
+    """Copies of everything that the service keeps of its own; each is as large as the uploaded files."""
+
+    folder: OptionalPath = setting("", "Folder of the backups; empty for backups in the data folder.")
+    every_s: float = setting(86_400.0, "Time between two backups; 0 makes none.", ge=0)
+    keep_files: int = setting(3, "Backups that are kept; the newest verified one is never removed.", ge=1)
+    verify: Literal["restore", "bytes", "off"] = setting(
+        "restore",
+        "restore: each is restored for a trial and asked for its documents; bytes: its hashes are checked; off.",
+    )
+
+
+class MaintenanceSettings(_Section):
+    """What is cleared away from time to time."""
+
+    every_s: float = setting(3600.0, "Time between two rounds.", gt=0)
+    keep_aside_s: float = setting(
+        604_800.0,
+        "What was put aside (a broken vector index, the ledger of an earlier release) stays so long.",
+        ge=0,
+    )

@@ -87,6 +87,11 @@ def _run_terms(run: re.Match[str]) -> list[str]:
     return [cjk[at : at + 2] for at in range(len(cjk) - 1)] or [cjk]
 
 
+def forget() -> None:
+    """Stems that were kept for speed are found anew."""
+    _stem.cache_clear()
+
+
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
     stemmer = getattr(_stemmers, "english", None)

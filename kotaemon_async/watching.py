@@ -30,6 +30,7 @@ class Lookout:
         self._sleep = sleep
         self._watched: Counter[str] = Counter()
         self._events: dict[str, int] = {}
+        self.has_looked = False
         self._coming: anyio.Event | None = None
 
     @contextmanager
@@ -47,6 +48,11 @@ class Lookout:
         """The number of its last event at the last look; None when it was not there or not looked for."""
         return self._events.get(document_id)
 
+    @property
+    def events(self) -> dict[str, int]:
+        """The numbers of all last events as of the last look."""
+        return self._events
+
     async def look(self) -> None:
         """Returns after the next look, or early when who was to take it went away."""
         if self._coming is not None:
@@ -56,6 +62,7 @@ class Lookout:
         try:
             await self._sleep(EVERY_S)
             self._events = await self._events_of(self._watched.keys())
+            self.has_looked = True
         except Unavailable as error:
             # Streams outlast a ledger that is away for a while; they say what comes when it is back.
             logger.bind(code=error.code).warning("watching_waits")

@@ -19,6 +19,13 @@ from tests.invariants_rows import copied_unfinished
 ROOT: Final = Path(__file__).parents[1]
 PACKAGE: Final = ROOT / "kotaemon_async"
 RECOVERY_LIMIT_S: Final = 5.0
+#: Backups are made from the second second on, all the while; their trial would take the machine's cores.
+BACKUPS: Final = {
+    "KOTAEMON_BACKUPS__EVERY_S": "1",
+    "KOTAEMON_BACKUPS__KEEP_FILES": "1",
+    "KOTAEMON_BACKUPS__VERIFY": "off",
+    "KOTAEMON_MAINTENANCE__EVERY_S": "1",
+}
 
 
 def points(package: Path = PACKAGE) -> list[str]:

@@ -72,6 +72,27 @@ def bomb_pdf(mebibytes: int = 200) -> bytes:
         return bytes(document.tobytes(deflate=True))
 
 
+def words_under(pdf: bytes, page: int, marks: Sequence[Sequence[float]]) -> str:
+    """The text of a page that lies under marks, given as parts of its sides; by PyMuPDF in this process."""
+    with pymupdf.open(stream=pdf, filetype="pdf") as document:
+        one = document[page - 1]
+        width, height = one.rect.width, one.rect.height
+        boxes = [(m[0] * width, m[1] * height, m[2] * width, m[3] * height) for m in marks]
+        return "".join(
+            char["c"]
+            for block in one.get_text("rawdict")["blocks"]
+            for line in block["lines"]
+            for span in line["spans"]
+            for char in span["chars"]
+            if any(_is_inside(char["bbox"], box) for box in boxes)
+        )
+
+
+def _is_inside(char: Sequence[float], box: Sequence[float]) -> bool:
+    x, y = (char[0] + char[2]) / 2, (char[1] + char[3]) / 2
+    return box[0] < x < box[2] and box[1] < y < box[3]
+
+
 def write(folder: Path, name: str, data: bytes) -> Path:
     """The path of a new file with the bytes."""
     path = folder / name

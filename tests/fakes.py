@@ -12,16 +12,20 @@ import httpx
 import uvicorn
 
 from kotaemon_async.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.feed import Feed
+from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.server import make_app
 from kotaemon_async.library import Library
 from kotaemon_async.llm.base import Delta
 from kotaemon_async.model import Answer, Found, Mode, Passage, Scope
+from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.tracing import Tracing
 
 PASSAGE = Passage("doc_1.1.2.0", "doc_1", "report.pdf", 2, "Revenue rose by 8 percent.", 0.91234)
 ANSWER = Answer("ans_1", "How much?", "By 8 percent. [1]", "extractive", False, (), (), "a" * 32)
@@ -67,6 +71,21 @@ class ScriptedAnswering:
             self.closed.set()
 
 
+class OneKey:
+    """Callers need a key, and there is one."""
+
+    in_use = True
+
+    def find(self, secret: str) -> object | None:
+        return "key" if secret == "open-sesame" else None
+
+
+def _is_set() -> anyio.Event:
+    event = anyio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class FakeParts:
     """A real ledger, library and admission; scripted answers."""
@@ -76,7 +95,11 @@ class FakeParts:
     retrieval: FixedRetrieval = field(default_factory=FixedRetrieval)
     answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
     admission: Admission = field(default_factory=lambda: Admission(4))
+    feed: Feed | None = None
+    pictures: Pictures | None = None
     health: Health = field(default_factory=Health)
+    tracing: Tracing | None = None
+    started: anyio.Event = field(default_factory=_is_set)
     stopping: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -104,11 +127,13 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(parts: FakeParts, limits: HttpLimits) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(
+    parts: FakeParts | Parts, limits: HttpLimits, *, keys: Keys | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a uvicorn that runs in this loop, on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        make_app(cast("Parts", parts), limits),
+        make_app(cast("Parts", parts), limits, keys=keys),
         http=HTTP,
         ws="none",
         log_config=None,
@@ -121,7 +146,7 @@ async def serving(parts: FakeParts, limits: HttpLimits) -> AsyncIterator[httpx.A
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_serve, server, listener)
         await server.up.wait()
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             yield client
         server.should_exit = True
 

@@ -33,6 +33,7 @@ class LlmServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     base_url: str = ""
+    error_text: str = "scripted"
     location: str = "http://127.0.0.1:9/elsewhere"
     left: asyncio.Event = field(default_factory=asyncio.Event)
     sent_bytes: int = 0
@@ -96,7 +97,7 @@ class _Play:
 
     async def _status(self, status: int) -> None:
         await self._head(status, "application/json")
-        await self._send(json.dumps({"error": {"message": "scripted", "type": "scripted", "code": None}}))
+        await self._send(json.dumps({"error": {"message": self.server.error_text, "type": "scripted", "code": None}}))
         while self.script.endswith("endless"):
             await self._send("x" * 65_536)
 
@@ -257,11 +258,11 @@ async def _closed(reader: asyncio.StreamReader) -> None:
 async def _request(reader: asyncio.StreamReader) -> dict[str, Any] | None:
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = head.split("\r\n")[1:-2]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
     except asyncio.IncompleteReadError:
         return None
-    lines = head.split("\r\n")[1:-2]
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
     return {"headers": headers, "body": json.loads(body or b"{}")}
 
 

@@ -103,6 +103,7 @@ class Workshop:
         embedder: Embedder | None = None,
         on_step: Callable[[], None] = lambda: None,
         may_work: Callable[[], bool] = lambda: True,
+        may_start: Callable[[], bool] = lambda: True,
         ticks: Ticks | None = None,
         limits: IngestLimits = LIMITS,
     ) -> Ingest:
@@ -113,6 +114,7 @@ class Workshop:
             on_step=on_step,
             limits=limits,
             may_work=may_work,
+            may_start=may_start,
             clock=self.clock,
             sleep=ticks.sleep if ticks else anyio.sleep,
         )

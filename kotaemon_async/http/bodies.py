@@ -108,6 +108,7 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document_ids: Ids = []
     conversation_id: Name | None = None
     stream: bool = False
+    html: bool = False
 
 
 class ReasonBody(msgspec.Struct, frozen=True):
@@ -170,6 +171,8 @@ class AnswerBody(msgspec.Struct, frozen=True):
     timings_s: dict[str, float]
     usage: UsageBody | None
     uncited: list[str]
+    complete: bool = True
+    html: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -191,11 +194,12 @@ class State(msgspec.Struct, frozen=True):
     status: str
 
 
-class HealthReport(msgspec.Struct, frozen=True):
-    """Every component with the age of its last success."""
+class HealthReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Every component with the age of its last success; `version` is there for those who see details."""
 
     status: str
     components: dict[str, dict[str, object]]
+    version: str | None = None
 
 
 def iso(at_s: float) -> str:
@@ -283,6 +287,7 @@ def answer_body(answer: Answer) -> AnswerBody:
         timings_s={name: round(seconds, 4) for name, seconds in answer.timings_s.items()},
         usage=UsageBody(usage.prompt_tokens, usage.completion_tokens) if usage else None,
         uncited=list(answer.uncited),
+        complete=answer.complete,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import Meta
 from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
 from kotaemon_async.http.parts import GivenParts
 from kotaemon_async.http.problems import responses
+from kotaemon_async.http.rendering import rendered
 from kotaemon_async.model import new_id
 from kotaemon_async.stores.conversations import Conversation, Turn
 
@@ -80,11 +81,14 @@ async def list_conversations(
 
 
 @get(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Read one")
-async def get_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> ConversationHistory:
-    """The conversation and its answers."""
+async def get_conversation(
+    parts: GivenParts, conversation_id: FromPath[str], html: FromQuery[bool] = False
+) -> ConversationHistory:
+    """The conversation and its answers, with `html` as safe HTML too."""
     found = await parts.ledger.conversation(conversation_id)
     turns = await parts.ledger.turns(conversation_id, MAX_TURNS)
-    return ConversationHistory(_body(found), [answer_body(turn.answer) for turn in turns])
+    answers = [answer_body(turn.answer) for turn in turns]
+    return ConversationHistory(_body(found), [await rendered(one) for one in answers] if html else answers)
 
 
 @patch(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Rename one")

@@ -48,7 +48,7 @@ _KEY = HeaderParameter(
 )
 _UPLOAD_PROBLEMS = responses(
     *("bad_request", "empty", "too_large", "unsupported_format", "key_in_use", "key_reused", "busy"),
-    *("disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
+    *("memory_high", "disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
 )
 
 

@@ -59,6 +59,7 @@ class EventStream(ASGIResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Runs the stream to its end, the reader's leaving or the service's stop; the rest is cancelled."""
         self._send = send
+        failure: Exception | None = None  # as it stays when the reader's leaving cancels the pump
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
             tasks.start_soon(self._beat)

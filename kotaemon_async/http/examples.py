@@ -23,6 +23,9 @@ from kotaemon_async.http.bodies import (
     State,
 )
 from kotaemon_async.http.doctor import DoctorRequest
+from kotaemon_async.http.page_pictures import PageMarks
+from kotaemon_async.http.shelves import FEED
+from kotaemon_async.http.trace_bodies import EXAMPLE as _TRACE_BODY
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"
@@ -108,11 +111,14 @@ EXAMPLES: Final[dict[str, object]] = {
         DoctorRequest(repair=True),
         _REPORT,
         _HEALTH,
+        _TRACE_BODY,
+        PageMarks(4, 1200, 1697, [(0.11, 0.342, 0.87, 0.361)]),
     )
 }
 
 #: By path: what a stream looks like on the wire.
 EVENT_EXAMPLES: Final[dict[str, str]] = {
+    FEED: (events.frame("open", {}) + events.frame("document", _DOCUMENT)).decode(),
     "/api/v1/documents/{document_id}/events": events.frame("document", _DOCUMENT, 7).decode(),
     "/api/v1/answers": b"".join(
         (
@@ -125,6 +131,7 @@ EVENT_EXAMPLES: Final[dict[str, str]] = {
 
 #: By path: bodies that are no JSON.
 TEXT_EXAMPLES: Final[dict[str, str]] = {
+    "/api/v1/documents/{document_id}/pages/{name}": "PNG…",
     "/metrics": "# TYPE kotaemon_queue_depth gauge\nkotaemon_queue_depth 0.0\n",
     "/api/v1/documents/{document_id}/content": "%PDF-1.7 …",
 }

@@ -18,6 +18,10 @@ from kotaemon_async.telemetry import metrics, traces
 
 #: Asked too often, by machines, to be worth a line each.
 _QUIET = frozenset({"/livez", "/metrics"})
+#: Nor do these say anything about a document or a question.
+_UNTRACED = _QUIET | {"/readyz", "/healthz"}
+#: What a client may call its method is unbounded; labels and lines are not.
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 #: Uploads that begin in one turn of the loop.
 _BEGIN_AT_ONCE: Final = 8
@@ -156,7 +160,20 @@ async def _drain_some(receive: Callable[[], Awaitable[HTTPReceiveMessage]]) -> b
 
 @contextmanager
 def _trace(scope: HTTPScope, headers: Headers) -> Iterator[None]:
-    with traces.continue_from(headers.get("traceparent")), traces.span(f"http {scope['method']}"):
+    with traces.continue_from(headers.get("traceparent")), _span(scope, headers):
+        yield
+
+
+@contextmanager
+def _span(scope: HTTPScope, headers: Headers) -> Iterator[None]:
+    if scope["path"] in _UNTRACED:
+        with traces.unrecorded():
+            yield
+        return
+    # Its whole name is known when the router has seen it.
+    named: dict[str, traces.Attribute] = {"http.request.method": scope["method"]}
+    kind, request_id = traces.SpanKind.SERVER, _request_id(headers)
+    with traces.span(f"http {scope['method']}", kind=kind, request_id=request_id, **named):
         yield
 
 
@@ -176,14 +193,20 @@ def _mark(message: Message, trace_id: str) -> None:
 def _record(scope: HTTPScope, status: int, duration_s: float) -> None:
     # Set by the router; a path of no route is one label, however many there are.
     route = scope.get("path_template") or "unmatched"
-    metrics.HTTP_REQUEST_DURATION.labels(method=scope["method"], route=route, status=str(status)).observe(
-        duration_s
-    )
+    method = _method(scope)
+    metrics.HTTP_REQUEST_DURATION.labels(method=method, route=route, status=str(status)).observe(duration_s)
+    traces.rename(f"{scope['method']} {route}")
+    seen: dict[str, traces.Attribute] = {"http.route": route, "http.response.status_code": status}
+    traces.mark(**seen)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        traces.mark_failed(str(status))
     if scope["path"] not in _QUIET:
-        bound = logger.bind(
-            method=scope["method"], route=route, status=status, duration_s=round(duration_s, 4)
-        )
+        bound = logger.bind(method=method, route=route, status=status, duration_s=round(duration_s, 4))
         bound.info("http_request")
+
+
+def _method(scope: HTTPScope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def _has_body(scope: Scope) -> bool:

@@ -11,13 +11,25 @@ from litestar.params import SkipValidation
 
 from kotaemon_async.answering import Answering
 from kotaemon_async.doctor import Doctor
+from kotaemon_async.feed import Feed
+from kotaemon_async.history import History
+from kotaemon_async.incident_watch import IncidentWatch
 from kotaemon_async.library import Library
+from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.tracing import Tracing
 
 MB = 1024**2
+
+
+class IncidentsWatched(Protocol):
+    """What notices incidents, and knows those of the past."""
+
+    @property
+    def watch(self) -> IncidentWatch: ...
 
 
 class Parts(Protocol):
@@ -37,6 +49,18 @@ class Parts(Protocol):
     def admission(self) -> Admission: ...
     @property
     def doctor(self) -> Doctor: ...
+    @property
+    def started(self) -> anyio.Event: ...
+    @property
+    def tracing(self) -> Tracing: ...
+    @property
+    def incidents(self) -> IncidentsWatched: ...
+    @property
+    def feed(self) -> Feed: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def pictures(self) -> Pictures: ...
     @property
     def stopping(self) -> anyio.Event: ...
 
@@ -61,3 +85,5 @@ AnyRequest = Request[object, object, State]
 # Injected by name; validation would refuse the stand-ins that tests hand in.
 GivenParts = NamedDependency[SkipValidation[Parts]]
 GivenLimits = NamedDependency[SkipValidation[HttpLimits]]
+#: Whether the caller may know more of a component than its status.
+SeesDetails = NamedDependency[SkipValidation[bool]]

@@ -59,7 +59,7 @@ def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
     """The reply to a failed request; the traceback of our own bugs goes to the log."""
     problem = problem_of(error, traces.current().trace_id)
     if problem.code == "internal":
-        logger.opt(exception=error).bind(method=request.method).error("request_failed")
+        logger.opt(exception=error).error("request_failed")
     body, media_type = msgspec.json.encode(problem), MEDIA_TYPE
     if f"{request.scope['path']}/".startswith(f"{_OPENAI_PATH}/"):
         body, media_type = msgspec.json.encode(_openai(error, problem)), MediaType.JSON.value
@@ -75,6 +75,8 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
         headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
     elif status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = "2"
+    elif status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return headers
 
 

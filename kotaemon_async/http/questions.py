@@ -10,7 +10,7 @@ import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, HeaderParameter, JSONBody
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.response.base import ASGIResponse
 
 from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
@@ -28,14 +28,16 @@ from kotaemon_async.http.bodies import (
 )
 from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
 from kotaemon_async.http.problems import responses
+from kotaemon_async.http.rendering import answer_html_aside, rendered
 from kotaemon_async.llm.base import Delta
-from kotaemon_async.model import Found
-from kotaemon_async.telemetry import traces
+from kotaemon_async.model import Answer, Found
+from kotaemon_async.telemetry import affected, traces
 
 T = TypeVar("T")
 #: How long the whole answer may take, in seconds; what is out of bounds is brought to the nearest bound.
 Deadline = Annotated[float | None, HeaderParameter(name="X-Deadline-S")]
 SHORTEST_DEADLINE_S = 0.2
+_HTML_EVERY_S = 0.15
 _ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The answer, or its events.")
 
 
@@ -49,6 +51,8 @@ async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRe
     """Passages, best first, and which part of the search was missing."""
     query = _checked(data.query, "query", limits)
     found = await parts.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
+    for lost in found.degraded:
+        affected.note(lost.component, lost.code)
     return passage_list(found, traces.current().trace_id)
 
 
@@ -65,13 +69,17 @@ async def ask(
     data: JSONBody[AnswerRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
-    """The answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`."""
+    """The answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`.
+
+    With `html` the answer carries itself as safe HTML too, and a stream says `html` now and then: all so far.
+    """
     question = _checked(data.question, "question", limits)
     asked = Ask(question, scope_of(data), data.conversation_id, within(deadline_s, limits))
     if data.stream:
-        return _stream(asked, parts, limits)
+        return _stream(asked, parts, limits, html=data.html)
     answer = await while_connected(request, lambda: parts.answering.answer(asked))
-    return ASGIResponse(body=msgspec.json.encode(answer_body(answer)))
+    body = answer_body(answer)
+    return ASGIResponse(body=msgspec.json.encode(await rendered(body) if data.html else body))
 
 
 @get(
@@ -79,17 +87,23 @@ async def ask(
     responses=responses("bad_request", "not_found", "ledger_unavailable"),
     summary="Get an answer",
 )
-async def get_answer(parts: GivenParts, answer_id: FromPath[str]) -> AnswerBody:
+async def get_answer(
+    parts: GivenParts, answer_id: FromPath[str], html: FromQuery[bool] = False
+) -> AnswerBody:
     """The answer as it was given."""
-    return answer_body(await parts.ledger.answer(answer_id))
+    body = answer_body(await parts.ledger.answer(answer_id))
+    return await rendered(body) if html else body
 
 
 class AnswerFrames:
     """The frames of one answer, and the last words for a stream that was cut."""
 
-    def __init__(self, answering: Answering, asked: Ask) -> None:
+    def __init__(self, answering: Answering, asked: Ask, *, html: bool = False) -> None:
         self._answering = answering
         self._asked = asked
+        self._html = html
+        self._html_at_s = 0.0
+        self._markers: range = range(0)
         self._trace_id = traces.current().trace_id
         self._text = ""
         self._ended = False
@@ -98,7 +112,10 @@ class AnswerFrames:
         """The events in wire form."""
         async with aclosing(self._answering.stream(self._asked)) as stream:
             async for event in stream:
-                yield self._frame(event)
+                yield await self._frame(event)
+                if self._html and isinstance(event, Delta) and self._is_time_for_html():
+                    html = await answer_html_aside(self._text, self._markers)
+                    yield events.frame("html", {"html": html})
 
     def last_words(self, failure: Exception | None) -> bytes:
         """`interrupted` with what was said so far, unless the end has been told already."""
@@ -120,12 +137,14 @@ class AnswerFrames:
             timings_s={},
             usage=None,
             uncited=[],
+            complete=False,
         )
         return events.frame("interrupted", body)
 
-    def _frame(self, event: Event) -> bytes:
+    async def _frame(self, event: Event) -> bytes:
         match event:
             case PassagesFound(passages, degraded):
+                self._markers = range(1, len(passages) + 1)
                 return events.frame("passages", passage_list(Found(passages, degraded), self._trace_id))
             case Delta(text):
                 self._text += text
@@ -135,14 +154,24 @@ class AnswerFrames:
                 return events.frame("restart", {"link": link, "reason": reason})
             case Done(answer):
                 self._ended = True
-                return events.frame("done", answer_body(answer))
+                return events.frame("done", await self._body(answer))
             case Interrupted(answer):
                 self._ended = True
-                return events.frame("interrupted", answer_body(answer))
+                return events.frame("interrupted", await self._body(answer))
+
+    async def _body(self, answer: Answer) -> AnswerBody:
+        body = answer_body(answer)
+        return await rendered(body) if self._html else body
+
+    def _is_time_for_html(self) -> bool:
+        """Rendering starts from the beginning each time, so it is done a few times a second."""
+        if is_due := anyio.current_time() >= self._html_at_s + _HTML_EVERY_S:
+            self._html_at_s = anyio.current_time()
+        return is_due
 
 
-def _stream(asked: Ask, parts: Parts, limits: HttpLimits) -> events.EventStream:
-    answer = AnswerFrames(parts.answering, asked)
+def _stream(asked: Ask, parts: Parts, limits: HttpLimits, *, html: bool) -> events.EventStream:
+    answer = AnswerFrames(parts.answering, asked, html=html)
     closing = events.Closing(parts.stopping, limits.drain_s, limits.heartbeat_s, answer.last_words)
     return events.EventStream(answer.frames(), closing)
 

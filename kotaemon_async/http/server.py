@@ -7,34 +7,66 @@ from kotaemon_async.http import (
     conversations,
     doctor,
     documents,
+    figures,
+    incidents,
     openai_api,
     operations,
+    page_pictures,
+    pages,
     questions,
     schema,
+    shelves,
+    traces,
 )
+from kotaemon_async.http.auth import KeyGuard, Keys
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
-from kotaemon_async.http.parts import HttpLimits, Parts
+from kotaemon_async.http.parts import AnyRequest, HttpLimits, Parts
 from kotaemon_async.http.problems import HANDLERS
 
 __all__ = ["HttpLimits", "make_app"]
 
 
-def make_app(services: Parts, limits: HttpLimits | None = None) -> Litestar:
-    """The application over the given parts; every reply of it is traced, measured and logged."""
+class _NoKeys:
+    """Asks nobody for a key."""
+
+    in_use = False
+
+    def find(self, secret: str) -> None:
+        """None is known."""
+
+
+def make_app(services: Parts, limits: HttpLimits | None = None, *, keys: Keys | None = None) -> Litestar:
+    """The application over the given parts; every reply of it is traced, measured and logged.
+
+    While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
+    """
     kept = limits or HttpLimits()
+    guard = KeyGuard(keys or _NoKeys())
+
+    def sees(request: AnyRequest) -> bool:
+        return guard.knows(request)
+
     app = Litestar(
         [
             *documents.HANDLERS,
+            *shelves.HANDLERS,
+            *page_pictures.HANDLERS,
             *questions.HANDLERS,
             *conversations.HANDLERS,
             *openai_api.HANDLERS,
             *operations.HANDLERS,
+            *pages.HANDLERS,
+            *figures.HANDLERS,
             *doctor.HANDLERS,
+            *traces.HANDLERS,
+            *incidents.HANDLERS,
         ],
         dependencies={
             "parts": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
+            "sees_details": Provide(sees, sync_to_thread=False),
         },
+        guards=[guard],
         exception_handlers=HANDLERS,
         openapi_config=schema.config(),
         request_max_body_size=kept.max_json_bytes,

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from kotaemon_async import quotes
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.llm import phrases
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt, Quote
+from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, NothingToSay, Piece, Prompt, Quote
 from kotaemon_async.llm.extractive import Picked, best_sentences
 from kotaemon_async.llm.guard import LinkState
 from kotaemon_async.llm.guarded import GuardedLink, Timing
 from kotaemon_async.model import Passage, ServedBy
+from kotaemon_async.telemetry import traces
 
 #: Kept back for the links that follow, so that a model that hangs cannot use up the whole deadline.
 _RESERVE_S = 2.0
@@ -56,17 +57,20 @@ class Chain:
         """
         for link, asked, target in zip(self.links, self._asked, (*self.links[1:], None), strict=True):
             sent = False
-            try:
-                async with aclosing(asked.stream(prompt, _share(deadline, target))) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Finish):
-                            yield Ended(link, piece)
-                            return
-                        sent = True
-                        yield piece
-                error = Unavailable("the answer ended without a finish", code="llm_unavailable")
-            except Unavailable as raised:
-                error = raised
+            with traces.child_span(f"link {link.name}", link=link.name, served_by=link.served_by):
+                try:
+                    async with aclosing(asked.stream(prompt, _share(deadline, target))) as pieces:
+                        async for piece in pieces:
+                            if isinstance(piece, Finish):
+                                yield Ended(link, piece)
+                                return
+                            sent = True
+                            yield piece
+                    error = Unavailable("the answer ended without a finish", code="llm_unavailable")
+                except Unavailable as raised:
+                    error = raised
+                if not isinstance(error, NothingToSay):
+                    traces.mark_failed(error.code)
             yield Moved(link, target, error, sent)
 
 

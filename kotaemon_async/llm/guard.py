@@ -44,6 +44,7 @@ class Guard:
         self._breaker = Breaker(name, clock=clock)
         self._last: Unavailable | None = None
         self._mark: Unavailable | None = None
+        self._doubt: Unavailable | None = None
         self._ask_again_at_s = 0.0
         self._refusals = 0
 
@@ -66,7 +67,7 @@ class Guard:
     def succeeded(self) -> None:
         """The answer was whole."""
         self._breaker.success()
-        self._refusals = 0
+        self._refusals, self._doubt = 0, None
         if self._mark is not None:
             self._mark = None
             logger.bind(component=self._name).info("link_corrected")
@@ -78,12 +79,13 @@ class Guard:
             return self.forgot()
         if blame == "server":
             self._last = error
-            self._refusals = 0
+            self._refusals, self._doubt = 0, None
             self._breaker.failure(error.retry_after_s)
             self._give_probe_back()
             return None
         self._breaker.forget()
         self._refusals += 1
+        self._doubt = error
         if blame == "setting" or self._mark is not None or self._refusals >= REFUSALS:
             self._set_mark(error)
         return None
@@ -99,6 +101,8 @@ class Guard:
             wait_s = max(0.0, self._ask_again_at_s - self._clock())
             return _state("misconfigured", self._mark, wait_s)
         standing = self._breaker.state
+        if self._doubt is not None and standing == "closed":
+            return _state("misconfigured", self._doubt, 0.0)  # told, though the next prompt may do
         return _state(standing, None if standing == "closed" else self._last, self._breaker.retry_after_s)
 
     def _set_mark(self, error: Unavailable) -> None:

@@ -15,7 +15,7 @@ from kotaemon_async.llm.guard import Guard
 from kotaemon_async.llm.retry_budget import RetryBudget
 from kotaemon_async.model import ServedBy
 from kotaemon_async.resilience.backoff import backoff_s
-from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry import metrics, traces
 
 #: Longest pause before a second try, and what has to be left of the deadline after it.
 _PAUSE_S: Final = 0.2
@@ -128,6 +128,7 @@ class GuardedLink:
 
     def _count(self, outcome: str) -> None:
         metrics.LLM_RETRIES.labels(link=self.name, outcome=outcome).inc()
+        traces.event("retry", link=self.name, outcome=outcome)
 
 
 def _ended_by_question(error: Unavailable, deadline: Deadline, is_spared: bool) -> bool:

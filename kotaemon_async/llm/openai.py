@@ -1,9 +1,10 @@
 """Any server that speaks OpenAI's chat protocol, as a link of the chain."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
@@ -11,6 +12,7 @@ import anyio.to_thread
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
 from kotaemon_async.llm.prompt import BUDGET_CHARS, Messages, messages
+from kotaemon_async.llm.waiting import Places, time_limit
 from kotaemon_async.model import ServedBy, Usage
 from kotaemon_async.quotes import MarkerFilter
 from kotaemon_async.telemetry import traces
@@ -39,7 +41,7 @@ class OpenAILink:
     prompt_budget_chars: int = BUDGET_CHARS
 
     def __post_init__(self) -> None:
-        self._places = anyio.CapacityLimiter(self.max_concurrency)
+        self._places = Places(self.max_concurrency)
         self._connecting = anyio.Lock()
         self._client: openai.AsyncOpenAI | None = None
 
@@ -58,8 +60,9 @@ class OpenAILink:
         total = deadline.at_most(self.total_timeout_s)
         shown = MarkerFilter(words.shown)
         reply = _Reply()
-        with traces.span(f"chat {self.model}", **self._attributes()):
-            async with self._place(total), aclosing(self._chunks(words)) as chunks:
+        with traces.span(f"chat {self.model}", kind=traces.SpanKind.CLIENT, **self._attributes()):
+            place = self._places.one(total.at_most(self.first_token_timeout_s))
+            async with place, aclosing(self._chunks(words)) as chunks:
                 due = total.at_most(self.first_token_timeout_s)
                 while (chunk := await self._next(chunks, reply, due)) is not None:
                     text = shown.feed(reply.take(chunk))
@@ -68,32 +71,26 @@ class OpenAILink:
                     due = self._due(reply, due, total)
                 if text := reply.visible(shown.rest()):
                     yield Delta(text)
-        yield reply.finish()
+            finish = reply.finish()
+            traces.mark(**usage_attributes(finish.usage))
+        yield finish
 
-    def _attributes(self) -> dict[str, str]:
-        return {"gen_ai.operation.name": "chat", "gen_ai.request.model": self.model, "link": self.name}
-
-    @asynccontextmanager
-    async def _place(self, total: Deadline) -> AsyncIterator[None]:
-        # On behalf of an object: a generator may be closed by another task than the one that started it.
-        holder = object()
-        with anyio.move_on_after(total.at_most(self.first_token_timeout_s).left_s()) as waiting:
-            await self._places.acquire_on_behalf_of(holder)
-        if waiting.cancelled_caught:
-            raise LinkFailed(
-                f"all {self.max_concurrency} places of the link are taken", code="busy", blame="nobody"
-            )
-        try:
-            yield
-        finally:
-            self._places.release_on_behalf_of(holder)
+    def _attributes(self) -> dict[str, traces.Attribute]:
+        return {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.provider.name": "openai",
+            "gen_ai.request.model": self.model,
+            "server.address": urlsplit(self.base_url).hostname,
+            "link": self.name,
+        }
 
     async def _next(
         self, chunks: AsyncGenerator["ChatCompletionChunk"], reply: "_Reply", due: Deadline
     ) -> "ChatCompletionChunk | None":
         """The next chunk, None at the end or when only the token counts are missing."""
         try:
-            with _time_limit(due, "the next token" if reply.began else "the first token"):
+            wanted = "the next token" if reply.began else "the first token"
+            with time_limit(due, f"the model server kept us waiting for {wanted}"):
                 return await anext(chunks, None)
         except Unavailable:
             if reply.reason is None:
@@ -119,6 +116,7 @@ class OpenAILink:
                 ],
                 stream=True,
                 stream_options={"include_usage": True},
+                extra_headers={"traceparent": traces.current().traceparent},
             )
             async with stream:
                 async for chunk in stream:
@@ -187,21 +185,14 @@ class _Reply:
         return Finish(self._usage, cut=self.reason == "length")
 
 
-class _time_limit:  # noqa: N801 - reads as the statement it is
-    """Cancels the block at the deadline and raises LinkFailed `timeout` instead."""
-
-    def __init__(self, deadline: Deadline, wanted: str) -> None:
-        self._scope = anyio.move_on_after(deadline.left_s())
-        self._wanted = wanted
-
-    def __enter__(self) -> None:
-        self._scope.__enter__()
-
-    def __exit__(self, *error: Any) -> bool | None:
-        handled = self._scope.__exit__(*error)
-        if self._scope.cancelled_caught:
-            raise LinkFailed(f"the model server kept us waiting for {self._wanted}", code="timeout")
-        return handled
+def usage_attributes(usage: Usage | None) -> dict[str, traces.Attribute]:
+    """What a span says about the tokens of a call."""
+    if usage is None:
+        return {}
+    return {
+        "gen_ai.usage.input_tokens": usage.prompt_tokens,
+        "gen_ai.usage.output_tokens": usage.completion_tokens,
+    }
 
 
 def _text(holder: object, name: str) -> str:

@@ -2,8 +2,8 @@
 
 Started as a plain file; imports nothing of the package but its neighbours child_*.py, which it finds
 beside itself as the modules of a package `parser_child` (so that they may import each other by dots).
-A frame is four bytes of length, big-endian, and JSON. Requests: open, read, close. A reply holds the
-result or {"error": {"code", "message"}}; a child that answered with an error is thrown away.
+A frame is four bytes of length, big-endian, and JSON. Requests: open, read, picture, close, sketch. A
+reply holds the result or {"error": {"code", "message"}}; a child that answered so is thrown away.
 """
 
 import errno
@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,17 @@ class Desk:
             raise self.problem("corrupt", "No page of the file could be read.")
         return {"pages": pages}
 
+    def picture(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
+        drawing: dict[str, Any] = neighbour("child_pictures").of_page(
+            self.document.page(number), width_px, quote
+        )
+        return drawing
+
+    def sketch(self, text: str, width_px: int, quote: str) -> dict[str, Any]:
+        self.jail.allow_cpu(self.settings["cpu_s"])
+        drawing: dict[str, Any] = neighbour("child_pictures").of_text(text, width_px, quote)
+        return drawing
+
     def close(self) -> dict[str, Any]:
         if self.document is not None:
             self.document.close()
@@ -112,9 +124,10 @@ def serve(desk: Desk, requests: BinaryIO, replies: BinaryIO) -> None:
 
 
 def _reply(desk: Desk, request: dict[str, Any]) -> dict[str, Any]:
-    operation = request.pop("do")
+    operation, began_s = request.pop("do"), time.perf_counter()
     try:
-        return dict(getattr(desk, operation)(**request))
+        reply = dict(getattr(desk, operation)(**request))
+        return reply | {"took_s": round(time.perf_counter() - began_s, 6)}
     except MemoryError:
         return _error("parser_limit", "Reading the file takes more memory than is allowed.")
     except RecursionError:

@@ -23,7 +23,7 @@ pymupdf.TOOLS.mupdf_display_warnings(False)
 
 _FLAGS = pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES
 #: MuPDF's errors are no RuntimeErrors everywhere.
-_ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, TypeError, KeyError, OSError)
+ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, TypeError, KeyError, OSError)
 _MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory", "bad_alloc")
 
 
@@ -34,8 +34,8 @@ def open_document(path: str, _media_type: str, _max_pages: int) -> "PdfDocument"
         if document.needs_pass and not document.authenticate(""):
             raise FileError("encrypted", "The PDF is protected by a password.")
         return PdfDocument(document)
-    except _ERRORS as error:
-        raise _translated(error) from error
+    except ERRORS as error:
+        raise translated(error) from error
 
 
 class PdfDocument:
@@ -54,11 +54,18 @@ class PdfDocument:
             page = self._document[number - 1]
             blocks = page.get_text("dict", flags=_FLAGS)["blocks"]
             return page_text([list(_lines(block)) for block in blocks])
-        except _ERRORS as error:
-            problem = _translated(error)
+        except ERRORS as error:
+            problem = translated(error)
             if problem.code == "parser_limit":
                 raise problem from error
             return None
+
+    def page(self, number: int) -> Any:
+        """The page itself, to be drawn; raises FileError."""
+        try:
+            return self._document[number - 1]
+        except ERRORS as error:
+            raise translated(error) from error
 
     def close(self) -> None:
         """Gives back the file and what MuPDF and malloc keep of it."""
@@ -79,7 +86,8 @@ def _lines(block: dict[str, Any]) -> Iterator[Line]:
             yield Line(x0, y0, x1, y1, size, "".join(span["text"] for span in spans), upright)
 
 
-def _translated(error: Exception) -> FileError:
+def translated(error: Exception) -> FileError:
+    """What an exception of ERRORS says of the file."""
     text = str(error)
     if any(word in text.lower() for word in _MEMORY_WORDS):
         return FileError("parser_limit", "Reading the PDF takes more memory than is allowed.")

@@ -14,6 +14,7 @@ import anyio
 
 from kotaemon_async.errors import CODES, BadDocument, Unavailable
 from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.telemetry.traces import SpanKind, child_span, mark
 
 SCRIPT: Final = Path(__file__).with_name("child.py")
 _LENGTH: Final = struct.Struct(">I")
@@ -46,13 +47,18 @@ class ParserDied(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class ParserLimits:
-    """What one child may take: memory and file size for its life, CPU per document, wall time per call."""
+    """What one child may take: memory and file size for its life, CPU per document, wall time per call.
+
+    It is replaced after `max_documents`, or when it keeps more than `recycle_bytes` between two of them.
+    """
 
     memory_bytes: int = 1024**3
     cpu_s: float = 60.0
     wall_s: float = 60.0
     file_size_bytes: int = 64 * 1024**2
     max_pages: int = 5000
+    max_documents: int = 50
+    recycle_bytes: int = 200 * 1024**2
 
 
 class Child:
@@ -106,7 +112,14 @@ class Child:
             ParserDied: the child died over the request.
             Unavailable: it did so before it was ready for one, which is not the file's fault.
         """
-        await self._hello()
+        with child_span(f"parser {request['do']}", kind=SpanKind.CLIENT, child_pid=self.pid):
+            await self._hello()
+            reply = await self._answered(request)
+            if isinstance(took_s := reply.get("took_s"), float):
+                mark(child_s=took_s)
+            return reply
+
+    async def _answered(self, request: dict[str, object]) -> dict[str, Any]:
         try:
             with anyio.fail_after(self._wall_s):
                 body = json.dumps(request).encode()

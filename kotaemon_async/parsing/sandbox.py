@@ -9,14 +9,12 @@ import anyio
 
 from kotaemon_async.errors import KotaemonError, Unavailable
 from kotaemon_async.model import Page
+from kotaemon_async.parsing.drawing import Drawn, drawn_of
 from kotaemon_async.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
 from kotaemon_async.telemetry import metrics
 
 __all__ = ["ParsedDocument", "ParserDied", "ParserLimits", "Sandbox"]
 
-#: A child is replaced after so many documents, or when it keeps more memory than this between two.
-_DOCUMENTS_PER_CHILD: Final = 50
-_RESIDENT_LIMIT_BYTES: Final = 200 * 1024**2
 _CLOSE_S: Final = 5.0
 
 
@@ -37,6 +35,16 @@ class ParsedDocument:
                 await self._child.end()  # a cancelled or failed call leaves half a frame in the pipe
                 raise
         return [Page(number, text) for number, text in reply["pages"]]
+
+    async def picture(self, number: int, width_px: int, quote: str) -> Drawn:
+        """A picture of the page, 1-based, with the quote marked where it stands."""
+        request = {"do": "picture", "number": number, "width_px": width_px, "quote": quote}
+        async with self._turn:
+            try:
+                return drawn_of(await self._child.ask(request))
+            except BaseException:
+                await self._child.end()
+                raise
 
 
 class Sandbox:
@@ -62,6 +70,12 @@ class Sandbox:
         if not self._idle and not self._closed:
             self._idle.append(await self._start())
 
+    async def release_idle(self) -> None:
+        """Children that wait for work are ended; the next document starts one."""
+        idle, self._idle = self._idle, []
+        for child in idle:
+            await child.end()
+
     @asynccontextmanager
     async def open(self, path: Path, media_type: str) -> AsyncIterator[ParsedDocument]:
         """The document, as long as the block lasts; waits while all children are busy.
@@ -69,13 +83,25 @@ class Sandbox:
         Raises BadDocument for a file that cannot be read, ParserDied for a child that died over it and
         Unavailable for one that could not start.
         """
+        async with self._borrowed() as child:
+            reply = await child.ask(_request(path, media_type))
+            yield ParsedDocument(child, reply["pages_total"])
+
+    async def sketch(self, text: str, width_px: int, quote: str) -> Drawn:
+        """A picture of a page of text that no file holds as one; raises as open() does."""
+        request = {"do": "sketch", "text": text, "width_px": width_px, "quote": quote}
+        async with self._borrowed() as child:
+            return drawn_of(await child.ask(request))
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Child]:
+        """A child for the block; it is thrown away when the block fails."""
         borrower = object()  # a task may open two documents
         await self._limiter.acquire_on_behalf_of(borrower)
         try:
             child = await self._take()
             try:
-                reply = await child.ask(_request(path, media_type))
-                yield ParsedDocument(child, reply["pages_total"])
+                yield child
                 await self._close(child)
             except BaseException:
                 self._count_restart()
@@ -134,7 +160,8 @@ class Sandbox:
         metrics.CHILD_RESTARTS.labels(child="parser").inc()
 
     async def _give_back(self, child: Child) -> None:
-        worn_out = child.documents >= _DOCUMENTS_PER_CHILD or child.resident_bytes > _RESIDENT_LIMIT_BYTES
+        limits = self._limits
+        worn_out = child.documents >= limits.max_documents or child.resident_bytes > limits.recycle_bytes
         if worn_out or self._closed:
             await self._discard(child)
         else:

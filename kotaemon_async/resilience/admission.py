@@ -17,6 +17,7 @@ CHECK_EVERY_BYTES: Final = 4 * 1024**2
 #: So many uploads may wait for each place; they are the ones that get it within a moment.
 _LINE_FOR_EACH: Final = 4
 _DISK_RETRY_S: Final = 30.0
+_MEMORY_RETRY_S: Final = 10.0
 _MAX_RETRY_S: Final = 60.0
 #: How much the time of one more upload changes what an upload is thought to take, and the first guess.
 _NEWEST_PART: Final = 0.2
@@ -60,7 +61,7 @@ class Queue:
 
 
 class Admission:
-    """At most `max_uploads` at once, and only while the disk and the queue have room.
+    """At most `max_uploads` at once, and only while disk, memory (`may_start`) and queue have room.
 
     A few more wait up to `wait_s` for a place, so that a handful of uploads at once is not refused.
     """
@@ -70,12 +71,14 @@ class Admission:
         max_uploads: int,
         *,
         room: DiskRoom | None = None,
+        may_start: Callable[[], bool] = lambda: True,
         queue: Queue | None = None,
         wait_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limiter = anyio.CapacityLimiter(max_uploads)
         self._room = room
+        self._may_start = may_start
         self._queue = queue
         self._wait_s = wait_s
         self._clock = clock
@@ -92,7 +95,7 @@ class Admission:
     async def upload(self, announced_bytes: int = 0) -> AsyncIterator[Place]:
         """A place for one upload, held for the block.
 
-        Raises: Refused `busy` or `disk_full`.
+        Raises: Refused `busy`, `memory_high` or `disk_full`.
         """
         place = Place(announced_bytes, self._check_room)
         await self._enter(place)
@@ -105,6 +108,7 @@ class Admission:
 
     async def _enter(self, place: Place) -> None:
         try:
+            self._check_memory()
             await self._take(place)
             try:
                 await self._check_room()
@@ -143,6 +147,12 @@ class Admission:
         earliest_s = max(now_s, self._promised_at_s)
         self._promised_at_s = earliest_s + self._upload_s / self._limiter.total_tokens
         return min(_MAX_RETRY_S, self._promised_at_s - now_s)
+
+    def _check_memory(self) -> None:
+        if not self._may_start():
+            message = "Too much memory is in use to take another document."
+            hint = "Send it again after the seconds named in Retry-After."
+            raise Refused(message, code="memory_high", hint=hint, retry_after_s=_MEMORY_RETRY_S)
 
     async def _check_room(self) -> None:
         if self._room is None:

@@ -2,11 +2,14 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Final, Literal
 
 from loguru import logger
 
+from kotaemon_async.errors import Unavailable
 from kotaemon_async.telemetry import metrics
 
 State = Literal["closed", "half_open", "open"]
@@ -52,6 +55,11 @@ class Breaker:
             return 0.0
         return max(0.0, self._open_until_s - self._clock(), (self._probe_until_s or 0.0) - self._clock())
 
+    def standing(self) -> dict[str, object]:
+        """For a health report: `state`, `retry_in_s` and, while it is open, the `code` of its component."""
+        found: dict[str, object] = {"state": self.state, "retry_in_s": round(self.retry_after_s, 3)}
+        return {**found, "code": f"{self.name}_unavailable"} if self.state == "open" else found
+
     def allow(self) -> bool:
         """Whether to make the call; half open, only one caller at a time hears yes."""
         state = self.state
@@ -90,6 +98,25 @@ class Breaker:
     def forget(self) -> None:
         """The call was given up and says nothing about the neighbour; the next may probe."""
         self._probe_until_s = None
+
+    @contextmanager
+    def watching(self, is_excused: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Reports how a call that was allowed went: Unavailable and TimeoutError are failures.
+
+        Cancelled, broken by a bug or `is_excused` afterwards, it says nothing about the neighbour.
+        """
+        report: Callable[[], None] = self.forget
+        try:
+            yield
+            report = self.success
+        except (Unavailable, TimeoutError) as error:
+            retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
+            report = partial(self.failure, retry_after_s)
+            raise
+        finally:
+            if is_excused():
+                report = self.forget
+            report()
 
     def reset(self) -> None:
         """The neighbour is another one than before: what is known of the old one is void."""

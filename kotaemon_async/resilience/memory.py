@@ -1,26 +1,29 @@
 """Memory and CPU of this process and its children, from /proc, and the limit they live under."""
 
+import ctypes
+import gc
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.errors import Unavailable
 from kotaemon_async.telemetry import metrics
-
-#: Part of the limit above which the service counts as down.
-HIGH_RATIO: Final = 0.9
 
 _PSS_KB = re.compile(rb"^Pss:\s+(\d+) kB", re.MULTILINE)
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 #: What stands in a child's command line -> its name in metrics.
-_ROLES: Final = ((b"vector_child", "vectors"), (b"parsing", "parser"))
+_ROLES: Final = (
+    (b"vector_child", "vectors"),
+    (b"local_child", "llm"),
+    (b"parsing", "parser"),
+    (b"backup\0verify", "backup"),
+)
 
 
 class Usage(NamedTuple):
@@ -31,7 +34,7 @@ class Usage(NamedTuple):
 
 
 def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, str]:
-    """This process and all below it, by id: main, vectors, parser or other."""
+    """This process and all below it, by id: main, vectors, llm, parser, backup or other."""
     root = pid or os.getpid()
     parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
     found = {root: "main"}
@@ -60,10 +63,12 @@ def total_bytes() -> int:
 def pss_bytes(folder: Path) -> int:
     """PSS of the process behind a /proc folder, RSS where PSS is not told, 0 when it is gone."""
     match = _PSS_KB.search(_read(folder / "smaps_rollup"))
-    if match:
-        return int(match[1]) * 1024
-    fields = _read(folder / "statm").split()
-    return int(fields[1]) * _PAGE_BYTES if len(fields) > 1 else 0
+    return int(match[1]) * 1024 if match else _rss_bytes(folder)
+
+
+def resident_bytes(pid: int) -> int:
+    """RSS of one process, 0 when it is gone; microseconds, unlike PSS."""
+    return _rss_bytes(Path("/proc", str(pid)))
 
 
 def limit_bytes(root: Path = Path("/")) -> int:
@@ -78,18 +83,17 @@ def limit_bytes(root: Path = Path("/")) -> int:
     return min(limits)
 
 
-async def check_memory(
-    used: Callable[[], int] = total_bytes, limit: Callable[[], int] = limit_bytes
-) -> dict[str, object]:
-    """`used_bytes` and `limit_bytes`, for the health report.
+def trim() -> None:
+    """What was freed is given back to the machine, as far as the C library keeps it."""
+    gc.collect()
+    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
+    if give_back is not None:
+        give_back(0)
 
-    Raises: Unavailable `memory_high` above 90 % of the limit.
-    """
-    used_bytes, most_bytes = await anyio.to_thread.run_sync(lambda: (used(), limit()))
-    if used_bytes > HIGH_RATIO * most_bytes:
-        message = f"{used_bytes} of {most_bytes} bytes of memory are in use."
-        raise Unavailable(message, code="memory_high")
-    return {"used_bytes": used_bytes, "limit_bytes": most_bytes}
+
+async def give_back() -> None:
+    """The same, off the event loop."""
+    await anyio.to_thread.run_sync(trim)
 
 
 class Sampler:
@@ -107,15 +111,6 @@ class Sampler:
         self.total_bytes = 0
         self.peak_bytes = 0
 
-    async def run(
-        self, *, interval_s: float = 5.0, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
-    ) -> None:
-        """Samples until cancelled."""
-        metrics.MEMORY_LIMIT.set(await anyio.to_thread.run_sync(limit_bytes))
-        while True:
-            self.take(await anyio.to_thread.run_sync(self._read))
-            await sleep(interval_s)
-
     def take(self, now: dict[str, Usage]) -> None:
         """Sets the metrics from one reading and the one before."""
         before_s, before = self._before
@@ -131,17 +126,17 @@ class Sampler:
         self.peak_bytes = max(self.peak_bytes, self.total_bytes)
 
 
-async def watch_memory() -> None:
-    """Keeps the memory and CPU metrics fresh until cancelled."""
-    await Sampler().run()
-
-
 def _read(path: Path) -> bytes:
     """The file's bytes, none when it is gone or not ours to read."""
     try:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def _rss_bytes(folder: Path) -> int:
+    fields = _read(folder / "statm").split()
+    return int(fields[1]) * _PAGE_BYTES if len(fields) > 1 else 0
 
 
 def _stat(folder: Path) -> list[bytes]:

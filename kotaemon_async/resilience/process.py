@@ -55,7 +55,9 @@ class ChildProcess:
             except BaseException:
                 ours.close()
                 raise
-        return cls(popen, ours.dup(), await SocketStream.from_socket(ours))
+        with anyio.CancelScope(shield=True):  # a child that runs is not left to itself
+            stream = await SocketStream.from_socket(ours)
+        return cls(popen, ours.dup(), stream)
 
     @property
     def pid(self) -> int:

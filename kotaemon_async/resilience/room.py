@@ -1,17 +1,22 @@
-"""How much room the data disk has: uploads stop first, running work later, questions never."""
+"""How much room there is on the data disk: uploads stop first, running work later, questions never.
+
+Memory is like it, but for one thing: what runs goes on, because its end is what gives memory back.
+"""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import FINAL_STATUSES, Document
 from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
 
 #: What a document waits for while there is no room.
-KIND: Final = "disk"
+Lack = Literal["disk", "memory"]
+KIND: Final[Lack] = "disk"
 #: Running work goes on below the floor of uploads, down to this part of it, and again a little above that.
 _WORK_RATIO: Final = 0.5
 _WORK_AGAIN_RATIO: Final = 0.6
@@ -59,6 +64,7 @@ class DiskRoom:
         """The disk as it is now."""
         disk = self._disk()
         metrics.DISK_FREE.set(disk.free_bytes)
+        metrics.DISK_FLOOR.set(self.floor_bytes(disk))
         return disk
 
     def floor_bytes(self, disk: Disk) -> int:
@@ -81,6 +87,10 @@ class DiskRoom:
             self._works = disk.free_bytes >= ratio * self.floor_bytes(disk)
         return self._works
 
+    def register_in(self, health: Health) -> None:
+        """Its check is part of the report."""
+        health.register("disk", self.check)
+
     async def check(self) -> dict[str, object]:
         """`free_bytes` and `floor_bytes`, for the health report; raises NoRoom when uploads are refused."""
         disk = self.look()
@@ -90,8 +100,12 @@ class DiskRoom:
         return {"free_bytes": disk.free_bytes, "floor_bytes": floor_bytes}
 
 
-def shown(document: Document, *, may_work: bool) -> Document:
-    """The document as people should see it: without room it waits for the disk, written down or not."""
-    if may_work or document.status in FINAL_STATUSES:
-        return document
-    return replace(document, waiting_for={"kind": KIND})
+def lack_of(*, disk: bool, memory: bool) -> Lack | None:
+    """What is missing, given whether there is room on the disk to work and memory to start with."""
+    return None if disk and memory else "memory" if disk else "disk"
+
+
+def shown(document: Document, lack: Lack | None) -> Document:
+    """The document as people should see it: without room it waits for that, written down or not."""
+    waits = document.status not in FINAL_STATUSES if lack == "disk" else document.status == "queued"
+    return replace(document, waiting_for={"kind": lack}) if lack and waits else document

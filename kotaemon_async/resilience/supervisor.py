@@ -1,6 +1,7 @@
 """Keeps the long-running parts running, and watches how late the event loop is."""
 
 import asyncio
+import itertools
 import math
 import time
 from collections import deque
@@ -13,6 +14,7 @@ from loguru import logger
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -22,6 +24,8 @@ MAX_WAIT_S: Final = 10.0
 STEADY_S: Final = 60.0
 #: A run shorter than this failed quickly; a neighbour that is away for an hour makes thousands of them.
 QUICK_S: Final = 5.0
+#: Samples of the loop's lag from one count of its tasks to the next: a second of them.
+_COUNT_TASKS_EVERY: Final = 10
 
 
 async def supervise(
@@ -84,8 +88,10 @@ class LoopLag:
     async def run(
         self, *, sleep: Sleep = anyio.sleep, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Measures until cancelled."""
-        while True:
+        """Measures until cancelled, and counts the loop's tasks with every tenth sample."""
+        for number in itertools.count():
+            if number % _COUNT_TASKS_EVERY == 0:
+                metrics.ASYNCIO_TASKS.set(len(asyncio.all_tasks()))
             began_s = clock()
             await sleep(self._interval_s)
             self.add(max(0.0, clock() - began_s - self._interval_s))
@@ -105,6 +111,10 @@ class LoopLag:
             return 0.0
         ordered = sorted(self._samples)
         return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+    def register_in(self, health: Health) -> None:
+        """Its check is part of the report."""
+        health.register("event_loop", self.check)
 
     async def check(self) -> dict[str, float]:
         """The same, for the health report."""

@@ -76,6 +76,10 @@ class Answers:
         }
         await self._database.write(lambda conn: _cache(conn, values, bounds, now_s))
 
+    async def forget_expired_answers(self, oldest_s: float) -> int:
+        """How many answers went from the cache that were given before then."""
+        return await self._database.write(lambda conn: _forget_expired(conn, oldest_s))
+
 
 def _save(
     conn: apsw.Connection, answer: Answer, record: str, conversation_id: str | None, now_s: float
@@ -88,10 +92,15 @@ def _save(
 
 
 def _cache(conn: apsw.Connection, values: dict[str, object], bounds: CacheBounds, now_s: float) -> None:
-    conn.execute(SQL["forget_expired"], {"oldest": now_s - bounds.age_s})
+    _forget_expired(conn, now_s - bounds.age_s)
     conn.execute(SQL["cache"], values)
     while True:
         rows, size_bytes = conn.execute(SQL["cache_size"]).get
         if rows <= bounds.rows and size_bytes <= bounds.size_bytes:
             return
         conn.execute(SQL["forget_oldest"], {"count": max(1, rows // _FORGET_SHARE)})
+
+
+def _forget_expired(conn: apsw.Connection, oldest_s: float) -> int:
+    conn.execute(SQL["forget_expired"], {"oldest": oldest_s})
+    return conn.changes()

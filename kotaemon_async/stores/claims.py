@@ -23,11 +23,15 @@ Cause = Literal["crash", "error", "shutdown", "disk", "turn"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on a document until the lease ends; `token` fences off older owners."""
+    """The right to work on a document until the lease ends; `token` fences off older owners.
+
+    `waited_since_s` is when it could first have been taken, or its last owner was last heard of.
+    """
 
     document: Document
     token: int
     recovered: bool
+    waited_since_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def _lost(claim: Claim) -> LeaseLost:
 def _claim(
     conn: apsw.Connection, document_id: str, owner: str, now_s: float, until_s: float, recipe: str
 ) -> Claim | None:
-    recovered = bool(conn.execute(SQL["was_leased"], {"id": document_id}).get)
+    before = conn.execute(SQL["was_leased"], {"id": document_id}).fetchone()
     values = {"id": document_id, "owner": owner, "now": now_s, "lease_until": until_s}
     claimed = _row(conn, "claim", **values)
     if claimed is None:
@@ -143,7 +147,8 @@ def _claim(
         remove_contents(conn, document_id, kept_version=kept_version(conn, document_id))
         begun = _row(conn, "begin_version", id=document_id, recipe=recipe)
         document = document if begun is None else begun[0]
-    return Claim(document, named["token"], recovered)
+    recovered, waited_since_s = before or (False, None)
+    return Claim(document, named["token"], bool(recovered), waited_since_s)
 
 
 def _row(conn: apsw.Connection, query: str, **values: object) -> tuple[Document, dict[str, Any]] | None:

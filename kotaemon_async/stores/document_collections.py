@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import apsw
+
+from kotaemon_async.errors import Refused
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("collections.sql")
@@ -13,6 +16,16 @@ class Collection:
 
     name: str
     since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A collection with the number of its documents, and of those that are ready."""
+
+    name: str
+    since_s: float
+    documents: int
+    ready: int
 
 
 class Collections:
@@ -32,3 +45,33 @@ class Collections:
         """The collection, or None when no document is in it; raises Unavailable."""
         rows = await self._database.read(lambda conn: list(conn.execute(SQL["collection"], {"name": name})))
         return Collection(*rows[0]) if rows else None
+
+    async def counted(self, limit: int) -> list[Counted]:
+        """Up to `limit` collections by name, with their documents counted; raises Unavailable."""
+        values = {"limit": limit}
+        return await self._database.read(
+            lambda conn: [Counted(*row) for row in conn.execute(SQL["counted"], values)]
+        )
+
+    async def move(self, document_id: str, collection: str, now_s: float) -> None:
+        """The document stands in the collection, and the vector index will know.
+
+        Raises: Refused `conflict` when the same bytes stand there already, Unavailable.
+        """
+        values = {"id": document_id, "collection": collection, "now": now_s}
+        await self._database.write(lambda conn: _move(conn, values))
+
+
+def _move(conn: apsw.Connection, values: dict[str, object]) -> None:
+    twin = conn.execute(SQL["twin"], values).get
+    if twin == values["id"]:
+        return
+    if twin is not None:
+        raise Refused(
+            "The same file is in that collection already.",
+            code="conflict",
+            hint=f"Delete one of the two; the other one is {twin}.",
+        )
+    # The vectors carry their collection, so the log has them written again.
+    for name in ("move", "forget_upserts", "log_upserts", "follow"):
+        conn.execute(SQL[name], values)

@@ -12,6 +12,8 @@ import anyio
 from kotaemon_async.errors import Misconfigured
 
 FILE: Final = "lock"
+#: Lies in a folder whose contents are being replaced, so that no service starts on half of them.
+RESTORING: Final = "restoring"
 #: How long a process that may share waits for one that is alone with the folder, most likely just starting.
 JOIN_LIMIT_S: Final = 30.0
 _JOIN_ROUND_S: Final = 0.05
@@ -77,7 +79,7 @@ async def lock_folder(
 ) -> FolderLock:
     """The lock; one that may be shared is waited for while another process starts.
 
-    Raises: Misconfigured when another process keeps the folder to itself.
+    Raises: Misconfigured when another process keeps the folder to itself, or a restore did not end.
     """
     waited_s = 0.0
     while (lock := FolderLock.take(folder, shared=shared)) is None:
@@ -88,6 +90,12 @@ async def lock_folder(
             )
         await sleep(_JOIN_ROUND_S)
         waited_s += _JOIN_ROUND_S
+    if (folder / RESTORING).exists():
+        lock.release()
+        raise Misconfigured(
+            f"data_dir: a restore into {folder} was interrupted; what was there before is in its replaced-*.",
+            hint="Run again: kotaemon-async backup restore FILE --replace",
+        )
     return lock
 
 

@@ -73,6 +73,13 @@ class Idempotency:
         """How many keys of requests that died are free again; only while no other process is at work."""
         return await self._database.write(_release_all)
 
+    async def forget_old_keys(self, now_s: float) -> int:
+        """How many replies went that are not given again any more, a few in each transaction."""
+        forgotten = 0
+        while gone := await self._database.write(lambda conn: _forget_old(conn, now_s)):
+            forgotten += gone
+        return forgotten
+
 
 def keep_reply(conn: apsw.Connection, use: KeyUse, document: Document, *, is_new: bool, now_s: float) -> None:
     """The key has its reply, unless another request took the key over; part of the caller's transaction."""
@@ -108,9 +115,14 @@ def _reserve(conn: apsw.Connection, key: str, now_s: float) -> Reservation | Kep
     kept = _kept(conn, key, now_s)
     if kept is not None:
         return kept
-    conn.execute(SQL["forget_old"], {"before": now_s - KEEP_S, "limit": _FORGET_AT_ONCE})
+    _forget_old(conn, now_s)
     conn.execute(SQL["reserve"], {"key": key, "now": now_s})
     return Reservation(key, now_s)
+
+
+def _forget_old(conn: apsw.Connection, now_s: float) -> int:
+    conn.execute(SQL["forget_old"], {"before": now_s - KEEP_S, "limit": _FORGET_AT_ONCE})
+    return conn.changes()
 
 
 def _release_all(conn: apsw.Connection) -> int:

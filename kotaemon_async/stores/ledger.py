@@ -1,6 +1,7 @@
 """The ledger: the one truth about documents, their contents, the vector log and answers."""
 
 from pathlib import Path
+from typing import Final
 
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.claims import Claims
@@ -8,7 +9,17 @@ from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.index import Index
-from kotaemon_async.stores.sqlite import Database
+from kotaemon_async.stores.sqlite import Database, Schema
+from kotaemon_async.telemetry.health import Health
+
+#: `vocabulary` tells how often a term stands in the keyword index: a view of it, which holds nothing itself.
+SCHEMA: Final = Schema(
+    name="ledger",
+    code="ledger_unavailable",
+    newest="schema.sql",
+    steps=("migrate_1.sql", "migrate_2.sql"),
+    reading="CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)",
+)
 
 
 class Ledger(Documents, Claims, Idempotency, Index, Answers, Conversations):
@@ -21,7 +32,11 @@ class Ledger(Documents, Claims, Idempotency, Index, Answers, Conversations):
     @classmethod
     async def open(cls, path: Path) -> "Ledger":
         """The ledger at `path`, created when it is not there; raises Misconfigured."""
-        return cls(await Database.open(path))
+        return cls(await Database.open(path, SCHEMA))
+
+    def register_in(self, health: Health) -> None:
+        """Its check is part of the report."""
+        health.register("ledger", self.check, core=True)
 
     async def check(self) -> None:
         """Nothing, when the ledger can be written; raises Unavailable."""

@@ -4,7 +4,8 @@ from __future__ import annotations  # apsw names its async classes in its stubs 
 
 import re
 from collections.abc import Callable
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TypeVar
@@ -15,14 +16,13 @@ import apsw.aio
 
 from kotaemon_async import faults
 from kotaemon_async.errors import Misconfigured, Unavailable
+from kotaemon_async.stores.upgrade_copy import keep_copy
 
 T = TypeVar("T")
 
 READERS = 3
-SCHEMA_VERSION = 3
 _PRAGMAS = """
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA busy_timeout = 5000;
     PRAGMA temp_store = MEMORY;
@@ -30,6 +30,28 @@ _PRAGMAS = """
     PRAGMA journal_size_limit = 67108864;
 """
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a file holds: the newest form in sql/`newest`, and the steps to it from every earlier one.
+
+    `name` stands in messages, `code` is what a file that cannot be used fails with, `reading` is run for each
+    reading connection. `is_truth` says that what was committed survives the machine, too; a file that may be
+    begun anew is written without waiting for the disk.
+    """
+
+    name: str
+    code: str
+    newest: str
+    steps: tuple[str, ...] = ()
+    reading: str = ""
+    is_truth: bool = True
+
+    @property
+    def version(self) -> int:
+        """The form's number; `steps` lead from 1 to it."""
+        return len(self.steps) + 1
 
 
 @cache
@@ -43,14 +65,17 @@ def queries(file: str) -> dict[str, str]:
 class Database:
     """Runs functions on the writing thread, inside a transaction, or on a reading one."""
 
-    def __init__(self, writer: apsw.AsyncConnection, readers: list[apsw.AsyncConnection]) -> None:
+    def __init__(
+        self, schema: Schema, writer: apsw.AsyncConnection, readers: list[apsw.AsyncConnection]
+    ) -> None:
+        self._schema = schema
         self._writer = writer
         self._readers = readers
         self._idle = list(readers)
         self._places = anyio.CapacityLimiter(len(readers))
 
     @classmethod
-    async def open(cls, path: Path, *, readers: int = READERS) -> Database:
+    async def open(cls, path: Path, schema: Schema, *, readers: int = READERS) -> Database:
         """The database at `path`, created when it is not there.
 
         Raises:
@@ -64,34 +89,40 @@ class Database:
             with anyio.CancelScope(shield=True):
                 for number in range(1 + readers):
                     opened.append(await apsw.Connection.as_async(str(path)))
-                    await opened[-1].async_run(_prepare_reader if number else _prepare, opened[-1], path)
+                    prepare = _prepare_reader if number else partial(_prepare, path=path)
+                    await opened[-1].async_run(prepare, opened[-1], schema)
         except BaseException as error:
             # Each connection has a thread, which would keep the process alive.
             for connection in opened:
                 await connection.aclose()
             if not isinstance(error, apsw.Error):
                 raise
-            raise Misconfigured(f"data_dir: the ledger {path} cannot be opened: {error}") from error
-        return cls(opened[0], opened[1:])
+            raise Misconfigured(f"data_dir: the {schema.name} {path} cannot be opened: {error}") from error
+        return cls(schema, opened[0], opened[1:])
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
         """What `change` returns, once its transaction is on the disk.
 
         Raises:
-            Unavailable: the ledger cannot be written; nothing was changed.
+            Unavailable: the file cannot be written; nothing was changed.
         """
         with anyio.CancelScope(shield=True):
-            done = await _run(self._writer, _transact, change)
-        return done  # noqa: RET504 - mypy: a scope might swallow, were the return inside
+            done: T = await self._run(self._writer, partial(_transact, self._schema), change)
+        return done
 
     async def read(self, look: Callable[[apsw.Connection], T]) -> T:
         """What `look` returns, from one consistent snapshot."""
         async with self._places:
             reader = self._idle.pop()
             try:
-                return await _run(reader, _snapshot, look)
+                return await self._run(reader, _snapshot, look)
             finally:
                 self._idle.append(reader)
+
+    async def shrink(self) -> None:
+        """The pages that all connections keep for later are given back."""
+        for connection in (*self._readers, self._writer):
+            await connection.async_run(_shrink, connection)
 
     async def aclose(self) -> None:
         """Every thread ends; the write-ahead log is folded into the file."""
@@ -99,32 +130,38 @@ class Database:
             for connection in (*self._readers, self._writer):
                 await connection.aclose()
 
+    async def _run(
+        self,
+        connection: apsw.AsyncConnection,
+        runner: Callable[[apsw.Connection, Callable[[apsw.Connection], T]], T],
+        function: Callable[[apsw.Connection], T],
+    ) -> T:
+        try:
+            result: T = await connection.async_run(runner, connection, function)
+        except apsw.ConstraintError:
+            raise
+        except (apsw.Error, OSError) as error:
+            message = f"The {self._schema.name} cannot be used: {error}."
+            raise Unavailable(message, code=self._schema.code) from error
+        return result
 
-async def _run(
-    connection: apsw.AsyncConnection,
-    runner: Callable[[apsw.Connection, Callable[[apsw.Connection], T]], T],
-    function: Callable[[apsw.Connection], T],
-) -> T:
-    try:
-        result: T = await connection.async_run(runner, connection, function)
-    except apsw.ConstraintError:
-        raise
-    except (apsw.Error, OSError) as error:
-        raise Unavailable(f"The ledger cannot be used: {error}.", code="ledger_unavailable") from error
-    return result
 
-
-def _transact(connection: apsw.Connection, change: Callable[..., T], *given: object) -> T:
+def _transact(schema: Schema, connection: apsw.Connection, change: Callable[..., T], *given: object) -> T:
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = change(connection, *given)
-        faults.hit("sqlite.before_commit")
+        if schema.is_truth:
+            faults.hit("sqlite.before_commit")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
     return result
+
+
+def _shrink(connection: apsw.Connection) -> None:
+    connection.execute("PRAGMA shrink_memory")
 
 
 def _snapshot(connection: apsw.Connection, look: Callable[[apsw.Connection], T]) -> T:
@@ -135,28 +172,34 @@ def _snapshot(connection: apsw.Connection, look: Callable[[apsw.Connection], T])
         connection.execute("ROLLBACK")
 
 
-def _prepare(connection: apsw.Connection, path: Path) -> None:
-    connection.execute(_PRAGMAS)
+def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> None:
+    _set_up(connection, schema)
     version = connection.pragma("user_version")
-    if version > SCHEMA_VERSION:
+    if version > schema.version:
         raise Misconfigured(
-            f"data_dir: the ledger {path} has schema {version}, this release knows {SCHEMA_VERSION}.",
+            f"data_dir: the {schema.name} {path} has schema {version}, this release knows {schema.version}.",
             hint="Start the release that wrote it, or choose another data_dir.",
         )
-    while (version := connection.pragma("user_version")) < SCHEMA_VERSION:
-        # Two processes may open a new ledger at once: the second one finds the first one's work done.
-        _transact(connection, _migrate, version)
+    if schema.is_truth and 0 < version < schema.version:
+        keep_copy(connection, path, version)
+    while (version := connection.pragma("user_version")) < schema.version:
+        # Two processes may open a new file at once: the second one finds the first one's work done.
+        _transact(schema, connection, _migrate, schema, version)
 
 
-def _migrate(connection: apsw.Connection, version: int) -> None:
+def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
     if connection.pragma("user_version") != version:
         return
-    file = f"migrate_{version}.sql" if version else "schema.sql"
+    file = schema.steps[version - 1] if version else schema.newest
     connection.execute(resources.files(f"{__package__}.sql").joinpath(file).read_text("utf8"))
 
 
-def _prepare_reader(connection: apsw.Connection, _path: Path) -> None:
-    connection.execute(_PRAGMAS)
-    # How often a term stands in the keyword index; a view of it, which holds nothing itself.
-    connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)")
+def _prepare_reader(connection: apsw.Connection, schema: Schema) -> None:
+    _set_up(connection, schema)
+    connection.execute(schema.reading)
     connection.execute("PRAGMA query_only = ON")
+
+
+def _set_up(connection: apsw.Connection, schema: Schema) -> None:
+    connection.execute(_PRAGMAS)
+    connection.execute(f"PRAGMA synchronous = {'FULL' if schema.is_truth else 'NORMAL'}")

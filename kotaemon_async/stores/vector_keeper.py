@@ -5,7 +5,7 @@ import fcntl
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -15,6 +15,7 @@ from loguru import logger
 
 from kotaemon_async import faults
 from kotaemon_async.errors import Unavailable
+from kotaemon_async.resilience.memory import resident_bytes
 from kotaemon_async.stores.vector_pipe import Child, Home, Reply, unavailable
 from kotaemon_async.telemetry import metrics
 
@@ -37,6 +38,10 @@ STRIKES_OF_USE: Final = 2
 STEADY_S: Final = 600.0
 #: What fails in use again so soon after a new beginning fails for another reason than damaged files.
 REST_S: Final = 300.0
+#: A child that has grown is replaced once within so long, and only when it has grown by this factor: an index
+#: that needs the memory would take it again.
+RECYCLE_EVERY_S: Final = 600.0
+GROWTH: Final = 2.0
 
 
 class Keeper:
@@ -45,12 +50,16 @@ class Keeper:
     Between failures there is a growing pause, in which calls fail at once. Used by one task only.
     """
 
-    def __init__(self, home: Home, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, home: Home, clock: Callable[[], float], *, resident: Callable[[int], int] = resident_bytes
+    ) -> None:
         self.home = home
         self.generation = ""
         self.starts = 0
         self.child: Child | None = None
         self._clock = clock
+        self._resident = resident
+        self._fresh_bytes = 0
         self._condemned: Condemned | None = None
         self._failures = 0
         self._strikes = 0
@@ -88,6 +97,22 @@ class Keeper:
         logger.bind(child="vectors", pid=child.process.pid, exit_status=status).warning("child_retired")
         if status in DAMAGE:
             self._strike(strikes)
+
+    async def recycle(self, limit_bytes: int) -> None:
+        """A child that has grown beyond the limit has made room for a fresh one; nobody must be asking it."""
+        child = self.child
+        if child is None or not self.is_ready or self._started_s is None:
+            return
+        size_bytes = self._resident(child.process.pid)
+        grown = size_bytes > max(limit_bytes, GROWTH * self._fresh_bytes)
+        if not grown or self._clock() - self._started_s < RECYCLE_EVERY_S:
+            return
+        self.child = None
+        status = await child.close(CLOSE_GRACE_S)
+        log = logger.bind(child="vectors", pid=child.process.pid, exit_status=status)
+        log.bind(resident_bytes=size_bytes, fresh_bytes=self._fresh_bytes).info("child_recycled")
+        with suppress(Unavailable):  # whoever asks next starts it again
+            await self.ready_child()
 
     def condemn(self, reason: Condemned) -> None:
         """The next call begins a new generation in a new folder."""
@@ -162,6 +187,7 @@ class Keeper:
             raise
         if hello is not None:
             self.generation, self._started_s = hello.generation, self._clock()
+            self._fresh_bytes = self._resident(child.process.pid)
             self.starts += 1
             log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
             log.info("child_started")

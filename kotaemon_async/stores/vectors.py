@@ -18,11 +18,14 @@ from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import Scope
 from kotaemon_async.stores.vector_keeper import CLOSE_GRACE_S, Condemned, Keeper
 from kotaemon_async.stores.vector_pipe import Home, Reply, Request, unavailable
+from kotaemon_async.telemetry.traces import SpanKind, child_span
 
 Vector = NDArray[np.float32]
 
 #: A child that has not answered for this long is not asked by searches any more.
 HUNG_S: Final = 1.5
+#: A child that uses more memory than this, and twice as much as after its start, is replaced.
+RECYCLE_BYTES: Final = 512 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,21 @@ class VectorStore:
     """Chroma behind a pipe: one request at a time, searches first, each with a deadline.
 
     A dead child is started again by the next call. Between failures there is a growing pause, in which
-    calls fail at once. A folder that is no good is put aside and a new `generation` begins.
+    calls fail at once. A folder that is no good is put aside and a new `generation` begins. A child that has
+    grown too large is replaced when nobody waits for it; who asks meanwhile waits, or sees the `outage`.
     """
 
-    def __init__(self, home: Home, *, call_timeout_s: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        call_timeout_s: float,
+        clock: Callable[[], float],
+        recycle_bytes: int = RECYCLE_BYTES,
+    ) -> None:
         self.home = home
         self._call_timeout_s = call_timeout_s
+        self._recycle_bytes = recycle_bytes
         self._clock = clock
         self._keeper = Keeper(home, clock)
         self._busy_since_s: float | None = None
@@ -85,9 +97,11 @@ class VectorStore:
         dimension: int,
         call_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
+        recycle_bytes: int = RECYCLE_BYTES,
     ) -> Self:
         """A store whose child was tried once; while it has not started, `generation` is empty."""
-        store = cls(Home(folder, model, dimension), call_timeout_s=call_timeout_s, clock=clock)
+        home = Home(folder, model, dimension)
+        store = cls(home, call_timeout_s=call_timeout_s, clock=clock, recycle_bytes=recycle_bytes)
         store._pump = asyncio.create_task(store._serve(), name="vectors")
         with suppress(Unavailable):
             await store.count()
@@ -203,9 +217,10 @@ class VectorStore:
         waiting = _Waiting(request, generation)
         (self._searches if request.op == "search" else self._others).append(waiting)
         self._bell.set()
-        with anyio.move_on_after(self._call_timeout_s):
-            return await waiting.reply
-        raise unavailable(f"The vector index did not answer within {self._call_timeout_s} s.")
+        with child_span(f"vectors {request.op}", kind=SpanKind.CLIENT, entries=len(request.ids)):
+            with anyio.move_on_after(self._call_timeout_s):
+                return await waiting.reply
+            raise unavailable(f"The vector index did not answer within {self._call_timeout_s} s.")
 
     async def _serve(self) -> None:
         """The only task that touches the pipe, so a cancelled caller leaves nothing half read in it."""
@@ -214,10 +229,17 @@ class VectorStore:
             queue = self._searches or self._others
             if not queue:
                 self._bell.clear()
+                await self._look_after_child()
                 continue
             waiting = queue.popleft()
             if not waiting.reply.done():
                 await self._serve_one(waiting)
+
+    async def _look_after_child(self) -> None:
+        try:
+            await self._keeper.recycle(self._recycle_bytes)
+        except Exception:  # a bug of ours; this task has to live on
+            logger.bind(child="vectors").exception("child_not_recycled")
 
     async def _serve_one(self, waiting: _Waiting) -> None:
         outcome: Reply | Exception

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from loguru import logger
 
@@ -12,6 +13,15 @@ from kotaemon_async.errors import KotaemonError
 #: Returns when the part works (a mapping adds details to the report), raises when it does not. A mapping that
 #: holds a `code` says that it works in part.
 Check = Callable[[], Awaitable[Mapping[str, object] | None]]
+#: What is known of a part without asking it, reported in any case; with a `code` it works in part at best.
+Standing = Callable[[], Mapping[str, object]]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A part that knows its own checks."""
+
+    def register_in(self, health: "Health") -> None: ...
 
 
 @dataclass(slots=True)
@@ -19,8 +29,13 @@ class _Component:
     check: Check
     core: bool
     timeout_s: float
+    standings: list[Standing]
     last_success_s: float | None = None
     running: asyncio.Task[Mapping[str, object] | None] | None = None
+
+    def standing(self) -> dict[str, object]:
+        """All that is known of it without asking; what was added later says more."""
+        return {key: value for standing in self.standings for key, value in standing().items()}
 
 
 class Health:
@@ -29,20 +44,45 @@ class Health:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._components: dict[str, _Component] = {}
+        self._standings: dict[str, list[Standing]] = {}
 
-    def register(self, name: str, check: Check, *, core: bool = False, timeout_s: float = 2.0) -> None:
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The components, in the order they were added."""
+        return tuple(self._components)
+
+    def register(
+        self,
+        name: str,
+        check: Check,
+        *,
+        core: bool = False,
+        timeout_s: float = 2.0,
+        standing: Standing = dict,
+    ) -> None:
         """Adds a part; without a core part the service counts as down."""
-        self._components[name] = _Component(check, core, timeout_s)
+        known = self._standings.setdefault(name, [])
+        known.append(standing)
+        self._components[name] = _Component(check, core, timeout_s, known)
 
-    async def report(self) -> dict[str, object]:
-        """`status` (ok, degraded or down) and `components` by name, within the longest deadline."""
+    def add_standing(self, name: str, standing: Standing) -> None:
+        """Adds what somebody else knows of a part, who has to do with it."""
+        self._standings.setdefault(name, []).append(standing)
+
+    async def report(self, *, details: bool = True) -> dict[str, object]:
+        """`status` (ok, degraded or down) and `components` by name, within the longest deadline.
+
+        Without `details` the status is all that is said of a component.
+        """
         names = list(self._components)
         found = await asyncio.gather(*(self._ask(name) for name in names))
         components = dict(zip(names, found, strict=True))
-        failed = [self._components[name] for name in names if components[name]["status"] != "ok"]
-        if any(component.core for component in failed):
-            return {"status": "down", "components": components}
-        return {"status": "degraded" if failed else "ok", "components": components}
+        lost = [name for name in names if components[name]["status"] == "down"]
+        well = all(component["status"] == "ok" for component in found)
+        is_down = any(self._components[name].core for name in lost)
+        if not details:
+            components = {name: {"status": component["status"]} for name, component in components.items()}
+        return {"status": "down" if is_down else "ok" if well else "degraded", "components": components}
 
     async def _ask(self, name: str) -> dict[str, object]:
         component = self._components[name]
@@ -71,7 +111,7 @@ class Health:
             return self._failed(component, error.code, error.message)
         if error is not None:
             return self._failed(component, "internal", "The check itself failed; see the log.")
-        details = task.result() or {}
+        details = {**component.standing(), **(task.result() or {})}
         if "code" in details:
             last_s = component.last_success_s
             age_s = None if last_s is None else round(self._clock() - last_s, 3)
@@ -83,6 +123,7 @@ class Health:
         last = component.last_success_s
         age_s = None if last is None else round(self._clock() - last, 3)
         return {
+            **component.standing(),
             "status": "down",
             "code": code,
             "message": message,

@@ -1,28 +1,44 @@
-"""One JSON object per log line on standard error, or a short human line where that is a terminal."""
+"""One JSON object per log line on standard output, or a short human line where that is a terminal.
 
+config/logs.md holds every field and every event. What a line may carry is decided here: an event is a slug,
+exceptions lose their texts, and libraries get no say beyond what they wrote into their source.
+"""
+
+import atexit
 import inspect
 import json
 import logging
+import re
 import sys
-import traceback
-from datetime import UTC
+from collections.abc import Callable
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 
 from loguru import logger
 
+from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.log_targets import LogFiles, target_of
+from kotaemon_async.telemetry.log_writer import MAX_LINES, LogWriter
+from kotaemon_async.telemetry.tracebacks import safe_traceback
 from kotaemon_async.telemetry.traces import current_ids
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
+#: How long the last lines may take at the end of the process.
+DRAIN_S: Final = 2.0
+
+_SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 #: Fields that a bound value cannot overwrite.
 _OWN: Final = ("timestamp", "level", "event", "exception")
 #: They log one line per call, some with what was sent; only their warnings are wanted.
 _CHATTY: Final = (
     "arq",
     "httpx",
+    "httpx2",
     "httpcore",
+    "httpcore2",
     "openai",
     "chromadb",
     "urllib3",
@@ -32,20 +48,67 @@ _CHATTY: Final = (
 )
 
 
-def configure(level: str = "info", format: str = "auto", *, stream: TextIO | None = None) -> None:  # noqa: A002
-    """Sends every line, loguru's and the standard library's, to `stream` (standard error)."""
-    out = stream or sys.stderr
-    human = format == "human" or (format == "auto" and out.isatty())
-    line_of = human_line if human else json_line
+_writer: LogWriter | None = None
+
+
+def configure(
+    level: str = "info",
+    format: str = "auto",  # noqa: A002
+    *,
+    stream: TextIO | None = None,
+    files: LogFiles | None = None,
+    max_lines: int = MAX_LINES,
+) -> None:
+    """Sends every line, loguru's and the standard library's, to `files`, else to `stream` (standard output).
+
+    Raises: OSError when the file cannot be written.
+    """
+    global _writer  # noqa: PLW0603 - there is one log in a process
+    out = stream or sys.stdout
+    human = format == "human" or (format == "auto" and files is None and out.isatty())
+    if files is not None:
+        files.open()
+    close()
+    writer = _writer = LogWriter(
+        files or target_of(out),
+        on_drop=metrics.LOG_LINES_DROPPED.inc,
+        tell=_dropped_human if human else _dropped_json,
+        max_lines=max_lines,
+    )
+    logger.configure(patcher=_add_trace)
+    sink = _sink(writer, human_line if human else json_line)
+    logger.add(sink, level=level.upper(), format=_no_text, backtrace=False, diagnose=False, catch=True)
+    _intercept(level)
+
+
+def flush(timeout_s: float = DRAIN_S) -> bool:
+    """Whether everything that was logged so far is out within the time."""
+    return _writer is None or _writer.flush(timeout_s)
+
+
+@atexit.register
+def close() -> None:
+    """What was logged is out, or was given DRAIN_S to get out; nothing is logged any more."""
+    global _writer  # noqa: PLW0603
+    logger.remove()
+    if _writer is not None:
+        _writer.close(DRAIN_S)
+        _writer = None
+
+
+def _no_text(_: "Record") -> str:
+    """What loguru would write out itself, the exception's text with it."""
+    return ""
+
+
+def _sink(writer: LogWriter, line_of: Callable[["Record"], str]) -> Callable[["Message"], None]:
+    urgent = logger.level("ERROR").no
 
     def write(message: "Message") -> None:
-        out.write(line_of(message.record) + "\n")
-        out.flush()
+        record = message.record
+        writer.put(line_of(record), urgent=record["level"].no >= urgent)
 
-    logger.remove()
-    logger.configure(patcher=_add_trace)
-    logger.add(write, level=level.upper(), format="{message}", backtrace=False, diagnose=False, catch=True)
-    _intercept(level)
+    return write
 
 
 def json_line(record: "Record") -> str:
@@ -53,10 +116,9 @@ def json_line(record: "Record") -> str:
     line: dict[str, object] = {
         "timestamp": record["time"].astimezone(UTC).isoformat(timespec="milliseconds"),
         "level": record["level"].name.lower(),
-        "event": record["message"],
+        "event": event_of(record),
     }
-    bound = record["extra"].items()
-    line.update((key, value) for key, value in bound if key not in _OWN and value is not None)
+    line.update((key, value) for key, value in _bound(record).items() if key not in _OWN)
     if record["exception"] is not None:
         line["exception"] = _exception(record)
     return json.dumps(line, ensure_ascii=False, default=str)
@@ -64,22 +126,40 @@ def json_line(record: "Record") -> str:
 
 def human_line(record: "Record") -> str:
     """Time, level, event and bindings on one line, a traceback below."""
-    bound = " ".join(
-        f"{key}={value}" for key, value in record["extra"].items() if value is not None and key != "span_id"
-    )
-    line = f"{record['time']:HH:mm:ss.SSS} {record['level'].name:<7} {record['message']}  {bound}".rstrip()
+    bound = " ".join(f"{key}={value}" for key, value in _bound(record).items() if key != "span_id")
+    line = f"{record['time']:HH:mm:ss.SSS} {record['level'].name:<7} {event_of(record)}  {bound}".rstrip()
     line = line.replace("\r", "\\r").replace("\n", "\\n")
     if record["exception"] is not None:
         line += "\n" + _exception(record)["traceback"].rstrip()
     return line
 
 
+def event_of(record: "Record") -> str:
+    """The slug; a sentence is the line of a library that uses loguru too, and stays out."""
+    return record["message"] if _SLUG.fullmatch(record["message"]) else "library_log"
+
+
+def _bound(record: "Record") -> dict[str, object]:
+    bound = {key: value for key, value in record["extra"].items() if value is not None}
+    if not _SLUG.fullmatch(record["message"]):
+        bound |= {"library": record["name"], "source": f"{record['file'].name}:{record['line']}"}
+    return bound
+
+
 def _exception(record: "Record") -> dict[str, str]:
     found = record["exception"]
-    if found is None or found.type is None:
+    if found is None or found.type is None or found.value is None:
         return {"type": "", "traceback": ""}
-    text = "".join(traceback.format_exception(found.type, found.value, found.traceback))
-    return {"type": found.type.__name__, "traceback": text}
+    return {"type": found.type.__name__, "traceback": safe_traceback(found.value)}
+
+
+def _dropped_json(lines: int) -> str:
+    moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps({"timestamp": moment, "level": "warning", "event": "log_lines_dropped", "lines": lines})
+
+
+def _dropped_human(lines: int) -> str:
+    return f"{datetime.now():%H:%M:%S}     WARNING log_lines_dropped  lines={lines}"  # noqa: DTZ005
 
 
 def _add_trace(record: "Record") -> None:
@@ -99,8 +179,26 @@ class _Intercept(logging.Handler):
             level: str | int = logger.level(record.levelname).name
         except ValueError:
             level = record.levelno
-        bound = logger.bind(library=record.name, message=record.getMessage())
+        bound = logger.bind(
+            library=record.name, source=f"{record.filename}:{record.lineno}", message=_said(record)
+        )
         bound.opt(depth=_depth(), exception=record.exc_info).log(level, "library_log")
+
+
+def _said(record: logging.LogRecord) -> str | None:
+    """What the library wrote into its source; what it filled in may be somebody's text.
+
+    uvicorn is let through: its own lines say nothing about what is in a request.
+    """
+    text = str(record.msg)
+    if record.name.partition(".")[0] == "uvicorn":
+        return record.getMessage()
+    if record.name == "py.warnings":
+        found = re.match(r".*?:\d+: \w+", record.getMessage())
+        return found[0] if found else None
+    if record.args:
+        return text
+    return re.split(r"[(<\[{'\":\n]", text, maxsplit=1)[0].strip() if record.name == "asyncio" else None
 
 
 def _depth() -> int:

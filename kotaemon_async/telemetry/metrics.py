@@ -3,7 +3,9 @@
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from kotaemon_async.telemetry.exposition import Exposition
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter doubles the page and helps nobody
 
@@ -42,6 +44,7 @@ INGEST_FAILURES = _counter("ingest_failures_total", "Documents that failed for g
 LEASE_RECOVERIES = _counter("lease_recoveries_total", "Documents taken over from a lost worker.")
 ADMISSION_REJECTIONS = _counter("admission_rejections_total", "Uploads refused before the body.", "reason")
 ANSWERS = _counter("answers_total", "Answers by the link that gave them.", "served_by")
+ANSWERS_DEGRADED = _counter("answers_degraded_total", "Answers that say they are degraded.", "served_by")
 ANSWER_DURATION = _histogram("answer_duration_seconds", "From question to last word.", _ANSWER_S, "served_by")
 LLM_TTFT = _histogram(
     "llm_time_to_first_token_seconds", "From the call to the model's first token.", _ANSWER_S, "link"
@@ -50,16 +53,40 @@ LLM_RETRIES = _counter("llm_retries_total", "Second tries: healed, failed, or ke
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half open, 2 open.", "component")
 FALLBACKS = _counter("fallbacks_total", "Steps down to a later link.", "from", "to", "reason")
 EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "How late the loop wakes a sleeper.", _LAG_S)
+LOOP_STALLS = _counter("loop_stalls_total", "Times that the loop did not turn for a quarter of a second.")
+ASYNCIO_TASKS = _gauge("asyncio_tasks", "Tasks that the event loop has not finished.")
 VECTOR_LOG_BEHIND = _gauge("vector_log_behind", "Log entries the vector index still has to apply.")
 VECTOR_REBUILDS = _counter("vector_rebuilds_total", "Vector indexes put aside, to be built anew.", "reason")
 VECTOR_REBUILD_RATIO = _gauge("vector_rebuild_ratio", "How much of the vector index is there; 1 is all.")
 CHILD_RESTARTS = _counter("child_restarts_total", "Restarts of supervised parts.", "child")
 MEMORY = _gauge("memory_bytes", "Proportional set size.", "process")
 MEMORY_LIMIT = _gauge("memory_limit_bytes", "The control group's limit, or the machine's memory.")
+MEMORY_PRESSURE = _gauge("memory_pressure", "0 well, 1 nothing new is taken, 2 the service counts as down.")
+MODELS_LOADED = _gauge("models_loaded", "Models in memory.")
 CPU_RATIO = _gauge("cpu_ratio", "CPU seconds per second since the last sample.", "process")
 DISK_FREE = _gauge("disk_free_bytes", "Free bytes of the disk that holds the data folder.")
+DISK_FLOOR = _gauge("disk_floor_bytes", "Below so many free bytes uploads are refused.")
+LOG_LINES_DROPPED = _counter("log_lines_dropped_total", "Log lines that the log's target did not take.")
+START_TIME = _gauge("start_time_seconds", "When this process was ready, in seconds since 1970.")
+BACKUP_AGE = _gauge("backup_age_seconds", "Age of the newest backup; without one, that of the data folder.")
+BACKUP_VERIFIED_AGE = _gauge(
+    "backup_verified_age_seconds", "Time since a backup was last found good; without one, since the data folder."
+)
+CHORES = _counter("chores_total", "Rounds of maintenance by what was to be done.", "chore", "outcome")
+AFFECTED = _counter(
+    "affected_total",
+    "Replies and tries of documents that a component's trouble touched.",
+    "component",
+    "code",
+)
+INCIDENTS_OPEN = _gauge("incidents_open", "Incidents that are open.", "cause")
+FORECAST = _gauge("forecast_seconds", "Time until it is used up at the present slope.", "resource")
+SPANS_DROPPED = _counter("spans_dropped_total", "Spans and lines of traces that were not kept or not sent.")
+
+
+_EXPOSITION: Final = Exposition(REGISTRY)
 
 
 def render() -> bytes:
     """The page for Prometheus, with CONTENT_TYPE as its type."""
-    return generate_latest(REGISTRY)
+    return _EXPOSITION.page()

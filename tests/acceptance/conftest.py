@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import apsw
 import pytest
+from playwright.sync_api import Browser
 
 from kotaemon_async.cli_client import Client, Json
 from kotaemon_async.demo_service import Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
+from tests.acceptance.browser import chromium
 
 T = TypeVar("T")
 Start = Callable[[Mapping[str, str]], Throwaway]
@@ -61,6 +63,13 @@ def service(start: Start) -> Throwaway:
     return start({})
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for the tests of a module."""
+    with chromium() as found:
+        yield found
+
+
 @pytest.fixture
 def client(service: Throwaway) -> Iterator[Client]:
     """Talks to it."""
@@ -98,7 +107,8 @@ def ready(client: Client, document_id: str) -> Json:
 
 def logged(service: Throwaway, event: str, **fields: object) -> list[dict[str, Any]]:
     """Log lines of an event with these fields, oldest first."""
-    lines = [line for line in service.log_path.read_text("utf8").splitlines() if line.startswith("{")]
+    whole, _, _ = service.log_path.read_text("utf8").rpartition("\n")  # the last line may still be written
+    lines = [line for line in whole.splitlines() if line.startswith("{")]
     records = [json.loads(line) for line in lines]
     return [r for r in records if r["event"] == event and fields.items() <= r.items()]
 

@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
-from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.answer_tiers import Tiers
+from kotaemon_async.answering import Answering
 from kotaemon_async.asking import Ask, Done, Event, Restart
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.knowledge import Knowledge
@@ -51,10 +52,12 @@ class Model:
     name: str = "main"
     served_by: ServedBy = "primary"
     calls: int = 0
+    asked: anyio.Event = field(default_factory=anyio.Event)
     go_on: anyio.Event = field(default_factory=anyio.Event)
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
         self.calls += 1
+        self.asked.set()
         await self.go_on.wait()
         for piece in self.pieces:
             if isinstance(piece, Exception):
@@ -146,6 +149,26 @@ async def test_a_changed_document_is_never_answered_from_the_cache(house: House,
         await house.ledger.start_anew("d", 2000.0, force=True)
     house.break_model()
     assert (await house.ask()).served_by == "extractive"
+
+
+async def test_a_document_that_goes_while_models_are_asked_is_not_answered_from_the_cache(
+    house: House,
+) -> None:
+    await house.ask()
+    house.clock.now_s += 3600
+    house.break_model()
+    house.model.asked, house.model.go_on = anyio.Event(), anyio.Event()
+    answers: list[Answer] = []
+
+    async def ask() -> None:
+        answers.append(await house.ask())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        await house.model.asked.wait()
+        await house.ledger.delete("d")
+        house.model.go_on.set()
+    assert answers[0].served_by == "extractive"
 
 
 async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(house: House) -> None:

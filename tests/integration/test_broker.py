@@ -220,6 +220,54 @@ async def test_the_worker_hears_within_three_seconds_of_the_end_of_an_outage(
         await doorman.until(lambda one: names(one) == ["before", "after"], within_s=3)
 
 
+async def ring_in_vain(broker: Broker, times: int) -> None:
+    for number in range(times):
+        with pytest.raises(Unavailable):
+            await broker.ring([bell(number, "vain")])
+
+
+async def test_a_broker_that_fails_is_left_alone_until_its_worker_hears_it_again(redis: RedisServer) -> None:
+    async with opened(redis.url) as broker, Doorman().at(broker) as doorman:
+        await ring_in_vain_without(redis, broker)
+        assert broker.breaker.standing()["code"] == "broker_unavailable"
+        redis.start()
+        await soon(lambda: closed(broker), within_s=3)
+        await broker.ring([bell(9, "after")])
+        await doorman.until(lambda one: names(one) == ["after"], within_s=3)
+
+
+async def test_a_check_asks_also_a_broker_that_is_left_alone(redis: RedisServer) -> None:
+    async with opened(redis.url) as broker:
+        await ring_in_vain_without(redis, broker)
+        with pytest.raises(Unavailable):
+            await broker.check()
+        assert broker.breaker.state == "open"
+        redis.start()
+        await broker.check()
+        assert await closed(broker)
+
+
+async def test_a_loop_that_is_busy_for_long_is_no_fault_of_the_broker_in_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kotaemon_async.broker.CALL_TIMEOUT_S", 0.0)
+    async with opened("memory://") as broker:
+        for number in range(6):
+            await broker.ring([bell(number, "a")])
+        assert broker.breaker.state == "closed"
+
+
+async def ring_in_vain_without(redis: RedisServer, broker: Broker) -> None:
+    """The server stops, and the broker's breaker has opened."""
+    redis.stop()
+    await ring_in_vain(broker, 6)
+    assert broker.breaker.state == "open"
+
+
+async def closed(broker: Broker) -> bool:
+    return broker.breaker.state == "closed"
+
+
 async def suffer(outage: str, redis: RedisServer, line: Wire, broker: Broker) -> None:
     """An outage, over when this returns, in which the broker is asked for something."""
     begin: dict[str, Callable[[], object]] = {
@@ -294,3 +342,21 @@ async def test_a_worker_that_has_not_looked_for_bells_for_long_is_down() -> None
     with pytest.raises(Unavailable):
         await broker.check_worker()
     await broker.aclose()
+
+
+async def test_of_bells_that_were_answered_nothing_stays_behind(broker: Broker) -> None:
+    doorman, sizes, rung = Doorman(), list[int](), list[Bell]()
+
+    async def all_are_heard() -> bool:
+        return not await broker.unheard([one.id for one in rung])
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: broker.work([doorman.ingest_document], {}, max_jobs=3))
+        for _ in range(2):
+            rung.extend(bell(len(rung) + number, "doc") for number in range(30))
+            await broker.ring(rung[-30:])
+            await soon(all_are_heard, within_s=20)
+            sizes.append(await broker._calls.dbsize())
+        group.cancel_scope.cancel()
+    # arq removes what it knows of a bell a moment after it took it from the queue
+    assert max(sizes) < 30

@@ -37,6 +37,14 @@ async def test_a_conversation_holds_its_answers_in_order(client: httpx.AsyncClie
     assert [answer["question"] for answer in found["answers"]] == ["How much?", "And then?"]
 
 
+async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    await parts.ledger.save_answer(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
+    found = (await client.get(f"{PATH}/c1")).json()
+    assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
+
+
 async def test_conversations_are_listed_page_by_page(client: httpx.AsyncClient) -> None:
     begun = await client.post(PATH, json={"title": "  Rivers "})
     assert (begun.status_code, begun.json()["title"]) == (201, "Rivers")

@@ -1,15 +1,17 @@
 """What operators and scripts see: health, figures, traces, errors and the schema."""
 
 from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 from loguru import logger
 
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.http.parts import HttpLimits
-from tests.fakes import FakeParts, open_parts, serving
+from tests.fakes import FakeParts, OneKey, open_parts, serving
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -33,7 +35,7 @@ async def _fails() -> None:
 async def test_a_working_service_is_alive_and_ready(client: httpx.AsyncClient) -> None:
     replies = [await client.get(path) for path in ("/livez", "/readyz", "/healthz", "/")]
     assert [reply.status_code for reply in replies] == [200, 200, 200, 200]
-    assert replies[2].json() == {"status": "ok", "components": {}}
+    assert replies[2].json() == {"status": "ok", "components": {}, "version": version("kotaemon-async")}
 
 
 async def test_a_stopping_service_is_alive_but_not_ready(client: httpx.AsyncClient, parts: FakeParts) -> None:
@@ -41,6 +43,48 @@ async def test_a_stopping_service_is_alive_but_not_ready(client: httpx.AsyncClie
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["code"]) == (503, "shutting_down")
     assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_starting_service_is_alive_but_not_ready(client: httpx.AsyncClient, parts: FakeParts) -> None:
+    parts.started = anyio.Event()
+    ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["code"]) == (503, "starting")
+    assert (await client.get("/livez")).status_code == 200
+
+
+async def test_a_check_that_hangs_holds_up_nobody_and_is_asked_once_for_all(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    asked, replies, hangs = list[int](), list[httpx.Response](), anyio.Event()
+
+    async def hang() -> None:
+        asked.append(1)
+        hangs.set()
+        await anyio.sleep_forever()
+
+    async def ask() -> None:
+        replies.append(await client.get("/healthz"))
+
+    parts.health.register("stuck", hang, timeout_s=1.0)
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as group:
+            for _ in range(50):
+                group.start_soon(ask)
+            await hangs.wait()
+            assert (await client.get("/livez")).status_code == 200
+    stuck = [reply.json()["components"]["stuck"] for reply in replies]
+    assert {(one["status"], one["code"], one["last_success_age_s"]) for one in stuck} == {
+        ("down", "timeout", None)
+    }
+    assert {reply.status_code for reply in replies} == {200}
+    assert len(asked) < len(replies) / 5
+
+
+async def test_a_caller_without_details_learns_the_status_of_each_part_alone(parts: FakeParts) -> None:
+    parts.health.register("part", _fails)
+    async with serving(parts, HttpLimits(), keys=OneKey()) as client:
+        reply = await client.get("/healthz")
+    assert reply.json() == {"status": "degraded", "components": {"part": {"status": "down"}}}
 
 
 @pytest.mark.parametrize(("core", "status", "health"), [(True, 503, "down"), (False, 200, "degraded")])

@@ -72,7 +72,7 @@ async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
     reply = await client.post(ANSWERS, json={"question": "How much?"})
     names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"
     assert (reply.status_code, reply.json()["answer"]) == (200, "By 8 percent. [1]")
-    assert set(reply.json()) == set(names.split())
+    assert set(reply.json()) == {*names.split(), "complete"}
 
 
 async def test_an_answer_is_read_again(client: httpx.AsyncClient, parts: FakeParts) -> None:
@@ -99,7 +99,8 @@ async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
     events = await stream(client)
     assert [event["event"] for event in events] == ["passages", "delta", "interrupted"]
     body = json.loads(events[2]["data"])
-    assert (body["answer"], body["reasons"][0]["code"]) == ("By ", "ledger_unavailable")
+    assert (body["answer"], body["complete"]) == ("By ", False)
+    assert body["reasons"][0]["code"] == "ledger_unavailable"
 
 
 async def test_a_stream_that_fails_before_its_start_is_a_problem(

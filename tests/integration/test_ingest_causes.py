@@ -192,6 +192,16 @@ async def test_nothing_is_begun_without_room_on_the_disk(shop: Workshop) -> None
     assert await shop.ledger.get(document_id) == before
 
 
+async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(shop: Workshop) -> None:
+    begun, waiting = await shop.hand_in(english_pdf(6)), await shop.hand_in(english_pdf(5))
+    has_memory = [True]
+    worker = shop.worker(may_start=lambda: has_memory[0], on_step=lambda: has_memory.__setitem__(0, False))
+    await worker.run(begun)
+    await worker.run(waiting)
+    documents = [await shop.ledger.get(one) for one in (begun, waiting)]
+    assert [(one.stage, one.pages_done) for one in documents] == [("indexing", 6), (None, 0)]
+
+
 async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(6))
     has_room = [True]

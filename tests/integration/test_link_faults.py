@@ -191,12 +191,18 @@ async def test_a_wrong_setting_is_told_and_asked_about_again_after_a_while(scrip
         assert len(one.server.requests) == 2
 
 
-async def test_a_prompt_that_is_refused_is_not_yet_a_wrong_setting() -> None:
+async def test_a_link_that_refuses_a_prompt_is_told_at_once_and_left_alone_after_the_third() -> None:
     async with linked("400") as one:
-        await one.fails(2)
-        assert one.state == "closed"
-        await one.fails(2)
+        await one.fails(1)
+        assert (one.state, one.chain.states()["main"]["retry_in_s"]) == ("misconfigured", 0.0)
+        await one.fails(3)
         assert (one.state, len(one.server.requests)) == ("misconfigured", 3)
+
+
+async def test_a_link_that_takes_the_next_prompt_is_well() -> None:
+    async with linked("400", "ok") as one:
+        await one.fails(1)
+        assert (served_by(await one.told()), one.state) == ("primary", "closed")
 
 
 async def test_the_key_does_not_follow_a_redirect() -> None:

@@ -6,8 +6,7 @@ import apsw
 import pytest
 
 from kotaemon_async.errors import Misconfigured
-from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.sqlite import SCHEMA_VERSION
+from kotaemon_async.stores.ledger import SCHEMA, Ledger
 
 OLD = Path(__file__).parents[1] / "data"
 TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY name"
@@ -34,7 +33,7 @@ def old_ledger(path: Path, version: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+@pytest.mark.parametrize("version", range(1, SCHEMA.version))
 async def test_a_migrated_ledger_has_the_shape_of_a_new_one(tmp_path: Path, version: int) -> None:
     old = old_ledger(tmp_path / "old.db", version)
     for path in (old, tmp_path / "new.db"):
@@ -53,7 +52,7 @@ async def test_a_ledger_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path
     path = tmp_path / "new.db"
     await (await Ledger.open(path)).aclose()
     connection = apsw.Connection(str(path))
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA.version + 1}")
     connection.close()
     before = path.read_bytes()
     with pytest.raises(Misconfigured, match="schema"):

@@ -56,6 +56,16 @@ async def test_a_lock_that_a_fork_handler_wants_does_not_hold_up_a_start() -> No
     assert child.returncode == 0
 
 
+async def test_a_start_that_is_cancelled_leaves_no_child_to_itself() -> None:
+    child = None
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        child = await start("input()")
+    assert child is not None
+    child.kill()
+    await child.aclose()
+
+
 async def test_a_command_that_is_not_there_is_an_os_error() -> None:
     with pytest.raises(OSError, match="no-such-command"):
         await ChildProcess.start(["/no-such-command"], env={})

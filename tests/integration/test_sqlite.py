@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.stores.ledger import SCHEMA
 from kotaemon_async.stores.sqlite import Database
 
 
@@ -18,7 +19,7 @@ async def test_whenever_the_opening_is_cancelled_no_thread_is_left(tmp_path: Pat
     before = sqlite_threads()
 
     async def open_and_close() -> None:
-        database = await Database.open(tmp_path / "ledger.db")
+        database = await Database.open(tmp_path / "ledger.db", SCHEMA)
         await database.aclose()
 
     async with anyio.create_task_group() as group:

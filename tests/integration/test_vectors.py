@@ -16,7 +16,9 @@ import pytest
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import Scope
 from kotaemon_async.resilience.process import ChildProcess
-from kotaemon_async.stores.vectors import LogEntry, Vector, VectorStore
+from kotaemon_async.stores import vector_keeper
+from kotaemon_async.stores.vectors import RECYCLE_BYTES, LogEntry, Vector, VectorStore
+from kotaemon_async.telemetry import metrics
 
 DIMENSION = 32
 EVERYTHING = Scope()
@@ -45,10 +47,19 @@ def entries_of(vectors: Vector, per_document: int = 10) -> list[LogEntry]:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, *, timeout_s: float = 20.0, clock: Callable[[], float] | None = None
+    folder: Path,
+    *,
+    timeout_s: float = 20.0,
+    clock: Callable[[], float] | None = None,
+    recycle_bytes: int = RECYCLE_BYTES,
 ) -> AsyncIterator[VectorStore]:
     store = await VectorStore.open(
-        folder, model="m", dimension=DIMENSION, call_timeout_s=timeout_s, clock=clock or Clock()
+        folder,
+        model="m",
+        dimension=DIMENSION,
+        call_timeout_s=timeout_s,
+        clock=clock or Clock(),
+        recycle_bytes=recycle_bytes,
     )
     try:
         yield store
@@ -243,8 +254,50 @@ async def test_a_folder_taken_away_under_the_child_is_noticed(tmp_path: Path) ->
         assert store.generation != old
 
 
+def restarts() -> float:
+    name = "kotaemon_child_restarts_total"
+    return metrics.REGISTRY.get_sample_value(name, {"child": "vectors"}) or 0.0
+
+
+async def test_a_child_that_has_grown_is_replaced_and_every_question_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_keeper, "GROWTH", 0.5)  # any size counts as grown
+    clock, vectors, found = Clock(), vectors_of(30), list[str]()
+    async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
+        await store.apply(entries_of(vectors), [])
+        before = store.pid, store.generation, restarts()
+        clock.now_s += vector_keeper.RECYCLE_EVERY_S
+
+        async def ask(number: int) -> None:
+            found.extend(key for key, _ in await store.search(vectors[number], limit=1, scope=EVERYTHING))
+
+        while store.pid in (None, before[0]):
+            async with anyio.create_task_group() as group:
+                for number in range(30):
+                    group.start_soon(ask, number)
+        assert sorted(set(found)) == sorted(f"c{number}" for number in range(30))
+        assert len(found) % 30 == 0
+        assert (store.generation, restarts(), await store.count()) == (before[1], before[2] + 1, 30)
+
+
+@pytest.mark.parametrize(("growth", "age_s"), [(2.0, 3600.0), (0.5, 599.0)], ids=["needs it", "young"])
+async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, growth: float, age_s: float
+) -> None:
+    monkeypatch.setattr(vector_keeper, "GROWTH", growth)
+    clock = Clock()
+    async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
+        await store.apply(entries_of(vectors_of(5)), [])
+        pid = store.pid
+        clock.now_s += age_s
+        assert [await store.count() for _ in range(3)] == [5, 5, 5]
+        assert store.pid == pid
+
+
 SERVICE = """
 import anyio, pathlib, sys
+from kotaemon_async.stores import vector_keeper
 from kotaemon_async.stores.vectors import VectorStore
 async def main():
     store = await VectorStore.open(pathlib.Path(sys.argv[1]), model="m", dimension=8, call_timeout_s=20)

@@ -155,3 +155,14 @@ async def test_running_uploads_count_as_queued() -> None:
     admission = Admission(8, queue=Queue(waiting(3), 5))
     async with admission.upload(), admission.upload():
         assert (await refusal(admission)).code == "busy"
+
+
+async def test_under_memory_pressure_an_upload_is_refused_and_takes_no_place() -> None:
+    may_start, before = [False], rejections("memory_high")
+    admission = Admission(1, may_start=lambda: may_start[0])
+    refused = await refusal(admission)
+    assert (refused.code, refused.status, refused.retry_after_s) == ("memory_high", 503, 10.0)
+    assert (admission.uploads, rejections("memory_high")) == (0, before + 1)
+    may_start[0] = True
+    async with admission.upload():
+        assert admission.uploads == 1

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from kotaemon_async.answering import Answering, Tiers
+from kotaemon_async.answer_tiers import Tiers
+from kotaemon_async.answering import Answering
 from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.errors import Refused, Unavailable
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
 from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
+from kotaemon_async.retrieval import SearchLost
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
@@ -35,6 +37,7 @@ class Retrieval:
 class Ledger:
     page: str | None = PAGE
     broken: bool = False
+    hangs: bool = False
     saved: list[tuple[Answer, str | None]] = field(default_factory=list)
 
     async def page_text(self, document_id: str, page: int) -> str | None:
@@ -42,6 +45,9 @@ class Ledger:
 
     async def save_answer(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
         await anyio.lowlevel.checkpoint()
+        if self.hangs:
+            with anyio.CancelScope(shield=True):  # as a write does
+                await anyio.sleep_forever()
         if self.broken:
             raise Unavailable("disk", code="ledger_unavailable")
         self.saved.append((answer, conversation_id))
@@ -127,6 +133,7 @@ async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
         answering(Model((Delta("Par"), DOWN)), Model((DOWN,), name="second", served_by="local"))
     )
     assert isinstance(events[-1], Interrupted)
+    assert not last(events).complete
     assert (last(events).answer, last(events).served_by, last(events).degraded) == ("Par", "primary", True)
     assert not any(isinstance(event, Restart) for event in events)
 
@@ -183,6 +190,18 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
     answer = last(await told(answering(ledger=Ledger(broken=True))))
     assert ("Paris" in answer.answer, answer.degraded) == (True, True)
     assert answer.reasons == (Reason("ledger", "ledger_unavailable"),)
+
+
+async def test_an_answer_whose_record_hangs_is_given_in_time_and_says_so() -> None:
+    with anyio.fail_after(2):
+        answer = await answering(ledger=Ledger(hangs=True)).answer(Ask("Capital of France?", deadline_s=0.3))
+    assert ("Paris" in answer.answer, answer.reasons) == (True, (Reason("ledger", "timeout"),))
+
+
+async def test_lanes_that_are_lost_are_told_one_by_one() -> None:
+    lost = (Reason("vectors", "timeout"), Reason("keywords", "ledger_unavailable"))
+    answer = last(await told(answering(retrieval=Retrieval(SearchLost(lost)))))
+    assert (answer.served_by, answer.reasons) == ("busy", lost)
 
 
 async def test_the_record_is_written_although_the_question_is_cancelled() -> None:

@@ -1,8 +1,11 @@
+import asyncio
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from kotaemon_async.errors import Unavailable
 from kotaemon_async.resilience.breaker import MAX_OPEN_S, MAX_RETRY_AFTER_S, Breaker
 from kotaemon_async.telemetry import metrics
 
@@ -130,6 +133,51 @@ def test_a_probe_that_never_reports_does_not_lock_the_breaker(breaker: Breaker, 
 def test_the_state_is_a_metric(clock: Clock, failures: int, value: int) -> None:
     fail(Breaker("shown", clock=clock), failures)
     assert metrics.REGISTRY.get_sample_value("kotaemon_breaker_state", {"component": "shown"}) == value
+
+
+@pytest.mark.parametrize("error", [Unavailable("down", code="timeout"), TimeoutError()])
+def test_a_watched_call_that_fails_is_a_failure(breaker: Breaker, error: Exception) -> None:
+    for _ in range(5):
+        with pytest.raises(type(error)), breaker.watching():
+            raise error
+    assert breaker.state == "open"
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, asyncio.CancelledError])
+def test_a_watched_call_that_is_given_up_frees_the_probe_and_changes_nothing(
+    breaker: Breaker, clock: Clock, error: type[BaseException]
+) -> None:
+    fail(breaker, 5)
+    clock.now_s += 5
+    assert breaker.allow()
+    with pytest.raises(error), breaker.watching():
+        raise error
+    assert (breaker.state, breaker.allow()) == ("half_open", True)
+
+
+def test_a_watched_call_that_is_good_closes(breaker: Breaker, clock: Clock) -> None:
+    fail(breaker, 5)
+    clock.now_s += 5
+    assert breaker.allow()
+    with breaker.watching():
+        pass
+    assert breaker.state == "closed"
+
+
+def test_an_excused_failure_does_not_count(breaker: Breaker) -> None:
+    for _ in range(9):
+        with pytest.raises(TimeoutError), breaker.watching(lambda: True):
+            raise TimeoutError
+    assert breaker.state == "closed"
+
+
+def test_an_open_breaker_stands_in_the_health_report_with_the_code_of_its_component(clock: Clock) -> None:
+    breaker = Breaker("embedder", clock=clock)
+    assert breaker.standing() == {"state": "closed", "retry_in_s": 0.0}
+    fail(breaker, 5)
+    assert breaker.standing() == {"state": "open", "retry_in_s": 5.0, "code": "embedder_unavailable"}
+    clock.now_s += 5
+    assert breaker.standing() == {"state": "half_open", "retry_in_s": 0.0}
 
 
 @given(st.lists(st.booleans(), max_size=60))

@@ -20,8 +20,11 @@ BEFORE = "What was the revenue in 2018?"
 class Histories:
     questions: tuple[str, ...] = (BEFORE,)
     broken: bool = False
+    hangs: bool = False
 
     async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+        if self.hangs:
+            await anyio.sleep_forever()
         if self.broken:
             raise Unavailable("gone", code="ledger_unavailable")
         return [
@@ -79,9 +82,10 @@ async def test_a_question_that_stands_alone_asks_no_model() -> None:
     assert (await standalone(question, Histories(), rewriter), rewriter.heard) == (question, [])
 
 
-@pytest.mark.parametrize("histories", [Histories(()), Histories(broken=True)])
+@pytest.mark.parametrize("histories", [Histories(()), Histories(broken=True), Histories(hangs=True)])
 async def test_without_a_conversation_the_question_is_left_as_it_is(histories: Histories) -> None:
-    assert await standalone("and in 2019?", histories, Rewriter()) == "and in 2019?"
+    with anyio.fail_after(1):
+        assert await standalone("and in 2019?", histories, Rewriter(), 0.5) == "and in 2019?"
 
 
 async def test_a_caller_may_bring_the_conversation_along() -> None:

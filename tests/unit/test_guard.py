@@ -109,7 +109,8 @@ def test_the_third_refused_prompt_in_a_row_is_a_wrong_setting(guard: Guard) -> N
 @pytest.mark.parametrize("between", [None, DOWN])
 def test_refused_prompts_count_only_in_a_row(guard: Guard, between: LinkFailed | None) -> None:
     call(guard, TOO_LONG, TOO_LONG, between, TOO_LONG, TOO_LONG)
-    assert guard.state()["state"] == "closed"
+    state = guard.state()
+    assert (state["state"], state["retry_in_s"], guard.refusal()) == ("misconfigured", 0.0, None)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,16 @@ async def test_a_lost_part_is_degraded() -> None:
     assert await status(ledger=works, vectors=fails) == "degraded"
 
 
+@pytest.mark.parametrize(("check", "expected"), [(works, "degraded"), (fails, "down")])
+async def test_what_is_known_of_a_part_without_asking_is_told_in_any_case(check: Any, expected: str) -> None:
+    health = Health()
+    known = {"state": "open", "retry_in_s": 4.0, "code": "vectors_unavailable"}
+    health.register("vectors", check, standing=lambda: known)
+    found = await component(health, "vectors")
+    assert (found["status"], found.items() >= known.items()) == (expected, True)
+    assert (await health.report())["status"] == "degraded"
+
+
 async def test_a_part_that_works_in_part_is_degraded_and_keeps_its_details() -> None:
     async def rebuilds() -> dict[str, object]:
         return {"code": "vectors_rebuilding", "rebuilding": {"done": 3, "total": 9}}
@@ -147,3 +157,28 @@ async def test_reports_at_the_same_time_share_one_check(reports: int) -> None:
         for _ in range(reports):
             group.start_soon(health.report)
     assert len(started) == 1
+
+
+async def test_without_details_only_the_status_of_each_part_is_told() -> None:
+    health = Health()
+    health.register("vectors", fails)
+    health.register("ledger", works, core=True)
+    assert await health.report(details=False) == {
+        "status": "degraded",
+        "components": {"vectors": {"status": "down"}, "ledger": {"status": "ok"}},
+    }
+
+
+async def test_a_core_part_that_works_in_part_does_not_take_the_service_down() -> None:
+    async def is_short() -> dict[str, object]:
+        return {"code": "memory_high"}
+
+    assert await status(ledger=is_short) == "degraded"
+
+
+async def test_what_others_know_of_a_part_is_reported_with_it_whoever_comes_first() -> None:
+    health = Health()
+    health.add_standing("vectors", lambda: {"state": "open", "code": "vectors_unavailable"})
+    health.register("vectors", works)
+    found = await component(health, "vectors")
+    assert (found["status"], found["state"]) == ("degraded", "open")

@@ -8,7 +8,10 @@ import pytest
 
 from kotaemon_async.errors import Unavailable
 from kotaemon_async.model import Passage, Reason, Scope
-from kotaemon_async.retrieval import Hits, Retrieval
+from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.search_lanes import Hits
+from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
 
 TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
 
@@ -56,11 +59,19 @@ KEYWORDS = [("a", 9.0), ("b", 3.0)]
 VECTORS = [("c", 0.9), ("a", 0.5)]
 
 
+def states(service: Retrieval) -> dict[str, str]:
+    return {breaker.name: breaker.state for breaker in service.breakers}
+
+
 def retrieval(
-    keywords: Lane, vectors: Lane, embedder: Lane | None = None, watch: Watch | None = None
+    keywords: Lane,
+    vectors: Lane,
+    embedder: Lane | None = None,
+    watch: Watch | None = None,
+    ledger: Shelf | None = None,
 ) -> Retrieval:
     return Retrieval(
-        ledger=Shelf(),
+        ledger=ledger or Shelf(),
         keywords=keywords,
         vectors=vectors,
         embedder=embedder or Lane(),
@@ -132,6 +143,69 @@ async def test_a_lane_that_fails_again_and_again_is_no_longer_asked() -> None:
     found = [await search("pump", Scope()) for _ in range(8)]
     assert vectors.calls == 5
     assert found[-1].degraded == (Reason("vectors", "vectors_unavailable"),)
+
+
+@pytest.mark.parametrize("ill", [{"error": "embedder_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
+async def test_an_embedder_that_fails_opens_its_own_breaker(ill: dict[str, Any]) -> None:
+    vectors, embedder = Lane(VECTORS), Lane(**ill)
+    service = retrieval(Lane(KEYWORDS), vectors, embedder)
+    found = [await service.search("pump", Scope()) for _ in range(8)]
+    assert states(service) == {"embedder": "open", "vectors": "closed"}
+    assert (embedder.calls, vectors.calls) == (5, 0)
+    assert found[-1].degraded == (Reason("embedder", "embedder_unavailable"),)
+
+
+@pytest.mark.parametrize("ill", [{"error": "vectors_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
+async def test_an_index_that_fails_never_opens_the_embedder_s_breaker(ill: dict[str, Any]) -> None:
+    embedder = Lane()
+    service = retrieval(Lane(KEYWORDS), Lane(**ill), embedder)
+    for _ in range(8):
+        await service.search("pump", Scope())
+    assert states(service) == {"embedder": "closed", "vectors": "open"}
+    assert embedder.calls == 5  # nothing is embedded for an index that is not asked
+
+
+async def test_the_health_report_shows_how_the_breakers_of_embedder_and_index_stand() -> None:
+    service, health = retrieval(Lane(KEYWORDS), Lane(error="vectors_unavailable")), Health()
+    for name in ("embedder", "vectors"):
+        health.register(name, anyio.lowlevel.checkpoint)
+    service.register_in(health)
+    for _ in range(5):
+        await service.search("pump", Scope())
+    report: Any = await health.report()
+    embedder, vectors = (report["components"][name] for name in ("embedder", "vectors"))
+    assert (embedder["status"], embedder["state"]) == ("ok", "closed")
+    assert (vectors["status"], vectors["state"], vectors["code"]) == (
+        "degraded",
+        "open",
+        "vectors_unavailable",
+    )
+    assert metrics.REGISTRY.get_sample_value("kotaemon_breaker_state", {"component": "vectors"}) == 2
+
+
+@pytest.mark.parametrize("ill", [{"error": "ledger_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
+async def test_a_ledger_that_cannot_be_read_opens_no_breaker(ill: dict[str, Any]) -> None:
+    class Locked(Shelf):
+        async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
+            return set(dict(await Lane(**ill).search()))
+
+        async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+            return dict(await Lane(**ill).search())  # type: ignore[arg-type]
+
+    service = retrieval(Lane(KEYWORDS), Lane(VECTORS), ledger=Locked())
+    for _ in range(8):
+        with pytest.raises(Unavailable) as caught:
+            await service.search("pump", Scope())
+        assert caught.value.code == ill.get("error", "timeout")
+    assert states(service) == {"embedder": "closed", "vectors": "closed"}
+
+
+async def test_a_search_that_is_given_up_says_nothing_about_a_neighbour() -> None:
+    service = retrieval(Lane(KEYWORDS), Lane(VECTORS), Lane(hangs=True))
+    for _ in range(8):
+        with anyio.move_on_after(0.001):
+            await service.search("pump", Scope())
+    assert states(service) == {"embedder": "closed", "vectors": "closed"}
 
 
 async def test_a_deleted_chunk_is_left_out() -> None:

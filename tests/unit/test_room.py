@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.model import Document
-from kotaemon_async.resilience.room import Disk, DiskRoom, NoRoom, disk_of, floor_bytes_of, shown
+from kotaemon_async.resilience.room import Disk, DiskRoom, NoRoom, disk_of, floor_bytes_of, lack_of, shown
 from kotaemon_async.telemetry import metrics
 
 GB = 1000**3
@@ -89,10 +89,22 @@ async def test_the_health_report_says_how_much_is_free_and_when_that_is_too_litt
 
 
 def test_without_room_an_unfinished_document_waits_for_the_disk() -> None:
-    assert shown(document("processing"), may_work=False).waiting_for == {"kind": "disk"}
-    assert shown(document("queued"), may_work=True).waiting_for == {"kind": "worker"}
+    assert shown(document("processing"), "disk").waiting_for == {"kind": "disk"}
+    assert shown(document("queued"), None).waiting_for == {"kind": "worker"}
 
 
 @pytest.mark.parametrize("status", ["ready", "failed", "cancelled"])
 def test_a_finished_document_waits_for_no_disk(status: str) -> None:
-    assert shown(document(status), may_work=False) == document(status)
+    assert shown(document(status), "disk") == document(status)
+
+
+@pytest.mark.parametrize("status", ["processing", "ready", "failed", "cancelled"])
+def test_only_a_document_that_has_not_begun_waits_for_memory(status: str) -> None:
+    assert shown(document("queued"), "memory").waiting_for == {"kind": "memory"}
+    assert shown(document(status), "memory") == document(status)
+
+
+def test_a_full_disk_is_named_before_memory() -> None:
+    rooms = [(True, True), (True, False), (False, True), (False, False)]
+    lacks = [lack_of(disk=disk, memory=memory) for disk, memory in rooms]
+    assert lacks == [None, "memory", "disk", "disk"]

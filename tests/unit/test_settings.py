@@ -65,9 +65,10 @@ def test_the_example_file_changes_nothing() -> None:
 def test_every_number_has_its_unit_in_its_name_or_counts_something() -> None:
     counts = "port concurrency children threads candidates passages batch_pages max_pages max_attempts"
     counts += " max_concurrent_uploads max_name_length max_queued cache_rows max_crashes max_losses"
+    counts += " max_documents max_loaded max_rows queue_rows keep_rows keep_files queue_lines"
     for dotted, field in leaves():
         name = dotted.rpartition(".")[2]
-        if isinstance(field.default, (int, float)):
+        if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
             assert name.endswith(("_s", "_bytes", "_ratio")) or name in counts.split(), dotted
 
 
@@ -104,6 +105,13 @@ def test_links_are_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     first, second = load_settings().llm.links
     assert (first.name, first.api_key_env, first.idle_timeout_s) == ("main", "KEY", 1.5)
     assert (second.name, second.api_key_env) == ("second", None)
+
+
+def test_a_link_may_be_a_folder_with_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOTAEMON_LLM__LINKS", '[{"name": "here", "folder": "/srv/phi", "max_tokens": 64}]')
+    (link,) = load_settings().llm.links
+    assert (link.folder, link.base_url, link.model) == (Path("/srv/phi"), None, None)
+    assert (link.max_tokens, link.memory_bytes, link.idle_release_s) == (64, 8 * 1024**3, 600.0)
 
 
 def test_links_are_tables_in_the_file(tmp_path: Path) -> None:
@@ -149,6 +157,8 @@ def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, name: 
         ("KOTAEMON_BROKER__URL", "localhost", "broker.url"),
         ("KOTAEMON_LLM__LINKS", "[", "llm.links"),
         ("KOTAEMON_LLM__LINKS", '[{"name": "a"}]', "llm.links.0.base_url"),
+        ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "folder": "/m"}]), "llm.links.0.base_url"),
+        ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "model": None}]), "llm.links.0.model"),
         ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "key": "x"}]), "llm.links.0.key"),
         ("KOTAEMON_LLM__LINKS", json.dumps([LINK, LINK]), "llm.links"),
         ("KOTAEMON_LLM__LINKS", json.dumps([{**LINK, "name": "vectors"}]), "llm.links"),

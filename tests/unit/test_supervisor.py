@@ -133,6 +133,27 @@ async def test_the_probe_measures_how_late_it_was_woken() -> None:
     assert lag.summary() == {"p50_s": 0.02, "p99_s": 0.3, "max_s": 0.3}
 
 
+async def counted_tasks() -> float:
+    """What the metric says after the probe's first sample."""
+
+    async def stop(_wait_s: float) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        await LoopLag().run(sleep=stop)
+    return metrics.REGISTRY.get_sample_value("kotaemon_asyncio_tasks") or 0.0
+
+
+async def test_the_tasks_of_the_loop_are_counted() -> None:
+    before = await counted_tasks()
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(anyio.sleep_forever)
+        assert await counted_tasks() == before + 5
+        group.cancel_scope.cancel()
+    assert await counted_tasks() == before
+
+
 def test_only_the_last_samples_count() -> None:
     lag = LoopLag(samples=100)
     for sample in [9.0, *range(1, 101)]:

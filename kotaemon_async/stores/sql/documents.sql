@@ -22,6 +22,12 @@ LIMIT :limit
 -- name: events_of
 SELECT id, event FROM documents WHERE id IN (SELECT value FROM json_each(:ids))
 
+-- name: all_events
+SELECT id, event FROM documents
+
+-- name: by_ids
+SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY updated_at, id
+
 -- name: queued
 SELECT count(*) FROM (SELECT 1 FROM documents WHERE status = 'queued' LIMIT :limit)
 

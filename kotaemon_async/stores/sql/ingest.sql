@@ -15,7 +15,7 @@ WHERE id = :id
 RETURNING *
 
 -- name: was_leased
-SELECT status = 'processing' FROM documents WHERE id = :id
+SELECT status = 'processing', coalesce(waiting_until, updated_at) FROM documents WHERE id = :id
 
 -- name: renew
 UPDATE documents SET lease_until = :lease_until

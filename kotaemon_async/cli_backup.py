@@ -1,0 +1,101 @@
+"""The commands `backup create`, `list` and `restore`: they work on the files, beside a service or not.
+
+Nothing is asked of a running service: the ledger may be read beside its writer, and files are never changed.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from kotaemon_async import faults
+from kotaemon_async.cli_client import Json
+from kotaemon_async.cli_options import fail
+from kotaemon_async.errors import BadDocument, KotaemonError, Misconfigured, Refused
+from kotaemon_async.services_backup import backup_folder, backups_over, restoring_into
+from kotaemon_async.settings import Settings
+from kotaemon_async.stores.backup_folder import (
+    give_to_owner_of,
+    kept_backups,
+    name_at,
+)
+from kotaemon_async.stores.backup_reading import open_backup
+
+_EXIT_BY_FAULT: Final[dict[type[KotaemonError], int]] = {
+    Misconfigured: 78,
+    BadDocument: 1,
+    Refused: 2,
+    KotaemonError: 75,
+}
+
+
+@contextmanager
+def ending(*, as_json: bool) -> Iterator[None]:
+    """Ends the command with the exit status of what fails in the block."""
+    try:
+        yield
+    except KotaemonError as error:
+        code = next(status for kind, status in _EXIT_BY_FAULT.items() if isinstance(error, kind))
+        fail(code, error.code, error.message, error.hint, as_json=as_json)
+
+
+def create(settings: Settings, output: Path | None) -> Json:
+    """What was made; raises Misconfigured, Unavailable."""
+    folder = settings.data_dir.absolute()
+    if not (folder / "ledger.db").exists():
+        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
+        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    faults.arm(settings.faults)
+    began_s = time.monotonic()
+    target = output or backup_folder(settings) / name_at(time.time())
+    made = backups_over(settings).create(target.absolute())
+    if made.path.is_relative_to(folder):
+        give_to_owner_of(folder, made.path.parent)
+    return {
+        "file": str(made.path),
+        "size_bytes": made.size_bytes,
+        "sha256": made.sha256,
+        "documents": made.manifest.documents,
+        "files": made.manifest.blobs,
+        "lacking": made.manifest.lacking,
+        "duration_s": round(time.monotonic() - began_s, 3),
+    }
+
+
+def listed(settings: Settings) -> Json:
+    """The backups in the folder, newest first."""
+    folder = backup_folder(settings)
+    return {
+        "folder": str(folder),
+        "backups": [
+            {
+                "file": str(kept.path),
+                "created_at": datetime.fromtimestamp(kept.created_at_s, UTC).isoformat(),
+                "size_bytes": kept.size_bytes,
+                "verified_at": kept.verified.at.isoformat() if kept.verified else None,
+                "verified": kept.verified.depth if kept.verified else None,
+            }
+            for kept in kept_backups(folder)
+        ],
+    }
+
+
+def restore(settings: Settings, file: Path, *, replace: bool) -> Json:
+    """What was restored, and where the earlier contents lie; raises KotaemonError."""
+    began_s = time.monotonic()
+    folder = settings.data_dir.absolute()
+    with open_backup(file.absolute()) as backup:
+        done = restoring_into(settings, folder).restore(backup, replace=replace)
+    knowledge = next((str(path) for path in folder.glob("knowledge.*")), None)
+    return {
+        "folder": str(done.folder),
+        "aside": None if done.aside is None else str(done.aside),
+        "created_at": done.created_at.isoformat(),
+        "documents": done.documents,
+        "files": done.blobs,
+        "lacking": done.lacking,
+        "knowledge": knowledge,
+        "duration_s": round(time.monotonic() - began_s, 3),
+    }

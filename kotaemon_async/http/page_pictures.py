@@ -1,0 +1,83 @@
+"""Pages of documents as pictures over HTTP, and where a quote stands on them."""
+
+import re
+from typing import Annotated
+
+import msgspec
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, QueryParameter
+
+from kotaemon_async.errors import Refused
+from kotaemon_async.http.parts import AnyRequest, GivenParts
+from kotaemon_async.http.problems import responses
+
+_PAGES = "/api/v1/documents/{document_id:str}/pages"
+_FILE = re.compile(r"([1-9]\d{0,6})\.png", re.ASCII)
+_PNG = ResponseSpec(bytes, generate_examples=False, description="The picture.", media_type="image/png")
+_PROBLEMS = responses(
+    *("bad_request", "not_found", "encrypted", "corrupt", "parser_limit", "parser_unavailable"),
+    *("timeout", "ledger_unavailable"),
+)
+# Documents do not change, so a picture may be kept, by this caller alone.
+_CACHE = "private, max-age=600"
+
+Width = Annotated[int, QueryParameter(ge=100, le=4000, description="Width in pixels; the nearest there is.")]
+Highlight = Annotated[
+    str | None, QueryParameter(max_length=200, description="Id of a citation, to be marked on its page.")
+]
+
+
+class PageMarks(msgspec.Struct, frozen=True):
+    """A page's picture in pixels; each mark is left, top, right, bottom as a part of its sides, 0 to 1."""
+
+    page: int
+    width_px: int
+    height_px: int
+    marks: list[tuple[float, float, float, float]]
+
+
+@get(
+    _PAGES + "/{name:str}",
+    media_type="image/png",
+    responses={200: _PNG, **_PROBLEMS},
+    summary="A page as a picture",
+)
+async def page_picture(
+    request: AnyRequest,
+    parts: GivenParts,
+    document_id: FromPath[str],
+    name: FromPath[str],
+    width: Width = 1200,
+    highlight: Highlight = None,
+) -> Response[bytes]:
+    """`4.png` is the fourth page; with `highlight` the quote of that citation is marked on it."""
+    number = _FILE.fullmatch(name)
+    if number is None:
+        raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
+    drawn = await parts.pictures.picture(document_id, int(number[1]), width_px=width, highlight=highlight)
+    headers = {"ETag": f'"{drawn.etag}"', "Cache-Control": _CACHE}
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(drawn.png, headers=headers, media_type="image/png")
+
+
+@get(
+    _PAGES + "/{number:int}/marks",
+    responses=_PROBLEMS,
+    summary="Where a quote stands on a page",
+)
+async def page_marks(
+    parts: GivenParts,
+    document_id: FromPath[str],
+    number: FromPath[int],
+    width: Width = 1200,
+    highlight: Highlight = None,
+) -> PageMarks:
+    """The boxes of the quote's words on the picture of the same width."""
+    drawn = await parts.pictures.picture(document_id, number, width_px=width, highlight=highlight)
+    return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
+
+
+HANDLERS: list[HTTPRouteHandler] = [page_picture, page_marks]

@@ -1,0 +1,84 @@
+"""Where a quote stands on a page, from the box of every character; pure."""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+Box = tuple[float, float, float, float]
+
+#: What reading changes: hyphens at the ends of rows, marks of no width.
+_DROPPED = frozenset("-\u00ad\u2010\u2011\u200b\u2060\ufeff")
+#: A part of a quote that is shorter than this may stand anywhere.
+_LEAST_PART_CHARS = 6
+#: How much of a quote has to be found; the rest may be lost between columns.
+_LEAST_SHARE = 0.6
+#: Parts that are looked for one after the other.
+_MOST_PARTS = 12
+#: Boxes of one row whose gap is at most this part of their height are one mark.
+_GAP = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """One character of a page, its box in points, and the row that it stands in."""
+
+    character: str
+    box: Box
+    row: int
+
+
+def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
+    """The boxes of the quote's words, one for each run in a row, in order; none when it is not there."""
+    letters = [(letter, glyph) for glyph in glyphs for letter in plain(glyph.character)]
+    stream = "".join(letter for letter, _ in letters)
+    found = [letters[at][1] for start, stop in _parts(stream, plain(quote)) for at in range(start, stop)]
+    return list(_joined(found))
+
+
+def plain(text: str) -> str:
+    """The text as both sides are compared: no white space, no hyphens, no ligatures, no width variants."""
+    folded = unicodedata.normalize("NFKC", text)
+    return "".join(one for one in folded if not one.isspace() and one not in _DROPPED)
+
+
+def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:
+    """Where the quote stands, in one piece or, when something stands between its rows, in several."""
+    start = stream.find(wanted)
+    if not wanted or start >= 0:
+        return [(start, start + len(wanted))] if wanted else []
+    found: list[tuple[int, int]] = []
+    rest = [(0, len(wanted))]
+    while rest and len(found) < _MOST_PARTS:
+        low, high = rest.pop()
+        match = difflib.SequenceMatcher(None, stream, wanted[low:high], autojunk=False).find_longest_match()
+        if match.size < _LEAST_PART_CHARS:
+            continue
+        found.append((match.a, match.a + match.size))
+        rest += [(low, low + match.b), (low + match.b + match.size, high)]
+    share = sum(stop - begin for begin, stop in found) / len(wanted)
+    return sorted(found) if share >= _LEAST_SHARE else []
+
+
+def _joined(glyphs: Iterable[Glyph]) -> Iterator[Box]:
+    """Neighbours in a row as one box."""
+    box: Box | None = None
+    row = -1
+    for glyph in glyphs:
+        if box is not None and glyph.row == row and _is_near(box, glyph.box):
+            box = _around(box, glyph.box)
+            continue
+        if box is not None:
+            yield box
+        box, row = glyph.box, glyph.row
+    if box is not None:
+        yield box
+
+
+def _is_near(one: Box, other: Box) -> bool:
+    height = max(one[3] - one[1], other[3] - other[1])
+    return max(other[0] - one[2], one[0] - other[2]) <= _GAP * height
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])

@@ -1,0 +1,154 @@
+"""Use case: a page of a document as a picture, with the quote of a citation marked where it stands."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import anyio
+
+from kotaemon_async.errors import Refused, Unavailable
+from kotaemon_async.model import Answer, Citation, Document
+from kotaemon_async.parsing.drawing import Drawn, Mark
+from kotaemon_async.parsing.sandbox import Sandbox
+from kotaemon_async.telemetry.traces import span
+
+#: Pictures come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
+WIDTHS: Final = (400, 800, 1200, 1600)
+#: The page's text is drawn for what has no pages of its own.
+_PAGED: Final = frozenset({"application/pdf"})
+_DRAW_S: Final = 20.0
+#: The child takes some 60 MB while it waits.
+IDLE_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG with its size in pixels; marks are left, top, right, bottom as parts of its sides."""
+
+    png: bytes
+    width_px: int
+    height_px: int
+    marks: tuple[Mark, ...]
+    etag: str
+
+
+class Records(Protocol):
+    """The part of the ledger that pictures need."""
+
+    async def get(self, document_id: str) -> Document: ...
+    async def page_text(self, document_id: str, page: int) -> str | None: ...
+    async def answer(self, answer_id: str) -> Answer: ...
+
+
+class Pictures:
+    """Draws pages in children and keeps the last pictures, `cache_bytes` of them at most."""
+
+    def __init__(
+        self,
+        ledger: Records,
+        path_of: Callable[[str], Path],
+        drawers: Sandbox,
+        *,
+        cache_bytes: int = 32 * 1024**2,
+    ) -> None:
+        self._ledger = ledger
+        self._path_of = path_of
+        self._drawers = drawers
+        self._cache_bytes = cache_bytes
+        self._kept: OrderedDict[tuple[str, int, int, str], Picture] = OrderedDict()
+        self._kept_bytes = 0
+        self._drawn = 0
+        self._drawing: dict[tuple[str, int, int, str], anyio.Event] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Room that the kept pictures take."""
+        return self._kept_bytes
+
+    def forget(self) -> None:
+        """No picture is kept any more."""
+        self._kept.clear()
+        self._kept_bytes = 0
+
+    async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
+        """Ends the drawing child whenever nobody has looked at a page for a while; until cancelled."""
+        while True:
+            drawn = self._drawn
+            await sleep(IDLE_S)
+            if drawn == self._drawn:
+                await self._drawers.release_idle()
+
+    async def give_back(self) -> None:
+        """Neither pictures nor idle children take memory any more."""
+        self.forget()
+        await self._drawers.release_idle()
+
+    async def picture(
+        self, document_id: str, page: int, *, width_px: int = 1200, highlight: str | None = None
+    ) -> Picture:
+        """The page, 1-based, at the nearest of WIDTHS; `highlight` is the id of a citation on it.
+
+        Raises:
+            Refused: `not_found`: there is no such document, page, or citation on this page.
+            BadDocument: the file cannot be drawn.
+            Unavailable: no child can draw at the moment.
+        """
+        document = await self._ledger.get(document_id)
+        quote = (await self._citation(highlight, document_id, page)).quote if highlight else ""
+        if page < 1 or page > (document.pages_total or 0):
+            raise Refused(f"The document has no page {page}.", code="not_found")
+        width = min(WIDTHS, key=lambda one: abs(one - width_px))
+        key = (document.sha256, page, width, quote)
+        while (found := self._kept.get(key)) is None:
+            if key not in self._drawing:
+                return await self._draw_once(key, document)
+            await self._drawing[key].wait()
+        self._kept.move_to_end(key)
+        return found
+
+    async def _citation(self, citation_id: str, document_id: str, page: int) -> Citation:
+        answer_id = citation_id.rpartition(".")[0]
+        answer = await self._ledger.answer(answer_id)
+        for citation in answer.citations:
+            if (citation.id, citation.document_id, citation.page) == (citation_id, document_id, page):
+                return citation
+        raise Refused("The citation is not on this page.", code="not_found")
+
+    async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> Picture:
+        """Draws; who wants the same meanwhile waits and finds it kept."""
+        self._drawing[key] = done = anyio.Event()
+        self._drawn += 1
+        try:
+            with span("draw_page"), anyio.fail_after(_DRAW_S):
+                drawn = await self._draw(document, key[1], key[2], key[3])
+        except TimeoutError:
+            raise Unavailable("The page is not drawn in time.", code="timeout") from None
+        finally:
+            del self._drawing[key]
+            done.set()
+        etag = hashlib.sha256(drawn.png).hexdigest()[:32]
+        picture = Picture(drawn.png, drawn.width_px, drawn.height_px, drawn.marks, etag)
+        self._keep(key, picture)
+        return picture
+
+    async def _draw(self, document: Document, page: int, width_px: int, quote: str) -> Drawn:
+        if document.media_type in _PAGED:
+            path = self._path_of(document.sha256)
+            async with self._drawers.open(path, document.media_type) as opened:
+                return await opened.picture(page, width_px, quote)
+        text = await self._ledger.page_text(document.id, page)
+        if text is None:
+            raise Refused(f"Page {page} has not been read yet.", code="not_found")
+        return await self._drawers.sketch(text, width_px, quote)
+
+    def _keep(self, key: tuple[str, int, int, str], picture: Picture) -> None:
+        if len(picture.png) > self._cache_bytes:
+            return
+        self._kept[key] = picture
+        self._kept_bytes += len(picture.png)
+        while self._kept_bytes > self._cache_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._kept_bytes -= len(oldest.png)

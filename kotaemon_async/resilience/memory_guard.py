@@ -1,0 +1,149 @@
+"""Watches the memory of all processes: over a first part of the limit nothing new is taken and what can be
+given back is, over a second one the service counts as down; below again, it goes on by itself."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import anyio
+import anyio.to_thread
+from loguru import logger
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.resilience.memory import Sampler, Usage, give_back, limit_bytes, usage
+from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
+
+#: What a document waits for under pressure.
+KIND: Final = "memory"
+EVERY_S: Final = 2.0
+#: Under lasting pressure everything is given back again after so long.
+RELIEF_EVERY_S: Final = 30.0
+#: One part that does not come to an end must not keep the others from giving back.
+_DROP_S: Final = 10.0
+
+#: 0 well, 1 nothing new is taken, 2 the service counts as down.
+Pressure = Literal[0, 1, 2]
+#: Gives back memory that is only there for speed.
+Drop = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRatios:
+    """Parts of the limit: above `high` nothing new is taken, until `again`; above `critical` it is down."""
+
+    high: float = 0.75
+    again: float = 0.70
+    critical: float = 0.90
+
+
+class MemoryGuard:
+    """How much memory all processes use, of how much, and what follows from it."""
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[], dict[str, Usage]] = usage,
+        limit: Callable[[], int] = limit_bytes,
+        ratios: MemoryRatios | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        trim: Drop = give_back,
+    ) -> None:
+        self._sampler = Sampler(read, clock=clock)
+        self._read = read
+        self._limit = limit
+        self._ratios = ratios or MemoryRatios()
+        self._clock = clock
+        self._trim = trim
+        self._drops: dict[str, Drop] = {}
+        self._relieved_s: float | None = None
+        self.pressure: Pressure = 0
+
+    def register_in(self, health: Health) -> None:
+        """Its check is part of the report."""
+        health.register("memory", self.check, core=True)
+
+    def on_pressure(self, name: str, drop: Drop) -> None:
+        """Under pressure `drop` is called, from time to time, to give back what is only there for speed."""
+        self._drops[name] = drop
+
+    def may_start(self) -> bool:
+        """Whether there is memory for work that has not begun; what has begun goes on and ends."""
+        return self.pressure == 0
+
+    async def look(self) -> Pressure:
+        """The pressure now, after everybody was asked to give back if there is some."""
+        self._judge(await self._sampled())
+        if self.pressure and (self._relieved_s is None or self._clock() - self._relieved_s >= RELIEF_EVERY_S):
+            await self._relieve()
+        return self.pressure
+
+    async def check(self) -> dict[str, object]:
+        """`used_bytes`, `limit_bytes` and what each kind of process uses; a `code` while nothing is taken.
+
+        Raises: Unavailable `memory_high` above the critical part of the limit.
+        """
+        parts, most_bytes = await anyio.to_thread.run_sync(lambda: (self._read(), self._limit()))
+        used_bytes = total_of(parts)
+        self._judge((used_bytes, most_bytes))
+        if self.pressure == 2:
+            message = f"{used_bytes} of {most_bytes} bytes of memory are in use."
+            raise Unavailable(message, code="memory_high")
+        processes = {name: part.memory_bytes for name, part in parts.items()}
+        report = {"used_bytes": used_bytes, "limit_bytes": most_bytes, "processes": processes}
+        return report | ({"code": "memory_high"} if self.pressure else {})
+
+    async def run(
+        self, *, every_s: float = EVERY_S, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
+    ) -> None:
+        """Looks until cancelled."""
+        while True:
+            await self.look()
+            await sleep(every_s)
+
+    async def _sampled(self) -> tuple[int, int]:
+        parts, most_bytes = await anyio.to_thread.run_sync(lambda: (self._read(), self._limit()))
+        self._sampler.take(parts)
+        metrics.MEMORY_LIMIT.set(most_bytes)
+        return self._sampler.total_bytes, most_bytes
+
+    def _judge(self, found: tuple[int, int]) -> None:
+        used_bytes, most_bytes = found
+        before, self.pressure = self.pressure, self._pressure_of(used_bytes / most_bytes)
+        metrics.MEMORY_PRESSURE.set(self.pressure)
+        if self.pressure != before:
+            log = logger.bind(pressure=self.pressure, used_bytes=used_bytes, limit_bytes=most_bytes)
+            log.warning("memory_pressure") if self.pressure else log.info("memory_pressure_over")
+        if not self.pressure:
+            self._relieved_s = None
+
+    def _pressure_of(self, ratio: float) -> Pressure:
+        if ratio > self._ratios.critical:
+            return 2
+        return 1 if ratio > (self._ratios.again if self.pressure else self._ratios.high) else 0
+
+    async def _relieve(self) -> None:
+        self._relieved_s = self._clock()
+        before_bytes = self._sampler.total_bytes
+        for name, drop in self._drops.items():
+            await _dropped(name, drop)
+        await self._trim()
+        found = await self._sampled()
+        freed_bytes = max(0, before_bytes - found[0])
+        logger.bind(freed_bytes=freed_bytes, used_bytes=found[0]).info("memory_given_back")
+        self._judge(found)
+
+
+def total_of(parts: Mapping[str, Usage]) -> int:
+    """PSS of all processes together."""
+    return sum(part.memory_bytes for part in parts.values())
+
+
+async def _dropped(name: str, drop: Drop) -> None:
+    """One part gave back what it could; its failure is no reason for the others to keep theirs."""
+    try:
+        with anyio.fail_after(_DROP_S):
+            await drop()
+    except Exception as error:  # whatever a part does here, the guard has to watch on
+        logger.bind(component=name).opt(exception=error).warning("memory_not_given_back")

@@ -1,0 +1,204 @@
+"""The two lanes of a search, by meaning and by words: each has its own deadline and says why it was lost."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import anyio
+from loguru import logger
+
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.model import Reason, Scope
+from kotaemon_async.resilience.breaker import Breaker
+from kotaemon_async.telemetry import traces
+
+Hits = list[tuple[str, float]]
+
+#: How much more is asked for when too many hits were not searchable, and at most.
+_ASK_MORE: Final = 4
+_MOST_ASKED: Final = 16
+#: The part of its time that a lane gives to the embedder, so that a slow one is not the index's fault.
+_EMBEDDER_SHARE: Final = 0.75
+
+
+class KeywordIndex(Protocol):
+    """Finds by words."""
+
+    async def search(self, query: str, scope: Scope, limit: int) -> Hits: ...
+
+
+class VectorIndex(Protocol):
+    """Finds by vector."""
+
+    async def search(self, vector: Any, *, limit: int, scope: Scope) -> Hits: ...
+
+
+class VectorWatch(Protocol):
+    """Knows how the vector index is, without asking it."""
+
+    @property
+    def outage(self) -> str | None: ...
+    @property
+    def era(self) -> object: ...
+    @property
+    def is_partial(self) -> bool: ...
+
+
+class QueryEmbedder(Protocol):
+    """Turns a question into a vector."""
+
+    async def embed_query(self, text: str) -> Any: ...
+
+
+class SearchableChunks(Protocol):
+    """The part of the ledger that knows which chunks may be found."""
+
+    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]: ...
+
+
+class NoWatch:
+    """Knows of no outage."""
+
+    outage: str | None = None
+    era: object = None
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What one lane found in one search, or why nothing."""
+
+    hits: Hits
+    lost: Reason | None = None
+
+
+class _LostError(Exception):
+    """The lane ends here."""
+
+    def __init__(self, component: str, code: str) -> None:
+        self.lane = Lane([], Reason(component, code))
+
+
+class WordLane:
+    """Finds by words."""
+
+    def __init__(self, keywords: KeywordIndex, *, timeout_s: float) -> None:
+        self._keywords = keywords
+        self._timeout_s = timeout_s
+
+    async def find(self, query: str, scope: Scope, limit: int) -> Lane:
+        """The hits, best first, or why there are none."""
+        try:
+            with _lost_by("keywords"), traces.child_span("keywords"), anyio.fail_after(self._timeout_s):
+                return Lane(await self._keywords.search(query, scope, limit))
+        except _LostError as error:
+            return error.lane
+
+
+class MeaningLane:
+    """Finds by meaning; embedder and index have a breaker each, and neither is blamed for the other."""
+
+    def __init__(
+        self,
+        *,
+        embedder: QueryEmbedder,
+        vectors: VectorIndex,
+        ledger: SearchableChunks,
+        watch: VectorWatch,
+        timeout_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._embedder = embedder
+        self._vectors = vectors
+        self._ledger = ledger
+        self._watch = watch
+        self._timeout_s = timeout_s
+        self._era = watch.era
+        self.embedder_breaker = Breaker("embedder", clock=clock)
+        self.vectors_breaker = Breaker("vectors", clock=clock)
+
+    async def find(self, query: str, scope: Scope, limit: int) -> Lane:
+        """The hits, best first, or why there are none."""
+        era = self._present_era()
+        ends_at_s = anyio.current_time() + self._timeout_s
+        try:
+            self._check_index()
+            lane = Lane(await self._searchable(await self._embedded(query), scope, limit, ends_at_s))
+        except _LostError as error:
+            lane = error.lane
+        if self._watch.outage == "vectors_rebuilding" or self._watch.era != era:
+            # Another index may have answered, that does not hold everything yet.
+            return Lane([], lane.lost or Reason("vectors", "vectors_rebuilding"))
+        return lane
+
+    def _present_era(self) -> object:
+        if (era := self._watch.era) != self._era:
+            self._era = era
+            self.vectors_breaker.reset()
+        return era
+
+    def _check_index(self) -> None:
+        """Nothing is embedded for an index that is not asked; raises _LostError."""
+        code = self._watch.outage
+        if code is not None or self.vectors_breaker.state == "open":
+            raise _LostError("vectors", code or "vectors_unavailable")
+
+    async def _embedded(self, query: str) -> Any:
+        if not self.embedder_breaker.allow():
+            raise _LostError("embedder", "embedder_unavailable")
+        with (
+            _lost_by("embedder"),
+            traces.child_span("embed query"),
+            self.embedder_breaker.watching(),
+            anyio.fail_after(self._timeout_s * _EMBEDDER_SHARE),
+        ):
+            return await self._embedder.embed_query(query)
+
+    async def _searchable(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
+        """The hits that can be found, `limit` of them if there are so many.
+
+        The index also holds what is not searchable yet, while a document is read anew, or no more.
+        """
+        asked = limit
+        while True:
+            hits = await self._nearest(vector, scope, asked, ends_at_s)
+            try:
+                with _until(ends_at_s):
+                    known = await self._ledger.searchable_ids([key for key, _ in hits])
+            except (Unavailable, TimeoutError):
+                return hits  # reading the passages will fail as well, and that is no fault of this lane
+            kept = [hit for hit in hits if hit[0] in known]
+            if len(kept) >= limit or len(hits) < asked or asked >= _MOST_ASKED * limit:
+                return kept[:limit]
+            asked *= _ASK_MORE
+
+    async def _nearest(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
+        era = self._watch.era
+        if not self.vectors_breaker.allow():
+            raise _LostError("vectors", "vectors_unavailable")
+        # What is known to be away will be known when it is back, too.
+        excused = self.vectors_breaker.watching(
+            lambda: self._watch.outage is not None or self._watch.era != era
+        )
+        with _lost_by("vectors"), excused, _until(ends_at_s):
+            return await self._vectors.search(vector, limit=limit, scope=scope)
+
+
+@contextmanager
+def _lost_by(component: str) -> Iterator[None]:
+    """What fails in the block costs the lane; raises _LostError."""
+    try:
+        yield
+    except (Unavailable, TimeoutError) as error:
+        code = error.code if isinstance(error, Unavailable) else "timeout"
+        logger.bind(component=component, code=code).warning("search_lane_lost")
+        raise _LostError(component, code) from error
+
+
+@contextmanager
+def _until(at_s: float) -> Iterator[None]:
+    """The block has to end by then; raises TimeoutError."""
+    with anyio.fail_after(max(0.0, at_s - anyio.current_time())):
+        yield

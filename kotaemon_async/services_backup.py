@@ -1,0 +1,163 @@
+"""Puts together what makes, restores and schedules backups, from the settings."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import anyio
+
+from kotaemon_async.backup_schedule import BackupSchedule
+from kotaemon_async.backups import Backups, Made, Source
+from kotaemon_async.chores import remove_old, remove_unused_files
+from kotaemon_async.errors import Unavailable
+from kotaemon_async.maintenance import Chore, Maintenance
+from kotaemon_async.resilience.background import in_background
+from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.resilience.room import disk_of, floor_bytes_of
+from kotaemon_async.restoring import Restoring
+from kotaemon_async.settings import PREFIX, Settings
+from kotaemon_async.stores.api_keys import FILE as KEYS
+from kotaemon_async.stores.backup_folder import KeptBackup, clear_left_over
+from kotaemon_async.stores.blobs import Blobs
+from kotaemon_async.stores.folder_lock import FILE
+from kotaemon_async.stores.ledger import SCHEMA, Ledger
+from kotaemon_async.stores.upgrade_copy import COPIES, FOLDER, PARTIALS
+
+#: A verification that takes longer is given up.
+VERIFY_LIMIT_S: Final = 4 * 3600.0
+#: Exit status of `backup verify` for a backup that is no good.
+DAMAGED: Final = 1
+#: Settings that decide how a copy is opened; everything else starts from its default.
+_COPIED: Final = ("embedding", "vectors", "disk")
+
+
+def backup_folder(settings: Settings) -> Path:
+    """Where backups are kept."""
+    return (settings.backups.folder or settings.data_dir / "backups").absolute()
+
+
+def usable_bytes(settings: Settings, folder: Path) -> int:
+    """What may be written to the folder's disk before its floor is reached."""
+    disk = disk_of(folder)
+    return disk.free_bytes - floor_bytes_of(disk, settings.disk.floor_bytes, settings.disk.floor_ratio)
+
+
+def backups_over(settings: Settings, go_on: Callable[[], None] = lambda: None) -> Backups:
+    """What makes backups of the data folder, whether a service uses it or not."""
+    folder = settings.data_dir.absolute()
+    knowledge = settings.answers.static_knowledge
+    beside = {KEYS: folder / KEYS}
+    if knowledge is not None:
+        beside[f"knowledge{knowledge.suffix.lower()}"] = knowledge
+    source = Source(
+        folder / "ledger.db",
+        Blobs(folder / "blobs", settings.http.max_upload_bytes).path,
+        beside,
+        version("kotaemon-async"),
+    )
+    return Backups(source, clock=time.time, free_bytes=partial(usable_bytes, settings), go_on=go_on)
+
+
+def restoring_into(settings: Settings, folder: Path) -> Restoring:
+    """What restores into the folder; backups that lie in it stay."""
+    backups = backup_folder(settings)
+    kept = {backups.relative_to(folder).parts[0]} if backups.is_relative_to(folder) else set()
+    return Restoring(folder, schema_version=SCHEMA.version, kept=frozenset(kept), clock=time.time)
+
+
+def schedule_of(settings: Settings) -> BackupSchedule:
+    """The schedule of a running service."""
+    folder = settings.data_dir.absolute()
+    return BackupSchedule(
+        backup_folder(settings),
+        every_s=settings.backups.every_s,
+        keep=settings.backups.keep_files,
+        create=partial(_create, settings),
+        verify=None if settings.backups.verify == "off" else partial(_verify, settings),
+        clock=time.time,
+        born_s=(folder / FILE).stat().st_mtime,
+    )
+
+
+def maintenance_of(settings: Settings, ledger: Ledger, blobs: Blobs, schedule: BackupSchedule) -> Maintenance:
+    """Everything that is done from time to time."""
+    folder = settings.data_dir.absolute()
+    aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
+    chores: dict[str, Chore] = {
+        "left_over_backup": lambda _: anyio.to_thread.run_sync(clear_left_over, backup_folder(settings)),
+        "expired_answers": lambda now_s: ledger.forget_expired_answers(now_s - settings.answers.stale_s),
+        "expired_keys": ledger.forget_old_keys,
+        "unused_files": lambda _: remove_unused_files(ledger, blobs, folder / "blobs"),
+        "put_aside": lambda now_s: remove_old(
+            [path for pattern in aside for path in folder.glob(pattern)],
+            now_s - settings.maintenance.keep_aside_s,
+        ),
+    }
+    if settings.backups.every_s:
+        chores |= {
+            "backup": schedule.back_up,
+            "backup_verification": schedule.verify,
+            "old_backups": schedule.prune,
+        }
+    rounds_s = (settings.maintenance.every_s, settings.backups.every_s)
+    return Maintenance(chores, every_s=min(every_s for every_s in rounds_s if every_s))
+
+
+async def _create(settings: Settings, target: Path) -> Made:
+    return await in_background(lambda go_on: backups_over(settings, go_on).create(target))
+
+
+async def _verify(settings: Settings, backup: KeptBackup) -> None:
+    """In a process of its own: it opens a second service, whose memory goes when it ends.
+
+    Raises: Unavailable, `backup_damaged` when the backup is no good.
+    """
+    command = [sys.executable, "-m", "kotaemon_async", "backup", "verify", str(backup.path), "--json"]
+    free_bytes = await anyio.to_thread.run_sync(usable_bytes, settings, backup.path.parent)
+    is_whole = settings.backups.verify == "restore" and backup.unpacked_bytes < free_bytes
+    command += ["--gently", *([] if is_whole else ["--bytes"])]
+    try:
+        child = await ChildProcess.start(command, env=_environment(settings))
+    except OSError as error:
+        raise Unavailable(f"No process could be started: {error.strerror}.", code="internal") from error
+    status = None
+    try:
+        child.say_end()
+        with anyio.move_on_after(VERIFY_LIMIT_S):
+            async with anyio.create_task_group() as group:
+                group.start_soon(_read_all, child)
+                status = await child.wait()
+    finally:
+        child.kill()
+        await child.aclose()
+    if status == DAMAGED:
+        raise Unavailable(f"The backup {backup.path.name} is no good.", code="backup_damaged")
+    if status != 0:
+        code = "timeout" if status is None else "internal"
+        raise Unavailable(f"The backup {backup.path.name} could not be verified.", code=code)
+
+
+async def _read_all(child: ChildProcess) -> None:
+    """What it prints is read, so that it does not wait; a person asks for it with the same command."""
+    try:
+        while True:
+            await child.replies.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError):
+        return
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Without what the service was told for itself, such as its faults and the keys of its models."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    given = {
+        f"{PREFIX}{section}__{name}".upper(): str(value)
+        for section in _COPIED
+        for name, value in getattr(settings, section).model_dump(exclude_none=True).items()
+    }
+    folders = {"data_dir": settings.data_dir.absolute(), "backups__folder": backup_folder(settings)}
+    return plain | given | {f"{PREFIX}{name}".upper(): str(value) for name, value in folders.items()}

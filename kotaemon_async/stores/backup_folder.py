@@ -1,0 +1,243 @@
+"""Backups in a folder: one is written under a name that passes for none; what a check said lies beside it."""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, Literal
+
+import msgspec
+
+from kotaemon_async.errors import KotaemonError, Misconfigured, Unavailable
+from kotaemon_async.stores.backup_reading import open_backup
+
+#: What is still written; whoever holds the lock on it writes it, and a dead writer's is taken over.
+PARTIAL: Final = ".kotaemon-backup.partial"
+#: Copies of the ledger on their way into it.
+WORK: Final = ".kotaemon-backup.work"
+#: How folders begin that a trial unpacks into.
+SCRATCH: Final = ".kotaemon-scratch-"
+_VERIFIED: Final = ".verified"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+Depth = Literal["bytes", "restored"]
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """That the backup with this hash was found good, when, and how deep it was looked into."""
+
+    sha256: str
+    at: datetime
+    depth: Depth
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBackup:
+    """A finished backup in the folder; times are Unix seconds."""
+
+    path: Path
+    created_at_s: float
+    size_bytes: int
+    unpacked_bytes: int
+    sha256: str
+    verified: Verified | None = None
+
+    @property
+    def verified_at_s(self) -> float | None:
+        """When it was found good; None when it was not yet, or not any more."""
+        return None if self.verified is None else self.verified.at.timestamp()
+
+
+def name_at(created_at_s: float) -> str:
+    """The file's name of a backup made then."""
+    return f"kotaemon-{datetime.fromtimestamp(created_at_s, UTC):%Y%m%dT%H%M%SZ}.tar"
+
+
+def kept_backups(folder: Path) -> list[KeptBackup]:
+    """The backups in the folder whose ends can be read, newest first."""
+    found = []
+    for path in folder.glob("kotaemon-*.tar"):
+        with suppress(KotaemonError, OSError), open_backup(path) as backup:
+            manifest, verified = backup.manifest, _verified(path, backup.sha256)
+            sizes = (backup.size_bytes, manifest.unpacked_bytes)
+            found.append(KeptBackup(path, manifest.created_at.timestamp(), *sizes, backup.sha256, verified))
+    return sorted(found, key=lambda one: (one.created_at_s, one.path.name), reverse=True)
+
+
+def note_verified(path: Path, verified: Verified) -> None:
+    """What was found out about the backup lies beside it, unless more is known already."""
+    known = _verified(path, verified.sha256)
+    if known is not None and (known.depth, verified.depth) == ("restored", "bytes"):
+        return
+    with disk_errors(path.parent):
+        note = path.with_name(path.name + _VERIFIED)
+        partial = note.with_name(f".{note.name}.partial")
+        partial.write_bytes(msgspec.json.encode(verified))
+        give_to_owner_of(path, partial)
+        partial.replace(note)
+
+
+def remove_backup(backup: KeptBackup) -> None:
+    """It and what was known of it are gone."""
+    with disk_errors(backup.path.parent):
+        backup.path.unlink(missing_ok=True)
+        backup.path.with_name(backup.path.name + _VERIFIED).unlink(missing_ok=True)
+
+
+def _verified(path: Path, sha256: str) -> Verified | None:
+    try:
+        note = msgspec.json.decode(path.with_name(path.name + _VERIFIED).read_bytes(), type=Verified)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return note if note.sha256 == sha256 else None
+
+
+@contextmanager
+def partial_backup(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """A file that becomes `target` when the block ends well, and a folder for what is needed meanwhile.
+
+    Raises: Misconfigured when the folder cannot be written; Unavailable `disk_full`, or `busy` while another
+    process writes a backup there.
+    """
+    folder = target.parent
+    with disk_errors(folder):
+        with _folder_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = _begun(folder / PARTIAL)
+        try:
+            # The lock on the file guards the folder as well, which is made later and gone earlier.
+            with _work_folder(folder / WORK) as work:
+                file.truncate(0)
+                yield file, work
+            file.flush()
+            os.fsync(file.fileno())
+            (folder / PARTIAL).replace(target)
+            sync_folder(folder)
+        except BaseException:
+            (folder / PARTIAL).unlink(missing_ok=True)
+            raise
+        finally:
+            with suppress(OSError):  # what is still in the buffer of a file that nobody wants may not fit
+                file.close()
+
+
+@contextmanager
+def _work_folder(work: Path) -> Iterator[Path]:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def clear_left_over(folder: Path) -> bool:
+    """Whether something of a process that died was there; one that is still at work is left alone."""
+    found = _clear_scratch(folder)
+    path = folder / PARTIAL
+    if not path.exists():
+        return found
+    with suppress(OSError, Unavailable), _begun(path):
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+        path.unlink(missing_ok=True)
+        return True
+    return found
+
+
+def _begun(path: Path) -> BinaryIO:
+    """The file, locked by us alone."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Between the two calls its writer may have made a finished backup of it.
+            if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+                return os.fdopen(descriptor, "r+b")
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise Unavailable("Another backup is being made there.", code="busy", retry_after_s=60) from error
+        os.close(descriptor)
+
+
+@contextmanager
+def _folder_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise Misconfigured(
+            f"backups.folder: {folder} cannot be written: {error.strerror}.",
+            hint="Choose another folder, or another --output.",
+        ) from error
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turns what the operating system says of the disk into Unavailable."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            message = f"The disk of {folder} is full; nothing was kept of what was begun."
+            raise Unavailable(message, code="disk_full", retry_after_s=30) from error
+        message = f"{folder} cannot be used: {error.strerror}."
+        raise Unavailable(message, code="storage_unavailable", retry_after_s=5) from error
+
+
+def give_to_owner_of(folder: Path, path: Path) -> None:
+    """What root has written, with all that is in it, belongs to the owner of the folder, the service."""
+    if os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    for one in (path, *path.rglob("*")):
+        os.chown(one, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def sync_folder(folder: Path) -> None:
+    """Its entries are on the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A new folder for the block, gone afterwards; those of processes that died are gone as well."""
+    with disk_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _clear_scratch(parent)
+        folder = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=parent))
+        with _locked_folder(folder):
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear_scratch(parent: Path) -> bool:
+    """Whether a folder of a process that died was there and is gone."""
+    cleared = False
+    for left in parent.glob(f"{SCRATCH}*"):
+        with suppress(OSError), _locked_folder(left):
+            shutil.rmtree(left, ignore_errors=True)
+            cleared = True
+    return cleared
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,164 @@
+"""Spans and log lines in the telemetry file, the oldest of which make room for the newest."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+import apsw
+import msgspec
+
+from kotaemon_async.stores.sqlite import queries
+from kotaemon_async.stores.telemetry import TelemetryFile
+from kotaemon_async.telemetry.trace_log import LineRecord
+from kotaemon_async.telemetry.trace_tap import SpanRecord
+from kotaemon_async.telemetry.trace_words import NAMES
+
+SQL = queries("traces.sql")
+R = TypeVar("R", SpanRecord, LineRecord)
+Record = SpanRecord | LineRecord
+
+#: Rows that are read of one trace; somebody may send all requests under one id.
+MOST_ROWS: Final = 5_000
+#: This part of the rows goes at once when there are too many, so that this is rarely done.
+_FORGET_SHARE: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TraceBounds:
+    """How much is kept: rows, bytes of the file, and seconds."""
+
+    rows: int
+    size_bytes: int
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRow:
+    """A span as it was kept, and the process that began it."""
+
+    span: SpanRecord
+    process: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRow:
+    """When a process was last heard of, and when it ended, if it did so orderly. Unix seconds."""
+
+    seen_s: float
+    ended_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRows:
+    """What is kept of one trace, in the order it was written."""
+
+    spans: list[SpanRow]
+    lines: list[LineRecord]
+    processes: dict[str, ProcessRow]
+    truncated: bool
+
+
+class TraceStore:
+    """Keeps records in batches; every method raises Unavailable."""
+
+    def __init__(self, file: TelemetryFile, bounds: TraceBounds) -> None:
+        self._file = file
+        self._bounds = bounds
+        #: Names this process in what it writes.
+        self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
+
+    async def append(self, records: Sequence[Record], now_s: float, *, ended: bool = False) -> None:
+        """The records are kept, and it is known that this process was there; `ended` says that it stops."""
+        await self._file.write(lambda conn: self._append(conn, records, now_s, now_s if ended else None))
+
+    async def trace(self, trace_id: str) -> TraceRows | None:
+        """What is kept of a trace; None when nothing is."""
+        return await self._file.read(lambda conn: _trace(conn, trace_id))
+
+    async def named(self, name: str, *, first: bool) -> str | None:
+        """The first or the last trace that an id of a document, an answer or a request stands in."""
+        query = SQL["first_named" if first else "last_named"]
+        found = await self._file.read(lambda conn: conn.execute(query, {"name": name}).get)
+        return None if found is None else str(found)
+
+    async def size(self) -> tuple[int, int]:
+        """Rows and bytes."""
+        return await self._file.read(_size)
+
+    def _append(
+        self, conn: apsw.Connection, records: Sequence[Record], now_s: float, ended_s: float | None
+    ) -> None:
+        conn.execute(SQL["see"], {"process": self.process, "now": now_s, "ended_at": ended_s})
+        names: dict[tuple[str, str], int] = {}
+        for record in records:
+            row = _keep(conn, record, self.process)
+            names.update(((name, record.trace_id), row) for name in _names(record))
+        for (name, trace_id), row in names.items():
+            conn.execute(SQL["name"], {"name": name, "trace_id": trace_id, "row": row})
+        _forget(conn, self._bounds, now_s)
+
+
+def _keep(conn: apsw.Connection, record: Record, process: str) -> int:
+    """The number of the last row; what finishes a span that has begun takes its row."""
+    is_span = isinstance(record, SpanRecord)
+    values: dict[str, str | float | None] = {
+        "trace_id": record.trace_id,
+        "kind": "span" if is_span else "line",
+        "span_id": record.span_id,
+        "process": process,
+        "started_at": record.started_s if isinstance(record, SpanRecord) else record.at_s,
+        "ended_at": record.ended_s if isinstance(record, SpanRecord) else None,
+        "body": msgspec.json.encode(record).decode(),
+    }
+    if isinstance(record, SpanRecord) and record.lasts and record.ended_s is not None:
+        conn.execute(SQL["finish"], values)
+        if conn.changes():
+            return int(conn.execute(SQL["last_row"]).get)
+    conn.execute(SQL["begin"], values)
+    return conn.last_insert_rowid()
+
+
+def _names(record: Record) -> set[str]:
+    given = record.attributes if isinstance(record, SpanRecord) else record.fields
+    return {str(given[key]) for key in NAMES if given.get(key)}
+
+
+def _trace(conn: apsw.Connection, trace_id: str) -> TraceRows | None:
+    values: dict[str, str | int] = {"trace_id": trace_id, "limit": MOST_ROWS + 1}
+    rows = list(conn.execute(SQL["rows"], values))
+    if not rows:
+        return None
+    spans = [SpanRow(_decoded(body, SpanRecord), process) for kind, process, body in rows if kind == "span"]
+    lines = [_decoded(body, LineRecord) for kind, _, body in rows if kind == "line"]
+    seen = conn.execute(SQL["processes"], {"trace_id": trace_id})
+    processes = {process: ProcessRow(seen_s, ended_s) for process, seen_s, ended_s in seen}
+    return TraceRows(spans, lines, processes, len(rows) > MOST_ROWS)
+
+
+def _decoded(body: str, kind: type[R]) -> R:
+    return msgspec.json.decode(body, type=kind)
+
+
+def _size(conn: apsw.Connection) -> tuple[int, int]:
+    rows, size_bytes = conn.execute(SQL["size"]).get
+    return rows, size_bytes
+
+
+def _forget(conn: apsw.Connection, bounds: TraceBounds, now_s: float) -> None:
+    oldest_s = now_s - bounds.age_s
+    _forget_before(conn, conn.execute(SQL["oldest_kept"], {"oldest": oldest_s}).get)
+    conn.execute(SQL["forget_processes"], {"oldest": oldest_s})
+    while True:
+        rows, size_bytes = _size(conn)
+        if rows == 0 or (rows <= bounds.rows and size_bytes <= bounds.size_bytes):
+            return
+        too_many = max(rows - bounds.rows, 0) + max(1, rows // _FORGET_SHARE)
+        _forget_before(conn, conn.execute(SQL["first_row"]).get + too_many)
+
+
+def _forget_before(conn: apsw.Connection, row: int) -> None:
+    conn.execute(SQL["forget_rows"], {"row": row})
+    if conn.changes():
+        conn.execute(SQL["forget_names"], {"row": row})

@@ -1,0 +1,120 @@
+"""A real Chromium on the page of a real service, and what must never be seen in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from kotaemon_async.demo_service import Throwaway
+
+#: Nothing of the browser's own talks to anybody.
+_FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+#: Pictures of the main states are left here for a person to look at.
+PICTURES: Final = Path(
+    os.environ.get("KOTAEMON_TEST_PICTURES", Path(__file__).parents[2] / "build" / "pictures")
+)
+_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+
+
+@dataclass
+class Seen:
+    """What went on in a page behind its looks."""
+
+    hosts: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def request(self, request: Request) -> None:
+        if not request.url.startswith(("blob:", "data:")):
+            self.hosts.add(request.url.split("/")[2])
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser; it may only live while no asynchronous test runs, so a module has one of its own."""
+    found = shutil.which("chromium")
+    assert found, "chromium is missing; run: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    service: Throwaway,
+    path: str = "/",
+    *,
+    language: Literal["en", "zh"] = "en",
+    theme: Literal["light", "dark"] = "light",
+    size: tuple[int, int] = (1280, 800),
+    **context: Any,
+) -> Iterator[Page]:
+    """The page as a person sees it; afterwards nothing forbidden has happened in it."""
+    locale = "zh-CN" if language == "zh" else "en-GB"
+    held = browser.new_context(
+        locale=locale,
+        color_scheme=theme,
+        viewport={"width": size[0], "height": size[1]},
+        reduced_motion="reduce",
+        **context,
+    )
+    held.set_default_timeout(15_000)
+    seen = Seen()
+    page = held.new_page()
+    page.add_init_script(_VIOLATIONS)
+    page.on("request", seen.request)
+    page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    page.on("console", lambda line: seen.errors.append(line.text) if line.type == "error" else None)
+    try:
+        page.goto(service.url + path)
+        yield page
+        check(page, seen, service)
+    finally:
+        held.close()
+
+
+def check(page: Page, seen: Seen, service: Throwaway) -> None:
+    """No violation of the policy, no other host, no error of a script."""
+    assert page.evaluate("window.violations") == []
+    assert seen.hosts <= {service.url.split("/")[2]}
+    # A reply of 4xx or 5xx is an event that a test may want; the browser writes it down as an error.
+    noise = ("Failed to load resource", "net::ERR_")
+    assert [error for error in seen.errors if not error.startswith(noise) and "ERR_" not in error] == []
+
+
+def picture(page: Page, name: str) -> None:
+    """Leaves a picture of what is shown now."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def accessible(page: Page) -> list[str]:
+    """What axe-core finds wrong, by WCAG 2.1 A and AA, as `rule: where`."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]
+    ]

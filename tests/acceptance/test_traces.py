@@ -1,0 +1,173 @@
+"""One id leads to the whole path: of a document from upload to ready, of a question from asking to answer."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kotaemon_async.cli_client import Client, Json
+from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.stores.telemetry import FILE
+from tests.acceptance.conftest import Start, eventually, ready
+from tests.collector import listening_collector
+from tests.documents import ENGLISH, english_pdf, write
+from tests.llm_server import llm_server
+
+PAGES = [" ".join(ENGLISH.format(number=n * 10 + m) for m in range(3)) for n in range(1, 13)]
+QUESTION = {"question": "What is written on page 31?"}
+#: What a document goes through.
+STAGES = {"queue wait", "job", "ingest", "open", "parse", "embed", "commit", "index", "ready"}
+CHILD_CALLS = {"parser open", "parser read", "parser close"}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return write(tmp_path, "book.pdf", english_pdf(texts=PAGES))
+
+
+@pytest.fixture
+def batches_of_four(start: Start) -> Iterator[tuple[Throwaway, Client]]:
+    service = start({"KOTAEMON_INGEST__BATCH_PAGES": "4"})
+    client = Client(service.url)
+    yield service, client
+    client.close()
+
+
+def names(trace: Json) -> list[str]:
+    return [span["name"] for span in trace["spans"]]
+
+
+def above(trace: Json, span: Json) -> list[str]:
+    """The names of the spans that it stands under, the nearest first."""
+    by_id = {one["span_id"]: one for one in trace["spans"]}
+    found = []
+    while (parent := by_id.get(span["parent_id"])) is not None:
+        found.append(parent["name"])
+        span = parent
+    return found
+
+
+def printed(service: Throwaway, *words: str) -> str:
+    command = [sys.executable, "-m", "kotaemon_async", "trace", *words, "--url", service.url]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_documents_trace_holds_every_stage_from_upload_to_ready(
+    batches_of_four: tuple[Throwaway, Client], book: Path
+) -> None:
+    _, client = batches_of_four
+    document = client.upload(book, "en")
+    ready(client, document["id"])
+    trace = client.trace(document["id"])
+    assert trace["trace_id"] == document["trace_id"]
+    assert {"POST /api/v1/documents"} | STAGES | CHILD_CALLS <= set(names(trace))
+    assert (trace["status"], names(trace).count("commit")) == ("ok", 3)
+    [parsed, *_] = [span for span in trace["spans"] if span["name"] == "parser read"]
+    assert above(trace, parsed) == ["parse", "ingest", "job", "POST /api/v1/documents"]
+    assert 0 < parsed["attributes"]["child_s"] <= parsed["duration_s"]
+    assert {"document_accepted", "batch_committed", "document_ready"} <= {
+        line["event"] for line in trace["logs"]
+    }
+
+
+def test_the_command_prints_the_path_as_a_tree(batches_of_four: tuple[Throwaway, Client], book: Path) -> None:
+    service, client = batches_of_four
+    document = client.upload(book, "en")
+    ready(client, document["id"])
+    said = printed(service, document["id"])
+    for words in (document["trace_id"], "job", "parser read", "batch_committed", "ms"):
+        assert words in said
+    assert json.loads(printed(service, document["trace_id"], "--json"))["status"] == "ok"
+
+
+def test_an_answer_is_found_by_its_id_and_by_the_callers_request_id(
+    service: Throwaway, client: Client
+) -> None:
+    headers = {"X-Request-ID": "call-4711"}
+    asked = httpx.post(f"{service.url}/api/v1/answers", json=QUESTION, headers=headers, trust_env=False)
+    for name in (asked.json()["id"], "call-4711", asked.headers["X-Trace-Id"]):
+        trace = client.trace(name)
+        assert trace["trace_id"] == asked.json()["trace_id"]
+        assert {"answer", "retrieve", "search", "embed query", "keywords"} <= set(names(trace))
+
+
+def test_what_nobody_did_has_no_trace(service: Throwaway) -> None:
+    reply = httpx.get(f"{service.url}/api/v1/traces/{'0' * 31}1", trust_env=False)
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+
+
+async def test_a_failing_link_shows_its_try_the_fallback_and_the_next_one(start: Start, book: Path) -> None:
+    async with llm_server("ok") as server:
+        links = [
+            {"name": "first", "base_url": f"http://127.0.0.1:{free_port()}/v1", "model": "m"},
+            {"name": "second", "base_url": server.base_url, "model": "m"},
+        ]
+        service = start({"KOTAEMON_LLM__LINKS": json.dumps(links)})
+        client = Client(service.url)
+        ready(client, client.upload(book, "en")["id"])
+        async with httpx.AsyncClient(base_url=service.url, timeout=30, trust_env=False) as http:
+            answer = (await http.post("/api/v1/answers", json=QUESTION)).json()
+        trace = client.trace(answer["id"])
+        client.close()
+    tried = [(span["name"], span["status"]) for span in trace["spans"] if span["name"].startswith("link ")]
+    assert tried == [("link first", "error"), ("link second", "ok")]
+    [fallback] = [one["attributes"] for one in trace["fallbacks"] if one["name"] == "fallback"]
+    assert fallback == {"source": "first", "target": "second", "reason": "llm_unavailable"}
+    chat = [span for span in trace["spans"] if span["name"] == "chat m"][-1]
+    assert chat["attributes"]["gen_ai.provider.name"] == "openai"
+    assert server.headers[-1]["traceparent"] == f"00-{trace['trace_id']}-{chat['span_id']}-01"
+
+
+def test_a_killed_process_leaves_its_span_and_the_rest_follows_in_the_same_trace(
+    start: Start, book: Path
+) -> None:
+    service = start({"KOTAEMON_INGEST__BATCH_PAGES": "4", "KOTAEMON_FAULTS": "ingest.after_commit:2:kill"})
+    client = Client(service.url)
+    document = client.upload(book, "en")
+    eventually(lambda: service.process.poll() is not None)
+    service.env = {}
+    service.start()
+    ready(client, document["id"])
+    trace = client.trace(document["id"])
+    client.close()
+    ingests = [span for span in trace["spans"] if span["name"] == "ingest"]
+    assert [span["status"] for span in ingests] == ["unfinished", "ok"]
+    assert ingests[0]["process_ended_at"] >= trace["started_at"]
+    assert [one["name"] for one in trace["retries"]] == ["recovered"]
+    assert names(trace)[-1] == "ready"
+    assert "process ended at" in printed(service, document["id"])
+
+
+def test_a_collector_gets_the_same_spans_that_are_kept(start: Start, book: Path) -> None:
+    with listening_collector() as collector:
+        service = start({"KOTAEMON_TRACES__OTLP_ENDPOINT": collector.url})
+        client = Client(service.url)
+        document = client.upload(book, "en")
+        ready(client, document["id"])
+
+        def sent() -> set[str]:
+            return {
+                span.name for span in list(collector.spans) if span.trace_id.hex() == document["trace_id"]
+            }
+
+        eventually(lambda: sent() >= STAGES, seen=sent())
+        assert sent() == set(names(client.trace(document["id"])))
+        client.close()
+
+
+def test_a_damaged_file_of_traces_is_put_aside_and_the_service_goes_on(start: Start, book: Path) -> None:
+    service = start({})
+    service.stop()
+    (service.data_dir / FILE).write_bytes(b"no database" * 1000)
+    service.start()
+    client = Client(service.url)
+    document = client.upload(book, "en")
+    ready(client, document["id"])
+    _, report = client.health()
+    assert (report["status"], report["components"]["traces"]["renewals"]) == ("ok", 1)
+    assert set(names(client.trace(document["id"]))) >= STAGES
+    client.close()

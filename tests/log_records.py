@@ -1,0 +1,23 @@
+"""The log as a test sees it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from loguru import logger
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+
+@contextmanager
+def logged(event: str) -> Iterator[list["Record"]]:
+    """The log's records of an event, as they come."""
+    records: list[Record] = []
+    number = logger.add(
+        lambda message: records.append(message.record), filter=lambda r: r["message"] == event
+    )
+    try:
+        yield records
+    finally:
+        logger.remove(number)

@@ -1,0 +1,56 @@
+"""A stream of events ends in peace when its reader leaves, before its first word or after."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import pytest
+from litestar.types import HTTPReceiveMessage, HTTPScope, Message
+
+from kotaemon_async.http.events import Closing, EventStream, frame
+
+ENDLESS_S = 3600.0
+
+
+class Reader:
+    """Listens to a stream, and leaves once it has heard so many messages."""
+
+    def __init__(self, hears: int) -> None:
+        self.heard: list[Message] = []
+        self._hears = hears
+        self._has_enough = anyio.Event()
+        if not hears:
+            self._has_enough.set()
+
+    async def send(self, message: Message) -> None:
+        self.heard.append(message)
+        if len(self.heard) >= self._hears:
+            self._has_enough.set()
+
+    async def receive(self) -> HTTPReceiveMessage:
+        await self._has_enough.wait()
+        return {"type": "http.disconnect"}
+
+
+class Frames:
+    """Some frames and then silence; `closed` once nobody wants more."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self.closed = False
+
+    async def each(self) -> AsyncGenerator[bytes, None]:
+        try:
+            for number in range(self._count):
+                yield frame("document", {}, number)
+            await anyio.sleep(ENDLESS_S)
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize("hears", [0, 2])
+async def test_a_reader_who_leaves_ends_the_stream_without_an_error(hears: int) -> None:
+    reader, frames = Reader(hears), Frames(count=hears)
+    stream = EventStream(frames.each(), Closing(anyio.Event()))
+    with anyio.fail_after(5):
+        await stream(HTTPScope(), reader.receive, reader.send)  # type: ignore[typeddict-item]
+    assert (len(reader.heard) >= hears, frames.closed) == (True, True)
