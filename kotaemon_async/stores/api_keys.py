@@ -17,6 +17,7 @@ from typing import Final
 from loguru import logger
 
 from kotaemon_async.errors import Misconfigured
+from kotaemon_async.stores.backup_folder import give_to_owner_of
 
 FILE: Final = "keys.json"
 #: So that a key is recognised wherever it turns up.
@@ -136,6 +137,7 @@ class ApiKeys:
                 json.dump({"keys": rows}, file, indent=1)
                 file.flush()
                 os.fsync(descriptor)
+            give_to_owner_of(self._path.parent, scratch)
             scratch.replace(self._path)
         except OSError as error:
             message = f"data_dir: {self._path} cannot be written: {error.strerror}."

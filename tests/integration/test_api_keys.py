@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -101,3 +102,10 @@ def test_what_happens_to_the_file_does_not_open_a_running_service(
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="cannot be written"):
         ApiKeys(tmp_path / "missing" / FILE).create("a")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for somebody else")
+def test_keys_that_root_makes_can_be_read_by_the_service(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    ApiKeys.open(tmp_path).create("a")
+    assert (tmp_path / FILE).stat().st_uid == 12_345
