@@ -30,6 +30,8 @@ IDS_AT_ONCE: Final = 1000
 FULL_EVERY_S: Final = 3600.0
 MENDED_AT_LEAST: Final = 64
 MENDED_RATIO: Final = 0.01
+#: So many deleted vectors, and more than there are others, are too many: 17 MB of disk, twice that of memory.
+WORN_AT_LEAST: Final = 10_000
 #: An index that was just built and is wrong again is not built again at once: something else is the matter.
 FIRST_REST_S: Final = 60.0
 LONGEST_REST_S: Final = 3600.0
@@ -61,9 +63,10 @@ class AuditedIndex(Protocol):
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]: ...
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]: ...
     async def count(self) -> int: ...
+    async def deleted(self) -> int: ...
     async def ids(self, offset: int, limit: int) -> list[str]: ...
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None: ...
-    async def discard(self, reason: Literal["audit"]) -> None: ...
+    async def discard(self, reason: Literal["audit", "worn"]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -152,6 +155,21 @@ class IndexAudit:
             logger.bind(missing=len(missing), unknown=len(unknown)).warning("vector_index_suspected")
             if self._sweep is None:
                 await self._begin_sweep()
+        else:
+            await self._look_for_wear()
+
+    async def _look_for_wear(self) -> None:
+        """Deleted vectors take room for good; an index that is mostly made of them begins anew."""
+        held, deleted = await self._vectors.count(), await self._vectors.deleted()
+        self._require_same()
+        if deleted <= max(WORN_AT_LEAST, held):
+            return
+        self._sweep = None
+        logger.bind(chunks=held, deleted=deleted).info("vector_index_worn")
+        await self._vectors.discard("worn")
+        raise Unavailable(
+            "The vector index begins anew without its deleted vectors.", code="vectors_rebuilding"
+        )
 
     async def _look_closer(self, position: int) -> None:
         """A canary was not found: when that is no exception, what the searches walk along is damaged."""

@@ -120,7 +120,8 @@ class Index:
         return {"generation": self.generation, "count": self._chunks.count()}
 
     def count(self, _request: dict[str, Any]) -> dict[str, Any]:
-        return {"count": self._chunks.count()}
+        places = files.places(self._folder, self._dimension, HNSW["max_neighbors"])
+        return {"count": self._chunks.count(), "places": places}
 
     def apply(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["ids"]:

@@ -59,6 +59,15 @@ def take(folder: Path) -> IO[str]:
     return lock
 
 
+def places(folder: Path, dimension: int, max_neighbors: int) -> int:
+    """How many vectors the index file has room for; Chroma never uses the place of a deleted one again.
+
+    Source: hnswlib; a place is the links of the lowest level and their number, the vector and a label.
+    """
+    place_bytes = 2 * max_neighbors * 4 + 4 + dimension * 4 + 8
+    return sum(path.stat().st_size for path in folder.glob("*/data_level0.bin")) // place_bytes
+
+
 class Files:
     """The files of the folder as the last call left them."""
 

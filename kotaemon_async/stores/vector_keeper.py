@@ -20,8 +20,8 @@ from kotaemon_async.stores.vector_pipe import Child, Home, Reply, unavailable
 from kotaemon_async.telemetry import metrics
 
 #: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;
-#: it was not what the ledger says; a person asked for it.
-Condemned = Literal["lost", "changed", "model", "broken", "audit", "asked"]
+#: it was not what the ledger says; most of it was deleted vectors; a person asked for it.
+Condemned = Literal["lost", "changed", "model", "broken", "audit", "worn", "asked"]
 
 START_TIMEOUT_S: Final = 20.0
 #: A large index gets more: this is how fast the slowest disk is that still counts as working.
@@ -154,7 +154,8 @@ class Keeper:
         if self.child is not None:
             await self.retire(self.child, grace_s=0)
         self._condemned, self._failures, self._strikes, self._retry_at_s = None, 0, 0, 0.0
-        logger.bind(reason=reason, generation=self.generation).error("vector_index_condemned")
+        log = logger.bind(reason=reason, generation=self.generation)
+        log.info("vector_index_condemned") if reason == "worn" else log.error("vector_index_condemned")
         try:
             await anyio.to_thread.run_sync(put_aside, self.home.folder)
         except OSError as error:

@@ -58,6 +58,7 @@ class Reply(msgspec.Struct):
     reason: str = ""
     generation: str = ""
     count: int = 0
+    places: int = 0
     ids: list[str] = []
     differing: list[str] = []
     scores: list[float] = []

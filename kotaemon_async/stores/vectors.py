@@ -171,6 +171,11 @@ class VectorStore:
     async def count(self) -> int:
         return (await self._ask(Request("count"))).count
 
+    async def deleted(self) -> int:
+        """How many deleted vectors take room in its files; the latest thousand changes may not count yet."""
+        reply = await self._ask(Request("count"))
+        return max(0, reply.places - reply.count)
+
     async def present(self, chunk_ids: Sequence[str]) -> set[str]:
         """Those of the ids that the index holds."""
         wanted = list(dict.fromkeys(chunk_ids))

@@ -233,3 +233,13 @@ async def test_a_discarded_index_is_empty_and_kept_aside(tmp_path: Path) -> None
         assert (await store.count(), store.generation != old) == (0, True)
     assert (tmp_path / "vectors.broken-1" / "generation").read_text().strip() == old
     assert rebuilds("asked") == before + 1
+
+
+async def test_deleted_vectors_are_counted_as_long_as_they_take_room(tmp_path: Path) -> None:
+    async with opened(tmp_path / "vectors") as store:
+        await fill(store, 2048)
+        await store.apply([], [f"c{number}" for number in range(1536)])
+        await store.apply(entries(4096, 1024), [])
+        before = await store.deleted()
+        await store.discard("worn")
+        assert (1024 <= before <= 1536, await store.deleted(), rebuilds("worn")) == (True, 0, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kotaemon_async.errors import Unavailable
-from kotaemon_async.index_audit import FULL_EVERY_S, IndexAudit
+from kotaemon_async.index_audit import FULL_EVERY_S, WORN_AT_LEAST, IndexAudit
 from kotaemon_async.model import Scope
 from kotaemon_async.stores.vectors import LogEntry, Vector
 
@@ -60,6 +60,7 @@ class DictIndex:
         self.held = dict(ledger.chunks)
         self.unreachable: set[str] = set()
         self.miscounted = 0
+        self.left_over = 0
         self.discarded: list[str] = []
 
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
@@ -75,6 +76,9 @@ class DictIndex:
     async def count(self) -> int:
         return len(self.held) + self.miscounted
 
+    async def deleted(self) -> int:
+        return self.left_over
+
     async def ids(self, offset: int, limit: int) -> list[str]:
         return list(self.held)[offset : offset + limit]
 
@@ -83,8 +87,9 @@ class DictIndex:
         for key in deletes:
             del self.held[key]
 
-    async def discard(self, reason: Literal["audit"]) -> None:
+    async def discard(self, reason: Literal["audit", "worn"]) -> None:
         self.discarded.append(reason)
+        self.left_over = 0
         self.generation, self.held = f"g{len(self.discarded) + 1}", {}
 
 
@@ -280,3 +285,20 @@ async def test_documents_that_wait_for_the_present_model_are_known() -> None:
         await scene.later()
         seen.append(scene.audit.is_partial)
     assert seen == [True, False]
+
+
+async def test_an_index_that_is_mostly_deleted_vectors_begins_anew_once() -> None:
+    scene = await settled()
+    scene.index.left_over = WORN_AT_LEAST + 1
+    with pytest.raises(Unavailable, match="deleted vectors"):
+        await scene.later()
+    await scene.index.apply(list(scene.ledger.chunks.values()), [])
+    await scene.later(FULL_EVERY_S)
+    assert (scene.index.discarded, scene.audit.is_wrong) == (["worn"], False)
+
+
+async def test_a_large_index_may_hold_as_many_deleted_vectors_as_others() -> None:
+    scene = await settled(WORN_AT_LEAST + 200)
+    scene.index.left_over = WORN_AT_LEAST + 100
+    await scene.later()
+    assert scene.index.discarded == []
