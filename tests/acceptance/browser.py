@@ -96,11 +96,13 @@ def opened(
 
 def check(page: Page, seen: Seen, service: Throwaway) -> None:
     """No violation of the policy, no other host, no error of a script."""
-    assert page.evaluate("window.violations") == []
-    assert seen.hosts <= {service.url.split("/")[2]}
+    violations = page.evaluate("window.violations")
+    assert violations == [], violations
+    assert seen.hosts <= {service.url.split("/")[2]}, seen.hosts
     # A reply of 4xx or 5xx is an event that a test may want; the browser writes it down as an error.
     noise = ("Failed to load resource", "net::ERR_")
-    assert [error for error in seen.errors if not error.startswith(noise) and "ERR_" not in error] == []
+    errors = [error for error in seen.errors if not error.startswith(noise) and "ERR_" not in error]
+    assert errors == [], errors
 
 
 def picture(page: Page, name: str) -> None:

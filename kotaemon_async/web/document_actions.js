@@ -1,0 +1,103 @@
+// What can be done with documents, one or many: each says how far it is and what did not work.
+
+import { call, headers, request } from "./api.js";
+import { choose, confirmed } from "./dialog.js";
+import { isUnfinished, PATH, store } from "./document_store.js";
+import { count } from "./format.js";
+import { forget, say, sayError, wordsFor } from "./notice.js";
+import { t } from "./strings.js";
+
+const AT_ONCE = 3;
+const MOST_ASKED = 200;
+const TELL_AFTER_MS = 700;
+/** What the service takes as the name of a collection. */
+export const COLLECTION = "[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .\\-]{0,99}";
+
+/** A name within a sentence: whichever direction its letters have, they turn nothing round outside of it. */
+const apart = (name) => `\u2068${name}\u2069`;
+
+/** Ids of documents that something is being done to. */
+export const busy = new Set();
+
+export const canRetry = (one) => one.status === "failed" || one.status === "cancelled";
+
+export async function remove(documents) {
+  const n = documents.length;
+  const text = t("documents.delete.text", { n, count: count(n), name: apart(documents[0]?.name) });
+  const isMeant = n > 0 && (await confirmed({ title: t("documents.delete.title", { n, count: count(n) }), text, go: t("documents.delete") }));
+  if (isMeant) await each(documents, "documents.deleting", (one) => call("DELETE", `${PATH}/${one.id}`).then(() => store.remove(one.id)));
+  return isMeant;
+}
+
+export function retry(documents) {
+  return each(documents.filter(canRetry), "documents.retrying", async (one) => store.put(await call("POST", `${PATH}/${one.id}/retry`)));
+}
+
+export function cancel(documents) {
+  return each(documents.filter(isUnfinished), "documents.cancelling", async (one) => store.put(await call("POST", `${PATH}/${one.id}/cancel`)));
+}
+
+export async function move(documents, collections) {
+  const options = collections.map((value) => ({ value }));
+  const collection = await choose({ title: t("documents.move.title", { n: documents.length, count: count(documents.length) }), label: t("documents.move.label"), options, go: t("documents.move"), other: t("documents.move.other") });
+  if (!collection) return false;
+  const elsewhere = documents.filter((one) => one.collection !== collection);
+  await each(elsewhere, "documents.moving", async (one) => store.put(await call("PATCH", `${PATH}/${one.id}`, { collection })));
+  return true;
+}
+
+/** Takes documents as the scope of the next question. */
+export function ask(documents, shared) {
+  const first = documents.slice(0, MOST_ASKED);
+  if (first.length < documents.length) say(t("documents.ask.most", { count: count(MOST_ASKED) }));
+  shared.scope.collection = null;
+  shared.scope.documentIds = first.map((one) => one.id);
+  shared.go("ask");
+}
+
+/** The file as it was handed in: beside this page, or saved where a key has to be sent along. */
+export async function openOriginal(one) {
+  const address = `${PATH}/${one.id}/content`;
+  if (!headers().Authorization) return window.open(address, "_blank", "noopener");
+  try {
+    const reply = await request("GET", address, undefined, { accept: "*/*" });
+    const url = URL.createObjectURL(await reply.blob());
+    // Saved, not shown: shown under our address, a document could act as this page.
+    Object.assign(document.createElement("a"), { href: url, download: one.name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  } catch (error) {
+    sayError(error);
+  }
+  return undefined;
+}
+
+/** Does it to each, a few at once; what failed is said in one message. */
+async function each(documents, doing, act) {
+  const waiting = [...documents];
+  const failures = [];
+  const telling = setInterval(() => say(t(doing, { done: count(documents.length - waiting.length), count: count(documents.length) }), { key: doing, lasting: true }), TELL_AFTER_MS);
+  const work = async () => {
+    for (let one = waiting.shift(); one; one = waiting.shift()) {
+      busy.add(one.id);
+      await act(one).catch((error) => (error.code === "not_found" ? store.remove(one.id) : failures.push({ one, error })));
+      busy.delete(one.id);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  clearInterval(telling);
+  forget(doing);
+  if (failures.length === 1 && documents.length === 1) sayError(sameFile(doing, failures[0].error));
+  else if (failures.length) sayMany(failures.map((one) => ({ ...one, error: sameFile(doing, one.error) })), documents.length);
+}
+
+function sayMany(failures, all) {
+  const [{ one, error }] = failures;
+  const words = t("documents.some_failed", { n: failures.length, count: count(failures.length), all: count(all), name: apart(one.name), why: wordsFor(error).text });
+  say(words, { kind: "bad", lasting: true, key: "error" });
+}
+
+/** Only one thing stands in the way of a move: the same file is there. */
+function sameFile(doing, error) {
+  if (doing === "documents.moving" && error.code === "conflict") error.code = "same_file";
+  return error;
+}

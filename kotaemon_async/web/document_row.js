@@ -1,0 +1,71 @@
+// One row of the list. It is made once and shows one document after the other as the list scrolls.
+
+import { h, icon, set } from "./dom.js";
+import { ago, bytes, count } from "./format.js";
+import { stateOf } from "./document_status.js";
+import { t } from "./strings.js";
+
+/** {node, show(document, place, flags)}; what is asked of a row goes through events at the list, by data-do. */
+export function documentRow() {
+  const pick = h("input", { type: "checkbox", tabindex: -1, dataset: { do: "pick" } });
+  const name = h("bdi", {});
+  const size = h("span", { class: "size" });
+  const age = h("span", {});
+  const nameCell = h("div", { role: "gridcell", class: "name" }, h("div", { class: "title" }, name), h("small", {}, size, age));
+  const badge = h("span", {});
+  const bar = h("i", {});
+  const track = h("div", { class: "bar" }, bar);
+  const under = h("small", {});
+  const retry = h("button", { class: "quiet", type: "button", tabindex: -1, dataset: { do: "retry" } }, icon("again"), t("documents.retry"));
+  const state = h("div", { role: "gridcell", class: "state" }, h("div", { class: "line" }, badge, retry), track, under);
+  const pages = h("div", { role: "gridcell", class: "n" });
+  const place = h("bdi", {});
+  const placeCell = h("div", { role: "gridcell", class: "place" }, place);
+  const more = h("button", { class: "quiet", type: "button", tabindex: -1, "aria-haspopup": "menu", dataset: { do: "menu" } }, icon("more"));
+  const node = h("div", { role: "row", class: "row" },
+    h("div", { role: "gridcell", class: "pick" }, pick), nameCell, state, pages, placeCell,
+    h("div", { role: "gridcell", class: "acts" }, more));
+
+  /** Text is only written where it differs: most rows stay as they are. */
+  const write = (target, text) => target.textContent === text || (target.textContent = text);
+  const show = (one, index, { isSelected, isActive, isBusy }) => {
+    const told = stateOf(one);
+    if (node.dataset.document !== one.id) {
+      node.dataset.document = one.id;
+      node.id = `row-${one.id}`;
+    }
+    if (name.textContent !== one.name) {
+      name.textContent = one.name;
+      nameCell.title = one.name;
+      set(pick, "aria-label", t("documents.pick", { name: one.name }));
+      set(more, "aria-label", t("documents.actions", { name: one.name }));
+    }
+    set(node, "aria-rowindex", index + 2);
+    set(node, "aria-selected", String(isSelected));
+    node.classList.toggle("active", isActive);
+    node.classList.toggle("busy", isBusy);
+    node.dataset.status = one.status;
+    pick.checked = isSelected;
+    write(size, `${bytes(one.size_bytes)} · `);
+    write(age, ago(one.created_at));
+    write(badge, told.words);
+    badge.className = told.kind === "work" ? "words" : `badge ${told.kind}`;
+    write(under, told.under);
+    const title = [told.words, told.under, told.title].filter(Boolean).join("\n");
+    if (state.title !== title) state.title = title;
+    track.hidden = told.part === null || one.status !== "processing";
+    if (told.part !== null) bar.style.width = `${Math.round(told.part * 1000) / 10}%`;
+    retry.hidden = one.status !== "failed" && one.status !== "cancelled";
+    const total = one.progress.pages_total;
+    write(pages, total ? count(total) : "–");
+    write(place, one.collection);
+    if (placeCell.title !== one.collection) placeCell.title = one.collection;
+  };
+  return { node, show };
+}
+
+/** A row while nothing is known yet. */
+export function placeholderRow() {
+  const cell = (name, width) => h("div", { role: "gridcell", class: name }, h("div", { class: "wait", style: { width } }));
+  return h("div", { role: "row", class: "row placeholder" }, cell("pick", "18px"), cell("name", "62%"), cell("state", "44%"), cell("n", "24px"), cell("place", "60%"), cell("acts", "18px"));
+}

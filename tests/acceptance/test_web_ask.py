@@ -1,0 +1,260 @@
+"""The view "Ask" in a real browser: answers as they come, what they rest on, and how they end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.acceptance.browser import opened
+from tests.acceptance.web import PAGES, WORDS, House, ask, modelled, open_evidence, sent, submit, until_true
+from tests.documents import english_pdf, words_under
+
+PDF = english_pdf(texts=PAGES)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[House]:
+    with modelled(tmp_path_factory.mktemp("ask"), model_folder, {"harbour.pdf": PDF}) as found:
+        yield found
+
+
+@pytest.fixture
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    """An empty conversation; both models do as they should."""
+    house.play()
+    with opened(browser, house.service, permissions=["clipboard-read", "clipboard-write"]) as page:
+        yield page
+
+
+def test_an_answer_is_shown_as_it_is_said_and_can_be_stopped(house: House, page: Page) -> None:
+    house.play("stall")
+    turn = submit(page, "What did the crane cost?")
+    expect(turn).to_have_attribute("data-state", "writing")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    page.locator("#stop").click()
+    expect(turn).to_have_attribute("data-state", "stopped")
+    expect(turn).to_contain_text("You stopped this answer; it is not complete.")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+
+
+def test_a_stopped_answer_is_tried_again_in_its_place(house: House, page: Page) -> None:
+    house.play("stall")
+    turn = submit(page, "What was the price of the crane?")
+    expect(turn).to_have_attribute("data-state", "writing")
+    page.locator("#stop").click()
+    house.play()
+    turn.locator('[data-do="again"]').click()
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    expect(page.locator(".turn .answer strong")).to_have_text("83,000 euros")
+
+
+def test_an_answer_has_its_giver_its_sources_and_its_words_formatted(page: Page) -> None:
+    turn = ask(page, "How much was paid for the crane?")
+    expect(turn.locator(".answer strong")).to_have_text("83,000 euros")
+    expect(turn.locator(".answer .chip")).to_have_count(1)
+    expect(turn.locator(".uncited")).to_have_text("1 sentence has no source")
+    expect(turn.locator(".badge")).to_have_text("primary model")
+    expect(page.locator("#announce")).to_contain_text("Answer complete, 1 source.")
+    turn.locator('[data-do="sources"]').click()
+    expect(turn.locator(".sources .source")).to_contain_text("harbour.pdf")
+
+
+def test_pointing_at_a_number_shows_the_quote_and_so_does_the_focus(page: Page) -> None:
+    chip = ask(page, "What did it cost to repair the crane?").locator(".answer .chip").first
+    expect(chip).to_have_accessible_name("Source 1: harbour.pdf, page 2")
+    chip.hover()
+    expect(page.locator("#card .quoted")).to_contain_text(
+        "The repair of the crane on pier four cost 83,000 euros in October."
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator("#card")).to_be_hidden()
+    page.mouse.move(640, 5)
+    page.locator("#question").focus()
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("document.activeElement.classList.contains('chip')"):
+            break
+    expect(page.locator("#card .quoted")).to_contain_text("83,000 euros")
+
+
+def test_the_words_that_are_marked_on_the_page_are_those_of_the_quote(house: House, page: Page) -> None:
+    chip = ask(page, "What was paid to repair the crane?").locator(".answer .chip").first
+    marks = open_evidence(page, chip)
+    quote = page.locator("#sheet img").get_attribute("alt") or ""
+    found = words_under(PDF, 2, marks)
+    assert "83,000" in found and quote.endswith(" ".join(found.split()))
+    assert until_true(page, "document.querySelector('#sheet img')?.complete")
+    assert page.evaluate(_IS_MARKED, marks) == [True] * len(marks)
+    expect(page.locator("#evidence-page")).to_have_text("page 2 of 3")
+    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+
+
+#: Whether each place of the picture that is shown has the colour of a marker, and the margin above has not.
+_IS_MARKED = """(marks) => {
+  const img = document.querySelector("#sheet img");
+  const [width, height] = [img.naturalWidth, img.naturalHeight];
+  const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+  context.drawImage(img, 0, 0);
+  const yellow = (left, top, right, bottom) => {
+    const [x, y] = [Math.ceil(left * width), Math.ceil(top * height)];
+    const size = [Math.floor(right * width) - x, Math.floor(bottom * height) - y];
+    const { data } = context.getImageData(x, y, ...size);
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4) if (data[at] > 200 && data[at + 2] < 150) found += 1;
+    return found / (data.length / 4);
+  };
+  return marks.map((one) => yellow(...one) > 0.4 && yellow(one[0], 0, one[2], 0.05) === 0);
+}"""
+
+
+def test_pages_are_turned_and_escape_gives_the_focus_back(page: Page) -> None:
+    chip = ask(page, "Tell me what the crane cost.").locator(".answer .chip").first
+    open_evidence(page, chip)
+    page.locator("#evidence-next").click()
+    expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
+    expect(page.locator("#evidence-said")).to_have_text("The quote is on page 2")
+    expect(page.locator("#evidence-next")).to_be_disabled()
+    page.locator("#evidence-previous").click()
+    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+    page.keyboard.press("Escape")
+    expect(page.locator("#evidence")).to_be_hidden()
+    expect(chip).to_be_focused()
+
+
+def test_the_original_is_the_file_that_was_handed_in(house: House, page: Page) -> None:
+    chip = ask(page, "Say what the crane cost.").locator(".answer .chip").first
+    open_evidence(page, chip)
+    href = page.locator("#original").get_attribute("href") or ""
+    assert href.endswith("/content#page=2")
+    assert page.request.get(house.service.url + href).body() == PDF
+
+
+def test_an_answer_of_the_stand_in_says_so_and_why(house: House, page: Page) -> None:
+    house.settle()
+    house.play("hang")
+    badge = ask(page, "Who stands in for the crane?").locator(".badge")
+    expect(badge).to_have_text("local model · primary timed out")
+    house.play("503")
+    turn = ask(page, "And who stands in for it now?")
+    expect(turn.locator(".badge")).to_have_text("local model · primary is away")
+
+
+def test_a_restart_shows_what_was_said_before_as_void(house: House, page: Page) -> None:
+    house.settle()
+    house.play("cut")
+    turn = ask(page, "What about a restart of the crane?")
+    expect(turn.locator(".restarted")).to_contain_text("Another source started anew: local model.")
+    expect(turn.locator(".voided summary")).to_have_text("What was said before the restart")
+    expect(turn.locator(".voided .answer")).to_have_text("The repair of the crane")
+    expect(turn.locator(":scope > .answer strong")).to_have_text("83,000 euros")
+    expect(turn.locator(".badge")).to_contain_text("local model")
+
+
+def test_an_answer_that_nothing_can_follow_is_shown_as_not_complete(house: House, page: Page) -> None:
+    house.settle()
+    house.play("cut", "503")
+    turn = ask(page, "Which astronauts visited Saturn?", "interrupted")
+    expect(turn.locator(".badge")).to_contain_text("not complete")
+    expect(turn).to_contain_text("The answer broke off: primary is away")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    house.play()
+    turn.locator('[data-do="again"]').click()
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+
+
+def test_an_answer_is_copied_with_its_sources(page: Page) -> None:
+    turn = ask(page, "What is to be copied about the crane?")
+    turn.locator('[data-do="copy"]').click()
+    copied = until_true(page, "navigator.clipboard.readText()")
+    assert copied.startswith("".join(WORDS)) and "[1] harbour.pdf, page 2: “" in copied
+
+
+def test_the_last_question_is_changed_and_its_answer_replaced(page: Page) -> None:
+    first = ask(page, "What did the crain cost?")
+    first.locator('[data-do="edit"]').click()
+    expect(page.locator("#question")).to_have_value("What did the crain cost?")
+    expect(page.locator(".editing")).to_be_visible()
+    ask(page, "What did the crane on pier four cost?")
+    expect(page.locator(".turn h3")).to_have_text(["What did the crane on pier four cost?"])
+    page.reload()
+    expect(page.locator(".turn h3")).to_have_text(["What did the crane on pier four cost?"])
+
+
+def test_a_conversation_is_opened_again_after_a_reload(page: Page) -> None:
+    ask(page, "Is a conversation kept?")
+    ask(page, "And what comes second?")
+    link = page.locator(".talks a[aria-current]")
+    expect(link).to_have_text("Is a conversation kept?")
+    page.reload()
+    expect(page.locator(".turn[data-state=done]")).to_have_count(2)
+    page.locator("#new-talk").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    page.locator(".talks a", has_text="Is a conversation kept?").click()
+    expect(page.locator(".turn h3")).to_have_text(["Is a conversation kept?", "And what comes second?"])
+
+
+def test_conversations_are_renamed_searched_and_deleted(page: Page) -> None:
+    ask(page, "What is this conversation called?")
+    one = page.locator(".talks li", has_text="What is this conversation called?")
+    one.get_by_role("button").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.locator("#dialog-input").fill("Zebra crossing")
+    page.keyboard.press("Enter")
+    expect(page.locator(".talks a[aria-current]")).to_have_text("Zebra crossing")
+    page.locator("#talks-search").fill("zebra")
+    expect(page.locator(".talks li")).to_have_text(["Zebra crossing"])
+    page.locator(".talks li").get_by_role("button").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.locator("dialog .go").click()
+    expect(page.locator(".talks li")).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+def test_a_conversation_is_taken_away_as_markdown(page: Page, tmp_path: Path) -> None:
+    ask(page, "What can be taken away?")
+    page.locator(".talks li", has_text="What can be taken away?").get_by_role("button").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="Markdown").click()
+    download.value.save_as(tmp_path / "taken.md")
+    taken = (tmp_path / "taken.md").read_text("utf8")
+    assert "What can be taken away?" in taken and "83,000 euros" in taken
+
+
+def test_an_answer_goes_on_while_another_view_is_open(house: House, page: Page) -> None:
+    house.play("stall", "hang")
+    expect(submit(page, "What goes on elsewhere?")).to_have_attribute("data-state", "writing")
+    page.locator('.nav [data-view="documents"]').click()
+    page.go_back()
+    turn = page.locator(".turn")
+    expect(turn).to_have_attribute("data-state", "writing")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    page.locator("#stop").click()
+
+
+def test_a_scope_is_kept_and_only_its_documents_are_asked(house: House, page: Page) -> None:
+    page.locator("#scope").click()
+    page.locator("#scope-panel").get_by_label("default").check()
+    page.keyboard.press("Escape")
+    expect(page.locator("#scope")).to_contain_text("default · 1 document")
+    with page.expect_request("**/api/v1/answers") as request:
+        ask(page, "What is in this collection?")
+    assert sent(request.value)["collection"] == "default"
+    page.reload()
+    expect(page.locator("#scope")).to_contain_text("default")
+
+
+def test_a_service_that_dies_in_the_middle_leaves_what_was_said_and_answers_when_it_is_back(
+    house: House, page: Page
+) -> None:
+    house.play("stall")
+    turn = submit(page, "Who dies in the middle?")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    house.service.kill()
+    expect(turn).to_have_attribute("data-state", "lost")
+    expect(turn).to_contain_text("The connection was lost; this answer is not complete.")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    house.play()
+    house.service.start()
+    turn.locator('[data-do="again"]').click()
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")

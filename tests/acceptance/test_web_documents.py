@@ -1,0 +1,248 @@
+"""The view "Documents" in a real browser: from a drop to a ready document, and whatever comes in between."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from kotaemon_async.demo_service import Throwaway
+from tests.acceptance.browser import opened
+from tests.acceptance.web import (
+    PAGES,
+    ask,
+    drop,
+    hand_in,
+    many_documents,
+    open_evidence,
+    row,
+    scroll_frames,
+    sent,
+    serving,
+)
+from tests.documents import encrypted_pdf, english_pdf, words_under, write
+
+#: Every word that the uploads and the rows show, in the order of their coming.
+_RECORD = """() => {
+  window.told = [];
+  const look = () => {
+    for (const node of document.querySelectorAll(".upload .state, .row[data-document] .state")) {
+      if (node.innerText && !window.told.includes(node.innerText)) window.told.push(node.innerText);
+    }
+  };
+  const all = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(look).observe(document.getElementById("main"), all);
+}"""
+_MANY = 5_000
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Throwaway]:
+    with serving(tmp_path_factory.mktemp("documents"), model_folder) as found:
+        yield found
+
+
+@pytest.fixture
+def page(service: Throwaway, browser: Browser) -> Iterator[Page]:
+    with opened(browser, service, "/#documents") as page:
+        expect(page.locator("#document-rows[aria-busy=true]")).to_have_count(0)
+        yield page
+
+
+def test_nothing_yet_teaches_how_to_begin(service: Throwaway, page: Page) -> None:
+    expect(page.get_by_role("heading", name="No documents yet")).to_be_visible()
+    page.locator('.nav [data-view="ask"]').click()
+    expect(page.locator("#main")).to_contain_text("Nothing to ask about yet")
+    page.locator("#first-upload").click()
+    expect(page.locator("#upload-files")).to_be_visible()
+
+
+def test_a_file_that_is_dropped_is_uploaded_read_and_ready_without_a_reload(page: Page) -> None:
+    page.evaluate(_RECORD)
+    throttle(page, bytes_per_s=400_000)
+    drop(page, {"long.pdf": english_pdf(120)})
+    expect(row(page, "long.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
+    told = page.evaluate("window.told.join('\\n')")
+    assert re.search(r"\d k?B of \d+ kB", told) and re.search(r"page \d+ of 120", told)
+    assert not re.search(r"NaN|undefined|of 0\b|0/0", told)
+    expect(page.locator(".upload")).to_have_count(0)
+    expect(row(page, "long.pdf").locator(".n")).to_have_text("120")
+
+
+def throttle(page: Page, *, bytes_per_s: int) -> None:
+    """A slow line, so that an upload can be seen."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_s}
+    session.send("Network.emulateNetworkConditions", slow)
+
+
+def test_from_a_dropped_file_to_the_marked_quote_without_any_model(page: Page) -> None:
+    pdf = english_pdf(texts=PAGES)
+    drop(page, {"harbour.pdf": pdf}, ".nav")
+    expect(row(page, "harbour.pdf")).to_have_attribute("data-status", "ready")
+    page.keyboard.press("/")
+    turn = ask(page, "What did the repair of the crane cost?")
+    expect(turn.locator(".badge")).to_have_text("sentences from the documents")
+    marks = open_evidence(page, turn.locator(".answer .chip").first)
+    assert "83,000 euros" in " ".join(words_under(pdf, 2, marks).split())
+
+
+def test_files_are_chosen_with_the_button(page: Page, tmp_path: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator("#upload-files").click()
+    chooser.value.set_files([write(tmp_path, f"chosen {n}.md", f"# Chosen {n}\n".encode()) for n in (1, 2)])
+    for n in (1, 2):
+        expect(row(page, f"chosen {n}.md")).to_have_attribute("data-status", "ready")
+
+
+def test_a_folder_goes_into_the_collection_that_is_named_without_hidden_files(
+    page: Page, tmp_path: Path
+) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("top.md", "deep/inner.md", ".hidden.md"):
+        write(tmp_path, name, f"# {name} in a folder\n".encode())
+    page.locator("#into").fill("archive")
+    page.locator("#into").press("Tab")
+    page.locator("#folder").set_input_files(tmp_path)
+    for name in ("top.md", "inner.md"):
+        expect(row(page, name).locator(".place")).to_have_text("archive")
+    expect(row(page, ".hidden.md")).to_have_count(0)
+
+
+def test_the_same_file_again_is_said_to_be_there(page: Page) -> None:
+    page.locator("#into").fill("twice")
+    page.locator("#into").press("Tab")
+    drop(page, {"once.md": b"# Only once\n"})
+    expect(row(page, "once.md")).to_have_attribute("data-status", "ready")
+    drop(page, {"again.md": b"# Only once\n"})
+    expect(page.locator(".upload")).to_contain_text("Already there")
+    expect(page.locator(".upload")).to_contain_text("“once.md”; nothing was done twice.")
+    expect(row(page, "again.md")).to_have_count(0)
+
+
+def test_a_file_that_cannot_be_read_says_why_and_what_to_do_and_is_tried_again(page: Page) -> None:
+    drop(page, {"locked.pdf": encrypted_pdf()})
+    locked = row(page, "locked.pdf")
+    expect(locked).to_have_attribute("data-status", "failed")
+    expect(locked.locator(".badge")).to_have_text("Needs a password")
+    expect(locked.locator(".state small")).to_contain_text("password")
+    with page.expect_response("**/retry") as response:
+        locked.get_by_role("button", name="Retry").click()
+    assert response.value.ok and response.value.json()["status"] == "queued"
+    expect(locked).to_have_attribute("data-status", "failed")
+
+
+def test_a_refused_upload_says_why_and_stays_after_a_reload(page: Page) -> None:
+    drop(page, {f"{'x' * 300}.md": b"# Too long a name\n"})
+    expect(page.locator(".upload[data-state=refused]")).to_contain_text("Not accepted")
+    page.reload()
+    expect(page.locator(".upload[data-state=refused]")).to_contain_text("Not accepted")
+    page.locator(".upload .acts button").last.click()
+    expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_a_document_is_opened_as_it_was_handed_in(service: Throwaway, page: Page) -> None:
+    drop(page, {"open me.md": b"# Open me\n"})
+    expect(row(page, "open me.md")).to_have_attribute("data-status", "ready")
+    row(page, "open me.md").get_by_role("button", name="Actions").click()
+    with page.context.expect_event("request", lambda one: one.url.endswith("/content")) as request:
+        page.get_by_role("menuitem", name="Open the original").click()
+    assert page.request.get(request.value.url).body() == b"# Open me\n"
+
+
+def test_many_are_selected_moved_and_deleted_at_once(page: Page) -> None:
+    drop(page, {f"many {n}.md": f"# Many {n}\n".encode() for n in range(4)})
+    page.locator("#document-search").fill("many")
+    expect(page.locator(".row[data-document][data-status=ready]")).to_have_count(4)
+    rows = page.locator(".row[data-document]")
+    rows.nth(0).get_by_role("checkbox").check()
+    rows.nth(3).locator(".pick").click(modifiers=["Shift"])
+    expect(page.locator(".tools.chosen b")).to_have_text("4 selected")
+    page.locator('.tools.chosen [data-do="move"]').click()
+    page.locator("#dialog-input").fill("elsewhere")
+    page.keyboard.press("Enter")
+    expect(page.locator(".row[data-document] .place")).to_have_text(["elsewhere"] * 4)
+    page.locator("#pick-all").check()
+    page.locator('.tools.chosen [data-do="delete"]').click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete 4 documents?")
+    page.locator("dialog .go").click()
+    expect(page.locator(".row[data-document]")).to_have_count(0)
+    expect(page.get_by_role("heading", name="No document matches")).to_be_visible()
+
+
+def test_selected_documents_are_the_scope_of_the_next_question(page: Page) -> None:
+    drop(page, {"scope.md": b"# Scope\n\nThe lantern of the scope is green.\n"})
+    expect(row(page, "scope.md")).to_have_attribute("data-status", "ready")
+    row(page, "scope.md").get_by_role("checkbox").check()
+    page.locator('.tools.chosen [data-do="ask"]').click()
+    expect(page.locator("#scope")).to_have_text("scope.md")
+    with page.expect_request("**/api/v1/answers") as request:
+        ask(page, "Which colour has the lantern?")
+    assert len(sent(request.value)["document_ids"]) == 1
+
+
+def test_filters_and_order_are_kept_over_a_reload(page: Page) -> None:
+    drop(page, {"b order.md": b"# B\n", "a order.md": b"# A\n"})
+    page.locator("#document-search").fill("order")
+    page.locator('[data-sort="name"]').click()
+    names = page.locator(".row[data-document] .title")
+    expect(names).to_have_text(["a order.md", "b order.md"])
+    page.locator('[data-sort="name"]').click()
+    expect(names).to_have_text(["b order.md", "a order.md"])
+    page.reload()
+    expect(names).to_have_text(["b order.md", "a order.md"])
+
+
+def test_what_another_person_does_is_seen_at_once(service: Throwaway, page: Page, tmp_path: Path) -> None:
+    (found,) = hand_in(service, tmp_path, {"other.md": b"# From somebody else\n"})
+    expect(row(page, "other.md")).to_have_attribute("data-status", "ready")
+    assert page.request.delete(f"{service.url}/api/v1/documents/{found}").ok
+    expect(row(page, "other.md")).to_have_count(0)
+
+
+def test_a_service_that_dies_under_an_open_page_loses_nothing_on_the_screen_and_goes_on(
+    service: Throwaway, page: Page
+) -> None:
+    drop(page, {"under way.pdf": english_pdf(300)})
+    expect(row(page, "under way.pdf").locator(".state")).to_contain_text(re.compile(r"page \d+ of 300"))
+    before = page.locator(".documents .number").inner_text()
+    service.kill()
+    expect(page.locator(".tools .note")).to_be_visible()
+    drop(page, {"meanwhile.md": b"# Dropped while nobody was there\n"})
+    expect(page.locator(".uploads")).to_contain_text("The service is not reached")
+    expect(page.locator(".documents .number")).to_have_text(before)
+    service.start()
+    expect(row(page, "meanwhile.md")).to_have_attribute("data-status", "ready", timeout=60_000)
+    expect(row(page, "under way.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
+    expect(page.locator(".tools .note")).to_be_hidden()
+
+
+def test_five_thousand_documents_scroll_smoothly_and_are_filtered_at_once(
+    tmp_path: Path, model_folder: Path, browser: Browser
+) -> None:
+    with serving(tmp_path, model_folder) as service:
+        service.stop()
+        many_documents(service, _MANY)
+        service.start()
+        with opened(browser, service, "/#documents") as page:
+            expect(page.locator(".documents .number")).to_have_text("5,000", timeout=30_000)
+            frames = scroll_frames(page, 120, 137)
+            assert page.locator(".row[data-document]").count() < 60
+            assert frames[len(frames) // 2] < 50, frames
+            assert page.evaluate(_FILTER, "report 499") == [15, True]
+            page.locator("#document-rows").press("End")
+            expect(row(page, "report 4990.pdf").locator(".badge")).to_have_text("Needs a password")
+
+
+#: How many rows a filter leaves, and whether they were shown in less than half a second.
+_FILTER = """async (words) => {
+  const search = document.getElementById("document-search");
+  const began = performance.now();
+  search.value = words;
+  search.dispatchEvent(new Event("input"));
+  await new Promise(requestAnimationFrame);
+  const rows = document.getElementById("document-rows").getAttribute("aria-rowcount") - 1;
+  return [rows, performance.now() - began < 500];
+}"""

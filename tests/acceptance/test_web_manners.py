@@ -1,0 +1,298 @@
+"""What the whole page owes to people: their language, keys, screen readers, and no stranger's code."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Dialog, Page, expect
+
+from kotaemon_async.cli_client import Client
+from kotaemon_async.cli_keys import create
+from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.stores.api_keys import ApiKeys
+from tests.acceptance.browser import accessible, opened, picture
+from tests.acceptance.conftest import eventually
+from tests.acceptance.web import PAGES, House, ask, drop, hand_in, modelled, open_evidence, row, serving
+from tests.documents import chinese_pdf, encrypted_pdf, english_pdf, write
+
+FILES = {
+    "harbour.pdf": english_pdf(texts=PAGES),
+    "灯塔.pdf": chinese_pdf(2),
+    "saved.html": b"<html><body onload=hacked=1><p>The quay is short.</p></body></html>",
+}
+_SCRIPT = "<img src=x onerror=hacked=1>.md"
+_LONG = f"{'long name ' * 24}.md"
+_HOSTILE = {
+    _SCRIPT: b"# <script>hacked=1</script>\n\nThe wharf is <b onclick=hacked=1>long</b>.\n",
+    "a\u202egpj.exe.md": b"# Turned round\n\n![x](javascript:hacked=1)\n",
+    _LONG: b"# A long name\n",
+    "page.html": b"<html><body onload=hacked=1><script>hacked=1</script><p>The quay is short.</p></body>",
+}
+#: How they are listed: what would turn a line round is left out.
+_NAMES = (_SCRIPT, "agpj.exe.md", _LONG, "page.html")
+_EVIL = (
+    "The wharf <img src=x onerror=hacked=1> <script>hacked=1</script> ",
+    "[click](javascript:hacked=1) ![p](http://evil.example/p.png) ",
+    "<a href='http://evil.example'>x</a> is long [1].\n",
+)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("manners")
+    with modelled(folder, model_folder, FILES) as found:
+        client = Client(found.service.url)
+        client.upload(write(folder, "locked.pdf", encrypted_pdf()), "default")
+        client.close()
+        yield found
+
+
+@pytest.fixture
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    house.play()
+    with opened(browser, house.service) as page:
+        yield page
+
+
+_SIZES = """() => {
+  const entries = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type));
+  const files = entries.filter((one) => !/\\/api\\/|healthz/.test(one.name));
+  return Object.fromEntries(files.map((one) => [one.name, one.transferSize]));
+}"""
+
+
+def test_the_first_load_is_small_and_asks_no_other_host(house: House, browser: Browser) -> None:
+    with opened(browser, house.service) as page:
+        expect(page.locator(".tips")).to_be_visible()
+        sizes: dict[str, int] = page.evaluate(_SIZES)
+    assert 20_000 < sum(sizes.values()) < 150_000, sizes
+    assert all(size > 0 for name, size in sizes.items() if name.endswith((".js", ".css")))
+
+
+def test_the_policy_of_the_page_is_strict(house: House) -> None:
+    for path in ("/", "/web/app.js"):
+        reply = httpx.get(house.service.url + path, trust_env=False)
+        policy = reply.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+        assert "unsafe" not in policy and "*" not in policy and "http" not in policy
+
+
+def test_a_script_that_is_slipped_in_is_stopped_and_fails_a_test(house: House, browser: Browser) -> None:
+    slip = (
+        "document.body.append(Object.assign(document.createElement('script'), { text: 'window.hacked = 1' }))"
+    )
+    with pytest.raises(AssertionError, match="script-src-elem"), opened(browser, house.service) as page:
+        page.evaluate(slip)
+        assert page.evaluate("window.hacked") is None
+
+
+def is_calm(page: Page) -> bool:
+    """Whether nothing of a stranger ran or became a part of the page."""
+    strange = "img[src=x], script:not([src]), iframe, [onclick], [onerror], [onload], a[href^='javascript']"
+    return page.evaluate("window.hacked") is None and page.locator(strange).count() == 0
+
+
+def test_hostile_names_and_documents_are_data_everywhere(house: House, page: Page) -> None:
+    dialogs: list[Dialog] = []
+    page.on("dialog", lambda one: dialogs.append(one))  # noqa: PLW0108  # Playwright marks what it calls
+    page.locator('.nav [data-view="documents"]').click()
+    drop(page, _HOSTILE)
+    for name in _NAMES:
+        expect(row(page, name)).to_have_attribute("data-status", "ready")
+    picture(page, "documents-hostile")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    row(page, _SCRIPT).get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Ask about it").click()
+    expect(page.locator("#scope")).to_have_text(_SCRIPT)
+    house.play(words=_EVIL)
+    turn = ask(page, "How long is the <b>wharf</b> <script>hacked=1</script>?")
+    expect(turn.locator(".answer")).to_contain_text("is long")
+    open_evidence(page, turn.locator(".answer .chip").first)
+    expect(page.locator("#evidence-name")).to_have_text(_SCRIPT)
+    assert is_calm(page) and dialogs == []
+
+
+def test_a_page_of_html_that_was_handed_in_is_saved_not_shown(house: House, page: Page) -> None:
+    (found,) = page.request.get(f"{house.service.url}/api/v1/documents?q=saved.html").json()["items"]
+    reply = page.request.get(f"{house.service.url}/api/v1/documents/{found['id']}/content")
+    assert reply.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in reply.headers["content-security-policy"]
+
+
+def test_chinese_is_the_browsers_and_complete(house: House, browser: Browser) -> None:
+    house.play()
+    with opened(browser, house.service, language="zh") as page:
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        ask(page, "修理起重机花了多少钱？")
+        for view in ("ask", "documents", "system"):
+            page.locator(f'.nav [data-view="{view}"]').click()
+            expect(page.locator(".wait")).to_have_count(0)
+            picture(page, f"{view}-chinese")
+            assert english_in(page) == [], view
+
+
+#: Texts and labels of the page's own: names, ids, quotes and answers are not, nor is the service's message
+#: that stands behind the words for a failed document.
+_SAID = """() => {
+  const data = ".answer, .card, bdi, code, .talks li, #announce, #language, .brand, .trace-id";
+  const isOwn = (one) => one.checkVisibility() && !one.closest(data);
+  const lines = (one) => [...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+  const texts = (one) => lines(one).map((node) => node.data);
+  const isMessage = (one, name) => name === "title" && one.matches(".state");
+  const label = (one, name) => isMessage(one, name) ? "" : one.getAttribute(name) ?? "";
+  const labels = (one) => ["aria-label", "title", "placeholder"].map((name) => label(one, name));
+  const own = [...document.querySelectorAll("body *")].filter(isOwn);
+  return own.flatMap((one) => [...texts(one), ...labels(one)]);
+}"""
+
+
+def english_in(page: Page) -> list[str]:
+    """What the page says with two English words in a row."""
+    said: list[str] = page.evaluate(_SAID)
+    assert len(said) > 20
+    own = [text for text in said if not any(name in text for name in (*FILES, *_NAMES))]
+    return [text for text in own if re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", text)]
+
+
+def test_the_language_is_switched_and_remembered(page: Page) -> None:
+    expect(page.locator("#ask")).to_have_text("Ask")
+    page.locator("#language").click()
+    expect(page.locator("#ask")).to_have_text("提问")
+    page.reload()
+    expect(page.locator("#ask")).to_have_text("提问")
+    page.locator("#language").click()
+    expect(page.locator("#ask")).to_have_text("Ask")
+
+
+def test_the_theme_is_switched_and_remembered(page: Page) -> None:
+    colour = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(colour)
+    page.locator("#theme").click()
+    dark = page.evaluate(colour)
+    page.reload()
+    assert page.evaluate(colour) == dark != light
+
+
+_IS_SEEN = """() => {
+  const { outlineStyle, boxShadow } = getComputedStyle(document.activeElement);
+  return outlineStyle !== "none" || boxShadow !== "none";
+}"""
+
+
+def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
+    """Goes with the keyboard until the focus, which can be seen, is there."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        if page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            assert page.evaluate(_IS_SEEN), f"the focus on {selector} is not seen"
+            return
+    raise AssertionError(f"the keyboard does not lead to {selector}")
+
+
+def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
+    keys = page.keyboard
+    expect(page.locator("#question")).to_be_focused()
+    keys.type("What did the keyboard cost?")
+    keys.press("Enter")
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    tab_to(page, ".answer .chip", "Shift+Tab")
+    keys.press("Enter")
+    expect(page.locator("#sheet")).to_be_focused()
+    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+    keys.press("ArrowRight")
+    expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
+    keys.press("Escape")
+    expect(page.locator(".answer .chip")).to_be_focused()
+    tab_to(page, '.nav [data-view="documents"]', "Shift+Tab")
+    keys.press("Enter")
+    tab_to(page, "#document-rows")
+    for key in ("ArrowDown", "Space"):
+        keys.press(key)
+    expect(page.locator(".tools.chosen b")).to_have_text("1 selected")
+    keys.press("Escape")
+    keys.press("Enter")
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    keys.press("Escape")
+    expect(page.locator("#document-rows")).to_be_focused()
+    tab_to(page, '.nav [data-view="system"]', "Shift+Tab")
+    keys.press("Enter")
+    expect(page.locator("#headline")).to_be_visible()
+    keys.press("/")
+    expect(page.locator("#question")).to_be_focused()
+
+
+_LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"theme": "dark"},
+    "phone": {"size": (390, 844)},
+}
+
+
+@pytest.mark.parametrize("name", _LOOKS)
+def test_axe_finds_nothing_and_every_state_is_pictured(name: str, house: House, browser: Browser) -> None:
+    house.play()
+    with opened(browser, house.service, **_LOOKS[name]) as page:
+        for state in states(page):
+            expect(page.locator(".wait:visible")).to_have_count(0)
+            picture(page, f"{state}-{name}")
+            assert accessible(page) == [], state
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+
+
+def states(page: Page) -> Iterator[str]:
+    """The main states of the page, one after the other; each is on the screen when its name comes."""
+    expect(page.locator(".tips")).to_be_visible()
+    expect(page.locator("#main")).not_to_contain_text("still being read")  # one failed, none is under way
+    yield "ask-empty"
+    turn = ask(page, "What did the harbour pay for its crane?")
+    path = turn.locator('[data-do="path"]').get_attribute("href")
+    yield "ask-answered"
+    open_evidence(page, turn.locator(".answer .chip").first)
+    yield "ask-evidence"
+    page.keyboard.press("Escape")
+    page.evaluate("location.hash = 'documents'")
+    expect(row(page, "locked.pdf")).to_have_attribute("data-status", "failed")
+    yield "documents"
+    page.locator(".row[data-document]").nth(1).get_by_role("checkbox").check()
+    yield "documents-selected"
+    page.evaluate("location.hash = 'system'")
+    expect(page.locator(".parts [data-part=ledger]")).to_be_attached()
+    yield "system"
+    page.evaluate("(to) => { location.hash = to }", path)
+    expect(page.locator(".steps li").first).to_be_visible()
+    yield "trace"
+
+
+@pytest.fixture
+def locked(tmp_path: Path, model_folder: Path) -> Iterator[tuple[Throwaway, str]]:
+    """A service with a document that wants a key, and the key."""
+    with serving(tmp_path, model_folder) as service:
+        hand_in(service, tmp_path, {"harbour.pdf": english_pdf(texts=PAGES)})
+        secret = create(ApiKeys.open(service.data_dir), "page")["key"]
+        eventually(lambda: httpx.get(f"{service.url}/api/v1/documents", trust_env=False).status_code == 401)
+        yield service, secret
+
+
+def test_a_service_with_keys_asks_once_and_everything_works_with_the_key(
+    locked: tuple[Throwaway, str], browser: Browser
+) -> None:
+    service, secret = locked
+    with opened(browser, service) as page:
+        for given in ("ka_wrong", secret):
+            expect(page.get_by_role("dialog", name="This service asks for a key")).to_have_count(1)
+            page.locator("#dialog-input").fill(given)
+            page.keyboard.press("Enter")
+        expect(page.locator(".tips")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        turn = ask(page, "What did the repair of the crane cost?")
+        open_evidence(page, turn.locator(".answer .chip").first)
+        expect(page.locator("#sheet img")).to_have_attribute("src", re.compile("^blob:"))
+        page.locator('.nav [data-view="documents"]').click()
+        drop(page, {"with key.md": b"# With a key\n"})
+        expect(row(page, "with key.md")).to_have_attribute("data-status", "ready")
+        page.reload()
+        expect(row(page, "with key.md")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
