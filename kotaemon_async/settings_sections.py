@@ -259,7 +259,7 @@ class BackupSettings(_Section):
     keep_files: int = setting(3, "Backups that are kept; the newest verified one is never removed.", ge=1)
     verify: Literal["restore", "bytes", "off"] = setting(
         "restore",
-        "restore: each is restored for a trial and asked for its documents; bytes: its hashes are checked; off.",
+        "restore: each is restored for a trial and asked questions; bytes: its hashes are checked; off.",
     )
 
 

@@ -97,7 +97,8 @@ class _Play:
 
     async def _status(self, status: int) -> None:
         await self._head(status, "application/json")
-        await self._send(json.dumps({"error": {"message": self.server.error_text, "type": "scripted", "code": None}}))
+        error = {"message": self.server.error_text, "type": "scripted", "code": None}
+        await self._send(json.dumps({"error": error}))
         while self.script.endswith("endless"):
             await self._send("x" * 65_536)
 

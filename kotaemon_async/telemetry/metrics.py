@@ -70,7 +70,7 @@ LOG_LINES_DROPPED = _counter("log_lines_dropped_total", "Log lines that the log'
 START_TIME = _gauge("start_time_seconds", "When this process was ready, in seconds since 1970.")
 BACKUP_AGE = _gauge("backup_age_seconds", "Age of the newest backup; without one, that of the data folder.")
 BACKUP_VERIFIED_AGE = _gauge(
-    "backup_verified_age_seconds", "Time since a backup was last found good; without one, since the data folder."
+    "backup_verified_age_seconds", "Time since a backup was last found good, or since the folder was made."
 )
 CHORES = _counter("chores_total", "Rounds of maintenance by what was to be done.", "chore", "outcome")
 AFFECTED = _counter(

@@ -1,4 +1,4 @@
-"""The names of DESIGN 7, and config/metrics.md, which explains every metric and lists the values of labels."""
+"""The names of DESIGN 7, and config/metrics.md, which explains metrics and the values of labels."""
 
 from typing import Any, get_args
 
