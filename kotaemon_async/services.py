@@ -3,7 +3,7 @@
 import os
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -167,34 +167,12 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     ledger, room = opened.ledger, opened.room
     dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_start)
     news = ReadyNews(ledger)
-    audit = IndexAudit(ledger, opened.vectors, every_s=settings.vectors.audit_every_s)
-    follower = opening.keep(
-        Follower(
-            ledger,
-            opened.vectors,
-            clock=time.time,
-            on_ready=news.ready,
-            on_applied=news.applied,
-            audit=audit,
-            may_write=room.disk.may_work,
-        )
-    )
+    follower = opening.keep(_follower(settings, opened, news))
 
     def there_is_news() -> None:
         dispatcher.wake()
         follower.ring()
 
-    ingest = Ingest(
-        ledger,
-        opened.blobs,
-        opened.sandbox,
-        opened.embedder,
-        owner=f"{socket.gethostname()}:{os.getpid()}",
-        on_step=there_is_news,
-        may_work=room.disk.may_work,
-        may_start=room.may_start,
-        limits=ingest_limits(settings),
-    )
     library = Library(
         ledger,
         opened.blobs,
@@ -203,18 +181,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         max_attempts=settings.ingest.max_attempts,
         lack=room.lack,
     )
-    retrieval = opening.keep(
-        Retrieval(
-            ledger=ledger,
-            keywords=Keywords(ledger.database),
-            vectors=opened.vectors,
-            embedder=opened.embedder,
-            vector_timeout_s=settings.retrieval.vector_timeout_s,
-            keyword_timeout_s=settings.retrieval.keyword_timeout_s,
-            candidates=settings.retrieval.candidates,
-            watch=follower,
-        )
-    )
+    retrieval = opening.keep(_retrieval(settings, opened, follower))
     pictures = Pictures(ledger, opened.blobs.path, opened.drawers)
     room.memory.on_pressure("pictures", pictures.give_back)
     answering = answering_over(settings, ledger, retrieval, opened.links, opened.knowledge)
@@ -225,7 +192,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher=dispatcher,
         follower=follower,
         knowledge=opened.knowledge,
-        ingest=ingest,
+        ingest=_ingest(settings, opened, there_is_news),
         library=library,
         feed=Feed(Changes(ledger.database), lack=room.lack),
         pictures=pictures,
@@ -245,4 +212,43 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         maintenance=maintenance_of(settings, ledger, opened.blobs, opening.keep(schedule_of(settings))),
         started=anyio.Event(),
         stopping=anyio.Event(),
+    )
+
+
+def _follower(settings: Settings, opened: _Opened, news: ReadyNews) -> Follower:
+    return Follower(
+        opened.ledger,
+        opened.vectors,
+        clock=time.time,
+        on_ready=news.ready,
+        on_applied=news.applied,
+        audit=IndexAudit(opened.ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
+        may_write=opened.room.disk.may_work,
+    )
+
+
+def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) -> Ingest:
+    return Ingest(
+        opened.ledger,
+        opened.blobs,
+        opened.sandbox,
+        opened.embedder,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        on_step=on_step,
+        may_work=opened.room.disk.may_work,
+        may_start=opened.room.may_start,
+        limits=ingest_limits(settings),
+    )
+
+
+def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retrieval:
+    return Retrieval(
+        ledger=opened.ledger,
+        keywords=Keywords(opened.ledger.database),
+        vectors=opened.vectors,
+        embedder=opened.embedder,
+        vector_timeout_s=settings.retrieval.vector_timeout_s,
+        keyword_timeout_s=settings.retrieval.keyword_timeout_s,
+        candidates=settings.retrieval.candidates,
+        watch=follower,
     )
