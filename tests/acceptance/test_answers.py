@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from kotaemon_async.cli_client import Client
 from kotaemon_async.demo_service import Throwaway
-from tests.acceptance.conftest import logged, ready
+from tests.acceptance.conftest import eventually, logged, ready
 from tests.documents import chinese_pdf, english_pdf, write
 
 PAGES = (
@@ -73,8 +74,9 @@ def test_one_trace_id_leads_from_the_upload_to_ready(service: Throwaway, tmp_pat
     document = ready(client, reply.json()["id"])
     client.close()
     assert document["trace_id"] == trace
-    for event in ("batch_committed", "document_ready"):
-        assert [line["trace_id"] for line in logged(service, event, doc_id=document["id"])] == [trace]
+    for event in ("batch_committed", "document_ready"):  # the second comes after the status
+        lines = eventually(partial(logged, service, event, doc_id=document["id"]))
+        assert [line["trace_id"] for line in lines] == [trace]
 
 
 def test_the_command_line_ingests_a_folder_and_asks(service: Throwaway, tmp_path: Path) -> None:

@@ -51,6 +51,17 @@ def above(trace: Json, span: Json) -> list[str]:
     return found
 
 
+def whole(client: Client, document_id: str) -> Json:
+    """The trace of a document, once its last span is in it: that one ends after the status is ready."""
+
+    def ended() -> Json:
+        trace = client.trace(document_id)
+        return trace if trace["status"] != "running" and "ready" in names(trace) else {}
+
+    ready(client, document_id)
+    return eventually(ended)
+
+
 def printed(service: Throwaway, *words: str) -> str:
     command = [sys.executable, "-m", "kotaemon_async", "trace", *words, "--url", service.url]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -61,8 +72,7 @@ def test_a_documents_trace_holds_every_stage_from_upload_to_ready(
 ) -> None:
     _, client = batches_of_four
     document = client.upload(book, "en")
-    ready(client, document["id"])
-    trace = client.trace(document["id"])
+    trace = whole(client, document["id"])
     assert trace["trace_id"] == document["trace_id"]
     assert {"POST /api/v1/documents"} | STAGES | CHILD_CALLS <= set(names(trace))
     assert (trace["status"], names(trace).count("commit")) == ("ok", 3)
@@ -77,7 +87,7 @@ def test_a_documents_trace_holds_every_stage_from_upload_to_ready(
 def test_the_command_prints_the_path_as_a_tree(batches_of_four: tuple[Throwaway, Client], book: Path) -> None:
     service, client = batches_of_four
     document = client.upload(book, "en")
-    ready(client, document["id"])
+    whole(client, document["id"])
     said = printed(service, document["id"])
     for words in (document["trace_id"], "job", "parser read", "batch_committed", "ms"):
         assert words in said
@@ -131,8 +141,7 @@ def test_a_killed_process_leaves_its_span_and_the_rest_follows_in_the_same_trace
     eventually(lambda: service.process.poll() is not None)
     service.env = {}
     service.start()
-    ready(client, document["id"])
-    trace = client.trace(document["id"])
+    trace = whole(client, document["id"])
     client.close()
     ingests = [span for span in trace["spans"] if span["name"] == "ingest"]
     assert [span["status"] for span in ingests] == ["unfinished", "ok"]
@@ -147,15 +156,15 @@ def test_a_collector_gets_the_same_spans_that_are_kept(start: Start, book: Path)
         service = start({"KOTAEMON_TRACES__OTLP_ENDPOINT": collector.url})
         client = Client(service.url)
         document = client.upload(book, "en")
-        ready(client, document["id"])
 
         def sent() -> set[str]:
             return {
                 span.name for span in list(collector.spans) if span.trace_id.hex() == document["trace_id"]
             }
 
-        eventually(lambda: sent() >= STAGES, seen=sent())
-        assert sent() == set(names(client.trace(document["id"])))
+        kept = set(names(whole(client, document["id"])))
+        eventually(lambda: sent() >= kept)
+        assert sent() == kept >= STAGES
         client.close()
 
 
@@ -166,8 +175,8 @@ def test_a_damaged_file_of_traces_is_put_aside_and_the_service_goes_on(start: St
     service.start()
     client = Client(service.url)
     document = client.upload(book, "en")
-    ready(client, document["id"])
+    trace = whole(client, document["id"])
     _, report = client.health()
     assert (report["status"], report["components"]["traces"]["renewals"]) == ("ok", 1)
-    assert set(names(client.trace(document["id"]))) >= STAGES
+    assert set(names(trace)) >= STAGES
     client.close()

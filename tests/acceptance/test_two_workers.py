@@ -127,9 +127,13 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
     client.close()
     eventually(lambda: logged(first, "lease_lost", doc_id=document_id))
 
+    def told_ready() -> int:
+        return len(logged(first, "document_ready") + logged(second, "document_ready"))
+
+    eventually(told_ready)  # the line comes after the status that was waited for
     assert pages_of(first, document_id) + pages_of(second, document_id) == list(range(1, PAGES + 1))
-    assert len(logged(first, "document_ready") + logged(second, "document_ready")) == 1
     assert [first.stop(), second.stop()] == [0, 0]
+    assert told_ready() == 1
     assert violations(first.data_dir, {document_id: READY}) == []
     query = "SELECT count(*), count(DISTINCT chunk_id) FROM vector_log"
     [(entries, chunks)] = ledger_rows(first, tmp_path / "rows", query)
