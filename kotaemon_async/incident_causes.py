@@ -147,8 +147,8 @@ def suspects(
         if (suspect := _judged(cause, component, deviations, shares.get((cause, component), 0.0), begun_s))
         is not None
     ]
-    judged = [_beside(one, found, deviations) for one in found]
-    return sorted(judged, key=lambda one: -one.score)
+    origins = {one: _origins(one, found, deviations) for one in found}
+    return sorted((_beside(one, origins) for one in found), key=lambda one: -one.score)
 
 
 def explained(suspect: Suspect, deviations: Sequence[Deviation]) -> list[Deviation]:
@@ -194,16 +194,28 @@ def _judged(
     return Suspect(cause, component, round(score, 3), signals, since_s, round(share, 3))
 
 
-def _beside(suspect: Suspect, others: Sequence[Suspect], deviations: Sequence[Deviation]) -> Suspect:
-    """The suspect, less likely when all that it shows follows from another one that moved no later."""
+def _origins(
+    suspect: Suspect, others: Sequence[Suspect], deviations: Sequence[Deviation]
+) -> frozenset[Suspect]:
+    """The other suspects that moved no later and from which all that this one shows follows."""
     own = set(suspect.signals)
-    for other in others:
-        follows = FAULTS[other.cause].follows
-        roles = {one.name: _role(one, suspect.component) for one in deviations if one.name in own}
-        moved_first = other.since_s <= suspect.since_s + _AT_ONCE_S
-        if other is not suspect and moved_first and follows.issuperset(roles.values()):
-            return replace(suspect, score=round(suspect.score * _FOLLOWS_RATIO, 3))
-    return suspect
+    roles = {_role(one, suspect.component) for one in deviations if one.name in own}
+    return frozenset(
+        other
+        for other in others
+        if other is not suspect
+        and other.since_s <= suspect.since_s + _AT_ONCE_S
+        and FAULTS[other.cause].follows.issuperset(roles)
+    )
+
+
+def _beside(suspect: Suspect, origins: Mapping[Suspect, frozenset[Suspect]]) -> Suspect:
+    """Less likely as a consequence of another; traces that blame a consequence of its own speak for it."""
+    shares = [one.traces_share for one, its_origins in origins.items() if suspect in its_origins]
+    share = max([suspect.traces_share, *shares])
+    score = suspect.score + _SHARED * (share - suspect.traces_share)
+    ratio = _FOLLOWS_RATIO if origins[suspect] else 1.0
+    return replace(suspect, score=round(score * ratio, 3), traces_share=share)
 
 
 def _traces_shares(affected: Sequence[Affected], links: Sequence[str]) -> dict[tuple[Cause, str], float]:

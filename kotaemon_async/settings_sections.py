@@ -19,6 +19,7 @@ from pydantic import (
 COMPONENTS: Final = frozenset(
     {"ledger", "memory", "vectors", "embedder", "broker", "event_loop", "retrieval", "keywords"}
     | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
+    | {"answers", "disk", "documents", "http", "load", "parser", "queue"}
 )
 
 
@@ -208,6 +209,9 @@ class AnswerSettings(_Section):
     )
     cache_rows: int = setting(1000, "Answers kept to be given again.", ge=0)
     cache_bytes: int = setting(16 * 1024**2, "Room for them.", ge=0)
+    keep_s: float = setting(
+        7_776_000.0, "Answers outside of conversations are deleted after so long; 0 keeps them.", ge=0
+    )
     static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")
 
 

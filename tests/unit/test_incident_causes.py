@@ -2,6 +2,7 @@ import pytest
 
 from kotaemon_async.incident_causes import CAUSES, FAULTS, Deviation, cause_of, explained, suspects
 from kotaemon_async.incident_report import _WORDS
+from kotaemon_async.settings_sections import COMPONENTS
 from kotaemon_async.signals import signals_of
 from kotaemon_async.telemetry.affected import Affected
 
@@ -35,6 +36,10 @@ def test_every_signal_that_a_cause_names_is_measured() -> None:
 def test_every_signal_that_opens_has_a_cause_or_is_a_consequence() -> None:
     known = {name for fault in FAULTS.values() for name in (*fault.own, *fault.follows)}
     assert {signal.name for signal in signals_of(["link"])} <= known
+
+
+def test_no_link_may_have_the_name_of_a_component_that_signals() -> None:
+    assert {signal.component for signal in signals_of([])} <= COMPONENTS
 
 
 def test_nothing_abnormal_has_no_cause() -> None:
@@ -88,6 +93,15 @@ def test_traffic_that_rose_first_explains_a_slow_model() -> None:
     assert order(*slow)[0] == ("llm_slow", "main")
     risen = (moved("load.requests", 0, opens=False), moved("load.uploads", 0, opens=False))
     assert order(*slow, *risen)[0] == ("overload", "load")
+
+
+def test_traces_that_blame_a_consequence_speak_for_its_origin() -> None:
+    found = suspects(
+        [moved("main.timeout_share", 5), moved("load.requests", 0, opens=False)],
+        touched("main", "timeout", 9),
+        LINKS,
+    )
+    assert [(one.cause, one.traces_share) for one in found] == [("overload", 1.0), ("llm_slow", 1.0)]
 
 
 def test_a_cause_takes_what_follows_from_it_and_nothing_else() -> None:
