@@ -92,7 +92,7 @@ def forget() -> None:
     _stem.cache_clear()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)  # the frequent words; 2 MB when it is full
 def _stem(word: str) -> str:
     stemmer = getattr(_stemmers, "english", None)
     if stemmer is None:
