@@ -95,12 +95,14 @@ class IndexAudit:
         every_s: float,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = _random.random,
+        worn_at_least: int = WORN_AT_LEAST,
     ) -> None:
         self._ledger = ledger
         self._vectors = vectors
         self._every_s = every_s
         self._clock = clock
         self._random = random
+        self._worn_at_least = worn_at_least
         self.is_wrong = False
         self.is_partial = False
         self._generation: str | None = None
@@ -162,7 +164,7 @@ class IndexAudit:
         """Deleted vectors take room for good; an index that is mostly made of them begins anew."""
         held, deleted = await self._vectors.count(), await self._vectors.deleted()
         self._require_same()
-        if deleted <= max(WORN_AT_LEAST, held):
+        if deleted <= max(self._worn_at_least, held):
             return
         self._sweep = None
         logger.bind(chunks=held, deleted=deleted).info("vector_index_worn")

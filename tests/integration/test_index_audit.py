@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -19,6 +20,7 @@ from kotaemon_async.stores.vectors import LogEntry, VectorStore
 
 DIMENSION = 16
 CHUNKS = 150
+WORN_AT_LEAST = 500
 
 
 class Scene:
@@ -26,7 +28,7 @@ class Scene:
 
     def __init__(self, ledger: Ledger, store: VectorStore) -> None:
         self.ledger, self.store = ledger, store
-        audit = IndexAudit(ledger, store, every_s=0.01)
+        audit = IndexAudit(ledger, store, every_s=0.01, worn_at_least=WORN_AT_LEAST)
         self.follower = Follower(ledger, store, clock=time.time, on_ready=self.note, audit=audit)
 
     async def note(self, document_ids: list[str]) -> None:
@@ -52,18 +54,29 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+async def still(tmp_path: Path) -> AsyncIterator[Scene]:
+    """Nobody follows yet."""
     ledger = await Ledger.open(tmp_path / "ledger.db")
     await read_document(ledger)
     store = await VectorStore.open(tmp_path / "vectors", model="m", dimension=DIMENSION, call_timeout_s=20)
-    scene = Scene(ledger, store)
-    async with anyio.create_task_group() as group:
-        group.start_soon(scene.follower.run)
-        await scene.until(lambda: True)
-        yield scene
-        group.cancel_scope.cancel()
+    yield Scene(ledger, store)
     await store.aclose()
     await ledger.aclose()
+
+
+@asynccontextmanager
+async def following(scene: Scene) -> AsyncIterator[None]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(scene.follower.run)
+        yield
+        group.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def scene(still: Scene) -> AsyncIterator[Scene]:
+    async with following(still):
+        await still.until(lambda: True)
+        yield still
 
 
 async def read_document(ledger: Ledger) -> None:
@@ -120,3 +133,15 @@ async def test_following_goes_on_beside_the_audit(scene: Scene) -> None:
     await scene.ledger.delete("doc")
     await scene.until(lambda: scene.follower.behind == 0)
     assert (await scene.store.count(), scene.store.generation) == (0, generation)
+
+
+async def test_an_index_that_is_mostly_deleted_vectors_is_built_anew_without_them(still: Scene) -> None:
+    vector = np.ones(DIMENSION, dtype=np.float32)
+    strays = [LogEntry(n, "upsert", f"stray.{n}", "gone", "default", vector) for n in range(2048)]
+    for at in range(0, len(strays), 256):
+        await still.store.apply(strays[at : at + 256], [])
+    await still.store.apply([], [one.chunk_id for one in strays])
+    generation = still.store.generation
+    async with following(still):
+        await still.until(lambda: still.store.generation != generation)
+    assert (await still.store.count(), await still.store.deleted()) == (CHUNKS, 0)
