@@ -17,6 +17,15 @@ FIRST_WAIT_S: Final = 600.0
 Chore = Callable[[float], Awaitable[int]]
 
 
+def when(may_start: Callable[[], bool], chore: Chore) -> Chore:
+    """The chore, left out in rounds in which there is no room for it."""
+
+    async def waiting(now_s: float) -> int:
+        return await chore(now_s) if may_start() else 0
+
+    return waiting
+
+
 class Maintenance:
     """Runs chores in their order, round after round; one that fails is logged and tried in the next round."""
 

@@ -209,7 +209,9 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         tracing=opened.traces.tracing,
         incidents=incidents_of(settings, opening, ledger, opened.traces.file, list(answering.links())),
         loop_lag=opening.keep(LoopLag()),
-        maintenance=maintenance_of(settings, ledger, opened.blobs, opening.keep(schedule_of(settings))),
+        maintenance=maintenance_of(
+            settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), room.memory.may_start
+        ),
         started=anyio.Event(),
         stopping=anyio.Event(),
     )

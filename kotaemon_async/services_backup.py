@@ -15,7 +15,7 @@ from kotaemon_async.backup_schedule import BackupSchedule
 from kotaemon_async.backups import Backups, Made, Source
 from kotaemon_async.chores import remove_old, remove_unused_files
 from kotaemon_async.errors import Unavailable
-from kotaemon_async.maintenance import Chore, Maintenance
+from kotaemon_async.maintenance import Chore, Maintenance, when
 from kotaemon_async.resilience.background import in_background
 from kotaemon_async.resilience.process import ChildProcess
 from kotaemon_async.resilience.room import disk_of, floor_bytes_of
@@ -84,13 +84,20 @@ def schedule_of(settings: Settings) -> BackupSchedule:
     )
 
 
-def maintenance_of(settings: Settings, ledger: Ledger, blobs: Blobs, schedule: BackupSchedule) -> Maintenance:
-    """Everything that is done from time to time."""
+def maintenance_of(
+    settings: Settings,
+    ledger: Ledger,
+    blobs: Blobs,
+    schedule: BackupSchedule,
+    may_start: Callable[[], bool],
+) -> Maintenance:
+    """Everything that is done from time to time; what takes memory of its own only while it `may_start`."""
     folder = settings.data_dir.absolute()
     aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
     chores: dict[str, Chore] = {
         "left_over_backup": lambda _: anyio.to_thread.run_sync(clear_left_over, backup_folder(settings)),
         "expired_answers": lambda now_s: ledger.forget_expired_answers(now_s - settings.answers.stale_s),
+        "old_answers": partial(_forget_old_answers, ledger, settings.answers.keep_s),
         "expired_keys": ledger.forget_old_keys,
         "unused_files": lambda _: remove_unused_files(ledger, blobs, folder / "blobs"),
         "put_aside": lambda now_s: remove_old(
@@ -101,11 +108,15 @@ def maintenance_of(settings: Settings, ledger: Ledger, blobs: Blobs, schedule: B
     if settings.backups.every_s:
         chores |= {
             "backup": schedule.back_up,
-            "backup_verification": schedule.verify,
+            "backup_verification": when(may_start, schedule.verify),
             "old_backups": schedule.prune,
         }
     rounds_s = (settings.maintenance.every_s, settings.backups.every_s)
     return Maintenance(chores, every_s=min(every_s for every_s in rounds_s if every_s))
+
+
+async def _forget_old_answers(ledger: Ledger, keep_s: float, now_s: float) -> int:
+    return await ledger.forget_old_answers(now_s - keep_s) if keep_s else 0
 
 
 async def _create(settings: Settings, target: Path) -> Made:

@@ -13,6 +13,8 @@ from kotaemon_async.stores.sqlite import Database, queries
 SQL = queries("answers.sql")
 #: This part of the oldest goes at once when there is too much, so that this is rarely done.
 _FORGET_SHARE = 16
+#: Others want to write, too, while a year's answers go.
+_DELETE_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,14 @@ class Answers:
         """How many answers went from the cache that were given before then."""
         return await self._database.write(lambda conn: _forget_expired(conn, oldest_s))
 
+    async def forget_old_answers(self, oldest_s: float) -> int:
+        """How many answers outside of conversations went that were given before then, a few at a time."""
+        values = {"oldest": oldest_s, "limit": _DELETE_AT_ONCE}
+        forgotten = 0
+        while gone := await self._database.write(lambda conn: _changed(conn, "forget_old_answers", values)):
+            forgotten += gone
+        return forgotten
+
 
 def _save(
     conn: apsw.Connection, answer: Answer, record: str, conversation_id: str | None, now_s: float
@@ -102,5 +112,10 @@ def _cache(conn: apsw.Connection, values: dict[str, object], bounds: CacheBounds
 
 
 def _forget_expired(conn: apsw.Connection, oldest_s: float) -> int:
-    conn.execute(SQL["forget_expired"], {"oldest": oldest_s})
+    return _changed(conn, "forget_expired", {"oldest": oldest_s})
+
+
+def _changed(conn: apsw.Connection, name: str, values: dict[str, float]) -> int:
+    """How many rows the statement changed."""
+    conn.execute(SQL[name], values)
     return conn.changes()

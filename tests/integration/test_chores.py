@@ -66,3 +66,13 @@ async def test_answers_that_are_too_old_to_stand_in_are_forgotten(desk: Desk) ->
         await desk.ledger.cache_answer(str(number), "s", answer, link="l", now_s=now_s, bounds=bounds)
     assert await desk.ledger.forget_expired_answers(25.0) == 2
     assert await desk.rows("cached_answers") == 1
+
+
+async def test_old_answers_go_but_those_of_a_conversation_and_the_newer_ones_stay(desk: Desk) -> None:
+    for number in range(450):
+        await desk.ledger.save_answer(replace(ANSWER, id=f"old_{number}"), None, 10.0)
+    await desk.ledger.save_answer(replace(ANSWER, id="talked"), "conv_1", 10.0)
+    await desk.ledger.save_answer(replace(ANSWER, id="new"), None, 30.0)
+    assert await desk.ledger.forget_old_answers(20.0) == 450
+    assert [(await desk.ledger.answer(one)).id for one in ("talked", "new")] == ["talked", "new"]
+    assert await desk.rows("answers") == 2

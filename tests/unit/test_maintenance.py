@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from kotaemon_async.errors import Unavailable
-from kotaemon_async.maintenance import FIRST_WAIT_S, Maintenance
+from kotaemon_async.maintenance import FIRST_WAIT_S, Maintenance, when
 from kotaemon_async.trial import Trial
 
 
@@ -24,6 +24,12 @@ async def failing(_now_s: float) -> int:
 async def test_a_chore_that_fails_does_not_keep_the_next_ones_from_their_work() -> None:
     chores = {"one": counting(2), "two": failing, "three": counting(0)}
     assert await Maintenance(chores, every_s=1).round() == {"one": 2, "two": None, "three": 0}
+
+
+async def test_a_chore_that_takes_memory_waits_for_a_round_with_room_for_it() -> None:
+    room = iter((False, True))
+    maintenance = Maintenance({"large": when(lambda: next(room), counting(1))}, every_s=1)
+    assert [await maintenance.round(), await maintenance.round()] == [{"large": 0}, {"large": 1}]
 
 
 async def test_a_chore_is_told_the_time() -> None:

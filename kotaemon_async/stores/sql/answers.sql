@@ -5,6 +5,11 @@ VALUES (:id, :conversation_id, :now, :record)
 -- name: answer
 SELECT record FROM answers WHERE id = :id
 
+-- name: forget_old_answers
+DELETE FROM answers WHERE id IN (
+    SELECT id FROM answers WHERE conversation_id IS NULL AND created_at <= :oldest LIMIT :limit
+)
+
 -- name: stamp
 SELECT count(*) || '.' || coalesce(sum(version), 0) || '.' || coalesce(max(last_log_seq), 0)
        || '.' || coalesce(sum(last_log_seq), 0)
