@@ -277,6 +277,10 @@ class Traffic:
 
     def _note_answer(self, reply: httpx.Response) -> None:
         if reply.status_code == 200:
-            self.served_by[reply.json()["served_by"]] += 1
+            answer = reply.json()
+            codes = ", ".join(f"{one['component']} {one['code']}" for one in answer["reasons"])
+            self.served_by[answer["served_by"]] += 1
+            if answer["served_by"] == "busy":
+                self.trouble[f"nobody could answer: {codes}"] += 1
         else:
             self.trouble[f"a question was answered with {reply.status_code}"] += 1
