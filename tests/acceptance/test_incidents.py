@@ -102,7 +102,7 @@ def test_a_model_server_that_is_away_or_hangs_is_the_first_cause(
     assert incident["causes"][0]["traces_share"] > 0.5
     trace_id = incident["trace_ids"][0]
     assert httpx.get(f"{service.url}/api/v1/traces/{trace_id}", trust_env=False).status_code == 200
-    assert logged(service, "incident_opened", cause=cause)
+    eventually(lambda: logged(service, "incident_opened", cause=cause))
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_an_incident_with_an_end(
@@ -117,7 +117,7 @@ def test_a_broker_that_goes_away_and_comes_back_is_an_incident_with_an_end(
         assert 'kotaemon_incidents_open{cause="broker"} 1.0' in metrics
         redis.start()
         eventually(lambda: closed(service, incident), within_s=60, every_s=0.2)
-    assert logged(service, "incident_closed", incident_id=incident["id"])
+        eventually(lambda: logged(service, "incident_closed", incident_id=incident["id"]))
 
 
 def test_a_disk_without_room_is_the_first_cause_and_a_restart_goes_on_with_the_incident(

@@ -173,7 +173,8 @@ def test_a_damaged_index_is_rebuilt_while_questions_are_answered(
     path = scene.folder if name == "." else file_of(scene, name)
     assert lose(scene, asked, lambda: damage(path)) < NOTICED_WITHIN_S
     assert scene.condemned() == rebuilt + 1
-    assert logged(scene.service, "vector_rebuild_finished")[-1]["entries"] == PAGES
+    finished = eventually(lambda: logged(scene.service, "vector_rebuild_finished"))
+    assert finished[-1]["entries"] == PAGES
     assert scene.metric("kotaemon_ingest_pages_total") == embedded
 
 

@@ -30,7 +30,7 @@ def test_a_change_is_taken_over_and_a_wrong_one_is_told_and_not_used(start: Star
     wrong = eventually(lambda: (found := kept(client))["status"] == "degraded" and found)
     assert (wrong["code"], wrong["entries"]) == ("misconfigured", 1)
     assert f"{file} is no YAML in line" in wrong["message"]
-    assert logged(service, "knowledge_refused")
+    eventually(lambda: logged(service, "knowledge_refused"))
     assert said(client, "When is the office open?") == ("static_knowledge", "From nine to five.")
     file.write_text(ENTRY.format(answer="From ten to four."), "utf-8")
     eventually(lambda: kept(client)["status"] == "ok")
