@@ -71,6 +71,13 @@ async def linked(*scripts: Script, **limits: Any) -> AsyncIterator[Linked]:
             await link.aclose()
 
 
+def limits_of(fault: Fault) -> dict[str, float]:
+    """Short ones for those that wait, but what sends words has the time to send them."""
+    if not fault.waits:
+        return {}
+    return SHORT | {"first_token_timeout_s": 1.0} if fault.sends_text else SHORT
+
+
 def moves(told: Told) -> list[Moved]:
     return [event for event in told if isinstance(event, Moved)]
 
@@ -82,7 +89,7 @@ def served_by(told: Told) -> str:
 
 @every_fault
 async def test_every_fault_moves_on_in_time_and_says_why(fault: Fault) -> None:
-    async with linked(fault.script, **SHORT if fault.waits else {}) as one:
+    async with linked(fault.script, **limits_of(fault)) as one:
         started_s = time.monotonic()
         told = await one.told()
         assert time.monotonic() - started_s < 3.0
@@ -115,10 +122,13 @@ async def test_bytes_that_are_no_tokens_extend_no_limit_and_tokens_not_the_last(
 
 @every_fault
 async def test_only_what_a_moment_heals_is_tried_twice(fault: Fault) -> None:
-    async with linked(fault.script, **SHORT if fault.waits else {}) as one:
+    async with linked(fault.script, **limits_of(fault)) as one:
         await one.told()
         asked = 0 if fault.script in {"refuse", "accept_and_hang"} else 1 + fault.heals
-        assert (len(one.server.requests), one.pauses_s) == (asked, [0.1] * fault.heals)
+        # The time of one that waits may be up before the server has read the request.
+        least = 0 if fault.waits else asked
+        assert least <= len(one.server.requests) <= asked
+        assert one.pauses_s == [0.1] * fault.heals
 
 
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.heals], ids=lambda fault: fault.script)
