@@ -120,10 +120,9 @@ class Answering:
                         case Done(answer):
                             yield Done(await self._keep(state, heard_as(answer, state)))
                         case Interrupted(answer) if interruptible:
-                            yield Interrupted(await self._keep(state, heard_as(answer, state)))
-                        case Interrupted(answer):
-                            state.reasons = list(answer.reasons)
-                            yield Done(await self._keep(state, state.without_chain()))
+                            yield replace(event, answer=await self._keep(state, heard_as(answer, state)))
+                        case Interrupted(_, instead):
+                            yield Done(await self._keep(state, heard_as(instead, state)))
                         case _:
                             yield event
 
@@ -174,13 +173,16 @@ class Answering:
                     result = event
                 else:
                     yield event
-        if result is None and state.text:
-            yield Interrupted(replace(state.answer(state.text, state.sent_by), complete=False))
+        if result is not None:
+            yield Done(result)
             return
-        if result is None:
-            result = state.without_chain()
-            yield Delta(result.answer)
-        yield Done(result)
+        instead = state.without_chain()
+        if state.text:
+            sent = replace(state.answer(state.text, state.sent_by), complete=False)
+            yield Interrupted(sent, instead)
+        else:
+            yield Delta(instead.answer)
+            yield Done(instead)
 
     async def _look(self, state: AnswerState) -> None:
         """Finds the passages that stand on their pages, and what was missing while looking."""

@@ -46,9 +46,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """No link could finish; the answer holds what was sent and must not be shown as complete."""
+    """No link could finish; `answer` holds what was sent and must not be shown as complete.
+
+    `instead` is the whole answer for those who have seen none of it.
+    """
 
     answer: Answer
+    instead: Answer
 
 
 Event = PassagesFound | Delta | Restart | Done | Interrupted

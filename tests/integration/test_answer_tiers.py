@@ -1,6 +1,6 @@
 """Answers from the cache, from a shared flight and from the kept knowledge, over a real ledger."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,6 +65,16 @@ class Model:
             yield piece
 
 
+@dataclass
+class Judge:
+    """Whether passages have to do with the question, whichever they are."""
+
+    verdict: bool = True
+
+    async def holds(self, question: str, passages: Sequence[Passage]) -> bool:
+        return self.verdict
+
+
 class Pages(Ledger):
     """The real ledger, on whose pages the passage stands."""
 
@@ -77,6 +87,7 @@ class House:
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self.ledger, self.clock, self.model, self.retrieval = ledger, Clock(), Model(), Retrieval()
+        self.judge = Judge()
         self.model.go_on.set()
         kept = folder / "kept.yaml"
         kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
@@ -88,6 +99,7 @@ class House:
             tiers=Tiers.of([self.model], StaleCacheLink(cache), ExtractiveLink(), StaticLink(knowledge)),
             ledger=ledger,
             cache=cache,
+            relevance=self.judge,
             clock=self.clock,
         )
 
@@ -193,6 +205,26 @@ async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
     assert (house.model.calls, len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
     assert [await house.ledger.answer(one.id) for one in answers] == answers
+
+
+async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(house: House) -> None:
+    house.judge.verdict = False
+    house.break_model(Delta("Par"))
+    house.model.go_on = anyio.Event()
+    answers: list[Answer] = []
+
+    async def ask() -> None:
+        answers.append(await house.ask())
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(ask)
+        await anyio.wait_all_tasks_blocked()
+        house.model.go_on.set()
+    assert house.model.calls == 1
+    assert [(one.served_by, one.complete, one.reasons) for one in answers] == [
+        ("extractive", True, (Reason("main", "llm_unavailable"),))
+    ] * 3
 
 
 async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(house: House) -> None:

@@ -103,7 +103,7 @@ async def test_a_chat_with_all_its_parameters_is_streamed(http: httpx.AsyncClien
 
 
 async def test_a_stream_that_breaks_off_shows_an_error(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    play(parts, *SCRIPT[:2], Interrupted(ANSWER))
+    play(parts, *SCRIPT[:2], Interrupted(ANSWER, ANSWER))
     text, usages, (error,) = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
     assert (text, usages, error["code"]) == ("By 8 ", [], "timeout")
 

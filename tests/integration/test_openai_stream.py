@@ -104,7 +104,7 @@ async def test_words_that_the_check_added_are_sent_before_the_footnotes(
 @pytest.mark.parametrize(
     ("end", "code"),
     [
-        (Interrupted(ANSWER), "timeout"),
+        (Interrupted(ANSWER, ANSWER), "timeout"),
         (Unavailable("away", code="ledger_unavailable"), "ledger_unavailable"),
         (RuntimeError("a secret"), "internal"),
         (PassagesFound((), ()), "internal"),
@@ -141,7 +141,7 @@ async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -
 
 
 async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    play(parts, Delta("By "), Interrupted(ANSWER))
+    play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
     reply = await http.post(CHATS, json={**ASK, "stream": True})
     last = json.loads(reply.text.strip().rpartition("data: ")[2])
     assert (last["error"]["code"], last["kotaemon"]["answer_id"]) == ("timeout", "ans_1")
@@ -182,7 +182,7 @@ async def test_the_blocking_client_chats_streams_and_raises_alike(
         reply = await in_thread(lambda: client.chat.completions.create(**ASK))
         assert reply.choices[0].message.content == TEXT
         assert text_of(await in_thread(stream)) == TEXT
-        play(parts, Delta("By "), Interrupted(ANSWER))
+        play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
         with pytest.raises(openai.APIError, match="broke off"):
             await in_thread(stream)
 
