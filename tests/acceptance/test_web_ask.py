@@ -163,6 +163,28 @@ def test_an_answer_that_nothing_can_follow_is_shown_as_not_complete(house: House
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
 
 
+def test_an_answer_that_a_stop_breaks_off_is_shown_as_not_complete(
+    tmp_path: Path, model_folder: Path, browser: Browser
+) -> None:
+    env = {"KOTAEMON_HTTP__DRAIN_S": "0.2"}
+    with (
+        modelled(tmp_path, model_folder, {"harbour.pdf": PDF}, env) as house,
+        opened(browser, house.service) as page,
+    ):
+        house.play("stall")
+        turn = submit(page, "What did the crane cost?")
+        expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+        house.service.stop()
+        expect(turn).to_have_attribute("data-state", "interrupted")
+        expect(turn.locator(".badge")).to_contain_text("not complete")
+        expect(turn).to_contain_text("The answer broke off: the service is stopping")
+        expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+        house.play()
+        house.service.start()
+        turn.locator('[data-do="again"]').click()
+        expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+
+
 def test_an_answer_is_copied_with_its_sources(page: Page) -> None:
     turn = ask(page, "What is to be copied about the crane?")
     turn.locator('[data-do="copy"]').click()

@@ -92,7 +92,9 @@ class House:
 
 
 @contextmanager
-def modelled(folder: Path, model_folder: Path, files: Mapping[str, bytes]) -> Iterator[House]:
+def modelled(
+    folder: Path, model_folder: Path, files: Mapping[str, bytes], env: Mapping[str, str] | None = None
+) -> Iterator[House]:
     """Such a house, with these documents in it."""
     with (
         start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
@@ -103,7 +105,8 @@ def modelled(folder: Path, model_folder: Path, files: Mapping[str, bytes]) -> It
             {"name": name, "base_url": server.base_url, "model": "m", "first_token_timeout_s": _FIRST_WORD_S}
             for name, server in (("primary", primary), ("local", local))
         ]
-        with serving(folder, model_folder, {"KOTAEMON_LLM__LINKS": json.dumps(links)}) as service:
+        given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **(env or {})}
+        with serving(folder, model_folder, given) as service:
             hand_in(service, folder, files)
             yield House(service, primary, local)
 
