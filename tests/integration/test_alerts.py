@@ -156,6 +156,12 @@ def test_the_dashboard_takes_its_data_source_from_a_variable_and_knows_no_host()
     assert sources == {"${datasource}"} and "http" not in re.sub("kotaemon_http_", "", json.dumps(DASHBOARD))
 
 
+def test_every_panel_shows_the_chosen_instances_only() -> None:
+    asked = [(panel["title"], t["expr"]) for panel in DASHBOARD["panels"] for t in panel.get("targets", [])]
+    selectors = [(title, one) for title, text in asked for one in _SELECTOR.findall(text)]
+    assert [one for one in selectors if 'instance=~"$instance"' not in one[1][1]] == []
+
+
 def test_panels_lie_beside_each_other() -> None:
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
