@@ -173,14 +173,6 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher.wake()
         follower.ring()
 
-    library = Library(
-        ledger,
-        opened.blobs,
-        enqueue=there_is_news,
-        clock=time.time,
-        max_attempts=settings.ingest.max_attempts,
-        lack=room.lack,
-    )
     retrieval = opening.keep(_retrieval(settings, opened, follower))
     pictures = Pictures(ledger, opened.blobs.path, opened.drawers)
     room.memory.on_pressure("pictures", pictures.give_back)
@@ -193,7 +185,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         follower=follower,
         knowledge=opened.knowledge,
         ingest=_ingest(settings, opened, there_is_news),
-        library=library,
+        library=_library(settings, opened, there_is_news),
         feed=Feed(Changes(ledger.database), lack=room.lack),
         pictures=pictures,
         history=History(),
@@ -226,6 +218,17 @@ def _follower(settings: Settings, opened: _Opened, news: ReadyNews) -> Follower:
         on_applied=news.applied,
         audit=IndexAudit(opened.ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
         may_write=opened.room.disk.may_work,
+    )
+
+
+def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -> Library:
+    return Library(
+        opened.ledger,
+        opened.blobs,
+        enqueue=enqueue,
+        clock=time.time,
+        max_attempts=settings.ingest.max_attempts,
+        lack=opened.room.lack,
     )
 
 
