@@ -85,10 +85,7 @@ class Answers:
     async def forget_old_answers(self, oldest_s: float) -> int:
         """How many answers outside of conversations went that were given before then, a few at a time."""
         values = {"oldest": oldest_s, "limit": _DELETE_AT_ONCE}
-        forgotten = 0
-        while gone := await self._database.write(lambda conn: _changed(conn, "forget_old_answers", values)):
-            forgotten += gone
-        return forgotten
+        return await self._database.write_in_turns(lambda conn: _changed(conn, "forget_old_answers", values))
 
 
 def _save(

@@ -75,10 +75,7 @@ class Idempotency:
 
     async def forget_old_keys(self, now_s: float) -> int:
         """How many replies went that are not given again any more, a few in each transaction."""
-        forgotten = 0
-        while gone := await self._database.write(lambda conn: _forget_old(conn, now_s)):
-            forgotten += gone
-        return forgotten
+        return await self._database.write_in_turns(lambda conn: _forget_old(conn, now_s))
 
 
 def keep_reply(conn: apsw.Connection, use: KeyUse, document: Document, *, is_new: bool, now_s: float) -> None:

@@ -110,6 +110,16 @@ class Database:
             done: T = await self._run(self._writer, partial(_transact, self._schema), change)
         return done
 
+    async def write_in_turns(self, change: Callable[[apsw.Connection], int]) -> int:
+        """The sum of what `change` returns, in a transaction each, until it says that nothing is left with 0.
+
+        Others write between the turns. Raises: Unavailable.
+        """
+        done = 0
+        while more := await self.write(change):
+            done += more
+        return done
+
     async def read(self, look: Callable[[apsw.Connection], T]) -> T:
         """What `look` returns, from one consistent snapshot."""
         async with self._places:
