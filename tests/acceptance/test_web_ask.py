@@ -163,6 +163,13 @@ def test_an_answer_that_nothing_can_follow_is_shown_as_not_complete(house: House
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
 
 
+def check_that_it_is_answered_after_a_start(house: House, page: Page) -> None:
+    house.play()
+    house.service.start()
+    page.locator('.turn [data-do="again"]').click()
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+
+
 def test_an_answer_that_a_stop_breaks_off_is_shown_as_not_complete(
     tmp_path: Path, model_folder: Path, browser: Browser
 ) -> None:
@@ -179,10 +186,7 @@ def test_an_answer_that_a_stop_breaks_off_is_shown_as_not_complete(
         expect(turn.locator(".badge")).to_contain_text("not complete")
         expect(turn).to_contain_text("The answer broke off: the service is stopping")
         expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-        house.play()
-        house.service.start()
-        turn.locator('[data-do="again"]').click()
-        expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+        check_that_it_is_answered_after_a_start(house, page)
 
 
 def test_an_answer_is_copied_with_its_sources(page: Page) -> None:
@@ -276,7 +280,4 @@ def test_a_service_that_dies_in_the_middle_leaves_what_was_said_and_answers_when
     expect(turn).to_have_attribute("data-state", "lost")
     expect(turn).to_contain_text("The connection was lost; this answer is not complete.")
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-    house.play()
-    house.service.start()
-    turn.locator('[data-do="again"]').click()
-    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    check_that_it_is_answered_after_a_start(house, page)

@@ -106,6 +106,21 @@ class House:
     async def ask(self, question: str = QUESTION) -> Answer:
         return await self.service.answer(Ask(question))
 
+    async def asked_at_once(self, times: int) -> list[Answer]:
+        """The answers to one question that so many ask before the model says a word."""
+        self.model.go_on = anyio.Event()
+        answers: list[Answer] = []
+
+        async def ask() -> None:
+            answers.append(await self.ask())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(times):
+                group.start_soon(ask)
+            await anyio.wait_all_tasks_blocked()
+            self.model.go_on.set()
+        return answers
+
     async def told(self, question: str = QUESTION) -> list[Event]:
         return [event async for event in self.service.stream(Ask(question))]
 
@@ -191,17 +206,7 @@ async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(house: House) -
 
 
 async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
-    house.model.go_on = anyio.Event()
-    answers: list[Answer] = []
-
-    async def ask() -> None:
-        answers.append(await house.ask())
-
-    async with anyio.create_task_group() as group:
-        for _ in range(10):
-            group.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
-        house.model.go_on.set()
+    answers = await house.asked_at_once(10)
     assert (house.model.calls, len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
     assert [await house.ledger.answer(one.id) for one in answers] == answers
@@ -210,17 +215,7 @@ async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
 async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(house: House) -> None:
     house.judge.verdict = False
     house.break_model(Delta("Par"))
-    house.model.go_on = anyio.Event()
-    answers: list[Answer] = []
-
-    async def ask() -> None:
-        answers.append(await house.ask())
-
-    async with anyio.create_task_group() as group:
-        for _ in range(3):
-            group.start_soon(ask)
-        await anyio.wait_all_tasks_blocked()
-        house.model.go_on.set()
+    answers = await house.asked_at_once(3)
     assert house.model.calls == 1
     assert [(one.served_by, one.complete, one.reasons) for one in answers] == [
         ("extractive", True, (Reason("main", "llm_unavailable"),))
