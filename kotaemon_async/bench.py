@@ -38,6 +38,7 @@ _QUERIES: Final = (
     "who decided",
 )
 SEARCHES_IDLE: Final = 100
+METRICS_IDLE: Final = 100
 #: The measuring takes its share of the same two cores, so it is done sparingly.
 MEMORY_EVERY_S: Final = 0.5
 SEARCH_EVERY_S: Final = 0.5
@@ -97,6 +98,7 @@ def measure(folder: Path) -> Json:
             lag_after, lag_max_s = _lag(service), _lag_max_s(client)
         idle_s = [_timed(_search_of(client, turn)) for turn in range(SEARCHES_IDLE)]
         client.close()
+        metrics_s = _metrics_s(service)
         texts = _texts(service)
         start_s = service.start_s
     alone_s = anyio.run(_embed_alone, texts)
@@ -113,6 +115,7 @@ def measure(folder: Path) -> Json:
         "loop_lag_ms": _lag_figures(lag_before, lag_after) | {"max": round(1000 * lag_max_s, 1)},
         "search_idle_ms": quantiles_ms(idle_s),
         "search_during_ingest_ms": quantiles_ms(beside.searches_s),
+        "metrics_ms": quantiles_ms(metrics_s),
         "peak_pss_mb": round(beside.peak_bytes / 1e6),
         "start_to_ready_s": round(start_s, 2),
     }
@@ -163,6 +166,12 @@ def _lag(service: Throwaway) -> Lag:
     """The cumulative histogram of loop lag: upper bound in seconds -> count."""
     page = httpx.get(f"{service.url}/metrics", timeout=10, trust_env=False).text
     return {float(bound): float(count) for bound, count in _BUCKET.findall(page)}
+
+
+def _metrics_s(service: Throwaway) -> list[float]:
+    """How long the page of metrics takes, asked again and again over one connection."""
+    with httpx.Client(base_url=service.url, timeout=10, trust_env=False) as http:
+        return [_timed(lambda: http.get("/metrics")) for _ in range(METRICS_IDLE)]
 
 
 def _lag_max_s(client: Client) -> float:
