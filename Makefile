@@ -23,9 +23,9 @@ test: $(MODEL) $(TEST) ## run all tests: unit, integration, acceptance
 	@.ci/packages
 	@$(BIN)/python -m pytest tests/unit tests/integration tests/acceptance
 
-check: $(TEST) ## formatting, lint, types, floors
+check: $(TEST) ## formatting, lint, types, layout
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit/test_floors.py
+	@$(BIN)/python -m pytest tests/unit/test_layout.py
 
 format: $(TEST) ## format the code and mend what lint can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -7,12 +7,12 @@ from loguru import logger
 
 from kotaemon_async.answer_cache import KeptFinish, Place
 from kotaemon_async.asking import Ask, Restart
+from kotaemon_async.domain.model import Answer, Passage, Reason, ServedBy, new_id
 from kotaemon_async.grounding import cite, uncited
 from kotaemon_async.llm import phrases
 from kotaemon_async.llm.base import Deadline, NothingToSay
 from kotaemon_async.llm.chain import Ended, Moved
 from kotaemon_async.llm.guard import NotAsked
-from kotaemon_async.model import Answer, Passage, Reason, ServedBy, new_id
 from kotaemon_async.telemetry import metrics, traces
 
 

@@ -16,7 +16,7 @@ import uvicorn
 from loguru import logger
 
 from kotaemon_async import faults, jobs
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.manager import Manager

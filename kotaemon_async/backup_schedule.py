@@ -9,7 +9,7 @@ from anyio import to_thread
 from loguru import logger
 
 from kotaemon_async.backups import Made
-from kotaemon_async.errors import KotaemonError, Unavailable
+from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.stores.backup_folder import KeptBackup, kept_backups, name_at, remove_backup
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health

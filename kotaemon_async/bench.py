@@ -24,8 +24,8 @@ from kotaemon_async.cli_client import Client, Json
 from kotaemon_async.cli_render import out, print_json
 from kotaemon_async.demo import write_documents
 from kotaemon_async.demo_service import Throwaway, throwaway_service
+from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
 from kotaemon_async.settings import load_settings
 

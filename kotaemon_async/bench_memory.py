@@ -19,7 +19,7 @@ from kotaemon_async.bench import print_table
 from kotaemon_async.cli_client import Client, Json
 from kotaemon_async.cli_render import print_json
 from kotaemon_async.demo_service import throwaway_service
-from kotaemon_async.model import FINAL_STATUSES
+from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
 
 PAGES: Final = 1000

@@ -7,8 +7,8 @@ from typing import Final
 
 from semantic_text_splitter import TextSplitter
 
-from kotaemon_async.model import Chunk, Page
-from kotaemon_async.text import cjk_share
+from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.text import cjk_share
 
 #: Rises whenever the same page would be cut differently, because chunk ids rest on the cut.
 CHUNKING_VERSION: Final = 1

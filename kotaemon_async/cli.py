@@ -36,7 +36,7 @@ def root(
 @app.command(epilog=EXIT_CODES)
 def serve(config: Config = None) -> None:
     """Run the service until SIGTERM or Ctrl-C; both drain first."""
-    from kotaemon_async.errors import Misconfigured
+    from kotaemon_async.domain.errors import Misconfigured
     from kotaemon_async.settings import load_settings
 
     try:

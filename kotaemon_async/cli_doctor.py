@@ -16,7 +16,7 @@ from kotaemon_async.cli_client import (
     Json,
 )
 from kotaemon_async.doctor_report import Report, ReportBody, body_of
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.services_doctor import doctor_alone, name_of
 from kotaemon_async.settings import Settings
 from kotaemon_async.stores.examination import is_damage

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from kotaemon_async.cli_client import Json
 from kotaemon_async.cli_verify import steps_of
-from kotaemon_async.errors import KotaemonError, Misconfigured
+from kotaemon_async.domain.errors import KotaemonError, Misconfigured
 from kotaemon_async.restoring import unpack
 from kotaemon_async.services_backup import backup_folder, backups_over
 from kotaemon_async.services_drill import DRILLS, Copy, found_again, shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from kotaemon_async import minilm
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.settings import load_settings
 
 #: In a clone: which wheel, and its hash.

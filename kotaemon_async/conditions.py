@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from kotaemon_async import stopwords, text
+from kotaemon_async.domain import stopwords, text
 
 #: Shorter numbers may be spelled out in the passage, or stand in other places by chance.
 _NUMBER_DIGITS: Final = 3

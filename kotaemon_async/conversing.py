@@ -8,7 +8,7 @@ from loguru import logger
 
 from kotaemon_async import follow_up
 from kotaemon_async.asking import Ask
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.llm.base import Deadline
 from kotaemon_async.stores.conversations import Turn
 

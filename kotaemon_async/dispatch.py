@@ -11,7 +11,7 @@ from loguru import logger
 
 from kotaemon_async import faults
 from kotaemon_async.broker import Bell
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.claims import Due
 from kotaemon_async.telemetry import metrics
 

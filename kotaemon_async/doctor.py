@@ -19,7 +19,7 @@ from kotaemon_async.doctor_keywords import KeywordArea
 from kotaemon_async.doctor_log import LogArea
 from kotaemon_async.doctor_report import KINDS, Difference, Report, by_kind
 from kotaemon_async.doctor_vectors import VectorArea
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.examination import Examination

@@ -8,7 +8,7 @@ from anyio import to_thread
 
 from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.doctor_report import Difference
-from kotaemon_async.model import Page
+from kotaemon_async.domain.model import Page
 from kotaemon_async.stores.examination import Cut, DocumentState, Examination
 
 #: Nobody waits or works this long without a sign: such a time comes from a clock that was wrong.

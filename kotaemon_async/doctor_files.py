@@ -10,8 +10,8 @@ from typing import Final, Literal, cast
 from anyio import to_thread
 
 from kotaemon_async.doctor_report import Difference
-from kotaemon_async.errors import CODES
-from kotaemon_async.model import Failure
+from kotaemon_async.domain.errors import CODES
+from kotaemon_async.domain.model import Failure
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.examination import DocumentState, Examination
 

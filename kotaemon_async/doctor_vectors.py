@@ -8,8 +8,8 @@ import anyio
 import numpy as np
 
 from kotaemon_async.doctor_report import Difference
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import LogEntry, VectorStore

@@ -12,7 +12,7 @@ import threading
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn, cast, get_args
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 
 Action = Literal["kill", "raise", "hang", "enospc"]
 _ACTIONS: Final = get_args(Action)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from kotaemon_async.model import Document
+from kotaemon_async.domain.model import Document
 from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.watching import Lookout
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from kotaemon_async import text
+from kotaemon_async.domain import text
 
 #: Questions before, which a follow-up may lean on.
 MAX_TURNS: Final = 6

@@ -11,7 +11,7 @@ import anyio
 from loguru import logger
 
 from kotaemon_async import faults
-from kotaemon_async.errors import CODES, Unavailable
+from kotaemon_async.domain.errors import CODES, Unavailable
 from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.stores.vectors import LogEntry
 from kotaemon_async.telemetry import metrics

@@ -9,7 +9,7 @@ import anyio.to_thread
 import msgspec
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.incident_report import IncidentBody, IncidentList, body_of, forecast_body
 from kotaemon_async.incident_webhook import Tell
 from kotaemon_async.incidents import Incident, Incidents

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 from loguru import logger
 
+from kotaemon_async.domain.model import new_id
 from kotaemon_async.incident_causes import CAUSES, Cause, Deviation, Suspect, explained, suspects
 from kotaemon_async.incident_forecasts import Forecast, Forecasts
-from kotaemon_async.model import new_id
 from kotaemon_async.signals import Past, Reading, Signal
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.affected import Affected

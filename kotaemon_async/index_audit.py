@@ -15,8 +15,8 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.vectors import LogEntry, Vector
 
 SAMPLE: Final = 32

@@ -13,11 +13,12 @@ from loguru import logger
 
 from kotaemon_async import faults
 from kotaemon_async.chunking import CHUNKING_VERSION, split_page
+from kotaemon_async.domain.errors import BadDocument, Unavailable
+from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.text import segment
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import BadDocument, Unavailable
 from kotaemon_async.ingest_settle import IngestLimits, Outcomes, cause_of
 from kotaemon_async.ingest_watch import Watch
-from kotaemon_async.model import Chunk, Page
 from kotaemon_async.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.resilience.room import NoRoom
 from kotaemon_async.stores.blobs import Blobs
@@ -25,7 +26,6 @@ from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import event, past_span, span
-from kotaemon_async.text import segment
 
 __all__ = ["Ingest", "IngestLimits", "recipe_of"]
 

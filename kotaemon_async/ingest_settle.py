@@ -8,8 +8,8 @@ import anyio
 from loguru import logger
 
 from kotaemon_async import faults
-from kotaemon_async.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
-from kotaemon_async.model import Failure
+from kotaemon_async.domain.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
+from kotaemon_async.domain.model import Failure
 from kotaemon_async.parsing.sandbox import ParserDied
 from kotaemon_async.resilience import room
 from kotaemon_async.resilience.backoff import backoff_s

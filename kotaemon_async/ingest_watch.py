@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.ingest_settle import IngestLimits
 from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.ledger import Ledger

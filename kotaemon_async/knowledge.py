@@ -22,7 +22,7 @@ import msgspec
 import yaml
 from loguru import logger
 
-from kotaemon_async import text
+from kotaemon_async.domain import text
 from kotaemon_async.telemetry.health import Health
 
 MAX_FILE_BYTES: Final = 1024 * 1024

@@ -11,8 +11,8 @@ import anyio
 from loguru import logger
 
 from kotaemon_async import faults
-from kotaemon_async.errors import Refused, Unavailable
-from kotaemon_async.model import FINAL_STATUSES, Document, new_id
+from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.parsing.formats import sniff
 from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming

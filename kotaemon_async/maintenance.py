@@ -7,7 +7,7 @@ from typing import Final
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.telemetry import metrics
 
 #: A service that has just started has better things to do.

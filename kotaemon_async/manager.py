@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 import anyio
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.notify import Notifier
 
 STATUS_EVERY_S: Final = 5.0

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from tokenizers import Tokenizer
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.minilm_graph import EPSILON, HEADS, LAYERS, MAX_TOKENS, WIDTH, Array, Weights, build
 
 MODEL: Final = "all-MiniLM-L6-v2"

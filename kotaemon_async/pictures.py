@@ -9,8 +9,8 @@ from typing import Final, Protocol
 
 import anyio
 
-from kotaemon_async.errors import Refused, Unavailable
-from kotaemon_async.model import Answer, Citation, Document
+from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.domain.model import Answer, Citation, Document
 from kotaemon_async.parsing.drawing import Drawn, Mark
 from kotaemon_async.parsing.sandbox import Sandbox
 from kotaemon_async.telemetry.traces import span

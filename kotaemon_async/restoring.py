@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.errors import Misconfigured, Refused, Unavailable
+from kotaemon_async.domain.errors import Misconfigured, Refused, Unavailable
 from kotaemon_async.stores.backup_file import BLOBS, LEDGER, BadBackup
 from kotaemon_async.stores.backup_folder import disk_errors, give_to_owner_of, sync_folder
 from kotaemon_async.stores.backup_reading import BackupReader, Sink

@@ -9,9 +9,10 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from kotaemon_async import fusion, text
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Found, Mode, Passage, Reason, Scope
+from kotaemon_async import fusion
+from kotaemon_async.domain import text
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Found, Mode, Passage, Reason, Scope
 from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.search_lanes import (
     Hits,

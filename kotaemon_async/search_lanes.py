@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Reason, Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Reason, Scope
 from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.telemetry import traces
 

@@ -10,7 +10,8 @@ from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
 from kotaemon_async.answer_tiers import Tiers
 from kotaemon_async.answering import Answering
 from kotaemon_async.conversing import Conversing
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.llm.chain import ExtractiveLink
@@ -19,7 +20,6 @@ from kotaemon_async.llm.local_process import Model
 from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.llm.rewriting import Rewriter
 from kotaemon_async.llm.static import StaticLink
-from kotaemon_async.model import ServedBy
 from kotaemon_async.relevance import Relevance
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.settings import Settings

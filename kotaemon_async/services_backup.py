@@ -14,7 +14,7 @@ import anyio
 from kotaemon_async.backup_schedule import BackupSchedule
 from kotaemon_async.backups import Backups, Made, Source
 from kotaemon_async.chores import remove_old, remove_unused_files
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.maintenance import Chore, Maintenance, when
 from kotaemon_async.resilience.background import in_background
 from kotaemon_async.resilience.process import ChildProcess

@@ -11,7 +11,7 @@ import anyio
 
 from kotaemon_async import minilm
 from kotaemon_async.doctor import Doctor, Stores
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.follower import Follower
 from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs

@@ -8,7 +8,7 @@ from typing import Final
 
 import anyio
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.services import Services
 from kotaemon_async.services_verify import Asked, ask_for_samples, generation_of, indexed
 from kotaemon_async.stores.api_keys import ApiKeys

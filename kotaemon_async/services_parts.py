@@ -4,8 +4,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Misconfigured
 from kotaemon_async.ingest import IngestLimits, recipe_of
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue

@@ -9,7 +9,7 @@ from typing import Final
 
 from loguru import logger
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.services_parts import is_shared
 from kotaemon_async.settings import Settings
 from kotaemon_async.stores.ledger import Ledger

@@ -16,7 +16,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.settings_incidents import IncidentSettings
 from kotaemon_async.settings_sections import (
     AnswerSettings,

@@ -9,8 +9,8 @@ from typing import Final, Protocol
 import anyio
 from opentelemetry.sdk.trace import ReadableSpan
 
-from kotaemon_async.errors import KotaemonError, Refused, Unavailable
-from kotaemon_async.model import Answer, Document
+from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
+from kotaemon_async.domain.model import Answer, Document
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.stores.traces import Record, TraceBounds, TraceStore
 from kotaemon_async.telemetry import metrics

@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 
 EVERY_S: Final = 0.2
 

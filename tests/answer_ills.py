@@ -11,9 +11,9 @@ from typing import Any, Final, Literal, TypeVar, cast
 import anyio
 
 from kotaemon_async.broker import Broker
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.sqlite import Database
 from kotaemon_async.stores.vectors import VectorStore

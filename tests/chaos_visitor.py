@@ -10,7 +10,7 @@ from typing import Any, Final
 import apsw
 import httpx
 
-from kotaemon_async.model import FINAL_STATUSES
+from kotaemon_async.domain.model import FINAL_STATUSES
 from tests.invariants import Expected
 
 Json = dict[str, Any]

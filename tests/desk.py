@@ -6,8 +6,8 @@ import anyio
 import numpy as np
 
 from kotaemon_async.chunking import split_page
+from kotaemon_async.domain.model import Document, Failure, Page
 from kotaemon_async.library import Library
-from kotaemon_async.model import Document, Failure, Page
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.ledger import Ledger

@@ -17,8 +17,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from kotaemon_async.errors import CODES
-from kotaemon_async.model import FINAL_STATUSES, chunk_id
+from kotaemon_async.domain.errors import CODES
+from kotaemon_async.domain.model import FINAL_STATUSES, chunk_id
 from tests.invariants_rows import Book, Row, copied_book
 
 #: A violation begins with one of these and a colon.

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from kotaemon_async.model import FINAL_STATUSES
+from kotaemon_async.domain.model import FINAL_STATUSES
 
 Row = dict[str, Any]
 

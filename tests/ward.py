@@ -10,15 +10,15 @@ import numpy as np
 from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.doctor import Doctor, Stores
 from kotaemon_async.doctor_report import Report
+from kotaemon_async.domain.model import Document, Page
+from kotaemon_async.domain.text import segment
 from kotaemon_async.library import Library
-from kotaemon_async.model import Document, Page
 from kotaemon_async.services_doctor import follow_to_the_end
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.traces import TraceContext
-from kotaemon_async.text import segment
 from tests.documents import ENGLISH
 
 MODEL = "model"

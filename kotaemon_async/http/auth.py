@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 
 #: Marks a handler that needs no key: `opt=OPEN`.
 OPEN: Final = {"needs_key": False}

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from kotaemon_async.model import (
+from kotaemon_async.domain.model import (
     Answer,
     Document,
     Found,

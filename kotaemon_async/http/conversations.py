@@ -10,11 +10,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
+from kotaemon_async.domain.model import new_id
 from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
 from kotaemon_async.http.parts import GivenParts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
-from kotaemon_async.model import new_id
 from kotaemon_async.stores.conversations import Conversation, Turn
 
 PATH: Final = "/api/v1/conversations"

@@ -10,7 +10,7 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 from loguru import logger
 
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 
 MEDIA_TYPE = "text/event-stream"
 COMMENT = b": still here\n\n"

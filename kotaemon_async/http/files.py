@@ -8,8 +8,8 @@ import anyio
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Document
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Document
 
 _PIECE_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")

@@ -13,7 +13,8 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
 from kotaemon_async.asking import Ask
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope, new_id
 from kotaemon_async.http import events, openai_examples
 from kotaemon_async.http.openai_bodies import (
     MODEL,
@@ -29,7 +30,6 @@ from kotaemon_async.http.openai_stream import ChatFrames, Chunks
 from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
 from kotaemon_async.http.problems import openai_responses
 from kotaemon_async.http.questions import Deadline, while_connected, within
-from kotaemon_async.model import Scope, new_id
 from kotaemon_async.stores.document_collections import Collections
 
 #: Collections that are listed; a chat may name any.

@@ -13,7 +13,8 @@ import msgspec
 
 from kotaemon_async.answering import Answering
 from kotaemon_async.asking import Ask, Done, Event, Interrupted, Restart
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Answer
 from kotaemon_async.http import events
 from kotaemon_async.http.openai_bodies import (
     ChatRequest,
@@ -29,7 +30,6 @@ from kotaemon_async.http.openai_bodies import (
 from kotaemon_async.http.openai_text import begins_anew, footnotes
 from kotaemon_async.http.problems import problem_of
 from kotaemon_async.llm.base import Delta
-from kotaemon_async.model import Answer
 from kotaemon_async.telemetry import traces
 
 _END = b"data: [DONE]\n\n"

@@ -8,7 +8,7 @@ from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.auth import OPEN
 from kotaemon_async.http.bodies import HealthReport, State
 from kotaemon_async.http.parts import GivenParts, SeesDetails

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.parts import AnyRequest, GivenParts
 from kotaemon_async.http.problems import responses
 

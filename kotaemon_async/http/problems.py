@@ -14,7 +14,7 @@ from litestar.response import Response
 from litestar.types import ExceptionHandlersMap
 from loguru import logger
 
-from kotaemon_async.errors import CODES, KotaemonError
+from kotaemon_async.domain.errors import CODES, KotaemonError
 from kotaemon_async.http.bodies import Problem
 from kotaemon_async.http.openai_bodies import ErrorEnvelope, error_envelope
 from kotaemon_async.http.parts import AnyRequest

@@ -9,7 +9,7 @@ from litestar.datastructures import Headers
 from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 
 #: Small pieces are gathered up to this before they are written.
 WRITE_BYTES = 256 * 1024

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Passage, ServedBy, Usage
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Passage, ServedBy, Usage
 
 Clock = Callable[[], float]
 

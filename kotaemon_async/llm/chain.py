@@ -5,13 +5,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from kotaemon_async import quotes
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Passage, ServedBy
 from kotaemon_async.llm import phrases
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, NothingToSay, Piece, Prompt, Quote
 from kotaemon_async.llm.extractive import Picked, best_sentences
 from kotaemon_async.llm.guard import LinkState
 from kotaemon_async.llm.guarded import GuardedLink, Timing
-from kotaemon_async.model import Passage, ServedBy
 from kotaemon_async.telemetry import traces
 
 #: Kept back for the links that follow, so that a model that hangs cannot use up the whole deadline.

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kotaemon_async import text
-from kotaemon_async.model import Passage
+from kotaemon_async.domain import text
+from kotaemon_async.domain.model import Passage
 
 #: With the markers that follow each sentence, answers stay below 450 and 250 characters on average.
 ENGLISH_CHARACTERS: Final = 450

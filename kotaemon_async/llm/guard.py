@@ -5,7 +5,7 @@ from typing import Final, Literal, TypedDict
 
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.llm.base import Blame, Clock, LinkFailed, NothingToSay
 from kotaemon_async.resilience.breaker import Breaker
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import ServedBy, Usage
 from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
 from kotaemon_async.llm.prompt import BUDGET_CHARS, Messages, messages
 from kotaemon_async.llm.waiting import Places, time_limit
-from kotaemon_async.model import ServedBy, Usage
 from kotaemon_async.quotes import MarkerFilter
 from kotaemon_async.telemetry import traces
 

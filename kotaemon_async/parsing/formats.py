@@ -4,7 +4,7 @@ import re
 from pathlib import PurePath
 from typing import Final
 
-from kotaemon_async.errors import BadDocument, Refused
+from kotaemon_async.domain.errors import BadDocument, Refused
 
 PDF: Final = "application/pdf"
 TEXT: Final = "text/plain"

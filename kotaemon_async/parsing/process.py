@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 
 import anyio
 
-from kotaemon_async.errors import CODES, BadDocument, Unavailable
+from kotaemon_async.domain.errors import CODES, BadDocument, Unavailable
 from kotaemon_async.resilience.process import ChildProcess
 from kotaemon_async.telemetry.traces import SpanKind, child_span, mark
 

@@ -7,8 +7,8 @@ from typing import Final
 
 import anyio
 
-from kotaemon_async.errors import KotaemonError, Unavailable
-from kotaemon_async.model import Page
+from kotaemon_async.domain.errors import KotaemonError, Unavailable
+from kotaemon_async.domain.model import Page
 from kotaemon_async.parsing.drawing import Drawn, drawn_of
 from kotaemon_async.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
 from kotaemon_async.telemetry import metrics

@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 from anyio import to_thread
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.resilience.room import DiskRoom
 from kotaemon_async.telemetry import metrics
 

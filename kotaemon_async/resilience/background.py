@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import anyio
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.telemetry import metrics
 
 State = Literal["closed", "half_open", "open"]

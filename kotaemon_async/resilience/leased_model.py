@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from loguru import logger
 
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.resilience.models import ModelRegistry
 
 T = TypeVar("T")

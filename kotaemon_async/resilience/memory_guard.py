@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import Sampler, Usage, give_back, limit_bytes, usage
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import give_back
 from kotaemon_async.telemetry import metrics
 

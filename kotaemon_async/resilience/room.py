@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import FINAL_STATUSES, Document
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import FINAL_STATUSES, Document
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 

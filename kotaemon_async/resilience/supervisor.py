@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import apsw
 import msgspec
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Answer, Scope
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Answer, Scope
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("answers.sql")

@@ -16,7 +16,7 @@ from typing import Final
 
 from loguru import logger
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.backup_folder import give_to_owner_of
 
 FILE: Final = "keys.json"

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from kotaemon_async.errors import BadDocument
+from kotaemon_async.domain.errors import BadDocument
 
 #: The form of the file; a release reads all forms up to its own.
 FORMAT: Final = 1

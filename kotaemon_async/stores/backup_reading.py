@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, Protocol, TypeVar
 
 import msgspec
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.backup_file import (
     BLOCK,
     FORMAT,

@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 import apsw
 
-from kotaemon_async.model import Document
+from kotaemon_async.domain.model import Document
 from kotaemon_async.stores.documents import SQL, document_of
 from kotaemon_async.stores.sqlite import Database
 

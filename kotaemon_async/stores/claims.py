@@ -9,8 +9,8 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from kotaemon_async.errors import LeaseLost
-from kotaemon_async.model import Chunk, Document, Failure, Page, chunk_id
+from kotaemon_async.domain.errors import LeaseLost
+from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
 

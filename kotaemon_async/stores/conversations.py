@@ -6,8 +6,8 @@ from typing import Any
 import apsw
 import msgspec
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Answer
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Answer
 from kotaemon_async.stores.documents import parse_cursor
 from kotaemon_async.stores.sqlite import Database, queries
 

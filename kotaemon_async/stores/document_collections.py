@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import apsw
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("collections.sql")

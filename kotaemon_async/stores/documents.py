@@ -7,8 +7,8 @@ from typing import Any
 
 import apsw
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Attempts, Document, Failure
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Attempts, Document, Failure
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.sqlite import Database, queries
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import apsw
 
-from kotaemon_async.errors import Misconfigured
-from kotaemon_async.model import Failure, Page
+from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.domain.model import Failure, Page
 from kotaemon_async.stores.documents import kept_version, remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
 

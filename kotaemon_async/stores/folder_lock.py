@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import anyio
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 
 FILE: Final = "lock"
 #: Lies in a folder whose contents are being replaced, so that no service starts on half of them.

@@ -6,8 +6,8 @@ from typing import Final
 import apsw
 import msgspec
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Document
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Document
 from kotaemon_async.stores.sqlite import Database, queries
 
 SQL = queries("idempotency.sql")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import apsw
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.documents import parse_cursor
 from kotaemon_async.stores.sqlite import queries
 from kotaemon_async.stores.telemetry import TelemetryFile

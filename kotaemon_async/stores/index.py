@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import apsw
 import numpy as np
 
-from kotaemon_async.model import Passage
+from kotaemon_async.domain.model import Passage
 from kotaemon_async.stores.documents import remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
 from kotaemon_async.stores.vectors import LogEntry

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import apsw
 
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.model import Scope
+from kotaemon_async.domain.text import query_terms
 from kotaemon_async.stores.sqlite import Database, queries
-from kotaemon_async.text import query_terms
 
 SQL = queries("keywords.sql")
 MAX_TERMS = 64

@@ -8,7 +8,7 @@ from typing import Final
 
 import apsw
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.sqlite import queries
 
 SQL = queries("snapshot.sql")

@@ -11,7 +11,7 @@ import anyio.to_thread
 import apsw
 from loguru import logger
 
-from kotaemon_async.errors import CODES, Misconfigured, Unavailable
+from kotaemon_async.domain.errors import CODES, Misconfigured, Unavailable
 from kotaemon_async.stores.sqlite import Database, Schema
 
 T = TypeVar("T")

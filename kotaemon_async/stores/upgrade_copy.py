@@ -10,7 +10,7 @@ from typing import Final
 
 import apsw
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 
 #: Folder beside the ledger, and the names of the copies in it.
 FOLDER: Final = "backups"

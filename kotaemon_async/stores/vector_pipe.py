@@ -11,7 +11,7 @@ from typing import Final, Literal, Self
 import anyio
 import msgspec
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.process import ChildProcess
 
 #: One request at a time: more threads would only cost memory.

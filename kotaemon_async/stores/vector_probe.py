@@ -4,7 +4,7 @@ from typing import Final
 
 import anyio
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.vector_pipe import Child, Home, unavailable
 
 START_TIMEOUT_S: Final = 120.0

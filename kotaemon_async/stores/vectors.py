@@ -14,8 +14,8 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.vector_keeper import CLOSE_GRACE_S, Condemned, Keeper
 from kotaemon_async.stores.vector_pipe import Home, Reply, Request, unavailable
 from kotaemon_async.telemetry.traces import SpanKind, child_span

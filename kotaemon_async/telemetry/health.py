@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from loguru import logger
 
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 
 #: Returns when the part works (a mapping adds details to the report), raises when it does not. A mapping that
 #: holds a `code` says that it works in part.

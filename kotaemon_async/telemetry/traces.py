@@ -23,7 +23,7 @@ from opentelemetry.trace import (
     TraceFlags,
 )
 
-from kotaemon_async.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.telemetry.task_traces import TASK_TRACES
 from kotaemon_async.telemetry.trace_tap import TAP
 from kotaemon_async.telemetry.trace_words import Attribute, kept_attributes

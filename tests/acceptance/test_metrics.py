@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kotaemon_async import app
 from kotaemon_async.cli_client import Client
 from kotaemon_async.demo_service import Throwaway
-from kotaemon_async.errors import CODES
+from kotaemon_async.domain.errors import CODES
 from kotaemon_async.settings_sections import COMPONENTS
 from tests.acceptance.conftest import ready
 from tests.documents import write

@@ -11,12 +11,12 @@ from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
 from kotaemon_async.answer_tiers import Tiers
 from kotaemon_async.answering import Answering
 from kotaemon_async.asking import Ask, Done, Event, Restart
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt
 from kotaemon_async.llm.chain import ExtractiveLink
 from kotaemon_async.llm.static import StaticLink
-from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
 

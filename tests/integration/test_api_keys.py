@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.api_keys import FILE, LOOK_EVERY_S, ApiKeys
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kotaemon_async.errors import BadDocument, Misconfigured
+from kotaemon_async.domain.errors import BadDocument, Misconfigured
 from kotaemon_async.stores.backup_file import FORMAT, MANIFEST, TRAILER, BackupWriter, Manifest
 from kotaemon_async.stores.backup_reading import open_backup
 from kotaemon_async.stores.ledger import Ledger

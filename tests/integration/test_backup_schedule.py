@@ -11,7 +11,7 @@ import pytest
 
 from kotaemon_async.backup_schedule import BackupSchedule
 from kotaemon_async.backups import Made
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.backup_folder import KeptBackup, Verified, kept_backups, note_verified
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics

@@ -11,7 +11,7 @@ import anyio.to_thread
 import pytest
 
 from kotaemon_async import faults
-from kotaemon_async.errors import Misconfigured, Unavailable
+from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.faults import InjectedError
 from kotaemon_async.stores.backup_folder import PARTIAL, WORK, clear_left_over, partial_backup, scratch_folder
 from kotaemon_async.stores.backup_reading import open_backup

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from kotaemon_async import faults
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.blobs import Blobs
 
 

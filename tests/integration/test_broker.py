@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from kotaemon_async.broker import Bell, Broker
-from kotaemon_async.errors import Misconfigured, Unavailable
+from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from tests.redis_server import RedisServer, Wire, wire
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Page, Scope
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Page, Scope
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.keywords import Keywords
 from tests.ward import Ward, open_ward

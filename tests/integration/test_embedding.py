@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from kotaemon_async import minilm
+from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.errors import Misconfigured, Unavailable
 
 TEXTS = ["pump " * 150, "A contract ends.", "", "设备在正常运行时保持稳定。", "Revenue rose. " * 20] * 4
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
 
 HOLD = """

@@ -11,8 +11,8 @@ from pathlib import Path
 import anyio
 import numpy as np
 
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.follower import Follower
-from kotaemon_async.model import Scope
 from kotaemon_async.stores.vectors import LogEntry, VectorStore
 
 DIMENSION = 16

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from kotaemon_async.domain.model import Citation
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.model import Citation
 from tests.fakes import ANSWER, FakeParts, open_parts, serving
 
 PATH = "/api/v1/conversations"

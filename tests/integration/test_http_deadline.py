@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from kotaemon_async.asking import Ask
+from kotaemon_async.domain.model import Answer
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.model import Answer
 from tests.fakes import ANSWER, FakeParts, ScriptedAnswering, open_parts, serving
 
 

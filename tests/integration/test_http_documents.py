@@ -9,8 +9,8 @@ import httpx
 import psutil
 import pytest
 
+from kotaemon_async.domain.model import Failure
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.model import Failure
 from kotaemon_async.resilience.admission import Admission
 from tests.fakes import FakeParts, open_parts, serving, sse
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.parts import HttpLimits
 from tests.fakes import FakeParts, OneKey, open_parts, serving
 

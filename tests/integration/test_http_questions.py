@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from kotaemon_async.answering import PassagesFound
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.parts import HttpLimits
 from kotaemon_async.llm.base import Delta
-from kotaemon_async.model import Scope
 from tests.fakes import ANSWER, FakeParts, open_parts, serving, sse
 
 LIMITS = HttpLimits(max_question_length=50, heartbeat_s=0.02, drain_s=0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.errors import Refused, Unavailable
+from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.stores.idempotency import KEEP_S, LOST_AFTER_S, KeptReply, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from tests.desk import TRACE, Desk

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.errors import Refused, Unavailable
+from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.incident_watch import IncidentWatch
 from kotaemon_async.incidents import Change, Incident, Incidents
 from kotaemon_async.signals import Reading, signals_of

@@ -9,10 +9,10 @@ import anyio
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.follower import Follower
 from kotaemon_async.index_audit import IndexAudit
-from kotaemon_async.model import Chunk, Page
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.embedding import Embedder
-from kotaemon_async.model import Scope
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger

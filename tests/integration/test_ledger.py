@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from kotaemon_async.chunking import split_page
-from kotaemon_async.errors import LeaseLost, Misconfigured, Refused
-from kotaemon_async.model import Answer, Document, Failure, Page, Scope
+from kotaemon_async.domain.errors import LeaseLost, Misconfigured, Refused
+from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
+from kotaemon_async.domain.text import segment
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.documents import ListQuery, NewDocument
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.text import segment
 
 PAGES = [Page(1, "Oxygen is a chemical element.\n\n水的密度很稳定。"), Page(2, "The Rhine flows to the sea.")]
 

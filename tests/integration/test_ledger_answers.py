@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Answer, Chunk, Failure, Page, Scope
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Answer, Chunk, Failure, Page, Scope
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument

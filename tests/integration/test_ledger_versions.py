@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from kotaemon_async.chunking import split_page
-from kotaemon_async.errors import Refused
-from kotaemon_async.model import Document, Failure, Page, Scope
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Document, Failure, Page, Scope
+from kotaemon_async.domain.text import segment
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.text import segment
 
 OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric light."
 

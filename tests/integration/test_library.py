@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.errors import BadDocument, LeaseLost, Refused
-from kotaemon_async.model import Document, Failure
+from kotaemon_async.domain.errors import BadDocument, LeaseLost, Refused
+from kotaemon_async.domain.model import Document, Failure
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import Ledger

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 
 OLD = Path(__file__).parents[1] / "data"

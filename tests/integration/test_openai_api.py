@@ -10,8 +10,8 @@ import openai
 import pytest
 
 from kotaemon_async.asking import Done
+from kotaemon_async.domain.model import Reason, Scope, Usage
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.model import Reason, Scope, Usage
 from tests.fakes import FakeParts, open_parts, serving
 from tests.openai_chat import ANSWER, ASK, TEXT, USER, Answering, chunks, play, upload
 

@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 
-from kotaemon_async.errors import KotaemonError, Refused, Unavailable
+from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.http.parts import HttpLimits
 from tests.fakes import FakeParts, open_parts, serving
 

@@ -15,7 +15,7 @@ import pytest
 from openai.types.chat import ChatCompletionChunk
 
 from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http import events
 from kotaemon_async.http.openai_bodies import ChatRequest
 from kotaemon_async.http.openai_stream import ChatFrames, Chunks

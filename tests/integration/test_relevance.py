@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from kotaemon_async.chunking import split_page
-from kotaemon_async.model import Page, Passage
+from kotaemon_async.domain.model import Page, Passage
+from kotaemon_async.domain.text import segment
 from kotaemon_async.relevance import Relevance, covered
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.text import segment
 
 TEXTS = [
     "The lighthouse keeper wound the clock every evening.",

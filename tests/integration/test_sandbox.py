@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.errors import BadDocument, Unavailable
+from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.parsing.formats import HTML, MARKDOWN, PDF, TEXT
 from kotaemon_async.parsing.process import Child
 from kotaemon_async.parsing.sandbox import ParserDied, ParserLimits, Sandbox

@@ -5,7 +5,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.telemetry import AGAIN_AFTER_S, FILE, SCHEMA, TelemetryFile
 
 COUNT = "SELECT count(*) FROM trace_rows"

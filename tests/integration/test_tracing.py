@@ -7,7 +7,7 @@ import anyio
 import pytest
 from loguru import logger
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import TraceBounds

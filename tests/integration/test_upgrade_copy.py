@@ -7,7 +7,7 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from tests.integration.test_migration import old_ledger
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.vectors import LogEntry, Vector, VectorStore
 from kotaemon_async.telemetry import metrics
 

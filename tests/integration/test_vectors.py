@@ -13,8 +13,8 @@ import anyio
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.resilience.process import ChildProcess
 from kotaemon_async.stores import vector_keeper
 from kotaemon_async.stores.vectors import RECYCLE_BYTES, LogEntry, Vector, VectorStore

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.ledger import Ledger
 from tests.desk import Desk
 

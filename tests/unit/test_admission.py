@@ -6,7 +6,7 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue
 from kotaemon_async.resilience.room import Disk, DiskRoom
 from kotaemon_async.telemetry import metrics

@@ -9,10 +9,10 @@ import pytest
 from kotaemon_async.answer_tiers import Tiers
 from kotaemon_async.answering import Answering
 from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.errors import Refused, Unavailable
+from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
-from kotaemon_async.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
 from kotaemon_async.retrieval import SearchLost
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."

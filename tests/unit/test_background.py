@@ -6,7 +6,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.background import in_background
 
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.breaker import MAX_OPEN_S, MAX_RETRY_AFTER_S, Breaker
 from kotaemon_async.telemetry import metrics
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotaemon_async.chunking import CJK_CHARACTERS, ENGLISH_CHARACTERS, split_page
-from kotaemon_async.model import Page
+from kotaemon_async.domain.model import Page
 
 ENGLISH = "The pump runs at a steady pace. " * 120
 CHINESE = "设备在正常运行时保持稳定。" * 120

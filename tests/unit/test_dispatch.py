@@ -6,7 +6,7 @@ import pytest
 
 from kotaemon_async.broker import Bell
 from kotaemon_async.dispatch import AT_ONCE, Dispatcher
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.claims import Due
 
 AWAY = Unavailable("away", code="broker_unavailable")

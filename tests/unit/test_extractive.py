@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kotaemon_async.domain.model import Passage
 from kotaemon_async.llm.extractive import CJK_CHARACTERS, ENGLISH_CHARACTERS, best_sentences, sentences
-from kotaemon_async.model import Passage
 
 
 def passage(text: str, score: float = 1.0) -> Passage:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from kotaemon_async import faults
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 
 
 @pytest.fixture(autouse=True)

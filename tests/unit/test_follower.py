@@ -6,7 +6,7 @@ import anyio
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.follower import Follower, collapse
 from kotaemon_async.stores.vectors import LogEntry
 from kotaemon_async.telemetry import metrics

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.errors import BadDocument, Refused
+from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.parsing.formats import HTML, MARKDOWN, PDF, TEXT, sniff
 
 

@@ -1,5 +1,5 @@
+from kotaemon_async.domain.model import Passage
 from kotaemon_async.grounding import cite
-from kotaemon_async.model import Passage
 
 MANUAL = """5 Maintenance
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.llm.base import LinkFailed, NothingToSay
 from kotaemon_async.llm.guard import ASK_AGAIN_S, Guard
 

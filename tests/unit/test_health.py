@@ -4,7 +4,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.telemetry.health import Health
 
 

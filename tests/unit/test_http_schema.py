@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from litestar._openapi.plugin import OpenAPIPlugin
 
-from kotaemon_async.errors import CODES
+from kotaemon_async.domain.errors import CODES
 from kotaemon_async.http import schema
 from kotaemon_async.http.server import make_app
 

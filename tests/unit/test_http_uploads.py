@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.errors import Refused
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.uploads import Upload, boundary_of, clean_name
 
 FORM = (

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.index_audit import FULL_EVERY_S, WORN_AT_LEAST, IndexAudit
-from kotaemon_async.model import Scope
 from kotaemon_async.stores.vectors import LogEntry, Vector
 
 DIMENSION = 8

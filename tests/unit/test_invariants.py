@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from chromadb.config import Settings
 
-from kotaemon_async.model import Chunk, Page
+from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import Usage
 from kotaemon_async.resilience.memory_guard import RELIEF_EVERY_S, MemoryGuard
 from kotaemon_async.telemetry import metrics

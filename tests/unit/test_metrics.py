@@ -4,8 +4,8 @@ from typing import Any, get_args
 
 import pytest
 
+from kotaemon_async.domain.model import ServedBy, Status
 from kotaemon_async.incident_causes import CAUSES
-from kotaemon_async.model import ServedBy, Status
 from kotaemon_async.stores.vector_keeper import Condemned
 from kotaemon_async.telemetry import metrics
 from tests.vocabulary import table, words

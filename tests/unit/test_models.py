@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import anyio
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.leased_model import LeasedModel
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.telemetry import metrics

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.manager import Manager
 from kotaemon_async.resilience.notify import Notifier
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from kotaemon_async.errors import CODES
+from kotaemon_async.domain.errors import CODES
 
 WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "web"
 MODULES: Final = {path.stem: path.read_text("utf8") for path in WEB.glob("*.js")}

@@ -6,7 +6,7 @@ from typing import Final, get_args
 
 import pytest
 
-from kotaemon_async.model import Stage, Status
+from kotaemon_async.domain.model import Stage, Status
 from kotaemon_async.resilience.room import Lack
 
 WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "web"

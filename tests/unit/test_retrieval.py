@@ -6,8 +6,8 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.errors import Unavailable
-from kotaemon_async.model import Passage, Reason, Scope
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Passage, Reason, Scope
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.search_lanes import Hits
 from kotaemon_async.telemetry import metrics

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.model import Document
+from kotaemon_async.domain.model import Document
 from kotaemon_async.resilience.room import Disk, DiskRoom, NoRoom, disk_of, floor_bytes_of, lack_of, shown
 from kotaemon_async.telemetry import metrics
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from kotaemon_async import minilm
-from kotaemon_async.errors import Misconfigured
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.settings import load_settings
 from kotaemon_async.settings_sections import LinkSettings
 from kotaemon_async.settings_table import leaves, settings_table, toml_value

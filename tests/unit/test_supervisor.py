@@ -7,7 +7,7 @@ import anyio
 import pytest
 from loguru import logger
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.supervisor import LoopLag, supervise
 from kotaemon_async.telemetry import metrics
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.text import cjk_share, query_terms, segment, terms
+from kotaemon_async.domain.text import cjk_share, query_terms, segment, terms
 
 
 def test_english_words_are_stemmed_and_numbers_kept() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from kotaemon_async.errors import Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.telemetry.tracebacks import safe_traceback
 
 SECRET = "s3cret text"
@@ -18,7 +18,7 @@ def caught(raised: Exception, *, cause: Exception | None = None) -> Exception:
     [
         (ValueError(SECRET), "ValueError"),
         (OSError(28, SECRET, SECRET), "OSError: [Errno 28] No space left on device"),
-        (Unavailable(SECRET, code="disk_full"), "kotaemon_async.errors.Unavailable: disk_full"),
+        (Unavailable(SECRET, code="disk_full"), "kotaemon_async.domain.errors.Unavailable: disk_full"),
         (KeyError(SECRET), "KeyError"),
     ],
 )

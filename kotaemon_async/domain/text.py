@@ -15,7 +15,7 @@ from typing import Final
 
 from py_rust_stemmers import SnowballStemmer
 
-from kotaemon_async import stopwords
+from kotaemon_async.domain import stopwords
 
 #: Han, kana and Hangul: scripts whose words are not, or not wholly, set apart by spaces.
 _CJK: Final = (
