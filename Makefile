@@ -34,13 +34,13 @@ demo: $(MODEL) ## documents, questions and cited answers on a throwaway service
 	@$(BIN)/kotaemon-async demo
 
 eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers
-	@$(BIN)/python -m kotaemon_async.demo_service $(BIN)/python $(PACK)/score.py $(PACK) --suites $(SUITES) --url
+	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python $(PACK)/score.py $(PACK) --suites $(SUITES) --url
 
 bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a table and JSON
-	@$(BIN)/python -m kotaemon_async.bench --folder $(PACK)/docs_en
+	@$(BIN)/python -m kotaemon_async.cli.bench --folder $(PACK)/docs_en
 
 budget: $(MODEL) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
-	@$(BIN)/python -m kotaemon_async.bench_memory --folder $(PACK)/docs_en
+	@$(BIN)/python -m kotaemon_async.cli.bench_memory --folder $(PACK)/docs_en
 
 chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --pack $(PACK) $(if $(SEED),--seed $(SEED))

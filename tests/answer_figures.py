@@ -12,7 +12,7 @@ from typing import Any, Final
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.answer_house import PAGE, QUESTION
 from tests.documents import english_pdf
 from tests.llm_faults import Script

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from kotaemon_async import faults
-from kotaemon_async.cli import main
+from kotaemon_async.cli.main import main
 
 _hits: Counter[str] = Counter()
 _turn = threading.Lock()

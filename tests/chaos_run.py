@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.demo_service import StartError, Throwaway
+from kotaemon_async.cli.throwaway import StartError, Throwaway
 from kotaemon_async.resilience.memory import processes
 from tests.chaos_visitor import FAILED, File, GoneError, Look, Visitor
 from tests.documents import chinese_pdf, english_pdf

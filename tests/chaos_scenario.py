@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.chaos_run import KILLED, Run, files
 from tests.chaos_visitor import GoneError
 from tests.invariants import Counts, counts, violations

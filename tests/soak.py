@@ -23,7 +23,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.llm_server import LlmServer, llm_server
 from tests.soak_figures import FIGURES, Sample, Trend, middle, table, take, trends
 from tests.soak_traffic import Pace, Traffic

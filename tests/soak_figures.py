@@ -11,7 +11,7 @@ from typing import Final
 
 import httpx
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.resilience.memory import processes, pss_bytes
 from kotaemon_async.telemetry.series import median, theil_sen
 

@@ -17,7 +17,7 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import processes
 from tests.llm_faults import Script

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 
 #: Nothing of the browser's own talks to anybody.
 _FLAGS: Final = (

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.resilience.memory import processes
 from tests.acceptance.conftest import eventually
 from tests.documents import ENGLISH, english_pdf, write

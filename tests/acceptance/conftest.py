@@ -13,8 +13,8 @@ import apsw
 import pytest
 from playwright.sync_api import Browser
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
 from tests.acceptance.browser import chromium
 

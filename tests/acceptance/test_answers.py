@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import eventually, logged, ready
 from tests.documents import chinese_pdf, english_pdf, write
 

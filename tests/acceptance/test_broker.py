@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.documents import ENGLISH, english_pdf
 from tests.redis_server import RedisServer

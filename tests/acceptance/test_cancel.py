@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.children import SLOW, book, one_child, parser_of
 from tests.acceptance.conftest import Start, eventually, ledger_rows, logged, ready
 from tests.documents import english_pdf, write

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ledger_rows, logged, ready
 from tests.documents import ENGLISH, english_pdf, write
 

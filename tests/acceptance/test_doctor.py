@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import apsw
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, ready
 from tests.documents import english_pdf, write
 

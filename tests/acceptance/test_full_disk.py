@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.children import SLOW, book
 from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.documents import english_pdf, write

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
 from tests.acceptance.conftest import eventually, family_of, is_alive, ledger_rows, logged, ready
 from tests.documents import english_pdf, write

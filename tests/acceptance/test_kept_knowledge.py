@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kotaemon_async.cli_client import Client, Json
+from kotaemon_async.cli.client import Client, Json
 from tests.acceptance.conftest import Start, eventually, logged
 
 ENTRY = "- question: When is the office open?\n  aliases: [办公室几点开门]\n  answer: {answer}\n"

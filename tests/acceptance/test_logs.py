@@ -16,8 +16,8 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.documents import write
 from tests.llm_server import LlmServer, llm_server

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.documents import english_pdf, write
 

@@ -13,8 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kotaemon_async import app
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.errors import CODES
 from kotaemon_async.settings_sections import COMPONENTS
 from tests.acceptance.conftest import ready

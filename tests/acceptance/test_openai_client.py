@@ -7,8 +7,8 @@ from typing import Any
 import openai
 import pytest
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import ready
 from tests.documents import write
 

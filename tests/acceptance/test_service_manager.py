@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.cli_service import unit
-from kotaemon_async.demo_service import free_port
+from kotaemon_async.cli.systemd import unit
+from kotaemon_async.cli.throwaway import free_port
 from tests.acceptance.conftest import eventually
 from tests.systemd_stand_in import StandIn, stand_in
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, logged, ready
 from tests.documents import ENGLISH, english_pdf, write
 from tests.llm_server import llm_server

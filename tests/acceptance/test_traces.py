@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.stores.telemetry import FILE
 from tests.acceptance.conftest import Start, eventually, ready
 from tests.collector import listening_collector

@@ -11,8 +11,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ledger_rows, logged, ready
 from tests.acceptance.test_broker import moment_of, seconds_after
 from tests.documents import ENGLISH, english_pdf, write

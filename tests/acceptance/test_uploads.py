@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.resilience.memory import pss_bytes
 from tests.acceptance.conftest import Start, ledger_rows
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.cli_keys import create
-from kotaemon_async.demo_service import Throwaway
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.keys import create
+from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.api_keys import ApiKeys
 from tests.acceptance.browser import accessible, opened, picture
 from tests.acceptance.conftest import eventually

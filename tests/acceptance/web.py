@@ -13,8 +13,8 @@ import apsw
 from anyio.from_thread import start_blocking_portal
 from playwright.sync_api import Locator, Page, Request, expect
 
-from kotaemon_async.cli_client import Client
-from kotaemon_async.demo_service import Throwaway, free_port
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.acceptance.conftest import ready
 from tests.documents import write
 from tests.llm_faults import Script

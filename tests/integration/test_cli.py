@@ -14,7 +14,7 @@ def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
 
 def test_help_needs_none_of_the_heavy_libraries() -> None:
     script = (
-        "import sys; from typer.testing import CliRunner; from kotaemon_async.cli import app\n"
+        "import sys; from typer.testing import CliRunner; from kotaemon_async.cli.main import app\n"
         "CliRunner().invoke(app, ['--help'])\n"
         "print([name for name in ('chromadb', 'litestar', 'httpx', 'numpy') if name in sys.modules])"
     )

@@ -9,8 +9,8 @@ import apsw
 import pytest
 from typer.testing import CliRunner
 
-from kotaemon_async.cli import app
-from kotaemon_async.cli_client import Json
+from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.main import app
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.ledger import Ledger
 from tests.desk import Desk

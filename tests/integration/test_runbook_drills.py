@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 import typer
 
-from kotaemon_async.cli import app
+from kotaemon_async.cli.main import app
 
 RUNBOOK: Final = Path(__file__).parents[2] / "config" / "runbook.md"
 DRILLS: Final = RUNBOOK.read_text("utf8").partition("\n## Drills\n")[2]

@@ -7,7 +7,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from kotaemon_async.demo_service import free_port
+from kotaemon_async.cli.throwaway import free_port
 from kotaemon_async.telemetry import traces
 from kotaemon_async.telemetry.trace_export import Export, otlp_exporter
 from kotaemon_async.telemetry.trace_tap import TAP

@@ -5,8 +5,8 @@ import io
 import msgspec
 from rich.console import Console
 
-from kotaemon_async.cli_client import Json
-from kotaemon_async.cli_trace import tree
+from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.trace import tree
 from kotaemon_async.http.trace_bodies import EXAMPLE
 
 

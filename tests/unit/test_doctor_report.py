@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.cli_doctor import EXIT_CODES
+from kotaemon_async.cli.doctor import EXIT_CODES
 from kotaemon_async.doctor_report import KINDS, Difference, Report, body_of, by_kind
 
 

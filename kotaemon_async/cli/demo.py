@@ -8,10 +8,10 @@ from typing import Final
 import pymupdf
 from rich.markup import escape
 
-from kotaemon_async.cli_client import EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, Client, CommandError, Json
-from kotaemon_async.cli_ingest import Ingest
-from kotaemon_async.cli_render import cited, out, print_error, print_json
-from kotaemon_async.demo_service import StartError, Throwaway, throwaway_service
+from kotaemon_async.cli.client import EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, Client, CommandError, Json
+from kotaemon_async.cli.ingest import Ingest
+from kotaemon_async.cli.render import cited, out, print_error, print_json
+from kotaemon_async.cli.throwaway import StartError, Throwaway, throwaway_service
 
 _PUMP: Final = (
     "Operating manual of the Meridian P40 circulation pump. The pump moves up to 40 litres per minute at a "

@@ -7,7 +7,7 @@ from typing import Final
 import anyio
 import msgspec
 
-from kotaemon_async.cli_client import (
+from kotaemon_async.cli.client import (
     EXIT_FAILED,
     EXIT_TRY_AGAIN,
     EXIT_UNREACHABLE,

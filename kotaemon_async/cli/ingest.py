@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.cli_client import EXIT_FAILED, EXIT_OK, Client, CommandError, Json
-from kotaemon_async.cli_render import IngestBars, print_json
+from kotaemon_async.cli.client import EXIT_FAILED, EXIT_OK, Client, CommandError, Json
+from kotaemon_async.cli.render import IngestBars, print_json
 from kotaemon_async.domain.model import FINAL_STATUSES
 
 #: Documents end in about the order they came in, so only the oldest few are asked about.

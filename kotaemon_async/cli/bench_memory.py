@@ -15,10 +15,10 @@ from typing import Final
 
 import pymupdf
 
-from kotaemon_async.bench import print_table
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.cli_render import print_json
-from kotaemon_async.demo_service import throwaway_service
+from kotaemon_async.cli.bench import print_table
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.render import print_json
+from kotaemon_async.cli.throwaway import throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
 

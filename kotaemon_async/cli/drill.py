@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.cli_client import Json
-from kotaemon_async.cli_verify import steps_of
+from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.verify import steps_of
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured
 from kotaemon_async.restoring import unpack
 from kotaemon_async.services_backup import backup_folder, backups_over

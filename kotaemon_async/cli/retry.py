@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from kotaemon_async.cli_client import EXIT_FAILED, Client, CommandError, Json
+from kotaemon_async.cli.client import EXIT_FAILED, Client, CommandError, Json
 
 
 def retry_all(client: Client, collection: str | None) -> Json:

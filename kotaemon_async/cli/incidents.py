@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kotaemon_async.cli_client import Json
+from kotaemon_async.cli.client import Json
 
 _WIDE = 1000
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kotaemon_async.cli_client import CommandError, Json, ServerEvent
+from kotaemon_async.cli.client import CommandError, Json, ServerEvent
 
 _COLOURS = {
     "ready": "green",

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kotaemon_async import cli_operate
-from kotaemon_async.cli_options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, fail
+from kotaemon_async.cli import operate as cli_operate
+from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, fail
 
 app = typer.Typer(
     name="kotaemon-async",
@@ -57,7 +57,7 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Upload files, and folders with all that is in them, and wait until each is ready or has failed."""
-    from kotaemon_async.cli_ingest import Ingest
+    from kotaemon_async.cli.ingest import Ingest
 
     with client(url, as_json) as service:
         code = Ingest(service, collection, as_json=as_json).run(paths)
@@ -72,7 +72,7 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Ask the documents; the answer streams, its citations stand below."""
-    from kotaemon_async import cli_render
+    from kotaemon_async.cli import render as cli_render
 
     with client(url, as_json) as service:
         if as_json:
@@ -93,7 +93,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find passages, best first."""
-    from kotaemon_async import cli_render
+    from kotaemon_async.cli import render as cli_render
 
     with client(url, as_json) as service:
         found = service.search(query, collection, top_k, mode)
@@ -110,7 +110,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show how the service is and the latest documents, or the named ones."""
-    from kotaemon_async import cli_render
+    from kotaemon_async.cli import render as cli_render
 
     with client(url, as_json) as service:
         if documents:
@@ -140,7 +140,8 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Start documents anew; what is searchable of them stays so until they are ready again."""
-    from kotaemon_async import cli_render, cli_retry
+    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli import retry as cli_retry
 
     if everything == bool(documents) or (everything and force) or (collection and not everything):
         raise typer.BadParameter("Name documents, and --force with them, or --all, and --collection with it.")
@@ -161,7 +162,7 @@ def retry(
 @app.command(epilog=EXIT_CODES)
 def demo(as_json: AsJson = False) -> None:
     """Start a throwaway service, give it a few documents, ask, show the answers, and stop it."""
-    from kotaemon_async.demo import run
+    from kotaemon_async.cli.demo import run
 
     raise typer.Exit(run(as_json=as_json))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from kotaemon_async.cli_client import Client
+    from kotaemon_async.cli.client import Client
 
 EXIT_CODES = """Exit codes: 0 done · 1 some document failed, or nothing was found · 2 wrong usage ·
 69 no service answers at the address · 75 full or stopping, try again · 78 a setting is wrong."""
@@ -23,7 +23,7 @@ LOCAL = "http://127.0.0.1:8000"
 @contextmanager
 def client(url: str, as_json: bool) -> "Iterator[Client]":
     """A client whose failures end the command with their exit code."""
-    from kotaemon_async.cli_client import Client, CommandError
+    from kotaemon_async.cli.client import Client, CommandError
 
     client = Client(url)
     try:
@@ -36,8 +36,8 @@ def client(url: str, as_json: bool) -> "Iterator[Client]":
 
 def fail(exit_code: int, code: str, message: str, hint: str, *, as_json: bool = False) -> NoReturn:
     """Prints the failure and ends the command."""
-    from kotaemon_async.cli_client import CommandError
-    from kotaemon_async.cli_render import print_error
+    from kotaemon_async.cli.client import CommandError
+    from kotaemon_async.cli.render import print_error
 
     print_error(CommandError(exit_code, code, message, hint), as_json=as_json)
     raise typer.Exit(exit_code)

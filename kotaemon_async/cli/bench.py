@@ -20,10 +20,10 @@ import apsw
 import httpx
 from rich.table import Table
 
-from kotaemon_async.cli_client import Client, Json
-from kotaemon_async.cli_render import out, print_json
-from kotaemon_async.demo import write_documents
-from kotaemon_async.demo_service import Throwaway, throwaway_service
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.demo import write_documents
+from kotaemon_async.cli.render import out, print_json
+from kotaemon_async.cli.throwaway import Throwaway, throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.resilience.memory import usage

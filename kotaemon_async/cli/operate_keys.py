@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kotaemon_async.cli_options import EXIT_CODES, AsJson, Config, fail
+from kotaemon_async.cli.options import EXIT_CODES, AsJson, Config, fail
 
 if TYPE_CHECKING:
     from kotaemon_async.stores.api_keys import ApiKeys
@@ -24,7 +24,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this one time; with the first one, callers need a key from then on."""
-    from kotaemon_async import cli_keys, cli_render
+    from kotaemon_async.cli import keys as cli_keys
+    from kotaemon_async.cli import render as cli_render
 
     with _keys(config, as_json) as keys:
         made = cli_keys.create(keys, name)
@@ -34,7 +35,8 @@ def create(
 @app.command("list", epilog=EXIT_CODES)
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """Show all keys without their secrets."""
-    from kotaemon_async import cli_keys, cli_render
+    from kotaemon_async.cli import keys as cli_keys
+    from kotaemon_async.cli import render as cli_render
 
     with _keys(config, as_json) as keys:
         rows = cli_keys.listed(keys)
@@ -49,7 +51,8 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new key in the place of another, which stays valid for a while."""
-    from kotaemon_async import cli_keys, cli_render
+    from kotaemon_async.cli import keys as cli_keys
+    from kotaemon_async.cli import render as cli_render
 
     with _keys(config, as_json) as keys:
         made = cli_keys.rotate(keys, key, old_ends_in_s=grace_h * 3600)
@@ -59,7 +62,7 @@ def rotate(
 @app.command(epilog=EXIT_CODES)
 def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
     """End a key at once; the service asks for keys all the same, also when it was the last one."""
-    from kotaemon_async import cli_keys
+    from kotaemon_async.cli import keys as cli_keys
 
     with _keys(config, as_json) as keys:
         cli_keys.revoke(keys, key)
@@ -68,8 +71,8 @@ def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
 @contextmanager
 def _keys(config: Config, as_json: bool) -> "Iterator[ApiKeys]":
     """The keys of the settings' data folder; failures end the command."""
-    from kotaemon_async import cli_keys
-    from kotaemon_async.cli_client import CommandError
+    from kotaemon_async.cli import keys as cli_keys
+    from kotaemon_async.cli.client import CommandError
     from kotaemon_async.domain.errors import Misconfigured
     from kotaemon_async.settings import load_settings
 

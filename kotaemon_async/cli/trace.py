@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
-from kotaemon_async.cli_client import Json
+from kotaemon_async.cli.client import Json
 
 _COLOURS: Final = {
     "ok": "green",

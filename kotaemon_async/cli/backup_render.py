@@ -5,8 +5,8 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from kotaemon_async.cli_client import Json
-from kotaemon_async.cli_render import out
+from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.render import out
 
 _VERDICTS = {
     "good": "[green]good[/green]",

@@ -1,6 +1,6 @@
 """A service for one occasion: the real process on a free port with a data folder that is deleted afterwards.
 
-`python -m kotaemon_async.demo_service COMMAND…` runs the command with the service's URL as its last word.
+`python -m kotaemon_async.cli.throwaway COMMAND…` runs the command with the service's URL as its last word.
 """
 
 import os

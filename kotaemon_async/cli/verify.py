@@ -10,7 +10,7 @@ from typing import Final
 
 import anyio
 
-from kotaemon_async.cli_client import Json
+from kotaemon_async.cli.client import Json
 from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.restoring import check_schema, unpack
 from kotaemon_async.services_backup import backup_folder

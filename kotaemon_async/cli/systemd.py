@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.cli_client import EXIT_FAILED, CommandError
+from kotaemon_async.cli.client import EXIT_FAILED, CommandError
 
 NAME: Final = "kotaemon-async.service"
 UNITS: Final = Path("/etc/systemd/system")
@@ -20,7 +20,7 @@ def program() -> Path:
 
 def unit(command: Path) -> str:
     """The unit's text, starting this command."""
-    text = resources.files("kotaemon_async").joinpath(NAME).read_text("utf8")
+    text = resources.files("kotaemon_async.cli").joinpath(NAME).read_text("utf8")
     return text.replace("{program}", str(command))
 
 

