@@ -15,11 +15,12 @@ import anyio.to_thread
 import uvicorn
 from loguru import logger
 
-from kotaemon_async import faults, jobs
+from kotaemon_async import jobs
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.manager import Manager
+from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.notify import Notifier
 from kotaemon_async.resilience.stalls import StallWatch
 from kotaemon_async.resilience.supervisor import supervise

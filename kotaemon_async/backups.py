@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.resilience import faults
 from kotaemon_async.stores.backup_file import LEDGER, BackupWriter, Manifest, Member, blob_member
 from kotaemon_async.stores.backup_folder import partial_backup
 from kotaemon_async.stores.snapshot import LedgerSnapshot, compress, snapshot

@@ -10,9 +10,9 @@ from typing import Final, Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import CODES, Unavailable
 from kotaemon_async.index_audit import IndexAudit
+from kotaemon_async.resilience import faults
 from kotaemon_async.stores.vectors import LogEntry
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health

@@ -11,7 +11,6 @@ from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Chunk, Page
@@ -20,6 +19,7 @@ from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest_settle import IngestLimits, Outcomes, cause_of
 from kotaemon_async.ingest_watch import Watch
 from kotaemon_async.parsing.sandbox import ParsedDocument, Sandbox
+from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import NoRoom
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim

@@ -4,8 +4,8 @@ from typing import Any
 
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.ingest import Ingest
+from kotaemon_async.resilience import faults
 from kotaemon_async.telemetry.traces import SpanKind, continue_from, span
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import anyio
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.parsing.formats import sniff
+from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
 from kotaemon_async.stores.document_collections import Collections, Counted

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from kotaemon_async import faults
 from kotaemon_async.answering import Answering
 from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
@@ -18,7 +17,6 @@ from kotaemon_async.doctor import Doctor
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.feed import Feed
 from kotaemon_async.follower import Follower
-from kotaemon_async.history import History
 from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.ingest import Ingest
 from kotaemon_async.knowledge import Knowledge
@@ -27,6 +25,7 @@ from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.maintenance import Maintenance
 from kotaemon_async.parsing.sandbox import Sandbox
 from kotaemon_async.pictures import Pictures
+from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
@@ -66,6 +65,7 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.telemetry.history import History
 from kotaemon_async.tracing import Tracing
 
 

@@ -6,8 +6,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from kotaemon_async import faults
 from kotaemon_async.cli.main import main
+from kotaemon_async.resilience import faults
 
 _hits: Counter[str] = Counter()
 _turn = threading.Lock()

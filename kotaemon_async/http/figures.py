@@ -7,9 +7,9 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromQuery
 
-from kotaemon_async.history import EVERY_S
 from kotaemon_async.http.parts import GivenParts
 from kotaemon_async.http.problems import responses
+from kotaemon_async.telemetry.history import EVERY_S
 
 
 class Figures(msgspec.Struct, frozen=True):

@@ -12,7 +12,6 @@ from litestar.params import SkipValidation
 from kotaemon_async.answering import Answering
 from kotaemon_async.doctor import Doctor
 from kotaemon_async.feed import Feed
-from kotaemon_async.history import History
 from kotaemon_async.incident_watch import IncidentWatch
 from kotaemon_async.library import Library
 from kotaemon_async.pictures import Pictures
@@ -20,6 +19,7 @@ from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.telemetry.history import History
 from kotaemon_async.tracing import Tracing
 
 MB = 1024**2

@@ -17,7 +17,7 @@ from typing import Final
 import anyio
 from loguru import logger
 
-from kotaemon_async import faults
+from kotaemon_async.resilience import faults
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.task_traces import TASK_TRACES
 

@@ -14,8 +14,8 @@ import anyio
 from anyio import to_thread
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.resilience import faults
 
 HEAD_BYTES: Final = 8192
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -14,8 +14,8 @@ import anyio
 import apsw
 import apsw.aio
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
+from kotaemon_async.resilience import faults
 from kotaemon_async.stores.upgrade_copy import keep_copy
 
 T = TypeVar("T")

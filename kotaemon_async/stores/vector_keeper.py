@@ -13,8 +13,8 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.memory import resident_bytes
 from kotaemon_async.stores.vector_pipe import Child, Home, Reply, unavailable
 from kotaemon_async.telemetry import metrics

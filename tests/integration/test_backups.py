@@ -10,9 +10,9 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
-from kotaemon_async.faults import InjectedError
+from kotaemon_async.resilience import faults
+from kotaemon_async.resilience.faults import InjectedError
 from kotaemon_async.stores.backup_folder import PARTIAL, WORK, clear_left_over, partial_backup, scratch_folder
 from kotaemon_async.stores.backup_reading import open_backup
 from kotaemon_async.stores.ledger import Ledger

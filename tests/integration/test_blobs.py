@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.resilience import faults
 from kotaemon_async.stores.blobs import Blobs
 
 

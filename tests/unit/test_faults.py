@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kotaemon_async import faults
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.resilience import faults
 
 
 @pytest.fixture(autouse=True)

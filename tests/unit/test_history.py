@@ -1,5 +1,5 @@
-from kotaemon_async.history import SAMPLES, History
 from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.history import SAMPLES, History
 
 
 class Service:
