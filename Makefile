@@ -49,7 +49,7 @@ chaos-answers: $(MODEL) $(TEST) ## every fault behind an answer, all pairs of de
 soak: $(MODEL) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether memory, files, threads, tasks or the disk grow
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 settings: $(RUN) ## write config/settings.md from the code
-	@$(BIN)/python -m kotaemon_async.settings_table > config/settings.md
+	@$(BIN)/python -m kotaemon_async.app.settings_table > config/settings.md
 
 lock: ## resolve the dependencies anew into config/requirements*.txt
 	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv

@@ -15,22 +15,22 @@ from typing import Any, Final, cast
 import anyio
 import httpx
 
-from kotaemon_async.broker import Bell
-from kotaemon_async.http.parts import HttpLimits, Parts
-from kotaemon_async.jobs import ingest_document
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import ModelLink
-from kotaemon_async.retrieval import Retrieval
-from kotaemon_async.services import Services, open_services
-from kotaemon_async.services_answers import answering_over, model_link
-from kotaemon_async.settings import Settings
-from kotaemon_async.settings_sections import (
+from kotaemon_async.app.answers import answering_over, model_link
+from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import (
     AnswerSettings,
     EmbeddingSettings,
     LinkSettings,
     LlmSettings,
     VectorSettings,
 )
+from kotaemon_async.broker import Bell
+from kotaemon_async.http.parts import HttpLimits, Parts
+from kotaemon_async.jobs import ingest_document
+from kotaemon_async.knowledge import Knowledge
+from kotaemon_async.llm.base import ModelLink
+from kotaemon_async.retrieval import Retrieval
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.vectors import VectorStore
 from tests.answer_ills import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from kotaemon_async.app.backups import backup_folder, backups_over, restoring_into
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.options import fail
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, Misconfigured, Refused
 from kotaemon_async.resilience import faults
-from kotaemon_async.services_backup import backup_folder, backups_over, restoring_into
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.backup_folder import (
     give_to_owner_of,
     kept_backups,

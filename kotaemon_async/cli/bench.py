@@ -20,6 +20,7 @@ import apsw
 import httpx
 from rich.table import Table
 
+from kotaemon_async.app.settings import load_settings
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.demo import write_documents
 from kotaemon_async.cli.render import out, print_json
@@ -27,7 +28,6 @@ from kotaemon_async.cli.throwaway import Throwaway, throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.resilience.memory import usage
-from kotaemon_async.settings import load_settings
 
 _BUCKET: Final = re.compile(r'^kotaemon_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 _QUERIES: Final = (

@@ -7,6 +7,8 @@ from typing import Final
 import anyio
 import msgspec
 
+from kotaemon_async.app.doctor import doctor_alone, name_of
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli.client import (
     EXIT_FAILED,
     EXIT_TRY_AGAIN,
@@ -17,8 +19,6 @@ from kotaemon_async.cli.client import (
 )
 from kotaemon_async.doctor_report import Report, ReportBody, body_of
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.services_doctor import doctor_alone, name_of
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.examination import is_damage
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.telemetry import logs

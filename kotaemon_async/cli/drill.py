@@ -8,18 +8,18 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from kotaemon_async.app.backups import backup_folder, backups_over
+from kotaemon_async.app.drill import DRILLS, Copy, found_again, shown
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.trial import Trial
+from kotaemon_async.app.verify import indexed, opened_copy
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.verify import steps_of
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured
 from kotaemon_async.restoring import unpack
-from kotaemon_async.services_backup import backup_folder, backups_over
-from kotaemon_async.services_drill import DRILLS, Copy, found_again, shown
-from kotaemon_async.services_verify import indexed, opened_copy
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.backup_folder import scratch_folder
 from kotaemon_async.stores.backup_reading import open_backup
 from kotaemon_async.telemetry import logs
-from kotaemon_async.trial import Trial
 
 
 def drill(settings: Settings) -> Json:

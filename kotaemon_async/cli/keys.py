@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table
 
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli.client import EXIT_FAILED, CommandError, Json
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.api_keys import ApiKey, ApiKeys
 
 

@@ -36,12 +36,12 @@ def root(
 @app.command(epilog=EXIT_CODES)
 def serve(config: Config = None) -> None:
     """Run the service until SIGTERM or Ctrl-C; both drain first."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.domain.errors import Misconfigured
-    from kotaemon_async.settings import load_settings
 
     try:
         settings = load_settings(config)
-        from kotaemon_async import app as process  # slow to import: only once the settings are right
+        from kotaemon_async.app import process  # slow to import: only once the settings are right
 
         code = process.serve(settings)
     except Misconfigured as error:

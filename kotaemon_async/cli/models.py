@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from kotaemon_async import minilm
+from kotaemon_async.app.settings import load_settings
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.settings import load_settings
 
 #: In a clone: which wheel, and its hash.
 LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"

@@ -34,11 +34,11 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, files, keywords and vectors, whether the service runs or not."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import doctor as cli_doctor
     from kotaemon_async.cli import render as cli_render
     from kotaemon_async.cli.client import CommandError
     from kotaemon_async.domain.errors import KotaemonError, Misconfigured
-    from kotaemon_async.settings import load_settings
 
     try:
         report = cli_doctor.examine(load_settings(config), url, repair=repair, deep=deep)
@@ -150,6 +150,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup, whether the service runs or not; it does not have to stop or wait."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import (
         backup as cli_backup,
     )
@@ -159,7 +160,6 @@ def create(
     from kotaemon_async.cli import (
         render as cli_render,
     )
-    from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
         made = cli_backup.create(load_settings(config), output)
@@ -170,6 +170,7 @@ def create(
 @backup.command("list", epilog=BACKUP_EXIT_CODES)
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """List the backups in backups.folder, newest first."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import (
         backup as cli_backup,
     )
@@ -179,7 +180,6 @@ def list_(config: Config = None, as_json: AsJson = False) -> None:
     from kotaemon_async.cli import (
         render as cli_render,
     )
-    from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
         found = cli_backup.listed(load_settings(config))
@@ -195,6 +195,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Restore a backup into a scratch folder, open it, and ask it for what stands in its documents."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import (
         backup as cli_backup,
     )
@@ -207,7 +208,6 @@ def verify(
     from kotaemon_async.cli import (
         verify as cli_verify,
     )
-    from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
         report = cli_verify.verify(load_settings(config), file, only_bytes=only_bytes, gently=gently)
@@ -226,6 +226,7 @@ def restore(
     as_json: AsJson = False,
 ) -> None:
     """Restore a backup into an empty data folder that no service uses."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import (
         backup as cli_backup,
     )
@@ -235,7 +236,6 @@ def restore(
     from kotaemon_async.cli import (
         render as cli_render,
     )
-    from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
         settings = load_settings(config)
@@ -248,6 +248,7 @@ def restore(
 @app.command(epilog=BACKUP_EXIT_CODES)
 def drill(config: Config = None, as_json: AsJson = False) -> None:
     """On a copy, beside the service: restore it, lose its vector index, mend it, and say how long it took."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import (
         backup as cli_backup,
     )
@@ -263,7 +264,6 @@ def drill(config: Config = None, as_json: AsJson = False) -> None:
     from kotaemon_async.cli import (
         verify as cli_verify,
     )
-    from kotaemon_async.settings import load_settings
 
     with cli_backup.ending(as_json=as_json):
         report = cli_drill.drill(load_settings(config))

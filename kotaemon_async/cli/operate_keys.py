@@ -71,10 +71,10 @@ def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
 @contextmanager
 def _keys(config: Config, as_json: bool) -> "Iterator[ApiKeys]":
     """The keys of the settings' data folder; failures end the command."""
+    from kotaemon_async.app.settings import load_settings
     from kotaemon_async.cli import keys as cli_keys
     from kotaemon_async.cli.client import CommandError
     from kotaemon_async.domain.errors import Misconfigured
-    from kotaemon_async.settings import load_settings
 
     try:
         yield cli_keys.opened(load_settings(config))

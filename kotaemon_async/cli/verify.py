@@ -10,19 +10,19 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.app.backups import backup_folder
+from kotaemon_async.app.drill import shown
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.trial import Trial
+from kotaemon_async.app.verify import ask_for_samples, indexed, opened_copy
 from kotaemon_async.cli.client import Json
 from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.restoring import check_schema, unpack
-from kotaemon_async.services_backup import backup_folder
-from kotaemon_async.services_drill import shown
-from kotaemon_async.services_verify import ask_for_samples, indexed, opened_copy
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.backup_file import BadBackup
 from kotaemon_async.stores.backup_folder import Depth, Verified, note_verified, scratch_folder
 from kotaemon_async.stores.backup_reading import BackupReader, open_backup
 from kotaemon_async.stores.ledger import SCHEMA
 from kotaemon_async.telemetry import logs
-from kotaemon_async.trial import Trial
 
 #: By verdict.
 EXIT_CODES: Final = {"good": 0, "damaged": 1, "failed": 1}

@@ -12,11 +12,11 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kotaemon_async import app
+from kotaemon_async.app import process as app
+from kotaemon_async.app.settings_sections import COMPONENTS
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.errors import CODES
-from kotaemon_async.settings_sections import COMPONENTS
 from tests.acceptance.conftest import ready
 from tests.documents import write
 from tests.vocabulary import table, words

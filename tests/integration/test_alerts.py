@@ -11,8 +11,8 @@ import pytest
 import typer.main
 import yaml
 
+from kotaemon_async.app.settings_table import leaves
 from kotaemon_async.cli.main import app as cli
-from kotaemon_async.settings_table import leaves
 from kotaemon_async.telemetry import metrics
 from tests.vocabulary import CONFIG, events
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kotaemon_async.app.doctor import doctor_alone
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import EmbeddingSettings
 from kotaemon_async.doctor_report import Report
-from kotaemon_async.services_doctor import doctor_alone
-from kotaemon_async.settings import Settings
-from kotaemon_async.settings_sections import EmbeddingSettings
 from kotaemon_async.stores.vectors import LogEntry, VectorStore
 from tests.ward import DIMENSION, MODEL, Ward, open_vectors, open_ward
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from kotaemon_async.app.settings_table import settings_table
 from kotaemon_async.cli import render as cli_render
 from kotaemon_async.cli.bench import quantiles_ms
 from kotaemon_async.cli.client import Client, CommandError, Json, Times, TryAgainError, events
@@ -15,7 +16,6 @@ from kotaemon_async.cli.demo import write_documents
 from kotaemon_async.cli.ingest import Ingest, files_in
 from kotaemon_async.cli.main import app
 from kotaemon_async.cli.throwaway import free_port
-from kotaemon_async.settings_table import settings_table
 
 ROOT = Path(__file__).parents[2]
 READY: Json = {

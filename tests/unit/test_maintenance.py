@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
+from kotaemon_async.app.trial import Trial
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.maintenance import FIRST_WAIT_S, Maintenance, when
-from kotaemon_async.trial import Trial
 
 
 def counting(count: int) -> Callable[[float], Awaitable[int]]:

@@ -6,9 +6,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.app.manager import Manager
+from kotaemon_async.app.notify import Notifier
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.manager import Manager
-from kotaemon_async.resilience.notify import Notifier
 
 
 class Stop(BaseException):

@@ -16,9 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.settings_incidents import IncidentSettings
-from kotaemon_async.settings_sections import (
+from kotaemon_async.app.settings_incidents import IncidentSettings
+from kotaemon_async.app.settings_sections import (
     AnswerSettings,
     BackupSettings,
     BrokerSettings,
@@ -36,7 +35,8 @@ from kotaemon_async.settings_sections import (
     VectorSettings,
     setting,
 )
-from kotaemon_async.settings_traces import TraceSettings
+from kotaemon_async.app.settings_traces import TraceSettings
+from kotaemon_async.domain.errors import Misconfigured
 
 PREFIX: Final = "KOTAEMON_"
 #: Variables of the command line that are no settings.

@@ -9,6 +9,8 @@ from pathlib import Path
 from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
 from kotaemon_async.answer_tiers import Tiers
 from kotaemon_async.answering import Answering
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import LinkSettings
 from kotaemon_async.conversing import Conversing
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
@@ -22,8 +24,6 @@ from kotaemon_async.llm.rewriting import Rewriter
 from kotaemon_async.llm.static import StaticLink
 from kotaemon_async.relevance import Relevance
 from kotaemon_async.retrieval import Retrieval
-from kotaemon_async.settings import Settings
-from kotaemon_async.settings_sections import LinkSettings
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger

@@ -4,6 +4,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from kotaemon_async.app.memory import WorkRoom
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest import IngestLimits, recipe_of
@@ -11,8 +13,6 @@ from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.room import DiskRoom, disk_of
-from kotaemon_async.services_memory import WorkRoom
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vectors import VectorStore

@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from kotaemon_async.app.opening import Opening
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.incident_watch import IncidentWatch
 from kotaemon_async.incident_webhook import Webhook
 from kotaemon_async.incidents import Incidents
-from kotaemon_async.services_opening import Opening
-from kotaemon_async.settings import Settings
 from kotaemon_async.signal_reading import SignalReader
 from kotaemon_async.signals import signals_of
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore

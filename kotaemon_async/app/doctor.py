@@ -10,10 +10,10 @@ from typing import Final
 import anyio
 
 from kotaemon_async import minilm
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.doctor import Doctor, Stores
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.follower import Follower
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.folder_lock import FILE

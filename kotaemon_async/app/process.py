@@ -16,16 +16,16 @@ import uvicorn
 from loguru import logger
 
 from kotaemon_async import jobs
+from kotaemon_async.app.manager import Manager
+from kotaemon_async.app.notify import Notifier
+from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
-from kotaemon_async.manager import Manager
 from kotaemon_async.resilience import faults
-from kotaemon_async.resilience.notify import Notifier
 from kotaemon_async.resilience.stalls import StallWatch
 from kotaemon_async.resilience.supervisor import supervise
-from kotaemon_async.services import Services, open_services
-from kotaemon_async.settings import Settings
 from kotaemon_async.telemetry import logs, metrics
 from kotaemon_async.telemetry.log_targets import LogFiles
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
-from kotaemon_async.settings_sections import setting
+from kotaemon_async.app.settings_sections import setting
 
 Endpoint = Annotated[
     Annotated[str, StringConstraints(pattern=r"^https?://")] | None,

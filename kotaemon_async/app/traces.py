@@ -9,9 +9,9 @@ from typing import Final
 
 from loguru import logger
 
+from kotaemon_async.app.parts import is_shared
+from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.services_parts import is_shared
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import TraceBounds

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from kotaemon_async.settings import PREFIX, Settings
+from kotaemon_async.app.settings import PREFIX, Settings
 
 
 def leaves() -> Iterator[tuple[str, FieldInfo]]:

@@ -5,8 +5,8 @@ from typing import Final, Protocol
 
 import anyio
 
+from kotaemon_async.app.notify import Notifier
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.notify import Notifier
 
 STATUS_EVERY_S: Final = 5.0
 #: Beats within the time after which the manager loses patience.

@@ -11,6 +11,26 @@ import anyio
 import anyio.to_thread
 
 from kotaemon_async.answering import Answering
+from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
+from kotaemon_async.app.backups import maintenance_of, schedule_of
+from kotaemon_async.app.doctor import doctor_on_duty
+from kotaemon_async.app.incidents import IncidentParts, incidents_of
+from kotaemon_async.app.memory import WorkRoom, count_model, give_back_under_pressure, guard_of, models_of
+from kotaemon_async.app.opening import Opening
+from kotaemon_async.app.parts import (
+    admission_of,
+    clear_up,
+    drawers_of,
+    embedder_of,
+    ingest_limits,
+    is_shared,
+    room_of,
+    sandbox_of,
+    vectors_of,
+    writable_folder,
+)
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.traces import ReadyNews, Traces, open_traces
 from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
 from kotaemon_async.doctor import Doctor
@@ -31,32 +51,6 @@ from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.retrieval import Retrieval
-from kotaemon_async.services_answers import answering_over, kept_knowledge, model_link
-from kotaemon_async.services_backup import maintenance_of, schedule_of
-from kotaemon_async.services_doctor import doctor_on_duty
-from kotaemon_async.services_incidents import IncidentParts, incidents_of
-from kotaemon_async.services_memory import (
-    WorkRoom,
-    count_model,
-    give_back_under_pressure,
-    guard_of,
-    models_of,
-)
-from kotaemon_async.services_opening import Opening
-from kotaemon_async.services_parts import (
-    admission_of,
-    clear_up,
-    drawers_of,
-    embedder_of,
-    ingest_limits,
-    is_shared,
-    room_of,
-    sandbox_of,
-    vectors_of,
-    writable_folder,
-)
-from kotaemon_async.services_traces import ReadyNews, Traces, open_traces
-from kotaemon_async.settings import Settings
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.changes import Changes

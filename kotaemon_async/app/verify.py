@@ -10,13 +10,13 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import BackupSettings, BrokerSettings, LlmSettings
 from kotaemon_async.asking import Ask
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms
-from kotaemon_async.services import Services, open_services
-from kotaemon_async.settings import Settings
-from kotaemon_async.settings_sections import BackupSettings, BrokerSettings, LlmSettings
 from kotaemon_async.stores.derived import Derived
 
 #: Passages that are looked for by their own words, of so many that are drawn, with at least so many words.

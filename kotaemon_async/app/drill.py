@@ -8,9 +8,9 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.app.services import Services
+from kotaemon_async.app.verify import Asked, ask_for_samples, generation_of, indexed
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.services import Services
-from kotaemon_async.services_verify import Asked, ask_for_samples, generation_of, indexed
 from kotaemon_async.stores.api_keys import ApiKeys
 
 #: So long a lost index or another key may go unnoticed.
