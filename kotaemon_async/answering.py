@@ -21,7 +21,7 @@ from kotaemon_async.llm.base import Clock, Deadline, Delta, Link
 from kotaemon_async.llm.chain import Ended, Moved
 from kotaemon_async.llm.guard import LinkState
 from kotaemon_async.resilience.patience import in_time
-from kotaemon_async.retrieval import SearchLost
+from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.telemetry import affected, metrics, traces
 from kotaemon_async.telemetry.health import Health
 

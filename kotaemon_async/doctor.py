@@ -20,11 +20,11 @@ from kotaemon_async.doctor_report import KINDS, Difference, Report, by_kind
 from kotaemon_async.doctor_vectors import VectorArea
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.resilience import faults
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.examination import Examination
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import VectorStore
 
 
 class Area(Protocol):

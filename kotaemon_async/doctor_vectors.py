@@ -10,9 +10,10 @@ import numpy as np
 from kotaemon_async.doctor_report import Difference
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import LogEntry, VectorStore
+from kotaemon_async.stores.vector_log import LogEntry
 
 #: Ids that are compared in one call.
 WINDOW: Final = 500

@@ -15,12 +15,12 @@ from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.domain.text import segment
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest_settle import IngestLimits, Outcomes, cause_of
 from kotaemon_async.ingest_watch import Watch
 from kotaemon_async.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import NoRoom
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger

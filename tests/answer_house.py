@@ -30,9 +30,9 @@ from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.jobs import ingest_document
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.llm.base import ModelLink
-from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.keywords import Keywords
-from kotaemon_async.stores.vectors import VectorStore
 from tests.answer_ills import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly
 from tests.fakes import serving, sse
 from tests.llm_faults import FAULTS, Script

@@ -13,10 +13,10 @@ import anyio
 from kotaemon_async.broker import Broker
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.embedding import Embedder
+from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.sqlite import Database
-from kotaemon_async.stores.vectors import VectorStore
 from tests.redis_server import RedisServer, wire
 
 T = TypeVar("T")

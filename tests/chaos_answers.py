@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from kotaemon_async import minilm
+from kotaemon_async.search.embedding import prepare as minilm
 from kotaemon_async.telemetry import logs
 from tests.answer_figures import measured
 from tests.answer_house import open_house

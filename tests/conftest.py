@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from kotaemon_async import minilm
+from kotaemon_async.search.embedding import prepare as minilm
 
 
 @pytest.fixture(scope="session")

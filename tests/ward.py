@@ -14,10 +14,10 @@ from kotaemon_async.doctor_report import Report
 from kotaemon_async.domain.model import Document, Page
 from kotaemon_async.domain.text import segment
 from kotaemon_async.library import Library
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.traces import TraceContext
 from tests.documents import ENGLISH
 

@@ -7,10 +7,10 @@ import anyio
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest import Ingest, IngestLimits
 from kotaemon_async.library import Library
 from kotaemon_async.parsing.sandbox import Sandbox
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext

@@ -23,7 +23,7 @@ from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.llm.rewriting import Rewriter
 from kotaemon_async.llm.static import StaticLink
 from kotaemon_async.relevance import Relevance
-from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import partial
 
-from kotaemon_async import retrieval
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.llm.local import LocalLink
@@ -12,6 +11,7 @@ from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard, MemoryRatios
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.room import DiskRoom, Lack, lack_of
+from kotaemon_async.search import retrieval
 from kotaemon_async.stores.ledger import Ledger
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from kotaemon_async.app.memory import WorkRoom
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest import IngestLimits, recipe_of
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.room import DiskRoom, disk_of
+from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import VectorStore
 
 
 def writable_folder(settings: Settings) -> Path:

@@ -34,10 +34,7 @@ from kotaemon_async.app.traces import ReadyNews, Traces, open_traces
 from kotaemon_async.broker import Broker
 from kotaemon_async.dispatch import Dispatcher
 from kotaemon_async.doctor import Doctor
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.feed import Feed
-from kotaemon_async.follower import Follower
-from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.ingest import Ingest
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.library import Library
@@ -50,14 +47,17 @@ from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
-from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.vectors.audit import IndexAudit
+from kotaemon_async.search.vectors.follower import Follower
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.changes import Changes
 from kotaemon_async.stores.folder_lock import lock_folder, share_folder
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import VectorStore
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
 from kotaemon_async.tracing import Tracing

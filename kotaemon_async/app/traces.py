@@ -15,7 +15,7 @@ from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import TraceBounds
-from kotaemon_async.stores.vectors import LogEntry
+from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.trace_export import Export, otlp_exporter

@@ -26,8 +26,8 @@ from kotaemon_async.cli.demo import write_documents
 from kotaemon_async.cli.render import out, print_json
 from kotaemon_async.cli.throwaway import Throwaway, throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.resilience.memory import usage
+from kotaemon_async.search.embedding.embedder import Embedder
 
 _BUCKET: Final = re.compile(r'^kotaemon_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 _QUERIES: Final = (

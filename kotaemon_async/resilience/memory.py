@@ -19,7 +19,7 @@ _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 #: What stands in a child's command line -> its name in metrics.
 _ROLES: Final = (
-    (b"vector_child", "vectors"),
+    (b"vectors/child.py", "vectors"),
     (b"local_child", "llm"),
     (b"parsing", "parser"),
     (b"backup\0verify", "backup"),

@@ -8,8 +8,8 @@ from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
-from kotaemon_async.stores.index import Index
 from kotaemon_async.stores.sqlite import Database, Schema
+from kotaemon_async.stores.vector_log import Index
 from kotaemon_async.telemetry.health import Health
 
 #: `vocabulary` tells how often a term stands in the keyword index: a view of it, which holds nothing itself.

@@ -11,7 +11,8 @@ from kotaemon_async.app.doctor import doctor_alone
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.settings_sections import EmbeddingSettings
 from kotaemon_async.doctor_report import Report
-from kotaemon_async.stores.vectors import LogEntry, VectorStore
+from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.stores.vector_log import LogEntry
 from tests.ward import DIMENSION, MODEL, Ward, open_vectors, open_ward
 
 

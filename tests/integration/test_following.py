@@ -12,8 +12,9 @@ import anyio
 import numpy as np
 
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.follower import Follower
-from kotaemon_async.stores.vectors import LogEntry, VectorStore
+from kotaemon_async.search.vectors.follower import Follower
+from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.stores.vector_log import LogEntry
 
 DIMENSION = 16
 ENTRIES = 400

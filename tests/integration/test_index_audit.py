@@ -11,12 +11,13 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Chunk, Page
-from kotaemon_async.follower import Follower
-from kotaemon_async.index_audit import IndexAudit
+from kotaemon_async.search.vectors.audit import IndexAudit
+from kotaemon_async.search.vectors.follower import Follower
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import LogEntry, VectorStore
+from kotaemon_async.stores.vector_log import LogEntry
 
 DIMENSION = 16
 CHUNKS = 150

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from tests.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf

@@ -8,11 +8,11 @@ import anyio
 import pytest
 
 from kotaemon_async.domain.model import Attempts
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest import SUSPECT_LOSSES, recipe_of
 from kotaemon_async.ingest_settle import RECORD_EVERY_S, TURN_AGAIN_S
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience import faults
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
 from tests import poisoned_child
 from tests.documents import encrypted_pdf, english_pdf

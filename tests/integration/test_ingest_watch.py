@@ -10,11 +10,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.ingest import Ingest
 from kotaemon_async.parsing.formats import PDF
 from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience import faults
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
 from tests.documents import english_pdf, write
 from tests.workshop import LIMITS, Stuck, Ticks, Workshop

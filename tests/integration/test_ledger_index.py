@@ -10,7 +10,7 @@ from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vectors import LogEntry
+from kotaemon_async.stores.vector_log import LogEntry
 
 SPOTS = [n / 20 for n in range(20)]
 

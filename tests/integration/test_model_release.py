@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async import minilm
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.embedding import Embedder
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
+from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.telemetry.health import Health
 
 MB = 1_000_000

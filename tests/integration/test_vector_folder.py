@@ -12,7 +12,8 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.stores.vectors import LogEntry, Vector, VectorStore
+from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
 
 DIMENSION = 16

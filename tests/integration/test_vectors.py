@@ -16,8 +16,9 @@ import pytest
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.resilience.process import ChildProcess
-from kotaemon_async.stores import vector_keeper
-from kotaemon_async.stores.vectors import RECYCLE_BYTES, LogEntry, Vector, VectorStore
+from kotaemon_async.search.vectors import keeper as vector_keeper
+from kotaemon_async.search.vectors.store import RECYCLE_BYTES, VectorStore
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
 
 DIMENSION = 32
@@ -299,8 +300,8 @@ async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
 
 SERVICE = """
 import anyio, pathlib, sys
-from kotaemon_async.stores import vector_keeper
-from kotaemon_async.stores.vectors import VectorStore
+from kotaemon_async.search.vectors import keeper as vector_keeper
+from kotaemon_async.search.vectors.store import VectorStore
 async def main():
     store = await VectorStore.open(pathlib.Path(sys.argv[1]), model="m", dimension=8, call_timeout_s=20)
     print(store.pid, flush=True)

@@ -13,7 +13,7 @@ from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
 from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
 from kotaemon_async.llm.chain import Chain, ExtractiveLink
-from kotaemon_async.retrieval import SearchLost
+from kotaemon_async.search.retrieval import SearchLost
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import kotaemon_async
-from kotaemon_async import retrieval
 from kotaemon_async.domain import text
+from kotaemon_async.search import retrieval
 
 PACKAGE = Path(kotaemon_async.__file__).parent
 #: Functions that keep every result, because there are only so many arguments: files of the package.

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.follower import Follower, collapse
-from kotaemon_async.stores.vectors import LogEntry
+from kotaemon_async.search.vectors.follower import Follower, collapse
+from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async import fusion
+from kotaemon_async.search import fusion
 
 
 def test_scaled_scores_are_shares_of_the_best() -> None:

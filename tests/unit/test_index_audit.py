@@ -9,8 +9,8 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.index_audit import FULL_EVERY_S, WORN_AT_LEAST, IndexAudit
-from kotaemon_async.stores.vectors import LogEntry, Vector
+from kotaemon_async.search.vectors.audit import FULL_EVERY_S, WORN_AT_LEAST, IndexAudit
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 
 DIMENSION = 8
 END = 10_000

@@ -22,7 +22,7 @@ def process(proc: Path, pid: int, parent: int, command: str, pss_kb: int) -> Non
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
     process(tmp_path, 10, 1, "kotaemon-async serve", 1024)
-    process(tmp_path, 11, 10, "python stores/vector_child.py", 2048)
+    process(tmp_path, 11, 10, "python vectors/child.py", 2048)
     process(tmp_path, 12, 10, "python parsing/child.py", 512)
     process(tmp_path, 13, 10, "python parsing/child.py", 512)
     process(tmp_path, 14, 12, "tracker", 256)

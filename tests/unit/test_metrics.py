@@ -6,7 +6,7 @@ import pytest
 
 from kotaemon_async.domain.model import ServedBy, Status
 from kotaemon_async.incident_causes import CAUSES
-from kotaemon_async.stores.vector_keeper import Condemned
+from kotaemon_async.search.vectors.keeper import Condemned
 from kotaemon_async.telemetry import metrics
 from tests.vocabulary import table, words
 

@@ -12,8 +12,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from kotaemon_async import minilm, minilm_graph
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.search.embedding import graph as minilm_graph
+from kotaemon_async.search.embedding import prepare as minilm
 
 VOCABULARY = 500
 

@@ -8,8 +8,8 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Reason, Scope
-from kotaemon_async.retrieval import Retrieval
-from kotaemon_async.search_lanes import Hits
+from kotaemon_async.search.lanes import Hits
+from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 

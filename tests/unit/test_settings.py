@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic.fields import FieldInfo
 
-from kotaemon_async import minilm
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.app.settings_sections import LinkSettings
 from kotaemon_async.app.settings_table import leaves, settings_table, toml_value
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.search.embedding import prepare as minilm
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "kotaemon.example.toml"
 LINK = {"name": "main", "base_url": "http://127.0.0.1:1/v1", "model": "m"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.stores.vector_child_files import (
+from kotaemon_async.search.vectors.child_files import (
     SEAL,
     Files,
     FolderChangedError,

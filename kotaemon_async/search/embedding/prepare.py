@@ -16,7 +16,16 @@ import onnx
 from tokenizers import Tokenizer
 
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.minilm_graph import EPSILON, HEADS, LAYERS, MAX_TOKENS, WIDTH, Array, Weights, build
+from kotaemon_async.search.embedding.graph import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    MAX_TOKENS,
+    WIDTH,
+    Array,
+    Weights,
+    build,
+)
 
 MODEL: Final = "all-MiniLM-L6-v2"
 DEFAULT_FOLDER: Final = Path(sys.prefix, "share", "kotaemon-async", "models", "all-minilm-l6-v2-int8")

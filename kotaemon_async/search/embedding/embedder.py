@@ -25,10 +25,11 @@ from fastembed import TextEmbedding
 from fastembed.common.model_description import ModelSource, PoolingType
 from numpy.typing import NDArray
 
-from kotaemon_async import minilm, minilm_graph
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.resilience.leased_model import LeasedModel
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.search.embedding import graph as minilm_graph
+from kotaemon_async.search.embedding import prepare as minilm
 from kotaemon_async.telemetry.health import Health
 
 Vector = NDArray[np.float32]

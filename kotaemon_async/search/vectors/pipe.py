@@ -18,7 +18,7 @@ from kotaemon_async.resilience.process import ChildProcess
 ONE_THREAD_EACH: Final = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
 #: How a stream says that the other end is no more.
 _GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
-CHILD: Final = Path(__file__).with_name("vector_child.py")
+CHILD: Final = Path(__file__).with_name("child.py")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""The process that Chroma lives in: `python vector_child.py FOLDER DIMENSION MODEL`, asked over stdin.
+"""The process that Chroma lives in: `python child.py FOLDER DIMENSION MODEL`, asked over stdin.
 
 A frame is its length in four bytes, big-endian, and a MessagePack map. The first frame out is the answer
 to a request 0 that nobody sent: how opening the folder went. MODEL is a short tag of the embedding model.
-Imports nothing of the package but its neighbour vector_child_files.py, which it finds beside itself.
+Imports nothing of the package but its neighbour child_files.py, which it finds beside itself.
 """
 
 import contextlib
@@ -21,11 +21,9 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
-    from kotaemon_async.stores import vector_child_files as files
+    from kotaemon_async.search.vectors import child_files as files
 else:
-    _spec = importlib.util.spec_from_file_location(
-        "vector_child_files", Path(__file__).with_name("vector_child_files.py")
-    )
+    _spec = importlib.util.spec_from_file_location("child_files", Path(__file__).with_name("child_files.py"))
     files = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(files)
 

@@ -9,12 +9,12 @@ from typing import Protocol
 import anyio
 import anyio.to_thread
 
-from kotaemon_async import fusion
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Found, Mode, Passage, Reason, Scope
 from kotaemon_async.resilience.breaker import Breaker
-from kotaemon_async.search_lanes import (
+from kotaemon_async.search import fusion
+from kotaemon_async.search.lanes import (
     Hits,
     KeywordIndex,
     Lane,

@@ -17,7 +17,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.stores.vectors import LogEntry, Vector
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 
 SAMPLE: Final = 32
 CANARIES: Final = 8

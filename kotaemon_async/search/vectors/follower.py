@@ -11,9 +11,9 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.domain.errors import CODES, Unavailable
-from kotaemon_async.index_audit import IndexAudit
 from kotaemon_async.resilience import faults
-from kotaemon_async.stores.vectors import LogEntry
+from kotaemon_async.search.vectors.audit import IndexAudit
+from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 

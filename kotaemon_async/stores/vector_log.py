@@ -2,16 +2,31 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import apsw
 import numpy as np
+from numpy.typing import NDArray
 
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.stores.documents import remove_contents
 from kotaemon_async.stores.sqlite import Database, queries
-from kotaemon_async.stores.vectors import LogEntry
 
 SQL = queries("index.sql")
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One line of the ledger's vector log; `vector` is None for a delete and for a chunk that is gone."""
+
+    seq: int
+    op: Literal["upsert", "delete"]
+    chunk_id: str
+    document_id: str
+    collection: str
+    vector: Vector | None
 
 
 class Index:

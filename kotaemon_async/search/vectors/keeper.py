@@ -16,7 +16,7 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.memory import resident_bytes
-from kotaemon_async.stores.vector_pipe import Child, Home, Reply, unavailable
+from kotaemon_async.search.vectors.pipe import Child, Home, Reply, unavailable
 from kotaemon_async.telemetry import metrics
 
 #: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;

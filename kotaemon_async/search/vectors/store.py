@@ -10,34 +10,19 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 import anyio
-import numpy as np
 from loguru import logger
-from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.stores.vector_keeper import CLOSE_GRACE_S, Condemned, Keeper
-from kotaemon_async.stores.vector_pipe import Home, Reply, Request, unavailable
+from kotaemon_async.search.vectors.keeper import CLOSE_GRACE_S, Condemned, Keeper
+from kotaemon_async.search.vectors.pipe import Home, Reply, Request, unavailable
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry.traces import SpanKind, child_span
-
-Vector = NDArray[np.float32]
 
 #: A child that has not answered for this long is not asked by searches any more.
 HUNG_S: Final = 1.5
 #: A child that uses more memory than this, and twice as much as after its start, is replaced.
 RECYCLE_BYTES: Final = 512 * 1024**2
-
-
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One line of the ledger's vector log; `vector` is None for a delete and for a chunk that is gone."""
-
-    seq: int
-    op: Literal["upsert", "delete"]
-    chunk_id: str
-    document_id: str
-    collection: str
-    vector: Vector | None
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from typing import Final
 import anyio
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.stores.vector_pipe import Child, Home, unavailable
+from kotaemon_async.search.vectors.pipe import Child, Home, unavailable
 
 START_TIMEOUT_S: Final = 120.0
 CLOSE_GRACE_S: Final = 20.0
