@@ -6,8 +6,8 @@ from typing import Final, cast
 
 from anyio import to_thread
 
-from kotaemon_async.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.doctor_report import Difference
+from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.domain.model import Page
 from kotaemon_async.stores.examination import Cut, DocumentState, Examination
 

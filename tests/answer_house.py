@@ -25,9 +25,9 @@ from kotaemon_async.app.settings_sections import (
     LlmSettings,
     VectorSettings,
 )
-from kotaemon_async.broker import Bell
+from kotaemon_async.documents.queue.broker import Bell
+from kotaemon_async.documents.queue.jobs import ingest_document
 from kotaemon_async.http.parts import HttpLimits, Parts
-from kotaemon_async.jobs import ingest_document
 from kotaemon_async.knowledge import Knowledge
 from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.search.retrieval import Retrieval

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 import anyio
 
-from kotaemon_async.broker import Broker
+from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.embedding.embedder import Embedder

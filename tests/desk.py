@@ -5,9 +5,9 @@ from pathlib import Path
 import anyio
 import numpy as np
 
-from kotaemon_async.chunking import split_page
+from kotaemon_async.documents.chunking import split_page
+from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Failure, Page
-from kotaemon_async.library import Library
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.ledger import Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MARKERS = {"deadly by SIGSEGV": signal.SIGSEGV, "deadly by SIGKILL": signal.SIGKILL}
-CHILD = Path(__file__).parents[1] / "kotaemon_async" / "parsing" / "child.py"
+CHILD = Path(__file__).parents[1] / "kotaemon_async" / "documents" / "parsing" / "child.py"
 
 
 def main() -> None:

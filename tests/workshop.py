@@ -5,11 +5,11 @@ from pathlib import Path
 
 import anyio
 
+from kotaemon_async.documents.ingest import Ingest, IngestLimits
+from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document
-from kotaemon_async.ingest import Ingest, IngestLimits
-from kotaemon_async.library import Library
-from kotaemon_async.parsing.sandbox import Sandbox
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger

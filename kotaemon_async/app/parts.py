@@ -6,9 +6,9 @@ from pathlib import Path
 
 from kotaemon_async.app.memory import WorkRoom
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.documents.ingest import IngestLimits, recipe_of
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.ingest import IngestLimits, recipe_of
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.room import DiskRoom, disk_of

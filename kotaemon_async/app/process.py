@@ -15,11 +15,11 @@ import anyio.to_thread
 import uvicorn
 from loguru import logger
 
-from kotaemon_async import jobs
 from kotaemon_async.app.manager import Manager
 from kotaemon_async.app.notify import Notifier
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.documents.queue import jobs
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app

@@ -30,18 +30,19 @@ from kotaemon_async.app.parts import (
     writable_folder,
 )
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.traces import ReadyNews, Traces, open_traces
-from kotaemon_async.broker import Broker
-from kotaemon_async.dispatch import Dispatcher
+from kotaemon_async.app.traces import Traces, open_traces
 from kotaemon_async.doctor import Doctor
-from kotaemon_async.feed import Feed
-from kotaemon_async.ingest import Ingest
+from kotaemon_async.documents.changes import Feed
+from kotaemon_async.documents.ingest import Ingest
+from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.page_images import Pictures
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.queue.broker import Broker
+from kotaemon_async.documents.queue.dispatcher import Dispatcher
+from kotaemon_async.documents.ready import ReadyNews
 from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.library import Library
 from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.maintenance import Maintenance
-from kotaemon_async.parsing.sandbox import Sandbox
-from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.resilience.memory_guard import MemoryGuard

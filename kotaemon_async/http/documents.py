@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
 
+from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
@@ -25,7 +26,6 @@ from kotaemon_async.http.uploads import (
     clean_name,
     key_of,
 )
-from kotaemon_async.library import Library
 from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.idempotency import KeptReply, Reservation
 from kotaemon_async.telemetry import traces

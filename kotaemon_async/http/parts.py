@@ -11,10 +11,10 @@ from litestar.params import SkipValidation
 
 from kotaemon_async.answering import Answering
 from kotaemon_async.doctor import Doctor
-from kotaemon_async.feed import Feed
+from kotaemon_async.documents.changes import Feed
+from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.incident_watch import IncidentWatch
-from kotaemon_async.library import Library
-from kotaemon_async.pictures import Pictures
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger

@@ -11,7 +11,7 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
-from kotaemon_async.feed import Gone
+from kotaemon_async.documents.changes import Gone
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, document_body, iso
 from kotaemon_async.http.parts import GivenLimits, GivenParts, Parts

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.broker import Bell, Broker
+from kotaemon_async.documents.queue.broker import Bell, Broker
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from tests.redis_server import RedisServer, Wire, wire
 
@@ -250,7 +250,7 @@ async def test_a_check_asks_also_a_broker_that_is_left_alone(redis: RedisServer)
 async def test_a_loop_that_is_busy_for_long_is_no_fault_of_the_broker_in_this_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kotaemon_async.broker.CALL_TIMEOUT_S", 0.0)
+    monkeypatch.setattr("kotaemon_async.documents.queue.broker.CALL_TIMEOUT_S", 0.0)
     async with opened("memory://") as broker:
         for number in range(6):
             await broker.ring([bell(number, "a")])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger

@@ -7,10 +7,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.documents.ingest import SUSPECT_LOSSES, recipe_of
+from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.domain.model import Attempts
-from kotaemon_async.ingest import SUSPECT_LOSSES, recipe_of
-from kotaemon_async.ingest_settle import RECORD_EVERY_S, TURN_AGAIN_S
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger

@@ -10,9 +10,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.ingest import Ingest
-from kotaemon_async.parsing.formats import PDF
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.ingest import Ingest
+from kotaemon_async.documents.parsing.formats import PDF
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger

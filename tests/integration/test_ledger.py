@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kotaemon_async.chunking import split_page
+from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.errors import LeaseLost, Misconfigured, Refused
 from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
 from kotaemon_async.domain.text import segment

@@ -7,10 +7,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.documents.page_images import WIDTHS, Picture, Pictures
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Answer, Citation, Document
-from kotaemon_async.parsing.sandbox import ParserLimits, Sandbox
-from kotaemon_async.pictures import WIDTHS, Picture, Pictures
 from tests.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kotaemon_async.chunking import split_page
+from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.model import Page, Passage
 from kotaemon_async.domain.text import segment
 from kotaemon_async.relevance import Relevance, covered

@@ -11,10 +11,10 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.documents.parsing.formats import HTML, MARKDOWN, PDF, TEXT
+from kotaemon_async.documents.parsing.process import Child
+from kotaemon_async.documents.parsing.sandbox import ParserDied, ParserLimits, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Unavailable
-from kotaemon_async.parsing.formats import HTML, MARKDOWN, PDF, TEXT
-from kotaemon_async.parsing.process import Child
-from kotaemon_async.parsing.sandbox import ParserDied, ParserLimits, Sandbox
 from tests import documents
 
 
@@ -295,7 +295,7 @@ async def test_a_child_has_no_network_and_starts_no_programs() -> None:
 
 def test_a_child_ends_with_the_process_that_started_it() -> None:
     code = (
-        "import anyio, os\nfrom kotaemon_async.parsing.process import Child, ParserLimits\n"
+        "import anyio, os\nfrom kotaemon_async.documents.parsing.process import Child, ParserLimits\n"
         "async def main():\n child = await Child.start(ParserLimits())\n await child.ask({'do': 'close'})\n"
         " os.write(1, str(child.pid).encode())\n os._exit(1)\nanyio.run(main)"
     )

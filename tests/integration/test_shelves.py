@@ -7,8 +7,8 @@ import anyio
 import httpx
 import pytest
 
+from kotaemon_async.documents.changes import Feed, Gone
 from kotaemon_async.domain.model import Document
-from kotaemon_async.feed import Feed, Gone
 from kotaemon_async.http.parts import HttpLimits
 from kotaemon_async.stores.changes import Changes
 from tests.desk import Desk

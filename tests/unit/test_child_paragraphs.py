@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.parsing.child_paragraphs import Line, clean, page_text
+from kotaemon_async.documents.parsing.child_paragraphs import Line, clean, page_text
 
 
 def block(

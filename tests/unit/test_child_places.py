@@ -1,4 +1,4 @@
-from kotaemon_async.parsing.child_places import Glyph, marks
+from kotaemon_async.documents.parsing.child_places import Glyph, marks
 
 
 def row(text: str, number: int, x: float = 0.0) -> list[Glyph]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.parsing.child_html import declared_charset, html_text
-from kotaemon_async.parsing.child_problem import FileError
-from kotaemon_async.parsing.child_text import PAGE_CHARS, decode, open_document, pages_of
+from kotaemon_async.documents.parsing.child_html import declared_charset, html_text
+from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_text import PAGE_CHARS, decode, open_document, pages_of
 
 SIMPLIFIED = "产品保修期为三年，自购买之日起计算。请妥善保管发票。"
 TRADITIONAL = "保固期為兩年，自購買日起計算。請妥善保管發票。"

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.chunking import CJK_CHARACTERS, ENGLISH_CHARACTERS, split_page
+from kotaemon_async.documents.chunking import CJK_CHARACTERS, ENGLISH_CHARACTERS, split_page
 from kotaemon_async.domain.model import Page
 
 ENGLISH = "The pump runs at a steady pace. " * 120

@@ -4,8 +4,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from kotaemon_async.broker import Bell
-from kotaemon_async.dispatch import AT_ONCE, Dispatcher
+from kotaemon_async.documents.queue.broker import Bell
+from kotaemon_async.documents.queue.dispatcher import AT_ONCE, Dispatcher
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.claims import Due
 

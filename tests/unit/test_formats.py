@@ -2,8 +2,8 @@
 
 import pytest
 
+from kotaemon_async.documents.parsing.formats import HTML, MARKDOWN, PDF, TEXT, sniff
 from kotaemon_async.domain.errors import BadDocument, Refused
-from kotaemon_async.parsing.formats import HTML, MARKDOWN, PDF, TEXT, sniff
 
 
 @pytest.mark.parametrize(

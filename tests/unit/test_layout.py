@@ -59,16 +59,18 @@ def named(module: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             yield from (f"{absolute(module, node)}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from files_named(node.value)
+            yield from files_named(module, node.value)
 
 
-def files_named(text: str) -> Iterator[str]:
-    """The modules that a string may mean: `kotaemon_async.x`, or the name of a file of the package."""
+def files_named(module: str, text: str) -> Iterator[str]:
+    """The modules that a string means: `kotaemon_async.x`, or a file, beside the module if there is one."""
     if text.startswith(f"{NAME}.") and " " not in text:
         yield text
     elif text.endswith(".py") and " " not in text:
         stem = text.removesuffix(".py").replace("/", ".")
-        yield from (f"{NAME}.{name}" for name in modules() if f".{name}".endswith(f".{stem}"))
+        beside = f"{module.rpartition('.')[0]}.{stem}"
+        found = [beside] if beside in modules() else [one for one in modules() if one.endswith(f".{stem}")]
+        yield from (f"{NAME}.{one}" for one in found)
 
 
 @cache

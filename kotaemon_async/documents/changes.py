@@ -6,9 +6,9 @@ from typing import Protocol
 
 import anyio
 
+from kotaemon_async.documents.watching import Lookout
 from kotaemon_async.domain.model import Document
 from kotaemon_async.resilience.room import Lack, shown
-from kotaemon_async.watching import Lookout
 
 
 class Events(Protocol):

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async.broker import Bell
+from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.claims import Due

@@ -4,7 +4,7 @@ from typing import Any
 
 from loguru import logger
 
-from kotaemon_async.ingest import Ingest
+from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.resilience import faults
 from kotaemon_async.telemetry.traces import SpanKind, continue_from, span
 

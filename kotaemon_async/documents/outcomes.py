@@ -7,9 +7,9 @@ from typing import Final
 import anyio
 from loguru import logger
 
+from kotaemon_async.documents.parsing.sandbox import ParserDied
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
 from kotaemon_async.domain.model import Failure
-from kotaemon_async.parsing.sandbox import ParserDied
 from kotaemon_async.resilience import faults, room
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room

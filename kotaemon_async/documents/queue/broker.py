@@ -23,7 +23,7 @@ from arq.worker import Worker
 from loguru import logger
 from redis.exceptions import RedisError
 
-from kotaemon_async.broker_connections import memory_pool, redis_pool
+from kotaemon_async.documents.queue.connections import memory_pool, redis_pool
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured, Unavailable
 from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.resilience.supervisor import supervise

@@ -10,9 +10,10 @@ from pathlib import Path
 import anyio
 from loguru import logger
 
+from kotaemon_async.documents.parsing.formats import sniff
+from kotaemon_async.documents.watching import Lookout
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
-from kotaemon_async.parsing.formats import sniff
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
@@ -21,7 +22,6 @@ from kotaemon_async.stores.documents import ListQuery, NewDocument
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
-from kotaemon_async.watching import Lookout
 
 _COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
 

@@ -9,10 +9,10 @@ from typing import Final, Protocol
 
 import anyio
 
+from kotaemon_async.documents.parsing.drawing import Drawn, Mark
+from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Citation, Document
-from kotaemon_async.parsing.drawing import Drawn, Mark
-from kotaemon_async.parsing.sandbox import Sandbox
 from kotaemon_async.telemetry.traces import span
 
 #: Pictures come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.

@@ -11,13 +11,13 @@ from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from loguru import logger
 
-from kotaemon_async.chunking import CHUNKING_VERSION, split_page
+from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
+from kotaemon_async.documents.heartbeat import Watch
+from kotaemon_async.documents.outcomes import IngestLimits, Outcomes, cause_of
+from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.domain.text import segment
-from kotaemon_async.ingest_settle import IngestLimits, Outcomes, cause_of
-from kotaemon_async.ingest_watch import Watch
-from kotaemon_async.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import NoRoom
 from kotaemon_async.search.embedding.embedder import Embedder

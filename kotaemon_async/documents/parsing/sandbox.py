@@ -7,10 +7,10 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.documents.parsing.drawing import Drawn, drawn_of
+from kotaemon_async.documents.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Page
-from kotaemon_async.parsing.drawing import Drawn, drawn_of
-from kotaemon_async.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
 from kotaemon_async.telemetry import metrics
 
 __all__ = ["ParsedDocument", "ParserDied", "ParserLimits", "Sandbox"]

@@ -37,7 +37,7 @@ def neighbour(name: str) -> Any:
     """The module in the file `name`.py beside this one."""
     if "parser_child" not in sys.modules:
         package = types.ModuleType("parser_child")
-        package.__path__ = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "resilience")]
+        package.__path__ = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "resilience")]
         sys.modules["parser_child"] = package
     return importlib.import_module(f"parser_child.{name}")
 

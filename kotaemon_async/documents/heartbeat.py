@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import anyio
 from loguru import logger
 
+from kotaemon_async.documents.outcomes import IngestLimits
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.ingest_settle import IngestLimits
 from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import event
