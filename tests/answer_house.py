@@ -15,6 +15,8 @@ from typing import Any, Final, cast
 import anyio
 import httpx
 
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import ModelLink
 from kotaemon_async.app.answers import answering_over, model_link
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
@@ -28,8 +30,6 @@ from kotaemon_async.app.settings_sections import (
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.jobs import ingest_document
 from kotaemon_async.http.parts import HttpLimits, Parts
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.keywords import Keywords

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-CHILD = Path(__file__).parents[1] / "kotaemon_async" / "llm" / "local_child.py"
+CHILD = Path(__file__).parents[1] / "kotaemon_async" / "answers" / "llm" / "local_child.py"
 
 
 def main() -> int:

@@ -11,7 +11,8 @@ import anyio
 import httpx
 import uvicorn
 
-from kotaemon_async.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
@@ -20,7 +21,6 @@ from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.server import make_app
-from kotaemon_async.llm.base import Delta
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger

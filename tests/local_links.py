@@ -6,11 +6,11 @@ from pathlib import Path
 
 import anyio
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
+from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
+from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Prompt
-from kotaemon_async.llm.local import LocalLimits, LocalLink
-from kotaemon_async.llm.local_process import Model
 from tests.acceptance.conftest import is_alive
 
 PROMPT = Prompt("When?", (Passage("d.1.1.0", "d", "a.pdf", 1, "The crane was repaired in October.", 0.9),))

@@ -8,9 +8,9 @@ import httpx
 import openai
 from openai.types.chat import ChatCompletionChunk
 
-from kotaemon_async.asking import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.model import Answer, Citation, Reason
-from kotaemon_async.llm.base import Delta
 from tests.fakes import FakeParts, ScriptedAnswering
 
 CHATS = "/v1/chat/completions"

@@ -6,23 +6,23 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
-from kotaemon_async.answer_tiers import Tiers
-from kotaemon_async.answering import Answering
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheLink
+from kotaemon_async.answers.conversing import Conversing
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.llm.chain import ExtractiveLink
+from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
+from kotaemon_async.answers.llm.local_process import Model
+from kotaemon_async.answers.llm.openai import OpenAILink
+from kotaemon_async.answers.llm.rewriting import Rewriter
+from kotaemon_async.answers.llm.static import StaticLink
+from kotaemon_async.answers.relevance import Relevance
+from kotaemon_async.answers.tiers import Tiers
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.settings_sections import LinkSettings
-from kotaemon_async.conversing import Conversing
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import ModelLink
-from kotaemon_async.llm.chain import ExtractiveLink
-from kotaemon_async.llm.local import LocalLimits, LocalLink
-from kotaemon_async.llm.local_process import Model
-from kotaemon_async.llm.openai import OpenAILink
-from kotaemon_async.llm.rewriting import Rewriter
-from kotaemon_async.llm.static import StaticLink
-from kotaemon_async.relevance import Relevance
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.keywords import Keywords

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
+from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.llm.local import LocalLink
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.parsing.sandbox import Sandbox
-from kotaemon_async.llm.base import ModelLink
-from kotaemon_async.llm.local import LocalLink
 from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard, MemoryRatios
 from kotaemon_async.resilience.models import ModelRegistry

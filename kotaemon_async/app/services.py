@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.answering import Answering
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import ModelLink
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
@@ -40,8 +42,6 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
 from kotaemon_async.documents.ready import ReadyNews
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import ModelLink
 from kotaemon_async.maintenance import Maintenance
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission

@@ -10,10 +10,10 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.answers.events import Ask
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.settings_sections import BackupSettings, BrokerSettings, LlmSettings
-from kotaemon_async.asking import Ask
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms

@@ -12,7 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
-from kotaemon_async.asking import Ask
+from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope, new_id
 from kotaemon_async.http import events, openai_examples

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from kotaemon_async.answering import Answering
-from kotaemon_async.asking import Ask, Done, Event, Interrupted, Restart
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Restart
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.http import events
@@ -29,7 +30,6 @@ from kotaemon_async.http.openai_bodies import (
 )
 from kotaemon_async.http.openai_text import begins_anew, footnotes
 from kotaemon_async.http.problems import problem_of
-from kotaemon_async.llm.base import Delta
 from kotaemon_async.telemetry import traces
 
 _END = b"data: [DONE]\n\n"

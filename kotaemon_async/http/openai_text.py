@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from kotaemon_async.answers.llm import phrases
+from kotaemon_async.answers.llm.chain import one_line
 from kotaemon_async.domain.model import Citation
-from kotaemon_async.llm import phrases
-from kotaemon_async.llm.chain import one_line
 
 _QUOTE_CHARS: Final = 240
 _GAP: Final = "\n\n"

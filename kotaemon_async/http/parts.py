@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from kotaemon_async.answering import Answering
+from kotaemon_async.answers.answering import Answering
 from kotaemon_async.doctor import Doctor
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library

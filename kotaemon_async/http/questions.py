@@ -13,7 +13,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.response.base import ASGIResponse
 
-from kotaemon_async.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import KotaemonError, Refused
 from kotaemon_async.domain.model import Answer, Found
 from kotaemon_async.http import events
@@ -30,7 +31,6 @@ from kotaemon_async.http.bodies import (
 from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
-from kotaemon_async.llm.base import Delta
 from kotaemon_async.telemetry import affected, traces
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ import msgspec
 import nh3
 from markdown_it import MarkdownIt
 
-from kotaemon_async import quotes
+from kotaemon_async.answers import quotes
 from kotaemon_async.http.bodies import AnswerBody
 
 _TAGS: Final = frozenset(

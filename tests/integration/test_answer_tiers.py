@@ -7,16 +7,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.answer_cache import AnswerCache, CacheTimes, StaleCacheLink
-from kotaemon_async.answer_tiers import Tiers
-from kotaemon_async.answering import Answering
-from kotaemon_async.asking import Ask, Done, Event, Restart
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheLink
+from kotaemon_async.answers.events import Ask, Done, Event, Restart
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.answers.llm.chain import ExtractiveLink
+from kotaemon_async.answers.llm.static import StaticLink
+from kotaemon_async.answers.tiers import Tiers
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt
-from kotaemon_async.llm.chain import ExtractiveLink
-from kotaemon_async.llm.static import StaticLink
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.asking import Ask
+from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.http.parts import HttpLimits
 from tests.fakes import ANSWER, FakeParts, ScriptedAnswering, open_parts, serving

@@ -10,12 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Prompt
+from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
+from kotaemon_async.answers.llm.guard import ASK_AGAIN_S, NotAsked
+from kotaemon_async.answers.llm.guarded import Timing
+from kotaemon_async.answers.llm.openai import OpenAILink
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.base import Deadline, Delta, Prompt
-from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved
-from kotaemon_async.llm.guard import ASK_AGAIN_S, NotAsked
-from kotaemon_async.llm.guarded import Timing
-from kotaemon_async.llm.openai import OpenAILink
 from kotaemon_async.telemetry import metrics
 from tests.llm_faults import FAULTS, Fault, Script
 from tests.llm_server import LlmServer, llm_server

@@ -9,11 +9,11 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, LinkFailed, Prompt
+from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
+from kotaemon_async.answers.llm.local import LocalLimits
+from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.base import Deadline, Delta, LinkFailed, Prompt
-from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved
-from kotaemon_async.llm.local import LocalLimits
-from kotaemon_async.llm.local_process import Model
 from tests.local_links import PROMPT, SAID, THINKS, linked, told
 from tests.tiny_llm import SENTENCE, tiny_llm
 

@@ -10,10 +10,10 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.llm.base import Deadline, Delta, LinkFailed
-from kotaemon_async.llm.chain import Chain, ExtractiveLink
-from kotaemon_async.llm.local import LocalLimits, LocalLink
-from kotaemon_async.llm.local_process import Model
+from kotaemon_async.answers.llm.base import Deadline, Delta, LinkFailed
+from kotaemon_async.answers.llm.chain import Chain, ExtractiveLink
+from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
+from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.resilience.models import ModelRegistry
 from tests import blocked_child
 from tests.acceptance.conftest import is_alive

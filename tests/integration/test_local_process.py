@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Prompt
+from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
+from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Usage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Prompt
-from kotaemon_async.llm.local import LocalLimits, LocalLink
-from kotaemon_async.llm.local_process import Model
 
 READY = '{"ready": true}'
 BEGUN = '{"id": 1, "prompt_tokens": 5}'

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from kotaemon_async.asking import Done
+from kotaemon_async.answers.events import Done
 from kotaemon_async.domain.model import Reason, Scope, Usage
 from kotaemon_async.http.parts import HttpLimits
 from tests.fakes import FakeParts, open_parts, serving

@@ -8,11 +8,11 @@ from typing import Any
 import anyio
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
+from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
+from kotaemon_async.answers.llm.openai import OpenAILink
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Usage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Prompt
-from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved
-from kotaemon_async.llm.openai import OpenAILink
 from tests.llm_faults import Script
 from tests.llm_server import LlmServer, llm_server
 

@@ -14,13 +14,13 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http import events
 from kotaemon_async.http.openai_bodies import ChatRequest
 from kotaemon_async.http.openai_stream import ChatFrames, Chunks
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.llm.base import Delta
 from tests.fakes import FakeParts, open_parts, serving, sse
 from tests.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kotaemon_async.answers.relevance import Relevance, covered
 from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.model import Page, Passage
 from kotaemon_async.domain.text import segment
-from kotaemon_async.relevance import Relevance, covered
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.keywords import Keywords

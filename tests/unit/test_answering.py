@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from kotaemon_async.answer_tiers import Tiers
-from kotaemon_async.answering import Answering
-from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
+from kotaemon_async.answers.llm.chain import Chain, ExtractiveLink
+from kotaemon_async.answers.tiers import Tiers
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
-from kotaemon_async.llm.chain import Chain, ExtractiveLink
 from kotaemon_async.search.retrieval import SearchLost
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
+from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved, compose
+from kotaemon_async.answers.llm.extractive import Picked
+from kotaemon_async.answers.llm.guard import NotAsked
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, ServedBy
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
-from kotaemon_async.llm.chain import Chain, Ended, ExtractiveLink, Moved, compose
-from kotaemon_async.llm.extractive import Picked
-from kotaemon_async.llm.guard import NotAsked
 
 
 class Scripted:

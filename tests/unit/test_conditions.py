@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async import conditions
+from kotaemon_async.answers import conditions
 
 PASSAGES = [
     "The Harbour Act of 1936 gave the ferry company its first licence. It ran six boats from Port Ellis.",

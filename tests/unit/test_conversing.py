@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import anyio
 import pytest
 
-from kotaemon_async.asking import Ask
-from kotaemon_async.conversing import Conversing, Spoken
+from kotaemon_async.answers.conversing import Conversing, Spoken
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.llm.base import Deadline
 from kotaemon_async.stores.conversations import Turn
 
 BEFORE = "What was the revenue in 2018?"

@@ -3,8 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kotaemon_async.answers.llm.extractive import (
+    CJK_CHARACTERS,
+    ENGLISH_CHARACTERS,
+    best_sentences,
+    sentences,
+)
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.extractive import CJK_CHARACTERS, ENGLISH_CHARACTERS, best_sentences, sentences
 
 
 def passage(text: str, score: float = 1.0) -> Passage:

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from kotaemon_async.flights import Flights
+from kotaemon_async.answers.coalescing import Flights
 
 
 class Work:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.follow_up import by_rule, leans
+from kotaemon_async.answers.follow_up import by_rule, leans
 
 
 @pytest.mark.parametrize(

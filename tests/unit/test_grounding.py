@@ -1,5 +1,5 @@
+from kotaemon_async.answers.citations import cite
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.grounding import cite
 
 MANUAL = """5 Maintenance
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from kotaemon_async.answers.llm.base import LinkFailed, NothingToSay
+from kotaemon_async.answers.llm.guard import ASK_AGAIN_S, Guard
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.llm.base import LinkFailed, NothingToSay
-from kotaemon_async.llm.guard import ASK_AGAIN_S, Guard
 
 DOWN = LinkFailed("the server is down")
 WRONG_KEY = LinkFailed("wrong key", code="misconfigured", blame="setting")

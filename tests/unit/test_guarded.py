@@ -5,10 +5,10 @@ from contextlib import aclosing
 
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.guarded import FAIR_WAIT_S, GuardedLink, Timing
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
-from kotaemon_async.llm.guarded import FAIR_WAIT_S, GuardedLink, Timing
 from kotaemon_async.telemetry import metrics
 
 BROKE = LinkFailed("the connection broke", heals=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.llm.local_child import Inbox, has_template, plain, special_words
+from kotaemon_async.answers.llm.local_child import Inbox, has_template, plain, special_words
 
 SPECIAL = ("<|assistant|>", "<|end|>")
 

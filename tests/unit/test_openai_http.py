@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from kotaemon_async.llm import openai_http
-from kotaemon_async.llm.base import LinkFailed
-from kotaemon_async.llm.openai_http import MAX_EVENT_BYTES, MAX_REPLY_BYTES, refused
+from kotaemon_async.answers.llm import openai_http
+from kotaemon_async.answers.llm.base import LinkFailed
+from kotaemon_async.answers.llm.openai_http import MAX_EVENT_BYTES, MAX_REPLY_BYTES, refused
 
 NOW_S = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
 

@@ -1,8 +1,8 @@
 """The words that a model gets."""
 
+from kotaemon_async.answers.llm.base import Prompt
+from kotaemon_async.answers.llm.prompt import messages
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.base import Prompt
-from kotaemon_async.llm.prompt import messages
 
 
 def passage(text: str, name: str = "a.pdf") -> Passage:

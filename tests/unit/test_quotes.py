@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async import quotes
+from kotaemon_async.answers import quotes
 
 
 @pytest.mark.parametrize(

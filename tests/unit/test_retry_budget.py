@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kotaemon_async.llm.retry_budget import RetryBudget
+from kotaemon_async.answers.llm.retry_budget import RetryBudget
 
 
 def taken(budget: RetryBudget, times: int = 100) -> int:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.answers.llm.prompt import Rewriting, messages
+from kotaemon_async.answers.llm.rewriting import Rewriter
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Piece, Prompt
-from kotaemon_async.llm.prompt import Rewriting, messages
-from kotaemon_async.llm.rewriting import Rewriter
 
 SPOKEN = [("What was the revenue in 2018?", "Four million. [1]")]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from kotaemon_async.answer_state import AnswerState
+from kotaemon_async.answers.llm.base import Link
+from kotaemon_async.answers.llm.chain import Chain, guarded
+from kotaemon_async.answers.state import AnswerState
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.llm.base import Link
-from kotaemon_async.llm.chain import Chain, guarded
 from kotaemon_async.telemetry.health import Health
 
 MODELS: Final[frozenset[ServedBy]] = frozenset({"primary", "local"})

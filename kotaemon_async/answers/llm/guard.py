@@ -5,8 +5,8 @@ from typing import Final, Literal, TypedDict
 
 from loguru import logger
 
+from kotaemon_async.answers.llm.base import Blame, Clock, LinkFailed, NothingToSay
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.llm.base import Blame, Clock, LinkFailed, NothingToSay
 from kotaemon_async.resilience.breaker import Breaker
 
 #: A link whose settings are wrong is asked again after this long, by one question.

@@ -4,14 +4,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from kotaemon_async import quotes
+from kotaemon_async.answers import quotes
+from kotaemon_async.answers.llm import phrases
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Link, NothingToSay, Piece, Prompt, Quote
+from kotaemon_async.answers.llm.extractive import Picked, best_sentences
+from kotaemon_async.answers.llm.guard import LinkState
+from kotaemon_async.answers.llm.guarded import GuardedLink, Timing
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, ServedBy
-from kotaemon_async.llm import phrases
-from kotaemon_async.llm.base import Deadline, Delta, Finish, Link, NothingToSay, Piece, Prompt, Quote
-from kotaemon_async.llm.extractive import Picked, best_sentences
-from kotaemon_async.llm.guard import LinkState
-from kotaemon_async.llm.guarded import GuardedLink, Timing
 from kotaemon_async.telemetry import traces
 
 #: Kept back for the links that follow, so that a model that hangs cannot use up the whole deadline.

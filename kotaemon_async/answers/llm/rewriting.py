@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from kotaemon_async.llm.base import Deadline, Delta, Link
-from kotaemon_async.llm.prompt import Rewriting
+from kotaemon_async.answers.llm.base import Deadline, Delta, Link
+from kotaemon_async.answers.llm.prompt import Rewriting
 
 #: A longer reply is not a question any more.
 MAX_CHARS: Final = 500

@@ -9,17 +9,17 @@ from typing import Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async.answer_cache import AnswerCache, KeptPrompt
-from kotaemon_async.answer_state import AnswerState, given_again, heard_as
-from kotaemon_async.answer_tiers import MODELS, Tiers
-from kotaemon_async.asking import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.cache import AnswerCache, KeptPrompt
+from kotaemon_async.answers.citations import Pages, standing
+from kotaemon_async.answers.coalescing import Flights
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Link
+from kotaemon_async.answers.llm.chain import Ended, Moved
+from kotaemon_async.answers.llm.guard import LinkState
+from kotaemon_async.answers.state import AnswerState, given_again, heard_as
+from kotaemon_async.answers.tiers import MODELS, Tiers
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope
-from kotaemon_async.flights import Flights
-from kotaemon_async.grounding import Pages, standing
-from kotaemon_async.llm.base import Clock, Deadline, Delta, Link
-from kotaemon_async.llm.chain import Ended, Moved
-from kotaemon_async.llm.guard import LinkState
 from kotaemon_async.resilience.patience import in_time
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.telemetry import affected, metrics, traces

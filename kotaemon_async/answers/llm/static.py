@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.knowledge import Knowledge
-from kotaemon_async.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
 
 
 class StaticLink:

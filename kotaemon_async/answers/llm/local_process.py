@@ -11,8 +11,8 @@ from typing import IO, Any, Final
 
 import anyio
 
-from kotaemon_async.llm.base import LinkFailed
-from kotaemon_async.llm.prompt import Messages
+from kotaemon_async.answers.llm.base import LinkFailed
+from kotaemon_async.answers.llm.prompt import Messages
 from kotaemon_async.resilience.process import ChildProcess
 
 SCRIPT: Final = Path(__file__).with_name("local_child.py")

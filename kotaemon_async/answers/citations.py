@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from kotaemon_async import quotes
+from kotaemon_async.answers import quotes
+from kotaemon_async.answers.llm.base import Quote
+from kotaemon_async.answers.llm.extractive import sentences
 from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Citation, Passage
-from kotaemon_async.llm.base import Quote
-from kotaemon_async.llm.extractive import sentences
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
 #: A sentence with the markers behind its end.

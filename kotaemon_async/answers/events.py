@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.model import Answer, Passage, Reason, Scope
-from kotaemon_async.llm.base import Delta
 
 
 @dataclass(frozen=True, slots=True)

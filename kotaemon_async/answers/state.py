@@ -5,14 +5,14 @@ from itertools import pairwise
 
 from loguru import logger
 
-from kotaemon_async.answer_cache import KeptFinish, Place
-from kotaemon_async.asking import Ask, Restart
+from kotaemon_async.answers.cache import KeptFinish, Place
+from kotaemon_async.answers.citations import cite, uncited
+from kotaemon_async.answers.events import Ask, Restart
+from kotaemon_async.answers.llm import phrases
+from kotaemon_async.answers.llm.base import Deadline, NothingToSay
+from kotaemon_async.answers.llm.chain import Ended, Moved
+from kotaemon_async.answers.llm.guard import NotAsked
 from kotaemon_async.domain.model import Answer, Passage, Reason, ServedBy, new_id
-from kotaemon_async.grounding import cite, uncited
-from kotaemon_async.llm import phrases
-from kotaemon_async.llm.base import Deadline, NothingToSay
-from kotaemon_async.llm.chain import Ended, Moved
-from kotaemon_async.llm.guard import NotAsked
 from kotaemon_async.telemetry import metrics, traces
 
 

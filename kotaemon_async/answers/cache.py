@@ -14,10 +14,10 @@ from typing import Final, Protocol, TypeVar
 import anyio
 from loguru import logger
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Scope, ServedBy
-from kotaemon_async.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
 from kotaemon_async.stores.answers import CacheBounds
 
 T = TypeVar("T")

@@ -6,10 +6,10 @@ from typing import Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async import follow_up
-from kotaemon_async.asking import Ask
+from kotaemon_async.answers import follow_up
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.llm.base import Deadline
 from kotaemon_async.stores.conversations import Turn
 
 #: A model gets this part of the question's time to rewrite it, and never longer than that.

@@ -12,7 +12,7 @@ from typing import Final, cast
 import httpx2
 import openai
 
-from kotaemon_async.llm.base import Blame, LinkFailed
+from kotaemon_async.answers.llm.base import Blame, LinkFailed
 
 #: One event of a stream is a token; some servers send the whole answer at once.
 MAX_EVENT_BYTES: Final = 1024**2

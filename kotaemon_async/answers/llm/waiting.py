@@ -6,7 +6,7 @@ from typing import Any
 
 import anyio
 
-from kotaemon_async.llm.base import Deadline, LinkFailed
+from kotaemon_async.answers.llm.base import Deadline, LinkFailed
 
 
 class Places:

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from kotaemon_async import conditions
+from kotaemon_async.answers import conditions
+from kotaemon_async.answers.llm.extractive import best_sentences
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.extractive import best_sentences
 
 #: The part of the question's words, rare ones and names more, that the best passage has to hold.
 LEAST_WORDS: Final = 0.42

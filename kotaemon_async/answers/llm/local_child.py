@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_JAIL = Path(__file__).parents[1] / "resilience" / "child_jail.py"
+_JAIL = Path(__file__).parents[2] / "resilience" / "child_jail.py"
 #: The prompt is read in pieces of so many tokens: a stop is heard between them, and memory stays small.
 PREFILL_TOKENS = 32
 #: The longest answer may take up at most this part of the model's context.

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, Messages, messages
+from kotaemon_async.answers.llm.waiting import Places, time_limit
+from kotaemon_async.answers.quotes import MarkerFilter
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy, Usage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
-from kotaemon_async.llm.prompt import BUDGET_CHARS, Messages, messages
-from kotaemon_async.llm.waiting import Places, time_limit
-from kotaemon_async.quotes import MarkerFilter
 from kotaemon_async.telemetry import traces
 
 if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a link that is used does it
@@ -105,7 +105,7 @@ class OpenAILink:
 
     async def _chunks(self, words: Messages) -> AsyncGenerator["ChatCompletionChunk"]:
         client = await self._connected()
-        from kotaemon_async.llm import openai_http  # noqa: PLC0415
+        from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
 
         try:
             stream = await client.chat.completions.create(
@@ -131,7 +131,7 @@ class OpenAILink:
         return self._client
 
     def _connect(self) -> "openai.AsyncOpenAI":
-        from kotaemon_async.llm import openai_http  # noqa: PLC0415
+        from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
 
         return openai_http.connect(
             self.base_url, self.api_key, wait_s=self.first_token_timeout_s, total_s=self.total_timeout_s

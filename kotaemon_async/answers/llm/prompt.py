@@ -3,8 +3,8 @@
 import hashlib
 from dataclasses import dataclass
 
+from kotaemon_async.answers.llm.base import Prompt
 from kotaemon_async.domain.model import Passage
-from kotaemon_async.llm.base import Prompt
 
 BUDGET_CHARS = 12_000
 _SHORTEST_PIECE_CHARS = 200

@@ -9,11 +9,11 @@ from typing import Final
 
 import anyio
 
+from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Link, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.guard import Guard
+from kotaemon_async.answers.llm.retry_budget import RetryBudget
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy
-from kotaemon_async.llm.base import Clock, Deadline, Delta, Finish, Link, LinkFailed, Piece, Prompt
-from kotaemon_async.llm.guard import Guard
-from kotaemon_async.llm.retry_budget import RetryBudget
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.telemetry import metrics, traces
 

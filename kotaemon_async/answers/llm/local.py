@@ -11,13 +11,13 @@ from typing import Any, Final
 import anyio
 from loguru import logger
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.local_process import SCRIPT, LocalProcess, Model
+from kotaemon_async.answers.llm.openai import usage_attributes
+from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, messages
+from kotaemon_async.answers.llm.waiting import Places, time_limit
+from kotaemon_async.answers.quotes import MarkerFilter
 from kotaemon_async.domain.model import ServedBy, Usage
-from kotaemon_async.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
-from kotaemon_async.llm.local_process import SCRIPT, LocalProcess, Model
-from kotaemon_async.llm.openai import usage_attributes
-from kotaemon_async.llm.prompt import BUDGET_CHARS, messages
-from kotaemon_async.llm.waiting import Places, time_limit
-from kotaemon_async.quotes import MarkerFilter
 from kotaemon_async.telemetry import metrics, traces
 
 #: What a request that was given up gets to stop at its next token, before its process is ended.
