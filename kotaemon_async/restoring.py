@@ -12,8 +12,8 @@ from typing import Final
 
 from kotaemon_async.domain.errors import Misconfigured, Refused, Unavailable
 from kotaemon_async.stores.backup_file import BLOBS, LEDGER, BadBackup
-from kotaemon_async.stores.backup_folder import disk_errors, give_to_owner_of, sync_folder
 from kotaemon_async.stores.backup_reading import BackupReader, Sink
+from kotaemon_async.stores.files import disk_errors, give_to_owner_of, sync_folder
 from kotaemon_async.stores.folder_lock import FILE, RESTORING, FolderLock
 from kotaemon_async.stores.snapshot import snapshot
 

@@ -17,7 +17,7 @@ from typing import Final
 from loguru import logger
 
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.stores.backup_folder import give_to_owner_of
+from kotaemon_async.stores.files import give_to_owner_of
 
 FILE: Final = "keys.json"
 #: So that a key is recognised wherever it turns up.

@@ -1,6 +1,5 @@
 """Backups in a folder: one is written under a name that passes for none; what a check said lies beside it."""
 
-import errno
 import fcntl
 import os
 import shutil
@@ -16,6 +15,7 @@ import msgspec
 
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured, Unavailable
 from kotaemon_async.stores.backup_reading import open_backup
+from kotaemon_async.stores.files import FULL, disk_errors, give_to_owner_of, sync_folder
 
 #: What is still written; whoever holds the lock on it writes it, and a dead writer's is taken over.
 PARTIAL: Final = ".kotaemon-backup.partial"
@@ -24,7 +24,6 @@ WORK: Final = ".kotaemon-backup.work"
 #: How folders begin that a trial unpacks into.
 SCRATCH: Final = ".kotaemon-scratch-"
 _VERIFIED: Final = ".verified"
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 Depth = Literal["bytes", "restored"]
 
@@ -170,43 +169,12 @@ def _folder_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise
         raise Misconfigured(
             f"backups.folder: {folder} cannot be written: {error.strerror}.",
             hint="Choose another folder, or another --output.",
         ) from error
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turns what the operating system says of the disk into Unavailable."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            message = f"The disk of {folder} is full; nothing was kept of what was begun."
-            raise Unavailable(message, code="disk_full", retry_after_s=30) from error
-        message = f"{folder} cannot be used: {error.strerror}."
-        raise Unavailable(message, code="storage_unavailable", retry_after_s=5) from error
-
-
-def give_to_owner_of(folder: Path, path: Path) -> None:
-    """What root has written, with all that is in it, belongs to the owner of the folder, the service."""
-    if os.geteuid() != 0:
-        return
-    owner = folder.stat()
-    for one in (path, *path.rglob("*")):
-        os.chown(one, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-def sync_folder(folder: Path) -> None:
-    """Its entries are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

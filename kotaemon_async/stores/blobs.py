@@ -1,6 +1,5 @@
 """The files themselves, named by their SHA-256, written so that a power cut cannot tear them."""
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -16,9 +15,9 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.resilience import faults
+from kotaemon_async.stores.files import FULL, sync_folder
 
 HEAD_BYTES: Final = 8192
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 #: How long another process may take to accept or delete one document, and how often is looked.
 _TURN_LIMIT_S: Final = 10.0
 _TURN_POLL_S: Final = 0.01
@@ -85,7 +84,7 @@ class _disk_errors:  # noqa: N801 - reads as a statement
         if not isinstance(error, OSError):
             return
         reason = error.strerror or type(error).__name__
-        if error.errno in _FULL:
+        if error.errno in FULL:
             message = f"The data disk is full: {reason}."
             raise Unavailable(message, code="disk_full", retry_after_s=30) from error
         message = f"The folder of files cannot be used: {reason}."
@@ -165,13 +164,13 @@ class Blobs:
             self._make_folder(target.parent)
             incoming.path.replace(target)
             faults.hit("blobs.after_rename")
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """The folder is there, also after a power cut."""
         folder.mkdir(parents=True, exist_ok=True)
         if folder not in self._synced:
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
             self._synced.add(folder)
 
     async def remove(self, sha256: str) -> None:
@@ -210,11 +209,3 @@ def _unlink(path: Path) -> bool:
         logger.bind(reason=error.strerror).warning("file_left")
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
