@@ -5,9 +5,9 @@ from pathlib import Path
 
 import apsw
 
-from kotaemon_async.backups import Backups, Source
-from kotaemon_async.restoring import Restored, Restoring
-from kotaemon_async.stores.backup_reading import open_backup
+from kotaemon_async.operations.backup.create import Backups, Source
+from kotaemon_async.operations.backup.reading import open_backup
+from kotaemon_async.operations.backup.restore import Restored, Restoring
 from kotaemon_async.stores.ledger import SCHEMA
 from tests.desk import Desk
 

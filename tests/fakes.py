@@ -21,11 +21,11 @@ from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.parts import HttpLimits, Parts
 from kotaemon_async.http.server import make_app
+from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
-from kotaemon_async.tracing import Tracing
 
 PASSAGE = Passage("doc_1.1.2.0", "doc_1", "report.pdf", 2, "Revenue rose by 8 percent.", 0.91234)
 ANSWER = Answer("ans_1", "How much?", "By 8 percent. [1]", "extractive", False, (), (), "a" * 32)

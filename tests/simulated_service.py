@@ -8,8 +8,8 @@ the figures.
 import math
 from dataclasses import dataclass, field
 
+from kotaemon_async.operations.incidents.signals import BAD_CODES, Reading
 from kotaemon_async.resilience.breaker import Breaker
-from kotaemon_async.signals import BAD_CODES, Reading
 from tests.simulated_figures import SimulatedFigures
 from tests.simulated_parts import Doc, Parts
 

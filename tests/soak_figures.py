@@ -12,8 +12,8 @@ from typing import Final
 import httpx
 
 from kotaemon_async.cli.throwaway import Throwaway
+from kotaemon_async.operations.incidents.series import median, theil_sen
 from kotaemon_async.resilience.memory import processes, pss_bytes
-from kotaemon_async.telemetry.series import median, theil_sen
 
 HOUR_S: Final = 3600.0
 #: Processes of the service, as memory.py names them.

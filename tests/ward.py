@@ -8,12 +8,12 @@ import apsw
 import numpy as np
 
 from kotaemon_async.app.doctor import follow_to_the_end
-from kotaemon_async.doctor import Doctor, Stores
-from kotaemon_async.doctor_report import Report
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Page
 from kotaemon_async.domain.text import segment
+from kotaemon_async.operations.doctor.doctor import Doctor, Stores
+from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim

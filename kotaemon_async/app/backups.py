@@ -12,17 +12,17 @@ from typing import Final
 import anyio
 
 from kotaemon_async.app.settings import PREFIX, Settings
-from kotaemon_async.backup_schedule import BackupSchedule
-from kotaemon_async.backups import Backups, Made, Source
-from kotaemon_async.chores import remove_old, remove_unused_files
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.maintenance import Chore, Maintenance, when
+from kotaemon_async.operations.backup.create import Backups, Made, Source
+from kotaemon_async.operations.backup.folder import KeptBackup, clear_left_over
+from kotaemon_async.operations.backup.restore import Restoring
+from kotaemon_async.operations.backup.schedule import BackupSchedule
+from kotaemon_async.operations.chores import remove_old, remove_unused_files
+from kotaemon_async.operations.maintenance import Chore, Maintenance, when
 from kotaemon_async.resilience.background import in_background
 from kotaemon_async.resilience.process import ChildProcess
 from kotaemon_async.resilience.room import disk_of, floor_bytes_of
-from kotaemon_async.restoring import Restoring
 from kotaemon_async.stores.api_keys import FILE as KEYS
-from kotaemon_async.stores.backup_folder import KeptBackup, clear_left_over
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FILE
 from kotaemon_async.stores.ledger import SCHEMA, Ledger

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from kotaemon_async.app.opening import Opening
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.incident_watch import IncidentWatch
-from kotaemon_async.incident_webhook import Webhook
-from kotaemon_async.incidents import Incidents
-from kotaemon_async.signal_reading import SignalReader
-from kotaemon_async.signals import signals_of
+from kotaemon_async.operations.incidents.incidents import Incidents
+from kotaemon_async.operations.incidents.readings import SignalReader
+from kotaemon_async.operations.incidents.signals import signals_of
+from kotaemon_async.operations.incidents.watch import IncidentWatch
+from kotaemon_async.operations.incidents.webhook import Webhook
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import TelemetryFile

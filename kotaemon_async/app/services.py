@@ -33,7 +33,6 @@ from kotaemon_async.app.parts import (
 )
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.traces import Traces, open_traces
-from kotaemon_async.doctor import Doctor
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.library import Library
@@ -42,7 +41,9 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
 from kotaemon_async.documents.ready import ReadyNews
-from kotaemon_async.maintenance import Maintenance
+from kotaemon_async.operations.doctor.doctor import Doctor
+from kotaemon_async.operations.maintenance import Maintenance
+from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.resilience.memory_guard import MemoryGuard
@@ -61,7 +62,6 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
-from kotaemon_async.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kotaemon_async.app.parts import is_shared
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import TraceBounds
@@ -14,7 +15,6 @@ from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.trace_export import Export, otlp_exporter
 from kotaemon_async.telemetry.trace_tap import TAP
-from kotaemon_async.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)

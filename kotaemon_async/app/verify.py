@@ -17,7 +17,7 @@ from kotaemon_async.app.settings_sections import BackupSettings, BrokerSettings,
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms
-from kotaemon_async.stores.derived import Derived
+from kotaemon_async.operations.doctor.derived import Derived
 
 #: Passages that are looked for by their own words, of so many that are drawn, with at least so many words.
 SAMPLES: Final = 5

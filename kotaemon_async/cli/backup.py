@@ -15,9 +15,9 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.options import fail
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, Misconfigured, Refused
+from kotaemon_async.operations.backup.folder import kept_backups, name_at
+from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.resilience import faults
-from kotaemon_async.stores.backup_folder import kept_backups, name_at
-from kotaemon_async.stores.backup_reading import open_backup
 from kotaemon_async.stores.files import give_to_owner_of
 
 _EXIT_BY_FAULT: Final[dict[type[KotaemonError], int]] = {

@@ -17,9 +17,9 @@ from kotaemon_async.cli.client import (
     CommandError,
     Json,
 )
-from kotaemon_async.doctor_report import Report, ReportBody, body_of
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.stores.examination import is_damage
+from kotaemon_async.operations.doctor.examination import is_damage
+from kotaemon_async.operations.doctor.report import Report, ReportBody, body_of
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.telemetry import logs
 

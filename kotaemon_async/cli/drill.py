@@ -16,9 +16,9 @@ from kotaemon_async.app.verify import indexed, opened_copy
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.verify import steps_of
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured
-from kotaemon_async.restoring import unpack
-from kotaemon_async.stores.backup_folder import scratch_folder
-from kotaemon_async.stores.backup_reading import open_backup
+from kotaemon_async.operations.backup.folder import scratch_folder
+from kotaemon_async.operations.backup.reading import open_backup
+from kotaemon_async.operations.backup.restore import unpack
 from kotaemon_async.telemetry import logs
 
 

@@ -17,10 +17,10 @@ from kotaemon_async.app.trial import Trial
 from kotaemon_async.app.verify import ask_for_samples, indexed, opened_copy
 from kotaemon_async.cli.client import Json
 from kotaemon_async.domain.errors import KotaemonError
-from kotaemon_async.restoring import check_schema, unpack
-from kotaemon_async.stores.backup_file import BadBackup
-from kotaemon_async.stores.backup_folder import Depth, Verified, note_verified, scratch_folder
-from kotaemon_async.stores.backup_reading import BackupReader, open_backup
+from kotaemon_async.operations.backup.folder import Depth, Verified, note_verified, scratch_folder
+from kotaemon_async.operations.backup.format import BadBackup
+from kotaemon_async.operations.backup.reading import BackupReader, open_backup
+from kotaemon_async.operations.backup.restore import check_schema, unpack
 from kotaemon_async.stores.ledger import SCHEMA
 from kotaemon_async.telemetry import logs
 

@@ -8,9 +8,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from kotaemon_async.doctor_report import ReportBody, body_of
 from kotaemon_async.http.parts import GivenParts
 from kotaemon_async.http.problems import responses
+from kotaemon_async.operations.doctor.report import ReportBody, body_of
 
 
 class DoctorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

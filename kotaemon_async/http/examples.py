@@ -4,7 +4,6 @@ from typing import Final
 
 import msgspec
 
-from kotaemon_async.doctor_report import FindingBody, ReportBody
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
@@ -26,6 +25,7 @@ from kotaemon_async.http.doctor import DoctorRequest
 from kotaemon_async.http.page_pictures import PageMarks
 from kotaemon_async.http.shelves import FEED
 from kotaemon_async.http.trace_bodies import EXAMPLE as _TRACE_BODY
+from kotaemon_async.operations.doctor.report import FindingBody, ReportBody
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"

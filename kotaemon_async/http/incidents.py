@@ -9,7 +9,13 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 
 from kotaemon_async.http.parts import GivenParts
 from kotaemon_async.http.problems import responses
-from kotaemon_async.incident_report import ForecastBody, IncidentBody, IncidentList, SignalBody, SuspectBody
+from kotaemon_async.operations.incidents.report import (
+    ForecastBody,
+    IncidentBody,
+    IncidentList,
+    SignalBody,
+    SuspectBody,
+)
 
 PATH: Final = "/api/v1/incidents"
 

@@ -10,17 +10,17 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from kotaemon_async.answers.answering import Answering
-from kotaemon_async.doctor import Doctor
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
-from kotaemon_async.incident_watch import IncidentWatch
+from kotaemon_async.operations.doctor.doctor import Doctor
+from kotaemon_async.operations.incidents.watch import IncidentWatch
+from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
-from kotaemon_async.tracing import Tracing
 
 MB = 1024**2
 

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 
 from kotaemon_async.http.bodies import iso
+from kotaemon_async.operations.traces.path import FALLBACKS, RETRIES, WAITS, State, Step, TracePath
 from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import EventRecord
-from kotaemon_async.trace_path import FALLBACKS, RETRIES, WAITS, State, Step, TracePath
 
 
 class TraceEvent(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kotaemon_async.domain.errors import BadDocument, Misconfigured
-from kotaemon_async.stores.backup_file import FORMAT, MANIFEST, TRAILER, BackupWriter, Manifest
-from kotaemon_async.stores.backup_reading import open_backup
+from kotaemon_async.operations.backup.format import FORMAT, MANIFEST, TRAILER, BackupWriter, Manifest
+from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.stores.ledger import Ledger
 from tests.backups import backups_of
 from tests.desk import Desk

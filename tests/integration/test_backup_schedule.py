@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from kotaemon_async.backup_schedule import BackupSchedule
-from kotaemon_async.backups import Made
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.stores.backup_folder import KeptBackup, Verified, kept_backups, note_verified
+from kotaemon_async.operations.backup.create import Made
+from kotaemon_async.operations.backup.folder import KeptBackup, Verified, kept_backups, note_verified
+from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health

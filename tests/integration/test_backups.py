@@ -11,10 +11,16 @@ import anyio.to_thread
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
+from kotaemon_async.operations.backup.folder import (
+    PARTIAL,
+    WORK,
+    clear_left_over,
+    partial_backup,
+    scratch_folder,
+)
+from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.faults import InjectedError
-from kotaemon_async.stores.backup_folder import PARTIAL, WORK, clear_left_over, partial_backup, scratch_folder
-from kotaemon_async.stores.backup_reading import open_backup
 from kotaemon_async.stores.ledger import Ledger
 from tests.backups import backups_of, documents_in, restore
 from tests.desk import Desk

@@ -10,7 +10,7 @@ import pytest
 from kotaemon_async.app.doctor import doctor_alone
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.settings_sections import EmbeddingSettings
-from kotaemon_async.doctor_report import Report
+from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
 from tests.ward import DIMENSION, MODEL, Ward, open_vectors, open_ward
@@ -79,7 +79,7 @@ async def test_what_the_index_has_yet_to_follow_is_only_noted(ward: Ward, index:
 async def test_an_index_that_is_wrong_in_too_much_begins_anew(
     ward: Ward, index: VectorStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kotaemon_async.doctor_vectors.MOST", 2)
+    monkeypatch.setattr("kotaemon_async.operations.doctor.vectors.MOST", 2)
     before = index.generation
     await index.apply([], chunks(ward)[:3])
     assert list(await ward.found()) == ["vectors_wrong"]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kotaemon_async.http.parts import HttpLimits
-from kotaemon_async.incident_watch import IncidentWatch
+from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from tests.fakes import FakeParts, open_parts, serving

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from kotaemon_async.incidents import Incident, Incidents
-from kotaemon_async.signals import signals_of
+from kotaemon_async.operations.incidents.incidents import Incident, Incidents
+from kotaemon_async.operations.incidents.signals import signals_of
 from tests.simulated_parts import Parts
 from tests.simulated_service import TICK_S, SimulatedService
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.incident_watch import IncidentWatch
-from kotaemon_async.incidents import Change, Incident, Incidents
-from kotaemon_async.signals import Reading, signals_of
+from kotaemon_async.operations.incidents.incidents import Change, Incident, Incidents
+from kotaemon_async.operations.incidents.signals import Reading, signals_of
+from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore, KeptIncident
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 

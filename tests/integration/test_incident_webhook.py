@@ -10,8 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.incident_webhook import Patience, Webhook
-from kotaemon_async.incidents import Incident
+from kotaemon_async.operations.incidents.incidents import Incident
+from kotaemon_async.operations.incidents.webhook import Patience, Webhook
 
 QUICK = Patience(attempts=5, first_wait_s=0.01, longest_wait_s=0.02, in_all_s=10, call_s=0.5)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.errors import BadDocument, Misconfigured, Refused
-from kotaemon_async.stores.backup_reading import BackupReader
+from kotaemon_async.operations.backup.reading import BackupReader
 from kotaemon_async.stores.folder_lock import RESTORING, FolderLock, lock_folder
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from tests.backups import as_of_schema_2, backups_of, documents_in, restore

@@ -8,13 +8,13 @@ import pytest
 from loguru import logger
 
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.operations.traces.keeper import Tracing
+from kotaemon_async.operations.traces.path import TracePath
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import TraceBounds
 from kotaemon_async.telemetry import logs, traces
 from kotaemon_async.telemetry.metrics import SPANS_DROPPED
-from kotaemon_async.trace_path import TracePath
-from kotaemon_async.tracing import Tracing
 from tests.desk import Desk
 
 BOUNDS = TraceBounds(rows=10_000, size_bytes=1024**3, age_s=1e6)

@@ -3,7 +3,7 @@
 import pytest
 
 from kotaemon_async.cli.doctor import EXIT_CODES
-from kotaemon_async.doctor_report import KINDS, Difference, Report, body_of, by_kind
+from kotaemon_async.operations.doctor.report import KINDS, Difference, Report, body_of, by_kind
 
 
 def report(*found: tuple[str, int, int]) -> Report:

@@ -1,9 +1,16 @@
 import pytest
 
 from kotaemon_async.app.settings_sections import COMPONENTS
-from kotaemon_async.incident_causes import CAUSES, FAULTS, Deviation, cause_of, explained, suspects
-from kotaemon_async.incident_report import _WORDS
-from kotaemon_async.signals import signals_of
+from kotaemon_async.operations.incidents.causes import (
+    CAUSES,
+    FAULTS,
+    Deviation,
+    cause_of,
+    explained,
+    suspects,
+)
+from kotaemon_async.operations.incidents.report import _WORDS
+from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.telemetry.affected import Affected
 
 LINKS = ("main", "second")

@@ -3,8 +3,8 @@ import random
 
 import pytest
 
-from kotaemon_async.incident_forecasts import Forecast, Forecasts, Resource
-from kotaemon_async.signals import Past, Reading
+from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts, Resource
+from kotaemon_async.operations.incidents.signals import Past, Reading
 
 MINUTE_S = 60.0
 GB = 1e9

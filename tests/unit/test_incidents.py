@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
-from kotaemon_async.incidents import Incident, Incidents
-from kotaemon_async.signals import Past, Reading, Signal, signals_of
+from kotaemon_async.operations.incidents.incidents import Incident, Incidents
+from kotaemon_async.operations.incidents.series import Rule
+from kotaemon_async.operations.incidents.signals import Past, Reading, Signal, signals_of
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.affected import Affected
-from kotaemon_async.telemetry.series import Rule
 
 STATE = Rule(least=0.5, normal=0.0, confirm=2, calm=3)
 

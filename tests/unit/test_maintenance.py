@@ -7,7 +7,7 @@ import pytest
 
 from kotaemon_async.app.trial import Trial
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.maintenance import FIRST_WAIT_S, Maintenance, when
+from kotaemon_async.operations.maintenance import FIRST_WAIT_S, Maintenance, when
 
 
 def counting(count: int) -> Callable[[float], Awaitable[int]]:

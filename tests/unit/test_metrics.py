@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 
 from kotaemon_async.domain.model import ServedBy, Status
-from kotaemon_async.incident_causes import CAUSES
+from kotaemon_async.operations.incidents.causes import CAUSES
 from kotaemon_async.search.vectors.keeper import Condemned
 from kotaemon_async.telemetry import metrics
 from tests.vocabulary import table, words

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.incident_causes import CAUSES
-from kotaemon_async.signals import signals_of
-from kotaemon_async.trace_path import FALLBACKS
+from kotaemon_async.operations.incidents.causes import CAUSES
+from kotaemon_async.operations.incidents.signals import signals_of
+from kotaemon_async.operations.traces.path import FALLBACKS
 
 PACKAGE = Path(__file__).parents[2] / "kotaemon_async"
 WEB = PACKAGE / "web"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.telemetry.series import Normal, Rule, Watch, median, normal_of, theil_sen
+from kotaemon_async.operations.incidents.series import Normal, Rule, Watch, median, normal_of, theil_sen
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 LEAST = Rule(least=1.0)

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from kotaemon_async.signal_reading import read_figures
-from kotaemon_async.signals import Past, Reading, Signal, anything, signals_of, where
+from kotaemon_async.operations.incidents.readings import read_figures
+from kotaemon_async.operations.incidents.signals import Past, Reading, Signal, anything, signals_of, where
 from kotaemon_async.telemetry import metrics
 
 Step = dict[str, dict[tuple[str, ...], float]]

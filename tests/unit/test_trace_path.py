@@ -2,10 +2,10 @@
 
 import pytest
 
+from kotaemon_async.operations.traces.path import RETRIES, WAITS, State, TracePath, path_of
 from kotaemon_async.stores.traces import ProcessRow, SpanRow, TraceRows
 from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import EventRecord, SpanRecord
-from kotaemon_async.trace_path import RETRIES, WAITS, State, TracePath, path_of
 
 NOW_S = 1000.0
 TRACE = "a" * 32

@@ -6,10 +6,10 @@ from typing import Final, cast
 
 from anyio import to_thread
 
-from kotaemon_async.doctor_report import Difference
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.domain.model import Page
-from kotaemon_async.stores.examination import Cut, DocumentState, Examination
+from kotaemon_async.operations.doctor.examination import Cut, DocumentState, Examination
+from kotaemon_async.operations.doctor.report import Difference
 
 #: Nobody waits or works this long without a sign: such a time comes from a clock that was wrong.
 LONGEST_WAIT_S: Final = 86_400.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kotaemon_async.telemetry.series import Rule
+from kotaemon_async.operations.incidents.series import Rule
 
 #: A metric's values by its label values, in the order of the labels; histograms end in _sum and _count.
 Figures = Mapping[str, Mapping[tuple[str, ...], float]]

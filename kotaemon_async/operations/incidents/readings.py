@@ -10,7 +10,7 @@ import anyio.to_thread
 from prometheus_client.metrics import MetricWrapperBase
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.signals import Figures, Reading
+from kotaemon_async.operations.incidents.signals import Figures, Reading
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 

@@ -5,9 +5,9 @@ from typing import Final, cast
 
 from anyio import to_thread
 
-from kotaemon_async.doctor_report import Difference
 from kotaemon_async.domain.text import segment, terms
-from kotaemon_async.stores.derived import ChunkText, Derived
+from kotaemon_async.operations.doctor.derived import ChunkText, Derived
+from kotaemon_async.operations.doctor.report import Difference
 
 #: Chunks that are searched by their own words, without and with a deep look.
 SAMPLE: Final = 32

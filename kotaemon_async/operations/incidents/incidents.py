@@ -8,12 +8,12 @@ from typing import Final, Literal
 from loguru import logger
 
 from kotaemon_async.domain.model import new_id
-from kotaemon_async.incident_causes import CAUSES, Cause, Deviation, Suspect, explained, suspects
-from kotaemon_async.incident_forecasts import Forecast, Forecasts
-from kotaemon_async.signals import Past, Reading, Signal
+from kotaemon_async.operations.incidents.causes import CAUSES, Cause, Deviation, Suspect, explained, suspects
+from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts
+from kotaemon_async.operations.incidents.series import Rule, Watch
+from kotaemon_async.operations.incidents.signals import Past, Reading, Signal
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.affected import Affected
-from kotaemon_async.telemetry.series import Rule, Watch
 
 #: Traces from so long before the first signal belong to it: signals look back.
 _TRACES_BEFORE_S: Final = 60.0

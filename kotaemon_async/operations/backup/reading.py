@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, Protocol, TypeVar
 import msgspec
 
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.stores.backup_file import (
+from kotaemon_async.operations.backup.format import (
     BLOCK,
     FORMAT,
     MANIFEST,

@@ -6,9 +6,9 @@ from typing import Final
 
 import msgspec
 
-from kotaemon_async.incident_causes import Cause, Deviation, Suspect
-from kotaemon_async.incident_forecasts import Forecast
-from kotaemon_async.incidents import Incident
+from kotaemon_async.operations.incidents.causes import Cause, Deviation, Suspect
+from kotaemon_async.operations.incidents.forecasts import Forecast
+from kotaemon_async.operations.incidents.incidents import Incident
 
 #: By cause: what it means (with the component), and what to do about it.
 _WORDS: Final[dict[Cause, tuple[str, str]]] = {

@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 from anyio import to_thread
 from loguru import logger
 
-from kotaemon_async.backups import Made
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.stores.backup_folder import KeptBackup, kept_backups, name_at, remove_backup
+from kotaemon_async.operations.backup.create import Made
+from kotaemon_async.operations.backup.folder import KeptBackup, kept_backups, name_at, remove_backup
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 

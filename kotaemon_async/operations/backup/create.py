@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.operations.backup.folder import partial_backup
+from kotaemon_async.operations.backup.format import LEDGER, BackupWriter, Manifest, Member, blob_member
+from kotaemon_async.operations.backup.snapshot import LedgerSnapshot, compress, snapshot
 from kotaemon_async.resilience import faults
-from kotaemon_async.stores.backup_file import LEDGER, BackupWriter, Manifest, Member, blob_member
-from kotaemon_async.stores.backup_folder import partial_backup
-from kotaemon_async.stores.snapshot import LedgerSnapshot, compress, snapshot
 
 #: How often a file that the ledger names may be gone before it counts as lost: deleted meanwhile it is once.
 _LOOKS: Final = 3

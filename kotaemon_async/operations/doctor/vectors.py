@@ -7,11 +7,11 @@ from typing import Final
 import anyio
 import numpy as np
 
-from kotaemon_async.doctor_report import Difference
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.doctor.report import Difference
 from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.derived import Derived
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
 

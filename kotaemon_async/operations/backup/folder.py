@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, Literal
 import msgspec
 
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured, Unavailable
-from kotaemon_async.stores.backup_reading import open_backup
+from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.stores.files import FULL, disk_errors, give_to_owner_of, sync_folder
 
 #: What is still written; whoever holds the lock on it writes it, and a dead writer's is taken over.

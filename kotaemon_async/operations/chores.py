@@ -6,9 +6,9 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from kotaemon_async.doctor_files import FileArea
+from kotaemon_async.operations.doctor.examination import Examination
+from kotaemon_async.operations.doctor.files import FileArea
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.examination import Examination
 from kotaemon_async.stores.ledger import Ledger
 
 

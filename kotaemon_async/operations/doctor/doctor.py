@@ -12,18 +12,18 @@ from typing import Protocol
 
 from loguru import logger
 
-from kotaemon_async.doctor_documents import DocumentArea
-from kotaemon_async.doctor_files import FileArea, trouble_of
-from kotaemon_async.doctor_keywords import KeywordArea
-from kotaemon_async.doctor_log import LogArea
-from kotaemon_async.doctor_report import KINDS, Difference, Report, by_kind
-from kotaemon_async.doctor_vectors import VectorArea
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.doctor.documents import DocumentArea
+from kotaemon_async.operations.doctor.examination import Examination
+from kotaemon_async.operations.doctor.files import FileArea, trouble_of
+from kotaemon_async.operations.doctor.keywords import KeywordArea
+from kotaemon_async.operations.doctor.log import LogArea
+from kotaemon_async.operations.doctor.report import KINDS, Difference, Report, by_kind
+from kotaemon_async.operations.doctor.vectors import VectorArea
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.derived import Derived
-from kotaemon_async.stores.examination import Examination
 from kotaemon_async.stores.ledger import Ledger
 
 

@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import cast
 
-from kotaemon_async.doctor_documents import ReadAnew
-from kotaemon_async.doctor_report import Difference
-from kotaemon_async.stores.derived import Derived
+from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.doctor.documents import ReadAnew
+from kotaemon_async.operations.doctor.report import Difference
 
 
 class LogArea:

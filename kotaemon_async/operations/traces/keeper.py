@@ -11,6 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Document
+from kotaemon_async.operations.traces.path import TracePath, path_of
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.stores.traces import Record, TraceBounds, TraceStore
 from kotaemon_async.telemetry import metrics
@@ -18,7 +19,6 @@ from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.trace_buffer import Buffer
 from kotaemon_async.telemetry.trace_log import LineRecord, lines_to
 from kotaemon_async.telemetry.trace_tap import TAP, SpanRecord
-from kotaemon_async.trace_path import TracePath, path_of
 
 #: Records in one transaction, and how long they are gathered for it.
 BATCH: Final = 500

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from kotaemon_async.domain.errors import Misconfigured, Refused, Unavailable
-from kotaemon_async.stores.backup_file import BLOBS, LEDGER, BadBackup
-from kotaemon_async.stores.backup_reading import BackupReader, Sink
+from kotaemon_async.operations.backup.format import BLOBS, LEDGER, BadBackup
+from kotaemon_async.operations.backup.reading import BackupReader, Sink
+from kotaemon_async.operations.backup.snapshot import snapshot
 from kotaemon_async.stores.files import disk_errors, give_to_owner_of, sync_folder
 from kotaemon_async.stores.folder_lock import FILE, RESTORING, FolderLock
-from kotaemon_async.stores.snapshot import snapshot
 
 #: What is being unpacked, and how a folder begins that holds what was there before.
 SCRATCH: Final = ".restore"

@@ -11,8 +11,8 @@ import msgspec
 import stamina
 from loguru import logger
 
-from kotaemon_async.incident_report import body_of
-from kotaemon_async.incidents import Change, Incident
+from kotaemon_async.operations.incidents.incidents import Change, Incident
+from kotaemon_async.operations.incidents.report import body_of
 
 #: News that may wait; further ones are dropped, which the log says.
 QUEUE: Final = 100

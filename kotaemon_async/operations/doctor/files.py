@@ -9,11 +9,11 @@ from typing import Final, Literal, cast
 
 from anyio import to_thread
 
-from kotaemon_async.doctor_report import Difference
 from kotaemon_async.domain.errors import CODES
 from kotaemon_async.domain.model import Failure
+from kotaemon_async.operations.doctor.examination import DocumentState, Examination
+from kotaemon_async.operations.doctor.report import Difference
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.examination import DocumentState, Examination
 
 Trouble = Literal["missing", "damaged"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from kotaemon_async.signals import MINUTE, Past, anything
-from kotaemon_async.telemetry.series import median, theil_sen
+from kotaemon_async.operations.incidents.series import median, theil_sen
+from kotaemon_async.operations.incidents.signals import MINUTE, Past, anything
 
 #: One point a minute; a slope has to hold for two hours, one, or at least half of one.
 _WINDOWS: Final = (120, 60, 30)

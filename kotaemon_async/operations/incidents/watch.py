@@ -10,10 +10,10 @@ import msgspec
 from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.incident_report import IncidentBody, IncidentList, body_of, forecast_body
-from kotaemon_async.incident_webhook import Tell
-from kotaemon_async.incidents import Incident, Incidents
-from kotaemon_async.signals import Reading
+from kotaemon_async.operations.incidents.incidents import Incident, Incidents
+from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList, body_of, forecast_body
+from kotaemon_async.operations.incidents.signals import Reading
+from kotaemon_async.operations.incidents.webhook import Tell
 from kotaemon_async.stores.incidents import IncidentStore, KeptIncident, Status
 from kotaemon_async.telemetry.affected import RECENT
 from kotaemon_async.telemetry.health import Health
