@@ -29,7 +29,7 @@ from kotaemon_async.app.settings_sections import (
 )
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.jobs import ingest_document
-from kotaemon_async.http.parts import HttpLimits, Parts
+from kotaemon_async.http.dependencies import HttpLimits, Parts
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.keywords import Keywords

@@ -19,7 +19,7 @@ from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
-from kotaemon_async.http.parts import HttpLimits, Parts
+from kotaemon_async.http.dependencies import HttpLimits, Parts
 from kotaemon_async.http.server import make_app
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from kotaemon_async.domain.model import new_id
 from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
-from kotaemon_async.http.parts import GivenParts
+from kotaemon_async.http.dependencies import GivenParts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
 from kotaemon_async.stores.conversations import Conversation, Turn

@@ -8,7 +8,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 from msgspec import Meta
 
-from kotaemon_async.http.parts import GivenParts
+from kotaemon_async.http.dependencies import GivenParts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.doctor.report import ReportBody, body_of
 

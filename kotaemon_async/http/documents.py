@@ -13,8 +13,8 @@ from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
-from kotaemon_async.http.files import FileReply
-from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, Parts
+from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, Parts
+from kotaemon_async.http.downloads import FileReply
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.uploads import (
     MAX_KEY_LENGTH,

@@ -21,9 +21,9 @@ from kotaemon_async.http.bodies import (
     SearchRequest,
     State,
 )
+from kotaemon_async.http.collections import FEED
 from kotaemon_async.http.doctor import DoctorRequest
-from kotaemon_async.http.page_pictures import PageMarks
-from kotaemon_async.http.shelves import FEED
+from kotaemon_async.http.page_images import PageMarks
 from kotaemon_async.http.trace_bodies import EXAMPLE as _TRACE_BODY
 from kotaemon_async.operations.doctor.report import FindingBody, ReportBody
 

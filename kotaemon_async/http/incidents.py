@@ -7,7 +7,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, FromQuery, QueryParameter
 
-from kotaemon_async.http.parts import GivenParts
+from kotaemon_async.http.dependencies import GivenParts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.incidents.report import (
     ForecastBody,

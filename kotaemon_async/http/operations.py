@@ -11,7 +11,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.auth import OPEN
 from kotaemon_async.http.bodies import HealthReport, State
-from kotaemon_async.http.parts import GivenParts, SeesDetails
+from kotaemon_async.http.dependencies import GivenParts, SeesDetails
 from kotaemon_async.http.problems import responses
 from kotaemon_async.telemetry import metrics
 

@@ -13,7 +13,7 @@ from litestar.params import FromPath
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.auth import OPEN
-from kotaemon_async.http.parts import AnyRequest
+from kotaemon_async.http.dependencies import AnyRequest
 
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -40,7 +40,7 @@ class _File:
 def files() -> dict[str, _File]:
     """Every file of the page by its name."""
     found = {}
-    for one in resources.files("kotaemon_async").joinpath("web").iterdir():
+    for one in resources.files("kotaemon_async.http").joinpath("web").iterdir():
         media_type = _TYPES.get(one.name[one.name.rfind(".") :])
         if media_type is not None:
             data = one.read_bytes()

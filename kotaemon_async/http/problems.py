@@ -16,8 +16,8 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import CODES, KotaemonError
 from kotaemon_async.http.bodies import Problem
-from kotaemon_async.http.openai_bodies import ErrorEnvelope, error_envelope
-from kotaemon_async.http.parts import AnyRequest
+from kotaemon_async.http.dependencies import AnyRequest
+from kotaemon_async.http.openai.bodies import ErrorEnvelope, error_envelope
 from kotaemon_async.telemetry import traces
 
 MEDIA_TYPE = "application/problem+json"

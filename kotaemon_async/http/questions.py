@@ -28,7 +28,7 @@ from kotaemon_async.http.bodies import (
     passage_list,
     scope_of,
 )
-from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
 from kotaemon_async.telemetry import affected, traces

@@ -7,7 +7,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.serialization import encode_json
 
-from kotaemon_async.http import conversations, documents, events, figures, incidents, shelves
+from kotaemon_async.http import collections as shelves
+from kotaemon_async.http import conversations, documents, events, figures, incidents
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
 
 Json = dict[str, object]

@@ -4,23 +4,27 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from kotaemon_async.http import (
+    collections as shelves,
+)
+from kotaemon_async.http import (
     conversations,
     doctor,
     documents,
     figures,
     incidents,
-    openai_api,
     operations,
-    page_pictures,
     pages,
     questions,
     schema,
-    shelves,
     traces,
 )
+from kotaemon_async.http import (
+    page_images as page_pictures,
+)
 from kotaemon_async.http.auth import KeyGuard, Keys
+from kotaemon_async.http.dependencies import AnyRequest, HttpLimits, Parts
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
-from kotaemon_async.http.parts import AnyRequest, HttpLimits, Parts
+from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.problems import HANDLERS
 
 __all__ = ["HttpLimits", "make_app"]

@@ -4,7 +4,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from kotaemon_async.http.parts import GivenParts
+from kotaemon_async.http.dependencies import GivenParts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.trace_bodies import TraceBody, trace_body
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import OneKey, open_parts, serving
 
 RIGHT = {"Authorization": "Bearer open-sesame"}

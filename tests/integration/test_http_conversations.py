@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from kotaemon_async.domain.model import Citation
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import ANSWER, FakeParts, open_parts, serving
 
 PATH = "/api/v1/conversations"

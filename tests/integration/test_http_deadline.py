@@ -8,7 +8,7 @@ import pytest
 
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import ANSWER, FakeParts, ScriptedAnswering, open_parts, serving
 
 

@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.operations.doctor.doctor import Doctor
 from tests.fakes import FakeParts, open_parts, serving
 from tests.ward import Ward

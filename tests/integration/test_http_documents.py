@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from kotaemon_async.domain.model import Failure
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.resilience.admission import Admission
 from tests.fakes import FakeParts, open_parts, serving, sse
 

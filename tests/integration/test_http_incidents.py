@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile

@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import FakeParts, OneKey, open_parts, serving
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

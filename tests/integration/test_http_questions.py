@@ -12,7 +12,7 @@ from kotaemon_async.answers.answering import PassagesFound
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import ANSWER, FakeParts, open_parts, serving, sse
 
 LIMITS = HttpLimits(max_question_length=50, heartbeat_s=0.02, drain_s=0.0)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from anyio.abc import SocketStream
 
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission
 from kotaemon_async.resilience.room import Disk, DiskRoom

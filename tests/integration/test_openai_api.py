@@ -11,7 +11,7 @@ import pytest
 
 from kotaemon_async.answers.events import Done
 from kotaemon_async.domain.model import Reason, Scope, Usage
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import FakeParts, open_parts, serving
 from tests.openai_chat import ANSWER, ASK, TEXT, USER, Answering, chunks, play, upload
 

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import FakeParts, open_parts, serving
 
 CHATS = "/v1/chat/completions"

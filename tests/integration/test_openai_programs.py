@@ -13,7 +13,7 @@ import pytest
 
 from kotaemon_async.answers.events import Interrupted
 from kotaemon_async.answers.llm.base import Delta
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from tests.fakes import FakeParts, open_parts, serving
 from tests.openai_chat import ANSWER, CHATS, SCRIPT, TEXT, Answering, play, upload
 

@@ -18,9 +18,9 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http import events
-from kotaemon_async.http.openai_bodies import ChatRequest
-from kotaemon_async.http.openai_stream import ChatFrames, Chunks
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.openai.bodies import ChatRequest
+from kotaemon_async.http.openai.stream import ChatFrames, Chunks
 from tests.fakes import FakeParts, open_parts, serving, sse
 from tests.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
 

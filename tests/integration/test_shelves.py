@@ -9,7 +9,7 @@ import pytest
 
 from kotaemon_async.documents.changes import Feed, Gone
 from kotaemon_async.domain.model import Document
-from kotaemon_async.http.parts import HttpLimits
+from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.stores.changes import Changes
 from tests.desk import Desk
 from tests.fakes import FakeParts, open_parts, serving

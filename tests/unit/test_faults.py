@@ -50,6 +50,6 @@ def test_a_plan_that_cannot_be_read_names_the_setting(plan: str) -> None:
 
 
 def test_a_killed_process_ends_by_sigkill_at_the_point() -> None:
-    script = "from kotaemon_async import faults; faults.arm('p:1:kill'); faults.hit('p'); print('alive')"
+    script = "from kotaemon_async.resilience import faults; faults.arm('p:1:kill'); faults.hit('p'); print('alive')"
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
     assert (done.returncode, done.stdout) == (-9, b"")

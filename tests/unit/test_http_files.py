@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.http.files import disposition, range_of
+from kotaemon_async.http.downloads import disposition, range_of
 
 
 @pytest.mark.parametrize(

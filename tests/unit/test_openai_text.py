@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from kotaemon_async.domain.model import Citation
-from kotaemon_async.http.openai_bodies import ChatRequest, InvalidParam
-from kotaemon_async.http.openai_text import begins_anew, estimated_tokens, footnotes, said
+from kotaemon_async.http.openai.bodies import ChatRequest, InvalidParam
+from kotaemon_async.http.openai.text import begins_anew, estimated_tokens, footnotes, said
 
 QUOTED = Citation("ans_1.1", 1, "doc_1", "manual.pdf", 2, "Turn the\nvalve  off.", 0.9)
 SECOND = Citation("ans_1.2", 2, "doc_2", "notes.md", 1, "Wait.", 0.8)

@@ -8,7 +8,7 @@ import pytest
 
 from kotaemon_async.domain.errors import CODES
 
-WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "web"
+WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "http" / "web"
 MODULES: Final = {path.stem: path.read_text("utf8") for path in WEB.glob("*.js")}
 _WORDS: Final = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', re.MULTILINE)
 _PLACES: Final = re.compile(r"\{(\w+)\}")

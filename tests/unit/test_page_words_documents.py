@@ -9,7 +9,7 @@ import pytest
 from kotaemon_async.domain.model import Stage, Status
 from kotaemon_async.resilience.room import Lack
 
-WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "web"
+WEB: Final = Path(__file__).parents[2] / "kotaemon_async" / "http" / "web"
 _WORDS: Final = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', re.MULTILINE)
 #: What a worker waits for while it has a document; see Watch.waiting.
 _WORKER_WAITS: Final = ("parser", "embedder")

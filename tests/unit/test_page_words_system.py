@@ -12,7 +12,7 @@ from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.operations.traces.path import FALLBACKS
 
 PACKAGE = Path(__file__).parents[2] / "kotaemon_async"
-WEB = PACKAGE / "web"
+WEB = PACKAGE / "http" / "web"
 _WORDS = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', re.MULTILINE)
 #: Their names hold something of a request: the first word is what is known of them.
 OPEN_NAMES = ("link", "chat", "parser", "vectors", "http")

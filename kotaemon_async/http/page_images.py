@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.parts import AnyRequest, GivenParts
+from kotaemon_async.http.dependencies import AnyRequest, GivenParts
 from kotaemon_async.http.problems import responses
 
 _PAGES = "/api/v1/documents/{document_id:str}/pages"

@@ -14,7 +14,7 @@ from msgspec import Meta
 from kotaemon_async.documents.changes import Gone
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, document_body, iso
-from kotaemon_async.http.parts import GivenLimits, GivenParts, Parts
+from kotaemon_async.http.dependencies import GivenLimits, GivenParts, Parts
 from kotaemon_async.http.problems import responses
 
 _MOST_COLLECTIONS: Final = 1000

@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, ServedBy
 from kotaemon_async.http.bodies import CitationBody, Problem, ReasonBody, answer_body
-from kotaemon_async.http.openai_text import estimated_tokens, footnotes, said
+from kotaemon_async.http.openai.text import estimated_tokens, footnotes, said
 from kotaemon_async.stores.document_collections import Collection
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.

@@ -17,7 +17,7 @@ from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.http import events
-from kotaemon_async.http.openai_bodies import (
+from kotaemon_async.http.openai.bodies import (
     ChatRequest,
     Chunk,
     ChunkChoice,
@@ -28,7 +28,7 @@ from kotaemon_async.http.openai_bodies import (
     provenance_of,
     usage_of,
 )
-from kotaemon_async.http.openai_text import begins_anew, footnotes
+from kotaemon_async.http.openai.text import begins_anew, footnotes
 from kotaemon_async.http.problems import problem_of
 from kotaemon_async.telemetry import traces
 

@@ -9,8 +9,8 @@ from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Op
 
 from kotaemon_async.domain.model import Answer, Citation
 from kotaemon_async.http import events
-from kotaemon_async.http.openai_bodies import ChatMessage, ChatRequest, Model, ModelList, completion_of
-from kotaemon_async.http.openai_stream import Chunks
+from kotaemon_async.http.openai.bodies import ChatMessage, ChatRequest, Model, ModelList, completion_of
+from kotaemon_async.http.openai.stream import Chunks
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"

@@ -15,8 +15,10 @@ from litestar.response.base import ASGIResponse
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope, new_id
-from kotaemon_async.http import events, openai_examples
-from kotaemon_async.http.openai_bodies import (
+from kotaemon_async.http import events
+from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.openai import examples as openai_examples
+from kotaemon_async.http.openai.bodies import (
     MODEL,
     ChatCompletion,
     ChatRequest,
@@ -26,8 +28,7 @@ from kotaemon_async.http.openai_bodies import (
     completion_of,
     model_of,
 )
-from kotaemon_async.http.openai_stream import ChatFrames, Chunks
-from kotaemon_async.http.parts import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.openai.stream import ChatFrames, Chunks
 from kotaemon_async.http.problems import openai_responses
 from kotaemon_async.http.questions import Deadline, while_connected, within
 from kotaemon_async.stores.document_collections import Collections
