@@ -36,16 +36,16 @@ demo: $(MODEL) ## documents, questions and cited answers on a throwaway service
 eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python $(PACK)/score.py $(PACK) --suites $(SUITES) --url
 
-bench: $(MODEL) ## throughput, loop lag, search times, memory and start, as a table and JSON
-	@$(BIN)/python -m kotaemon_async.cli.bench --folder $(PACK)/docs_en
+bench: $(MODEL) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
+	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en
 
-budget: $(MODEL) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
-	@$(BIN)/python -m kotaemon_async.cli.bench_memory --folder $(PACK)/docs_en
+budget: $(MODEL) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
+	@$(BIN)/python -m tests.bench.memory --folder $(PACK)/docs_en
 
 chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --pack $(PACK) $(if $(SEED),--seed $(SEED))
 chaos-answers: $(MODEL) $(TEST) ## every fault behind an answer, all pairs of dead parts, and what they cost, as tables
-	@$(BIN)/python -m tests.chaos_answers
+	@$(BIN)/python -m tests.chaos.answers
 soak: $(MODEL) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether memory, files, threads, tasks or the disk grow
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 settings: $(RUN) ## write config/settings.md from the code

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
-from tests.acceptance.browser import chromium
+from tests.support.browser import chromium
 
 T = TypeVar("T")
 Start = Callable[[Mapping[str, str]], Throwaway]

@@ -11,7 +11,7 @@ import httpx
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import eventually, logged, ready
-from tests.documents import chinese_pdf, english_pdf, write
+from tests.support.documents import chinese_pdf, english_pdf, write
 
 PAGES = (
     "The annual report of the harbour office. Twelve ferries were in service during the year.",

@@ -17,9 +17,9 @@ import pytest
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.backups import as_of_schema_2
-from tests.documents import english_pdf, write
-from tests.invariants import Expected, violations
+from tests.support.backups import as_of_schema_2
+from tests.support.documents import english_pdf, write
+from tests.support.invariants import Expected, violations
 
 READY = Expected(frozenset({"ready"}))
 #: A backup every two seconds, read through byte by byte.

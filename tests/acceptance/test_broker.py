@@ -12,8 +12,8 @@ import pytest
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.documents import ENGLISH, english_pdf
-from tests.redis_server import RedisServer
+from tests.support.documents import ENGLISH, english_pdf
+from tests.support.redis_server import RedisServer
 
 PAGES = 12
 #: Small batches on one thread, one document at a time, so that the outage meets work in all states.

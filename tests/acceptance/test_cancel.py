@@ -13,10 +13,10 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.children import SLOW, book, one_child, parser_of
 from tests.acceptance.conftest import Start, eventually, ledger_rows, logged, ready
-from tests.documents import english_pdf, write
-from tests.invariants import Expected, violations
+from tests.support.child_processes import SLOW, book, one_child, parser_of
+from tests.support.documents import english_pdf, write
+from tests.support.invariants import Expected, violations
 
 #: One parser for two workers, so that it can be waited for.
 ENV = {**SLOW, "KOTAEMON_INGEST__CONCURRENCY": "2", "KOTAEMON_PARSER__CHILDREN": "1"}

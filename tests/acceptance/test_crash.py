@@ -7,7 +7,7 @@ import pytest
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ledger_rows, logged, ready
-from tests.documents import ENGLISH, english_pdf, write
+from tests.support.documents import ENGLISH, english_pdf, write
 
 PAGES = 60
 #: Small batches on one thread, so that the kill meets the ingest in its middle.

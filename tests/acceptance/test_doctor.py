@@ -14,7 +14,7 @@ import apsw
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, ready
-from tests.documents import english_pdf, write
+from tests.support.documents import english_pdf, write
 
 TEXTS = {
     "paris.md": b"# France\n\nThe capital of France is Paris, on the river Seine.\n",

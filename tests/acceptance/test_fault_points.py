@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos_run import Run
-from tests.chaos_scenario import BACKUPS, Undisturbed, Walked, points, undisturbed, walk
+from tests.chaos.run import Run
+from tests.chaos.scenario import BACKUPS, Undisturbed, Walked, points, undisturbed, walk
 
 #: A point that is hit so often is also met in the middle of the work.
 OFTEN = 16

@@ -16,10 +16,10 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.children import SLOW, book, children
 from tests.acceptance.conftest import Start, eventually, logged
-from tests.documents import english_pdf, write
-from tests.redis_server import RedisServer
+from tests.support.child_processes import SLOW, book, children
+from tests.support.documents import english_pdf, write
+from tests.support.redis_server import RedisServer
 
 #: Twenty-five times as fast as by default; what counts samples is as much faster.
 QUICK = {"KOTAEMON_INCIDENTS__EVERY_S": "0.2"}

@@ -17,7 +17,7 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
 from tests.acceptance.conftest import eventually, family_of, is_alive, ledger_rows, logged, ready
-from tests.documents import english_pdf, write
+from tests.support.documents import english_pdf, write
 
 #: Chroma writes all of its files only after a thousand vectors; a page here is one vector.
 PAGES = 1050

@@ -10,10 +10,10 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.children import children, one_child
 from tests.acceptance.conftest import Start, eventually, is_alive, ready
-from tests.documents import english_pdf, write
-from tests.tiny_llm import tiny_llm
+from tests.support.child_processes import children, one_child
+from tests.support.documents import english_pdf, write
+from tests.support.tiny_llm import tiny_llm
 
 PAGES = ("The crane on pier four was repaired in October at a cost of 83,000 euros.",)
 QUESTION = "When was the crane repaired?"

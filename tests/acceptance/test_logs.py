@@ -19,9 +19,9 @@ from anyio.from_thread import start_blocking_portal
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.documents import write
-from tests.llm_server import LlmServer, llm_server
-from tests.vocabulary import table, words
+from tests.support.documents import write
+from tests.support.llm_server import LlmServer, llm_server
+from tests.support.vocabulary import table, words
 
 TYPES: Final[dict[str, Any]] = {
     "string": str, "integer": int, "number": (int, float), "boolean": bool, "list": list, "object": dict,

@@ -18,8 +18,8 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.errors import CODES
 from tests.acceptance.conftest import ready
-from tests.documents import write
-from tests.vocabulary import table, words
+from tests.support.documents import write
+from tests.support.vocabulary import table, words
 
 LIMIT_S: Final = 0.02
 #: What the page names by its kind.

@@ -10,7 +10,7 @@ import pytest
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import ready
-from tests.documents import write
+from tests.support.documents import write
 
 NOTES = b"# Notes\n\nThe lighthouse is closed on Mondays. The keeper is called Ottilie Brandt.\n"
 ASK: dict[str, Any] = {

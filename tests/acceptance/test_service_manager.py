@@ -14,7 +14,7 @@ import pytest
 from kotaemon_async.cli.systemd import unit
 from kotaemon_async.cli.throwaway import free_port
 from tests.acceptance.conftest import eventually
-from tests.systemd_stand_in import StandIn, stand_in
+from tests.support.systemd import StandIn, stand_in
 
 COMMAND = [sys.executable, "-m", "kotaemon_async", "serve"]
 #: prctl(PR_SET_MDWE): what MemoryDenyWriteExecute= of the unit asks of the kernel; kept across exec.

@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from tests.soak import Soak, Times, soaked
-from tests.soak_traffic import Pace
+from tests.soak.__main__ import Soak, Times, soaked
+from tests.soak.traffic import Pace
 
 #: Busier than a long one, as it has less time.
 BUSY = Pace(

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, Phase, note, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.chaos_run import KILLED, Run, files
-from tests.chaos_scenario import points
-from tests.chaos_visitor import GoneError
-from tests.invariants import violations
+from tests.chaos.run import KILLED, Run, files
+from tests.chaos.scenario import points
+from tests.chaos.visitor import GoneError
+from tests.support.invariants import violations
 
 # Taken out, because to the service it would be a setting that does not exist.
 SEED = int(os.environ.pop("KOTAEMON_TEST_SEED", "") or secrets.randbelow(2**32))

@@ -15,8 +15,8 @@ from anyio.from_thread import start_blocking_portal
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, logged, ready
-from tests.documents import ENGLISH, english_pdf, write
-from tests.llm_server import llm_server
+from tests.support.documents import ENGLISH, english_pdf, write
+from tests.support.llm_server import llm_server
 
 Stalled = Callable[..., Throwaway]
 

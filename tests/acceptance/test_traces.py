@@ -13,9 +13,9 @@ from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.stores.telemetry import FILE
 from tests.acceptance.conftest import Start, eventually, ready
-from tests.collector import listening_collector
-from tests.documents import ENGLISH, english_pdf, write
-from tests.llm_server import llm_server
+from tests.support.collector import listening_collector
+from tests.support.documents import ENGLISH, english_pdf, write
+from tests.support.llm_server import llm_server
 
 PAGES = [" ".join(ENGLISH.format(number=n * 10 + m) for m in range(3)) for n in range(1, 13)]
 QUESTION = {"question": "What is written on page 31?"}

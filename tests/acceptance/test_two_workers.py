@@ -15,9 +15,9 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ledger_rows, logged, ready
 from tests.acceptance.test_broker import moment_of, seconds_after
-from tests.documents import ENGLISH, english_pdf, write
-from tests.invariants import Expected, violations
-from tests.redis_server import RedisServer
+from tests.support.documents import ENGLISH, english_pdf, write
+from tests.support.invariants import Expected, violations
+from tests.support.redis_server import RedisServer
 
 PAGES = 40
 LEASE_S = 6

@@ -74,7 +74,7 @@ def flooded(service: Throwaway) -> tuple[dict[str, Any], list[float], int]:
     proc, waits_s = Path(f"/proc/{service.process.pid}"), []
     probe = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
     before = highest = pss_bytes(proc)
-    arguments = ["-m", "tests.flood", str(service.port), "500", str(MB)]
+    arguments = ["-m", "tests.bench.flood", str(service.port), "500", str(MB)]
     with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE) as flood:
         while flood.poll() is None:
             began_s = time.perf_counter()

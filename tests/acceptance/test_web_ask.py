@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser import opened
-from tests.acceptance.web import PAGES, WORDS, House, ask, modelled, open_evidence, sent, submit, until_true
-from tests.documents import english_pdf, words_under
+from tests.support.browser import opened
+from tests.support.documents import english_pdf, words_under
+from tests.support.web import PAGES, WORDS, House, ask, modelled, open_evidence, sent, submit, until_true
 
 PDF = english_pdf(texts=PAGES)
 

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.browser import opened
-from tests.acceptance.web import (
+from tests.support.browser import opened
+from tests.support.documents import encrypted_pdf, english_pdf, words_under, write
+from tests.support.web import (
     PAGES,
     ask,
     drop,
@@ -21,7 +22,6 @@ from tests.acceptance.web import (
     sent,
     serving,
 )
-from tests.documents import encrypted_pdf, english_pdf, words_under, write
 
 #: Every word that the uploads and the rows show, in the order of their coming.
 _RECORD = """() => {

@@ -13,10 +13,10 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.keys import create
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.api_keys import ApiKeys
-from tests.acceptance.browser import accessible, opened, picture
 from tests.acceptance.conftest import eventually
-from tests.acceptance.web import PAGES, House, ask, drop, hand_in, modelled, open_evidence, row, serving
-from tests.documents import chinese_pdf, encrypted_pdf, english_pdf, write
+from tests.support.browser import accessible, opened, picture
+from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
+from tests.support.web import PAGES, House, ask, drop, hand_in, modelled, open_evidence, row, serving
 
 FILES = {
     "harbour.pdf": english_pdf(texts=PAGES),

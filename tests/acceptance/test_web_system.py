@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser import opened
-from tests.acceptance.web import PAGES, House, ask, modelled, until_true
-from tests.documents import english_pdf
+from tests.support.browser import opened
+from tests.support.documents import english_pdf
+from tests.support.web import PAGES, House, ask, modelled, until_true
 
 
 @pytest.fixture(scope="module")

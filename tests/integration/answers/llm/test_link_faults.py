@@ -1,0 +1,310 @@
+"""Everything a model server can do wrong, against a real link in a chain whose last link needs no model."""
+
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import pytest
+
+from kotaemon_async.answers.llm.base import Deadline, Delta, Prompt
+from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
+from kotaemon_async.answers.llm.guard import ASK_AGAIN_S, NotAsked
+from kotaemon_async.answers.llm.guarded import Timing
+from kotaemon_async.answers.llm.openai import OpenAILink
+from kotaemon_async.domain.model import Passage
+from kotaemon_async.telemetry import metrics
+from tests.support.llm_faults import FAULTS, Fault, Script
+from tests.support.llm_server import LlmServer, llm_server
+
+PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
+SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
+Told = list[Delta | Moved | Ended]
+
+every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
+every_passing_fault = pytest.mark.parametrize(
+    "fault",
+    [fault for fault in FAULTS if fault.code == "llm_unavailable" and fault.script != "content_filter"],
+    ids=lambda fault: fault.script,
+)
+
+
+@dataclass
+class Linked:
+    """A chain of one model's link and the extractive one, whose breaker has a clock of its own."""
+
+    server: LlmServer
+    link: OpenAILink
+    now_s: float = 1000.0
+    pauses_s: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        timing = Timing(lambda: self.now_s, self.sleep, lambda: 0.0)
+        self.chain = Chain([self.link, ExtractiveLink()], timing)
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses_s.append(seconds)
+
+    async def told(self, seconds: float = 20.0) -> Told:
+        return [event async for event in self.chain.stream(PROMPT, Deadline.within(seconds))]
+
+    async def fails(self, times: int) -> None:
+        for _ in range(times):
+            await self.told()
+
+    @property
+    def state(self) -> str:
+        return self.chain.states()["main"]["state"]
+
+
+@asynccontextmanager
+async def linked(*scripts: Script, **limits: Any) -> AsyncIterator[Linked]:
+    async with llm_server(*scripts) as server:
+        link = OpenAILink("main", "primary", server.base_url, "m", api_key="k-secret", **limits)
+        await link.warm()
+        try:
+            yield Linked(server, link)
+        finally:
+            await link.aclose()
+
+
+def limits_of(fault: Fault) -> dict[str, float]:
+    """Short ones for those that wait, with the time for a request to arrive and for words to be sent."""
+    return SHORT | {"first_token_timeout_s": 1.0} if fault.waits else {}
+
+
+def moves(told: Told) -> list[Moved]:
+    return [event for event in told if isinstance(event, Moved)]
+
+
+def served_by(told: Told) -> str:
+    assert isinstance(told[-1], Ended)
+    return told[-1].link.served_by
+
+
+@every_fault
+async def test_every_fault_moves_on_in_time_and_says_why(fault: Fault) -> None:
+    async with linked(fault.script, **limits_of(fault)) as one:
+        started_s = time.monotonic()
+        told = await one.told()
+        assert time.monotonic() - started_s < 3.0
+        assert [(move.error.code, move.text_was_sent) for move in moves(told)] == [
+            (fault.code, fault.sends_text)
+        ]
+        assert (served_by(told), one.state) == ("extractive", fault.state)
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("drip_head", "the first token"),
+        ("drip_comments", "the first token"),
+        ("drip_roles", "the first token"),
+        ("comments_after_text", "the next token"),
+        ("drip_reasoning", "the next token"),
+        ("slow_tokens", "the next token"),
+    ],
+)
+async def test_bytes_that_are_no_tokens_extend_no_limit_and_tokens_not_the_last(
+    script: Script, wanted: str
+) -> None:
+    total_s = 1.0 if script in {"drip_reasoning", "slow_tokens"} else 20.0
+    async with linked(script, **SHORT | {"total_timeout_s": total_s}) as one:
+        with anyio.fail_after(5):
+            (move,) = moves(await one.told())
+        assert move.error.message == f"the model server kept us waiting for {wanted}"
+
+
+@every_fault
+async def test_only_what_a_moment_heals_is_tried_twice(fault: Fault) -> None:
+    async with linked(fault.script, **limits_of(fault)) as one:
+        await one.told()
+        asked = 0 if fault.script in {"refuse", "accept_and_hang"} else 1 + fault.heals
+        assert (len(one.server.requests), one.pauses_s) == (asked, [0.1] * fault.heals)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.heals], ids=lambda fault: fault.script)
+async def test_a_second_try_that_works_is_all_the_reader_sees(fault: Fault) -> None:
+    before = retries("healed")
+    async with linked(fault.script, "ok") as one:
+        told = await one.told()
+        assert (served_by(told), moves(told), one.state) == ("primary", [], "closed")
+        assert retries("healed") == before + 1
+
+
+async def test_without_time_left_there_is_no_second_try() -> None:
+    before = retries("no_time")
+    async with linked("503", "ok") as one:
+        assert served_by(await one.told(1.0)) == "extractive"
+        assert (len(one.server.requests), retries("no_time")) == (1, before + 1)
+
+
+@every_passing_fault
+async def test_a_server_in_trouble_is_soon_left_alone(fault: Fault) -> None:
+    async with linked(fault.script) as one:
+        await one.fails(5)
+        asked = len(one.server.requests)
+        (move,) = moves(await one.told())
+        assert (one.state, len(one.server.requests)) == ("open", asked)
+        assert (type(move.error), move.error.code) == (NotAsked, fault.code)
+
+
+async def test_a_server_that_hangs_is_soon_left_alone() -> None:
+    async with linked("hang", first_token_timeout_s=0.1) as one:
+        await one.fails(6)
+        assert (one.state, len(one.server.requests)) == ("open", 5)
+
+
+async def test_after_its_pause_one_question_finds_out_that_the_server_is_back() -> None:
+    async with linked("500") as one:
+        await one.fails(5)
+        one.server.script = "ok"
+        one.now_s += 5
+        assert one.state == "half_open"
+        assert (served_by(await one.told()), one.state) == ("primary", "closed")
+
+
+@pytest.mark.parametrize("script", ["429", "503_wait"])
+async def test_retry_after_is_waited_for(script: Script) -> None:
+    async with linked(script) as one:
+        await one.told()
+        assert one.chain.states()["main"] == {
+            "state": "open",
+            "code": "llm_unavailable",
+            "message": f"the model server replied {script[:3]}",
+            "retry_in_s": 7.0,
+        }
+        one.now_s += 7
+        one.server.script = "ok"
+        assert served_by(await one.told()) == "primary"
+
+
+@pytest.mark.parametrize("script", ["401", "403", "404"])
+async def test_a_wrong_setting_is_told_and_asked_about_again_after_a_while(script: Script) -> None:
+    async with linked(script) as one:
+        await one.fails(2)
+        state = one.chain.states()["main"]
+        assert (state["state"], state["code"], state["retry_in_s"]) == ("misconfigured",) * 2 + (ASK_AGAIN_S,)
+        assert f"replied {script}: " in (state["message"] or "")
+        assert "secret" not in str(state)
+        one.server.script = "ok"
+        one.now_s += ASK_AGAIN_S
+        assert (served_by(await one.told()), one.state) == ("primary", "closed")
+        assert len(one.server.requests) == 2
+
+
+async def test_a_link_that_refuses_a_prompt_is_told_at_once_and_left_alone_after_the_third() -> None:
+    async with linked("400") as one:
+        await one.fails(1)
+        assert (one.state, one.chain.states()["main"]["retry_in_s"]) == ("misconfigured", 0.0)
+        await one.fails(3)
+        assert (one.state, len(one.server.requests)) == ("misconfigured", 3)
+
+
+async def test_a_link_that_takes_the_next_prompt_is_well() -> None:
+    async with linked("400", "ok") as one:
+        await one.fails(1)
+        assert (served_by(await one.told()), one.state) == ("primary", "closed")
+
+
+async def test_the_key_does_not_follow_a_redirect() -> None:
+    async with llm_server("ok") as elsewhere, linked("307") as one:
+        one.server.location = f"{elsewhere.base_url}/chat/completions"
+        await one.told()
+        assert (one.server.keys, elsewhere.keys) == (["Bearer k-secret"], [])
+
+
+@pytest.mark.parametrize("script", ["slow_first", "stall"])
+async def test_a_reader_who_leaves_closes_the_connection_and_blames_nobody(script: Script) -> None:
+    async with linked(script, first_token_timeout_s=10, idle_timeout_s=10) as one:
+        for _ in range(6):
+            one.server.left.clear()
+            with anyio.move_on_after(0.1):
+                await one.told()
+            with anyio.fail_after(1):
+                await one.server.left.wait()
+        assert one.state == "closed"
+
+
+async def test_a_question_that_had_too_little_time_blames_nobody() -> None:
+    async with linked("hang", first_token_timeout_s=10) as one:
+        for _ in range(6):
+            assert moves(await one.told(0.05))[0].error.code == "timeout"
+        assert one.state == "closed"
+
+
+async def test_a_full_link_moves_on_and_is_not_to_blame() -> None:
+    async with linked("stall", max_concurrency=1, idle_timeout_s=10, first_token_timeout_s=0.05) as one:
+        first = one.chain.stream(PROMPT, Deadline.within(20))
+        await anext(first)
+        codes = [moves(await one.told())[0].error.code for _ in range(6)]
+        assert (codes, one.state) == (["busy"] * 6, "closed")
+        await first.aclose()
+
+
+async def test_a_place_is_waited_for_no_longer_than_the_question_has() -> None:
+    async with linked("stall", max_concurrency=1, idle_timeout_s=10, first_token_timeout_s=10) as one:
+        first = one.chain.stream(PROMPT, Deadline.within(20))
+        await anext(first)
+        with anyio.fail_after(1):
+            told = await one.told(0.2)
+        assert (moves(told)[0].error.code, served_by(told)) == ("busy", "extractive")
+        await first.aclose()
+
+
+@pytest.mark.parametrize("script", ["end_and_rst", "tiny_writes"])
+async def test_an_answer_with_its_finish_reason_is_whole_however_it_came(script: Script) -> None:
+    async with linked(script) as one:
+        told = await one.told()
+        text = "".join(event.text for event in told if isinstance(event, Delta))
+        assert (text, served_by(told)) == ("Paris is the capital [1].", "primary")
+
+
+async def test_no_compressed_reply_is_asked_for() -> None:
+    async with linked("ok") as one:
+        await one.told()
+        assert one.server.headers[0]["accept-encoding"] == "identity"
+
+
+async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
+    async with linked("ok", prompt_budget_chars=500) as one:
+        prompt = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "x" * 2_000, 0.9),))
+        async for _ in one.chain.stream(prompt, Deadline.within(5)):
+            pass
+        assert one.server.requests[0]["messages"][1]["content"].count("x") == 500
+
+
+async def test_a_dead_first_link_costs_next_to_nothing_once_it_is_known() -> None:
+    async with llm_server("refuse") as dead, llm_server("ok") as alive:
+        first = OpenAILink("dead", "primary", dead.base_url, "m")
+        second = OpenAILink("alive", "local", alive.base_url, "m")
+        alone, both = Chain([second]), Chain([first, second])
+        for _ in range(6):
+            await first_word_s(both)
+        with_dead = sorted([await first_word_s(both) for _ in range(40)])
+        without = sorted([await first_word_s(alone) for _ in range(40)])
+        assert both.states()["dead"]["state"] == "open"
+        added_s = with_dead[37] - without[37]
+        sys.stdout.write(f"added by a dead link with an open breaker: {added_s * 1000:.1f} ms at p95\n")
+        assert added_s < 0.05
+        await first.aclose()
+        await second.aclose()
+
+
+async def first_word_s(chain: Chain) -> float:
+    started_s = time.perf_counter()
+    stream = chain.stream(PROMPT, Deadline.within(20))
+    async for event in stream:
+        if isinstance(event, Delta):
+            break
+    waited_s = time.perf_counter() - started_s
+    await stream.aclose()
+    return waited_s
+
+
+def retries(outcome: str) -> float:
+    labels = {"link": "main", "outcome": outcome}
+    return metrics.REGISTRY.get_sample_value("kotaemon_llm_retries_total", labels) or 0.0

@@ -1,0 +1,141 @@
+"""Beside the work: long waits are shown, and a document that was cancelled or deleted ends it at once."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kotaemon_async.documents.ingest import Ingest
+from kotaemon_async.documents.parsing.formats import PDF
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.resilience import faults
+from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.documents import english_pdf, write
+from tests.support.ingest import LIMITS, Stuck, Ticks, Workshop
+
+#: Far more looks at the claim than any wait in these tests needs.
+MANY = 8
+
+
+@pytest.fixture(scope="module")
+async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
+    opened = await Embedder.open(model_folder, model="all-MiniLM-L6-v2", threads=2)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    opened = Sandbox(ParserLimits(), 1)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[Workshop]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    yield Workshop(tmp_path, ledger, sandbox, embedder)
+    await ledger.aclose()
+
+
+@asynccontextmanager
+async def running(worker: Ingest, document_id: str) -> AsyncIterator[None]:
+    """The worker works during the block, which must leave it nothing to wait for."""
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as group:
+            group.start_soon(worker.run, document_id)
+            yield
+
+
+def exists(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+async def waits_for(shop: Workshop, document_id: str) -> dict[str, object] | None:
+    return (await shop.ledger.get(document_id)).waiting_for
+
+
+async def test_a_long_wait_for_the_embedder_is_shown_until_the_next_step(shop: Workshop) -> None:
+    document_id = await shop.hand_in(english_pdf(2))
+    stuck, ticks = Stuck(shop.embedder), Ticks()
+    async with running(shop.worker(embedder=stuck, ticks=ticks), document_id):
+        await stuck.asked.wait()
+        await ticks.pass_by(1, 4)
+        assert await waits_for(shop, document_id) is None
+        await ticks.pass_by(1, 3)
+        assert await waits_for(shop, document_id) == {"kind": "embedder"}
+        stuck.let_go.set()
+    document = await shop.ledger.get(document_id)
+    assert (document.stage, document.waiting_for) == ("indexing", {"kind": "vectors"})
+
+
+async def test_waiting_for_a_free_parser_is_shown(shop: Workshop, tmp_path: Path) -> None:
+    document_id = await shop.hand_in(english_pdf(2))
+    ticks = Ticks()
+    opened = shop.sandbox.open(write(tmp_path, "b.pdf", english_pdf()), PDF)
+    async with opened, running(shop.worker(ticks=ticks), document_id):
+        await ticks.pass_by(1, MANY)
+        assert await waits_for(shop, document_id) == {"kind": "parser"}
+        await shop.library.cancel(document_id)
+        await ticks.pass_by(1, 1)
+    assert (await shop.ledger.get(document_id)).status == "cancelled"
+
+
+async def test_a_claim_is_renewed_as_long_as_the_work_lasts(shop: Workshop) -> None:
+    document_id = await shop.hand_in(english_pdf(2))
+    stuck, ticks = Stuck(shop.embedder), Ticks()
+    async with running(shop.worker(embedder=stuck, ticks=ticks), document_id):
+        await stuck.asked.wait()
+        shop.clock.now_s += 25
+        await ticks.pass_by(1, MANY)
+        shop.clock.now_s += 25  # past the lease of the claim itself
+        assert await shop.ledger.due(shop.clock.now_s, 10) == []
+        stuck.let_go.set()
+
+
+@pytest.mark.parametrize("end", ["cancel", "delete"])
+async def test_one_look_at_the_ledger_ends_the_work_on_what_nobody_wants_any_more(
+    shop: Workshop, end: str
+) -> None:
+    document_id = await shop.hand_in(english_pdf(6))
+    stuck, ticks = Stuck(shop.embedder, good_calls=1), Ticks()
+    async with running(shop.worker(embedder=stuck, ticks=ticks), document_id):
+        await stuck.asked.wait()
+        await getattr(shop.library, end)(document_id)
+        await ticks.pass_by(1, 1)
+    assert await shop.contents(document_id) == [0, 0, 0]
+    assert shop.sandbox.restarts == 1
+
+
+async def test_a_parser_that_hangs_is_ended_with_its_document_and_a_fresh_one_serves(shop: Workshop) -> None:
+    document_id = await shop.hand_in(english_pdf(6))
+    await shop.sandbox.warm()
+    (stopped,) = shop.sandbox.pids
+    os.kill(stopped, signal.SIGSTOP)
+    ticks = Ticks()
+    async with running(shop.worker(ticks=ticks), document_id):
+        await ticks.pass_by(1, MANY)
+        assert await waits_for(shop, document_id) == {"kind": "parser"}
+        await shop.library.cancel(document_id)
+        await ticks.pass_by(1, 1)
+    assert stopped not in shop.sandbox.pids and not exists(stopped)
+    assert (await shop.ingest(english_pdf(1), "b.pdf")).stage == "indexing"
+
+
+async def test_work_goes_on_while_the_ledger_cannot_be_asked(shop: Workshop) -> None:
+    document_id = await shop.hand_in(english_pdf(2))
+    stuck, ticks = Stuck(shop.embedder), Ticks()
+    limits = replace(LIMITS, renew_every_s=1)
+    async with running(shop.worker(embedder=stuck, ticks=ticks, limits=limits), document_id):
+        await stuck.asked.wait()
+        faults.arm("sqlite.before_commit:1:enospc")
+        await ticks.pass_by(1, 2)
+        faults.arm("")
+        stuck.let_go.set()
+    assert (await shop.ledger.get(document_id)).stage == "indexing"

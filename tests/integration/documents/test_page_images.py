@@ -1,0 +1,197 @@
+"""Pages drawn by a real parser child; the marks are compared with the words of the PDF itself."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kotaemon_async.documents.page_images import WIDTHS, Picture, Pictures
+from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.domain.errors import BadDocument, Refused
+from kotaemon_async.domain.model import Answer, Citation, Document
+from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass
+class Shelf:
+    """One file and the answers that cite it."""
+
+    folder: Path
+    media_type: str = "application/pdf"
+    pages: int = 2
+    texts: dict[int, str] = field(default_factory=dict)
+    quotes: list[tuple[int, str]] = field(default_factory=list)
+
+    def put(self, data: bytes) -> None:
+        (self.folder / "file").write_bytes(data)
+
+    def path(self, _sha256: str) -> Path:
+        return self.folder / "file"
+
+    async def get(self, document_id: str) -> Document:
+        if document_id != "doc_1":
+            raise Refused("no such document", code="not_found")
+        return Document(
+            "doc_1",
+            "a.pdf",
+            self.media_type,
+            1,
+            "s" * 64,
+            "default",
+            "ready",
+            1,
+            1.0,
+            1.0,
+            pages_total=self.pages,
+        )
+
+    async def page_text(self, _document_id: str, page: int) -> str | None:
+        return self.texts.get(page)
+
+    async def answer(self, answer_id: str) -> Answer:
+        cited = tuple(
+            Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0)
+            for number, (page, quote) in enumerate(self.quotes, start=1)
+        )
+        if answer_id != "ans_1":
+            raise Refused("no such answer", code="not_found")
+        return Answer("ans_1", "q", "a", "extractive", False, (), cited, "t")
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    made = Sandbox(ParserLimits(), 1)
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    made = Shelf(tmp_path)
+    made.put(english_pdf(2))
+    return made
+
+
+@pytest.fixture
+def pictures(shelf: Shelf, sandbox: Sandbox) -> Pictures:
+    return Pictures(shelf, shelf.path, sandbox)
+
+
+def words_in(shelf: Shelf, page: int, picture: Picture) -> str:
+    """The words of the file that lie under the marks, by PyMuPDF in this process."""
+    return words_under(shelf.path("").read_bytes(), page, picture.marks)
+
+
+async def test_a_page_is_a_png_of_the_nearest_width(pictures: Pictures) -> None:
+    found = await pictures.picture("doc_1", 1, width_px=900)
+    assert (found.png[:8], found.width_px, found.marks) == (PNG, 800, ())
+    assert found.height_px == pytest.approx(800 * 842 / 595, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "quote"),
+    [
+        (english_pdf(2), "kept the weather in a blue book"[5:]),
+        (english_pdf(2), "The lamp burned 1 litres of oil a night"),
+        (chinese_pdf(2), "看守人把天气记在一本蓝色的本子里"),
+        (two_column_pdf(["left one", "left two"], ["right one", "right two"]), "right one right two"),
+    ],
+)
+async def test_the_marked_words_are_those_of_the_quote(
+    data: bytes, quote: str, shelf: Shelf, pictures: Pictures
+) -> None:
+    shelf.put(data)
+    shelf.quotes = [(1, quote)]
+    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
+    assert "".join(words_in(shelf, 1, found).split()) == "".join(quote.split())
+
+
+async def test_the_mark_is_drawn_into_the_picture(shelf: Shelf, pictures: Pictures) -> None:
+    shelf.quotes = [(1, "wound the clock")]
+    plain, marked = [await pictures.picture("doc_1", 1, highlight=one) for one in (None, "ans_1.1")]
+    (mark,) = marked.marks
+    before, after = (pymupdf.Pixmap(one.png) for one in (plain, marked))
+    y = int((mark[1] + mark[3]) / 2 * marked.height_px)
+    row = range(int(mark[0] * marked.width_px) + 2, int(mark[2] * marked.width_px) - 2)
+    paper = [x for x in row if before.pixel(x, y) == (255, 255, 255)]
+    assert (len(paper) > 20, all(after.pixel(x, y)[2] < 120 for x in paper)) == (True, True)
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+async def test_a_turned_page_is_marked_where_it_is_seen(turn: int, shelf: Shelf, pictures: Pictures) -> None:
+    with pymupdf.open(stream=english_pdf(1), filetype="pdf") as document:
+        document[0].set_rotation(turn)
+        shelf.put(document.tobytes())
+    shelf.pages, shelf.quotes = 1, [(1, "wound the clock")]
+    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
+    assert words_in(shelf, 1, found) == "wound the clock"
+
+
+async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
+    shelf: Shelf, pictures: Pictures
+) -> None:
+    shelf.media_type, shelf.texts = "text/html", {1: "<script>alert(1)</script> 首都是巴黎。\n\nThe end."}
+    shelf.quotes = [(1, "<script>alert(1)</script> 首都是巴黎。")]
+    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
+    assert (found.png[:8], len(found.marks)) == (PNG, 1)
+
+
+@pytest.mark.parametrize(
+    ("page", "highlight"), [(0, None), (3, None), (1, "ans_1.9"), (2, "ans_1.1"), (1, "ans_2.1"), (1, "x")]
+)
+async def test_what_is_not_there_is_not_found(
+    page: int, highlight: str | None, shelf: Shelf, pictures: Pictures
+) -> None:
+    shelf.quotes = [(1, "lamp")]
+    with pytest.raises(Refused) as error:
+        await pictures.picture("doc_1", page, highlight=highlight)
+    assert error.value.code == "not_found"
+
+
+async def test_a_file_that_cannot_be_drawn_says_why_and_the_next_one_is_drawn(
+    shelf: Shelf, pictures: Pictures
+) -> None:
+    shelf.put(b"%PDF-1.7 nonsense")
+    with pytest.raises(BadDocument) as error:
+        await pictures.picture("doc_1", 1)
+    shelf.put(english_pdf(1))
+    assert (error.value.code, (await pictures.picture("doc_1", 1)).png[:8]) == ("corrupt", PNG)
+
+
+async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(shelf: Shelf, pictures: Pictures) -> None:
+    with pymupdf.open() as document:
+        document.new_page(width=14_000, height=200).insert_text((10, 50), "wide")
+        document.new_page(width=200, height=14_000).insert_text((10, 50), "tall")
+        shelf.put(document.tobytes())
+    for page in (1, 2):
+        found = await pictures.picture("doc_1", page, width_px=1600)
+        assert found.width_px * found.height_px <= 6_100_000
+
+
+async def test_a_picture_is_drawn_once_for_all_who_want_it(shelf: Shelf, pictures: Pictures) -> None:
+    found: list[Picture] = []
+
+    async def want() -> None:
+        found.append(await pictures.picture("doc_1", 1))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(10):
+            group.start_soon(want)
+    shelf.put(b"")
+    assert len({id(one) for one in found}) == 1
+    assert await pictures.picture("doc_1", 1) is found[0]
+
+
+async def test_no_more_is_kept_than_there_is_room_for(shelf: Shelf, sandbox: Sandbox) -> None:
+    one = len((await Pictures(shelf, shelf.path, sandbox).picture("doc_1", 1, width_px=400)).png)
+    pictures = Pictures(shelf, shelf.path, sandbox, cache_bytes=2 * one)
+    for width_px in WIDTHS[:2]:
+        for page in (1, 2):
+            await pictures.picture("doc_1", page, width_px=width_px)
+    assert 0 < pictures.kept_bytes <= 2 * one or pictures.kept_bytes == 0
+    pictures.forget()
+    assert pictures.kept_bytes == 0

@@ -1,0 +1,191 @@
+"""The unmodified `openai` clients reading a stream: what is whole says `stop`, what broke off raises."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+import msgspec
+import openai
+import pytest
+from openai.types.chat import ChatCompletionChunk
+
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.http import events
+from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.openai.bodies import ChatRequest
+from kotaemon_async.http.openai.stream import ChatFrames, Chunks
+from tests.support.fakes import FakeParts, open_parts, serving, sse
+from tests.support.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
+
+T = TypeVar("T")
+LIMITS = HttpLimits(heartbeat_s=0.02, drain_s=0.0)
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
+    async with open_parts(tmp_path) as opened:
+        opened.answering = Answering()
+        yield opened
+
+
+@pytest.fixture
+async def http(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(parts, LIMITS) as found:
+        yield found
+
+
+@pytest.fixture
+async def client(http: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as made:
+        yield made
+
+
+async def heard_until_error(client: openai.AsyncOpenAI) -> tuple[list[ChatCompletionChunk], openai.APIError]:
+    """What a stream said before the client raised, and what it raised."""
+    heard: list[ChatCompletionChunk] = []
+    with pytest.raises(openai.APIError) as raised:
+        async for chunk in await client.chat.completions.create(**ASK, stream=True):
+            heard.append(chunk)  # noqa: PERF401 - what came before the error counts
+    return heard, raised.value
+
+
+async def test_a_stream_says_role_words_footnotes_and_then_stop(client: openai.AsyncOpenAI) -> None:
+    found = await chunks(client)
+    deltas = [chunk.choices[0].delta for chunk in found]
+    assert [delta.role for delta in deltas] == ["assistant", None, None, None, None]
+    assert [delta.content for delta in deltas[1:3]] == ["By 8 ", "percent. [1]"]
+    assert text_of(found) == TEXT
+    assert [chunk.choices[0].finish_reason for chunk in found] == [None, None, None, None, "stop"]
+    assert (found[-1].model_extra or {})["kotaemon"]["answer_id"] == "ans_1"
+    assert len({(chunk.id, chunk.created, chunk.model) for chunk in found}) == 1
+
+
+async def test_a_stream_tells_its_usage_when_it_is_asked_to(client: openai.AsyncOpenAI) -> None:
+    found = await chunks(client, stream_options={"include_usage": True})
+    assert [chunk.usage is None for chunk in found] == [True] * 5 + [False]
+    assert found[-1].choices == []
+    assert found[-1].usage is not None
+    assert found[-1].usage.total_tokens == 8
+
+
+async def test_the_end_of_a_stream_is_done(http: httpx.AsyncClient) -> None:
+    async with http.stream("POST", CHATS, json={**ASK, "stream": True}) as reply:
+        events = [event async for event in sse(reply.aiter_lines()) if "data" in event]
+    assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert len(reply.headers["x-trace-id"]) == 32
+    assert events[-1] == {"data": "[DONE]"}
+
+
+async def test_a_new_answer_after_words_were_sent_is_announced(
+    client: openai.AsyncOpenAI, parts: FakeParts
+) -> None:
+    play(parts, Delta("It ro"), Restart("local", "timeout"), *SCRIPT[1:])
+    text = text_of(await chunks(client))
+    assert text == (
+        "It ro\n\n---\n\n*The answer above broke off (timeout), please ignore it."
+        f" A whole new answer begins here:*\n\n{TEXT}"
+    )
+
+
+async def test_words_that_the_check_added_are_sent_before_the_footnotes(
+    client: openai.AsyncOpenAI, parts: FakeParts
+) -> None:
+    play(parts, Delta("By 8 "), Done(ANSWER))
+    assert text_of(await chunks(client)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        (Interrupted(ANSWER, ANSWER), "timeout"),
+        (Unavailable("away", code="ledger_unavailable"), "ledger_unavailable"),
+        (RuntimeError("a secret"), "internal"),
+        (PassagesFound((), ()), "internal"),
+    ],
+)
+async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
+    client: openai.AsyncOpenAI, parts: FakeParts, end: Event | Exception, code: str
+) -> None:
+    play(parts, Delta("By "), end)
+    heard, error = await heard_until_error(client)
+    assert text_of(heard) == "By "
+    assert {chunk.choices[0].finish_reason for chunk in heard} == {None}
+    assert (error.code, error.type) == (code, "server_error")
+    assert "secret" not in error.message
+
+
+async def test_a_stream_that_is_cut_by_the_stop_of_the_service_raises(
+    client: openai.AsyncOpenAI, parts: FakeParts
+) -> None:
+    play(parts, Delta("By "), parts.stopping)
+    heard, error = await heard_until_error(client)
+    assert (text_of(heard), error.code) == ("By ", "shutting_down")
+
+
+async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -> None:
+    chat = msgspec.convert(ASK, ChatRequest)
+    answer = ChatFrames(Answering(), Ask("How much?"), Chunks(chat, "chatcmpl-1", 1.0))  # type: ignore[arg-type]
+    async with aclosing(answer.frames()) as frames:
+        sent = [await anext(frames) for _ in SCRIPT]
+        assert sent[-1].endswith(b"[DONE]\n\n")
+        assert b"shutting_down" in answer.last_words(None)
+        assert [frame async for frame in frames] == []
+    assert answer.last_words(None) == events.COMMENT
+
+
+async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, parts: FakeParts) -> None:
+    play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
+    reply = await http.post(CHATS, json={**ASK, "stream": True})
+    last = json.loads(reply.text.strip().rpartition("data: ")[2])
+    assert (last["error"]["code"], last["kotaemon"]["answer_id"]) == ("timeout", "ans_1")
+    assert "[DONE]" not in reply.text
+
+
+async def test_a_silent_stream_is_kept_open_with_comments(http: httpx.AsyncClient, parts: FakeParts) -> None:
+    play(parts, anyio.Event())
+    async with http.stream("POST", CHATS, json={**ASK, "stream": True}) as reply:
+        async for event in sse(reply.aiter_lines()):
+            assert event == {"": "still here"}
+            break
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_an_answer_is_given_up_when_the_reader_leaves(
+    client: openai.AsyncOpenAI, parts: FakeParts, streamed: bool
+) -> None:
+    waits = anyio.Event()
+    play(parts, Delta("By "), waits)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(chunks if streamed else lambda c: c.chat.completions.create(**ASK), client)
+        await waits.wait()
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(2):
+        await parts.answering.closed.wait()
+
+
+async def test_the_blocking_client_chats_streams_and_raises_alike(
+    http: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    with openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as client:
+
+        def stream() -> list[ChatCompletionChunk]:
+            return list(client.chat.completions.create(**ASK, stream=True))
+
+        assert [model.id for model in await in_thread(lambda: client.models.list().data)] == ["kotaemon"]
+        reply = await in_thread(lambda: client.chat.completions.create(**ASK))
+        assert reply.choices[0].message.content == TEXT
+        assert text_of(await in_thread(stream)) == TEXT
+        play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
+        with pytest.raises(openai.APIError, match="broke off"):
+            await in_thread(stream)
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    return await anyio.to_thread.run_sync(call)

@@ -1,0 +1,116 @@
+"""Collections, documents that move between them, and the stream of all documents, over a real ledger."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from kotaemon_async.documents.changes import Feed, Gone
+from kotaemon_async.domain.model import Document
+from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.stores.changes import Changes
+from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.library import Desk
+
+DOCUMENTS = "/api/v1/documents"
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
+    async with open_parts(tmp_path) as opened:
+        opened.feed = Feed(Changes(opened.ledger.database))
+        yield opened
+
+
+@pytest.fixture
+async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(parts, HttpLimits()) as found:
+        yield found
+
+
+@pytest.fixture
+def desk(parts: FakeParts, tmp_path: Path) -> Desk:
+    """Works on documents of the same ledger and the same files."""
+    made = Desk(tmp_path, parts.ledger)
+    made.library = parts.library
+    return made
+
+
+async def hand_in(client: httpx.AsyncClient, text: str, collection: str = "default") -> str:
+    files, data = {"file": ("a.txt", text.encode())}, {"collection": collection}
+    return str((await client.post(DOCUMENTS, files=files, data=data)).json()["id"])
+
+
+async def test_collections_are_listed_with_their_documents(client: httpx.AsyncClient, desk: Desk) -> None:
+    for text, collection in (("one", "b"), ("two", "b"), ("three", "a")):
+        last = await hand_in(client, text, collection)
+    await desk.work(last)
+    found = (await client.get("/api/v1/collections")).json()["items"]
+    assert [(one["name"], one["documents"], one["ready"]) for one in found] == [("a", 1, 1), ("b", 2, 0)]
+
+
+async def test_a_document_moves_without_being_read_anew(client: httpx.AsyncClient, desk: Desk) -> None:
+    document_id = await hand_in(client, "The seal is replaced.")
+    await desk.work(document_id)
+    before = await desk.ledger.log_end()
+    reply = await client.patch(f"{DOCUMENTS}/{document_id}", json={"collection": "new"})
+    assert (reply.status_code, reply.json()["collection"], reply.json()["status"]) == (200, "new", "ready")
+    entries = await desk.ledger.log_after(before, 10, "m")
+    assert [(entry.op, entry.collection) for entry in entries] == [("upsert", "new")]
+
+
+async def test_a_moved_document_is_logged_once(client: httpx.AsyncClient, desk: Desk) -> None:
+    document_id = await hand_in(client, "The seal is replaced.")
+    await desk.work(document_id)
+    for collection in ("x", "y", "y"):
+        await client.patch(f"{DOCUMENTS}/{document_id}", json={"collection": collection})
+    assert await desk.rows("vector_log") == 1
+
+
+async def test_a_document_does_not_move_to_where_its_twin_stands(client: httpx.AsyncClient) -> None:
+    first, second = await hand_in(client, "same", "a"), await hand_in(client, "same", "b")
+    reply = await client.patch(f"{DOCUMENTS}/{first}", json={"collection": "b"})
+    assert (reply.status_code, reply.json()["code"], second in reply.json()["hint"]) == (
+        409,
+        "conflict",
+        True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("document_id", "collection", "status"), [("doc_0", "a", 404), ("", "a/b", 400), ("", "", 400)]
+)
+async def test_a_wrong_move_is_refused(
+    document_id: str, collection: str, status: int, client: httpx.AsyncClient
+) -> None:
+    there = await hand_in(client, "text")
+    path = f"{DOCUMENTS}/{document_id or there}"
+    assert (await client.patch(path, json={"collection": collection})).status_code == status
+
+
+async def test_listeners_hear_of_every_change_and_of_nothing_older(parts: FakeParts, desk: Desk) -> None:
+    old, _ = await desk.hand_in(b"old")
+    assert parts.feed is not None
+    told = parts.feed.listen()
+    with anyio.fail_after(5):
+        assert await anext(told) is None
+        new, _ = await desk.hand_in(b"new")
+        first = await anext(told)
+        await desk.library.delete(old.id)
+        assert (isinstance(first, Document) and first.id, await anext(told)) == (new.id, Gone(old.id))
+
+
+async def test_the_stream_says_open_then_what_changed(client: httpx.AsyncClient) -> None:
+    names: list[str] = []
+    with anyio.fail_after(5):
+        async with client.stream("GET", f"{DOCUMENTS}/events") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("event: "):
+                    names.append(line.removeprefix("event: "))
+                if names == ["open"] and line == "":
+                    await hand_in(client, "text")
+                if names == ["open", "document"]:
+                    break
+    assert names == ["open", "document"]

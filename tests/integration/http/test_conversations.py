@@ -1,0 +1,84 @@
+"""Conversations over HTTP, on a real ledger."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from kotaemon_async.domain.model import Citation
+from kotaemon_async.http.dependencies import HttpLimits
+from tests.support.fakes import ANSWER, FakeParts, open_parts, serving
+
+PATH = "/api/v1/conversations"
+CITED = replace(
+    ANSWER, citations=(Citation("ans_1.1", 1, "doc_1", "a\nb.pdf", 2, "Revenue rose by 8 percent.", 0.9),)
+)
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
+    async with open_parts(tmp_path) as opened:
+        await opened.ledger.save_answer(CITED, "c1", 10.0)
+        await opened.ledger.save_answer(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
+        yield opened
+
+
+@pytest.fixture
+async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(parts, HttpLimits()) as opened:
+        yield opened
+
+
+async def test_a_conversation_holds_its_answers_in_order(client: httpx.AsyncClient) -> None:
+    found = (await client.get(f"{PATH}/c1")).json()
+    assert (found["conversation"]["title"], found["conversation"]["turns"]) == ("How much?", 2)
+    assert [answer["question"] for answer in found["answers"]] == ["How much?", "And then?"]
+
+
+async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    await parts.ledger.save_answer(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
+    found = (await client.get(f"{PATH}/c1")).json()
+    assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
+
+
+async def test_conversations_are_listed_page_by_page(client: httpx.AsyncClient) -> None:
+    begun = await client.post(PATH, json={"title": "  Rivers "})
+    assert (begun.status_code, begun.json()["title"]) == (201, "Rivers")
+    assert begun.headers["location"] == f"{PATH}/{begun.json()['id']}"
+    first = (await client.get(PATH, params={"limit": 1})).json()
+    second = (await client.get(PATH, params={"limit": 1, "cursor": first["next_cursor"]})).json()
+    assert [page["items"][0]["title"] for page in (first, second)] == ["Rivers", "How much?"]
+    assert second["next_cursor"] is None
+
+
+async def test_a_title_is_changed_and_searched(client: httpx.AsyncClient) -> None:
+    assert (await client.patch(f"{PATH}/c1", json={"title": "Sums"})).json()["title"] == "Sums"
+    assert len((await client.get(PATH, params={"q": "sum"})).json()["items"]) == 1
+    assert (await client.get(PATH, params={"q": "much"})).json()["items"] == []
+
+
+async def test_a_deleted_conversation_is_gone_with_its_answers(client: httpx.AsyncClient) -> None:
+    assert (await client.delete(f"{PATH}/c1")).status_code == 204
+    for path in (f"{PATH}/c1", f"{PATH}/c1/export", "/api/v1/answers/ans_1"):
+        assert (await client.get(path)).json()["code"] == "not_found"
+
+
+async def test_the_export_is_markdown_with_sources(client: httpx.AsyncClient) -> None:
+    reply = await client.get(f"{PATH}/c1/export")
+    assert reply.headers["content-type"].startswith("text/markdown")
+    assert 'filename="conversation-c1.md"' in reply.headers["content-disposition"]
+    assert "## How much?\n\nBy 8 percent. [1]\n" in reply.text
+    assert "[1] a b.pdf, p. 2: “Revenue rose by 8 percent.”" in reply.text
+
+
+@pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": "x" * 201}, {"title": "a", "more": 1}])
+async def test_a_wrong_title_is_refused(client: httpx.AsyncClient, body: dict[str, object]) -> None:
+    assert (await client.patch(f"{PATH}/c1", json=body)).json()["code"] == "bad_request"
+
+
+async def test_a_cursor_of_somebody_else_is_refused(client: httpx.AsyncClient) -> None:
+    assert (await client.get(PATH, params={"cursor": "x:y"})).json()["code"] == "bad_request"

@@ -1,0 +1,76 @@
+"""An examination asked for over HTTP."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.operations.doctor.doctor import Doctor
+from tests.support.damage import Ward
+from tests.support.fakes import FakeParts, open_parts, serving
+
+
+@dataclass
+class Clinic(FakeParts):
+    """Parts with a doctor."""
+
+    doctor: Doctor | None = None
+
+
+@pytest.fixture
+async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
+    async with open_parts(tmp_path) as parts:
+        yield Ward(tmp_path, parts.ledger, is_alone=False)
+
+
+@pytest.fixture
+async def client(ward: Ward) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(Clinic(ward.ledger, ward.library, doctor=ward.doctor()), HttpLimits()) as found:
+        yield found
+
+
+async def test_a_report_names_what_differs_and_what_is_left_of_it(
+    ward: Ward, client: httpx.AsyncClient
+) -> None:
+    document = await ward.ready()
+    ward.sql("UPDATE documents SET chunks_done = 1")
+    found = (await client.post("/api/v1/doctor", json={})).json()
+    assert (found["verdict"], found["findings"][0]["examples"]) == ("differs", [document.id])
+    mended = (await client.post("/api/v1/doctor", json={"repair": True})).json()
+    assert mended["verdict"] == "mended"
+    assert [mended["findings"][0][name] for name in ("kind", "count", "mended", "left")] == [
+        *("counters_differ", 1, 1, 0)
+    ]
+    assert (await client.post("/api/v1/doctor", json={"deep": True})).json()["findings"] == []
+
+
+async def test_a_second_examination_at_once_is_a_conflict(ward: Ward, client: httpx.AsyncClient) -> None:
+    statuses = []
+
+    async def ask() -> None:
+        statuses.append((await client.post("/api/v1/doctor", json={"deep": True})).status_code)
+
+    await ward.ready(pages=30)
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask)
+        group.start_soon(ask)
+    assert sorted(statuses) == [200, 409]
+
+
+async def test_a_service_of_another_folder_says_so_and_touches_nothing(
+    ward: Ward, client: httpx.AsyncClient
+) -> None:
+    await ward.ready()
+    ward.sql("UPDATE documents SET chunks_done = 1")
+    reply = await client.post("/api/v1/doctor", json={"repair": True, "folder": "another"})
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+    assert list(await ward.found()) == ["counters_differ"]
+
+
+async def test_an_unknown_wish_is_a_bad_request(client: httpx.AsyncClient) -> None:
+    reply = await client.post("/api/v1/doctor", json={"repiar": True})
+    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")

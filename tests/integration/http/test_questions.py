@@ -1,0 +1,145 @@
+"""Search and answers over a real socket."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from kotaemon_async.answers.answering import PassagesFound
+from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Scope
+from kotaemon_async.http.dependencies import HttpLimits
+from tests.support.fakes import ANSWER, FakeParts, open_parts, serving, sse
+
+LIMITS = HttpLimits(max_question_length=50, heartbeat_s=0.02, drain_s=0.0)
+ANSWERS = "/api/v1/answers"
+ASK = {"question": "How much?", "stream": True}
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
+    async with open_parts(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(parts, LIMITS) as found:
+        yield found
+
+
+async def stream(client: httpx.AsyncClient) -> list[dict[str, str]]:
+    async with client.stream("POST", ANSWERS, json=ASK) as reply:
+        return [event async for event in sse(reply.aiter_lines()) if "event" in event]
+
+
+async def test_a_search_returns_passages(client: httpx.AsyncClient, parts: FakeParts) -> None:
+    reply = await client.post("/api/v1/search", json={"query": " rise ", "collection": "en", "top_k": 3})
+    assert reply.json()["passages"][0]["page"] == 2
+    assert (reply.json()["degraded"], reply.json()["trace_id"]) == ([], reply.headers["x-trace-id"])
+    assert parts.retrieval.asked == [("rise", Scope("en"), 3, "hybrid")]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"query": "  "}, "The query is empty."),
+        ({"query": "x" * 51}, "51 characters"),
+        ({"query": "x", "top_k": 0}, "top_k"),
+        ({"query": "x", "mode": "magic"}, "mode"),
+        ({"query": "x", "colection": "en"}, "colection"),
+        ({}, "query"),
+    ],
+)
+async def test_a_search_that_does_not_fit_says_why(
+    client: httpx.AsyncClient, body: dict[str, object], said: str
+) -> None:
+    reply = await client.post("/api/v1/search", json=body)
+    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
+    assert said in reply.json()["detail"]
+
+
+async def test_a_body_that_is_no_json_is_a_problem(client: httpx.AsyncClient) -> None:
+    reply = await client.post(ANSWERS, content=b"{", headers={"content-type": "application/json"})
+    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
+
+
+async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
+    reply = await client.post(ANSWERS, json={"question": "How much?"})
+    names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"
+    assert (reply.status_code, reply.json()["answer"]) == (200, "By 8 percent. [1]")
+    assert set(reply.json()) == {*names.split(), "complete"}
+
+
+async def test_an_answer_is_read_again(client: httpx.AsyncClient, parts: FakeParts) -> None:
+    await parts.ledger.save_answer(ANSWER, None, 1.0)
+    assert (await client.get(f"{ANSWERS}/ans_1")).json()["answer"] == "By 8 percent. [1]"
+    assert (await client.get(f"{ANSWERS}/ans_2")).json()["code"] == "not_found"
+
+
+async def test_a_stream_ends_with_exactly_one_done(client: httpx.AsyncClient) -> None:
+    events = await stream(client)
+    assert [event["event"] for event in events] == ["passages", "delta", "delta", "done"]
+    assert json.loads(events[1]["data"]) == {"text": "By 8 "}
+    assert json.loads(events[3]["data"])["id"] == "ans_1"
+
+
+async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    parts.answering.script = [
+        PassagesFound((), ()),
+        Delta("By "),
+        Unavailable("away", code="ledger_unavailable"),
+    ]
+    events = await stream(client)
+    assert [event["event"] for event in events] == ["passages", "delta", "interrupted"]
+    body = json.loads(events[2]["data"])
+    assert (body["answer"], body["complete"]) == ("By ", False)
+    assert body["reasons"][0]["code"] == "ledger_unavailable"
+
+
+async def test_a_stream_that_fails_before_its_start_is_a_problem(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    parts.answering.script = [Unavailable("away", code="ledger_unavailable", retry_after_s=3)]
+    reply = await client.post(ANSWERS, json=ASK)
+    assert (reply.status_code, reply.json()["code"]) == (503, "ledger_unavailable")
+    assert reply.headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_an_answer_is_given_up_when_the_reader_leaves(
+    client: httpx.AsyncClient, parts: FakeParts, streamed: bool
+) -> None:
+    waits = anyio.Event()
+    parts.answering.script = [Delta("By "), waits]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(lambda: client.post(ANSWERS, json={**ASK, "stream": streamed}))
+        await waits.wait()
+        tasks.cancel_scope.cancel()
+    with anyio.fail_after(2):
+        await parts.answering.closed.wait()
+
+
+async def test_a_silent_stream_is_kept_open_with_comments(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    parts.answering.script = [anyio.Event()]
+    async with client.stream("POST", ANSWERS, json=ASK) as reply:
+        async for event in sse(reply.aiter_lines()):
+            assert event == {"": "still here"}
+            break
+
+
+async def test_a_stream_is_interrupted_when_the_service_stops(
+    client: httpx.AsyncClient, parts: FakeParts
+) -> None:
+    parts.answering.script = [Delta("By "), parts.stopping]
+    events = await stream(client)
+    assert [event["event"] for event in events] == ["delta", "interrupted"]
+    assert json.loads(events[1]["data"])["reasons"] == [{"component": "service", "code": "shutting_down"}]

@@ -1,0 +1,184 @@
+"""The vector index, in its real child process, compared with the ledger and mended."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kotaemon_async.app.doctor import doctor_alone
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import EmbeddingSettings
+from kotaemon_async.operations.doctor.report import Report
+from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.stores.vector_log import LogEntry
+from tests.support.damage import DIMENSION, MODEL, Ward, open_vectors, open_ward
+
+
+@pytest.fixture
+async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
+    """Two documents, three chunks each, all of them followed."""
+    async with open_ward(tmp_path) as opened, open_vectors(opened):
+        for words in ("one", "two"):
+            await opened.indexing(words=words)
+        await opened.follow()
+        yield opened
+
+
+@pytest.fixture
+def index(ward: Ward) -> VectorStore:
+    assert ward.vectors is not None
+    return ward.vectors
+
+
+def chunks(ward: Ward) -> list[str]:
+    return [str(chunk_id) for (chunk_id,) in ward.sql("SELECT id FROM chunks ORDER BY row")]
+
+
+def other(chunk_id: str) -> LogEntry:
+    """Something that the ledger knows nothing of."""
+    vector = np.linspace(-1, 1, DIMENSION, dtype=np.float32)
+    return LogEntry(1, "upsert", chunk_id, chunk_id.partition(".")[0], "default", vector)
+
+
+async def test_an_index_that_has_followed_differs_in_nothing(ward: Ward) -> None:
+    assert (await ward.run(deep=True)).findings == {}
+
+
+async def test_a_vector_that_the_index_lacks_is_followed_again(ward: Ward, index: VectorStore) -> None:
+    lost = chunks(ward)[1:3]
+    await index.apply([], lost)
+    assert await ward.found() == {"vectors_missing": lost}
+    assert await ward.mended() == "mended"
+    assert await index.present(lost) == set(lost)
+
+
+async def test_a_vector_that_the_ledger_does_not_have_is_deleted(ward: Ward, index: VectorStore) -> None:
+    await index.apply([other("doc_gone.1.1.0")], [])
+    assert await ward.found() == {"vectors_unknown": ["doc_gone.1.1.0"]}
+    assert await ward.mended() == "mended"
+    assert await index.present(["doc_gone.1.1.0"]) == set()
+
+
+async def test_a_vector_that_is_not_the_ledgers_shows_in_a_deep_look(ward: Ward, index: VectorStore) -> None:
+    swapped = chunks(ward)[4]
+    await index.apply([other(swapped)], [])
+    assert (await ward.found(deep=True))["vectors_differ"] == [swapped]
+    assert await ward.mended(deep=True) == "mended"
+
+
+async def test_what_the_index_has_yet_to_follow_is_only_noted(ward: Ward, index: VectorStore) -> None:
+    await ward.indexing(words="three")
+    await ward.library.delete((await ward.accept("one")).id)
+    report = await ward.run()
+    assert (report.verdict, list(report.findings)) == ("well", ["vectors_behind"])
+    assert report.findings["vectors_behind"].examples == ["6 entries"]
+
+
+async def test_an_index_that_is_wrong_in_too_much_begins_anew(
+    ward: Ward, index: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kotaemon_async.operations.doctor.vectors.MOST", 2)
+    before = index.generation
+    await index.apply([], chunks(ward)[:3])
+    assert list(await ward.found()) == ["vectors_wrong"]
+    assert await ward.mended() == "mended"
+    assert index.generation != before and await index.count() == 6
+
+
+async def test_an_index_that_claims_to_be_ahead_of_the_log_begins_anew(
+    ward: Ward, index: VectorStore
+) -> None:
+    ward.sql("UPDATE followers SET position = 999")
+    assert await ward.found() == {"vectors_wrong": ["entry 999 of 6"]}
+    assert await ward.mended() == "mended"
+    assert await index.count() == 6
+
+
+async def test_an_index_whose_folder_is_taken_away_under_it_is_filled_again(ward: Ward) -> None:
+    shutil.rmtree(ward.folder / "vectors")
+    assert await ward.found() == {"vectors_behind": ["6 entries"]}
+    assert (await ward.run(repair=True)).verdict == "well"
+    assert await ward.found(deep=True) == {}
+
+
+async def test_an_index_that_does_not_answer_is_a_finding_and_stays_one(
+    ward: Ward, index: VectorStore
+) -> None:
+    await index.aclose()
+    report = await ward.run(repair=True)
+    assert report.findings["vectors_unreadable"].examples == ["vectors_unavailable"]
+    assert report.verdict == "differs"
+
+
+# The folder of a stopped service
+
+
+async def alone(folder: Path, *, repair: bool = False) -> Report:
+    """What a doctor says that opens everything itself."""
+    settings = Settings(data_dir=folder, embedding=EmbeddingSettings(model=MODEL))
+    async with doctor_alone(settings, repair=repair) as doctor:
+        return await doctor.run(repair=repair, deep=False)
+
+
+@pytest.fixture
+async def stopped(tmp_path: Path) -> Path:
+    """The data folder of two documents, used by nobody."""
+    async with open_ward(tmp_path) as ward, open_vectors(ward):
+        for words in ("one", "two"):
+            await ward.indexing(words=words)
+        await ward.follow()
+    return tmp_path
+
+
+def flip(path: Path) -> None:
+    """Changes some bytes in the middle."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xa5" * 64)
+
+
+def remains(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("vectors*") if path.is_dir())
+
+
+async def test_a_stopped_service_that_is_well_stays_as_it_is(stopped: Path) -> None:
+    before = (stopped / "vectors" / "generation").read_text()
+    assert (await alone(stopped)).findings == {}
+    assert (await alone(stopped, repair=True)).verdict == "well"
+    assert (stopped / "vectors" / "generation").read_text() == before
+
+
+async def test_a_damaged_index_is_put_aside_and_filled_again_by_a_repair_only(stopped: Path) -> None:
+    flip(stopped / "vectors" / "chroma.sqlite3")
+    report = await alone(stopped)
+    assert (report.verdict, list(report.findings)) == ("differs", ["vectors_unreadable"])
+    assert remains(stopped) == ["vectors"]
+    assert (await alone(stopped, repair=True)).verdict == "mended"
+    assert remains(stopped) == ["vectors", "vectors.broken-1"]
+    assert (await alone(stopped)).findings == {}
+
+
+async def test_an_index_that_was_deleted_is_filled_again(stopped: Path) -> None:
+    shutil.rmtree(stopped / "vectors")
+    assert (await alone(stopped)).findings["vectors_unreadable"].examples == ["lost"]
+    assert remains(stopped) == []
+    assert (await alone(stopped, repair=True)).verdict == "mended"
+    assert (await alone(stopped)).findings == {}
+
+
+async def test_a_repair_follows_the_log_to_its_end(stopped: Path) -> None:
+    async with open_ward(stopped) as ward:
+        document = await ward.indexing(words="three")
+    assert (await alone(stopped, repair=True)).verdict == "well"
+    async with open_ward(stopped) as ward:
+        assert (await ward.ledger.get(document.id)).status == "ready"
+    assert (await alone(stopped)).findings == {}
+
+
+async def test_a_folder_without_any_passage_needs_no_index(tmp_path: Path) -> None:
+    async with open_ward(tmp_path) as ward:
+        await ward.accept()
+    assert (await alone(tmp_path, repair=True)).findings == {}
+    assert remains(tmp_path) == []

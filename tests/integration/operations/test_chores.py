@@ -1,0 +1,78 @@
+"""What a round of maintenance clears away, and what it leaves alone."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kotaemon_async.domain.model import Answer
+from kotaemon_async.operations.chores import remove_old, remove_unused_files
+from kotaemon_async.stores.answers import CacheBounds
+from kotaemon_async.stores.idempotency import KEEP_S
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.library import Desk
+
+ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    yield Desk(tmp_path, ledger)
+    await ledger.aclose()
+
+
+async def test_files_of_no_document_go_and_uploads_on_their_way_stay(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words that are used")
+    stray = desk.blobs.path("ab" * 32)
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"nobody's")
+    async with desk.library.incoming() as incoming:
+        await incoming.write(b"half of an upload")
+        assert await remove_unused_files(desk.ledger, desk.blobs, desk.folder) == 1
+        assert sorted(desk.files()) == sorted([document.sha256, incoming.path.name])
+
+
+async def test_old_files_and_folders_go_and_newer_ones_stay(tmp_path: Path) -> None:
+    for name, at_s in (("vectors.broken-1/x", 100), ("vectors.broken-2/x", 300), ("ledger-schema-2.db", 100)):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+        for changed in {path, tmp_path / name.partition("/")[0]}:
+            os.utime(changed, (at_s, at_s))
+    assert await remove_old(entries(tmp_path), before_s=200) == 2
+    assert entries(tmp_path) == [tmp_path / "vectors.broken-2"]
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def test_replies_that_are_not_given_again_are_forgotten(desk: Desk) -> None:
+    for number in range(250):
+        await desk.hand_in(b"the same words", key=f"old-{number}")
+    desk.now_s += KEEP_S + 1
+    await desk.hand_in(b"the same words", key="new")
+    forgotten = await desk.ledger.forget_old_keys(desk.now_s)
+    assert (forgotten, await desk.rows("idempotency")) == (150, 1)  # a hundred went with the new one
+
+
+async def test_answers_that_are_too_old_to_stand_in_are_forgotten(desk: Desk) -> None:
+    bounds = CacheBounds(rows=10, size_bytes=10**6, age_s=1000.0)
+    for number, now_s in enumerate((10.0, 20.0, 30.0)):
+        answer = replace(ANSWER, id=f"ans_{number}")
+        await desk.ledger.cache_answer(str(number), "s", answer, link="l", now_s=now_s, bounds=bounds)
+    assert await desk.ledger.forget_expired_answers(25.0) == 2
+    assert await desk.rows("cached_answers") == 1
+
+
+async def test_old_answers_go_but_those_of_a_conversation_and_the_newer_ones_stay(desk: Desk) -> None:
+    for number in range(450):
+        await desk.ledger.save_answer(replace(ANSWER, id=f"old_{number}"), None, 10.0)
+    await desk.ledger.save_answer(replace(ANSWER, id="talked"), "conv_1", 10.0)
+    await desk.ledger.save_answer(replace(ANSWER, id="new"), None, 30.0)
+    assert await desk.ledger.forget_old_answers(20.0) == 450
+    assert [(await desk.ledger.answer(one)).id for one in ("talked", "new")] == ["talked", "new"]
+    assert await desk.rows("answers") == 2

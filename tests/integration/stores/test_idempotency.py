@@ -1,0 +1,142 @@
+"""Keys, reservations and kept replies over a real ledger and real files."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.stores.idempotency import KEEP_S, LOST_AFTER_S, KeptReply, Reservation
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.library import TRACE, Desk
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    yield Desk(tmp_path, ledger)
+    await ledger.aclose()
+
+
+async def keys(desk: Desk) -> list[str]:
+    query = "SELECT key FROM idempotency ORDER BY key"
+    return await desk.ledger.database.read(lambda conn: [row[0] for row in conn.execute(query)])
+
+
+async def code_of(desk: Desk, key: str, data: bytes = b"words", name: str = "a.txt") -> str:
+    with pytest.raises(Refused) as refused:
+        await desk.hand_in(data, name, key=key)
+    return refused.value.code
+
+
+async def test_the_same_upload_gets_the_same_reply_although_the_document_went_on(desk: Desk) -> None:
+    first = await desk.hand_in(b"words", key="k")
+    await desk.library.cancel(first[0].id)
+    desk.now_s += 60
+    assert await desk.hand_in(b"words", key="k") == first
+    assert first[1] and (await desk.library.get(first[0].id)).status == "cancelled"
+
+
+@pytest.mark.parametrize(("data", "name"), [(b"other words", "a.txt"), (b"words", "b.txt")])
+async def test_another_upload_under_the_key_is_refused(desk: Desk, data: bytes, name: str) -> None:
+    await desk.hand_in(b"words", key="k")
+    assert await code_of(desk, "k", data, name) == "key_reused"
+
+
+async def test_a_key_is_in_use_while_its_first_request_runs(desk: Desk) -> None:
+    async with desk.library.reserved("k"):
+        with pytest.raises(Refused) as refused:
+            await desk.library.check_key("k")
+        assert (refused.value.code, refused.value.retry_after_s) == ("key_in_use", 1)
+        assert await code_of(desk, "k") == "key_in_use"
+
+
+async def test_a_failure_frees_the_key(desk: Desk) -> None:
+    assert await code_of(desk, "k", b"\x89PNG\r\n\x1a\n" + bytes(50)) == "unsupported_format"
+    assert await keys(desk) == []
+    assert (await desk.hand_in(b"words", key="k"))[1]
+
+
+async def test_a_cancelled_request_frees_the_key(desk: Desk) -> None:
+    with anyio.CancelScope() as scope:
+        async with desk.library.reserved("k"):
+            scope.cancel()
+            await anyio.lowlevel.checkpoint()
+    assert await keys(desk) == []
+
+
+async def test_a_key_is_forgotten_after_a_day(desk: Desk) -> None:
+    await desk.hand_in(b"words", key="k")
+    desk.now_s += KEEP_S - 1
+    assert await code_of(desk, "k", b"other") == "key_reused"
+    desk.now_s += 1
+    assert (await desk.hand_in(b"other", key="k"))[1]
+
+
+async def test_old_keys_are_purged_a_hundred_at_a_time(desk: Desk) -> None:
+    for number in range(150):
+        async with desk.library.reserved(f"k{number:03}"):
+            pass
+    desk.now_s += KEEP_S
+    await desk.hand_in(b"words", key="new")
+    assert len(await keys(desk)) == 51
+    await desk.hand_in(b"words", key="newer")
+    assert await keys(desk) == ["new", "newer"]
+
+
+async def test_the_key_of_a_dead_process_is_free_at_once_when_nobody_else_works(desk: Desk) -> None:
+    await desk.hand_in(b"words", key="done")
+    await desk.ledger.reserve_key("died", desk.now_s)
+    assert await desk.ledger.release_keys() == 1
+    assert await keys(desk) == ["done"]
+
+
+async def test_the_key_of_a_lost_request_is_taken_over_and_its_late_end_changes_nothing(desk: Desk) -> None:
+    old = await desk.ledger.reserve_key("k", desk.now_s)
+    desk.now_s += LOST_AFTER_S
+    new = await desk.ledger.reserve_key("k", desk.now_s)
+    assert isinstance(old, Reservation) and isinstance(new, Reservation)
+    await desk.ledger.release_key(old)
+    assert await keys(desk) == ["k"]
+
+
+async def test_the_late_upload_of_a_lost_request_is_accepted_but_is_not_the_reply(desk: Desk) -> None:
+    async with desk.library.reserved("k") as late, desk.library.incoming() as incoming:
+        await incoming.write(b"late words")
+        desk.now_s += LOST_AFTER_S
+        kept = await desk.hand_in(b"words", key="k")
+        accepted = await desk.library.accept(incoming, name="a", collection="c", trace=TRACE, key=late)
+    assert accepted[1] and accepted[0].id != kept[0].id
+    assert await desk.hand_in(b"words", key="k") == kept
+
+
+async def test_acceptance_and_kept_reply_are_one_transaction(desk: Desk) -> None:
+    """A ledger that fails to keep the reply does not accept the document either."""
+    await desk.ledger.database.write(lambda conn: conn.execute("ALTER TABLE idempotency RENAME record TO r"))
+    await desk.ledger.database.write(
+        lambda conn: conn.execute("INSERT INTO idempotency (key, created_at) VALUES ('k', 1.0)")
+    )
+    async with desk.library.incoming() as incoming:
+        await incoming.write(b"words")
+        with pytest.raises(Unavailable):
+            await desk.library.accept(
+                incoming, name="a.txt", collection="c", trace=TRACE, key=Reservation("k", 1.0)
+            )
+    assert (await desk.ledger.counts())[0] == {}
+
+
+async def test_sixteen_requests_with_one_key_at_once_are_one_upload(desk: Desk) -> None:
+    ends: list[str] = []
+
+    async def upload() -> None:
+        try:
+            ends.append((await desk.hand_in(b"words", key="k"))[0].id)
+        except Refused as refused:
+            ends.append(refused.code)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(16):
+            group.start_soon(upload)
+    assert len(set(ends) - {"key_in_use"}) == 1
+    assert isinstance(await desk.ledger.kept_reply("k", desk.now_s), KeptReply)

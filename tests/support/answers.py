@@ -1,0 +1,264 @@
+"""A whole service in this process behind its own HTTP door, whose parts can be made ill for one question.
+
+Ledger, vector index, embedding model, parser, worker and links are real; the model servers are scripted.
+"""
+
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, cast
+
+import anyio
+import httpx
+
+from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.app.answers import answering_over, model_link
+from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings_sections import (
+    AnswerSettings,
+    EmbeddingSettings,
+    LinkSettings,
+    LlmSettings,
+    VectorSettings,
+)
+from kotaemon_async.documents.queue.broker import Bell
+from kotaemon_async.documents.queue.jobs import ingest_document
+from kotaemon_async.http.dependencies import HttpLimits, Parts
+from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.stores.keywords import Keywords
+from tests.support.fakes import serving, sse
+from tests.support.faults import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly
+from tests.support.llm_faults import FAULTS, Script
+from tests.support.llm_server import LlmServer, llm_server
+
+QUESTION: Final = "What did the repair of the crane cost?"
+#: Words of it stand nowhere in the document.
+OFF_TOPIC: Final = "Which astronauts visited Saturn?"
+PAGE: Final = b"""# Harbour
+
+The crane on pier four was repaired in October. The repair of the crane cost 83,000 euros.
+
+Twelve ferries were in service during the year. The harbour master is called Ottilie Brandt.
+"""
+KEPT: Final = f'- {{question: "{QUESTION}", answer: "Ask the harbour office."}}'
+#: How long every question here may take.
+DEADLINE_S: Final = 10.0
+#: Limits for servers that only a limit can tell from a good one.
+HASTY: Final = {"first_token_timeout_s": 0.25, "idle_timeout_s": 0.15, "total_timeout_s": 0.5}
+#: A lane's limit, where something hangs.
+HASTY_LANE_S: Final = 0.6
+NAMES: Final = {"primary": "first", "local": "second"}
+_WAITS: Final = frozenset(fault.script for fault in FAULTS if fault.waits)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back through the door, and after how long; a plain answer has no events."""
+
+    status: int
+    took_s: float
+    answer: dict[str, Any]
+    events: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the events, in order."""
+        return [name for name, _ in self.events]
+
+
+class _Door:
+    """The parts that the door knows; those behind it are exchanged."""
+
+    def __init__(self, behind: Services) -> None:
+        self.behind = behind
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.behind, name)
+
+
+class House:
+    """Asks one question at a time, with the illnesses that are given."""
+
+    def __init__(self, folder: Path, services: Services, client: httpx.AsyncClient, door: _Door) -> None:
+        self.client = client
+        self._folder = folder
+        self._services = services
+        self._door = door
+        self._embedder = services.ingest._embedder
+        self._vectors = cast("VectorStore", services.follower._vectors)
+        self._servers: dict[str, LlmServer] = {}
+        self._links: dict[tuple[str, str], ModelLink] = {}
+        self._kept = Knowledge(_written(folder / "kept.yaml", KEPT))
+        self._kept.refresh()
+
+    async def ask(
+        self,
+        ills: Mapping[str, str],
+        *,
+        stream: bool = False,
+        kept: bool = False,
+        filled: bool = False,
+        question: str = QUESTION,
+    ) -> Reply:
+        """The reply while each component of `ills` is ill; `filled`: it was asked before and all was well."""
+        await self._services.ledger.database.write(lambda conn: conn.execute("DELETE FROM cached_answers"))
+        if filled:
+            async with self._behind({}, kept=kept):
+                assert (await self._sent(question, stream=False)).answer["served_by"] == "primary"
+        async with self._behind(ills, kept=kept):
+            reply = await self._sent(question, stream=stream)
+        if "vectors" in ills:
+            await self.well_again()
+        return reply
+
+    async def chat(self, ills: Mapping[str, str], question: str) -> list[dict[str, Any]]:
+        """The chunks of a streamed chat over the OpenAI surface."""
+        body = {"model": "kotaemon", "stream": True, "messages": [{"role": "user", "content": question}]}
+        async with self._behind(ills, kept=False):
+            reply = await self.client.post("/v1/chat/completions", json=body)
+        lines = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: ")]
+        return [json.loads(line) for line in lines if line != "[DONE]"]
+
+    async def well_again(self) -> None:
+        """The vector index answers, and the follower says so."""
+
+        async def is_well() -> bool:
+            report = await self._services.follower.report()
+            return "count" in report and "code" not in report
+
+        await _soon(is_well)
+
+    async def furnish(self, stack: AsyncExitStack) -> None:
+        """Model servers, links to them, and one document that is ready."""
+        refused = await stack.enter_async_context(llm_server("refuse"))
+        for number, role in enumerate(NAMES):
+            server = self._servers[role] = await stack.enter_async_context(llm_server())
+            urls = {"patient": server.base_url, "hasty": server.base_url, "refuse": refused.base_url}
+            for kind, url in urls.items():
+                limits: dict[str, Any] = HASTY if kind == "hasty" else {}
+                link = model_link(number, _link_settings(NAMES[role], url, **limits))
+                stack.push_async_callback(link.aclose)
+                await link.warm()
+                self._links[role, kind] = link
+        sent = await self.client.post("/api/v1/documents", files={"file": ("harbour.md", PAGE)})
+
+        async def is_ready() -> bool:
+            document = (await self.client.get(sent.headers["location"])).json()
+            return bool(document["status"] == "ready")
+
+        await _soon(is_ready)
+
+    @asynccontextmanager
+    async def _behind(self, ills: Mapping[str, str], *, kept: bool) -> AsyncIterator[None]:
+        """While the block runs, questions meet the ill parts, with breakers that know nothing yet."""
+        async with AsyncExitStack() as stack:
+            services, ill = self._services, cast("Mapping[str, Ill]", ills)
+            ledger = ill_ledger(services.ledger, ill["ledger"]) if "ledger" in ill else services.ledger
+            embedder, vectors = self._embedder, self._vectors
+            if "embedder" in ill:
+                embedder = ill_embedder(embedder, ill["embedder"])
+            if "vectors" in ill:
+                vectors = stack.enter_context(ill_vectors(vectors, ill["vectors"]))
+            if "broker" in ill:
+                await self._ring(stack, ill["broker"])
+            lane_timeout_s = HASTY_LANE_S if "hangs" in ills.values() else 2.0
+            retrieval = Retrieval(
+                ledger=ledger,
+                keywords=Keywords(ledger.database),
+                vectors=vectors,
+                embedder=embedder,
+                vector_timeout_s=lane_timeout_s,
+                keyword_timeout_s=lane_timeout_s,
+                watch=services.follower,
+            )
+            links = [self._link(role, cast("Script", ills.get(role, "ok"))) for role in NAMES]
+            answering = answering_over(
+                _with_knowledge(services.settings, kept), ledger, retrieval, links, self._kept
+            )
+            self._door.behind = replace(services, ledger=ledger, retrieval=retrieval, answering=answering)
+            yield
+
+    def _link(self, role: str, script: Script) -> ModelLink:
+        self._servers[role].script = script
+        kind = "hasty" if script in _WAITS else script if script == "refuse" else "patient"
+        return self._links[role, kind]
+
+    async def _ring(self, stack: AsyncExitStack, ill: Ill) -> None:
+        """Somebody rings at the ill broker all the time."""
+        folder = self._folder / f"broker-{time.monotonic_ns()}"
+        folder.mkdir()
+        broker = await stack.enter_async_context(ill_broker(folder, ill))
+        stack.push_async_callback(broker.aclose)
+        group = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(group.cancel_scope.cancel)
+
+        async def ring() -> None:
+            while True:
+                await quietly(broker.ring([Bell("d:0:here:1", "d", "")]))
+                await anyio.sleep(0.01)
+
+        group.start_soon(ring)
+
+    async def _sent(self, question: str, *, stream: bool) -> Reply:
+        headers = {"X-Deadline-S": str(DEADLINE_S)}
+        body = {"question": question, "stream": stream}
+        began_s = time.monotonic()
+        path = "/api/v1/answers"
+        async with self.client.stream("POST", path, json=body, headers=headers) as reply:
+            if not stream or reply.status_code != 200:
+                whole = json.loads(await reply.aread())
+                return Reply(reply.status_code, time.monotonic() - began_s, whole)
+            events = [(event["event"], json.loads(event["data"])) async for event in sse(reply.aiter_lines())]
+        return Reply(200, time.monotonic() - began_s, events[-1][1], tuple(events))
+
+
+@asynccontextmanager
+async def open_house(folder: Path, model_folder: Path) -> AsyncIterator[House]:
+    """A house in an empty folder."""
+    settings = Settings(
+        data_dir=folder / "data",
+        embedding=EmbeddingSettings(folder=model_folder),
+        vectors=VectorSettings(call_timeout_s=1.5),
+        llm=LlmSettings(links=tuple(_link_settings(name, "http://127.0.0.1/v1") for name in NAMES.values())),
+    )
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_services(settings))
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        tasks.start_soon(services.follower.run)
+        tasks.start_soon(services.dispatcher.run)
+        tasks.start_soon(
+            partial(services.broker.work, [ingest_document], {"ingest": services.ingest}, max_jobs=1)
+        )
+        door = _Door(services)
+        client = await stack.enter_async_context(serving(cast("Parts", door), HttpLimits()))
+        house = House(folder, services, client, door)
+        await house.furnish(stack)
+        yield house
+
+
+async def _soon(look: Callable[[], Awaitable[bool]]) -> None:
+    with anyio.fail_after(60):
+        while not await look():  # noqa: ASYNC110 - other tasks and children have no event of ours
+            await anyio.sleep(0.02)
+
+
+def _with_knowledge(settings: Settings, kept: bool) -> Settings:
+    answers = AnswerSettings(fresh_s=0, static_knowledge=Path("kept.yaml") if kept else None)
+    return settings.model_copy(update={"answers": answers})
+
+
+def _link_settings(name: str, base_url: str, **limits: Any) -> LinkSettings:
+    return LinkSettings(name=name, base_url=base_url, model="m", **limits)
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, "utf-8")
+    return path

@@ -1,0 +1,51 @@
+"""Backups over a library that a test fills by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from kotaemon_async.operations.backup.create import Backups, Source
+from kotaemon_async.operations.backup.reading import open_backup
+from kotaemon_async.operations.backup.restore import Restored, Restoring
+from kotaemon_async.stores.ledger import SCHEMA
+from tests.support.library import Desk
+
+NOW_S = 1_795_632_000.25
+PLENTY_BYTES = 10**9
+
+
+def backups_of(
+    desk: Desk,
+    *,
+    beside: dict[str, Path] | None = None,
+    go_on: Callable[[], None] = lambda: None,
+    free_bytes: int = PLENTY_BYTES,
+    now_s: float = NOW_S,
+) -> Backups:
+    """Of the desk's folder, at a fixed time."""
+    source = Source(desk.folder.parent / "ledger.db", desk.blobs.path, beside or {}, "0.1.0")
+    return Backups(source, clock=lambda: now_s, free_bytes=lambda _: free_bytes, go_on=go_on)
+
+
+def restore(file: Path, folder: Path, *, replace: bool = False, known: int = SCHEMA.version) -> Restored:
+    """What came of restoring the file into the folder, whose `backups` stay."""
+    restoring = Restoring(folder, schema_version=known, kept=frozenset({"backups"}), clock=lambda: NOW_S)
+    with open_backup(file) as backup:
+        return restoring.restore(backup, replace=replace)
+
+
+def documents_in(folder: Path) -> dict[str, str]:
+    """The status of each document in a restored folder, by the hash of its file, all of which are there."""
+    connection = apsw.Connection(str(folder / "ledger.db"))
+    found = dict(connection.execute("SELECT sha256, status FROM documents"))
+    connection.close()
+    assert [sha256 for sha256 in found if not (folder / "blobs" / sha256[:2] / sha256).is_file()] == []
+    return found
+
+
+def as_of_schema_2(ledger: Path) -> None:
+    """The ledger has the form that the release before conversations wrote."""
+    connection = apsw.Connection(str(ledger))
+    connection.execute("DROP TABLE cached_answers; DROP TABLE conversations; PRAGMA user_version = 2")
+    connection.close()

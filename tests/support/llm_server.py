@@ -1,0 +1,289 @@
+"""A model server for tests: speaks OpenAI's chat protocol over a loopback socket and fails as scripted.
+
+`async with llm_server("429") as server` plays one script for every request; several scripts are played one
+after the other, the last one for good. `server.script = "ok"` changes it later.
+"""
+
+import asyncio
+import json
+import re
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.support.llm_faults import Script
+
+#: Seconds between two drops of a drip.
+DRIP_S: Final = 0.02
+_STREAM: Final = "text/event-stream"
+_RETRY_AFTER: Final = {"429": "7", "503_wait": "7"}
+
+
+@dataclass
+class LlmServer:
+    """What it is told to play, and what it saw."""
+
+    script: Script = "ok"
+    words: tuple[str, ...] = ("Paris ", "is the ", "capital [", "1].")
+    cut_after: int = 2
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    base_url: str = ""
+    error_text: str = "scripted"
+    location: str = "http://127.0.0.1:9/elsewhere"
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    sent_bytes: int = 0
+    upcoming: list[Script] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Plays the script once for the one request of a connection."""
+        try:
+            if self.script == "accept_and_hang":
+                await reader.read(1)  # and nothing else, though the rest of the request is there
+                await asyncio.wait({asyncio.ensure_future(_closed(reader))})
+                self.left.set()
+                return
+            request = await _request(reader)
+            if request is None:
+                return
+            await self._answer(request, reader, writer)
+        except ConnectionError:
+            self.left.set()
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.requests.append(request["body"])
+        self.headers.append(request["headers"])
+        self.keys.append(request["headers"].get("authorization", ""))
+        script = self.upcoming.pop(0) if self.upcoming else self.script
+        gone = asyncio.ensure_future(_closed(reader))
+        playing = asyncio.ensure_future(_Play(self, writer, script).play(request["body"]))
+        await asyncio.wait({gone, playing}, return_when=asyncio.FIRST_COMPLETED)
+        if gone.done():
+            self.left.set()
+        for task in (gone, playing):
+            task.cancel()
+        await asyncio.gather(gone, playing, return_exceptions=True)
+
+
+@dataclass
+class _Play:
+    """One reply."""
+
+    server: LlmServer
+    writer: asyncio.StreamWriter
+    script: Script
+
+    async def play(self, body: dict[str, Any]) -> None:
+        if re.match(r"\d{3}", self.script):
+            return await self._status(int(self.script[:3]))
+        special = getattr(self, f"_play_{self.script}", None)
+        if special is not None:
+            play: Callable[[], Coroutine[Any, Any, None]] = special
+            return await play()
+        if not body.get("stream"):
+            await self._head(200, "application/json")
+            return await self._send(json.dumps(self._whole()))
+        await self._head(200, _STREAM)
+        await self._stream()
+        return None
+
+    async def _status(self, status: int) -> None:
+        await self._head(status, "application/json")
+        error = {"message": self.server.error_text, "type": "scripted", "code": None}
+        await self._send(json.dumps({"error": error}))
+        while self.script.endswith("endless"):
+            await self._send("x" * 65_536)
+
+    async def _stream(self) -> None:
+        for number, word in enumerate(self.server.words):
+            if number == self.server.cut_after and await self._breaks():
+                return None
+            await self._send(_chunk({"content": word}))
+        await self._send(_chunk({}, "length" if self.script == "length" else "stop"))
+        if self.script == "end_and_rst":
+            return self._reset()
+        return await self._send(_chunk(None, usage=_USAGE) + "data: [DONE]\n\n")
+
+    async def _breaks(self) -> bool:
+        """Whether the answer ends here, after what the script does now."""
+        if self.script == "stall":
+            await asyncio.Event().wait()
+        if self.script == "comments_after_text":
+            await self._drip(": still here\n\n")
+        if self.script == "slow_tokens":
+            await self._drip(_chunk({"content": "a "}))
+        if self.script == "half_closed":
+            self.writer.write_eof()
+            await asyncio.Event().wait()
+        if self.script == "rst_later":
+            await asyncio.sleep(DRIP_S)  # a reset throws away what the other side has not read yet
+            self._reset()
+        return self.script in {"cut", "rst_later"}
+
+    async def _play_hang(self) -> None:
+        await asyncio.Event().wait()
+
+    async def _play_slow_first(self) -> None:
+        await self._head(200, _STREAM)
+        await asyncio.Event().wait()
+
+    async def _play_html(self) -> None:
+        await self._head(200, "text/html")
+        await self._send("<html><body>Welcome to the proxy</body></html>")
+
+    async def _play_json(self) -> None:
+        await self._head(200, "application/json")
+        await self._send(json.dumps(self._whole()))
+
+    async def _play_gzip(self) -> None:
+        await self._head(200, _STREAM, "content-encoding: gzip\r\n")
+        await self._send("\x1f")
+
+    async def _play_garbage(self) -> None:
+        await self._streamed("data: {not json\n\ndata: [DONE]\n\n")
+
+    async def _play_odd_json(self) -> None:
+        await self._streamed('data: {"choices": "none"}\n\ndata: [DONE]\n\n')
+
+    async def _play_error_event(self) -> None:
+        await self._streamed('data: {"error": {"message": "out of memory"}}\n\n')
+
+    async def _play_empty(self) -> None:
+        await self._streamed(_chunk({"content": ""}) + _chunk({}, "stop") + "data: [DONE]\n\n")
+
+    async def _play_content_filter(self) -> None:
+        await self._streamed(_chunk({}, "content_filter") + "data: [DONE]\n\n")
+
+    async def _play_cut_first(self) -> None:
+        await self._streamed(_chunk({"role": "assistant"}))
+
+    async def _play_cut_chunked(self) -> None:
+        await self._head(200, _STREAM, "transfer-encoding: chunked\r\n")
+        for word in self.server.words[: self.server.cut_after]:
+            chunk = _chunk({"content": word})
+            await self._send(f"{len(chunk):x}\r\n{chunk}\r\n")
+
+    async def _play_rst(self) -> None:
+        self._reset()
+
+    async def _play_long_line(self) -> None:
+        await self._streamed("data: ")
+        for _ in range(160):
+            await self._send("x" * 65_536)
+
+    async def _play_flood(self) -> None:
+        await self._head(200, _STREAM)
+        while True:
+            await self._send(_chunk({"reasoning_content": "hm " * 10_000}))
+
+    async def _play_tiny_writes(self) -> None:
+        await self._head(200, _STREAM)
+        whole = "".join(_chunk({"content": word}) for word in self.server.words) + _chunk({}, "stop")
+        for character in whole.replace("\n\n", "\r\n\r\n"):
+            await self._send(character)
+
+    async def _play_drip_head(self) -> None:
+        await self._send("HTTP/1.1 200 OK\r\n")
+        await self._drip("x-still: here\r\n")
+
+    async def _play_drip_comments(self) -> None:
+        await self._head(200, _STREAM)
+        await self._drip(": still here\n\n")
+
+    async def _play_drip_roles(self) -> None:
+        await self._head(200, _STREAM)
+        await self._drip(_chunk({"role": "assistant", "content": ""}))
+
+    async def _play_drip_reasoning(self) -> None:
+        await self._head(200, _STREAM)
+        await self._drip(_chunk({"reasoning_content": "hm "}))
+
+    async def _drip(self, drop: str) -> None:
+        while True:
+            await self._send(drop)
+            await asyncio.sleep(DRIP_S)
+
+    async def _streamed(self, text: str) -> None:
+        await self._head(200, _STREAM)
+        await self._send(text)
+
+    async def _head(self, status: int, kind: str, extra: str = "") -> None:
+        if self.script in _RETRY_AFTER:
+            extra += f"retry-after: {_RETRY_AFTER[self.script]}\r\n"
+        if 300 <= status < 400:
+            extra += f"location: {self.server.location}\r\n"
+        await self._send(f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\nconnection: close\r\n{extra}\r\n")
+
+    async def _send(self, text: str) -> None:
+        self.writer.write(text.encode("latin-1"))
+        await self.writer.drain()
+        self.server.sent_bytes += len(text)
+
+    def _reset(self) -> None:
+        """Closes with RST instead of FIN."""
+        own = self.writer.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    def _whole(self) -> dict[str, Any]:
+        message = {"role": "assistant", "content": "".join(self.server.words)}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return {"id": "c1", "object": "chat.completion", "created": 1, "choices": [choice], "usage": _USAGE}
+
+
+_USAGE = {"prompt_tokens": 120, "completion_tokens": 7, "total_tokens": 127}
+
+
+def _chunk(
+    delta: dict[str, str] | None, reason: str | None = None, usage: dict[str, int] | None = None
+) -> str:
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": reason}]
+    body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
+    return f"data: {json.dumps({**body, 'usage': usage})}\n\n"
+
+
+async def _closed(reader: asyncio.StreamReader) -> None:
+    """Ends when the other side has closed the connection."""
+    while await reader.read(65_536):
+        pass
+
+
+async def _request(reader: asyncio.StreamReader) -> dict[str, Any] | None:
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = head.split("\r\n")[1:-2]
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    except asyncio.IncompleteReadError:
+        return None
+    return {"headers": headers, "body": json.loads(body or b"{}")}
+
+
+@asynccontextmanager
+async def llm_server(*scripts: Script) -> AsyncIterator[LlmServer]:
+    """A server on a free port of the loopback address; for `refuse` the port is held and nobody listens."""
+    *first, last = scripts or ("ok",)
+    played = LlmServer(last, upcoming=list(first))
+    with socket.create_server(("127.0.0.1", 0)) if last != "refuse" else _deaf() as listener:
+        played.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        if last == "refuse":
+            yield played
+            return
+        server = await asyncio.start_server(played.serve, sock=listener)
+        async with server:
+            yield played
+
+
+def _deaf() -> socket.socket:
+    """A socket whose port nobody else can take and where connections are refused."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    return held

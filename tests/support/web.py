@@ -1,0 +1,204 @@
+"""What the tests of the page share: services with scripted models, and what a person does with the page."""
+
+import base64
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+from anyio.from_thread import start_blocking_portal
+from playwright.sync_api import Locator, Page, Request, expect
+
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway, free_port
+from tests.acceptance.conftest import ready
+from tests.support.documents import write
+from tests.support.llm_faults import Script
+from tests.support.llm_server import LlmServer, llm_server
+
+PAGES: Final = (
+    "The annual report of the harbour office. Twelve ferries were in service during the year.",
+    "The repair of the crane on pier four cost 83,000 euros in October.",
+    "The harbour master, Ottilie Brandt, retires at the end of May.",
+)
+#: What the scripted models say, in pieces; after the second one a script may break off.
+WORDS: Final = (
+    "The repair ",
+    "of the crane ",
+    "cost **83,000 euros** [1].\n\n",
+    "Nobody knows what comes next.",
+)
+_FIRST_WORD_S: Final = 1.5
+
+_DROP: Final = """([files, where]) => {
+  const dataTransfer = new DataTransfer();
+  const bytes = (data) => Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+  for (const [name, data] of files) dataTransfer.items.add(new File([bytes(data)], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+    document.querySelector(where).dispatchEvent(event);
+  }
+}"""
+
+expect.set_options(timeout=20_000)
+
+
+@contextmanager
+def serving(folder: Path, model_folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Throwaway]:
+    """A ready service that several tests share."""
+    given = {"KOTAEMON_EMBEDDING__FOLDER": str(model_folder), **(env or {})}
+    service = Throwaway(folder, free_port(), given)
+    try:
+        service.start()
+        yield service
+    finally:
+        service.stop()
+
+
+def hand_in(service: Throwaway, folder: Path, files: Mapping[str, bytes]) -> list[str]:
+    """The ids of documents that were made of the files, once they are ready."""
+    client = Client(service.url)
+    try:
+        ids = [client.upload(write(folder, name, data), "default")["id"] for name, data in files.items()]
+        return [ready(client, one)["id"] for one in ids]
+    finally:
+        client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A service with two model links, both scripted: the primary, and a local one that stands in."""
+
+    service: Throwaway
+    primary: LlmServer
+    local: LlmServer
+
+    def play(self, primary: Script = "ok", local: Script = "ok", words: tuple[str, ...] = WORDS) -> None:
+        """What the models do from now on."""
+        for server, script in ((self.primary, primary), (self.local, local)):
+            server.script, server.words = script, words
+
+    def settle(self) -> None:
+        """A few good answers, after which single failures open no breaker."""
+        self.play()
+        client = Client(self.service.url)
+        for _ in range(6):
+            client.answer(f"How tall is crane {uuid.uuid4().hex}?", "default")
+        client.close()
+
+
+@contextmanager
+def modelled(
+    folder: Path, model_folder: Path, files: Mapping[str, bytes], env: Mapping[str, str] | None = None
+) -> Iterator[House]:
+    """Such a house, with these documents in it."""
+    with (
+        start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
+        portal.wrap_async_context_manager(llm_server("ok")) as primary,
+        portal.wrap_async_context_manager(llm_server("ok")) as local,
+    ):
+        links = [
+            {"name": name, "base_url": server.base_url, "model": "m", "first_token_timeout_s": _FIRST_WORD_S}
+            for name, server in (("primary", primary), ("local", local))
+        ]
+        given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **(env or {})}
+        with serving(folder, model_folder, given) as service:
+            hand_in(service, folder, files)
+            yield House(service, primary, local)
+
+
+def submit(page: Page, question: str) -> Locator:
+    """The turn of a question that was just asked."""
+    page.locator("#question").fill(question)
+    page.locator("#question").press("Enter")
+    return page.locator(".turn", has=page.get_by_role("heading", name=question, exact=True)).last
+
+
+def ask(page: Page, question: str, state: str = "done") -> Locator:
+    """The turn of a question once it has come to this end."""
+    turn = submit(page, question)
+    expect(turn).to_have_attribute("data-state", state)
+    return turn
+
+
+def sent(request: Request) -> dict[str, Any]:
+    """The JSON of a request."""
+    body: dict[str, Any] = json.loads(request.post_data or "{}")
+    return body
+
+
+def open_evidence(page: Page, chip: Locator) -> list[tuple[float, float, float, float]]:
+    """Clicks a chip; where the quote stands on the page that is shown then, as parts of its sides."""
+    with page.expect_response(lambda one: "/marks?" in one.url) as response:
+        chip.click()
+    expect(page.locator("#evidence-said")).not_to_be_empty()
+    marks: list[tuple[float, float, float, float]] = response.value.json()["marks"]
+    return marks
+
+
+def row(page: Page, name: str) -> Locator:
+    """The row of a document in the list."""
+    return page.locator(".row[data-document]", has=page.locator(".title").get_by_text(name, exact=True))
+
+
+def drop(page: Page, files: Mapping[str, bytes], where: str = "#main") -> None:
+    """Drops files on the page, as a person would with the mouse."""
+    given = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
+    page.evaluate(_DROP, [given, where])
+
+
+def scroll_frames(page: Page, steps: int, step_px: int) -> list[float]:
+    """Milliseconds between frames while the list of documents scrolls, sorted."""
+    times: list[float] = page.evaluate(
+        """async ([steps, step]) => {
+          const rows = document.getElementById("document-rows");
+          const times = [];
+          let last = await new Promise(requestAnimationFrame);
+          for (let at = 0; at < steps; at += 1) {
+            rows.scrollTop += step;
+            const now = await new Promise(requestAnimationFrame);
+            times.push(now - last);
+            last = now;
+          }
+          return times;
+        }""",
+        [steps, step_px],
+    )
+    return sorted(times)
+
+
+def until_true(page: Page, script: str) -> Any:
+    """The first true value of the script in the page; its policy forbids Playwright's own way to wait."""
+    for _ in range(200):
+        found = page.evaluate(script)
+        if found:
+            return found
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {script}")
+
+
+_DOCUMENT: Final = """
+INSERT INTO documents (
+    id, name, media_type, size_bytes, sha256, collection, status, pages_done, pages_total, chunks_done,
+    attempt, max_attempts, error_code, error_message, error_hint, trace_id, traceparent,
+    created_at, updated_at, ready_at
+) VALUES (?, ?, 'application/pdf', ?, ?, ?, ?, 3, 3, 9, 1, 3, ?, ?, ?, 't', 't', ?, ?, ?)
+"""
+
+
+def many_documents(service: Throwaway, number: int) -> None:
+    """Writes so many documents into the ledger of a service that does not run; every tenth one failed."""
+    connection = apsw.Connection(str(service.data_dir / "ledger.db"))
+    with connection:
+        for n in range(number):
+            failed = n % 10 == 0
+            error = ("encrypted", "The file has a password.", "Remove it.") if failed else (None, None, None)
+            at_s = 1.7e9 + n
+            about = (f"doc_{n:012x}", f"report {n:04}.pdf", 1000 + n, f"{n:064x}", f"shelf {n % 5}")
+            status = "failed" if failed else "ready"
+            connection.execute(_DOCUMENT, (*about, status, *error, at_s, at_s, None if failed else at_s))
+    connection.close()

@@ -1,0 +1,302 @@
+"""The command line without a service: help, exit codes, what it prints, how it waits."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from kotaemon_async.app.settings_table import settings_table
+from kotaemon_async.cli import render as cli_render
+from kotaemon_async.cli.client import Client, CommandError, Json, Times, TryAgainError, events
+from kotaemon_async.cli.demo import write_documents
+from kotaemon_async.cli.ingest import Ingest, files_in
+from kotaemon_async.cli.main import app
+from kotaemon_async.cli.throwaway import free_port
+from tests.bench.__main__ import quantiles_ms
+
+ROOT = Path(__file__).parents[3]
+READY: Json = {
+    "id": "doc_1", "name": "a.txt", "collection": "default", "status": "ready", "stage": None,
+    "progress": {"pages_done": 1, "pages_total": 1, "chunks_done": 1}, "error": None, "waiting_for": None,
+}  # fmt: skip
+Reply = Callable[[httpx.Request], httpx.Response]
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def sleep(self, wait_s: float) -> None:
+        self.now_s += wait_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connect(clock: Clock) -> Iterator[Callable[[Reply], Client]]:
+    made: list[Client] = []
+
+    def to(reply: Reply) -> Client:
+        times = Times(clock=lambda: clock.now_s, sleep=clock.sleep)
+        made.append(Client("http://service", times=times, transport=httpx.MockTransport(reply)))
+        return made[-1]
+
+    yield to
+    for client in made:
+        client.close()
+
+
+def in_turn(*replies: httpx.Response) -> Reply:
+    queue = list(replies)
+    return lambda _: queue.pop(0)
+
+
+def problem(status: int, code: str, **headers: str) -> httpx.Response:
+    body = {"code": code, "detail": f"It is {code}.", "hint": "Do something."}
+    return httpx.Response(status, json=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, list(words))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_no_arguments_show_the_help() -> None:
+    code, text, _ = run()
+    assert code == 0
+    assert "serve" in text and "ingest" in text
+
+
+@pytest.mark.parametrize("command", ["serve", "ingest", "ask", "search", "status", "retry", "doctor", "demo"])
+def test_the_help_of_every_command_documents_the_exit_codes(command: str) -> None:
+    code, text, _ = run(command, "--help")
+    assert code == 0
+    assert all(f" {number} " in " ".join(text.split()) for number in (69, 75, 78))
+
+
+@pytest.mark.parametrize("command", ["ingest", "ask", "search", "status", "retry", "doctor", "demo"])
+def test_every_command_for_programs_has_json(command: str) -> None:
+    assert "--json" in run(command, "--help")[1]
+
+
+def test_an_unknown_option_is_wrong_usage() -> None:
+    assert run("ask", "why?", "--loudly")[0] == 2
+
+
+def test_a_path_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
+    assert run("ingest", str(tmp_path / "none.pdf"))[0] == 2
+
+
+def test_a_service_that_is_not_there_exits_69_and_says_how_to_start_one() -> None:
+    code, _, err = run("search", "x", "--url", f"http://127.0.0.1:{free_port()}")
+    assert code == 69
+    assert "kotaemon-async serve" in err
+
+
+def test_an_error_for_programs_is_json() -> None:
+    _, _, err = run("ask", "x", "--json", "--url", f"http://127.0.0.1:{free_port()}")
+    assert json.loads(err)["error"]["code"] == "unreachable"
+
+
+def test_a_wrong_setting_exits_78_and_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOTAEMON_HTTP__PORT", "eighty")
+    code, _, err = run("serve")
+    assert code == 78
+    assert "http.port" in err and "KOTAEMON_HTTP__PORT" in err
+
+
+def test_an_upload_waits_as_long_as_a_full_service_asks(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    full = [problem(429, "busy", retry_after="7"), problem(507, "disk_full", retry_after="5")]
+    client = connect(in_turn(*full, httpx.Response(202, json=READY)))
+    assert client.upload(tmp_path / "a.txt", "default")["id"] == "doc_1"
+    assert clock.now_s == 12
+
+
+def test_an_upload_gives_up_with_try_again_after_ten_minutes(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(TryAgainError) as raised:
+        connect(lambda _: problem(503, "shutting_down", retry_after="30")).upload(tmp_path / "a.txt", "c")
+    assert raised.value.exit_code == 75
+    assert clock.now_s == 600
+
+
+def test_an_upload_whose_connection_broke_is_sent_again_under_the_same_key(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    keys: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["idempotency-key"])
+        if len(keys) == 1:
+            raise httpx.ReadError("reset", request=request)
+        return (
+            problem(409, "key_in_use", retry_after="1") if len(keys) == 2 else httpx.Response(202, json=READY)
+        )
+
+    assert connect(reply).upload(tmp_path / "a.txt", "default")["id"] == "doc_1"
+    assert (len(keys), len(set(keys)), clock.now_s) == (3, 1, 2)
+
+
+def test_an_upload_to_a_service_that_does_not_come_back_ends_after_half_a_minute(
+    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request) if clock.now_s else httpx.ReadError("reset")
+
+    with pytest.raises(CommandError) as raised:
+        connect(reply).upload(tmp_path / "a.txt", "default")
+    assert (raised.value.exit_code, clock.now_s) == (69, 31)
+
+
+def test_an_upload_tells_how_many_bytes_went_out(tmp_path: Path, connect: Callable[[Reply], Client]) -> None:
+    (tmp_path / "a.txt").write_bytes(b"x" * 200_000)
+    sent: list[int] = []
+    connect(lambda _: httpx.Response(202, json=READY)).upload(tmp_path / "a.txt", "default", sent.append)
+    assert sum(sent) == 200_000
+
+
+def test_a_service_that_restarts_is_waited_for(clock: Clock, connect: Callable[[Reply], Client]) -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        if clock.now_s < 3:
+            raise httpx.ConnectError("refused", request=request)
+        return httpx.Response(200, json=READY)
+
+    assert connect(reply).document("doc_1")["status"] == "ready"
+
+
+def test_a_refusal_carries_the_services_words(connect: Callable[[Reply], Client]) -> None:
+    with pytest.raises(CommandError) as raised:
+        connect(lambda _: problem(404, "not_found")).document("doc_9")
+    error = raised.value
+    assert (error.exit_code, error.code, error.message) == (1, "not_found", "It is not_found.")
+
+
+def test_a_reply_that_is_no_json_still_is_an_error(connect: Callable[[Reply], Client]) -> None:
+    with pytest.raises(CommandError, match="replied 502"):
+        connect(lambda _: httpx.Response(502, text="<html>")).document("doc_9")
+
+
+def test_events_are_read_over_pings_and_ids() -> None:
+    lines = [
+        ": ping",
+        "",
+        "id: 1",
+        "event: delta",
+        'data: {"text": "a"}',
+        "",
+        "event: done",
+        "data: {}",
+        "",
+        "",
+    ]
+    assert [(event.name, event.data) for event in events(iter(lines))] == [
+        ("delta", {"text": "a"}),
+        ("done", {}),
+    ]
+
+
+def test_folders_give_all_their_files_but_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b/c.md", "a.txt", ".git/config", "b/.hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(files_in([tmp_path])) == [tmp_path / "a.txt", tmp_path / "b/c.md"]
+
+
+def test_ingest_prints_one_json_line_for_each_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Callable[[Reply], Client]
+) -> None:
+    (tmp_path / "a.txt").write_text("text")
+    client = connect(
+        in_turn(httpx.Response(202, json=READY | {"status": "queued"}), httpx.Response(200, json=READY))
+    )
+    assert Ingest(client, "default", as_json=True).run([tmp_path]) == 0
+    assert [json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()] == ["ready"]
+
+
+def test_ingest_goes_on_after_a_refused_file_and_exits_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Callable[[Reply], Client]
+) -> None:
+    for name in ("a.txt", "b.exe"):
+        (tmp_path / name).write_text("text")
+    replies = [
+        httpx.Response(202, json=READY),
+        httpx.Response(200, json=READY),
+        problem(415, "unsupported_format"),
+    ]
+    assert Ingest(connect(in_turn(*replies)), "default", as_json=True).run([tmp_path]) == 1
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["name"], last["error"]["code"]) == ("b.exe", "unsupported_format")
+
+
+def test_a_citation_is_one_line_with_marker_name_page_and_quote() -> None:
+    citation = {"marker": 1, "document_name": "a.pdf", "page": 3, "quote": "two\n  lines"}
+    assert cli_render.cited(citation) == "[1] a.pdf, p. 3: two lines"
+
+
+def test_a_cut_stream_is_not_shown_as_a_whole_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"answer": "Half", "served_by": "primary", "citations": [], "reasons": [], "trace_id": "t"}
+    lines = [
+        "event: delta",
+        'data: {"text": "Half"}',
+        "",
+        "event: interrupted",
+        f"data: {json.dumps(answer)}",
+        "",
+    ]
+    shown = cli_render.print_stream(events(iter(lines)))
+    assert shown["interrupted"] is True
+    assert "cut off" in capsys.readouterr().out
+
+
+def test_brackets_in_an_answer_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = ["event: delta", 'data: {"text": "see [1] and [bold]"}', ""]
+    cli_render.print_stream(events(iter(lines)))
+    assert "see [1] and [bold]" in capsys.readouterr().out
+
+
+def test_quantiles_are_milliseconds() -> None:
+    assert quantiles_ms([0.001 * n for n in range(1, 101)]) == {"p50": 51.0, "p95": 96.0, "count": 100}
+
+
+def test_the_demo_makes_documents_of_three_formats_in_two_languages(tmp_path: Path) -> None:
+    suffixes = [path.suffix for path in write_documents(tmp_path)]
+    assert sorted(suffixes) == [".html", ".md", ".pdf", ".pdf"]
+
+
+def test_the_page_of_settings_shows_each_as_it_is() -> None:
+    page = (ROOT / "config" / "settings.md").read_text("utf8")
+    assert settings_table() == page[page.index("| setting |") :], "run: make settings"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf8").splitlines()) <= 350
+
+
+def test_the_makefile_is_short_and_lists_its_targets() -> None:
+    lines = (ROOT / "Makefile").read_text("utf8").splitlines()
+    assert len(lines) <= 80
+    for target in ("run", "test", "check", "demo", "eval", "bench", "clean", "lock", "help"):
+        assert any(line.startswith(f"{target}:") and "## " in line for line in lines)
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-test.txt", "requirements-model.txt"])
+def test_locks_hold_hashes_and_no_address(lock: str) -> None:
+    text = (ROOT / "config" / lock).read_text("utf8")
+    assert "--hash=sha256:" in text
+    assert "://" not in text and "torch" not in text.replace("pull in torch", "") and "nvidia" not in text
