@@ -22,7 +22,7 @@ from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope
 from kotaemon_async.resilience.patience import in_time
 from kotaemon_async.search.retrieval import SearchLost
-from kotaemon_async.telemetry import affected, metrics, traces
+from kotaemon_async.telemetry import impacted, metrics, traces
 from kotaemon_async.telemetry.health import Health
 
 __all__ = ["Answering", "Ask", "Done", "Event", "Interrupted", "PassagesFound", "Restart"]
@@ -274,7 +274,7 @@ def _report(answer: Answer) -> None:
     if answer.degraded:
         metrics.ANSWERS_DEGRADED.labels(served_by=answer.served_by).inc()
     for reason in answer.reasons:
-        affected.note(reason.component, reason.code)
+        impacted.note(reason.component, reason.code)
     metrics.ANSWER_DURATION.labels(served_by=answer.served_by).observe(duration_s)
     logger.bind(
         answer_id=answer.id,

@@ -14,7 +14,7 @@ from kotaemon_async.resilience import faults, room
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.telemetry import affected, metrics
+from kotaemon_async.telemetry import impacted, metrics
 from kotaemon_async.telemetry.traces import event, mark_failed
 
 #: How soon an outcome that the ledger did not take is offered again.
@@ -130,7 +130,7 @@ class Outcomes:
             await self._ledger.wait(claim, now_s, kind="retry", until_s=now_s + wait_s, cause=cause)
 
         if await self._recorded(wait):
-            affected.note(_component_of(error.code, cause), error.code)
+            impacted.note(_component_of(error.code, cause), error.code)
             event("waits", kind="retry", code=error.code, cause=cause, wait_s=round(wait_s, 3))
             mark_failed(error.code)
             log = logger.bind(code=error.code, cause=cause, attempt=claim.document.attempt)
@@ -145,7 +145,7 @@ class Outcomes:
             await self._ledger.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
 
         if await self._recorded(wait):
-            affected.note("disk", room.NoRoom.code)
+            impacted.note("disk", room.NoRoom.code)
             event("waits", kind=room.KIND, code=room.NoRoom.code, cause="disk")
             logger.bind(code=room.NoRoom.code, cause="disk").warning("document_waits")
 
@@ -155,7 +155,7 @@ class Outcomes:
 
         if await self._recorded(fail):
             metrics.INGEST_FAILURES.labels(code=failure.code).inc()
-            affected.note(_component_of(failure.code, cause), failure.code)
+            impacted.note(_component_of(failure.code, cause), failure.code)
             mark_failed(failure.code)
             logger.bind(code=failure.code, attempt=claim.document.attempt).warning("document_failed")
 

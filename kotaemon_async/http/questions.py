@@ -31,7 +31,7 @@ from kotaemon_async.http.bodies import (
 from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
-from kotaemon_async.telemetry import affected, traces
+from kotaemon_async.telemetry import impacted, traces
 
 T = TypeVar("T")
 #: How long the whole answer may take, in seconds; what is out of bounds is brought to the nearest bound.
@@ -52,7 +52,7 @@ async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRe
     query = _checked(data.query, "query", limits)
     found = await parts.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
     for lost in found.degraded:
-        affected.note(lost.component, lost.code)
+        impacted.note(lost.component, lost.code)
     return passage_list(found, traces.current().trace_id)
 
 

@@ -73,7 +73,7 @@ BACKUP_VERIFIED_AGE = _gauge(
     "backup_verified_age_seconds", "Time since a backup was last found good, or since the folder was made."
 )
 CHORES = _counter("chores_total", "Rounds of maintenance by what was to be done.", "chore", "outcome")
-AFFECTED = _counter(
+IMPACTED = _counter(
     "affected_total",
     "Replies and tries of documents that a component's trouble touched.",
     "component",

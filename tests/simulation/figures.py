@@ -5,7 +5,7 @@ import random
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
-from kotaemon_async.telemetry.affected import Affected
+from kotaemon_async.telemetry.impacted import Impacted
 
 
 @dataclass
@@ -14,7 +14,7 @@ class SimulatedFigures:
 
     seed: int
     now_s: float = 1_700_000_000.0
-    affected: deque[Affected] = field(default_factory=lambda: deque(maxlen=500))
+    impacted: deque[Impacted] = field(default_factory=lambda: deque(maxlen=500))
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -36,7 +36,7 @@ class SimulatedFigures:
 
     def touch(self, component: str, code: str) -> None:
         self.count("affected_total", component, code)
-        self.affected.append(Affected(self.now_s, f"{self.random.getrandbits(128):032x}", component, code))
+        self.impacted.append(Impacted(self.now_s, f"{self.random.getrandbits(128):032x}", component, code))
 
     def http(self, route: str, status: int, duration_s: float) -> None:
         self.observe("http_request_duration_seconds", duration_s, route, str(status)[0])

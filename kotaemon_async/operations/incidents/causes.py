@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
-from kotaemon_async.telemetry.affected import Affected
+from kotaemon_async.telemetry.impacted import Impacted
 
 Cause = Literal[
     "llm_down", "llm_slow", "vectors", "embedder", "broker", "disk", "memory", "event_loop",
@@ -133,13 +133,13 @@ _LATE_CODES: Final = frozenset({"timeout"})
 
 
 def suspects(
-    deviations: Sequence[Deviation], affected: Sequence[Affected], links: Sequence[str]
+    deviations: Sequence[Deviation], impacted: Sequence[Impacted], links: Sequence[str]
 ) -> list[Suspect]:
     """Every cause with an own signal among the abnormal ones, the likeliest first."""
     if not deviations:
         return []
     begun_s = min(one.since_s for one in deviations)
-    shares = _traces_shares(affected, links)
+    shares = _traces_shares(impacted, links)
     found = [
         suspect
         for cause in FAULTS
@@ -218,12 +218,12 @@ def _beside(suspect: Suspect, origins: Mapping[Suspect, frozenset[Suspect]]) -> 
     return replace(suspect, score=round(score * ratio, 3), traces_share=share)
 
 
-def _traces_shares(affected: Sequence[Affected], links: Sequence[str]) -> dict[tuple[Cause, str], float]:
+def _traces_shares(impacted: Sequence[Impacted], links: Sequence[str]) -> dict[tuple[Cause, str], float]:
     """Which part of the touched traces speaks for each cause; a handful proves less than many."""
     shares: dict[tuple[Cause, str], float] = {}
-    for (component, code), number in Counter((one.component, one.code) for one in affected).items():
+    for (component, code), number in Counter((one.component, one.code) for one in impacted).items():
         if (cause := cause_of(component, code, links)) is not None:
-            shares[cause] = shares.get(cause, 0.0) + number / max(_FEW_TRACES, len(affected))
+            shares[cause] = shares.get(cause, 0.0) + number / max(_FEW_TRACES, len(impacted))
     return shares
 
 

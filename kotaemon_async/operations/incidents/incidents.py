@@ -13,7 +13,7 @@ from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts
 from kotaemon_async.operations.incidents.series import Rule, Watch
 from kotaemon_async.operations.incidents.signals import Past, Reading, Signal
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.affected import Affected
+from kotaemon_async.telemetry.impacted import Impacted
 
 #: Traces from so long before the first signal belong to it: signals look back.
 _TRACES_BEFORE_S: Final = 60.0
@@ -84,7 +84,7 @@ class Incidents:
         self.open, self._resumed = list(incidents), _RESUMED_SAMPLES
         self._show()
 
-    def take(self, reading: Reading, affected: Sequence[Affected] = ()) -> list[tuple[Change, Incident]]:
+    def take(self, reading: Reading, impacted: Sequence[Impacted] = ()) -> list[tuple[Change, Incident]]:
         """What one more reading changes."""
         self._past.readings.append(reading)
         for name, signal in self._signals.items():
@@ -92,7 +92,7 @@ class Incidents:
         self.forecasts = self._forecasts.take(self._past)
         for forecast in self.forecasts:
             self._near[forecast.resource].take(reading.at_s, float(forecast.is_near))
-        changes = self._settle(self._groups(affected), affected)
+        changes = self._settle(self._groups(impacted), impacted)
         for change, incident in changes:
             _log(change, incident)
         self._show()
@@ -111,22 +111,22 @@ class Incidents:
                 found.append(_deviation(one.resource, "forecast", "s", watch, value=one.left_s))
         return sorted(found, key=lambda one: one.since_s)
 
-    def _groups(self, affected: Sequence[Affected]) -> list[_Group]:
+    def _groups(self, impacted: Sequence[Impacted]) -> list[_Group]:
         """What is abnormal, by cause: the likeliest takes what it explains, the rest is asked about again."""
         left, groups = self.deviations(), []
         others = [one for one in left if not one.opens]
         while _opens(left):
-            found = self._suspects([*left, *(one for one in others if one not in left)], affected)
+            found = self._suspects([*left, *(one for one in others if one not in left)], impacted)
             taken = next(filter(_opens, (explained(one, left) for one in found)), left)
             left = [one for one in left if one not in taken]
             groups.append(_Group(taken, others))
         return groups
 
-    def _suspects(self, signals: Sequence[Deviation], affected: Sequence[Affected]) -> list[Suspect]:
+    def _suspects(self, signals: Sequence[Deviation], impacted: Sequence[Impacted]) -> list[Suspect]:
         begun_s = min(one.since_s for one in signals) - _TRACES_BEFORE_S
-        return suspects(signals, [one for one in affected if one.at_s >= begun_s], self._links)
+        return suspects(signals, [one for one in impacted if one.at_s >= begun_s], self._links)
 
-    def _settle(self, groups: list[_Group], affected: Sequence[Affected]) -> list[tuple[Change, Incident]]:
+    def _settle(self, groups: list[_Group], impacted: Sequence[Impacted]) -> list[tuple[Change, Incident]]:
         changes: list[tuple[Change, Incident]] = []
         standing: list[Incident] = []
         self._resumed = max(0, self._resumed - 1)
@@ -134,7 +134,7 @@ class Incidents:
             group = _same(incident, groups)
             if group is not None:
                 groups.remove(group)
-                later = self._grown(incident, group, affected)
+                later = self._grown(incident, group, impacted)
                 standing.append(later)
                 if later.cause != incident.cause:
                     changes.append(("changed", later))
@@ -143,29 +143,29 @@ class Incidents:
             else:
                 changes.append(("closed", replace(incident, closed_at_s=self._clock())))
         for group in groups:
-            standing.append(self._begun(group, affected))
+            standing.append(self._begun(group, impacted))
             changes.append(("opened", standing[-1]))
         self.open = standing
         return changes
 
-    def _begun(self, group: _Group, affected: Sequence[Affected]) -> Incident:
+    def _begun(self, group: _Group, impacted: Sequence[Impacted]) -> Incident:
         now_s = self._clock()
         since_s = min(one.since_s for one in group.signals)
         incident = Incident(new_id("inc", now_s), since_s, now_s, (), tuple(group.signals))
-        return self._grown(incident, group, affected)
+        return self._grown(incident, group, impacted)
 
-    def _grown(self, incident: Incident, group: _Group, affected: Sequence[Affected]) -> Incident:
+    def _grown(self, incident: Incident, group: _Group, impacted: Sequence[Impacted]) -> Incident:
         """The incident with what is known now; a signal that is calm again still speaks for its cause."""
         now = {one.name: one for one in group.signals}
         kept = [_worse(one, now.pop(one.name, one)) for one in incident.signals]
         signals = tuple(sorted([*kept, *now.values()], key=lambda one: one.since_s))
         since_s = signals[0].since_s
         others = [one for one in group.others if one not in group.signals]
-        traces = [one.trace_id for one in affected if one.trace_id and one.at_s >= since_s - _TRACES_BEFORE_S]
+        traces = [one.trace_id for one in impacted if one.trace_id and one.at_s >= since_s - _TRACES_BEFORE_S]
         return replace(
             incident,
             since_s=since_s,
-            causes=tuple(self._suspects([*signals, *others], affected)),
+            causes=tuple(self._suspects([*signals, *others], impacted)),
             signals=signals,
             trace_ids=tuple(dict.fromkeys([*incident.trace_ids, *traces]))[:_TRACES_SHOWN],
             forecasts=tuple(one for one in self.forecasts if one.is_near),

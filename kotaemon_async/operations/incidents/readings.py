@@ -38,7 +38,7 @@ _READ: Final[tuple[MetricWrapperBase, ...]] = (
     metrics.MEMORY_PRESSURE,
     metrics.DISK_FREE,
     metrics.DISK_FLOOR,
-    metrics.AFFECTED,
+    metrics.IMPACTED,
 )
 
 

@@ -15,8 +15,8 @@ from kotaemon_async.operations.incidents.report import IncidentBody, IncidentLis
 from kotaemon_async.operations.incidents.signals import Reading
 from kotaemon_async.operations.incidents.webhook import Tell
 from kotaemon_async.stores.incidents import IncidentStore, KeptIncident, Status
-from kotaemon_async.telemetry.affected import RECENT
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.telemetry.impacted import RECENT
 
 #: Changes that wait for a telemetry file that cannot be written.
 _UNSAVED: Final = 200
@@ -63,9 +63,9 @@ class IncidentWatch:
         """One reading, and all that follows from it."""
         await self._resume()
         before = {one.id: one for one in self.incidents.open}
-        reading, affected = await self._read(), tuple(RECENT)
+        reading, impacted = await self._read(), tuple(RECENT)
         # Milliseconds of arithmetic, which nobody who streams an answer should wait for.
-        changes = await anyio.to_thread.run_sync(self.incidents.take, reading, affected)
+        changes = await anyio.to_thread.run_sync(self.incidents.take, reading, impacted)
         news = [one for one in self.incidents.open if before.get(one.id) != one]
         self._unsaved |= {one.id: one for one in (*news, *(one for _, one in changes))}
         for change, incident in changes:

@@ -50,12 +50,12 @@ def opened_by(fault: dict[str, object], minutes: int, seed: int) -> list[Seen]:
     incidents = detector(service)
     seen: list[Seen] = []
     for _ in range(45 * MINUTE):
-        assert incidents.take(service.tick(), service.affected) == []
+        assert incidents.take(service.tick(), service.impacted) == []
     began_s = service.now_s
     for name, value in fault.items():
         setattr(service.parts, name, value)
     for _ in range(minutes * MINUTE):
-        changes = incidents.take(service.tick(), service.affected)
+        changes = incidents.take(service.tick(), service.impacted)
         seen += [Seen(one, service.now_s - began_s) for change, one in changes if change == "opened"]
     return seen
 
@@ -96,7 +96,7 @@ def quiet(seed: int, *, hour: int, hours: int, deploy_every: int = 0) -> list[ob
             incidents = detector(service)
         noticed += [
             (change, one.cause, [signal.name for signal in one.signals])
-            for change, one in incidents.take(service.tick(), service.affected)
+            for change, one in incidents.take(service.tick(), service.impacted)
         ]
     return noticed
 

@@ -11,7 +11,7 @@ from kotaemon_async.operations.incidents.causes import (
 )
 from kotaemon_async.operations.incidents.report import _WORDS
 from kotaemon_async.operations.incidents.signals import signals_of
-from kotaemon_async.telemetry.affected import Affected
+from kotaemon_async.telemetry.impacted import Impacted
 
 LINKS = ("main", "second")
 
@@ -21,12 +21,12 @@ def moved(name: str, since_s: float = 0.0, *, opens: bool = True) -> Deviation:
     return Deviation(component, kind, "s", since_s, 9.0, 1.0, 2.0, opens)
 
 
-def touched(component: str, code: str, times: int) -> list[Affected]:
-    return [Affected(0.0, "a" * 32, component, code)] * times
+def touched(component: str, code: str, times: int) -> list[Impacted]:
+    return [Impacted(0.0, "a" * 32, component, code)] * times
 
 
-def order(*deviations: Deviation, affected: list[Affected] | None = None) -> list[tuple[str, str]]:
-    return [(one.cause, one.component) for one in suspects(deviations, affected or [], LINKS)]
+def order(*deviations: Deviation, impacted: list[Impacted] | None = None) -> list[tuple[str, str]]:
+    return [(one.cause, one.component) for one in suspects(deviations, impacted or [], LINKS)]
 
 
 def test_every_cause_has_words_and_all_but_the_unknown_one_its_signals() -> None:

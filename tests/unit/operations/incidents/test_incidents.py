@@ -9,7 +9,7 @@ from kotaemon_async.operations.incidents.incidents import Incident, Incidents
 from kotaemon_async.operations.incidents.series import Rule
 from kotaemon_async.operations.incidents.signals import Past, Reading, Signal, signals_of
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.affected import Affected
+from kotaemon_async.telemetry.impacted import Impacted
 
 STATE = Rule(least=0.5, normal=0.0, confirm=2, calm=3)
 
@@ -36,13 +36,13 @@ class Service:
         signals = [raised(name, opens=name not in CONTEXT) for name in NAMES]
         self.incidents = Incidents(signals, ["main"], clock=lambda: self.now_s)
 
-    def run(self, samples: int, *names: str, affected: list[Affected] | None = None) -> list[tuple[str, str]]:
+    def run(self, samples: int, *names: str, impacted: list[Impacted] | None = None) -> list[tuple[str, str]]:
         """What was changed while these signals were raised: the change and the first cause."""
         changes = []
         for _ in range(samples):
             self.now_s += 5
             reading = Reading(self.now_s, {name: {} for name in names}, {})
-            changes += self.incidents.take(reading, affected or [])
+            changes += self.incidents.take(reading, impacted or [])
         return [(change, one.cause) for change, one in changes]
 
 
@@ -113,8 +113,8 @@ def test_traffic_alone_is_no_incident() -> None:
 def test_touched_traces_are_listed_once_from_a_minute_before_on() -> None:
     service = Service()
     names = [("old", 900.0), ("a", 995.0), ("b", 1001.0), ("a", 1002.0), ("", 1003.0)]
-    affected = [Affected(at_s, name, "embedder", "embedder_unavailable") for name, at_s in names]
-    service.run(3, "embedder.down", affected=affected)
+    impacted = [Impacted(at_s, name, "embedder", "embedder_unavailable") for name, at_s in names]
+    service.run(3, "embedder.down", impacted=impacted)
     assert service.incidents.open[0].trace_ids == ("a", "b")
 
 
