@@ -10,6 +10,7 @@ import pytest
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.settings import DEFAULT_FOLDER
 
 
 @pytest.fixture(scope="session")
@@ -21,9 +22,9 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """The prepared default model."""
-    if not minilm.is_prepared(minilm.DEFAULT_FOLDER):
-        pytest.fail(f"no model in {minilm.DEFAULT_FOLDER}; run: kotaemon-async models prepare", pytrace=False)
-    return minilm.DEFAULT_FOLDER
+    if not minilm.is_prepared(DEFAULT_FOLDER):
+        pytest.fail(f"no model in {DEFAULT_FOLDER}; run: kotaemon-async models prepare", pytrace=False)
+    return DEFAULT_FOLDER
 
 
 _ended: dict[str, int] = {}

@@ -18,9 +18,9 @@ from kotaemon_async.answers.llm.openai import OpenAILink
 from kotaemon_async.answers.llm.rewriting import Rewriter
 from kotaemon_async.answers.llm.static import StaticLink
 from kotaemon_async.answers.relevance import Relevance
+from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.answers.tiers import Tiers
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import LinkSettings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.search.retrieval import Retrieval

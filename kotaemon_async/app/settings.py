@@ -16,27 +16,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from kotaemon_async.app.settings_incidents import IncidentSettings
-from kotaemon_async.app.settings_sections import (
-    AnswerSettings,
-    BackupSettings,
-    BrokerSettings,
-    DiskSettings,
-    EmbeddingSettings,
-    HttpSettings,
-    IngestSettings,
-    LlmSettings,
-    LogSettings,
-    MaintenanceSettings,
-    MemorySettings,
-    ModelSettings,
-    ParserSettings,
-    RetrievalSettings,
-    VectorSettings,
-    setting,
-)
-from kotaemon_async.app.settings_traces import TraceSettings
+from kotaemon_async.answers.settings import AnswerSettings, LlmSettings
+from kotaemon_async.documents.settings import BrokerSettings, IngestSettings, ParserSettings
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.domain.sections import setting
+from kotaemon_async.http.settings import HttpSettings
+from kotaemon_async.operations.settings import BackupSettings, IncidentSettings, MaintenanceSettings
+from kotaemon_async.resilience.settings import DiskSettings, MemorySettings, ModelSettings
+from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
+from kotaemon_async.telemetry.settings import LogSettings, TraceSettings
 
 PREFIX: Final = "KOTAEMON_"
 #: Variables of the command line that are no settings.

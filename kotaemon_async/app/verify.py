@@ -11,13 +11,15 @@ from typing import Final
 import anyio
 
 from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.settings import LlmSettings
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import BackupSettings, BrokerSettings, LlmSettings
+from kotaemon_async.documents.settings import BrokerSettings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms
 from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.settings import BackupSettings
 
 #: Passages that are looked for by their own words, of so many that are drawn, with at least so many words.
 SAMPLES: Final = 5

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from kotaemon_async.answers.settings import COMPONENTS
 from kotaemon_async.app import process as app
-from kotaemon_async.app.settings_sections import COMPONENTS
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.errors import CODES

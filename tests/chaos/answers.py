@@ -9,7 +9,7 @@ from pathlib import Path
 
 import anyio
 
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.settings import DEFAULT_FOLDER
 from kotaemon_async.telemetry import logs
 from tests.chaos.answer_figures import measured
 from tests.chaos.answer_matrix import Outcome, cases, outcome
@@ -18,7 +18,7 @@ from tests.support.answers import open_house
 
 
 async def _outcomes(folder: Path) -> list[Outcome]:
-    async with open_house(folder, minilm.DEFAULT_FOLDER) as house:
+    async with open_house(folder, DEFAULT_FOLDER) as house:
         return [await outcome(house, case) for case in cases()]
 
 
@@ -30,7 +30,7 @@ def main() -> int:
         house.mkdir()
         services.mkdir()
         found = anyio.run(_outcomes, house, backend_options={"use_uvloop": True})
-        figures = measured(services, minilm.DEFAULT_FOLDER)
+        figures = measured(services, DEFAULT_FOLDER)
     sys.stdout.write(f"{matrix(found)}\n\n{figures_table(figures)}\n")
     problems = [f"{one.case}: {problem}" for one in found for problem in one.problems]
     for problem in (*problems, *figures.problems):

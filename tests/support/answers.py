@@ -17,20 +17,15 @@ import httpx
 
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.settings import AnswerSettings, LinkSettings, LlmSettings
 from kotaemon_async.app.answers import answering_over, model_link
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import (
-    AnswerSettings,
-    EmbeddingSettings,
-    LinkSettings,
-    LlmSettings,
-    VectorSettings,
-)
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.jobs import ingest_document
 from kotaemon_async.http.dependencies import HttpLimits, Parts
 from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.settings import EmbeddingSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.keywords import Keywords
 from tests.support.fakes import serving, sse

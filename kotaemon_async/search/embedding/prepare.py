@@ -5,7 +5,6 @@ import json
 import math
 import os
 import shutil
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -28,7 +27,6 @@ from kotaemon_async.search.embedding.graph import (
 )
 
 MODEL: Final = "all-MiniLM-L6-v2"
-DEFAULT_FOLDER: Final = Path(sys.prefix, "share", "kotaemon-async", "models", "all-minilm-l6-v2-int8")
 MODEL_FILE: Final = "model.onnx"
 GOLDEN_FILE: Final = "golden.json"
 #: Of model.safetensors, as the model's authors released it.

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import kotaemon_async
+from kotaemon_async.answers.settings import LinkSettings, LlmSettings
 from kotaemon_async.app.opening import Opening
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import EmbeddingSettings, LinkSettings, LlmSettings
+from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.telemetry.health import Health, Watched
 
 PACKAGE = Path(kotaemon_async.__file__).parent

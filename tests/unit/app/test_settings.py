@@ -1,18 +1,21 @@
 import json
 import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic.fields import FieldInfo
 
+from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import load_settings
-from kotaemon_async.app.settings_sections import LinkSettings
 from kotaemon_async.app.settings_table import leaves, settings_table, toml_value
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.settings import DEFAULT_FOLDER
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "kotaemon.example.toml"
+SETTINGS_MODULES = {"settings", "sections", "errors"}
 LINK = {"name": "main", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
 
 
@@ -78,7 +81,16 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert (found.broker.url, found.llm.links, found.ingest.max_pages) == ("memory://", (), 5000)
     assert found.answers.static_knowledge is None
     assert found.embedding.threads == os.cpu_count()
-    assert found.embedding.folder == minilm.DEFAULT_FOLDER
+    assert found.embedding.folder == DEFAULT_FOLDER
+
+
+def test_reading_the_settings_loads_no_part_of_the_service() -> None:
+    """Every command of an operator begins with it."""
+    code = "import sys, kotaemon_async.app.settings; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    parts = {name for name in loaded.split() if name.startswith("kotaemon_async.")}
+    assert {name.rpartition(".")[2] for name in parts if name.count(".") > 1} <= SETTINGS_MODULES
+    assert not {"anyio", "numpy", "loguru", "opentelemetry", "litestar"} & set(loaded.split())
 
 
 def test_settings_cannot_be_changed() -> None:

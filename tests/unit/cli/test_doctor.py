@@ -10,13 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import HttpSettings
 from kotaemon_async.cli import doctor as cli_doctor
 from kotaemon_async.cli import render as cli_render
 from kotaemon_async.cli import retry as cli_retry
 from kotaemon_async.cli.client import Client, CommandError, Json
 from kotaemon_async.cli.main import app
 from kotaemon_async.cli.throwaway import free_port
+from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.stores.folder_lock import FolderLock
 
 Reply = Callable[[httpx.Request], httpx.Response]

@@ -9,8 +9,8 @@ import pytest
 
 from kotaemon_async.app.doctor import doctor_alone
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.settings_sections import EmbeddingSettings
 from kotaemon_async.operations.doctor.report import Report
+from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
 from tests.support.damage import DIMENSION, MODEL, Ward, open_vectors, open_ward

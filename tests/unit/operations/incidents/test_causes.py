@@ -1,6 +1,6 @@
 import pytest
 
-from kotaemon_async.app.settings_sections import COMPONENTS
+from kotaemon_async.answers.settings import COMPONENTS
 from kotaemon_async.operations.incidents.causes import (
     CAUSES,
     FAULTS,

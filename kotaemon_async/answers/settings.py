@@ -1,0 +1,87 @@
+"""The settings of answers and of the language models."""
+
+from typing import Final
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from kotaemon_async.domain.sections import OptionalPath, SettingsSection, setting
+
+#: Components that reports name beside the links.
+COMPONENTS: Final = frozenset(
+    {"ledger", "memory", "vectors", "embedder", "broker", "event_loop", "retrieval", "keywords"}
+    | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
+    | {"answers", "disk", "documents", "http", "load", "parser", "queue"}
+)
+
+
+class LinkSettings(SettingsSection):
+    """One language model: behind an OpenAI-compatible server, or in a folder, to run here."""
+
+    name: str = Field(description="Name in logs and metrics.", min_length=1, pattern=r"^[\w.-]+$")
+    folder: OptionalPath = setting("", "Folder of a model to run here, in place of base_url.")
+    base_url: str | None = setting(None, "URL up to and with /v1.", pattern=r"^https?://")
+    model: str | None = setting(None, "Model to ask for.", min_length=1)
+    api_key_env: str | None = setting(None, "Environment variable that holds the key.")
+    first_token_timeout_s: float = setting(15.0, "Longest wait for the first token.", gt=0)
+    idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
+    total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
+    max_concurrency: int = setting(4, "Calls at once; a model that runs here takes one.", ge=1)
+    prompt_budget_chars: int = setting(12_000, "Characters of the passages that the model gets.", ge=500)
+    max_tokens: int = setting(512, "Longest answer of a model that runs here.", ge=1)
+    memory_bytes: int = setting(8 * 1024**3, "Memory that it may take.", ge=256 * 1024**2)
+    load_timeout_s: float = setting(120.0, "Longest time to load it, at its first question.", gt=0)
+    idle_release_s: float = setting(600.0, "Idle for so long, it gives its memory back.", gt=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _either_a_server_or_a_folder(cls, base_url: str | None, info: ValidationInfo) -> str | None:
+        """A link is one or the other."""
+        if (base_url is None) == (info.data.get("folder") is None):
+            raise ValueError("give either base_url (a server) or folder (a model that runs here)")
+        return base_url
+
+    @field_validator("model")
+    @classmethod
+    def _a_server_is_told_the_model(cls, model: str | None, info: ValidationInfo) -> str | None:
+        """A server may have several; a folder holds one."""
+        if model is None and info.data.get("base_url") is not None:
+            raise ValueError("a server has to be told which model to use")
+        return model
+
+
+class LlmSettings(SettingsSection):
+    """Language models; without any, answers are sentences of the documents."""
+
+    links: tuple[LinkSettings, ...] = setting(
+        (), "Models in the order they are asked; the first is served as primary, later ones as local."
+    )
+
+    @field_validator("links")
+    @classmethod
+    def _each_has_its_own_name(cls, links: tuple[LinkSettings, ...]) -> tuple[LinkSettings, ...]:
+        """Reasons, metrics and health reports tell links apart by name, and from the other components."""
+        names = [link.name for link in links]
+        for name in names:
+            if name in COMPONENTS or names.count(name) > 1:
+                raise ValueError(f"the name {name!r} is taken")
+        return links
+
+
+class AnswerSettings(SettingsSection):
+    """How questions are answered."""
+
+    deadline_s: float = setting(30.0, "Longest time for a whole answer.", gt=0)
+    passages: int = setting(6, "Passages that an answer is made from.", ge=1, le=50)
+    max_deadline_s: float = setting(120.0, "Longest time that a caller may ask for with X-Deadline-S.", gt=0)
+    fresh_s: float = setting(
+        600.0, "A model's answer is given again for so long instead of asking anew.", ge=0
+    )
+    stale_s: float = setting(
+        86_400.0, "A model's answer may stand in for so long when no model answers.", ge=0
+    )
+    cache_rows: int = setting(1000, "Answers kept to be given again.", ge=0)
+    cache_bytes: int = setting(16 * 1024**2, "Room for them.", ge=0)
+    keep_s: float = setting(
+        7_776_000.0, "Answers outside of conversations are deleted after so long; 0 keeps them.", ge=0
+    )
+    static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")

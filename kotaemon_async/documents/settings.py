@@ -1,0 +1,48 @@
+"""The settings of the way from an upload to a ready document."""
+
+from kotaemon_async.domain.sections import SettingsSection, setting
+
+
+class BrokerSettings(SettingsSection):
+    """The queue that wakes workers; it holds nothing that could be lost."""
+
+    url: str = setting(
+        "memory://",
+        "memory:// (inside the process), redis://HOST:PORT/DB or unix://PATH.",
+        pattern=r"^(memory|redis|rediss|unix)://",
+    )
+
+
+class IngestSettings(SettingsSection):
+    """How documents are worked on."""
+
+    concurrency: int = setting(3, "Documents at once.", ge=1, le=64)
+    batch_pages: int = setting(8, "Pages between two checkpoints.", ge=1, le=256)
+    max_pages: int = setting(5000, "Longest document that is accepted, in pages.", ge=1)
+    lease_s: float = setting(30.0, "After this long without renewal another worker takes over.", ge=6)
+    max_queued: int = setting(10_000, "Documents that may wait; further uploads get 429.", ge=1)
+    max_attempts: int = setting(6, "Attempts before a document is failed.", ge=1)
+    max_crashes: int = setting(
+        3, "Parser children that a document may take with it before it is failed.", ge=1
+    )
+    max_losses: int = setting(
+        10, "Workers that may die on a document, without a checkpoint between, before it is failed.", ge=1
+    )
+    backoff_base_s: float = setting(
+        10.0, "Wait after the first failed attempt; then three times as long.", gt=0
+    )
+    backoff_cap_s: float = setting(900.0, "Longest wait between two attempts.", gt=0)
+
+
+class ParserSettings(SettingsSection):
+    """What one parser child may use up."""
+
+    memory_bytes: int = setting(1024**3, "Address space of a child.", ge=64 * 1024**2)
+    cpu_s: float = setting(120.0, "CPU time for one document.", gt=0)
+    wall_s: float = setting(60.0, "Longest wait for one reply of a child.", gt=0)
+    file_size_bytes: int = setting(64 * 1024**2, "Largest file that a child may write.", ge=0)
+    children: int = setting(2, "Children at once.", ge=1, le=64)
+    max_documents: int = setting(50, "Documents after which a child is replaced by a fresh one.", ge=1)
+    recycle_bytes: int = setting(
+        200 * 1024**2, "The same when it keeps more memory than this between two documents.", ge=1
+    )
