@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from kotaemon_async.domain.model import new_id
 from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
-from kotaemon_async.http.dependencies import GivenParts
+from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
 from kotaemon_async.stores.conversations import Conversation, Turn
@@ -60,49 +60,49 @@ class ConversationTitle(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 @post(PATH, status_code=201, responses=responses("bad_request", "ledger_unavailable"), summary="Begin one")
 async def begin_conversation(
-    parts: GivenParts, data: JSONBody[ConversationTitle]
+    services: GivenServices, data: JSONBody[ConversationTitle]
 ) -> Response[ConversationBody]:
     """The new conversation; its id goes with each question as `conversation_id`."""
     now_s = time.time()
-    begun = await parts.ledger.begin_conversation(new_id("conv", now_s), data.title.strip(), now_s)
+    begun = await services.ledger.begin_conversation(new_id("conv", now_s), data.title.strip(), now_s)
     return Response(_body(begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"})
 
 
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List conversations")
 async def list_conversations(
-    parts: GivenParts,
+    services: GivenServices,
     q: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> ConversationList:
     """One page, the latest first; `q` is looked for in titles."""
-    found, following = await parts.ledger.conversations(q=q, limit=limit, cursor=cursor)
+    found, following = await services.ledger.conversations(q=q, limit=limit, cursor=cursor)
     return ConversationList([_body(one) for one in found], following)
 
 
 @get(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Read one")
 async def get_conversation(
-    parts: GivenParts, conversation_id: FromPath[str], html: FromQuery[bool] = False
+    services: GivenServices, conversation_id: FromPath[str], html: FromQuery[bool] = False
 ) -> ConversationHistory:
     """The conversation and its answers, with `html` as safe HTML too."""
-    found = await parts.ledger.conversation(conversation_id)
-    turns = await parts.ledger.turns(conversation_id, MAX_TURNS)
+    found = await services.ledger.conversation(conversation_id)
+    turns = await services.ledger.turns(conversation_id, MAX_TURNS)
     answers = [answer_body(turn.answer) for turn in turns]
     return ConversationHistory(_body(found), [await rendered(one) for one in answers] if html else answers)
 
 
 @patch(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Rename one")
 async def rename_conversation(
-    parts: GivenParts, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
+    services: GivenServices, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
 ) -> ConversationBody:
     """The conversation under its new title."""
-    return _body(await parts.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()))
+    return _body(await services.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()))
 
 
 @delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
-async def delete_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> None:
+async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
     """Nothing; the conversation and its answers are gone."""
-    await parts.ledger.delete_conversation(conversation_id)
+    await services.ledger.delete_conversation(conversation_id)
 
 
 @get(
@@ -111,27 +111,27 @@ async def delete_conversation(parts: GivenParts, conversation_id: FromPath[str])
     responses={200: _MARKDOWN, **responses("bad_request", "not_found", "ledger_unavailable")},
     summary="Take one away as Markdown",
 )
-async def export_conversation(parts: GivenParts, conversation_id: FromPath[str]) -> Response[str]:
+async def export_conversation(services: GivenServices, conversation_id: FromPath[str]) -> Response[str]:
     """The questions, answers and sources as a Markdown file."""
-    found = await parts.ledger.conversation(conversation_id)
-    turns = await parts.ledger.turns(conversation_id, MAX_TURNS)
+    found = await services.ledger.conversation(conversation_id)
+    turns = await services.ledger.turns(conversation_id, MAX_TURNS)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
     return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
 
 
 def markdown(conversation: Conversation, turns: list[Turn]) -> str:
     """A heading for each question, its answer, and the quotes that it rests on."""
-    parts = [f"# {_line(conversation.title)}\n"]
+    lines = [f"# {_line(conversation.title)}\n"]
     for turn in turns:
         answer = turn.answer
         served = f"{answer.served_by}, degraded" if answer.degraded else answer.served_by
-        parts.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
-        parts += [
+        lines.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
+        lines += [
             f"[{one.marker}] {_line(one.document_name)}, p. {one.page}: “{_line(one.quote)}”\n"
             for one in answer.citations
         ]
-        parts.append(f"*{iso(turn.at_s)}, {served}*\n")
-    return "\n".join(parts)
+        lines.append(f"*{iso(turn.at_s)}, {served}*\n")
+    return "\n".join(lines)
 
 
 def _line(text: str) -> str:
@@ -161,24 +161,3 @@ HANDLERS: list[HTTPRouteHandler] = [
     delete_conversation,
     export_conversation,
 ]
-
-_EXAMPLE: Final = ConversationBody(
-    "conv_019aa5c1f2b07d1e3c5a9b42",
-    "How much did revenue rise?",
-    "2026-03-01T09:30:00.000Z",
-    "2026-03-01T09:31:10.500Z",
-    2,
-)
-#: By the name of the schema component; the history's answers are those of the answers' own example.
-EXAMPLES: Final[dict[str, object]] = {
-    type(body).__name__: msgspec.to_builtins(body)
-    for body in (
-        _EXAMPLE,
-        ConversationList([_EXAMPLE], None),
-        ConversationHistory(_EXAMPLE, []),
-        ConversationTitle("Revenue"),
-    )
-}
-TEXT_EXAMPLES: Final[dict[str, str]] = {
-    f"{PATH}/{{conversation_id}}/export": "# Revenue\n\n## How much did revenue rise?\n\nBy 8 percent. [1]\n"
-}

@@ -32,7 +32,7 @@ class IncidentsWatched(Protocol):
     def watch(self) -> IncidentWatch: ...
 
 
-class Parts(Protocol):
+class Dependencies(Protocol):
     """The parts of `services.Services` that requests reach."""
 
     @property
@@ -83,7 +83,7 @@ class HttpLimits:
 AnyRequest = Request[object, object, State]
 
 # Injected by name; validation would refuse the stand-ins that tests hand in.
-GivenParts = NamedDependency[SkipValidation[Parts]]
+GivenServices = NamedDependency[SkipValidation[Dependencies]]
 GivenLimits = NamedDependency[SkipValidation[HttpLimits]]
 #: Whether the caller may know more of a component than its status.
 SeesDetails = NamedDependency[SkipValidation[bool]]

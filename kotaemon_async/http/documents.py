@@ -3,17 +3,20 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated
 
-from litestar import Response, delete, get, post, route
+import msgspec
+from litestar import Response, delete, get, patch, post, route
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response.base import ASGIResponse
+from msgspec import Meta
 
+from kotaemon_async.documents.changes import Gone
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
-from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, Parts
+from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices
 from kotaemon_async.http.downloads import FileReply
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.uploads import (
@@ -31,6 +34,7 @@ from kotaemon_async.stores.idempotency import KeptReply, Reservation
 from kotaemon_async.telemetry import traces
 
 PATH = "/api/v1/documents"
+FEED = PATH + "/events"
 _ONE = PATH + "/{document_id:str}"
 _SAME = ResponseSpec(DocumentBody, generate_examples=False, description="The same bytes are there already.")
 _BYTES = ResponseSpec(
@@ -42,6 +46,12 @@ _PART = ResponseSpec(
 _STREAM = ResponseSpec(
     str, generate_examples=False, description="`document` events until final.", media_type=events.MEDIA_TYPE
 )
+_CHANGES = ResponseSpec(
+    str,
+    generate_examples=False,
+    description="`open` once it listens, then `document` and `deleted`.",
+    media_type=events.MEDIA_TYPE,
+)
 _KEY = HeaderParameter(
     name="Idempotency-Key",
     description=f"Random text of 1 to {MAX_KEY_LENGTH} characters, new for each upload.",
@@ -50,6 +60,12 @@ _UPLOAD_PROBLEMS = responses(
     *("bad_request", "empty", "too_large", "unsupported_format", "key_in_use", "key_reused", "busy"),
     *("memory_high", "disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
 )
+
+
+class DocumentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a document shall stand."""
+
+    collection: Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 @post(
@@ -62,7 +78,7 @@ _UPLOAD_PROBLEMS = responses(
 )
 async def upload(
     request: AnyRequest,
-    parts: GivenParts,
+    services: GivenServices,
     limits: GivenLimits,
     idempotency_key: Annotated[str | None, _KEY] = None,  # noqa: ARG001 - for the schema; read where more than one is seen
 ) -> Response[DocumentBody]:
@@ -75,14 +91,14 @@ async def upload(
     announced = announced_bytes(request.headers.get("content-length"), limits.max_upload_bytes)
     key = key_of(request.headers)
     if key is not None:
-        await parts.library.check_key(key)
+        await services.library.check_key(key)
 
     def form_to(writer: Writer) -> Upload:
         return Upload(boundary, writer, lambda name: clean_name(name, limits.max_name_length))
 
-    async with parts.admission.upload(announced) as place, parts.library.reserved(key) as reserved:
+    async with services.admission.upload(announced) as place, services.library.reserved(key) as reserved:
         pieces = body_pieces(request.receive, limits.upload_idle_s, place.took)
-        document, is_new = await _receive(pieces, parts.library, form_to, reserved)
+        document, is_new = await _receive(pieces, services.library, form_to, reserved)
     headers = {"Location": f"{PATH}/{document.id}"}
     if isinstance(reserved, KeptReply):
         headers["Idempotent-Replayed"] = "true"
@@ -109,7 +125,7 @@ async def _receive(
 
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List documents, newest first")
 async def list_documents(
-    parts: GivenParts,
+    services: GivenServices,
     collection: FromQuery[str | None] = None,
     status: FromQuery[Status | None] = None,
     q: FromQuery[str | None] = None,
@@ -117,7 +133,7 @@ async def list_documents(
     cursor: FromQuery[str | None] = None,
 ) -> DocumentList:
     """One page, and the cursor of the next one."""
-    found, following = await parts.library.page_of(ListQuery(collection, status, q, limit, cursor))
+    found, following = await services.library.page_of(ListQuery(collection, status, q, limit, cursor))
     return DocumentList([document_body(one) for one in found], following)
 
 
@@ -126,9 +142,21 @@ async def list_documents(
     responses=responses("bad_request", "not_found", "ledger_unavailable"),
     summary="Get a document",
 )
-async def get_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
+async def get_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
     """The document as it is now."""
-    return document_body(await parts.library.get(document_id))
+    return document_body(await services.library.get(document_id))
+
+
+@patch(
+    _ONE,
+    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    summary="Move a document to another collection",
+)
+async def move_document(
+    services: GivenServices, document_id: FromPath[str], data: JSONBody[DocumentChange]
+) -> DocumentBody:
+    """The document in its new collection; it is not read anew."""
+    return document_body(await services.library.move(document_id, data.collection))
 
 
 @delete(
@@ -136,9 +164,9 @@ async def get_document(parts: GivenParts, document_id: FromPath[str]) -> Documen
     responses=responses("bad_request", "not_found", "ledger_unavailable", "storage_unavailable"),
     summary="Delete it",
 )
-async def delete_document(parts: GivenParts, document_id: FromPath[str]) -> None:
+async def delete_document(services: GivenServices, document_id: FromPath[str]) -> None:
     """Nothing; the document, its contents and its file are gone."""
-    await parts.library.delete(document_id)
+    await services.library.delete(document_id)
 
 
 @post(
@@ -147,9 +175,9 @@ async def delete_document(parts: GivenParts, document_id: FromPath[str]) -> None
     responses=responses("bad_request", "ledger_unavailable"),
     summary="Start all failed documents anew",
 )
-async def retry_failed(parts: GivenParts, collection: FromQuery[str | None] = None) -> Retried:
+async def retry_failed(services: GivenServices, collection: FromQuery[str | None] = None) -> Retried:
     """How many documents are queued again, of one collection or of all."""
-    return Retried(await parts.library.retry_failed(collection))
+    return Retried(await services.library.retry_failed(collection))
 
 
 @post(
@@ -159,14 +187,14 @@ async def retry_failed(parts: GivenParts, collection: FromQuery[str | None] = No
     summary="Start a failed or cancelled document anew, with force any",
 )
 async def retry_document(
-    parts: GivenParts,
+    services: GivenServices,
     document_id: FromPath[str],
     data: JSONBody[RetryRequest | None] = None,
     force: FromQuery[bool] = False,
 ) -> DocumentBody:
     """The document, queued again; with `force`, what was searchable of it stays so until it is ready anew."""
     forced = force or (data is not None and data.force)
-    return document_body(await parts.library.retry(document_id, force=forced))
+    return document_body(await services.library.retry(document_id, force=forced))
 
 
 @post(
@@ -175,9 +203,9 @@ async def retry_document(
     responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
     summary="Stop working on a document",
 )
-async def cancel_document(parts: GivenParts, document_id: FromPath[str]) -> DocumentBody:
+async def cancel_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
     """The document, cancelled; one that was being read anew is ready as before."""
-    return document_body(await parts.library.cancel(document_id))
+    return document_body(await services.library.cancel(document_id))
 
 
 @get(
@@ -186,20 +214,41 @@ async def cancel_document(parts: GivenParts, document_id: FromPath[str]) -> Docu
     summary="Follow a document until it is final",
 )
 async def document_events(
-    parts: GivenParts,
+    services: GivenServices,
     limits: GivenLimits,
     document_id: FromPath[str],
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20)] = None,
 ) -> ASGIResponse:
     """Server-sent events, resumable with Last-Event-ID; 204 when there is nothing more to come."""
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    closing = events.Closing(parts.stopping, heartbeat_s=limits.heartbeat_s)
-    return events.EventStream(_frames(parts, document_id, after), closing)
+    closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
+    return events.EventStream(_frames(services, document_id, after), closing)
 
 
-async def _frames(parts: Parts, document_id: str, after: int) -> AsyncGenerator[bytes, None]:
-    async for number, document in parts.library.watch(document_id, after):
+async def _frames(services: Dependencies, document_id: str, after: int) -> AsyncGenerator[bytes, None]:
+    async for number, document in services.library.watch(document_id, after):
         yield events.frame("document", document_body(document), number)
+
+
+@get(
+    FEED,
+    responses={200: _CHANGES, **responses("ledger_unavailable")},
+    summary="Follow all documents",
+)
+async def all_events(services: GivenServices, limits: GivenLimits) -> ASGIResponse:
+    """Server-sent events without an end; who reads a list after `open` misses nothing."""
+    closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
+    return events.EventStream(_changes(services), closing)
+
+
+async def _changes(services: Dependencies) -> AsyncGenerator[bytes, None]:
+    async for change in services.feed.listen():
+        if change is None:
+            yield events.frame("open", {})
+        elif isinstance(change, Gone):
+            yield events.frame("deleted", {"id": change.document_id})
+        else:
+            yield events.frame("document", document_body(change))
 
 
 @route(
@@ -209,14 +258,16 @@ async def _frames(parts: Parts, document_id: str, after: int) -> AsyncGenerator[
     summary="The file itself",
 )
 async def document_content(
-    request: AnyRequest, parts: GivenParts, document_id: FromPath[str]
+    request: AnyRequest, services: GivenServices, document_id: FromPath[str]
 ) -> ASGIResponse:
     """The bytes as they were handed in, whole or one range."""
-    document, path = await parts.library.content(document_id)
+    document, path = await services.library.content(document_id)
     return FileReply(document, path, request.headers.get("range"))
 
 
 HANDLERS: list[HTTPRouteHandler] = [
+    all_events,
+    move_document,
     upload,
     list_documents,
     get_document,

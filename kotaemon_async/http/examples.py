@@ -21,11 +21,26 @@ from kotaemon_async.http.bodies import (
     SearchRequest,
     State,
 )
-from kotaemon_async.http.collections import FEED
-from kotaemon_async.http.doctor import DoctorRequest
+from kotaemon_async.http.collections import CollectionBody, CollectionList
+from kotaemon_async.http.conversations import (
+    ConversationBody,
+    ConversationHistory,
+    ConversationList,
+    ConversationTitle,
+)
+from kotaemon_async.http.documents import FEED, DocumentChange
+from kotaemon_async.http.operations import DoctorRequest, Figures
 from kotaemon_async.http.page_images import PageMarks
-from kotaemon_async.http.trace_bodies import EXAMPLE as _TRACE_BODY
+from kotaemon_async.http.traces import EXAMPLE as _TRACE_BODY
 from kotaemon_async.operations.doctor.report import FindingBody, ReportBody
+from kotaemon_async.operations.incidents.report import (
+    ForecastBody,
+    IncidentBody,
+    IncidentList,
+    SignalBody,
+    SuspectBody,
+)
+from kotaemon_async.telemetry.history import EVERY_S
 
 _TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _DOCUMENT_ID = "doc_019aa5c1f2b07d1e3c5a9b42"
@@ -94,6 +109,37 @@ _REPORT: Final = ReportBody(
     ],
 )
 _HEALTH: Final = HealthReport("ok", {"ledger": {"status": "ok", "last_success_age_s": 0.0, "core": True}})
+_COLLECTION: Final = CollectionBody("default", 88, 86, "2026-03-01T09:30:00.000Z")
+_CONVERSATION: Final = ConversationBody(
+    "conv_019aa5c1f2b07d1e3c5a9b42",
+    "How much did revenue rise?",
+    "2026-03-01T09:30:00.000Z",
+    "2026-03-01T09:31:10.500Z",
+    2,
+)
+_FIGURES: Final = Figures(
+    EVERY_S,
+    [1_767_225_600.0, 1_767_225_605.0],
+    {"queue_depth": [3.0, 2.0], "search_s": [None, 0.012]},
+)
+_FORECAST: Final = ForecastBody("disk", 86_400.0, "2026-03-02T09:30:00Z", 1_200_000_000, 28_800_000_000)
+_INCIDENT: Final = IncidentBody(
+    id="inc_019aa5c1f2b07d1e3c5a9b42",
+    status="open",
+    cause="llm_down",
+    message="The model link primary fails.",
+    hint="Check that its server runs and can be reached; see /healthz.",
+    since="2026-03-01T09:30:00Z",
+    opened_at="2026-03-01T09:30:25Z",
+    closed_at=None,
+    causes=[
+        SuspectBody("llm_down", "primary", 0.94, "2026-03-01T09:30:00Z", ["primary.failed_share"], 1.0),
+        SuspectBody("llm_slow", "primary", 0.34, "2026-03-01T09:30:10Z", ["primary.breaker"], 0.0),
+    ],
+    signals=[SignalBody("primary.failed_share", "ratio", "2026-03-01T09:30:00Z", 0.92, 0.0, 2.3)],
+    trace_ids=["4bf92f3577b34da6a3ce929d0e0e4736"],
+    forecasts=[],
+)
 
 #: By the name of the schema component.
 EXAMPLES: Final[dict[str, object]] = {
@@ -113,6 +159,16 @@ EXAMPLES: Final[dict[str, object]] = {
         _HEALTH,
         _TRACE_BODY,
         PageMarks(4, 1200, 1697, [(0.11, 0.342, 0.87, 0.361)]),
+        _COLLECTION,
+        CollectionList([_COLLECTION]),
+        DocumentChange("contracts"),
+        _CONVERSATION,
+        ConversationList([_CONVERSATION], None),
+        ConversationHistory(_CONVERSATION, []),
+        ConversationTitle("Revenue"),
+        _FIGURES,
+        _INCIDENT,
+        IncidentList([_INCIDENT], None, [_FORECAST]),
     )
 }
 
@@ -134,4 +190,7 @@ TEXT_EXAMPLES: Final[dict[str, str]] = {
     "/api/v1/documents/{document_id}/pages/{name}": "PNG…",
     "/metrics": "# TYPE kotaemon_queue_depth gauge\nkotaemon_queue_depth 0.0\n",
     "/api/v1/documents/{document_id}/content": "%PDF-1.7 …",
+    "/api/v1/conversations/{conversation_id}/export": (
+        "# Revenue\n\n## How much did revenue rise?\n\nBy 8 percent. [1]\n"
+    ),
 }

@@ -1,20 +1,26 @@
-"""For operators: is it alive, can it work, how is every part, and the figures."""
+"""Looking after the service over HTTP: health, metrics, the last half hour, the doctor, incidents."""
 
 from importlib.metadata import version
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from msgspec import Meta
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.auth import OPEN
 from kotaemon_async.http.bodies import HealthReport, State
-from kotaemon_async.http.dependencies import GivenParts, SeesDetails
+from kotaemon_async.http.dependencies import GivenServices, SeesDetails
 from kotaemon_async.http.problems import responses
+from kotaemon_async.operations.doctor.report import ReportBody, body_of
+from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList
 from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.history import EVERY_S
 
+INCIDENTS: Final = "/api/v1/incidents"
 _VERSION: Final = version("kotaemon-async")
 _NOT_READY = ("starting", "shutting_down", "ledger_unavailable", "memory_high")
 _DOWN = ResponseSpec(HealthReport, generate_examples=False, description="A core part is down.")
@@ -27,13 +33,13 @@ async def livez() -> State:
 
 
 @get("/readyz", opt=OPEN, responses=responses(*_NOT_READY), summary="It can take work")
-async def readyz(parts: GivenParts) -> State:
+async def readyz(services: GivenServices) -> State:
     """`ready`; raises Unavailable while it starts or stops or a core part is down."""
-    if parts.stopping.is_set():
+    if services.stopping.is_set():
         raise Unavailable("The service is stopping.", code="shutting_down", retry_after_s=5)
-    if not parts.started.is_set():
+    if not services.started.is_set():
         raise Unavailable("The service is starting.", code="starting", retry_after_s=1)
-    report = msgspec.convert(await parts.health.report(), HealthReport)
+    report = msgspec.convert(await services.health.report(), HealthReport)
     lost = [one for one in report.components.values() if one["core"] and one["status"] == "down"]
     if lost:
         raise Unavailable("A core part is down; see /healthz.", code=str(lost[0]["code"]), retry_after_s=2)
@@ -41,9 +47,9 @@ async def readyz(parts: GivenParts) -> State:
 
 
 @get("/healthz", opt=OPEN, responses={503: _DOWN, **responses()}, summary="How every part is")
-async def healthz(parts: GivenParts, sees_details: SeesDetails) -> Response[HealthReport]:
+async def healthz(services: GivenServices, sees_details: SeesDetails) -> Response[HealthReport]:
     """200 when it is ok or degraded, 503 when a core part is down."""
-    found = await parts.health.report(details=sees_details)
+    found = await services.health.report(details=sees_details)
     report = msgspec.convert({**found, "version": _VERSION if sees_details else None}, HealthReport)
     return Response(report, status_code=503 if report.status == "down" else 200)
 
@@ -54,4 +60,74 @@ async def figures() -> Response[str]:
     return Response(metrics.render().decode(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-HANDLERS: list[HTTPRouteHandler] = [livez, readyz, healthz, figures]
+class Figures(msgspec.Struct, frozen=True):
+    """Times in Unix seconds, and for each name as many values; null where there is nothing to tell."""
+
+    every_s: float
+    at: list[float]
+    series: dict[str, list[float | None]]
+
+
+@get("/api/v1/figures", responses=responses("bad_request"), summary="The last half hour")
+async def last_figures(services: GivenServices, after: FromQuery[float] = 0.0) -> Figures:
+    """Queue, throughput, times, memory; with `after` only what is later than that."""
+    moments = services.history.after(after)
+    names = moments[-1].values if moments else ()
+    series = {name: [_rounded(moment.values.get(name)) for moment in moments] for name in names}
+    return Figures(EVERY_S, [round(moment.at_s, 3) for moment in moments], series)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)
+
+
+class DoctorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether to mend what differs and to read every file and page; of which `folder`, if that matters."""
+
+    repair: bool = False
+    deep: bool = False
+    folder: Annotated[str, Meta(max_length=64)] = ""
+
+
+@post(
+    "/api/v1/doctor",
+    status_code=200,
+    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    summary="Compare ledger, files, keywords and vectors",
+)
+async def examine(data: JSONBody[DoctorRequest], services: GivenServices) -> ReportBody:
+    """What differs and what of it is left; takes seconds to minutes. 409 while another examination runs."""
+    return body_of(await services.doctor.run(repair=data.repair, deep=data.deep, name=data.folder))
+
+
+@get(INCIDENTS, responses=responses("bad_request", "telemetry_unavailable"), summary="List incidents")
+async def list_incidents(
+    services: GivenServices,
+    status: FromQuery[Literal["open", "closed"] | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
+    cursor: FromQuery[str | None] = None,
+) -> IncidentList:
+    """Open and past ones, the latest first, and when disk and memory will be used up."""
+    return await services.incidents.watch.page(status=status, limit=limit, cursor=cursor)
+
+
+@get(
+    INCIDENTS + "/{incident_id:str}",
+    responses=responses("bad_request", "not_found", "telemetry_unavailable"),
+    summary="Get an incident",
+)
+async def get_incident(services: GivenServices, incident_id: FromPath[str]) -> IncidentBody:
+    """The incident with its likely causes, its signals and traces that it touched."""
+    return await services.incidents.watch.one(incident_id)
+
+
+HANDLERS: list[HTTPRouteHandler] = [
+    livez,
+    readyz,
+    healthz,
+    figures,
+    last_figures,
+    examine,
+    list_incidents,
+    get_incident,
+]

@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.dependencies import AnyRequest, GivenParts
+from kotaemon_async.http.dependencies import AnyRequest, GivenServices
 from kotaemon_async.http.problems import responses
 
 _PAGES = "/api/v1/documents/{document_id:str}/pages"
@@ -46,7 +46,7 @@ class PageMarks(msgspec.Struct, frozen=True):
 )
 async def page_picture(
     request: AnyRequest,
-    parts: GivenParts,
+    services: GivenServices,
     document_id: FromPath[str],
     name: FromPath[str],
     width: Width = 1200,
@@ -56,7 +56,7 @@ async def page_picture(
     number = _FILE.fullmatch(name)
     if number is None:
         raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
-    drawn = await parts.pictures.picture(document_id, int(number[1]), width_px=width, highlight=highlight)
+    drawn = await services.pictures.picture(document_id, int(number[1]), width_px=width, highlight=highlight)
     headers = {"ETag": f'"{drawn.etag}"', "Cache-Control": _CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
@@ -69,14 +69,14 @@ async def page_picture(
     summary="Where a quote stands on a page",
 )
 async def page_marks(
-    parts: GivenParts,
+    services: GivenServices,
     document_id: FromPath[str],
     number: FromPath[int],
     width: Width = 1200,
     highlight: Highlight = None,
 ) -> PageMarks:
     """The boxes of the quote's words on the picture of the same width."""
-    drawn = await parts.pictures.picture(document_id, number, width_px=width, highlight=highlight)
+    drawn = await services.pictures.picture(document_id, number, width_px=width, highlight=highlight)
     return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
 
 

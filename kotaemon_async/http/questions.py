@@ -28,7 +28,7 @@ from kotaemon_async.http.bodies import (
     passage_list,
     scope_of,
 )
-from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices, HttpLimits
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
 from kotaemon_async.telemetry import impacted, traces
@@ -47,10 +47,10 @@ _ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The ans
     responses=responses("bad_request", "embedder_unavailable", "vectors_unavailable", "ledger_unavailable"),
     summary="Find passages",
 )
-async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRequest]) -> PassageList:
+async def search(services: GivenServices, limits: GivenLimits, data: JSONBody[SearchRequest]) -> PassageList:
     """Passages, best first, and which part of the search was missing."""
     query = _checked(data.query, "query", limits)
-    found = await parts.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
+    found = await services.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
     for lost in found.degraded:
         impacted.note(lost.component, lost.code)
     return passage_list(found, traces.current().trace_id)
@@ -64,7 +64,7 @@ async def search(parts: GivenParts, limits: GivenLimits, data: JSONBody[SearchRe
 )
 async def ask(
     request: AnyRequest,
-    parts: GivenParts,
+    services: GivenServices,
     limits: GivenLimits,
     data: JSONBody[AnswerRequest],
     deadline_s: Deadline = None,
@@ -76,8 +76,8 @@ async def ask(
     question = _checked(data.question, "question", limits)
     asked = Ask(question, scope_of(data), data.conversation_id, within(deadline_s, limits))
     if data.stream:
-        return _stream(asked, parts, limits, html=data.html)
-    answer = await while_connected(request, lambda: parts.answering.answer(asked))
+        return _stream(asked, services, limits, html=data.html)
+    answer = await while_connected(request, lambda: services.answering.answer(asked))
     body = answer_body(answer)
     return ASGIResponse(body=msgspec.json.encode(await rendered(body) if data.html else body))
 
@@ -88,10 +88,10 @@ async def ask(
     summary="Get an answer",
 )
 async def get_answer(
-    parts: GivenParts, answer_id: FromPath[str], html: FromQuery[bool] = False
+    services: GivenServices, answer_id: FromPath[str], html: FromQuery[bool] = False
 ) -> AnswerBody:
     """The answer as it was given."""
-    body = answer_body(await parts.ledger.answer(answer_id))
+    body = answer_body(await services.ledger.answer(answer_id))
     return await rendered(body) if html else body
 
 
@@ -170,9 +170,9 @@ class AnswerFrames:
         return is_due
 
 
-def _stream(asked: Ask, parts: Parts, limits: HttpLimits, *, html: bool) -> events.EventStream:
-    answer = AnswerFrames(parts.answering, asked, html=html)
-    closing = events.Closing(parts.stopping, limits.drain_s, limits.heartbeat_s, answer.last_words)
+def _stream(asked: Ask, services: Dependencies, limits: HttpLimits, *, html: bool) -> events.EventStream:
+    answer = AnswerFrames(services.answering, asked, html=html)
+    closing = events.Closing(services.stopping, limits.drain_s, limits.heartbeat_s, answer.last_words)
     return events.EventStream(answer.frames(), closing)
 
 

@@ -7,8 +7,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.serialization import encode_json
 
-from kotaemon_async.http import collections as shelves
-from kotaemon_async.http import conversations, documents, events, figures, incidents
+from kotaemon_async.http import documents, events
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
 
 Json = dict[str, object]
@@ -29,11 +28,6 @@ _UPLOAD: Final[Json] = {
         }
     },
 }
-
-
-_EXAMPLES: Final = (
-    EXAMPLES | conversations.EXAMPLES | figures.EXAMPLES | incidents.EXAMPLES | shelves.EXAMPLES
-)
 
 
 def config() -> OpenAPIConfig:
@@ -101,8 +95,8 @@ def _example(path: str, media_type: str, schema: Json) -> object:
     if media_type == events.MEDIA_TYPE:
         return EVENT_EXAMPLES[path]
     if "$ref" in schema:
-        return _EXAMPLES[str(schema["$ref"]).rsplit("/", 1)[-1]]
-    return (TEXT_EXAMPLES | conversations.TEXT_EXAMPLES)[path]
+        return EXAMPLES[str(schema["$ref"]).rsplit("/", 1)[-1]]
+    return TEXT_EXAMPLES[path]
 
 
 def _dict(value: object) -> Json:

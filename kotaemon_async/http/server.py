@@ -4,25 +4,18 @@ from litestar import Litestar
 from litestar.di import Provide
 
 from kotaemon_async.http import (
-    collections as shelves,
-)
-from kotaemon_async.http import (
+    collections,
     conversations,
-    doctor,
     documents,
-    figures,
-    incidents,
     operations,
+    page_images,
     pages,
     questions,
     schema,
     traces,
 )
-from kotaemon_async.http import (
-    page_images as page_pictures,
-)
 from kotaemon_async.http.auth import KeyGuard, Keys
-from kotaemon_async.http.dependencies import AnyRequest, HttpLimits, Parts
+from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.problems import HANDLERS
@@ -39,7 +32,9 @@ class _NoKeys:
         """None is known."""
 
 
-def make_app(services: Parts, limits: HttpLimits | None = None, *, keys: Keys | None = None) -> Litestar:
+def make_app(
+    services: Dependencies, limits: HttpLimits | None = None, *, keys: Keys | None = None
+) -> Litestar:
     """The application over the given parts; every reply of it is traced, measured and logged.
 
     While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
@@ -53,20 +48,17 @@ def make_app(services: Parts, limits: HttpLimits | None = None, *, keys: Keys | 
     app = Litestar(
         [
             *documents.HANDLERS,
-            *shelves.HANDLERS,
-            *page_pictures.HANDLERS,
+            *collections.HANDLERS,
+            *page_images.HANDLERS,
             *questions.HANDLERS,
             *conversations.HANDLERS,
             *openai_api.HANDLERS,
             *operations.HANDLERS,
             *pages.HANDLERS,
-            *figures.HANDLERS,
-            *doctor.HANDLERS,
             *traces.HANDLERS,
-            *incidents.HANDLERS,
         ],
         dependencies={
-            "parts": Provide(lambda: services, sync_to_thread=False),
+            "services": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
             "sees_details": Provide(sees, sync_to_thread=False),
         },

@@ -23,7 +23,7 @@ from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.jobs import ingest_document
-from kotaemon_async.http.dependencies import HttpLimits, Parts
+from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
@@ -233,7 +233,7 @@ async def open_house(folder: Path, model_folder: Path) -> AsyncIterator[House]:
             partial(services.broker.work, [ingest_document], {"ingest": services.ingest}, max_jobs=1)
         )
         door = _Door(services)
-        client = await stack.enter_async_context(serving(cast("Parts", door), HttpLimits()))
+        client = await stack.enter_async_context(serving(cast("Dependencies", door), HttpLimits()))
         house = House(folder, services, client, door)
         await house.furnish(stack)
         yield house

@@ -19,7 +19,7 @@ from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
-from kotaemon_async.http.dependencies import HttpLimits, Parts
+from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.http.server import make_app
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
@@ -87,7 +87,7 @@ def _is_set() -> anyio.Event:
 
 
 @dataclass
-class FakeParts:
+class FakeServices:
     """A real ledger, library and admission; scripted answers."""
 
     ledger: Ledger
@@ -104,14 +104,14 @@ class FakeParts:
 
 
 @asynccontextmanager
-async def open_parts(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[FakeParts]:
-    """Parts over a folder."""
+async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[FakeServices]:
+    """Dependencies over a folder."""
     ledger = await Ledger.open(folder / "ledger.db")
     library = Library(
         ledger, Blobs(folder / "blobs", max_upload_bytes), enqueue=lambda: None, clock=lambda: 1_700_000_000.5
     )
     try:
-        yield FakeParts(ledger, library)
+        yield FakeServices(ledger, library)
     finally:
         await ledger.aclose()
 
@@ -128,12 +128,12 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    parts: FakeParts | Parts, limits: HttpLimits, *, keys: Keys | None = None
+    services: FakeServices | Dependencies, limits: HttpLimits, *, keys: Keys | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a uvicorn that runs in this loop, on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        make_app(cast("Parts", parts), limits, keys=keys),
+        make_app(cast("Dependencies", services), limits, keys=keys),
         http=HTTP,
         ws="none",
         log_config=None,

@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletionChunk
 from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.model import Answer, Citation, Reason
-from tests.support.fakes import FakeParts, ScriptedAnswering
+from tests.support.fakes import FakeServices, ScriptedAnswering
 
 CHATS = "/v1/chat/completions"
 USER = {"role": "user", "content": "How much?"}
@@ -46,8 +46,8 @@ class Answering(ScriptedAnswering):
             yield event
 
 
-def play(parts: FakeParts, *script: Event | Exception | anyio.Event) -> None:
-    parts.answering.script = list(script)
+def play(services: FakeServices, *script: Event | Exception | anyio.Event) -> None:
+    services.answering.script = list(script)
 
 
 async def upload(http: httpx.AsyncClient, collection: str) -> None:

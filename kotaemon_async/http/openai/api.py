@@ -16,7 +16,7 @@ from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope, new_id
 from kotaemon_async.http import events
-from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenParts, HttpLimits, Parts
+from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices, HttpLimits
 from kotaemon_async.http.openai import examples as openai_examples
 from kotaemon_async.http.openai.bodies import (
     MODEL,
@@ -55,9 +55,9 @@ def _reply(body: object, description: str) -> ResponseSpec:
     },
     summary="List what there is to chat with",
 )
-async def list_models(parts: GivenParts) -> ModelList:
+async def list_models(services: GivenServices) -> ModelList:
     """`kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
-    found = [model_of(one) for one in await Collections(parts.ledger.database).all(_MAX_MODELS)]
+    found = [model_of(one) for one in await Collections(services.ledger.database).all(_MAX_MODELS)]
     return ModelList([_EVERYTHING, *found])
 
 
@@ -69,12 +69,12 @@ async def list_models(parts: GivenParts) -> ModelList:
     },
     summary="Get one of the models",
 )
-async def get_model(parts: GivenParts, model_id: FromPath[str]) -> Model:
+async def get_model(services: GivenServices, model_id: FromPath[str]) -> Model:
     """The model; its name may hold a slash."""
     wanted = model_id.removeprefix("/")
     if wanted == MODEL:
         return _EVERYTHING
-    return await _collection_model(wanted, parts)
+    return await _collection_model(wanted, services)
 
 
 @post(
@@ -89,25 +89,25 @@ async def get_model(parts: GivenParts, model_id: FromPath[str]) -> Model:
 )
 async def chat(
     request: AnyRequest,
-    parts: GivenParts,
+    services: GivenServices,
     limits: GivenLimits,
     data: JSONBody[ChatRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
     """The answer to the last user message; with `stream` its chunks."""
-    asked = replace(await _asked(data, parts, limits), deadline_s=within(deadline_s, limits))
+    asked = replace(await _asked(data, services, limits), deadline_s=within(deadline_s, limits))
     now_s = time.time()
     completion_id = new_id("chatcmpl", now_s).replace("_", "-")
     if data.stream:
-        frames = ChatFrames(parts.answering, asked, Chunks(data, completion_id, now_s))
-        closing = events.Closing(parts.stopping, limits.drain_s, limits.heartbeat_s, frames.last_words)
+        frames = ChatFrames(services.answering, asked, Chunks(data, completion_id, now_s))
+        closing = events.Closing(services.stopping, limits.drain_s, limits.heartbeat_s, frames.last_words)
         return events.EventStream(frames.frames(), closing)
-    answer = await while_connected(request, lambda: parts.answering.answer(asked))
+    answer = await while_connected(request, lambda: services.answering.answer(asked))
     body: ChatCompletion = completion_of(data, answer, completion_id, now_s)
     return ASGIResponse(body=msgspec.json.encode(body))
 
 
-async def _asked(chat: ChatRequest, parts: Parts, limits: HttpLimits) -> Ask:
+async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) -> Ask:
     """What the chat asks; raises InvalidParam."""
     if chat.n is not None and chat.n > 1:
         raise InvalidParam("There is one answer to a question.", "n", hint="Leave n out or set it to 1.")
@@ -118,24 +118,24 @@ async def _asked(chat: ChatRequest, parts: Parts, limits: HttpLimits) -> Ask:
             f"messages[{place}].content",
             hint="Make it shorter.",
         )
-    return Ask(question, await _scope_of(chat.model, parts), history=chat.history(place))
+    return Ask(question, await _scope_of(chat.model, services), history=chat.history(place))
 
 
-async def _scope_of(model_id: str, parts: Parts) -> Scope:
+async def _scope_of(model_id: str, services: Dependencies) -> Scope:
     """Where the model looks; a ledger that is away does not refuse, as there is an answer all the same."""
     if model_id == MODEL:
         return Scope()
     name = _collection_of(model_id)
     try:
         with anyio.fail_after(_CHECK_TIMEOUT_S):
-            await _collection_model(model_id, parts)
+            await _collection_model(model_id, services)
     except (Unavailable, TimeoutError):
         pass
     return Scope(name)
 
 
-async def _collection_model(model_id: str, parts: Parts) -> Model:
-    found = await Collections(parts.ledger.database).get(_collection_of(model_id))
+async def _collection_model(model_id: str, services: Dependencies) -> Model:
+    found = await Collections(services.ledger.database).get(_collection_of(model_id))
     if found is None:
         raise _unknown(model_id)
     return model_of(found)

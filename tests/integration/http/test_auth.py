@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import OneKey, open_parts, serving
+from tests.support.fakes import OneKey, fake_services, serving
 
 RIGHT = {"Authorization": "Bearer open-sesame"}
 
@@ -15,8 +15,8 @@ RIGHT = {"Authorization": "Bearer open-sesame"}
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        open_parts(tmp_path) as parts,
-        serving(parts, HttpLimits(linger_s=1.0), keys=OneKey()) as found,
+        fake_services(tmp_path) as services,
+        serving(services, HttpLimits(linger_s=1.0), keys=OneKey()) as found,
     ):
         yield found
 

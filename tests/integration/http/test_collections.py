@@ -11,30 +11,30 @@ from kotaemon_async.documents.changes import Feed, Gone
 from kotaemon_async.domain.model import Document
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.stores.changes import Changes
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 from tests.support.library import Desk
 
 DOCUMENTS = "/api/v1/documents"
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         opened.feed = Feed(Changes(opened.ledger.database))
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits()) as found:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits()) as found:
         yield found
 
 
 @pytest.fixture
-def desk(parts: FakeParts, tmp_path: Path) -> Desk:
+def desk(services: FakeServices, tmp_path: Path) -> Desk:
     """Works on documents of the same ledger and the same files."""
-    made = Desk(tmp_path, parts.ledger)
-    made.library = parts.library
+    made = Desk(tmp_path, services.ledger)
+    made.library = services.library
     return made
 
 
@@ -90,10 +90,12 @@ async def test_a_wrong_move_is_refused(
     assert (await client.patch(path, json={"collection": collection})).status_code == status
 
 
-async def test_listeners_hear_of_every_change_and_of_nothing_older(parts: FakeParts, desk: Desk) -> None:
+async def test_listeners_hear_of_every_change_and_of_nothing_older(
+    services: FakeServices, desk: Desk
+) -> None:
     old, _ = await desk.hand_in(b"old")
-    assert parts.feed is not None
-    told = parts.feed.listen()
+    assert services.feed is not None
+    told = services.feed.listen()
     with anyio.fail_after(5):
         assert await anext(told) is None
         new, _ = await desk.hand_in(b"new")

@@ -9,7 +9,7 @@ import pytest
 
 from kotaemon_async.domain.model import Citation
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import ANSWER, FakeParts, open_parts, serving
+from tests.support.fakes import ANSWER, FakeServices, fake_services, serving
 
 PATH = "/api/v1/conversations"
 CITED = replace(
@@ -18,16 +18,16 @@ CITED = replace(
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         await opened.ledger.save_answer(CITED, "c1", 10.0)
         await opened.ledger.save_answer(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits()) as opened:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits()) as opened:
         yield opened
 
 
@@ -38,9 +38,9 @@ async def test_a_conversation_holds_its_answers_in_order(client: httpx.AsyncClie
 
 
 async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    await parts.ledger.save_answer(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
+    await services.ledger.save_answer(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
     found = (await client.get(f"{PATH}/c1")).json()
     assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
 

@@ -9,7 +9,7 @@ import pytest
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import ANSWER, FakeParts, ScriptedAnswering, open_parts, serving
+from tests.support.fakes import ANSWER, FakeServices, ScriptedAnswering, fake_services, serving
 
 
 class Noting(ScriptedAnswering):
@@ -25,15 +25,15 @@ class Noting(ScriptedAnswering):
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         opened.answering = Noting()
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits(max_deadline_s=60)) as opened:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits(max_deadline_s=60)) as opened:
         yield opened
 
 
@@ -41,12 +41,12 @@ async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
     ("asked", "given_s"), [(None, None), ("2.5", 2.5), ("0", 0.2), ("-3", 0.2), ("9999", 60.0), ("inf", 60.0)]
 )
 async def test_a_deadline_is_kept_within_its_bounds(
-    client: httpx.AsyncClient, parts: FakeParts, asked: str | None, given_s: float | None
+    client: httpx.AsyncClient, services: FakeServices, asked: str | None, given_s: float | None
 ) -> None:
     headers = {} if asked is None else {"X-Deadline-S": asked}
     reply = await client.post("/api/v1/answers", json={"question": "Why?"}, headers=headers)
     assert reply.status_code == 200
-    assert isinstance(parts.answering, Noting) and parts.answering.deadlines_s == [given_s]
+    assert isinstance(services.answering, Noting) and services.answering.deadlines_s == [given_s]
 
 
 @pytest.mark.parametrize("asked", ["soon", "nan", ""])

@@ -11,20 +11,20 @@ import pytest
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.operations.doctor.doctor import Doctor
 from tests.support.damage import Ward
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 
 
 @dataclass
-class Clinic(FakeParts):
-    """Parts with a doctor."""
+class Clinic(FakeServices):
+    """Dependencies with a doctor."""
 
     doctor: Doctor | None = None
 
 
 @pytest.fixture
 async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
-    async with open_parts(tmp_path) as parts:
-        yield Ward(tmp_path, parts.ledger, is_alone=False)
+    async with fake_services(tmp_path) as services:
+        yield Ward(tmp_path, services.ledger, is_alone=False)
 
 
 @pytest.fixture

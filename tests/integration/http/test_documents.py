@@ -12,7 +12,7 @@ import pytest
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.resilience.admission import Admission
-from tests.support.fakes import FakeParts, open_parts, serving, sse
+from tests.support.fakes import FakeServices, fake_services, serving, sse
 
 LIMITS = HttpLimits(max_upload_bytes=10_000, max_name_length=40, linger_s=2.0)
 MB = 1024**2
@@ -20,14 +20,14 @@ DOCUMENTS = "/api/v1/documents"
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, LIMITS) as found:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, LIMITS) as found:
         yield found
 
 
@@ -107,25 +107,25 @@ async def test_a_form_that_does_not_fit_is_refused(
     assert reply.json()["status"] == reply.status_code
 
 
-async def test_a_full_service_refuses_before_the_body_is_read(parts: FakeParts) -> None:
-    parts.admission = Admission(1)
-    async with serving(parts, LIMITS) as client, parts.admission.upload():
+async def test_a_full_service_refuses_before_the_body_is_read(services: FakeServices) -> None:
+    services.admission = Admission(1)
+    async with serving(services, LIMITS) as client, services.admission.upload():
         reply = await hand_in(client, "x" * 9_000)
     assert (reply.status_code, reply.json()["code"], reply.headers["retry-after"]) == (429, "busy", "1")
     assert reply.json()["retryable"] is True
 
 
 async def test_a_sender_who_leaves_leaves_nothing_behind(
-    client: httpx.AsyncClient, parts: FakeParts, tmp_path: Path
+    client: httpx.AsyncClient, services: FakeServices, tmp_path: Path
 ) -> None:
     stream = await anyio.connect_tcp("127.0.0.1", client.base_url.port or 0)
     head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
     await stream.send(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
     await stream.send(b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nabc')
-    while parts.admission.uploads == 0:
+    while services.admission.uploads == 0:
         await anyio.lowlevel.checkpoint()
     await stream.aclose()
-    while parts.admission.uploads:
+    while services.admission.uploads:
         await anyio.lowlevel.checkpoint()
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
@@ -143,7 +143,10 @@ async def test_a_large_upload_stays_out_of_memory(tmp_path: Path) -> None:
 
     limits = HttpLimits(max_upload_bytes=100 * MB)
     kind = {"content-type": "multipart/form-data; boundary=x"}
-    async with open_parts(tmp_path, max_upload_bytes=100 * MB) as opened, serving(opened, limits) as client:
+    async with (
+        fake_services(tmp_path, max_upload_bytes=100 * MB) as opened,
+        serving(opened, limits) as client,
+    ):
         await client.get("/livez")
         before = process.memory_info().rss
         reply = await client.post(DOCUMENTS, content=pieces(), headers=kind)
@@ -167,8 +170,8 @@ async def test_events_follow_a_document_until_it_is_final(client: httpx.AsyncCli
     assert (again.status_code, again.content) == (204, b"")
 
 
-async def test_a_quiet_stream_says_now_and_then_that_it_is_there(parts: FakeParts) -> None:
-    async with serving(parts, replace(LIMITS, heartbeat_s=0.01)) as client:
+async def test_a_quiet_stream_says_now_and_then_that_it_is_there(services: FakeServices) -> None:
+    async with serving(services, replace(LIMITS, heartbeat_s=0.01)) as client:
         document_id = (await hand_in(client)).json()["id"]
         seen: list[dict[str, str]] = []
         async with client.stream("GET", f"{DOCUMENTS}/{document_id}/events") as reply:
@@ -180,7 +183,7 @@ async def test_a_quiet_stream_says_now_and_then_that_it_is_there(parts: FakePart
 
 
 async def test_events_go_on_where_they_ended_when_the_document_is_read_anew(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
     path = f"{DOCUMENTS}/{(await hand_in(client)).json()['id']}"
     await client.post(f"{path}/cancel")
@@ -197,13 +200,13 @@ async def test_events_of_an_unknown_document_are_a_problem(client: httpx.AsyncCl
     assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
 
 
-async def test_events_end_when_the_service_stops(client: httpx.AsyncClient, parts: FakeParts) -> None:
+async def test_events_end_when_the_service_stops(client: httpx.AsyncClient, services: FakeServices) -> None:
     document_id = (await hand_in(client)).json()["id"]
     async with client.stream("GET", f"{DOCUMENTS}/{document_id}/events") as reply:
         seen = []
         async for event in sse(reply.aiter_lines()):
             seen.append(event)
-            parts.stopping.set()
+            services.stopping.set()
     assert [event.get("event") for event in seen] == ["document", None]
 
 
@@ -236,11 +239,11 @@ async def test_a_deleted_document_is_not_found(client: httpx.AsyncClient) -> Non
     "force", [{"params": {"force": "true"}}, {"json": {"force": True}}], ids=["query", "body"]
 )
 async def test_a_document_in_work_is_started_anew_by_force_alone(
-    client: httpx.AsyncClient, parts: FakeParts, force: dict[str, dict[str, str]], status: str
+    client: httpx.AsyncClient, services: FakeServices, force: dict[str, dict[str, str]], status: str
 ) -> None:
     document_id = (await hand_in(client)).json()["id"]
     if status == "processing":
-        assert await parts.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+        assert await services.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
     refused = await client.post(f"{DOCUMENTS}/{document_id}/retry", json={"force": False})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     forced = await client.post(f"{DOCUMENTS}/{document_id}/retry", **force)  # type: ignore[arg-type]
@@ -256,26 +259,28 @@ async def test_a_retry_that_does_not_fit_is_refused(
     assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
 
 
-async def failed(client: httpx.AsyncClient, parts: FakeParts, text: str = "Hello there.") -> str:
+async def failed(client: httpx.AsyncClient, services: FakeServices, text: str = "Hello there.") -> str:
     document_id: str = (await hand_in(client, text)).json()["id"]
-    claim = await parts.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+    claim = await services.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
     assert claim is not None
-    await parts.ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 2e9)
+    await services.ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 2e9)
     return document_id
 
 
 async def test_failed_documents_are_listed_with_their_cause(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    document_id = await failed(client, parts)
+    document_id = await failed(client, services)
     await hand_in(client, "Another text.")
     [found] = (await client.get(DOCUMENTS, params={"status": "failed"})).json()["items"]
     assert (found["id"], found["attempts"]["crash"]) == (document_id, 0)
     assert found["error"] == {"code": "corrupt", "message": "It is broken.", "hint": "Mend it."}
 
 
-async def test_all_failed_documents_are_started_anew(client: httpx.AsyncClient, parts: FakeParts) -> None:
-    ids = [await failed(client, parts, f"Text {number}.") for number in range(2)]
+async def test_all_failed_documents_are_started_anew(
+    client: httpx.AsyncClient, services: FakeServices
+) -> None:
+    ids = [await failed(client, services, f"Text {number}.") for number in range(2)]
     elsewhere = await client.post(f"{DOCUMENTS}/retry", params={"collection": "zh"})
     everywhere = await client.post(f"{DOCUMENTS}/retry")
     assert (elsewhere.json(), everywhere.json()) == ({"retried": 0}, {"retried": 2})

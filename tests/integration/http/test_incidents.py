@@ -12,7 +12,7 @@ from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from tests.integration.stores.test_incidents import Desk
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Watched:
 
 
 @dataclass
-class Ward(FakeParts):
-    """Parts with a watch."""
+class Ward(FakeServices):
+    """Dependencies with a watch."""
 
     incidents: Watched | None = None
 
@@ -38,8 +38,8 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 @pytest.fixture
 async def client(tmp_path: Path, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_parts(tmp_path) as parts:
-        ward = Ward(parts.ledger, parts.library, incidents=Watched(desk.watch))
+    async with fake_services(tmp_path) as services:
+        ward = Ward(services.ledger, services.library, incidents=Watched(desk.watch))
         async with serving(ward, HttpLimits()) as found:
             yield found
 

@@ -11,20 +11,20 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeParts, OneKey, open_parts, serving
+from tests.support.fakes import FakeServices, OneKey, fake_services, serving
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits()) as found:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits()) as found:
         yield found
 
 
@@ -38,22 +38,26 @@ async def test_a_working_service_is_alive_and_ready(client: httpx.AsyncClient) -
     assert replies[2].json() == {"status": "ok", "components": {}, "version": version("kotaemon-async")}
 
 
-async def test_a_stopping_service_is_alive_but_not_ready(client: httpx.AsyncClient, parts: FakeParts) -> None:
-    parts.stopping.set()
+async def test_a_stopping_service_is_alive_but_not_ready(
+    client: httpx.AsyncClient, services: FakeServices
+) -> None:
+    services.stopping.set()
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["code"]) == (503, "shutting_down")
     assert (await client.get("/livez")).status_code == 200
 
 
-async def test_a_starting_service_is_alive_but_not_ready(client: httpx.AsyncClient, parts: FakeParts) -> None:
-    parts.started = anyio.Event()
+async def test_a_starting_service_is_alive_but_not_ready(
+    client: httpx.AsyncClient, services: FakeServices
+) -> None:
+    services.started = anyio.Event()
     ready = await client.get("/readyz")
     assert (ready.status_code, ready.json()["code"]) == (503, "starting")
     assert (await client.get("/livez")).status_code == 200
 
 
 async def test_a_check_that_hangs_holds_up_nobody_and_is_asked_once_for_all(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
     asked, replies, hangs = list[int](), list[httpx.Response](), anyio.Event()
 
@@ -65,7 +69,7 @@ async def test_a_check_that_hangs_holds_up_nobody_and_is_asked_once_for_all(
     async def ask() -> None:
         replies.append(await client.get("/healthz"))
 
-    parts.health.register("stuck", hang, timeout_s=1.0)
+    services.health.register("stuck", hang, timeout_s=1.0)
     with anyio.fail_after(30):
         async with anyio.create_task_group() as group:
             for _ in range(50):
@@ -80,18 +84,18 @@ async def test_a_check_that_hangs_holds_up_nobody_and_is_asked_once_for_all(
     assert len(asked) < len(replies) / 5
 
 
-async def test_a_caller_without_details_learns_the_status_of_each_part_alone(parts: FakeParts) -> None:
-    parts.health.register("part", _fails)
-    async with serving(parts, HttpLimits(), keys=OneKey()) as client:
+async def test_a_caller_without_details_learns_the_status_of_each_part_alone(services: FakeServices) -> None:
+    services.health.register("part", _fails)
+    async with serving(services, HttpLimits(), keys=OneKey()) as client:
         reply = await client.get("/healthz")
     assert reply.json() == {"status": "degraded", "components": {"part": {"status": "down"}}}
 
 
 @pytest.mark.parametrize(("core", "status", "health"), [(True, 503, "down"), (False, 200, "degraded")])
 async def test_only_a_lost_core_part_makes_the_service_unhealthy(
-    client: httpx.AsyncClient, parts: FakeParts, core: bool, status: int, health: str
+    client: httpx.AsyncClient, services: FakeServices, core: bool, status: int, health: str
 ) -> None:
-    parts.health.register("part", _fails, core=core)
+    services.health.register("part", _fails, core=core)
     reply = await client.get("/healthz")
     assert (reply.status_code, reply.json()["status"]) == (status, health)
     assert reply.json()["components"]["part"]["code"] == "ledger_unavailable"
@@ -125,9 +129,9 @@ async def test_a_parameter_out_of_range_is_a_problem(client: httpx.AsyncClient) 
 
 
 async def test_a_bug_is_logged_and_not_shown(
-    client: httpx.AsyncClient, parts: FakeParts, records: list[dict[str, object]]
+    client: httpx.AsyncClient, services: FakeServices, records: list[dict[str, object]]
 ) -> None:
-    parts.answering.script = [ValueError("secret text")]
+    services.answering.script = [ValueError("secret text")]
     reply = await client.post("/api/v1/answers", json={"question": "x"})
     assert (reply.status_code, reply.json()["code"], "secret" in reply.text) == (500, "internal", False)
     assert "request_failed" in [record["event"] for record in records]

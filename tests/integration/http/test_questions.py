@@ -13,7 +13,7 @@ from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import ANSWER, FakeParts, open_parts, serving, sse
+from tests.support.fakes import ANSWER, FakeServices, fake_services, serving, sse
 
 LIMITS = HttpLimits(max_question_length=50, heartbeat_s=0.02, drain_s=0.0)
 ANSWERS = "/api/v1/answers"
@@ -21,14 +21,14 @@ ASK = {"question": "How much?", "stream": True}
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, LIMITS) as found:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, LIMITS) as found:
         yield found
 
 
@@ -37,11 +37,11 @@ async def stream(client: httpx.AsyncClient) -> list[dict[str, str]]:
         return [event async for event in sse(reply.aiter_lines()) if "event" in event]
 
 
-async def test_a_search_returns_passages(client: httpx.AsyncClient, parts: FakeParts) -> None:
+async def test_a_search_returns_passages(client: httpx.AsyncClient, services: FakeServices) -> None:
     reply = await client.post("/api/v1/search", json={"query": " rise ", "collection": "en", "top_k": 3})
     assert reply.json()["passages"][0]["page"] == 2
     assert (reply.json()["degraded"], reply.json()["trace_id"]) == ([], reply.headers["x-trace-id"])
-    assert parts.retrieval.asked == [("rise", Scope("en"), 3, "hybrid")]
+    assert services.retrieval.asked == [("rise", Scope("en"), 3, "hybrid")]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
     assert set(reply.json()) == {*names.split(), "complete"}
 
 
-async def test_an_answer_is_read_again(client: httpx.AsyncClient, parts: FakeParts) -> None:
-    await parts.ledger.save_answer(ANSWER, None, 1.0)
+async def test_an_answer_is_read_again(client: httpx.AsyncClient, services: FakeServices) -> None:
+    await services.ledger.save_answer(ANSWER, None, 1.0)
     assert (await client.get(f"{ANSWERS}/ans_1")).json()["answer"] == "By 8 percent. [1]"
     assert (await client.get(f"{ANSWERS}/ans_2")).json()["code"] == "not_found"
 
@@ -89,9 +89,9 @@ async def test_a_stream_ends_with_exactly_one_done(client: httpx.AsyncClient) ->
 
 
 async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    parts.answering.script = [
+    services.answering.script = [
         PassagesFound((), ()),
         Delta("By "),
         Unavailable("away", code="ledger_unavailable"),
@@ -104,9 +104,9 @@ async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
 
 
 async def test_a_stream_that_fails_before_its_start_is_a_problem(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    parts.answering.script = [Unavailable("away", code="ledger_unavailable", retry_after_s=3)]
+    services.answering.script = [Unavailable("away", code="ledger_unavailable", retry_after_s=3)]
     reply = await client.post(ANSWERS, json=ASK)
     assert (reply.status_code, reply.json()["code"]) == (503, "ledger_unavailable")
     assert reply.headers["retry-after"] == "3"
@@ -114,22 +114,22 @@ async def test_a_stream_that_fails_before_its_start_is_a_problem(
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_answer_is_given_up_when_the_reader_leaves(
-    client: httpx.AsyncClient, parts: FakeParts, streamed: bool
+    client: httpx.AsyncClient, services: FakeServices, streamed: bool
 ) -> None:
     waits = anyio.Event()
-    parts.answering.script = [Delta("By "), waits]
+    services.answering.script = [Delta("By "), waits]
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: client.post(ANSWERS, json={**ASK, "stream": streamed}))
         await waits.wait()
         tasks.cancel_scope.cancel()
     with anyio.fail_after(2):
-        await parts.answering.closed.wait()
+        await services.answering.closed.wait()
 
 
 async def test_a_silent_stream_is_kept_open_with_comments(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    parts.answering.script = [anyio.Event()]
+    services.answering.script = [anyio.Event()]
     async with client.stream("POST", ANSWERS, json=ASK) as reply:
         async for event in sse(reply.aiter_lines()):
             assert event == {"": "still here"}
@@ -137,9 +137,9 @@ async def test_a_silent_stream_is_kept_open_with_comments(
 
 
 async def test_a_stream_is_interrupted_when_the_service_stops(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    parts.answering.script = [Delta("By "), parts.stopping]
+    services.answering.script = [Delta("By "), services.stopping]
     events = await stream(client)
     assert [event["event"] for event in events] == ["delta", "interrupted"]
     assert json.loads(events[1]["data"])["reasons"] == [{"component": "service", "code": "shutting_down"}]

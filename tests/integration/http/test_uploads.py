@@ -13,7 +13,7 @@ from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission
 from kotaemon_async.resilience.room import Disk, DiskRoom
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 
 MB = 1024**2
 LIMITS = HttpLimits(max_upload_bytes=20 * MB, linger_s=2.0)
@@ -23,14 +23,14 @@ KIND = {"content-type": "multipart/form-data; boundary=x"}
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path, max_upload_bytes=20 * MB) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path, max_upload_bytes=20 * MB) as opened:
         yield opened
 
 
 @pytest.fixture
-async def client(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, LIMITS) as found:
+async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, LIMITS) as found:
         yield found
 
 
@@ -59,16 +59,16 @@ async def begun(client: httpx.AsyncClient, key: str, length: int = 5000) -> Asyn
         yield stream
 
 
-async def in_flight(parts: FakeParts) -> None:
+async def in_flight(services: FakeServices) -> None:
     """Returns once a request has reserved its key."""
     query = "SELECT count(*) FROM idempotency WHERE record IS NULL"
-    while not await parts.ledger.database.read(lambda conn: conn.execute(query).get):
+    while not await services.ledger.database.read(lambda conn: conn.execute(query).get):
         await anyio.lowlevel.checkpoint()
 
 
-async def keys(parts: FakeParts) -> int:
+async def keys(services: FakeServices) -> int:
     query = "SELECT count(*) FROM idempotency"
-    found: int = await parts.ledger.database.read(lambda conn: conn.execute(query).get)
+    found: int = await services.ledger.database.read(lambda conn: conn.execute(query).get)
     return found
 
 
@@ -101,10 +101,10 @@ async def test_a_key_is_not_taken_for_another_upload(
 
 
 async def test_a_key_in_use_is_refused_before_the_body_is_read(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
     async with begun(client, "k"):
-        await in_flight(parts)
+        await in_flight(services)
         async with begun(client, "k") as second:
             reply = (await second.receive()).decode()
     assert reply.startswith("HTTP/1.1 409 ") and '"code":"key_in_use"' in reply
@@ -112,29 +112,29 @@ async def test_a_key_in_use_is_refused_before_the_body_is_read(
 
 
 async def test_a_key_in_use_is_told_also_when_no_place_is_left(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    parts.admission = Admission(1)
-    async with serving(parts, LIMITS) as client, begun(client, "k"):
-        await in_flight(parts)
+    services.admission = Admission(1)
+    async with serving(services, LIMITS) as client, begun(client, "k"):
+        await in_flight(services)
         assert (await hand_in(client)).status_code == 409
         assert (await hand_in(client, key="another")).status_code == 429
-        assert await keys(parts) == 1
+        assert await keys(services) == 1
 
 
 async def test_a_key_is_free_again_when_its_sender_leaves(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
     async with begun(client, "k"):
-        await in_flight(parts)
-    while await keys(parts):
+        await in_flight(services)
+    while await keys(services):
         await anyio.lowlevel.checkpoint()
     assert (await hand_in(client)).status_code == 202
 
 
-async def test_a_refused_upload_leaves_no_key(client: httpx.AsyncClient, parts: FakeParts) -> None:
+async def test_a_refused_upload_leaves_no_key(client: httpx.AsyncClient, services: FakeServices) -> None:
     refused = await hand_in(client, text="")
-    assert (refused.json()["code"], await keys(parts)) == ("empty", 0)
+    assert (refused.json()["code"], await keys(services)) == ("empty", 0)
     assert (await hand_in(client)).status_code == 202
 
 
@@ -146,15 +146,15 @@ async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, given: l
     assert (await hand_in(client, key="k" * 255)).status_code == 202
 
 
-async def test_all_of_many_refused_bodies_get_their_reply(parts: FakeParts) -> None:
-    parts.admission, replies = Admission(1), []
+async def test_all_of_many_refused_bodies_get_their_reply(services: FakeServices) -> None:
+    services.admission, replies = Admission(1), []
 
     async def upload(client: httpx.AsyncClient) -> None:
         replies.append(await hand_in(client, key=None, text="x" * MB))
 
     async with (
-        serving(parts, LIMITS) as client,
-        parts.admission.upload(),
+        serving(services, LIMITS) as client,
+        services.admission.upload(),
         anyio.create_task_group() as group,
     ):
         for _ in range(40):
@@ -163,42 +163,42 @@ async def test_all_of_many_refused_bodies_get_their_reply(parts: FakeParts) -> N
     assert max(int(one.headers["retry-after"]) for one in replies) > 1
 
 
-def on_a_disk(parts: FakeParts, *free_bytes: int) -> None:
+def on_a_disk(services: FakeServices, *free_bytes: int) -> None:
     """One look after the other finds so much free; 1,000 bytes are kept free."""
     left = list(free_bytes)
 
     def look() -> Disk:
         return Disk(left.pop(0) if len(left) > 1 else left[0], 100 * 1000**3)
 
-    parts.admission = Admission(4, room=DiskRoom(look, floor_bytes=1000, floor_ratio=0.05))
+    services.admission = Admission(4, room=DiskRoom(look, floor_bytes=1000, floor_ratio=0.05))
 
 
-async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(parts: FakeParts) -> None:
-    on_a_disk(parts, 5000)
-    async with serving(parts, LIMITS) as client, begun(client, "k", length=4001) as stream:
+async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(services: FakeServices) -> None:
+    on_a_disk(services, 5000)
+    async with serving(services, LIMITS) as client, begun(client, "k", length=4001) as stream:
         reply = (await stream.receive()).decode()
     assert reply.startswith("HTTP/1.1 507 ") and '"code":"disk_full"' in reply
     assert "\r\nretry-after: 30\r\n" in reply.lower()
-    assert await keys(parts) == 0
+    assert await keys(services) == 0
 
 
 async def test_a_body_without_a_length_is_stopped_when_the_disk_fills_up(
-    parts: FakeParts, tmp_path: Path
+    services: FakeServices, tmp_path: Path
 ) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield FORM
         for _ in range(2 * CHECK_EVERY_BYTES // MB):
             yield b"x" * MB
 
-    on_a_disk(parts, 5000, 999)
-    async with serving(parts, LIMITS) as client:
+    on_a_disk(services, 5000, 999)
+    async with serving(services, LIMITS) as client:
         reply = await client.post(DOCUMENTS, content=pieces(), headers={**KIND, "Idempotency-Key": "k"})
-    assert (reply.status_code, reply.json()["code"], await keys(parts)) == (507, "disk_full", 0)
+    assert (reply.status_code, reply.json()["code"], await keys(services)) == (507, "disk_full", 0)
     assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
 
 
 async def test_a_disk_that_is_full_at_the_end_is_told_and_the_key_is_free(
-    client: httpx.AsyncClient, parts: FakeParts
+    client: httpx.AsyncClient, services: FakeServices
 ) -> None:
     faults.arm("blobs.after_sync:1:enospc")
     reply = await hand_in(client)

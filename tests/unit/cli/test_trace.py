@@ -7,7 +7,7 @@ from rich.console import Console
 
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.trace import tree
-from kotaemon_async.http.trace_bodies import EXAMPLE
+from kotaemon_async.http.traces import EXAMPLE
 
 
 def shown(trace: Json) -> list[str]:

@@ -12,22 +12,22 @@ import pytest
 from kotaemon_async.answers.events import Done
 from kotaemon_async.domain.model import Reason, Scope, Usage
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 from tests.support.openai_chat import ANSWER, ASK, TEXT, USER, Answering, chunks, play, upload
 
 LIMITS = HttpLimits(max_question_length=50)
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         opened.answering = Answering()
         yield opened
 
 
 @pytest.fixture
-async def http(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, LIMITS) as found:
+async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, LIMITS) as found:
         yield found
 
 
@@ -82,8 +82,10 @@ async def test_a_usage_that_nobody_counted_is_estimated(client: openai.AsyncOpen
     assert (reply.model_extra or {})["kotaemon"]["usage_is_estimated"] is True
 
 
-async def test_the_usage_that_the_model_counted_is_told(client: openai.AsyncOpenAI, parts: FakeParts) -> None:
-    play(parts, Done(replace(ANSWER, usage=Usage(120, 7))))
+async def test_the_usage_that_the_model_counted_is_told(
+    client: openai.AsyncOpenAI, services: FakeServices
+) -> None:
+    play(services, Done(replace(ANSWER, usage=Usage(120, 7))))
     reply = await client.chat.completions.create(**ASK)
     assert reply.usage is not None
     assert (reply.usage.prompt_tokens, reply.usage.total_tokens) == (120, 127)
@@ -91,30 +93,30 @@ async def test_the_usage_that_the_model_counted_is_told(client: openai.AsyncOpen
 
 
 async def test_an_answer_that_the_model_cut_at_its_limit_ends_with_length(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    play(parts, Done(replace(ANSWER, reasons=(Reason("qwen", "answer_cut"),))))
+    play(services, Done(replace(ANSWER, reasons=(Reason("qwen", "answer_cut"),))))
     assert (await client.chat.completions.create(**ASK)).choices[0].finish_reason == "length"
     assert (await chunks(client))[-1].choices[0].finish_reason == "length"
 
 
 async def test_a_model_of_a_collection_looks_there_only(
-    client: openai.AsyncOpenAI, http: httpx.AsyncClient, parts: FakeParts
+    client: openai.AsyncOpenAI, http: httpx.AsyncClient, services: FakeServices
 ) -> None:
     await upload(http, "en")
     await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     await client.chat.completions.create(**ASK)
-    assert [ask.scope for ask in parts.answering.asked] == [Scope("en"), Scope()]  # type: ignore[attr-defined]
+    assert [ask.scope for ask in services.answering.asked] == [Scope("en"), Scope()]  # type: ignore[attr-defined]
 
 
 async def test_earlier_messages_are_the_history_of_the_last_question(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
     system: Any = {"role": "system", "content": "You are a pirate."}
     before: Any = {"role": "user", "content": [{"type": "text", "text": "Revenue in 2018?"}]}
     reply: Any = {"role": "assistant", "content": TEXT}
     await client.chat.completions.create(model="kotaemon", messages=[system, before, reply, USER])  # type: ignore[list-item]
-    (asked,) = parts.answering.asked  # type: ignore[attr-defined]
+    (asked,) = services.answering.asked  # type: ignore[attr-defined]
     assert (asked.question, asked.history) == ("How much?", (("Revenue in 2018?", "By 8 percent. [1]"),))
 
 
@@ -128,17 +130,17 @@ async def test_parameters_without_a_meaning_here_are_accepted(client: openai.Asy
 
 
 async def test_a_chat_over_a_collection_is_answered_while_the_ledger_is_away(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    await parts.ledger.aclose()
+    await services.ledger.aclose()
     reply = await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     assert reply.choices[0].finish_reason == "stop"
 
 
-async def test_a_caller_may_say_how_long_it_waits(client: openai.AsyncOpenAI, parts: FakeParts) -> None:
+async def test_a_caller_may_say_how_long_it_waits(client: openai.AsyncOpenAI, services: FakeServices) -> None:
     await client.chat.completions.create(**ASK, extra_headers={"X-Deadline-S": "2.5"})
     await client.chat.completions.create(**ASK)
-    assert [ask.deadline_s for ask in parts.answering.asked] == [2.5, None]  # type: ignore[attr-defined]
+    assert [ask.deadline_s for ask in services.answering.asked] == [2.5, None]  # type: ignore[attr-defined]
     with pytest.raises(openai.BadRequestError) as raised:
         await client.chat.completions.create(**ASK, extra_headers={"X-Deadline-S": "soon"})
     assert raised.value.code == "bad_request"

@@ -10,7 +10,7 @@ import pytest
 
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 
 CHATS = "/v1/chat/completions"
 USER = {"role": "user", "content": "How much?"}
@@ -24,14 +24,14 @@ AWAY = Unavailable("The ledger is away.", code="ledger_unavailable")
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
-async def http(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits(max_question_length=50, max_json_bytes=10_000)) as found:
+async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits(max_question_length=50, max_json_bytes=10_000)) as found:
         yield found
 
 
@@ -140,31 +140,31 @@ async def test_a_path_that_only_begins_alike_has_a_problem(http: httpx.AsyncClie
 )
 async def test_the_client_raises_its_own_kind_of_error(
     client: openai.AsyncOpenAI,
-    parts: FakeParts,
+    services: FakeServices,
     streamed: bool,
     failure: Exception,
     kind: type[openai.APIStatusError],
     status: int,
     error_type: str,
 ) -> None:
-    parts.answering.script = [failure]
+    services.answering.script = [failure]
     with pytest.raises(kind) as raised:
         await client.chat.completions.create(**ASK, stream=streamed)
     code = failure.code if isinstance(failure, KotaemonError) else "internal"
     assert (raised.value.status_code, raised.value.code, raised.value.type) == (status, code, error_type)
 
 
-async def test_a_client_is_told_when_to_come_again(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    parts.answering.script = [BUSY]
+async def test_a_client_is_told_when_to_come_again(http: httpx.AsyncClient, services: FakeServices) -> None:
+    services.answering.script = [BUSY]
     assert (await http.post(CHATS, json=ASK)).headers["retry-after"] == "3"
-    parts.answering.script = [AWAY]
+    services.answering.script = [AWAY]
     assert (await http.post(CHATS, json=ASK)).headers["retry-after"] == "2"
 
 
 async def test_models_are_unavailable_while_the_ledger_is_away(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    await parts.ledger.aclose()
+    await services.ledger.aclose()
     with pytest.raises(openai.InternalServerError) as raised:
         await client.models.list()
     assert (raised.value.status_code, raised.value.code) == (503, "ledger_unavailable")

@@ -14,7 +14,7 @@ import pytest
 from kotaemon_async.answers.events import Interrupted
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeParts, open_parts, serving
+from tests.support.fakes import FakeServices, fake_services, serving
 from tests.support.openai_chat import ANSWER, CHATS, SCRIPT, TEXT, Answering, play, upload
 
 KEY = {"Authorization": "Bearer sk-anything", "Content-Type": "application/json"}
@@ -54,15 +54,15 @@ TITLE = {
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         opened.answering = Answering()
         yield opened
 
 
 @pytest.fixture
-async def http(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, HttpLimits()) as found:
+async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, HttpLimits()) as found:
         await upload(found, "en")
         yield found
 
@@ -90,20 +90,24 @@ async def test_a_connection_is_verified_by_its_models(
     assert [model["id"] for model in reply.json()["data"]] == ["kotaemon", "kotaemon/en"]
 
 
-async def test_a_chat_with_all_its_parameters_is_streamed(http: httpx.AsyncClient, parts: FakeParts) -> None:
+async def test_a_chat_with_all_its_parameters_is_streamed(
+    http: httpx.AsyncClient, services: FakeServices
+) -> None:
     reply = await http.post(CHATS, content=json.dumps(CHAT), headers=KEY | USER)
     assert reply.headers["content-type"].startswith("text/event-stream")
     text, (usage,), errors = read_as_open_webui(reply)
     assert (text, errors, set(usage)) == (
         TEXT, [], {"prompt_tokens", "completion_tokens", "total_tokens"}
     )  # fmt: skip
-    (asked,) = parts.answering.asked  # type: ignore[attr-defined]
+    (asked,) = services.answering.asked  # type: ignore[attr-defined]
     assert (asked.question, asked.scope.collection) == ("How much?", "en")
     assert asked.history == (("What does the report say?", "By 8 percent. [1]"),)
 
 
-async def test_a_stream_that_breaks_off_shows_an_error(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    play(parts, *SCRIPT[:2], Interrupted(ANSWER, ANSWER))
+async def test_a_stream_that_breaks_off_shows_an_error(
+    http: httpx.AsyncClient, services: FakeServices
+) -> None:
+    play(services, *SCRIPT[:2], Interrupted(ANSWER, ANSWER))
     text, usages, (error,) = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
     assert (text, usages, error["code"]) == ("By 8 ", [], "timeout")
 
@@ -123,8 +127,8 @@ async def test_a_title_over_a_long_chat_is_refused_as_the_program_can_read_it(
 
 
 async def test_an_answer_from_nothing_is_shown_as_any_other(
-    http: httpx.AsyncClient, parts: FakeParts
+    http: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    play(parts, Delta("I found nothing."), SCRIPT[-1])
+    play(services, Delta("I found nothing."), SCRIPT[-1])
     text, _, errors = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
     assert (text[:16], errors) == ("I found nothing.", [])

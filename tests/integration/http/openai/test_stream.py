@@ -21,7 +21,7 @@ from kotaemon_async.http import events
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.openai.bodies import ChatRequest
 from kotaemon_async.http.openai.stream import ChatFrames, Chunks
-from tests.support.fakes import FakeParts, open_parts, serving, sse
+from tests.support.fakes import FakeServices, fake_services, serving, sse
 from tests.support.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
 
 T = TypeVar("T")
@@ -29,15 +29,15 @@ LIMITS = HttpLimits(heartbeat_s=0.02, drain_s=0.0)
 
 
 @pytest.fixture
-async def parts(tmp_path: Path) -> AsyncIterator[FakeParts]:
-    async with open_parts(tmp_path) as opened:
+async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
+    async with fake_services(tmp_path) as opened:
         opened.answering = Answering()
         yield opened
 
 
 @pytest.fixture
-async def http(parts: FakeParts) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(parts, LIMITS) as found:
+async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    async with serving(services, LIMITS) as found:
         yield found
 
 
@@ -84,9 +84,9 @@ async def test_the_end_of_a_stream_is_done(http: httpx.AsyncClient) -> None:
 
 
 async def test_a_new_answer_after_words_were_sent_is_announced(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    play(parts, Delta("It ro"), Restart("local", "timeout"), *SCRIPT[1:])
+    play(services, Delta("It ro"), Restart("local", "timeout"), *SCRIPT[1:])
     text = text_of(await chunks(client))
     assert text == (
         "It ro\n\n---\n\n*The answer above broke off (timeout), please ignore it."
@@ -95,9 +95,9 @@ async def test_a_new_answer_after_words_were_sent_is_announced(
 
 
 async def test_words_that_the_check_added_are_sent_before_the_footnotes(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    play(parts, Delta("By 8 "), Done(ANSWER))
+    play(services, Delta("By 8 "), Done(ANSWER))
     assert text_of(await chunks(client)) == TEXT
 
 
@@ -111,9 +111,9 @@ async def test_words_that_the_check_added_are_sent_before_the_footnotes(
     ],
 )
 async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
-    client: openai.AsyncOpenAI, parts: FakeParts, end: Event | Exception, code: str
+    client: openai.AsyncOpenAI, services: FakeServices, end: Event | Exception, code: str
 ) -> None:
-    play(parts, Delta("By "), end)
+    play(services, Delta("By "), end)
     heard, error = await heard_until_error(client)
     assert text_of(heard) == "By "
     assert {chunk.choices[0].finish_reason for chunk in heard} == {None}
@@ -122,9 +122,9 @@ async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
 
 
 async def test_a_stream_that_is_cut_by_the_stop_of_the_service_raises(
-    client: openai.AsyncOpenAI, parts: FakeParts
+    client: openai.AsyncOpenAI, services: FakeServices
 ) -> None:
-    play(parts, Delta("By "), parts.stopping)
+    play(services, Delta("By "), services.stopping)
     heard, error = await heard_until_error(client)
     assert (text_of(heard), error.code) == ("By ", "shutting_down")
 
@@ -140,16 +140,18 @@ async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -
     assert answer.last_words(None) == events.COMMENT
 
 
-async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
+async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, services: FakeServices) -> None:
+    play(services, Delta("By "), Interrupted(ANSWER, ANSWER))
     reply = await http.post(CHATS, json={**ASK, "stream": True})
     last = json.loads(reply.text.strip().rpartition("data: ")[2])
     assert (last["error"]["code"], last["kotaemon"]["answer_id"]) == ("timeout", "ans_1")
     assert "[DONE]" not in reply.text
 
 
-async def test_a_silent_stream_is_kept_open_with_comments(http: httpx.AsyncClient, parts: FakeParts) -> None:
-    play(parts, anyio.Event())
+async def test_a_silent_stream_is_kept_open_with_comments(
+    http: httpx.AsyncClient, services: FakeServices
+) -> None:
+    play(services, anyio.Event())
     async with http.stream("POST", CHATS, json={**ASK, "stream": True}) as reply:
         async for event in sse(reply.aiter_lines()):
             assert event == {"": "still here"}
@@ -158,20 +160,20 @@ async def test_a_silent_stream_is_kept_open_with_comments(http: httpx.AsyncClien
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_answer_is_given_up_when_the_reader_leaves(
-    client: openai.AsyncOpenAI, parts: FakeParts, streamed: bool
+    client: openai.AsyncOpenAI, services: FakeServices, streamed: bool
 ) -> None:
     waits = anyio.Event()
-    play(parts, Delta("By "), waits)
+    play(services, Delta("By "), waits)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(chunks if streamed else lambda c: c.chat.completions.create(**ASK), client)
         await waits.wait()
         tasks.cancel_scope.cancel()
     with anyio.fail_after(2):
-        await parts.answering.closed.wait()
+        await services.answering.closed.wait()
 
 
 async def test_the_blocking_client_chats_streams_and_raises_alike(
-    http: httpx.AsyncClient, parts: FakeParts
+    http: httpx.AsyncClient, services: FakeServices
 ) -> None:
     with openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as client:
 
@@ -182,7 +184,7 @@ async def test_the_blocking_client_chats_streams_and_raises_alike(
         reply = await in_thread(lambda: client.chat.completions.create(**ASK))
         assert reply.choices[0].message.content == TEXT
         assert text_of(await in_thread(stream)) == TEXT
-        play(parts, Delta("By "), Interrupted(ANSWER, ANSWER))
+        play(services, Delta("By "), Interrupted(ANSWER, ANSWER))
         with pytest.raises(openai.APIError, match="broke off"):
             await in_thread(stream)
 
