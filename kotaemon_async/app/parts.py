@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kotaemon_async.app.memory import WorkRoom
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.documents.ingest import IngestLimits, recipe_of
-from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.ingest import recipe_of
+from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.models import ModelRegistry
@@ -33,24 +33,13 @@ def writable_folder(settings: Settings) -> Path:
 
 def sandbox_of(settings: Settings) -> Sandbox:
     """The parser children, none of them started."""
-    return Sandbox(_parser_limits(settings), settings.parser.children)
+    return Sandbox(settings.parser, max_pages=settings.ingest.max_pages)
 
 
 def drawers_of(settings: Settings) -> Sandbox:
     """The child that draws pages: one of its own, so that a reader does not wait for documents."""
-    return Sandbox(_parser_limits(settings), 1)
-
-
-def _parser_limits(settings: Settings) -> ParserLimits:
-    return ParserLimits(
-        memory_bytes=settings.parser.memory_bytes,
-        cpu_s=settings.parser.cpu_s,
-        wall_s=settings.parser.wall_s,
-        file_size_bytes=settings.parser.file_size_bytes,
-        max_pages=settings.ingest.max_pages,
-        max_documents=settings.parser.max_documents,
-        recycle_bytes=settings.parser.recycle_bytes,
-    )
+    one = settings.parser.model_copy(update={"children": 1})
+    return Sandbox(one, max_pages=settings.ingest.max_pages)
 
 
 async def embedder_of(settings: Settings, models: ModelRegistry) -> Embedder:
@@ -101,16 +90,3 @@ async def clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
     await ledger.release_keys()
     await blobs.sweep(await ledger.blobs())
     await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
-
-
-def ingest_limits(settings: Settings) -> IngestLimits:
-    """What one document may cost, and how its failures are waited out."""
-    return IngestLimits(
-        batch_pages=settings.ingest.batch_pages,
-        max_crashes=settings.ingest.max_crashes,
-        max_losses=settings.ingest.max_losses,
-        lease_s=settings.ingest.lease_s,
-        renew_every_s=settings.ingest.lease_s / 6,
-        retry_base_s=settings.ingest.backoff_base_s,
-        retry_cap_s=settings.ingest.backoff_cap_s,
-    )

@@ -24,7 +24,6 @@ from kotaemon_async.app.parts import (
     clear_up,
     drawers_of,
     embedder_of,
-    ingest_limits,
     is_shared,
     room_of,
     sandbox_of,
@@ -237,7 +236,7 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         on_step=on_step,
         may_work=opened.room.disk.may_work,
         may_start=opened.room.may_start,
-        limits=ingest_limits(settings),
+        settings=settings.ingest,
     )
 
 

@@ -3,15 +3,21 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 from loguru import logger
 
-from kotaemon_async.documents.outcomes import IngestLimits
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import event
+
+#: How often the ledger is asked whether the claim still holds.
+CONFIRM_EVERY_S: Final = 1.0
+#: A wait that lasts longer is shown with the document.
+SHOW_WAITING_AFTER_S: Final = 5.0
+RENEWALS_PER_LEASE: Final = 6
 
 
 @dataclass(slots=True)
@@ -30,14 +36,14 @@ class Watch:
         self,
         ledger: Ledger,
         claim: Claim,
-        limits: IngestLimits,
+        lease_s: float,
         *,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger = ledger
         self._claim = claim
-        self._limits = limits
+        self._lease_s = lease_s
         self._clock = clock
         self._sleep = sleep
         self._wait: _Wait | None = None
@@ -63,7 +69,7 @@ class Watch:
 
     async def _keep(self) -> None:
         while True:
-            await self._sleep(self._limits.confirm_every_s)
+            await self._sleep(CONFIRM_EVERY_S)
             try:
                 await self._look()
                 await self._show()
@@ -77,19 +83,19 @@ class Watch:
 
     async def _look(self) -> None:
         """Raises LeaseLost; a renewal confirms the claim, too."""
-        self._renewed_s_ago += self._limits.confirm_every_s
-        if self._renewed_s_ago < self._limits.renew_every_s:
+        self._renewed_s_ago += CONFIRM_EVERY_S
+        if self._renewed_s_ago < self._lease_s / RENEWALS_PER_LEASE:
             await self._ledger.confirm(self._claim)
             return
-        await self._ledger.renew(self._claim, self._clock(), self._limits.lease_s)
+        await self._ledger.renew(self._claim, self._clock(), self._lease_s)
         self._renewed_s_ago = 0.0
 
     async def _show(self) -> None:
         wait = self._wait
         if wait is None or wait.shown:
             return
-        wait.lasted_s += self._limits.confirm_every_s
-        if wait.lasted_s >= self._limits.show_waiting_after_s:
+        wait.lasted_s += CONFIRM_EVERY_S
+        if wait.lasted_s >= SHOW_WAITING_AFTER_S:
             await self._ledger.show_waiting(self._claim, wait.kind, self._clock())
             wait.shown = True
             event("waits", kind=wait.kind, wait_s=wait.lasted_s)

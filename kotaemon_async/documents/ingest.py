@@ -13,8 +13,9 @@ from loguru import logger
 
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.documents.heartbeat import Watch
-from kotaemon_async.documents.outcomes import IngestLimits, Outcomes, cause_of
+from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
+from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.domain.text import segment
@@ -26,8 +27,6 @@ from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import event, past_span, span
-
-__all__ = ["Ingest", "IngestLimits", "recipe_of"]
 
 #: Documents with which so many workers died are read one at a time.
 SUSPECT_LOSSES: Final = 2
@@ -66,7 +65,7 @@ class Ingest:
         *,
         owner: str,
         on_step: Callable[[], None],
-        limits: IngestLimits,
+        settings: IngestSettings,
         may_work: Callable[[], bool] = lambda: True,
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
@@ -79,12 +78,12 @@ class Ingest:
         self._recipe = recipe_of(embedder)
         self._owner = owner
         self._on_step = on_step
-        self._limits = limits
+        self._settings = settings
         self._may_work = may_work
         self._may_start = may_start
         self._clock = clock
         self._sleep = sleep
-        self._outcomes = Outcomes(ledger, limits, may_work=may_work, clock=clock, sleep=sleep)
+        self._outcomes = Outcomes(ledger, settings, may_work=may_work, clock=clock, sleep=sleep)
         self._suspect = anyio.Lock()
         self._stopping = False
         self.active = 0
@@ -119,7 +118,7 @@ class Ingest:
     async def _claim(self, document_id: str) -> Claim | None:
         try:
             claim = await self._ledger.claim(
-                document_id, self._owner, self._clock(), self._limits.lease_s, recipe=self._recipe
+                document_id, self._owner, self._clock(), self._settings.lease_s, recipe=self._recipe
             )
         except Unavailable as error:
             logger.bind(doc_id=document_id, code=error.code).warning("document_not_claimed")
@@ -146,7 +145,7 @@ class Ingest:
 
     async def _work(self, claim: Claim) -> None:
         lost = claim.document.attempts.lost
-        if lost > self._limits.max_losses:
+        if lost > self._settings.max_losses:
             raise BadDocument(f"The service died {lost} times over this file.", code="parser_limit")
         if lost < SUSPECT_LOSSES:
             await self._read_all(claim)
@@ -163,7 +162,7 @@ class Ingest:
             self._suspect.release()
 
     async def _read_all(self, claim: Claim) -> None:
-        watch = Watch(self._ledger, claim, self._limits, clock=self._clock, sleep=self._sleep)
+        watch = Watch(self._ledger, claim, self._settings.lease_s, clock=self._clock, sleep=self._sleep)
         async with watch.kept(), AsyncExitStack() as stack:
             opening = self._sandbox.open(self._blobs.path(claim.document.sha256), claim.document.media_type)
             with span("open"), watch.waiting("parser"):
@@ -198,7 +197,7 @@ class Ingest:
         async with send:
             try:
                 for first in range(
-                    desk.claim.document.pages_done + 1, pages_total + 1, self._limits.batch_pages
+                    desk.claim.document.pages_done + 1, pages_total + 1, self._settings.batch_pages
                 ):
                     await send.send(await self._read(desk.parsed, first))
             except Exception as error:
@@ -207,7 +206,7 @@ class Ingest:
     async def _read(self, parsed: ParsedDocument, first: int) -> _Prepared:
         self._require_room()
         with metrics.INGEST_STAGE_DURATION.labels(stage="parsing").time(), span("parse", first_page=first):
-            pages = await parsed.read(first, min(self._limits.batch_pages, parsed.pages_total - first + 1))
+            pages = await parsed.read(first, min(self._settings.batch_pages, parsed.pages_total - first + 1))
             return await to_thread.run_sync(_cut, pages, abandon_on_cancel=True)
 
     async def _commit(self, desk: _Desk, prepared: _Prepared) -> None:

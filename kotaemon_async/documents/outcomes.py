@@ -1,13 +1,13 @@
 """How a try ends in the ledger: failed, tried again later, or given back without an attempt used up."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import anyio
 from loguru import logger
 
 from kotaemon_async.documents.parsing.sandbox import ParserDied
+from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.resilience import faults, room
@@ -23,23 +23,9 @@ RECORD_EVERY_S: Final = 1.0
 ROOM_AGAIN_S: Final = 5.0
 #: How soon a document that has to be read alone asks for its turn again.
 TURN_AGAIN_S: Final = 2.0
+#: Wait after the first crash; a fresh parser is there at once.
+CRASH_BASE_S: Final = 1.0
 _FACTOR: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class IngestLimits:
-    """How a worker divides its work and how patient it is."""
-
-    batch_pages: int = 8
-    max_crashes: int = 3
-    max_losses: int = 10
-    lease_s: float = 30.0
-    renew_every_s: float = 5.0
-    confirm_every_s: float = 1.0
-    show_waiting_after_s: float = 5.0
-    crash_base_s: float = 1.0
-    retry_base_s: float = 10.0
-    retry_cap_s: float = 900.0
 
 
 class Outcomes:
@@ -48,14 +34,14 @@ class Outcomes:
     def __init__(
         self,
         ledger: Ledger,
-        limits: IngestLimits,
+        settings: IngestSettings,
         *,
         may_work: Callable[[], bool],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger = ledger
-        self._limits = limits
+        self._settings = settings
         self._may_work = may_work
         self._clock = clock
         self._sleep = sleep
@@ -105,11 +91,11 @@ class Outcomes:
     async def _after_crash(self, claim: Claim, died: ParserDied) -> None:
         document = claim.document
         crashes = document.attempts.crash + 1
-        if crashes >= self._limits.max_crashes or document.attempt >= document.max_attempts:
+        if crashes >= self._settings.max_crashes or document.attempt >= document.max_attempts:
             message = f"The parser died {_times(crashes)} over this file, the last time by {died.ending}."
             await self._fail(claim, _failure(BadDocument(message, code=died.final_code)), "crash")
         else:
-            wait_s = self._backoff_s(crashes, self._limits.crash_base_s)
+            wait_s = self._backoff_s(crashes, CRASH_BASE_S)
             await self._try_again(claim, died, wait_s, "crash")
 
     async def _after_error(self, claim: Claim, error: Unavailable) -> None:
@@ -117,12 +103,12 @@ class Outcomes:
         if document.attempt >= document.max_attempts:
             await self._fail(claim, _failure(error), "error")
         else:
-            wait_s = self._backoff_s(document.attempts.error + 1, self._limits.retry_base_s)
-            asked_s = min(error.retry_after_s or 0.0, self._limits.retry_cap_s)
+            wait_s = self._backoff_s(document.attempts.error + 1, self._settings.backoff_base_s)
+            asked_s = min(error.retry_after_s or 0.0, self._settings.backoff_cap_s)
             await self._try_again(claim, error, max(wait_s, asked_s), "error")
 
     def _backoff_s(self, tries: int, base_s: float) -> float:
-        return backoff_s(tries, base_s=base_s, cap_s=self._limits.retry_cap_s, factor=_FACTOR)
+        return backoff_s(tries, base_s=base_s, cap_s=self._settings.backoff_cap_s, factor=_FACTOR)
 
     async def _try_again(self, claim: Claim, error: Unavailable, wait_s: float, cause: Cause) -> None:
         async def wait() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import anyio
 
-from kotaemon_async.documents.ingest import Ingest, IngestLimits
+from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document
 from kotaemon_async.search.embedding.embedder import Embedder
@@ -15,7 +16,7 @@ from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
 
-LIMITS = IngestLimits(batch_pages=2, lease_s=30.0)
+SETTINGS = IngestSettings(batch_pages=2)
 
 
 class Clock:
@@ -105,14 +106,14 @@ class Workshop:
         may_work: Callable[[], bool] = lambda: True,
         may_start: Callable[[], bool] = lambda: True,
         ticks: Ticks | None = None,
-        limits: IngestLimits = LIMITS,
+        settings: IngestSettings = SETTINGS,
     ) -> Ingest:
         parts = (self.ledger, self.blobs, self.sandbox, embedder or self.embedder)
         return Ingest(
             *parts,
             owner="me",
             on_step=on_step,
-            limits=limits,
+            settings=settings,
             may_work=may_work,
             may_start=may_start,
             clock=self.clock,

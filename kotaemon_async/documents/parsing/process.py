@@ -6,12 +6,12 @@ import signal
 import struct
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 import anyio
 
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import CODES, BadDocument, Unavailable
 from kotaemon_async.resilience.process import ChildProcess
 from kotaemon_async.telemetry.traces import SpanKind, child_span, mark
@@ -45,22 +45,6 @@ class ParserDied(Unavailable):
         self.final_code = final_code
 
 
-@dataclass(frozen=True, slots=True)
-class ParserLimits:
-    """What one child may take: memory and file size for its life, CPU per document, wall time per call.
-
-    It is replaced after `max_documents`, or when it keeps more than `recycle_bytes` between two of them.
-    """
-
-    memory_bytes: int = 1024**3
-    cpu_s: float = 60.0
-    wall_s: float = 60.0
-    file_size_bytes: int = 64 * 1024**2
-    max_pages: int = 5000
-    max_documents: int = 50
-    recycle_bytes: int = 200 * 1024**2
-
-
 class Child:
     """A running parser child; after any exception from `ask` it can only be ended."""
 
@@ -76,20 +60,20 @@ class Child:
         self.resident_bytes = 0
 
     @classmethod
-    async def start(cls, limits: ParserLimits, script: Path = SCRIPT) -> "Child":
+    async def start(cls, settings: ParserSettings, max_pages: int, script: Path = SCRIPT) -> "Child":
         """A child that is still importing its libraries; the first `ask` waits for it."""
-        settings = {
+        given = {
             "parent_pid": os.getpid(),
-            "memory_bytes": limits.memory_bytes,
-            "file_size_bytes": limits.file_size_bytes,
-            "cpu_s": limits.cpu_s,
-            "max_pages": limits.max_pages,
+            "memory_bytes": settings.memory_bytes,
+            "file_size_bytes": settings.file_size_bytes,
+            "cpu_s": settings.cpu_s,
+            "max_pages": max_pages,
         }
-        command = [sys.executable, "-I", "-X", "utf8", str(script), json.dumps(settings)]
+        command = [sys.executable, "-I", "-X", "utf8", str(script), json.dumps(given)]
         try:
             errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
             try:
-                return cls(await _start(command, errors), errors, limits.wall_s)
+                return cls(await _start(command, errors), errors, settings.wall_s)
             except BaseException:
                 errors.close()
                 raise

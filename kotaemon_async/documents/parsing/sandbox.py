@@ -8,12 +8,13 @@ from typing import Final
 import anyio
 
 from kotaemon_async.documents.parsing.drawing import Drawn, drawn_of
-from kotaemon_async.documents.parsing.process import SCRIPT, Child, ParserDied, ParserLimits
+from kotaemon_async.documents.parsing.process import SCRIPT, Child, ParserDied
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Page
 from kotaemon_async.telemetry import metrics
 
-__all__ = ["ParsedDocument", "ParserDied", "ParserLimits", "Sandbox"]
+__all__ = ["ParsedDocument", "ParserDied", "Sandbox"]
 
 _CLOSE_S: Final = 5.0
 
@@ -48,12 +49,13 @@ class ParsedDocument:
 
 
 class Sandbox:
-    """At most `max_children` parser children, started when needed, used again, killed after any failure."""
+    """The parser children: started when they are needed, used again, killed after any failure."""
 
-    def __init__(self, limits: ParserLimits, max_children: int, *, script: Path = SCRIPT) -> None:
-        self._limits = limits
+    def __init__(self, settings: ParserSettings, *, max_pages: int, script: Path = SCRIPT) -> None:
+        self._settings = settings
+        self._max_pages = max_pages
         self._script = script
-        self._limiter = anyio.CapacityLimiter(max_children)
+        self._limiter = anyio.CapacityLimiter(settings.children)
         self._idle: list[Child] = []
         self._busy: set[Child] = set()
         self._closed = False
@@ -137,7 +139,7 @@ class Sandbox:
 
     async def _start(self) -> Child:
         with anyio.CancelScope(shield=True):  # milliseconds; cancelled half-way, nobody would own the process
-            child = await Child.start(self._limits, self._script)
+            child = await Child.start(self._settings, self._max_pages, self._script)
         if self._closed:
             await child.end()
             raise Unavailable("The parsers are stopped.", code="shutting_down")
@@ -160,8 +162,8 @@ class Sandbox:
         metrics.CHILD_RESTARTS.labels(child="parser").inc()
 
     async def _give_back(self, child: Child) -> None:
-        limits = self._limits
-        worn_out = child.documents >= limits.max_documents or child.resident_bytes > limits.recycle_bytes
+        is_old = child.documents >= self._settings.max_documents
+        worn_out = is_old or child.resident_bytes > self._settings.recycle_bytes
         if worn_out or self._closed:
             await self._discard(child)
         else:

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -12,12 +11,13 @@ import pytest
 
 from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.parsing.formats import PDF
-from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.documents import english_pdf, write
-from tests.support.ingest import LIMITS, Stuck, Ticks, Workshop
+from tests.support.ingest import SETTINGS, Stuck, Ticks, Workshop
 
 #: Far more looks at the claim than any wait in these tests needs.
 MANY = 8
@@ -32,7 +32,7 @@ async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    opened = Sandbox(ParserLimits(), 1)
+    opened = Sandbox(ParserSettings(children=1), max_pages=5000)
     yield opened
     await opened.aclose()
 
@@ -131,8 +131,8 @@ async def test_a_parser_that_hangs_is_ended_with_its_document_and_a_fresh_one_se
 async def test_work_goes_on_while_the_ledger_cannot_be_asked(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(2))
     stuck, ticks = Stuck(shop.embedder), Ticks()
-    limits = replace(LIMITS, renew_every_s=1)
-    async with running(shop.worker(embedder=stuck, ticks=ticks, limits=limits), document_id):
+    settings = SETTINGS.model_copy(update={"lease_s": 6.0})
+    async with running(shop.worker(embedder=stuck, ticks=ticks, settings=settings), document_id):
         await stuck.asked.wait()
         faults.arm("sqlite.before_commit:1:enospc")
         await ticks.pass_by(1, 2)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.keywords import Keywords
@@ -23,7 +24,7 @@ async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
 
 @pytest.fixture(scope="module")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    opened = Sandbox(ParserLimits(), 2)
+    opened = Sandbox(ParserSettings(children=2), max_pages=5000)
     yield opened
     await opened.aclose()
 

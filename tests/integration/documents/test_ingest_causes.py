@@ -1,22 +1,23 @@
 """Why a try ends, and what that means for the next one: crashes, errors, stops, lost workers, a full disk."""
 
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import anyio
 import pytest
 
+from kotaemon_async.documents import heartbeat
 from kotaemon_async.documents.ingest import SUSPECT_LOSSES, recipe_of
 from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
-from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Attempts
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
 from tests.support import poisoned_child
 from tests.support.documents import encrypted_pdf, english_pdf
-from tests.support.ingest import LIMITS, Broken, Stuck, Ticks, Workshop
+from tests.support.ingest import SETTINGS, Broken, Stuck, Ticks, Workshop
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
 
 @pytest.fixture(scope="module")
 async def sandbox() -> AsyncIterator[Sandbox]:
-    opened = Sandbox(ParserLimits(), 2, script=Path(poisoned_child.__file__))
+    opened = Sandbox(ParserSettings(children=2), max_pages=5000, script=Path(poisoned_child.__file__))
     yield opened
     await opened.aclose()
 
@@ -150,7 +151,8 @@ async def test_twenty_deploys_eat_no_attempt(shop: Workshop) -> None:
 
 async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_document(shop: Workshop) -> None:
     document_id = await shop.hand_in(poisoned_pdf("deadly by SIGSEGV", page=3, pages=4))
-    worker = shop.worker(limits=replace(LIMITS, batch_pages=1), on_step=lambda: worker.stop())  # noqa: PLW0108
+    settings = SETTINGS.model_copy(update={"batch_pages": 1})
+    worker = shop.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
     await worker.run(document_id)
     assert (await shop.ledger.get(document_id)).attempts == Attempts(shutdown=1)
 
@@ -158,8 +160,8 @@ async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_doc
 async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(1))
     await lose_workers(shop, [document_id], 3)
-    limits = replace(LIMITS, max_losses=2)
-    await shop.worker(limits=limits).run(document_id)
+    settings = SETTINGS.model_copy(update={"max_losses": 2})
+    await shop.worker(settings=settings).run(document_id)
     document = await shop.ledger.get(document_id)
     assert document.error is not None
     assert (document.error.code, document.error.message) == (
@@ -224,15 +226,16 @@ async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(shop: 
     assert await shop.waits_s(document_id) == ("disk", 5)
 
 
-async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(shop: Workshop) -> None:
+async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "CONFIRM_EVERY_S", 60.0)  # told apart by their length
     document_id = await shop.hand_in(english_pdf(1))
     # claimed, pages counted; then a batch, and twice its failure, which cannot be written
     faults.arm("sqlite.before_commit:3:enospc,sqlite.before_commit:4:enospc,sqlite.before_commit:5:enospc")
     ticks = Ticks()
     async with anyio.create_task_group() as group:
-        group.start_soon(
-            shop.worker(ticks=ticks, limits=replace(LIMITS, confirm_every_s=60)).run, document_id
-        )
+        group.start_soon(shop.worker(ticks=ticks).run, document_id)
         await ticks.pass_by(RECORD_EVERY_S, 2)
     assert await shop.waits_s(document_id) == ("disk", 5)
 

@@ -8,7 +8,8 @@ import anyio
 import pytest
 
 from kotaemon_async.documents.page_images import WIDTHS, Picture, Pictures
-from kotaemon_async.documents.parsing.sandbox import ParserLimits, Sandbox
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Answer, Citation, Document
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
@@ -64,7 +65,7 @@ class Shelf:
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    made = Sandbox(ParserLimits(), 1)
+    made = Sandbox(ParserSettings(children=1), max_pages=5000)
     yield made
     await made.aclose()
 

@@ -13,14 +13,17 @@ import pytest
 
 from kotaemon_async.documents.parsing.formats import HTML, MARKDOWN, PDF, TEXT
 from kotaemon_async.documents.parsing.process import Child
-from kotaemon_async.documents.parsing.sandbox import ParserDied, ParserLimits, Sandbox
+from kotaemon_async.documents.parsing.sandbox import ParserDied, Sandbox
+from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from tests.support import documents
+
+ONE = ParserSettings(children=1)
 
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(ParserLimits(), max_children=2)
+    sandbox = Sandbox(ParserSettings(children=2), max_pages=5000)
     yield sandbox
     children = sandbox.pids
     await sandbox.aclose()
@@ -78,7 +81,7 @@ async def test_pages_come_in_the_batches_asked_for(sandbox: Sandbox, tmp_path: P
     ],
 )
 async def test_a_pdf_that_cannot_be_used_says_why(data: bytes, code: str, tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(max_pages=10), max_children=1)
+    sandbox = Sandbox(ParserSettings(children=1), max_pages=10)
     assert await failure(sandbox, documents.write(tmp_path, "a.pdf", data)) == code
     await sandbox.aclose()
 
@@ -111,16 +114,16 @@ async def test_a_child_is_used_again_after_success_and_replaced_after_a_failure(
 
 
 @pytest.mark.parametrize(
-    ("limits", "pids"),
+    ("settings", "pids"),
     [
-        (ParserLimits(max_documents=2), 2),
-        (ParserLimits(recycle_bytes=1), 4),
-        (ParserLimits(), 1),
+        (ParserSettings(children=1, max_documents=2), 2),
+        (ParserSettings(children=1, recycle_bytes=1), 4),
+        (ONE, 1),
     ],
     ids=["after two documents", "too large", "by default"],
 )
-async def test_a_worn_out_child_is_replaced(limits: ParserLimits, pids: int, tmp_path: Path) -> None:
-    sandbox, seen = Sandbox(limits, max_children=1), set[int]()
+async def test_a_worn_out_child_is_replaced(settings: ParserSettings, pids: int, tmp_path: Path) -> None:
+    sandbox, seen = Sandbox(settings, max_pages=5000), set[int]()
     path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
     for _ in range(4):
         async with sandbox.open(path, PDF) as parsed:
@@ -142,28 +145,28 @@ async def test_idle_children_are_released_and_a_working_one_stays(sandbox: Sandb
 
 
 async def test_a_document_that_needs_too_much_memory_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(memory_bytes=200 * 1024**2), max_children=1)
+    sandbox = Sandbox(ParserSettings(memory_bytes=200 * 1024**2, children=1), max_pages=5000)
     path = documents.write(tmp_path, "a.txt", ("灯塔" * 20_000_000).encode()[: 55 * 1024**2])
     assert await failure(sandbox, path, TEXT) == "parser_limit"
     await sandbox.aclose()
 
 
 async def test_a_page_whose_tree_does_not_fit_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(), max_children=1)
+    sandbox = Sandbox(ONE, max_pages=5000)
     path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
     assert await failure(sandbox, path, HTML) == "parser_limit"
     await sandbox.aclose()
 
 
 async def test_a_document_that_needs_too_much_cpu_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(cpu_s=0, memory_bytes=4 * 1024**3), max_children=1)
+    sandbox = Sandbox(ParserSettings(cpu_s=0.1, memory_bytes=4 * 1024**3, children=1), max_pages=5000)
     path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
     assert await failure(sandbox, path, HTML) == "parser_limit"
     await sandbox.aclose()
 
 
 async def test_a_call_that_takes_too_long_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(wall_s=2), max_children=1)
+    sandbox = Sandbox(ParserSettings(wall_s=2, children=1), max_pages=5000)
     path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
     with pytest.raises(BadDocument) as problem:
         async with sandbox.open(path, PDF) as parsed:
@@ -198,7 +201,9 @@ async def test_a_child_that_dies_over_a_document_tells_what_it_will_have_been(
 @pytest.mark.parametrize("script", [b"raise SystemExit(3)", b"import os; os.write(1, b'no frame at all')"])
 async def test_a_child_that_cannot_start_is_not_the_documents_fault(tmp_path: Path, script: bytes) -> None:
     path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    sandbox = Sandbox(ParserLimits(), 1, script=documents.write(tmp_path, "child.py", script))
+    sandbox = Sandbox(
+        ParserSettings(children=1), max_pages=5000, script=documents.write(tmp_path, "child.py", script)
+    )
     with pytest.raises(Unavailable, match="could not start") as problem:
         await texts(sandbox, path)
     assert not isinstance(problem.value, ParserDied)
@@ -213,7 +218,9 @@ async def test_a_child_that_says_something_odd_has_died_over_the_document(tmp_pa
         b"os.write(1, b'\\0\\0\\0\\2]]')\n"
         b"time.sleep(60)\n"
     )
-    sandbox = Sandbox(ParserLimits(), 1, script=documents.write(tmp_path, "child.py", script))
+    sandbox = Sandbox(
+        ParserSettings(children=1), max_pages=5000, script=documents.write(tmp_path, "child.py", script)
+    )
     with pytest.raises(ParserDied) as died:
         await texts(sandbox, tmp_path)
     assert (died.value.final_code, died.value.ending) == ("corrupt", "an odd reply")
@@ -250,7 +257,7 @@ async def test_a_child_is_ended_by_the_service_and_not_by_sigterm(sandbox: Sandb
 
 
 async def test_a_cancelled_read_kills_its_child_and_frees_the_place(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(), max_children=1)
+    sandbox = Sandbox(ONE, max_pages=5000)
     path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
     with anyio.CancelScope() as scope:
         async with sandbox.open(path, PDF) as parsed:
@@ -277,7 +284,7 @@ async def test_many_readers_share_few_children(sandbox: Sandbox, tmp_path: Path)
 
 
 async def test_a_closed_sandbox_has_no_children_and_takes_no_documents(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserLimits(), max_children=1)
+    sandbox = Sandbox(ONE, max_pages=5000)
     await sandbox.warm()
     (pid,) = sandbox.pids
     await sandbox.aclose()
@@ -287,7 +294,7 @@ async def test_a_closed_sandbox_has_no_children_and_takes_no_documents(tmp_path:
 
 
 async def test_a_child_has_no_network_and_starts_no_programs() -> None:
-    child = await Child.start(ParserLimits())
+    child = await Child.start(ParserSettings(), max_pages=5000)
     reply = await child.ask({"do": "confinement"})
     await child.end()
     assert (reply["socket"], reply["exec"]) == ("EACCES", "EACCES")
@@ -295,8 +302,10 @@ async def test_a_child_has_no_network_and_starts_no_programs() -> None:
 
 def test_a_child_ends_with_the_process_that_started_it() -> None:
     code = (
-        "import anyio, os\nfrom kotaemon_async.documents.parsing.process import Child, ParserLimits\n"
-        "async def main():\n child = await Child.start(ParserLimits())\n await child.ask({'do': 'close'})\n"
+        "import anyio, os\nfrom kotaemon_async.documents.parsing.process import Child\n"
+        "from kotaemon_async.documents.settings import ParserSettings\n"
+        "async def main():\n child = await Child.start(ParserSettings(), max_pages=9)\n"
+        " await child.ask({'do': 'close'})\n"
         " os.write(1, str(child.pid).encode())\n os._exit(1)\nanyio.run(main)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
