@@ -38,10 +38,10 @@ class Attempts:
     Stops and dead workers are not the document's fault: they do not count as attempts.
     """
 
-    crash: int = 0
-    error: int = 0
-    shutdown: int = 0
-    lost: int = 0
+    crash: int
+    error: int
+    shutdown: int
+    lost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Document:
     chunks_done: int = 0
     attempt: int = 0
     max_attempts: int = 6
-    attempts: Attempts = Attempts()
+    attempts: Attempts = Attempts(0, 0, 0, 0)
     waiting_for: dict[str, object] | None = None
     error: Failure | None = None
     trace_id: str = ""
@@ -144,8 +144,8 @@ class Citation:
 class Usage:
     """Tokens as the model's server counted them."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int
+    completion_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
-"""The JSON bodies of the API, and how the nouns of model.py become them."""
+"""The JSON bodies of the API where they differ from the nouns of model.py, and how those become them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from kotaemon_async.domain.model import (
     Answer,
+    Attempts,
+    Citation,
     Document,
+    Failure,
     Found,
     Mode,
     Passage,
@@ -17,8 +21,11 @@ from kotaemon_async.domain.model import (
     ServedBy,
     Stage,
     Status,
+    Usage,
 )
 
+B = TypeVar("B", bound=msgspec.Struct)
+S = TypeVar("S", Passage, Citation)
 Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
@@ -29,23 +36,6 @@ class Progress(msgspec.Struct, frozen=True):
     pages_done: int
     pages_total: int | None
     chunks_done: int
-
-
-class FailureBody(msgspec.Struct, frozen=True):
-    """Why a document failed and what to do about it."""
-
-    code: str
-    message: str
-    hint: str
-
-
-class AttemptsBody(msgspec.Struct, frozen=True):
-    """Tries that ended, by cause; only crashes of the parser and errors count as attempts."""
-
-    crash: int
-    error: int
-    shutdown: int
-    lost: int
 
 
 class DocumentBody(msgspec.Struct, frozen=True):
@@ -62,9 +52,9 @@ class DocumentBody(msgspec.Struct, frozen=True):
     progress: Progress
     attempt: int
     max_attempts: int
-    attempts: AttemptsBody
+    attempts: Attempts
     waiting_for: dict[str, object] | None
-    error: FailureBody | None
+    error: Failure | None
     trace_id: str
     created_at: str
     updated_at: str
@@ -111,49 +101,12 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     html: bool = False
 
 
-class ReasonBody(msgspec.Struct, frozen=True):
-    """A component that did not do its part, and why."""
-
-    component: str
-    code: str
-
-
-class PassageBody(msgspec.Struct, frozen=True):
-    """A piece of a page that fits the query; `score` is between 0 and 1."""
-
-    id: str
-    document_id: str
-    document_name: str
-    page: int
-    text: str
-    score: float
-
-
 class PassageList(msgspec.Struct, frozen=True):
     """Passages, best first, and what was missing while looking."""
 
-    passages: list[PassageBody]
-    degraded: list[ReasonBody]
+    passages: tuple[Passage, ...]
+    degraded: tuple[Reason, ...]
     trace_id: str
-
-
-class CitationBody(msgspec.Struct, frozen=True):
-    """A quote that stands, word for word, on the page."""
-
-    id: str
-    marker: int
-    document_id: str
-    document_name: str
-    page: int
-    quote: str
-    score: float
-
-
-class UsageBody(msgspec.Struct, frozen=True):
-    """Tokens as the model's server counted them."""
-
-    prompt_tokens: int
-    completion_tokens: int
 
 
 class AnswerBody(msgspec.Struct, frozen=True):
@@ -164,13 +117,13 @@ class AnswerBody(msgspec.Struct, frozen=True):
     answer: str
     served_by: ServedBy
     degraded: bool
-    reasons: list[ReasonBody]
+    reasons: tuple[Reason, ...]
     age_s: float
-    citations: list[CitationBody]
+    citations: tuple[Citation, ...]
     trace_id: str
     timings_s: dict[str, float]
-    usage: UsageBody | None
-    uncited: list[str]
+    usage: Usage | None
+    uncited: tuple[str, ...]
     complete: bool = True
     html: str | msgspec.UnsetType = msgspec.UNSET
 
@@ -203,94 +156,63 @@ class HealthReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def iso(at_s: float) -> str:
-    """Unix seconds as ISO 8601 in UTC with milliseconds and `Z`."""
+    """Return Unix seconds as ISO 8601 in UTC with milliseconds and `Z`."""
     return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def body_of(kind: type[B], model: object, **differing: object) -> B:
+    """Return the model as the API shows it; fields that differ are given by name.
+
+    The others are taken over; where `kind` has `created_at`, it is `created_at_s` of the model as ISO text.
+    """
+
+    def shown(name: str) -> object:
+        if hasattr(model, name):
+            return getattr(model, name)
+        at_s: float | None = getattr(model, f"{name}_s")
+        return None if at_s is None else iso(at_s)
+
+    same = {name: shown(name) for name in kind.__struct_fields__ if name not in differing}
+    return kind(**same, **differing)
+
+
 def document_body(document: Document) -> DocumentBody:
-    """The document as the API shows it."""
-    error, tried = document.error, document.attempts
-    return DocumentBody(
-        id=document.id,
-        name=document.name,
-        media_type=document.media_type,
-        size_bytes=document.size_bytes,
-        sha256=document.sha256,
-        collection=document.collection,
-        status=document.status,
-        stage=document.stage,
+    """Return the document as the API shows it."""
+    return body_of(
+        DocumentBody,
+        document,
         progress=Progress(document.pages_done, document.pages_total, document.chunks_done),
-        attempt=document.attempt,
-        max_attempts=document.max_attempts,
-        attempts=AttemptsBody(tried.crash, tried.error, tried.shutdown, tried.lost),
         waiting_for=_waiting_for(document.waiting_for),
-        error=FailureBody(error.code, error.message, error.hint) if error else None,
-        trace_id=document.trace_id,
-        created_at=iso(document.created_at_s),
-        updated_at=iso(document.updated_at_s),
-        ready_at=None if document.ready_at_s is None else iso(document.ready_at_s),
     )
 
 
 def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
-    """The reason with its time, if it has one, as all other times of the API."""
+    """Return the reason with its time, if it has one, as all other times of the API."""
     at_s = (reason or {}).get("at")
     return {**(reason or {}), "at": iso(at_s)} if isinstance(at_s, float) else reason
 
 
-def reason_bodies(reasons: tuple[Reason, ...]) -> list[ReasonBody]:
-    """The reasons in their order."""
-    return [ReasonBody(reason.component, reason.code) for reason in reasons]
-
-
-def passage_body(passage: Passage) -> PassageBody:
-    """The passage as the API shows it."""
-    return PassageBody(
-        passage.id,
-        passage.document_id,
-        passage.document_name,
-        passage.page,
-        passage.text,
-        round(passage.score, 4),
-    )
-
-
 def passage_list(found: Found, trace_id: str) -> PassageList:
-    """What a search found."""
-    return PassageList([passage_body(one) for one in found.passages], reason_bodies(found.degraded), trace_id)
+    """Return what a search found."""
+    return PassageList(_rounded(found.passages), found.degraded, trace_id)
 
 
 def answer_body(answer: Answer) -> AnswerBody:
-    """The answer as the API shows it."""
-    usage = answer.usage
-    return AnswerBody(
-        id=answer.id,
-        question=answer.question,
-        answer=answer.answer,
-        served_by=answer.served_by,
-        degraded=answer.degraded,
-        reasons=reason_bodies(answer.reasons),
+    """Return the answer as the API shows it."""
+    return body_of(
+        AnswerBody,
+        answer,
         age_s=round(answer.age_s, 3),
-        citations=[
-            CitationBody(
-                one.id,
-                one.marker,
-                one.document_id,
-                one.document_name,
-                one.page,
-                one.quote,
-                round(one.score, 4),
-            )
-            for one in answer.citations
-        ],
-        trace_id=answer.trace_id,
+        citations=_rounded(answer.citations),
         timings_s={name: round(seconds, 4) for name, seconds in answer.timings_s.items()},
-        usage=UsageBody(usage.prompt_tokens, usage.completion_tokens) if usage else None,
-        uncited=list(answer.uncited),
-        complete=answer.complete,
+        html=msgspec.UNSET,
     )
 
 
+def _rounded(scored: tuple[S, ...]) -> tuple[S, ...]:
+    return tuple(replace(one, score=round(one.score, 4)) for one in scored)
+
+
 def scope_of(body: SearchRequest | AnswerRequest) -> Scope:
-    """Where the request wants to look."""
+    """Return where the request wants to look."""
     return Scope(body.collection, tuple(body.document_ids))

@@ -6,7 +6,7 @@ import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
 
-from kotaemon_async.http.bodies import iso
+from kotaemon_async.http.bodies import body_of
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 
@@ -32,9 +32,7 @@ class CollectionList(msgspec.Struct, frozen=True):
 async def list_collections(services: GivenServices) -> CollectionList:
     """Every collection with how many documents it has, and how many of them are ready."""
     found = await services.library.collections(_MOST_COLLECTIONS)
-    return CollectionList(
-        [CollectionBody(one.name, one.documents, one.ready, iso(one.since_s)) for one in found]
-    )
+    return CollectionList([body_of(CollectionBody, one) for one in found])
 
 
 HANDLERS: list[HTTPRouteHandler] = [list_collections]

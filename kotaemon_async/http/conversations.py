@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from kotaemon_async.domain.model import new_id
-from kotaemon_async.http.bodies import AnswerBody, answer_body, iso
+from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of, iso
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
@@ -65,7 +65,9 @@ async def begin_conversation(
     """The new conversation; its id goes with each question as `conversation_id`."""
     now_s = time.time()
     begun = await services.ledger.begin_conversation(new_id("conv", now_s), data.title.strip(), now_s)
-    return Response(_body(begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"})
+    return Response(
+        body_of(ConversationBody, begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"}
+    )
 
 
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List conversations")
@@ -77,7 +79,7 @@ async def list_conversations(
 ) -> ConversationList:
     """One page, the latest first; `q` is looked for in titles."""
     found, following = await services.ledger.conversations(q=q, limit=limit, cursor=cursor)
-    return ConversationList([_body(one) for one in found], following)
+    return ConversationList([body_of(ConversationBody, one) for one in found], following)
 
 
 @get(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Read one")
@@ -88,7 +90,9 @@ async def get_conversation(
     found = await services.ledger.conversation(conversation_id)
     turns = await services.ledger.turns(conversation_id, MAX_TURNS)
     answers = [answer_body(turn.answer) for turn in turns]
-    return ConversationHistory(_body(found), [await rendered(one) for one in answers] if html else answers)
+    return ConversationHistory(
+        body_of(ConversationBody, found), [await rendered(one) for one in answers] if html else answers
+    )
 
 
 @patch(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Rename one")
@@ -96,7 +100,10 @@ async def rename_conversation(
     services: GivenServices, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
 ) -> ConversationBody:
     """The conversation under its new title."""
-    return _body(await services.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()))
+    return body_of(
+        ConversationBody,
+        await services.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()),
+    )
 
 
 @delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
@@ -141,16 +148,6 @@ def _line(text: str) -> str:
 def _file_name(conversation_id: str) -> str:
     kept = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "-_") else "_" for ch in conversation_id)
     return f"conversation-{kept[:60]}"
-
-
-def _body(conversation: Conversation) -> ConversationBody:
-    return ConversationBody(
-        id=conversation.id,
-        title=conversation.title,
-        created_at=iso(conversation.created_at_s),
-        updated_at=iso(conversation.updated_at_s),
-        turns=conversation.turns,
-    )
 
 
 HANDLERS: list[HTTPRouteHandler] = [

@@ -4,16 +4,14 @@ from typing import Final
 
 import msgspec
 
+from kotaemon_async.domain.model import Attempts, Citation, Passage
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
-    AttemptsBody,
-    CitationBody,
     DocumentBody,
     DocumentList,
     HealthReport,
-    PassageBody,
     PassageList,
     Progress,
     Retried,
@@ -57,7 +55,7 @@ _DOCUMENT: Final = DocumentBody(
     progress=Progress(24, 60, 96),
     attempt=1,
     max_attempts=6,
-    attempts=AttemptsBody(0, 0, 0, 0),
+    attempts=Attempts(0, 0, 0, 0),
     waiting_for=None,
     error=None,
     trace_id=_TRACE,
@@ -65,7 +63,7 @@ _DOCUMENT: Final = DocumentBody(
     updated_at="2026-03-01T09:30:02.250Z",
     ready_at=None,
 )
-_PASSAGE: Final = PassageBody(
+_PASSAGE: Final = Passage(
     id=f"{_DOCUMENT_ID}.1.12.0",
     document_id=_DOCUMENT_ID,
     document_name="annual-report.pdf",
@@ -73,22 +71,22 @@ _PASSAGE: Final = PassageBody(
     text="Revenue rose by 8 percent to 4.2 million.",
     score=0.91,
 )
-_PASSAGES: Final = PassageList([_PASSAGE], [], _TRACE)
+_PASSAGES: Final = PassageList((_PASSAGE,), (), _TRACE)
 _ANSWER: Final = AnswerBody(
     id="ans_019aa5c1f9d4be6102c7f3a8",
     question="How much did revenue rise?",
     answer="Revenue rose by 8 percent to 4.2 million. [1]",
     served_by="extractive",
     degraded=False,
-    reasons=[],
+    reasons=(),
     age_s=0.0,
-    citations=[
-        CitationBody("cit_1", 1, _DOCUMENT_ID, "annual-report.pdf", 12, "Revenue rose by 8 percent", 0.91)
-    ],
+    citations=(
+        Citation("cit_1", 1, _DOCUMENT_ID, "annual-report.pdf", 12, "Revenue rose by 8 percent", 0.91),
+    ),
     trace_id=_TRACE,
     timings_s={"retrieval": 0.021, "answer": 0.004, "total": 0.026},
     usage=None,
-    uncited=[],
+    uncited=(),
 )
 _REPORT: Final = ReportBody(
     verdict="mended",

@@ -16,13 +16,12 @@ from litestar.response.base import ASGIResponse
 from kotaemon_async.answers.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import KotaemonError, Refused
-from kotaemon_async.domain.model import Answer, Found
+from kotaemon_async.domain.model import Answer, Found, Reason
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
     PassageList,
-    ReasonBody,
     SearchRequest,
     answer_body,
     passage_list,
@@ -130,13 +129,13 @@ class AnswerFrames:
             answer=self._text,
             served_by="busy",
             degraded=True,
-            reasons=[ReasonBody("service", code)],
+            reasons=(Reason("service", code),),
             age_s=0.0,
-            citations=[],
+            citations=(),
             trace_id=self._trace_id,
             timings_s={},
             usage=None,
-            uncited=[],
+            uncited=(),
             complete=False,
         )
         return events.frame("interrupted", body)

@@ -6,8 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Answer, ServedBy
-from kotaemon_async.http.bodies import CitationBody, Problem, ReasonBody, answer_body
+from kotaemon_async.domain.model import Answer, Citation, Reason, ServedBy
+from kotaemon_async.http.bodies import Problem, answer_body, body_of
 from kotaemon_async.http.openai.text import estimated_tokens, footnotes, said
 from kotaemon_async.stores.document_collections import Collection
 
@@ -140,11 +140,11 @@ class Provenance(msgspec.Struct, frozen=True):
     answer_id: str
     served_by: ServedBy
     degraded: bool
-    reasons: list[ReasonBody]
+    reasons: tuple[Reason, ...]
     age_s: float
     answer: str
-    citations: list[CitationBody]
-    uncited: list[str]
+    citations: tuple[Citation, ...]
+    uncited: tuple[str, ...]
     trace_id: str
     usage_is_estimated: bool
 
@@ -235,18 +235,9 @@ def usage_of(chat: ChatRequest, answer: Answer) -> ChatUsage:
 
 def provenance_of(answer: Answer) -> Provenance:
     """What else there is to say about the answer."""
-    body = answer_body(answer)
-    return Provenance(
-        answer_id=body.id,
-        served_by=body.served_by,
-        degraded=body.degraded,
-        reasons=body.reasons,
-        age_s=body.age_s,
-        answer=body.answer,
-        citations=body.citations,
-        uncited=list(answer.uncited),
-        trace_id=body.trace_id,
-        usage_is_estimated=answer.usage is None,
+    usage_is_estimated = answer.usage is None
+    return body_of(
+        Provenance, answer_body(answer), answer_id=answer.id, usage_is_estimated=usage_is_estimated
     )
 
 

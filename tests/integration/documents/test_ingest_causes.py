@@ -1,6 +1,7 @@
 """Why a try ends, and what that means for the next one: crashes, errors, stops, lost workers, a full disk."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -51,6 +52,11 @@ def poisoned_pdf(marker: str, page: int = 1, pages: int = 1) -> bytes:
     return english_pdf(texts=[f"A page, {marker if n == page else n}." for n in range(1, pages + 1)])
 
 
+def tried(**ended: int) -> Attempts:
+    """Tries that ended, by cause."""
+    return replace(Attempts(0, 0, 0, 0), **ended)
+
+
 async def lose_workers(shop: Workshop, document_ids: list[str], times: int) -> None:
     """So many workers have died with these documents in their hands."""
     for _ in range(times):
@@ -73,7 +79,7 @@ async def test_a_document_that_kills_three_parsers_fails_and_says_so(
     assert document.error is not None and (document.status, document.error.code) == ("failed", code)
     signal = marker.rpartition(" ")[2]
     assert document.error.message == f"The parser died 3 times over this file, the last time by {signal}."
-    assert (document.attempts, document.attempt) == (Attempts(crash=3), 3)
+    assert (document.attempts, document.attempt) == (tried(crash=3), 3)
 
 
 async def test_the_wait_after_a_crash_is_short_and_grows(shop: Workshop) -> None:
@@ -102,7 +108,7 @@ async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(shop: Worksh
         group.start_soon(shop.worker().run, healthy)
     document = await shop.ledger.get(healthy)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 4, 1)
-    assert (await shop.ledger.get(deadly)).attempts == Attempts(crash=1)
+    assert (await shop.ledger.get(deadly)).attempts == tried(crash=1)
 
 
 async def test_six_attempts_take_a_quarter_of_an_hour(shop: Workshop) -> None:
@@ -115,7 +121,7 @@ async def test_six_attempts_take_a_quarter_of_an_hour(shop: Workshop) -> None:
         shop.clock.now_s += wait_s
     await worker.run(document_id)
     document = await shop.ledger.get(document_id)
-    assert (document.status, document.attempt, document.attempts) == ("failed", 6, Attempts(error=6))
+    assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
 
 
 async def test_a_document_is_not_tried_before_its_time(shop: Workshop) -> None:
@@ -134,7 +140,7 @@ async def test_a_neighbour_that_names_a_time_is_given_it(shop: Workshop) -> None
 
 async def test_a_bad_file_uses_up_one_attempt_and_no_more(shop: Workshop) -> None:
     document = await shop.ingest(encrypted_pdf())
-    assert (document.status, document.attempt, document.attempts) == ("failed", 1, Attempts())
+    assert (document.status, document.attempt, document.attempts) == ("failed", 1, tried())
 
 
 async def test_twenty_deploys_eat_no_attempt(shop: Workshop) -> None:
@@ -143,7 +149,7 @@ async def test_twenty_deploys_eat_no_attempt(shop: Workshop) -> None:
         worker = shop.worker(on_step=lambda: worker.stop())  # noqa: PLW0108, B023 - it is not there yet
         await worker.run(document_id)
     waiting = await shop.ledger.get(document_id)
-    assert (waiting.attempts, waiting.attempt) == (Attempts(shutdown=20), 0)
+    assert (waiting.attempts, waiting.attempt) == (tried(shutdown=20), 0)
     await shop.worker().run(document_id)
     document = await shop.ledger.get(document_id)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 42, 1)
@@ -154,7 +160,7 @@ async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_doc
     settings = SETTINGS.model_copy(update={"batch_pages": 1})
     worker = shop.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
     await worker.run(document_id)
-    assert (await shop.ledger.get(document_id)).attempts == Attempts(shutdown=1)
+    assert (await shop.ledger.get(document_id)).attempts == tried(shutdown=1)
 
 
 async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Workshop) -> None:
@@ -181,7 +187,7 @@ async def test_documents_that_may_have_taken_workers_with_them_are_read_one_at_a
         await worker.run(second)
         postponed = await shop.ledger.get(second)
         stuck.let_go.set()
-    assert (postponed.status, postponed.attempts, postponed.attempt) == ("queued", Attempts(lost=2), 0)
+    assert (postponed.status, postponed.attempts, postponed.attempt) == ("queued", tried(lost=2), 0)
     shop.clock.now_s += TURN_AGAIN_S
     await worker.run(second)
     assert [(await shop.ledger.get(one)).stage for one in (first, second)] == ["indexing"] * 2
@@ -211,7 +217,7 @@ async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(
     await worker.run(document_id)
     waiting = await shop.ledger.get(document_id)
     assert (waiting.status, waiting.waiting_for) == ("queued", {"kind": "disk"})
-    assert (waiting.pages_done, waiting.attempts, waiting.attempt) == (2, Attempts(), 0)
+    assert (waiting.pages_done, waiting.attempts, waiting.attempt) == (2, tried(), 0)
     await shop.worker().run(document_id)
     assert (await shop.ledger.get(document_id)).stage == "indexing"
 
@@ -222,7 +228,7 @@ async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(shop: 
     faults.arm(plan)
     await shop.worker().run(document_id)
     waiting = await shop.ledger.get(document_id)
-    assert (waiting.status, waiting.attempts, waiting.attempt) == ("queued", Attempts(), 0)
+    assert (waiting.status, waiting.attempts, waiting.attempt) == ("queued", tried(), 0)
     assert await shop.waits_s(document_id) == ("disk", 5)
 
 
