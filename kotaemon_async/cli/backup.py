@@ -4,38 +4,17 @@ Nothing is asked of a running service: the ledger may be read beside its writer,
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from kotaemon_async.app.backups import backup_folder, backups_over, restoring_into
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli.client import Json
-from kotaemon_async.cli.options import fail
-from kotaemon_async.domain.errors import BadDocument, KotaemonError, Misconfigured, Refused
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.backup.folder import kept_backups, name_at
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.files import give_to_owner_of
-
-_EXIT_BY_FAULT: Final[dict[type[KotaemonError], int]] = {
-    Misconfigured: 78,
-    BadDocument: 1,
-    Refused: 2,
-    KotaemonError: 75,
-}
-
-
-@contextmanager
-def ending(*, as_json: bool) -> Iterator[None]:
-    """Ends the command with the exit status of what fails in the block."""
-    try:
-        yield
-    except KotaemonError as error:
-        code = next(status for kind, status in _EXIT_BY_FAULT.items() if isinstance(error, kind))
-        fail(code, error.code, error.message, error.hint, as_json=as_json)
 
 
 def create(settings: Settings, output: Path | None) -> Json:

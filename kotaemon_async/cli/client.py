@@ -1,6 +1,5 @@
 """The service's HTTP surface as the commands use it; every failure is a CommandError with an exit code."""
 
-import json
 import math
 import time
 import uuid
@@ -13,6 +12,9 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import httpx
+from httpx_sse import EventSource
+
+from kotaemon_async.domain.errors import BadDocument, KotaemonError, Misconfigured, Refused
 
 Json = dict[str, Any]
 
@@ -31,8 +33,21 @@ AGAIN_AFTER_S: Final = 1.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+#: Exit codes by whose fault a failure on this machine is; what remains may pass.
+_EXIT_BY_FAULT: Final = (
+    (Misconfigured, EXIT_MISCONFIGURED),
+    (BadDocument, EXIT_FAILED),
+    (Refused, EXIT_USAGE),
+)
+
+
+def exit_code_of(error: KotaemonError) -> int:
+    """Return the exit code for a failure of the service's own parts."""
+    return next((code for kind, code in _EXIT_BY_FAULT if isinstance(error, kind)), EXIT_TRY_AGAIN)
+
+
 class CommandError(Exception):
-    """Ends a command: an exit code, a code from errors.CODES, a sentence and a hint."""
+    """End a command: an exit code, a code from errors.CODES, a sentence and a hint."""
 
     def __init__(self, exit_code: int, code: str, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -66,7 +81,7 @@ class Times:
 
 
 class CountedFile:
-    """A file that tells `on_bytes` how much of it was read; httpx streams it."""
+    """A file that reports to `on_bytes` how much of it was read; httpx streams it."""
 
     def __init__(self, file: BufferedReader, on_bytes: Callable[[int], None]) -> None:
         self._file, self._on_bytes = file, on_bytes
@@ -103,11 +118,11 @@ class Client:
         )
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Close the connections."""
         self._http.close()
 
     def upload(self, path: Path, collection: str, on_bytes: Callable[[int], None] = lambda _: None) -> Json:
-        """The accepted document; sends again while the service is full, and after a connection broke.
+        """Upload a file and return its document; send it again while the service is full or away.
 
         Every attempt has the same Idempotency-Key, so that the reply that was lost comes again.
         """
@@ -136,46 +151,47 @@ class Client:
         return _checked(reply)
 
     def document(self, document_id: str) -> Json:
-        """One document; a service that restarts is waited for."""
+        """Return one document; wait for a service that restarts."""
         return self._patient_get(f"/api/v1/documents/{document_id}")
 
     def documents(self, **query: str | int | None) -> Json:
-        """One page of the list: `items` and `next_cursor`."""
+        """Return one page of the list: `items` and `next_cursor`."""
         return self._get("/api/v1/documents", {name: v for name, v in query.items() if v is not None})
 
     def search(self, query: str, collection: str | None, top_k: int, mode: str) -> Json:
-        """Passages, best first, and what was degraded."""
+        """Return the passages, best first, and what was degraded."""
         body = {"query": query, "top_k": top_k, "mode": mode} | _scope(collection)
         return self.post("/api/v1/search", body)
 
     def answer(self, question: str, collection: str | None) -> Json:
-        """The whole answer at once."""
+        """Ask and return the whole answer at once."""
         return self.post("/api/v1/answers", {"question": question} | _scope(collection))
 
     def stream_answer(self, question: str, collection: str | None) -> Iterator[ServerEvent]:
-        """Events of one answer, ending with `done` or `interrupted`."""
+        """Yield the events of one answer, the last of them `done` or `interrupted`."""
         body = {"question": question, "stream": True} | _scope(collection)
         with _translated(self.url), self._http.stream("POST", "/api/v1/answers", json=body) as reply:
             if reply.status_code >= 400:
                 reply.read()
             _check(reply)
-            yield from events(reply.iter_lines())
+            for event in EventSource(reply).iter_sse():
+                yield ServerEvent(event.event, event.json())
 
     def trace(self, name: str) -> Json:
-        """The path that a trace id, the id of a document or an answer, or an X-Request-ID leads to."""
+        """Return the path behind a trace id, the id of a document or an answer, or an X-Request-ID."""
         return self._get(f"/api/v1/traces/{quote(name, safe='')}", {})
 
     def incidents(self, status: str | None, limit: int) -> Json:
-        """Incidents, the latest first, and forecasts."""
+        """Return incidents, the latest first, and forecasts."""
         query: dict[str, str | int] = {"limit": limit} | ({"status": status} if status else {})
         return self._get("/api/v1/incidents", query)
 
     def incident(self, incident_id: str) -> Json:
-        """One incident."""
+        """Return one incident."""
         return self._get(f"/api/v1/incidents/{quote(incident_id, safe='')}", {})
 
     def health(self) -> tuple[bool, Json]:
-        """Whether the service can take work, and its own report."""
+        """Return whether the service can take work, and its own report."""
         with _translated(self.url):
             reply = self._http.get("/healthz")
         return reply.status_code == 200, reply.json()
@@ -195,22 +211,9 @@ class Client:
             return _checked(self._http.get(path, params=query))
 
     def post(self, path: str, body: Json, *, timeout_s: float | None = 120) -> Json:
-        """The reply to a JSON body; with `timeout_s` None it is waited for as long as it takes."""
+        """Return the reply to a JSON body; with `timeout_s` None wait as long as it takes."""
         with _translated(self.url):
             return _checked(self._http.post(path, json=body, timeout=httpx.Timeout(timeout_s, connect=5)))
-
-
-def events(lines: Iterator[str]) -> Iterator[ServerEvent]:
-    """Server-sent events out of the lines of a reply; comments and pings fall away."""
-    name, data = "message", ""
-    for line in lines:
-        if line.startswith("event:"):
-            name = line[6:].strip()
-        elif line.startswith("data:"):
-            data += line[5:].strip()
-        elif not line and data:
-            yield ServerEvent(name, json.loads(data))
-            name, data = "message", ""
 
 
 def _scope(collection: str | None) -> Json:

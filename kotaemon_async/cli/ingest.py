@@ -1,9 +1,10 @@
-"""The command `ingest`: sends files and folders, follows every document to its end."""
+"""The commands `ingest` and `retry`: documents are sent, begun anew, and followed to their end."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from kotaemon_async.cli.client import EXIT_FAILED, EXIT_OK, Client, CommandError, Json
 from kotaemon_async.cli.render import IngestBars, print_json
@@ -90,3 +91,29 @@ def _refused(file: Path, collection: str, error: CommandError) -> Json:
     """A file that never became a document, in a document's shape."""
     problem = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"name": file.name, "collection": collection, "status": "failed", "error": problem}
+
+
+def retry_all(client: Client, collection: str | None) -> Json:
+    """How many failed documents are queued again, as `retried`."""
+    query = f"?{urlencode({'collection': collection})}" if collection else ""
+    return client.post(f"/api/v1/documents/retry{query}", {})
+
+
+def retry_each(client: Client, document_ids: Sequence[str], *, force: bool) -> tuple[list[Json], list[Json]]:
+    """The documents that are queued again, and those that are not with their error; force takes any.
+
+    Raises: CommandError when the service is away or full.
+    """
+    queued: list[Json] = []
+    refused: list[Json] = []
+    for document_id in document_ids:
+        try:
+            queued.append(
+                client.post(f"/api/v1/documents/{quote(document_id, safe='')}/retry", {"force": force})
+            )
+        except CommandError as error:
+            if error.exit_code != EXIT_FAILED:
+                raise
+            problem = {"code": error.code, "message": error.message, "hint": error.hint}
+            refused.append({"id": document_id, "error": problem})
+    return queued, refused

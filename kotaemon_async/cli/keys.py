@@ -1,62 +1,101 @@
 """The commands `keys …`: they write the data folder's file of keys, which a running service reads again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
-from rich.table import Table
+import typer
 
-from kotaemon_async.app.settings import Settings
-from kotaemon_async.cli.client import EXIT_FAILED, CommandError, Json
-from kotaemon_async.stores.api_keys import ApiKey, ApiKeys
+from kotaemon_async.cli.options import EXIT_CODES, AsJson, Config, ending
+
+if TYPE_CHECKING:
+    from kotaemon_async.cli.client import CommandError, Json
+    from kotaemon_async.stores.api_keys import ApiKey, ApiKeys
+
+app = typer.Typer(
+    help="Keys of callers. Without any, everybody who reaches the service may use it.", no_args_is_help=True
+)
+KeyId = Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")]
 
 
-def opened(settings: Settings) -> ApiKeys:
-    """The keys of the data folder; raises Misconfigured."""
-    return ApiKeys.open(settings.data_dir.absolute())
+@app.command(epilog=EXIT_CODES)
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key it is; any words.")],
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and show it, this one time; with the first one, callers need a key from then on."""
+    with _keys(config, as_json) as keys:
+        _print_made(make(keys, name), as_json=as_json)
 
 
-def create(keys: ApiKeys, name: str) -> Json:
-    """A new key with its secret, which is shown this one time; raises Misconfigured."""
+@app.command("list", epilog=EXIT_CODES)
+def list_(config: Config = None, as_json: AsJson = False) -> None:
+    """Show all keys without their secrets."""
+    from kotaemon_async.cli import render
+
+    with _keys(config, as_json) as keys:
+        rows = [_shown(key) for key in keys.listed()]
+    render.print_json({"keys": rows}) if as_json else render.print_keys(rows)
+
+
+@app.command(epilog=EXIT_CODES)
+def rotate(
+    key: KeyId,
+    grace_h: Annotated[float, typer.Option("--grace-h", min=0, help="Hours that the old one is valid.")] = 24,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new key in the place of another, which stays valid for a while."""
+    with _keys(config, as_json) as keys:
+        old = next((one for one in keys.listed() if one.id == key), None)
+        if old is None:
+            raise _unknown(key)
+        made = make(keys, old.name)
+        keys.end(key, in_s=grace_h * 3600)
+        _print_made(made, as_json=as_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
+    """End a key at once; the service asks for keys all the same, also when it was the last one."""
+    with _keys(config, as_json) as keys:
+        if not keys.end(key):
+            raise _unknown(key)
+
+
+def make(keys: "ApiKeys", name: str) -> "Json":
+    """Return a new key with its secret, which is shown this one time. Raises: Misconfigured."""
     key, secret = keys.create(name)
     return {**_shown(key), "key": secret}
 
 
-def rotate(keys: ApiKeys, key_id: str, *, old_ends_in_s: float) -> Json:
-    """A new key under the name of an old one, which stays valid for that long. Raises: CommandError."""
-    old = next((key for key in keys.listed() if key.id == key_id), None)
-    if old is None:
-        raise _unknown(key_id)
-    made = create(keys, old.name)
-    keys.end(key_id, in_s=old_ends_in_s)
-    return made
+@contextmanager
+def _keys(config: Config, as_json: bool) -> "Iterator[ApiKeys]":
+    """Yield the keys of the settings' data folder; failures end the command."""
+    from kotaemon_async.app.settings import load_settings
+    from kotaemon_async.stores.api_keys import ApiKeys
+
+    with ending(as_json=as_json):
+        yield ApiKeys.open(load_settings(config).data_dir.absolute())
 
 
-def revoke(keys: ApiKeys, key_id: str) -> None:
-    """The key opens nothing any more. Raises: CommandError."""
-    if not keys.end(key_id):
-        raise _unknown(key_id)
+def _print_made(made: "Json", *, as_json: bool) -> None:
+    from kotaemon_async.cli import render
+
+    render.print_json(made) if as_json else typer.echo(made["key"])
 
 
-def listed(keys: ApiKeys) -> list[Json]:
-    """Every key without its secret, oldest first."""
-    return [_shown(key) for key in keys.listed()]
+def _unknown(key_id: str) -> "CommandError":
+    from kotaemon_async.cli.client import EXIT_FAILED, CommandError
 
-
-def print_keys(rows: list[Json]) -> None:
-    """A table of keys."""
-    table = Table("id", "name", "created", "ends", box=None)
-    for row in rows:
-        table.add_row(row["id"], row["name"], row["created_at"], row["expires_at"] or "never")
-    Console().print(table)
-
-
-def _unknown(key_id: str) -> CommandError:
     return CommandError(
         EXIT_FAILED, "not_found", f"There is no key {key_id}.", "See: kotaemon-async keys list"
     )
 
 
-def _shown(key: ApiKey) -> Json:
+def _shown(key: "ApiKey") -> "Json":
     expires = None if key.expires_at is None else _time(key.expires_at)
     return {"id": key.id, "name": key.name, "created_at": _time(key.created_at), "expires_at": expires}
 

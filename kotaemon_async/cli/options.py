@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,22 +22,31 @@ LOCAL = "http://127.0.0.1:8000"
 
 @contextmanager
 def client(url: str, as_json: bool) -> "Iterator[Client]":
-    """A client whose failures end the command with their exit code."""
-    from kotaemon_async.cli.client import Client, CommandError
+    """Yield a client whose failures end the command with their exit code."""
+    from kotaemon_async.cli.client import Client
 
-    client = Client(url)
+    made = Client(url)
     try:
-        yield client
-    except CommandError as error:
-        fail(error.exit_code, error.code, error.message, error.hint, as_json=as_json)
+        with ending(as_json=as_json):
+            yield made
     finally:
-        client.close()
+        made.close()
 
 
-def fail(exit_code: int, code: str, message: str, hint: str, *, as_json: bool = False) -> NoReturn:
-    """Prints the failure and ends the command."""
-    from kotaemon_async.cli.client import CommandError
+@contextmanager
+def ending(*, as_json: bool = False) -> Iterator[None]:
+    """End the command with the exit code that belongs to what fails in the block."""
+    from kotaemon_async.cli.client import CommandError, exit_code_of
     from kotaemon_async.cli.render import print_error
+    from kotaemon_async.domain.errors import KotaemonError
 
-    print_error(CommandError(exit_code, code, message, hint), as_json=as_json)
-    raise typer.Exit(exit_code)
+    try:
+        yield
+    except CommandError as error:
+        failed = error
+    except KotaemonError as error:
+        failed = CommandError(exit_code_of(error), error.code, error.message, error.hint)
+    else:
+        return
+    print_error(failed, as_json=as_json)
+    raise typer.Exit(failed.exit_code)

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,8 +25,10 @@ _COLOURS = {
     "mended": "green",
     "beyond": "red",
 }
+#: Where nobody's terminal ends.
+_WIDE: Final = 1000
 #: By verdict and whether something was to be mended.
-_VERDICTS = {
+_DOCTOR_VERDICTS = {
     ("well", False): "[green]nothing differs[/green]",
     ("well", True): "[green]nothing differs[/green]",
     ("differs", False): "[yellow]something differs; `kotaemon-async doctor --repair` mends it[/yellow]",
@@ -35,10 +38,19 @@ _VERDICTS = {
     ("beyond_mending", True): "[red]something differs that cannot be mended; see its remedy[/red]",
 }
 
+_BACKUP_VERDICTS = {
+    "good": "[green]good[/green]",
+    "damaged": "[red]damaged[/red]",
+    "failed": "[red]a step failed[/red]",
+}
 
-def out() -> Console:
-    """Standard output, looked up when it is used."""
-    return Console(highlight=False, soft_wrap=True)
+
+def out(*, wide: bool = False) -> Console:
+    """Return standard output, looked up when it is used; `wide` lets no table break where nobody looks."""
+    console = Console(highlight=False, soft_wrap=True)
+    return (
+        Console(highlight=False, soft_wrap=True, width=_WIDE) if wide and not console.is_terminal else console
+    )
 
 
 def print_json(value: Any) -> None:
@@ -186,12 +198,136 @@ def print_report(report: Json) -> None:
         )
     if report["findings"]:
         out().print(table)
-    out().print(_VERDICTS[report["verdict"], report["repair"]])
+    out().print(_DOCTOR_VERDICTS[report["verdict"], report["repair"]])
 
 
 def _coloured(word: str) -> str:
     colour = _COLOURS.get(word)
     return f"[{colour}]{escape(word)}[/{colour}]" if colour else escape(word)
+
+
+def print_incidents(found: Json) -> None:
+    """One line for each, the latest first, and what is to be expected of disk and memory."""
+    console = out(wide=True)
+    table = Table("incident", "status", "cause", "since", "until", "signals", box=None, pad_edge=False)
+    for one in found["items"]:
+        signals = ", ".join(signal["signal"] for signal in one["signals"][:3])
+        cause = f"[{_incident_colour(one)}]{escape(one['cause'])}[/]"
+        table.add_row(one["id"], one["status"], cause, one["since"], one["closed_at"] or "", escape(signals))
+    console.print(table if found["items"] else "no incidents")
+    _print_forecasts(console, found["forecasts"])
+
+
+def print_incident(incident: Json) -> None:
+    """What it is, what to do, likely causes in order, signals in the order they moved, traces."""
+    console = out(wide=True)
+    until = incident["closed_at"] or "now"
+    console.print(
+        f"[{_incident_colour(incident)}]{escape(incident['message'])}[/]  {incident['since']} to {until}"
+    )
+    console.print(escape(incident["hint"]))
+    causes = Table("likely cause", "component", "score", "since", "because of", box=None, pad_edge=False)
+    for one in incident["causes"]:
+        row = (one["cause"], one["component"], f"{one['score']:.2f}", one["since"], ", ".join(one["signals"]))
+        causes.add_row(*map(escape, row))
+    signals = Table("signal", "since", "value", "normal", "unit", "times", box=None, pad_edge=False)
+    for one in incident["signals"]:
+        value, normal = f"{one['value']:.4g}", f"{one['normal']:.4g}"
+        signals.add_row(
+            escape(one["signal"]), one["since"], value, normal, one["unit"], f"{one['times']:.1f}"
+        )
+    console.print(causes)
+    console.print(signals)
+    for trace_id in incident["trace_ids"]:
+        console.print(f"kotaemon-async trace {escape(trace_id)}")
+    _print_forecasts(console, incident["forecasts"])
+
+
+def _print_forecasts(console: Console, forecasts: Sequence[Json]) -> None:
+    for one in forecasts:
+        if one["reached_at"]:
+            rate = one["per_hour_bytes"] / 1e6
+            console.print(
+                f"{escape(one['resource'])} is used up at {one['reached_at']} ({rate:+.0f} MB an hour)"
+            )
+
+
+def _incident_colour(incident: Json) -> str:
+    return "red" if incident["status"] == "open" else "green"
+
+
+def print_keys(rows: Sequence[Json]) -> None:
+    """Print a table of keys."""
+    table = Table("id", "name", "created", "ends", box=None)
+    for row in rows:
+        table.add_row(row["id"], row["name"], row["created_at"], row["expires_at"] or "never")
+    Console().print(table)
+
+
+def print_backup(made: Json) -> None:
+    """Where the backup lies and what is in it."""
+    console = out()
+    console.print(f"{escape(made['file'])} ({_size(made['size_bytes'])}, {made['duration_s']:.1f} s)")
+    console.print(_counted(made))
+    console.print(f"[dim]sha256 of its contents: {made['sha256']}[/dim]")
+    _print_lacking(made)
+
+
+def print_backups(found: Json) -> None:
+    """One line for each backup."""
+    table = Table("backup", "made at", "size", "verified", box=None, pad_edge=False)
+    for one in found["backups"]:
+        verified = f"{one['verified_at'][:19]} ({one['verified']})" if one["verified_at"] else "not yet"
+        table.add_row(
+            escape(Path(one["file"]).name), one["created_at"][:19], _size(one["size_bytes"]), verified
+        )
+    out().print(f"{'' if found['backups'] else 'no '}backups in {escape(found['folder'])}")
+    if found["backups"]:
+        out().print(table)
+
+
+def print_restored(done: Json) -> None:
+    """What is in the folder now, and where the rest went."""
+    console = out()
+    console.print(f"{escape(done['folder'])} is as it was at {done['created_at'][:19]} UTC")
+    console.print(_counted(done))
+    if done["aside"]:
+        console.print(f"what was there before lies in {escape(done['aside'])}; delete it when you like")
+    if done["knowledge"]:
+        console.print(f"kept answers: set answers.static_knowledge to {escape(done['knowledge'])}")
+    _print_lacking(done)
+    console.print("next: start the service; it builds the vector index from the ledger")
+
+
+def print_steps(report: Json) -> None:
+    """Each step with its time, then the verdict."""
+    console = out()
+    table = Table("step", "", "seconds", "what it has shown", box=None, pad_edge=False)
+    for step in report["steps"]:
+        mark = "[green]good[/green]" if step["good"] else "[red]failed[/red]"
+        table.add_row(step["name"], mark, f"{step['duration_s']:.2f}", escape(step["detail"]))
+    console.print(table)
+    console.print(_BACKUP_VERDICTS[report["verdict"]])
+    if "message" in report:
+        console.print(f"{escape(report['message'])}\n[dim]{escape(report['hint'])}[/dim]")
+    _print_lacking(report)
+
+
+def _print_lacking(report: Json) -> None:
+    if lacking := report.get("lacking"):
+        out().print(
+            f"[yellow]{len(lacking)} files are gone or damaged in the data folder itself;"
+            " `kotaemon-async doctor --deep` names their documents[/yellow]"
+        )
+
+
+def _counted(report: Json) -> str:
+    documents = ", ".join(f"{count} {status}" for status, count in sorted(report["documents"].items()))
+    return f"{report['files']} files; documents: {documents or 'none'}"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:,.1f} MB"
 
 
 class IngestBars:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.keys import create
+from kotaemon_async.cli.keys import make as create
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.api_keys import ApiKeys
 from tests.acceptance.conftest import eventually

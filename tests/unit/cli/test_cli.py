@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kotaemon_async.app.settings_table import settings_table
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli.client import Client, CommandError, Json, Times, TryAgainError, events
+from kotaemon_async.cli.client import Client, CommandError, Json, ServerEvent, Times, TryAgainError
 from kotaemon_async.cli.demo import write_documents
 from kotaemon_async.cli.ingest import Ingest, files_in
 from kotaemon_async.cli.main import app
@@ -192,23 +192,11 @@ def test_a_reply_that_is_no_json_still_is_an_error(connect: Callable[[Reply], Cl
         connect(lambda _: httpx.Response(502, text="<html>")).document("doc_9")
 
 
-def test_events_are_read_over_pings_and_ids() -> None:
-    lines = [
-        ": ping",
-        "",
-        "id: 1",
-        "event: delta",
-        'data: {"text": "a"}',
-        "",
-        "event: done",
-        "data: {}",
-        "",
-        "",
-    ]
-    assert [(event.name, event.data) for event in events(iter(lines))] == [
-        ("delta", {"text": "a"}),
-        ("done", {}),
-    ]
+def test_events_are_read_over_pings_and_ids(connect: Callable[[Reply], Client]) -> None:
+    sent = ': ping\n\nid: 1\nevent: delta\ndata: {"text": "a"}\n\nevent: done\ndata: {}\n\n'
+    reply = httpx.Response(200, text=sent, headers={"content-type": "text/event-stream"})
+    events = list(connect(lambda _: reply).stream_answer("q", None))
+    assert events == [ServerEvent("delta", {"text": "a"}), ServerEvent("done", {})]
 
 
 def test_folders_give_all_their_files_but_hidden_ones(tmp_path: Path) -> None:
@@ -251,22 +239,14 @@ def test_a_citation_is_one_line_with_marker_name_page_and_quote() -> None:
 
 def test_a_cut_stream_is_not_shown_as_a_whole_answer(capsys: pytest.CaptureFixture[str]) -> None:
     answer = {"answer": "Half", "served_by": "primary", "citations": [], "reasons": [], "trace_id": "t"}
-    lines = [
-        "event: delta",
-        'data: {"text": "Half"}',
-        "",
-        "event: interrupted",
-        f"data: {json.dumps(answer)}",
-        "",
-    ]
-    shown = cli_render.print_stream(events(iter(lines)))
+    events = [ServerEvent("delta", {"text": "Half"}), ServerEvent("interrupted", answer)]
+    shown = cli_render.print_stream(iter(events))
     assert shown["interrupted"] is True
     assert "cut off" in capsys.readouterr().out
 
 
 def test_brackets_in_an_answer_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = ["event: delta", 'data: {"text": "see [1] and [bold]"}', ""]
-    cli_render.print_stream(events(iter(lines)))
+    cli_render.print_stream(iter([ServerEvent("delta", {"text": "see [1] and [bold]"})]))
     assert "see [1] and [bold]" in capsys.readouterr().out
 
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli import doctor as cli_doctor
+from kotaemon_async.cli import ingest as cli_ingest
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli import retry as cli_retry
 from kotaemon_async.cli.client import Client, CommandError, Json
 from kotaemon_async.cli.main import app
 from kotaemon_async.cli.throwaway import free_port
@@ -165,7 +165,7 @@ def test_documents_are_retried_one_by_one_and_a_refusal_stops_none(
             problem(409, "conflict") if "doc_1" in sent[-1][0] else httpx.Response(200, json={"id": "doc_2"})
         )
 
-    queued, refused = cli_retry.retry_each(connect(reply), ["doc_1", "doc_2"], force=True)
+    queued, refused = cli_ingest.retry_each(connect(reply), ["doc_1", "doc_2"], force=True)
     assert [path for path, _ in sent] == [f"/api/v1/documents/doc_{n}/retry" for n in (1, 2)]
     assert sent[0][1] == {"force": True}
     assert (queued, refused[0]["id"], refused[0]["error"]["code"]) == ([{"id": "doc_2"}], "doc_1", "conflict")
@@ -178,11 +178,11 @@ def test_all_of_a_collection_are_retried_at_once(connect: Callable[[Reply], Clie
         sent.append(request.url.raw_path.decode())
         return httpx.Response(200, json={"retried": 4})
 
-    assert cli_retry.retry_all(connect(reply), "my docs") == {"retried": 4}
+    assert cli_ingest.retry_all(connect(reply), "my docs") == {"retried": 4}
     assert sent == ["/api/v1/documents/retry?collection=my+docs"]
 
 
 def test_a_service_that_is_away_ends_the_retry(connect: Callable[[Reply], Client]) -> None:
     with pytest.raises(CommandError) as raised:
-        cli_retry.retry_each(connect(lambda _: problem(503, "shutting_down")), ["doc_1"], force=False)
+        cli_ingest.retry_each(connect(lambda _: problem(503, "shutting_down")), ["doc_1"], force=False)
     assert raised.value.exit_code == 75
