@@ -20,7 +20,7 @@ from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.operations.chores import remove_old, remove_unused_files
 from kotaemon_async.operations.maintenance import Chore, Maintenance, when
 from kotaemon_async.resilience.background import in_background
-from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.resilience.child import ChildProcess
 from kotaemon_async.resilience.room import disk_of, floor_bytes_of
 from kotaemon_async.stores.api_keys import FILE as KEYS
 from kotaemon_async.stores.blobs import Blobs
@@ -138,28 +138,15 @@ async def _verify(settings: Settings, backup: KeptBackup) -> None:
         raise Unavailable(f"No process could be started: {error.strerror}.", code="internal") from error
     status = None
     try:
-        child.say_end()
         with anyio.move_on_after(VERIFY_LIMIT_S):
-            async with anyio.create_task_group() as group:
-                group.start_soon(_read_all, child)
-                status = await child.wait()
+            status = await child.wait()
     finally:
-        child.kill()
         await child.aclose()
     if status == DAMAGED:
         raise Unavailable(f"The backup {backup.path.name} is no good.", code="backup_damaged")
     if status != 0:
         code = "timeout" if status is None else "internal"
         raise Unavailable(f"The backup {backup.path.name} could not be verified.", code=code)
-
-
-async def _read_all(child: ChildProcess) -> None:
-    """What it prints is read, so that it does not wait; a person asks for it with the same command."""
-    try:
-        while True:
-            await child.replies.receive()
-    except (anyio.EndOfStream, anyio.BrokenResourceError):
-        return
 
 
 def _environment(settings: Settings) -> dict[str, str]:

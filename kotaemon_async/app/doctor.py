@@ -15,8 +15,7 @@ from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.search.embedding import prepare as minilm
 from kotaemon_async.search.vectors.follower import Follower
-from kotaemon_async.search.vectors.pipe import Home
-from kotaemon_async.search.vectors.probe import probe
+from kotaemon_async.search.vectors.pipe import Home, probe
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FILE

@@ -1,16 +1,13 @@
 """Use case: a page of a document as a picture, with the quote of a citation marked where it stands."""
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 import anyio
 
-from kotaemon_async.documents.parsing.drawing import Drawn, Mark
-from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Citation, Document
 from kotaemon_async.telemetry.traces import span
@@ -22,17 +19,6 @@ _PAGED: Final = frozenset({"application/pdf"})
 _DRAW_S: Final = 20.0
 #: The child takes some 60 MB while it waits.
 IDLE_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A PNG with its size in pixels; marks are left, top, right, bottom as parts of its sides."""
-
-    png: bytes
-    width_px: int
-    height_px: int
-    marks: tuple[Mark, ...]
-    etag: str
 
 
 class Records(Protocol):
@@ -58,7 +44,7 @@ class Pictures:
         self._path_of = path_of
         self._drawers = drawers
         self._cache_bytes = cache_bytes
-        self._kept: OrderedDict[tuple[str, int, int, str], Picture] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int, int, str], PageImage] = OrderedDict()
         self._kept_bytes = 0
         self._drawn = 0
         self._drawing: dict[tuple[str, int, int, str], anyio.Event] = {}
@@ -88,7 +74,7 @@ class Pictures:
 
     async def picture(
         self, document_id: str, page: int, *, width_px: int = 1200, highlight: str | None = None
-    ) -> Picture:
+    ) -> PageImage:
         """The page, 1-based, at the nearest of WIDTHS; `highlight` is the id of a citation on it.
 
         Raises:
@@ -117,38 +103,36 @@ class Pictures:
                 return citation
         raise Refused("The citation is not on this page.", code="not_found")
 
-    async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> Picture:
+    async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> PageImage:
         """Draws; who wants the same meanwhile waits and finds it kept."""
         self._drawing[key] = done = anyio.Event()
         self._drawn += 1
         try:
             with span("draw_page"), anyio.fail_after(_DRAW_S):
-                drawn = await self._draw(document, key[1], key[2], key[3])
+                image = await self._draw(document, key[1], key[2], key[3])
         except TimeoutError:
             raise Unavailable("The page is not drawn in time.", code="timeout") from None
         finally:
             del self._drawing[key]
             done.set()
-        etag = hashlib.sha256(drawn.png).hexdigest()[:32]
-        picture = Picture(drawn.png, drawn.width_px, drawn.height_px, drawn.marks, etag)
-        self._keep(key, picture)
-        return picture
+        self._keep(key, image)
+        return image
 
-    async def _draw(self, document: Document, page: int, width_px: int, quote: str) -> Drawn:
+    async def _draw(self, document: Document, page: int, width_px: int, quote: str) -> PageImage:
         if document.media_type in _PAGED:
             path = self._path_of(document.sha256)
             async with self._drawers.open(path, document.media_type) as opened:
-                return await opened.picture(page, width_px, quote)
+                return await opened.image(page, width_px, quote)
         text = await self._ledger.page_text(document.id, page)
         if text is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
-        return await self._drawers.sketch(text, width_px, quote)
+        return await self._drawers.text_image(text, width_px, quote)
 
-    def _keep(self, key: tuple[str, int, int, str], picture: Picture) -> None:
-        if len(picture.png) > self._cache_bytes:
+    def _keep(self, key: tuple[str, int, int, str], image: PageImage) -> None:
+        if len(image.png) > self._cache_bytes:
             return
-        self._kept[key] = picture
-        self._kept_bytes += len(picture.png)
+        self._kept[key] = image
+        self._kept_bytes += len(image.png)
         while self._kept_bytes > self._cache_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= len(oldest.png)

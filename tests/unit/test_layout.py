@@ -1,7 +1,6 @@
 """The rooms of the package: a folder imports only from those below it."""
 
 import ast
-import sys
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -104,12 +103,6 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_a_child_imports_nothing_of_ours_but_what_is_made_for_children() -> None:
     children = {module for module in modules() if "child" in module.rpartition(".")[2].split("_")}
     assert not [(module, name) for module in children for name in uses(module) - children]
-
-
-def test_nothing_beside_a_child_hides_the_standard_library() -> None:
-    beside = {PACKAGE / Path(*module.split(".")[:-1]) for module in modules() if module.endswith("child")}
-    names = {path.stem for folder in beside for path in folder.glob("*.py")}  # a child's folder comes first
-    assert not names & sys.stdlib_module_names
 
 
 def test_package_files_are_empty() -> None:

@@ -2,18 +2,16 @@
 
 import json
 import os
-import signal
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import anyio
 
 from kotaemon_async.answers.llm.base import LinkFailed
 from kotaemon_async.answers.llm.prompt import Messages
-from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.resilience.child import FramedChild
 
 SCRIPT: Final = Path(__file__).with_name("local_child.py")
 _FRAME_LIMIT_BYTES: Final = 1024**2
@@ -42,9 +40,8 @@ class Model:
 class LocalProcess:
     """A running child, which loads its model and then answers one request after the other."""
 
-    def __init__(self, process: ChildProcess, errors: IO[bytes]) -> None:
+    def __init__(self, process: FramedChild) -> None:
         self._process = process
-        self._errors = errors
         self._last_id = 0
         self._open: int | None = None
         self._is_whole = True
@@ -62,21 +59,16 @@ class LocalProcess:
         command = [sys.executable, "-I", "-X", "utf8", str(script), json.dumps(settings)]
         env = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         try:
-            errors = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-            try:
-                process = await ChildProcess.start(
-                    command,
-                    stderr=errors,
-                    env=env | {"ORT_DISABLE_TELEMETRY": "1"},
-                    cwd="/",
-                    own_session=True,  # Ctrl-C in a terminal is for the service, which drains first
-                )
-            except BaseException:
-                errors.close()
-                raise
+            process = await FramedChild.start(
+                command,
+                env=env | {"ORT_DISABLE_TELEMETRY": "1"},
+                cwd="/",
+                own_session=True,  # Ctrl-C in a terminal is for the service, which drains first
+                keep_errors=True,
+            )
         except OSError as error:
             raise LinkFailed(f"the model's process cannot be started: {error}") from error
-        return cls(process, errors)
+        return cls(process)
 
     @property
     def pid(self) -> int:
@@ -125,10 +117,7 @@ class LocalProcess:
 
     async def end(self) -> None:
         """Kills the process and waits until it is gone; never cancelled."""
-        with anyio.CancelScope(shield=True):
-            self._process.kill()
-            await self._process.aclose()
-            self._errors.close()
+        await self._process.aclose()
 
     async def _send(self, frame: dict[str, object]) -> None:
         self._is_whole = False  # until all of it is sent
@@ -152,18 +141,14 @@ class LocalProcess:
     async def _obituary(self) -> LinkFailed:
         """Why the process is gone; a fresh one may do better."""
         self._is_whole = False
-        with anyio.move_on_after(5):
-            await self._process.wait()
+        reason = await self._process.exit_reason()
         if self._is_out_of_memory():
             return LinkFailed("the model's process needed more memory than memory_bytes", blame="prompt")
-        return LinkFailed(f"the model's process died ({_ending(self._process.returncode)})", heals=True)
+        return LinkFailed(f"the model's process died ({reason})", heals=True)
 
     def _is_out_of_memory(self) -> bool:
-        if self._errors.closed:
-            return False
-        self._errors.seek(max(0, self._errors.seek(0, os.SEEK_END) - 1000))
-        last_words = self._errors.read()
-        return any(sign in last_words for sign in (b"bad_alloc", b"MemoryError", b"allocation failed"))
+        last_words = self._process.error_tail()
+        return any(sign in last_words for sign in ("bad_alloc", "MemoryError", "allocation failed"))
 
 
 def _checked(frame: dict[str, Any], *, first: bool = False) -> dict[str, Any]:
@@ -175,12 +160,3 @@ def _checked(frame: dict[str, Any], *, first: bool = False) -> dict[str, Any]:
     if error == "setting" or (first and error == "memory"):
         raise LinkFailed(message, code="misconfigured", blame="setting")
     raise LinkFailed(f"the model failed: {message}", blame="prompt" if error == "memory" else "server")
-
-
-def _ending(status: int | None) -> str:
-    if status is None or status >= 0:
-        return "still ending" if status is None else f"exit {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

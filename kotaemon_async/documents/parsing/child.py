@@ -1,67 +1,49 @@
 """A parser child: one document at a time, asked over stdin, answered over stdout.
 
-Started as a plain file; imports nothing of the package but its neighbours child_*.py, which it finds
-beside itself as the modules of a package `parser_child` (so that they may import each other by dots).
-A frame is four bytes of length, big-endian, and JSON. Requests: open, read, picture, close, sketch. A
-reply holds the result or {"error": {"code", "message"}}; a child that answered so is thrown away.
+Started as a plain file; imports nothing of the package but modules made for children (child_*.py).
+Requests: open, read, draw_page, close, draw_text. A reply holds the result or
+{"error": {"code", "message"}}; a child that answered so is thrown away.
 """
 
 import errno
 import gc
-import importlib
 import json
 import os
 import signal
 import socket
-import struct
 import sys
 import time
-import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-#: No reply is longer; a page of more text than this is no page.
-REPLY_LIMIT_BYTES = 64 * 1024**2
+from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience.child_frames import Frames
+
 TEXT_LIMIT_CHARS = 2_000_000
-_LENGTH = struct.Struct(">I")
-_READERS = {
-    "application/pdf": "child_pdf",
-    "text/html": "child_text",
-    "text/markdown": "child_text",
-    "text/plain": "child_text",
-}
 
 
-def neighbour(name: str) -> Any:
-    """The module in the file `name`.py beside this one."""
-    if "parser_child" not in sys.modules:
-        package = types.ModuleType("parser_child")
-        package.__path__ = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "resilience")]
-        sys.modules["parser_child"] = package
-    return importlib.import_module(f"parser_child.{name}")
-
-
-class Desk:
+class OpenDocument:
     """Serves the requests about the one open document."""
 
-    def __init__(self, settings: dict[str, Any], jail: Any, readers: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], readers: dict[str, Any]) -> None:
         self.settings = settings
-        self.jail = jail
-        self.problem = neighbour("child_problem").FileError
         self.readers = readers
         self.document: Any = None
         self.failed_pages = 0
 
-    def open(self, path: str, media_type: str) -> dict[str, Any]:
-        self.jail.allow_cpu(self.settings["cpu_s"])
+    def open(self, path: bytes, media_type: str) -> dict[str, Any]:
+        child_jail.allow_cpu(self.settings["cpu_s"])
         self.failed_pages = 0
-        self.document = self.readers[media_type].open_document(path, media_type, self.settings["max_pages"])
+        self.document = self.readers[media_type].open_document(
+            os.fsdecode(path), media_type, self.settings["max_pages"]
+        )
         pages = len(self.document)
         if pages < 1:
-            raise self.problem("corrupt", "The file claims to have no pages.")
+            raise FileError("corrupt", "The file claims to have no pages.")
         if pages > self.settings["max_pages"]:
-            raise self.problem(
+            raise FileError(
                 "too_large", f"The file has {pages} pages; at most {self.settings['max_pages']} are read."
             )
         return {"pages_total": pages}
@@ -74,22 +56,22 @@ class Desk:
             if text is None:
                 self.failed_pages += 1
             elif len(text) > TEXT_LIMIT_CHARS:
-                raise self.problem("parser_limit", f"Page {number} holds {len(text)} characters.")
-            pages.append([number, text or ""])
+                raise FileError("parser_limit", f"Page {number} holds {len(text)} characters.")
+            pages.append([number, (text or "").encode("utf-8", "replace").decode()])
         if self.failed_pages >= len(self.document):
-            raise self.problem("corrupt", "No page of the file could be read.")
+            raise FileError("corrupt", "No page of the file could be read.")
         return {"pages": pages}
 
-    def picture(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
-        drawing: dict[str, Any] = neighbour("child_pictures").of_page(
-            self.document.page(number), width_px, quote
-        )
-        return drawing
+    def draw_page(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
+        from kotaemon_async.documents.parsing import child_pictures
 
-    def sketch(self, text: str, width_px: int, quote: str) -> dict[str, Any]:
-        self.jail.allow_cpu(self.settings["cpu_s"])
-        drawing: dict[str, Any] = neighbour("child_pictures").of_text(text, width_px, quote)
-        return drawing
+        return child_pictures.of_page(self.document.page(number), width_px, quote)
+
+    def draw_text(self, text: str, width_px: int, quote: str) -> dict[str, Any]:
+        from kotaemon_async.documents.parsing import child_pictures
+
+        child_jail.allow_cpu(self.settings["cpu_s"])
+        return child_pictures.of_text(text, width_px, quote)
 
     def close(self) -> dict[str, Any]:
         if self.document is not None:
@@ -116,17 +98,17 @@ def _refusal(attempt: Callable[[], object]) -> str:
     return "allowed"
 
 
-def serve(desk: Desk, requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answers until the parent closes the pipe."""
-    while head := requests.read(_LENGTH.size):
-        request = json.loads(requests.read(_LENGTH.unpack(head)[0]))
-        send(replies, _reply(desk, request))
+def serve(document: OpenDocument, frames: Frames) -> None:
+    """Answer until the parent closes the stream."""
+    too_long = _error("parser_limit", "The pages hold too much text.")
+    while request := frames.read():
+        frames.write(_reply(document, request), instead=too_long)
 
 
-def _reply(desk: Desk, request: dict[str, Any]) -> dict[str, Any]:
+def _reply(document: OpenDocument, request: dict[str, Any]) -> dict[str, Any]:
     operation, began_s = request.pop("do"), time.perf_counter()
     try:
-        reply = dict(getattr(desk, operation)(**request))
+        reply = dict(getattr(document, operation)(**request))
         return reply | {"took_s": round(time.perf_counter() - began_s, 6)}
     except MemoryError:
         return _error("parser_limit", "Reading the file takes more memory than is allowed.")
@@ -139,32 +121,28 @@ def _reply(desk: Desk, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message[:300]}}
+    return {"error": {"code": code, "message": message[:300].encode("utf-8", "replace").decode()}}
 
 
-def send(replies: BinaryIO, reply: dict[str, Any]) -> None:
-    """The reply as one frame; one that is too long becomes an error."""
-    body = json.dumps(reply, ensure_ascii=False).encode("utf-8", "replace")
-    if len(body) > REPLY_LIMIT_BYTES:
-        body = json.dumps(_error("parser_limit", "The pages hold too much text.")).encode()
-    replies.write(_LENGTH.pack(len(body)) + body)
-    replies.flush()
+def _readers() -> dict[str, Any]:
+    from kotaemon_async.documents.parsing import child_pdf, child_text
+
+    texts = dict.fromkeys(("text/html", "text/markdown", "text/plain"), child_text)
+    return {"application/pdf": child_pdf, **texts}
 
 
 def main() -> None:
-    """Locks itself in, says hello, serves."""
+    """Lock this process in, report that it is ready, serve."""
     settings = json.loads(sys.argv[1])
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not get between the frames
+    frames = Frames.from_standard_streams()
     # A service manager tells the whole group to stop; the service ends its children when it needs no more.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    jail = neighbour("child_jail")
-    jail.die_with(settings["parent_pid"])
-    jail.step_back()
-    readers = {media_type: neighbour(module) for media_type, module in _READERS.items()}
-    jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
-    send(replies, {"ready": True, "network_denied": jail.deny_network()})
-    serve(Desk(settings, jail, readers), sys.stdin.buffer, replies)
+    child_jail.die_with(settings["parent_pid"])
+    child_jail.step_back()
+    readers = _readers()
+    child_jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
+    frames.write({"ready": True, "network_denied": child_jail.deny_network()})
+    serve(OpenDocument(settings, readers), frames)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-from .child_paragraphs import clean
+from kotaemon_async.documents.parsing.child_paragraphs import clean
 
 _SKIPPED_TAGS = "script style template noscript svg math iframe object select button"
 _SKIPPED = frozenset(_SKIPPED_TAGS.split())

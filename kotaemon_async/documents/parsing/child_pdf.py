@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from .child_paragraphs import Line, page_text
-from .child_problem import FileError
+from kotaemon_async.documents.parsing.child_paragraphs import Line, page_text
+from kotaemon_async.documents.parsing.child_problem import FileError
 
 # PyMuPDF's first import pulls these in for table and layout features that are not used here:
 # without them 0.1 s and 47 MB instead of 0.6 to 1.0 s and 138 MB.

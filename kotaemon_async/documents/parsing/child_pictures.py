@@ -1,15 +1,14 @@
-"""Pages as pictures, with a quote marked where it stands; runs inside a parser child."""
+"""Pages as images, with a quote marked where it stands; runs inside a parser child."""
 
-import base64
 import html
 import io
 from collections.abc import Iterator
 from typing import Any
 
-from .child_pdf import ERRORS, pymupdf, translated
-from .child_places import Box, Glyph, marks
+from kotaemon_async.documents.parsing.child_pdf import ERRORS, pymupdf, translated
+from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks
 
-#: No picture has more pixels, whatever its page claims to measure.
+#: No image has more pixels, whatever its page claims to measure.
 _MOST_PIXELS = 6_000_000
 _MOST_SCALE = 8.0
 #: More text than this is not laid out on one sheet; a page of a text file holds some thousand characters.
@@ -22,16 +21,16 @@ _MARK = (1.0, 0.86, 0.28)
 
 
 def of_page(page: Any, width_px: int, quote: str) -> dict[str, Any]:
-    """A picture of a page of a PDF: `png` in base64, its size in pixels, `marks` as parts of its sides."""
+    """Draw a page of a PDF: `png`, its size in pixels, `marks` as parts of its sides."""
     try:
         found = marks(list(_glyphs(page)), quote) if quote else []
-        return _picture(page, width_px, found)
+        return _image(page, width_px, found)
     except ERRORS as error:
         raise translated(error) from error
 
 
 def of_text(text: str, width_px: int, quote: str) -> dict[str, Any]:
-    """The same for a page of text, laid out on one sheet."""
+    """Draw a page of text, laid out on one sheet."""
     document = pymupdf.open("pdf", _sheet(text[:_MOST_CHARS]))
     try:
         return of_page(document[0], width_px, quote)
@@ -68,7 +67,7 @@ def _glyphs(page: Any) -> Iterator[Glyph]:
                     yield Glyph(one["c"], tuple(one["bbox"]), row)
 
 
-def _picture(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
+def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
     whole = page.rect
     if whole.width <= 0 or whole.height <= 0:
         raise ValueError("the page has no size")
@@ -80,7 +79,7 @@ def _picture(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
         mark.update()
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
     return {
-        "png": base64.b64encode(pixels.tobytes("png")).decode("ascii"),
+        "png": pixels.tobytes("png"),
         "width_px": pixels.width,
         "height_px": pixels.height,
         "marks": [_parts_of(box, whole) for box in found],

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import charset_normalizer
 
-from .child_html import declared_charset, html_text
-from .child_problem import FileError
+from kotaemon_async.documents.parsing.child_html import declared_charset, html_text
+from kotaemon_async.documents.parsing.child_problem import FileError
 
 PAGE_CHARS = 3000
 _PAGE_MIN_CHARS = PAGE_CHARS // 2

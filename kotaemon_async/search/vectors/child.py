@@ -1,31 +1,23 @@
-"""The process that Chroma lives in: `python child.py FOLDER DIMENSION MODEL`, asked over stdin.
+"""The process that Chroma lives in: `python child.py PARENT FOLDER DIMENSION MODEL`, asked over stdin.
 
-A frame is its length in four bytes, big-endian, and a MessagePack map. The first frame out is the answer
-to a request 0 that nobody sent: how opening the folder went. MODEL is a short tag of the embedding model.
-Imports nothing of the package but its neighbour child_files.py, which it finds beside itself.
+The first frame out is the answer to a request 0 that nobody sent: how opening the folder went. MODEL is a
+short tag of the embedding model. Imports nothing of the package but modules made for children (child_*.py).
 """
 
 import contextlib
-import ctypes
-import importlib.util
 import os
 import signal
-import struct
 import sys
 import types
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
-import msgspec
 import numpy as np
 
-if TYPE_CHECKING:
-    from kotaemon_async.search.vectors import child_files as files
-else:
-    _spec = importlib.util.spec_from_file_location("child_files", Path(__file__).with_name("child_files.py"))
-    files = importlib.util.module_from_spec(_spec)
-    _spec.loader.exec_module(files)
+from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience.child_frames import Frames
+from kotaemon_async.search.vectors import child_files as files
 
 COLLECTION = "chunks"
 HNSW: dict[str, Any] = {
@@ -193,22 +185,6 @@ def open_collection(folder: Path) -> Any:
     return client.get_or_create_collection(COLLECTION, embedding_function=None, configuration=configuration)
 
 
-def read_frame(source: BinaryIO) -> dict[str, Any] | None:
-    """The next request, or None when the parent has gone or has closed."""
-    head = source.read(4)
-    if len(head) < 4:
-        return None
-    body = source.read(struct.unpack(">I", head)[0])
-    request: dict[str, Any] = msgspec.msgpack.decode(body)
-    return request
-
-
-def write_frame(sink: BinaryIO, reply: dict[str, Any]) -> None:
-    body = msgspec.msgpack.encode(reply)
-    sink.write(struct.pack(">I", len(body)) + body)
-    sink.flush()
-
-
 def problem_of(error: BaseException) -> dict[str, Any]:
     """The error in words, and what is wrong with the folder, if it is the folder."""
     text = f"{type(error).__name__}: {error}"
@@ -219,7 +195,8 @@ def problem_of(error: BaseException) -> dict[str, Any]:
     return {"error": text[:500], "reason": reason}
 
 
-def serve(index: Index, source: BinaryIO, sink: BinaryIO) -> None:
+def serve(index: Index, frames: Frames) -> None:
+    """Answer until the parent closes the stream."""
     doors = {
         "count": index.count,
         "apply": index.apply,
@@ -228,35 +205,30 @@ def serve(index: Index, source: BinaryIO, sink: BinaryIO) -> None:
         "ids": index.ids,
         "compare": index.compare,
     }
-    while (request := read_frame(source)) is not None:
+    while (request := frames.read()) is not None:
         try:
             index.check_folder()
             reply = doors[request["op"]](request)
         except BaseException as error:  # Chroma raises anything, and Rust's panics are no Exception
             reply = problem_of(error)
-        write_frame(sink, reply | {"id": request["id"]})
-
-
-def die_with_parent() -> None:
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    # A Ctrl-C or a service manager signals the whole group; the parent ends us by closing stdin.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        frames.write(reply | {"id": request["id"]})
 
 
 def main() -> int:
-    die_with_parent()
-    source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not print into the frames
+    parent, folder, dimension, model = sys.argv[1:]
+    child_jail.die_with(int(parent))
+    # A Ctrl-C or a service manager signals the whole group; the parent ends us by closing stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    frames = Frames.from_standard_streams()
     try:
-        index = Index(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+        index = Index(Path(folder), int(dimension), model)
         hello = index.hello()
-    except BaseException as error:  # whatever it is, the parent has to hear of it
-        write_frame(sink, problem_of(error) | {"id": 0})
+    except BaseException as error:  # the parent has to learn of it
+        frames.write(problem_of(error) | {"id": 0})
         return 1
-    write_frame(sink, hello | {"id": 0})
-    serve(index, source, sink)
+    frames.write(hello | {"id": 0})
+    serve(index, frames)
     with contextlib.suppress(files.FolderError, OSError):
         index.seal()
     return 0

@@ -16,7 +16,7 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.memory import resident_bytes
-from kotaemon_async.search.vectors.pipe import Child, Home, Reply, unavailable
+from kotaemon_async.search.vectors.pipe import Home, Reply, VectorChild, unavailable
 from kotaemon_async.telemetry import metrics
 
 #: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;
@@ -56,7 +56,7 @@ class Keeper:
         self.home = home
         self.generation = ""
         self.starts = 0
-        self.child: Child | None = None
+        self.child: VectorChild | None = None
         self._clock = clock
         self._resident = resident
         self._fresh_bytes = 0
@@ -73,7 +73,7 @@ class Keeper:
         """Whether a child is there that has said hello and lives."""
         return self.child is not None and self.child.process.returncode is None and self._condemned is None
 
-    async def ready_child(self) -> Child:
+    async def ready_child(self) -> VectorChild:
         """Raises: Unavailable, at once during the pause after a failure."""
         if self.child is not None and self.child.process.returncode is not None:
             # It died while nobody was asking: nobody has been told, so nobody has to wait for a pause.
@@ -89,11 +89,11 @@ class Keeper:
             self.child = await self._start()
         return self.child
 
-    async def retire(self, child: Child, *, grace_s: float, strikes: int = STRIKES_OF_USE) -> None:
+    async def retire(self, child: VectorChild, *, grace_s: float, strikes: int = STRIKES_OF_USE) -> None:
         """The child has ended, so that the lock on the folder is free for the next one."""
         self.child = None
         self._count_failure()
-        status = await child.close(grace_s)
+        status = await child.process.aclose(grace_s=grace_s)
         logger.bind(child="vectors", pid=child.process.pid, exit_status=status).warning("child_retired")
         if status in DAMAGE:
             self._strike(strikes)
@@ -108,7 +108,7 @@ class Keeper:
         if not grown or self._clock() - self._started_s < RECYCLE_EVERY_S:
             return
         self.child = None
-        status = await child.close(CLOSE_GRACE_S)
+        status = await child.process.aclose(grace_s=CLOSE_GRACE_S)
         log = logger.bind(child="vectors", pid=child.process.pid, exit_status=status)
         log.bind(resident_bytes=size_bytes, fresh_bytes=self._fresh_bytes).info("child_recycled")
         with suppress(Unavailable):  # whoever asks next starts it again
@@ -134,7 +134,7 @@ class Keeper:
         """Ends the child: politely, then not."""
         child, self.child = self.child, None
         if child is not None:
-            await child.close(CLOSE_GRACE_S)
+            await child.process.aclose(grace_s=CLOSE_GRACE_S)
 
     def _count_failure(self) -> None:
         self._failures += 1
@@ -165,7 +165,7 @@ class Keeper:
         metrics.VECTOR_REBUILDS.labels(reason=reason).inc()
         self.generation = ""
 
-    async def _start(self) -> Child:
+    async def _start(self) -> VectorChild:
         """A child that has said hello; a damaged folder is put aside and the start tried once more."""
         for _ in range(2):
             child = await self._start_once()
@@ -174,9 +174,9 @@ class Keeper:
             await self._put_aside(self._condemned or "broken")
         raise unavailable("The vector index cannot open a new folder either.")
 
-    async def _start_once(self) -> Child | None:
+    async def _start_once(self) -> VectorChild | None:
         """None when the folder is condemned: the child said so, or two in a row did not survive it."""
-        child = await Child.spawn(self.home)
+        child = await VectorChild.start(self.home)
         self._started_s = None
         self._spawned += 1
         if self._spawned > 1:
@@ -184,7 +184,7 @@ class Keeper:
         try:
             hello = await self._hello(child)
         except asyncio.CancelledError:
-            await child.close(0)
+            await child.process.aclose()
             raise
         if hello is not None:
             self.generation, self._started_s = hello.generation, self._clock()
@@ -197,18 +197,15 @@ class Keeper:
             return None
         raise unavailable("The vector index did not start.")
 
-    async def _hello(self, child: Child) -> Reply | None:
+    async def _hello(self, child: VectorChild) -> Reply | None:
         """None when the child did not come up; it has ended then."""
         size_bytes = await anyio.to_thread.run_sync(size_of, self.home.folder)
         try:
-            with anyio.fail_after(START_TIMEOUT_S + size_bytes / START_BYTES_PER_S):
-                hello = await child.read()
-        except TimeoutError:
-            await self.retire(child, grace_s=0)
-            self._strike(STRIKES_OF_START)
-            return None
-        except Unavailable:
+            hello = await child.hello(within_s=START_TIMEOUT_S + size_bytes / START_BYTES_PER_S)
+        except Unavailable as error:
             await self.retire(child, grace_s=0, strikes=STRIKES_OF_START)
+            if isinstance(error.__cause__, TimeoutError):  # SIGKILL was ours, so it was not counted as damage
+                self._strike(STRIKES_OF_START)
             return None
         if hello.error is None:
             return hello

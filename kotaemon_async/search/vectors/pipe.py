@@ -2,22 +2,22 @@
 
 import hashlib
 import os
-import struct
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
-import anyio
 import msgspec
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.resilience.child import BadFrame, ChildGone, FramedChild, script_command
 
 #: One request at a time: more threads would only cost memory.
 ONE_THREAD_EACH: Final = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
-#: How a stream says that the other end is no more.
-_GONE: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
+#: Nobody waits for an answer while a stopped service is looked at.
+PROBE_TIMEOUT_S: Final = 120.0
+PROBE_GRACE_S: Final = 20.0
 CHILD: Final = Path(__file__).with_name("child.py")
 
 
@@ -68,54 +68,69 @@ def unavailable(message: str, *, retry_after_s: float | None = None) -> Unavaila
     return Unavailable(message, code="vectors_unavailable", retry_after_s=retry_after_s)
 
 
-class Child:
+class VectorChild:
     """The running process and its stream."""
 
-    def __init__(self, process: ChildProcess) -> None:
+    def __init__(self, process: FramedChild) -> None:
         self.process = process
-        self._in = process.requests
-        self._out = process.replies
         self._last_id = 0
 
     @classmethod
-    async def spawn(cls, home: Home) -> Self:
-        command = [sys.executable, str(CHILD), str(home.folder), str(home.dimension), home.model_tag]
+    async def start(cls, home: Home) -> Self:
+        """Start a child that is still opening the folder; `hello` waits for it."""
+        command = script_command(
+            CHILD, str(os.getpid()), str(home.folder), str(home.dimension), home.model_tag
+        )
         try:
-            return cls(await ChildProcess.start(command, env=os.environ | ONE_THREAD_EACH))
+            return cls(await FramedChild.start(command, env=os.environ | ONE_THREAD_EACH))
         except OSError as error:
             raise unavailable("The vector index's process cannot be started.") from error
 
-    async def read(self) -> Reply:
-        """Raises: Unavailable when the child dies or writes nonsense."""
-        try:
-            (size,) = struct.unpack(">I", await self._out.receive_exactly(4))
-            return msgspec.msgpack.decode(await self._out.receive_exactly(size), type=Reply)
-        except (anyio.IncompleteRead, anyio.EndOfStream, *_GONE) as error:
-            raise unavailable("The vector index's process died.") from error
-        except msgspec.MsgspecError as error:
-            raise unavailable("The vector index's process wrote something unreadable.") from error
+    async def hello(self, *, within_s: float) -> Reply:
+        """Return what opening the folder has come to; raises as `exchange` does."""
+        with _translated():
+            return await self.process.receive(Reply, within_s=within_s)
 
-    async def exchange(self, request: Request) -> Reply:
+    async def exchange(self, request: Request, *, within_s: float) -> Reply:
+        """Return the reply.
+
+        Raises: Unavailable when the child dies, takes too long or writes nonsense; it can only be ended then.
+        """
         self._last_id += 1
         request.id = self._last_id
-        body = msgspec.msgpack.encode(request)
-        try:
-            await self._in.send(struct.pack(">I", len(body)) + body)
-        except _GONE as error:
-            raise unavailable("The vector index's process is gone.") from error
-        reply = await self.read()
+        with _translated():
+            reply = await self.process.call(request, Reply, within_s=within_s)
         if reply.id != request.id:
             raise unavailable("The vector index's process answered another question.")
         return reply
 
-    async def close(self, grace_s: float) -> int | None:
-        """The exit status; the child gets `grace_s` to leave by itself."""
-        try:
-            with anyio.move_on_after(grace_s):
-                self.process.say_end()
-                await self.process.wait()
-        finally:
-            if self.process.returncode is None:
-                self.process.kill()
-            await self.process.aclose()
-        return self.process.returncode
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError as error:
+        raise unavailable("The vector index's process did not answer.") from error
+    except ChildGone as error:
+        raise unavailable("The vector index's process died.") from error
+    except BadFrame as error:
+        raise unavailable("The vector index's process wrote something unreadable.") from error
+
+
+async def probe(home: Home) -> str | None:
+    """Say in one word why the index of a stopped service has to begin anew; None when it can be used.
+
+    Raises: Unavailable when that cannot be said at the moment.
+    """
+    if not home.folder.exists():
+        return "lost"
+    child = await VectorChild.start(home)
+    try:
+        hello = await child.hello(within_s=PROBE_TIMEOUT_S)
+    except Unavailable:
+        return "broken"
+    finally:
+        await child.process.aclose(grace_s=PROBE_GRACE_S)
+    if hello.error is not None and not hello.reason:
+        raise unavailable(f"The vector index cannot be opened: {hello.error}")
+    return hello.reason or None

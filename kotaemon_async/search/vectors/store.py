@@ -249,9 +249,8 @@ class VectorStore:
             raise unavailable("The vector index has begun a new generation.")
         self._busy_since_s = self._clock()
         try:
-            with anyio.fail_after(self._call_timeout_s):
-                reply = await child.exchange(waiting.request)
-        except (TimeoutError, Unavailable) as error:
+            reply = await child.exchange(waiting.request, within_s=self._call_timeout_s)
+        except Unavailable as error:
             await keeper.retire(child, grace_s=0)
             raise unavailable("The vector index did not answer and is started again.") from error
         finally:

@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.documents.page_images import WIDTHS, Picture, Pictures
-from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.page_images import WIDTHS, Pictures
+from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Answer, Citation, Document
@@ -82,7 +82,7 @@ def pictures(shelf: Shelf, sandbox: Sandbox) -> Pictures:
     return Pictures(shelf, shelf.path, sandbox)
 
 
-def words_in(shelf: Shelf, page: int, picture: Picture) -> str:
+def words_in(shelf: Shelf, page: int, picture: PageImage) -> str:
     """The words of the file that lie under the marks, by PyMuPDF in this process."""
     return words_under(shelf.path("").read_bytes(), page, picture.marks)
 
@@ -174,7 +174,7 @@ async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(shelf: Shelf,
 
 
 async def test_a_picture_is_drawn_once_for_all_who_want_it(shelf: Shelf, pictures: Pictures) -> None:
-    found: list[Picture] = []
+    found: list[PageImage] = []
 
     async def want() -> None:
         found.append(await pictures.picture("doc_1", 1))

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from kotaemon_async.documents.parsing.formats import HTML, MARKDOWN, PDF, TEXT
-from kotaemon_async.documents.parsing.process import Child
+from kotaemon_async.documents.parsing.process import ParserChild
 from kotaemon_async.documents.parsing.sandbox import ParserDied, Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
@@ -213,7 +213,7 @@ async def test_a_child_that_cannot_start_is_not_the_documents_fault(tmp_path: Pa
 async def test_a_child_that_says_something_odd_has_died_over_the_document(tmp_path: Path) -> None:
     script = (
         b"import os, time\n"
-        b"os.write(1, b'\\0\\0\\0\\2{}')\n"  # hello
+        b"os.write(1, b'\\0\\0\\0\\1\\x80')\n"  # ready
         b"os.read(0, 1)\n"
         b"os.write(1, b'\\0\\0\\0\\2]]')\n"
         b"time.sleep(60)\n"
@@ -294,7 +294,7 @@ async def test_a_closed_sandbox_has_no_children_and_takes_no_documents(tmp_path:
 
 
 async def test_a_child_has_no_network_and_starts_no_programs() -> None:
-    child = await Child.start(ParserSettings(), max_pages=5000)
+    child = await ParserChild.start(ParserSettings(), max_pages=5000)
     reply = await child.ask({"do": "confinement"})
     await child.end()
     assert (reply["socket"], reply["exec"]) == ("EACCES", "EACCES")
@@ -302,9 +302,9 @@ async def test_a_child_has_no_network_and_starts_no_programs() -> None:
 
 def test_a_child_ends_with_the_process_that_started_it() -> None:
     code = (
-        "import anyio, os\nfrom kotaemon_async.documents.parsing.process import Child\n"
+        "import anyio, os\nfrom kotaemon_async.documents.parsing.process import ParserChild\n"
         "from kotaemon_async.documents.settings import ParserSettings\n"
-        "async def main():\n child = await Child.start(ParserSettings(), max_pages=9)\n"
+        "async def main():\n child = await ParserChild.start(ParserSettings(), max_pages=9)\n"
         " await child.ask({'do': 'close'})\n"
         " os.write(1, str(child.pid).encode())\n os._exit(1)\nanyio.run(main)"
     )

@@ -15,7 +15,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.resilience.process import ChildProcess
+from kotaemon_async.resilience.child import FramedChild
 from kotaemon_async.search.vectors import keeper as vector_keeper
 from kotaemon_async.search.vectors.store import RECYCLE_BYTES, VectorStore
 from kotaemon_async.stores.vector_log import LogEntry, Vector
@@ -312,7 +312,7 @@ anyio.run(main)
 
 async def test_the_child_does_not_outlive_a_killed_service(tmp_path: Path) -> None:
     command = [sys.executable, "-c", SERVICE, str(tmp_path / "vectors")]
-    service = await ChildProcess.start(command, env=os.environ)
+    service = await FramedChild.start(command, env=os.environ)
     pid = int(await service.replies.receive_until(b"\n", 20))
     child = Path(f"/proc/{pid}/status")
     service.kill()
