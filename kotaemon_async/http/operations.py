@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from typing import Annotated, Final, Literal
 
+import anyio.to_thread
 import msgspec
 from litestar import Response, get, post
 from litestar.handlers import HTTPRouteHandler
@@ -55,9 +56,10 @@ async def healthz(services: GivenServices, sees_details: SeesDetails) -> Respons
 
 
 @get("/metrics", media_type="text/plain", responses=responses(), summary="Figures for Prometheus")
-async def figures() -> Response[str]:
+async def figures() -> Response[bytes]:
     """The text format of Prometheus."""
-    return Response(metrics.render().decode(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    page = await anyio.to_thread.run_sync(metrics.render)
+    return Response(page, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 class Figures(msgspec.Struct, frozen=True):

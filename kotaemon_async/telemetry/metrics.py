@@ -2,10 +2,15 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
-
-from kotaemon_async.telemetry.exposition import Exposition
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a `_created` series beside each counter doubles the page and helps nobody
 
@@ -84,9 +89,6 @@ FORECAST = _gauge("forecast_seconds", "Time until it is used up at the present s
 SPANS_DROPPED = _counter("spans_dropped_total", "Spans and lines of traces that were not kept or not sent.")
 
 
-_EXPOSITION: Final = Exposition(REGISTRY)
-
-
 def render() -> bytes:
-    """The page for Prometheus, with CONTENT_TYPE as its type."""
-    return _EXPOSITION.page()
+    """Return the page for Prometheus, of type CONTENT_TYPE; with all series it takes some 50 ms of CPU."""
+    return generate_latest(REGISTRY)
