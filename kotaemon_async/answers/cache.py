@@ -14,7 +14,16 @@ from typing import Final, Protocol, TypeVar
 import anyio
 from loguru import logger
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NothingToSay, Piece, Prompt
+from kotaemon_async.answers.llm.base import (
+    CachedAnswer,
+    CacheKey,
+    Deadline,
+    Delta,
+    Finish,
+    NoAnswer,
+    Piece,
+    Prompt,
+)
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Scope, ServedBy
@@ -27,7 +36,7 @@ _SHARE: Final = 0.1
 _AT_MOST_S: Final = 1.0
 
 
-class Kept(Protocol):
+class AnswerRecords(Protocol):
     """The part of the ledger that keeps answers."""
 
     async def stamp(self, scope: Scope) -> str: ...
@@ -37,30 +46,6 @@ class Kept(Protocol):
     async def cache_answer(
         self, key: str, stamp: str, answer: Answer, *, link: str, now_s: float, bounds: CacheBounds
     ) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an answer is kept: its key, and the state of the documents it holds for."""
-
-    key: str
-    stamp: str
-    scope: Scope
-
-
-@dataclass(frozen=True, slots=True)
-class KeptPrompt(Prompt):
-    """A prompt whose answer may have been given before."""
-
-    place: Place | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KeptFinish(Finish):
-    """The end of an answer that was given before, with its citations and its age in seconds."""
-
-    kept: Answer | None = None
-    age_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +61,7 @@ class AnswerCache:
 
     def __init__(
         self,
-        ledger: Kept,
+        ledger: AnswerRecords,
         *,
         links: str,
         clock: Callable[[], float],
@@ -90,47 +75,47 @@ class AnswerCache:
         self._clock = clock
         self._bounds = bounds or CacheBounds(1000, 16 * 1024**2, self.times.stale_s)
 
-    async def place(self, question: str, scope: Scope, deadline: Deadline) -> Place | None:
-        """Where the question's answer is kept; None when the state of the documents cannot be told."""
-        stamp = await _in_time(self._ledger.stamp(scope), deadline)
-        return None if stamp is None else Place(self._key(question, scope), stamp, scope)
+    async def key(self, question: str, scope: Scope, deadline: Deadline) -> CacheKey | None:
+        """Return where the question's answer is kept; None when the documents' state cannot be read."""
+        stamp = await _at_most(self._ledger.stamp(scope), deadline)
+        return None if stamp is None else CacheKey(self._hash(question, scope), stamp, scope)
 
-    async def fresh(self, place: Place, link: str, deadline: Deadline) -> tuple[Answer, float] | None:
-        """A young answer of that link and its age in seconds."""
-        return await self._look(place, self.times.fresh_s, link, deadline)
+    async def fresh(self, key: CacheKey, link: str, deadline: Deadline) -> CachedAnswer | None:
+        """Return a young answer of that provider."""
+        return await self._find(key, self.times.fresh_s, link, deadline)
 
-    async def stale(self, place: Place, deadline: Deadline) -> tuple[Answer, float] | None:
-        """The youngest answer of any link that may still stand in, and its age in seconds."""
+    async def stale(self, key: CacheKey, deadline: Deadline) -> CachedAnswer | None:
+        """Return the youngest answer of any provider that may still stand in."""
         # Models may have been waited for, and a document may have changed meanwhile.
-        if await _in_time(self._ledger.stamp(place.scope), deadline) != place.stamp:
+        if await _at_most(self._ledger.stamp(key.scope), deadline) != key.stamp:
             return None
-        return await self._look(place, self.times.stale_s, None, deadline)
+        return await self._find(key, self.times.stale_s, None, deadline)
 
-    async def keep(self, place: Place, answer: Answer, link: str) -> None:
-        """The answer may be given again."""
+    async def keep(self, key: CacheKey, answer: Answer, link: str) -> None:
+        """Keep the answer, so that it may be given again."""
         plain = replace(answer, degraded=False, reasons=())
         try:
             await self._ledger.cache_answer(
-                place.key, place.stamp, plain, link=link, now_s=self._clock(), bounds=self._bounds
+                key.key, key.stamp, plain, link=link, now_s=self._clock(), bounds=self._bounds
             )
         except Unavailable as error:
-            _note(error.code)
+            _report_away(error.code)
 
-    async def _look(
-        self, place: Place, age_s: float, link: str | None, deadline: Deadline
-    ) -> tuple[Answer, float] | None:
+    async def _find(
+        self, key: CacheKey, age_s: float, link: str | None, deadline: Deadline
+    ) -> CachedAnswer | None:
         now_s = self._clock()
-        look = self._ledger.cached_answer(place.key, place.stamp, since_s=now_s - age_s, link=link)
-        found = await _in_time(look, deadline)
-        return None if found is None else (found[0], round(max(0.0, now_s - found[1]), 3))
+        look = self._ledger.cached_answer(key.key, key.stamp, since_s=now_s - age_s, link=link)
+        found = await _at_most(look, deadline)
+        return None if found is None else CachedAnswer(found[0], round(max(0.0, now_s - found[1]), 3))
 
-    def _key(self, question: str, scope: Scope) -> str:
+    def _hash(self, question: str, scope: Scope) -> str:
         words = " ".join(text.normalized(question).split()).rstrip(" ?？.。!！")
         parts = [words, scope.collection, sorted(scope.document_ids), self._links]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-class StaleCacheLink:
+class StaleCacheProvider:
     """An answer that a model gave to the same question over the same documents, some time ago."""
 
     name = "stale_cache"
@@ -140,27 +125,25 @@ class StaleCacheLink:
         self._cache = cache
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """One Delta with the whole text; raises NothingToSay when none is kept."""
-        place = prompt.place if isinstance(prompt, KeptPrompt) else None
-        found = await self._cache.stale(place, deadline) if place else None
+        """Yield one Delta with the whole text; raises NoAnswer when none is kept."""
+        found = await self._cache.stale(prompt.cache_key, deadline) if prompt.cache_key else None
         if found is None:
-            raise NothingToSay("no answer to this question is kept", code="not_found")
-        answer, age_s = found
-        yield Delta(answer.answer)
-        yield KeptFinish(kept=answer, age_s=age_s)
+            raise NoAnswer("no answer to this question is kept", code="not_found")
+        yield Delta(found.answer.answer)
+        yield Finish(cached=found)
 
 
-async def _in_time(look: Awaitable[T], deadline: Deadline) -> T | None:
-    """What the ledger says; None when it is away or late."""
+async def _at_most(look: Awaitable[T], deadline: Deadline) -> T | None:
+    """Return what the ledger holds; None when it is away or late."""
     try:
         with anyio.fail_after(min(_AT_MOST_S, deadline.left_s() * _SHARE)):
             return await look
     except Unavailable as error:
-        _note(error.code)
+        _report_away(error.code)
     except TimeoutError:
-        _note("timeout")
+        _report_away("timeout")
     return None
 
 
-def _note(code: str) -> None:
+def _report_away(code: str) -> None:
     logger.bind(component="answer_cache", code=code).warning("answer_cache_away")

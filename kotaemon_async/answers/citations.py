@@ -1,4 +1,4 @@
-"""Holds an answer to its sources: passages on their pages, markers that name them, quotes from them."""
+"""An answer is held to its sources: passages on their pages, markers that name them, quotes from them."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from kotaemon_async.answers import quotes
+from kotaemon_async.answers.extractive import sentences
 from kotaemon_async.answers.llm.base import Quote
-from kotaemon_async.answers.llm.extractive import sentences
 from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Citation, Passage
 
@@ -23,8 +23,8 @@ class Pages(Protocol):
     async def page_text(self, document_id: str, page: int) -> str | None: ...
 
 
-async def standing(pages: Pages, passages: Iterable[Passage]) -> tuple[Passage, ...]:
-    """The passages that stand on their pages, in its own words, and so does every quote from them."""
+async def verified(pages: Pages, passages: Iterable[Passage]) -> tuple[Passage, ...]:
+    """Return the passages that stand on their pages, in the words of the page."""
     found: list[Passage] = []
     for passage in passages:
         page = await pages.page_text(passage.document_id, passage.page)
@@ -37,7 +37,7 @@ async def standing(pages: Pages, passages: Iterable[Passage]) -> tuple[Passage, 
 def cite(
     answer_id: str, answer: str, passages: Sequence[Passage], found: Sequence[Quote] | None
 ) -> tuple[str, tuple[Citation, ...]]:
-    """The answer without markers that name nothing, and one citation for each marker that is left.
+    """Return the answer without markers that name nothing, and one citation for each marker that is left.
 
     Without `found` quotes a marker n stands for the n-th passage, and its quote is looked for there.
     """
@@ -51,7 +51,7 @@ def cite(
 
 
 def uncited(answer: str) -> tuple[str, ...]:
-    """The sentences of an answer, in order, that no marker stands in or right behind."""
+    """Return the sentences of an answer, in order, that no marker stands in or right behind."""
     found: list[str] = []
     for sentence in _MARKED_SENTENCE.findall(answer):
         plain = " ".join(sentence.split())
@@ -83,13 +83,13 @@ def _quotes(answer: str, passages: Sequence[Passage]) -> list[Quote]:
 
 
 def _claim(before: str) -> str:
-    """The last sentence before a marker, without the markers in it."""
+    """Return the last sentence before a marker, without the markers in it."""
     sentences = [piece for piece in _SENTENCE_END.split(quotes.keep_markers(before, ())) if piece.strip()]
     return sentences[-1].strip() if sentences else ""
 
 
 def _best_quote(claim: str, passage: Passage) -> str:
-    """The sentence of the passage nearest to the claim, of two the shorter; else its beginning."""
+    """Return the sentence of the passage nearest to the claim, of two the shorter; else its beginning."""
     wanted = set(text.query_terms(claim))
 
     def nearness(sentence: str) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Equal questions at the same time share one flight: the work is done once, everyone hears all of it.
+"""Equal questions at the same time are coalesced: the work is done once, and everyone gets all of it.
 
-The first to ask starts the flight. Whoever joins gets what was said so far and then the rest. The flight goes
-on as long as one listener is left and is cancelled when the last one has gone.
+The first to ask starts the work. Whoever joins gets what came so far and then the rest. The work goes on as
+long as one subscriber is left and is cancelled when the last one has gone.
 """
 
 import asyncio
@@ -12,93 +12,95 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-#: A listener joins a flight that may last this much longer than its own deadline, not a longer one.
+#: Work is joined that may last this much longer than one's own deadline, not longer.
 SLACK_S = 1.0
 
 
 @dataclass(eq=False)
-class _Flight(Generic[T]):
+class _SharedWork(Generic[T]):
     ends_at_s: float
-    said: list[T] = field(default_factory=list)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    listeners: int = 0
-    over: bool = False
+    items: list[T] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    subscribers: int = 0
+    is_over: bool = False
     error: BaseException | None = None
     task: "asyncio.Task[None] | None" = None
 
-    def tell(self) -> None:
-        """Wakes everyone who listens."""
-        self.news.set()
-        self.news = asyncio.Event()
+    def notify(self) -> None:
+        """Wake every subscriber."""
+        self.changed.set()
+        self.changed = asyncio.Event()
 
 
-class Flights(Generic[T]):
+class RequestCoalescing(Generic[T]):
     """Runs at most one piece of work for each key at a time."""
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, _Flight[T]] = {}
+        self._running: dict[Hashable, _SharedWork[T]] = {}
 
     @property
     def running(self) -> int:
-        """How many flights are in the air."""
-        return len(self._flights)
+        """How many pieces of work are under way."""
+        return len(self._running)
 
     async def share(
         self, key: Hashable, ends_at_s: float, start: Callable[[], AsyncGenerator[T]]
     ) -> AsyncGenerator[T]:
-        """Everything that the work for `key` yields; `start` begins it when nobody did.
+        """Yield everything that the work for `key` yields; `start` begins it when nobody did.
 
-        `ends_at_s` is the asker's deadline: a flight that may last longer is not joined. What the work
-        raises, every listener raises.
+        `ends_at_s` is the caller's deadline: work that may last longer is not joined. What the work raises,
+        every subscriber raises.
         """
-        flight = self._flights.get(key)
-        if flight is None or flight.ends_at_s > ends_at_s + SLACK_S:
-            flight = self._begin(key, ends_at_s, start)
-        flight.listeners += 1
+        work = self._running.get(key)
+        if work is None or work.ends_at_s > ends_at_s + SLACK_S:
+            work = self._begin(key, ends_at_s, start)
+        work.subscribers += 1
         try:
-            heard = 0
+            received = 0
             while True:
-                while heard < len(flight.said):
-                    heard += 1
-                    yield flight.said[heard - 1]
-                if flight.over:
+                while received < len(work.items):
+                    received += 1
+                    yield work.items[received - 1]
+                if work.is_over:
                     break
-                await flight.news.wait()
-            if flight.error is not None:
-                raise flight.error
+                await work.changed.wait()
+            if work.error is not None:
+                raise work.error
         finally:
-            flight.listeners -= 1
-            if not flight.listeners and flight.task is not None:
-                await self._abandon(key, flight)
+            work.subscribers -= 1
+            if not work.subscribers and work.task is not None:
+                await self._cancel(key, work)
 
-    def _begin(self, key: Hashable, ends_at_s: float, start: Callable[[], AsyncGenerator[T]]) -> _Flight[T]:
-        flight: _Flight[T] = _Flight(ends_at_s)
-        self._flights[key] = flight
-        flight.task = asyncio.create_task(self._fly(key, flight, start), name="flight")
-        return flight
+    def _begin(
+        self, key: Hashable, ends_at_s: float, start: Callable[[], AsyncGenerator[T]]
+    ) -> _SharedWork[T]:
+        work: _SharedWork[T] = _SharedWork(ends_at_s)
+        self._running[key] = work
+        work.task = asyncio.create_task(self._run(key, work, start), name="shared_answer")
+        return work
 
-    async def _fly(self, key: Hashable, flight: _Flight[T], start: Callable[[], AsyncGenerator[T]]) -> None:
+    async def _run(self, key: Hashable, work: _SharedWork[T], start: Callable[[], AsyncGenerator[T]]) -> None:
         try:
-            async with aclosing(start()) as work:
-                async for one in work:
-                    flight.said.append(one)
-                    flight.tell()
-        except Exception as error:  # it belongs to the listeners
-            flight.error = error
+            async with aclosing(start()) as items:
+                async for item in items:
+                    work.items.append(item)
+                    work.notify()
+        except Exception as error:  # it belongs to the subscribers
+            work.error = error
         finally:
-            flight.over = True
-            self._land(key, flight)
-            flight.tell()
+            work.is_over = True
+            self._close(key, work)
+            work.notify()
 
-    def _land(self, key: Hashable, flight: _Flight[T]) -> None:
-        """Nobody joins any more; a newer flight under the same key stays."""
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+    def _close(self, key: Hashable, work: _SharedWork[T]) -> None:
+        """Let nobody join any more; newer work under the same key stays."""
+        if self._running.get(key) is work:
+            del self._running[key]
 
-    async def _abandon(self, key: Hashable, flight: _Flight[T]) -> None:
-        """The last listener has gone: the work is cancelled and its connections are closed."""
-        self._land(key, flight)
-        task, flight.task = flight.task, None
+    async def _cancel(self, key: Hashable, work: _SharedWork[T]) -> None:
+        """Cancel the work that nobody waits for, which closes its connections."""
+        self._close(key, work)
+        task, work.task = work.task, None
         if task is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])

@@ -5,16 +5,30 @@ the question before, or both are asked together. The rule never drops a word of 
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
 
+import anyio
+from loguru import logger
+
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.llm.base import Deadline, Delta, HistoryTurn, Prompt, Provider
 from kotaemon_async.domain import text
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.stores.conversations import Turn
 
 #: Questions before, which a follow-up may lean on.
 MAX_TURNS: Final = 6
 #: A longer question says by itself what it is about.
 _LONG_TERMS: Final = 7
 _MAX_CHARS: Final = 500
+#: A model gets this part of the question's time to rewrite it, and never longer than that.
+_SHARE: Final = 0.2
+_AT_MOST_S: Final = 4.0
+#: The conversation is looked up in this part of it, and in at most so long.
+_READ_SHARE: Final = 0.1
+_READ_AT_MOST_S: Final = 1.0
 
 _LEANS_EN: Final = re.compile(
     r"^\s*(?:and|or|but|also|so|then|what about|how about|what of|why so|why not|why is that|since when|which"
@@ -45,15 +59,82 @@ _FILLER: Final = re.compile(
 )
 
 
+class Histories(Protocol):
+    """The part of the ledger that keeps conversations."""
+
+    async def turns(self, conversation_id: str, limit: int) -> list[Turn]: ...
+
+
+class QuestionRewriter:
+    """Makes questions stand alone: by the model that `next_model` gives, if it is in time, else by rule."""
+
+    def __init__(self, ledger: Histories, next_model: Callable[[], Provider | None] = lambda: None) -> None:
+        self._ledger = ledger
+        self._next_model = next_model
+
+    async def standalone(self, ask: Ask, deadline: Deadline) -> str:
+        """Return the question as it may be asked alone, or the question itself. Never fails."""
+        if not leans(ask.question):
+            return ask.question
+        history = await self._history(ask, min(_READ_AT_MOST_S, deadline.left_s() * _READ_SHARE))
+        if not history:
+            return ask.question
+        rewritten = await self._by_model(ask.question, history, deadline)
+        if rewritten is None:
+            questions: list[str] = []
+            for question, _ in history:
+                questions.append(by_rule(question, questions))
+            rewritten = by_rule(ask.question, questions)
+        logger.bind(turns=len(history)).info("question_rewritten")
+        return rewritten
+
+    async def _history(self, ask: Ask, limit_s: float) -> tuple[HistoryTurn, ...]:
+        if ask.history:
+            return ask.history[-MAX_TURNS:]
+        if ask.conversation_id is None:
+            return ()
+        try:
+            with anyio.fail_after(limit_s):
+                turns = await self._ledger.turns(ask.conversation_id, MAX_TURNS)
+        except (Unavailable, TimeoutError) as error:
+            code = error.code if isinstance(error, Unavailable) else "timeout"
+            logger.bind(component="ledger", code=code).warning("conversation_away")
+            return ()
+        return tuple((turn.answer.question, turn.answer.answer) for turn in turns)
+
+    async def _by_model(
+        self, question: str, history: tuple[HistoryTurn, ...], deadline: Deadline
+    ) -> str | None:
+        """Return the model's question in one line; None without a model or a usable reply in time."""
+        model = self._next_model()
+        if model is None:
+            return None
+        reply = ""
+        limit_s = min(_AT_MOST_S, deadline.left_s() * _SHARE)
+        prompt = Prompt(question, history=history)
+        try:
+            with anyio.fail_after(limit_s):
+                async with aclosing(model.stream(prompt, deadline.at_most(limit_s))) as pieces:
+                    async for piece in pieces:
+                        reply += piece.text if isinstance(piece, Delta) else ""
+        except TimeoutError:
+            return None
+        except Unavailable as error:
+            logger.bind(code=error.code).info("rewrite_failed")
+            return None
+        lines = [line.strip().strip('"“”') for line in reply.strip().splitlines()]
+        return lines[0] if len(lines) == 1 and 0 < len(lines[0]) <= _MAX_CHARS else None
+
+
 def leans(question: str) -> bool:
-    """Whether the question is likely to need the ones before it."""
+    """Return whether the question is likely to need the ones before it."""
     if len(text.query_terms(question)) > _LONG_TERMS:
         return False
     return bool(_LEANS_EN.search(question) or _LEANS_ZH.search(question)) or _is_fragment(question)
 
 
 def by_rule(question: str, before: Sequence[str]) -> str:
-    """The question as it may be asked alone; `before` are the standalone questions so far, in order."""
+    """Return the question as it may be asked alone; `before` are the standalone questions, in order."""
     if not before or not leans(question):
         return question
     last = before[-1]
@@ -61,12 +142,12 @@ def by_rule(question: str, before: Sequence[str]) -> str:
 
 
 def _is_fragment(question: str) -> bool:
-    """One or two content words are no question by themselves."""
+    """Return whether it has one content word at most, which is no question by itself."""
     return len(text.query_terms(question)) <= 1
 
 
 def _with_slots(question: str, last: str) -> str | None:
-    """The last question with the year, month or quarter of the new one, if the new one adds nothing else."""
+    """Return the last question with the year, month or quarter of the new one, if that adds nothing else."""
     rest, asked = question, last
     for slot in _SLOTS:
         new = slot.findall(rest)

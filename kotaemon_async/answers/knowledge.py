@@ -11,7 +11,7 @@ heading is the answer.
 import math
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -22,7 +22,9 @@ import msgspec
 import yaml
 from loguru import logger
 
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.domain import text
+from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.telemetry.health import Health
 
 MAX_FILE_BYTES: Final = 1024 * 1024
@@ -59,7 +61,7 @@ class Match:
     score: float
 
 
-class Index:
+class WordingIndex:
     """Entries by the terms of their wordings, segmented as documents and questions are."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
@@ -74,7 +76,7 @@ class Index:
         self._unknown = math.log(1 + len(self._wordings))
 
     def find(self, question: str) -> Match | None:
-        """The best entry that fits well enough, the first one of equals."""
+        """Return the best entry that fits well enough, the first one of equals."""
         asked = frozenset(text.query_terms(question))
         best: Match | None = None
         for entry, wording in self._wordings:
@@ -84,7 +86,7 @@ class Index:
         return best
 
     def _score(self, asked: frozenset[str], wording: frozenset[str]) -> float:
-        """Shared weight over all weight (Dice), rare terms more; more when the whole wording was asked."""
+        """Return shared weight over all weight (Dice), rare terms more; more for a whole wording."""
         shared = self._weight(asked & wording)
         if not shared:
             return 0.0
@@ -101,12 +103,12 @@ class Knowledge:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._seen: tuple[int, int, int] | None = None
-        self._index = Index(())
+        self._index = WordingIndex(())
         #: Why the file as it is now is not in use; None while it is.
         self.problem: str | None = None
 
     async def watch(self, *, every_s: float, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Looks at the file for ever, off the event loop."""
+        """Look at the file for ever, off the event loop."""
         while True:
             await anyio.to_thread.run_sync(self.refresh)
             await sleep(every_s)
@@ -117,20 +119,20 @@ class Knowledge:
         return len(self._index.entries)
 
     def register_in(self, health: Health) -> None:
-        """How the file is, is part of the report."""
+        """Add how the file is to the report."""
         health.register("knowledge", self.check)
 
     async def check(self) -> dict[str, object]:
-        """How many entries are in use and, with a `code`, what is wrong with the file as it is now."""
+        """Return how many entries are in use and, with a `code`, what is wrong with the file as it is now."""
         found: dict[str, object] = {"entries": self.entries}
         return {**found, "code": "misconfigured", "message": self.problem} if self.problem else found
 
     def find(self, question: str) -> Match | None:
-        """The kept answer that fits the question."""
+        """Return the kept answer that fits the question."""
         return self._index.find(question)
 
     def refresh(self) -> bool:
-        """Whether the file had changed and is in use now; call it off the event loop."""
+        """Return whether the file had changed and is in use now; call it off the event loop."""
         if self._path is None:
             return False
         try:
@@ -138,7 +140,7 @@ class Knowledge:
             if seen == self._seen:
                 return False
             self._seen = seen
-            self._index = Index(load(self._path))
+            self._index = WordingIndex(load(self._path))
         except KnowledgeError as error:
             if self.problem != str(error):
                 logger.bind(component="static_knowledge", entries=self.entries).warning("knowledge_refused")
@@ -149,8 +151,26 @@ class Knowledge:
         return True
 
 
+class KnowledgeProvider:
+    """The kept answer whose question fits; needs neither a model nor a store."""
+
+    name = "static_knowledge"
+    served_by: ServedBy = "static_knowledge"
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self._knowledge = knowledge
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:  # noqa: ARG002
+        """Yield one Delta with the answer, which cites nothing; raises NoAnswer when no entry fits."""
+        match = self._knowledge.find(prompt.question)
+        if match is None:
+            raise NoAnswer("no kept answer fits the question", code="not_found")
+        yield Delta(match.entry.answer)
+        yield Finish(quotes=())
+
+
 def load(path: Path) -> list[Entry]:
-    """The file's entries in its order; raises KnowledgeError."""
+    """Return the file's entries in its order; raises KnowledgeError."""
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_FILE_BYTES:
@@ -205,7 +225,7 @@ def _checked(entries: list[Entry], path: Path) -> list[Entry]:
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
-    """What changes whenever the file does."""
+    """Return what changes whenever the file does."""
     try:
         found = path.stat()
     except OSError as error:

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kotaemon_async.answers.answering import Answering
-from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheLink
-from kotaemon_async.answers.conversing import Conversing
-from kotaemon_async.answers.knowledge import Knowledge
-from kotaemon_async.answers.llm.base import ModelLink
-from kotaemon_async.answers.llm.chain import ExtractiveLink
+from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheProvider
+from kotaemon_async.answers.chain import Chain
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.follow_up import QuestionRewriter
+from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
+from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
 from kotaemon_async.answers.llm.local_process import Model
-from kotaemon_async.answers.llm.openai import OpenAILink
-from kotaemon_async.answers.llm.rewriting import Rewriter
-from kotaemon_async.answers.llm.static import StaticLink
+from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import LinkSettings
-from kotaemon_async.answers.tiers import Tiers
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
@@ -33,19 +31,19 @@ def answering_over(
     settings: Settings,
     ledger: Ledger,
     retrieval: Retrieval,
-    links: Sequence[ModelLink],
+    links: Sequence[ModelProvider],
     knowledge: Knowledge,
 ) -> Answering:
     """The use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
-    static = StaticLink(knowledge) if settings.answers.static_knowledge else None
-    tiers = Tiers.of(links, StaleCacheLink(cache), ExtractiveLink(), static)
+    kept = [KnowledgeProvider(knowledge)] if settings.answers.static_knowledge else []
+    chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(), *kept])
     return Answering(
         retrieval=retrieval,
-        tiers=tiers,
+        chain=chain,
         ledger=ledger,
         cache=cache,
-        standalone=Conversing(ledger, Rewriter(tiers.next_model)),
+        rewriter=QuestionRewriter(ledger, chain.next_model),
         relevance=Relevance(Keywords(ledger.database)),
         deadline_s=settings.answers.deadline_s,
         passages=settings.answers.passages,
@@ -75,7 +73,7 @@ def kept_knowledge(settings: Settings) -> Knowledge:
     return knowledge
 
 
-def model_link(index: int, link: LinkSettings) -> ModelLink:
+def model_link(index: int, link: LinkSettings) -> ModelProvider:
     """One model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
     served_by: ServedBy = "local" if index else "primary"
     if link.folder is not None:
@@ -83,7 +81,7 @@ def model_link(index: int, link: LinkSettings) -> ModelLink:
     key = os.environ.get(link.api_key_env) if link.api_key_env else None
     if link.api_key_env and not key:
         raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
-    return OpenAILink(
+    return OpenAIProvider(
         name=link.name,
         served_by=served_by,
         base_url=link.base_url or "",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.local import LocalLink
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.parsing.sandbox import Sandbox
@@ -29,7 +29,7 @@ def models_of(settings: Settings) -> ModelRegistry:
     return ModelRegistry(max_loaded=settings.models.max_loaded, idle_release_s=settings.models.idle_release_s)
 
 
-def count_model(models: ModelRegistry, link: ModelLink) -> None:
+def count_model(models: ModelRegistry, link: ModelProvider) -> None:
     """A model that runs here is one of those that are counted; others need no memory of ours."""
     if isinstance(link, LocalLink):
         name = f"link.{link.name}"

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.knowledge import Knowledge
-from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
@@ -153,7 +153,7 @@ class _Opened:
     vectors: VectorStore
     sandbox: Sandbox
     drawers: Sandbox
-    links: list[ModelLink]
+    links: list[ModelProvider]
     knowledge: Knowledge
 
 

@@ -13,7 +13,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.response.base import ASGIResponse
 
-from kotaemon_async.answers.answering import Answering, Ask, Done, Event, Interrupted, PassagesFound, Restart
+from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import KotaemonError, Refused
 from kotaemon_async.domain.model import Answer, Found, Reason

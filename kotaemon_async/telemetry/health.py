@@ -11,7 +11,7 @@ from loguru import logger
 from kotaemon_async.domain.errors import KotaemonError
 
 #: Returns when the part works (a mapping adds details to the report), raises when it does not. A mapping that
-#: holds a `code` says that it works in part.
+#: holds a `code` says that it works in part; a check that asks nobody tells its own `last_success_age_s`.
 Check = Callable[[], Awaitable[Mapping[str, object] | None]]
 #: What is known of a part without asking it, reported in any case; with a `code` it works in part at best.
 Standing = Callable[[], Mapping[str, object]]
@@ -115,9 +115,9 @@ class Health:
         if "code" in details:
             last_s = component.last_success_s
             age_s = None if last_s is None else round(self._clock() - last_s, 3)
-            return {**details, "status": "degraded", "last_success_age_s": age_s, "core": component.core}
+            return {"last_success_age_s": age_s, **details, "status": "degraded", "core": component.core}
         component.last_success_s = self._clock()
-        return {**details, "status": "ok", "last_success_age_s": 0.0, "core": component.core}
+        return {"last_success_age_s": 0.0, **details, "status": "ok", "core": component.core}
 
     def _failed(self, component: _Component, code: str, message: str) -> dict[str, object]:
         last = component.last_success_s

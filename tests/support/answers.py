@@ -16,7 +16,7 @@ import anyio
 import httpx
 
 from kotaemon_async.answers.knowledge import Knowledge
-from kotaemon_async.answers.llm.base import ModelLink
+from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.settings import AnswerSettings, LinkSettings, LlmSettings
 from kotaemon_async.app.answers import answering_over, model_link
 from kotaemon_async.app.services import Services, open_services
@@ -89,7 +89,7 @@ class House:
         self._embedder = services.ingest._embedder
         self._vectors = cast("VectorStore", services.follower._vectors)
         self._servers: dict[str, LlmServer] = {}
-        self._links: dict[tuple[str, str], ModelLink] = {}
+        self._links: dict[tuple[str, str], ModelProvider] = {}
         self._kept = Knowledge(_written(folder / "kept.yaml", KEPT))
         self._kept.refresh()
 
@@ -180,7 +180,7 @@ class House:
             self._door.behind = replace(services, ledger=ledger, retrieval=retrieval, answering=answering)
             yield
 
-    def _link(self, role: str, script: Script) -> ModelLink:
+    def _link(self, role: str, script: Script) -> ModelProvider:
         self._servers[role].script = script
         kind = "hasty" if script in _WAITS else script if script == "refuse" else "patient"
         return self._links[role, kind]

@@ -11,7 +11,7 @@ import anyio
 import httpx
 import uvicorn
 
-from kotaemon_async.answers.answering import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library

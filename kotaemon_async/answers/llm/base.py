@@ -1,4 +1,4 @@
-"""What every source of answers has in common: it gets a prompt and streams pieces until a Finish."""
+"""What every provider of answers has in common: it gets a prompt and streams pieces until a Finish."""
 
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage, ServedBy, Usage
+from kotaemon_async.domain.model import Answer, Passage, Scope, ServedBy, Usage
 
 Clock = Callable[[], float]
 
@@ -20,28 +20,54 @@ class Deadline:
 
     @classmethod
     def within(cls, seconds: float, clock: Clock = time.monotonic) -> "Deadline":
-        """The moment that many seconds from now."""
+        """Return the moment that many seconds from now."""
         return cls(clock() + seconds, clock)
 
     def left_s(self) -> float:
-        """Seconds that remain, never below zero."""
+        """Return the seconds that remain, never below zero."""
         return max(0.0, self.at_s - self.clock())
 
     def at_most(self, seconds: float) -> "Deadline":
-        """This deadline or one that many seconds from now, whichever is sooner."""
+        """Return the sooner of this deadline and one that many seconds from now."""
         return Deadline(min(self.at_s, self.clock() + seconds), self.clock)
 
     def earlier(self, seconds: float) -> "Deadline":
-        """This deadline with some time kept back for what has to follow."""
+        """Return a deadline that keeps some time back for what has to follow."""
         return Deadline(self.at_s - seconds, self.clock)
 
 
 @dataclass(frozen=True, slots=True)
+class CacheKey:
+    """Where an answer is cached: its key, and the state of the documents that it holds for."""
+
+    key: str
+    stamp: str
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAnswer:
+    """An answer that was given before, and its age in seconds."""
+
+    answer: Answer
+    age_s: float
+
+
+#: Question and answer of an earlier turn.
+HistoryTurn = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """A question and the passages to answer it from; passage n is `passages[n - 1]`."""
+    """A question and the passages to answer it from; passage n is `passages[n - 1]`.
+
+    With a `history` it asks for no answer but for the question as it may be asked alone.
+    """
 
     question: str
-    passages: tuple[Passage, ...]
+    passages: tuple[Passage, ...] = ()
+    cache_key: CacheKey | None = None
+    history: tuple[HistoryTurn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +88,25 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The answer is whole; `quotes` is None when the markers simply number the passages."""
+    """The answer is whole; `quotes` is None when the markers simply number the passages.
+
+    `cut` says that the model reached its limit of tokens, `cached` that the answer was given before.
+    """
 
     usage: Usage | None = None
     quotes: tuple[Quote, ...] | None = None
     cut: bool = False
+    cached: CachedAnswer | None = None
 
 
 Piece = Delta | Finish
 
+#: Whose a failure is: passing trouble of the server · a setting of the provider · perhaps only this one
+#: prompt · nobody's, because the provider was never really tried.
+FaultSource = Literal["server", "setting", "prompt", "nobody"]
 
-#: Whose a failure is: passing trouble of the server · a setting of the link · perhaps only this one prompt ·
-#: nobody's, because the link was never really tried.
-Blame = Literal["server", "setting", "prompt", "nobody"]
 
-
-class LinkFailed(Unavailable):
+class ProviderFailed(Unavailable):
     """A model's failure, whose it is, and whether a second try at once may help."""
 
     code = "llm_unavailable"
@@ -87,20 +116,20 @@ class LinkFailed(Unavailable):
         message: str,
         *,
         code: str | None = None,
-        blame: Blame = "server",
-        heals: bool = False,
+        fault: FaultSource = "server",
+        transient: bool = False,
         retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message, code=code, retry_after_s=retry_after_s)
-        self.blame = blame
-        self.heals = heals
+        self.fault = fault
+        self.transient = transient
 
 
-class NothingToSay(Unavailable):
-    """The link works and has no answer to this question; the next one is asked, and nobody has failed."""
+class NoAnswer(Unavailable):
+    """The provider works and has no answer to this question; the next one is asked, and nobody has failed."""
 
 
-class Link(Protocol):
+class Provider(Protocol):
     """One source of answers.
 
     `stream` yields Deltas and then exactly one Finish, or raises Unavailable.
@@ -115,8 +144,8 @@ class Link(Protocol):
     def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]: ...
 
 
-class ModelLink(Link, Protocol):
-    """A link that holds something between two questions: connections, or a model in memory."""
+class ModelProvider(Provider, Protocol):
+    """A provider that holds something between two questions: connections, or a model in memory."""
 
     async def warm(self) -> None: ...
 

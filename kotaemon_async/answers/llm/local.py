@@ -11,11 +11,10 @@ from typing import Any, Final
 import anyio
 from loguru import logger
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, ProviderFailed
 from kotaemon_async.answers.llm.local_process import SCRIPT, LocalProcess, Model
-from kotaemon_async.answers.llm.openai import usage_attributes
+from kotaemon_async.answers.llm.openai import Slots, time_limit, usage_attributes
 from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, messages
-from kotaemon_async.answers.llm.waiting import Places, time_limit
 from kotaemon_async.answers.quotes import MarkerFilter
 from kotaemon_async.domain.model import ServedBy, Usage
 from kotaemon_async.telemetry import metrics, traces
@@ -56,7 +55,7 @@ class LocalLink:
     sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep, repr=False)
 
     def __post_init__(self) -> None:
-        self._turns = Places(1)
+        self._turns = Slots(1)
         self._process: LocalProcess | None = None
         self._loads_until = Deadline.within(0.0)
         self._resting: asyncio.Task[None] | None = None
@@ -85,7 +84,7 @@ class LocalLink:
         try:
             async with self._turns.one(Deadline.within(0.0)):
                 return await self._end("released")
-        except LinkFailed:
+        except ProviderFailed:
             return False
 
     async def aclose(self) -> None:
@@ -95,7 +94,7 @@ class LocalLink:
         await self._end("closed")
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """Deltas, then the Finish with the token counts; raises LinkFailed, also when it was cut."""
+        """Deltas, then the Finish with the token counts; raises ProviderFailed, also when it was cut."""
         total = deadline.at_most(self.limits.total_timeout_s)
         kind = traces.SpanKind.INTERNAL
         with traces.span(f"chat {self.model.folder.name}", kind=kind, **self._attributes()):
@@ -135,16 +134,16 @@ class LocalLink:
                 await self._rest()
 
     async def _loaded(self, total: Deadline) -> LocalProcess:
-        """The process with the model in it; raises LinkFailed. What is not loaded in time goes on loading."""
+        """The process with the model in it; raises ProviderFailed. It goes on loading when it is late."""
         if self._is_closed:
-            raise LinkFailed("the service is stopping", code="shutting_down", blame="nobody")
+            raise ProviderFailed("the service is stopping", code="shutting_down", fault="nobody")
         await self._bury()
         if self._process is not None and self._process.is_ready:
             return self._process
         with anyio.move_on_after(total.left_s()):
             async with self.loading():
                 return await self._load()
-        raise LinkFailed("the model is still being loaded", code="timeout", blame="nobody")
+        raise ProviderFailed("the model is still being loaded", code="timeout", fault="nobody")
 
     async def _load(self) -> LocalProcess:
         if self._process is None:
@@ -154,7 +153,7 @@ class LocalLink:
         try:
             with time_limit(self._loads_until, message):
                 await self._process.ready()
-        except LinkFailed:
+        except ProviderFailed:
             await self._end("failed")
             raise
         logger.bind(link=self.name).info("local_model_loaded")
@@ -171,7 +170,7 @@ class LocalLink:
                     return _Reply(words.shown, int(first["prompt_tokens"]))
                 share = first["too_long"]["room"] / first["too_long"]["tokens"]
                 budget = int(min(budget, len(words.user)) * share * _FITS_WELL)
-        raise LinkFailed("the prompt does not fit into the model's context", blame="prompt")
+        raise ProviderFailed("the prompt does not fit into the model's context", fault="prompt")
 
     async def _rest(self) -> None:
         """From now on the model is idle, until somebody wakes it."""
@@ -235,8 +234,8 @@ class _Reply:
         return text
 
     def finish(self) -> Finish:
-        """The end of a whole answer; raises LinkFailed when it is empty."""
+        """The end of a whole answer; raises ProviderFailed when it is empty."""
         if self._end is None or not self._has_text:
-            raise LinkFailed("the model's answer is empty")
+            raise ProviderFailed("the model's answer is empty")
         usage = Usage(self._prompt_tokens, int(self._end["completion_tokens"]))
         return Finish(usage, cut=self._end["end"] == "length")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import anyio
 
-from kotaemon_async.answers.llm.base import LinkFailed
+from kotaemon_async.answers.llm.base import ProviderFailed
 from kotaemon_async.answers.llm.prompt import Messages
 from kotaemon_async.resilience.child import FramedChild
 
@@ -49,7 +49,7 @@ class LocalProcess:
 
     @classmethod
     async def start(cls, model: Model, script: Path = SCRIPT) -> "LocalProcess":
-        """A child that has begun to load; raises LinkFailed."""
+        """A child that has begun to load; raises ProviderFailed."""
         settings = {
             "parent_pid": os.getpid(),
             "folder": str(model.folder),
@@ -67,7 +67,7 @@ class LocalProcess:
                 keep_errors=True,
             )
         except OSError as error:
-            raise LinkFailed(f"the model's process cannot be started: {error}") from error
+            raise ProviderFailed(f"the model's process cannot be started: {error}") from error
         return cls(process)
 
     @property
@@ -81,7 +81,7 @@ class LocalProcess:
         return self._is_whole and self._process.returncode is None
 
     async def ready(self) -> None:
-        """The model is loaded. A wait that is cancelled can be taken up again. Raises: LinkFailed."""
+        """The model is loaded. A wait that is cancelled can be taken up again. Raises: ProviderFailed."""
         if not self.is_ready:
             _checked(await self._receive(), first=True)
             self.is_ready = True
@@ -94,7 +94,7 @@ class LocalProcess:
         return await self.receive()
 
     async def receive(self) -> dict[str, Any]:
-        """The next frame of the reply; raises LinkFailed."""
+        """The next frame of the reply; raises ProviderFailed."""
         while (frame := await self._receive()).get("id") != self._open:
             pass  # it was on its way when the request was given up
         if not _LAST.isdisjoint(frame):
@@ -110,7 +110,7 @@ class LocalProcess:
                         await self._send({"stop": self._open})
                     while self._open is not None and self._is_whole:
                         await self.receive()
-                except LinkFailed:
+                except ProviderFailed:
                     self._open = None  # it has ended, one way or the other
             if self._open is not None:
                 await self.end()
@@ -135,16 +135,16 @@ class LocalProcess:
             raise await self._obituary() from error
         except (anyio.DelimiterNotFound, ValueError) as error:
             self._is_whole = False
-            raise LinkFailed("the model's process wrote something unreadable", heals=True) from error
+            raise ProviderFailed("the model's process wrote something unreadable", transient=True) from error
         return dict(frame)
 
-    async def _obituary(self) -> LinkFailed:
+    async def _obituary(self) -> ProviderFailed:
         """Why the process is gone; a fresh one may do better."""
         self._is_whole = False
         reason = await self._process.exit_reason()
         if self._is_out_of_memory():
-            return LinkFailed("the model's process needed more memory than memory_bytes", blame="prompt")
-        return LinkFailed(f"the model's process died ({reason})", heals=True)
+            return ProviderFailed("the model's process needed more memory than memory_bytes", fault="prompt")
+        return ProviderFailed(f"the model's process died ({reason})", transient=True)
 
     def _is_out_of_memory(self) -> bool:
         last_words = self._process.error_tail()
@@ -152,11 +152,11 @@ class LocalProcess:
 
 
 def _checked(frame: dict[str, Any], *, first: bool = False) -> dict[str, Any]:
-    """The frame; raises LinkFailed for what is an error: of a setting, of memory, or of the model itself."""
+    """Return the frame. Raises: ProviderFailed for an error of a setting, of memory or of the model."""
     error = frame.get("error")
     if error is None:
         return frame
     message = str(frame.get("message", error))
     if error == "setting" or (first and error == "memory"):
-        raise LinkFailed(message, code="misconfigured", blame="setting")
-    raise LinkFailed(f"the model failed: {message}", blame="prompt" if error == "memory" else "server")
+        raise ProviderFailed(message, code="misconfigured", fault="setting")
+    raise ProviderFailed(f"the model failed: {message}", fault="prompt" if error == "memory" else "server")

@@ -1,33 +1,34 @@
-"""Any server that speaks OpenAI's chat protocol, as a link of the chain."""
+"""Any server that speaks OpenAI's chat protocol, as a provider of answers."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Piece, Prompt
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, ProviderFailed
 from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, Messages, messages
-from kotaemon_async.answers.llm.waiting import Places, time_limit
 from kotaemon_async.answers.quotes import MarkerFilter
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy, Usage
 from kotaemon_async.telemetry import traces
 
-if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a link that is used does it
+if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a provider that is used does it
     import openai
+    from openai import AsyncStream
     from openai.types.chat import ChatCompletionChunk
 
 #: How long to wait for the token counts once the answer itself is whole.
 _USAGE_WAIT_S = 1.0
+_LATE = "the model server kept us waiting for the {} token"
 
 
 @dataclass(eq=False)
-class OpenAILink:
-    """Streams answers of one model; every failure of its server becomes LinkFailed."""
+class OpenAIProvider:
+    """Streams answers of one model; every failure of its server becomes ProviderFailed."""
 
     name: str
     served_by: ServedBy
@@ -41,34 +42,34 @@ class OpenAILink:
     prompt_budget_chars: int = BUDGET_CHARS
 
     def __post_init__(self) -> None:
-        self._places = Places(self.max_concurrency)
+        self._slots = Slots(self.max_concurrency)
         self._connecting = anyio.Lock()
         self._client: openai.AsyncOpenAI | None = None
 
     async def warm(self) -> None:
-        """Makes the client now, so that the first question does not pay for it."""
+        """Make the client now, so that the first question does not pay for it."""
         await self._connected()
 
     async def aclose(self) -> None:
-        """Closes the connections that are kept open to the server."""
+        """Close the connections that are kept open to the server."""
         if self._client is not None:
             await self._client.close()
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """Deltas, then the Finish with the token counts; raises LinkFailed, also when it was cut."""
+        """Yield Deltas, then the Finish with the token counts. Raises: ProviderFailed, also when cut."""
         words = messages(prompt, self.prompt_budget_chars)
         total = deadline.at_most(self.total_timeout_s)
         shown = MarkerFilter(words.shown)
         reply = _Reply()
         with traces.span(f"chat {self.model}", kind=traces.SpanKind.CLIENT, **self._attributes()):
-            place = self._places.one(total.at_most(self.first_token_timeout_s))
-            async with place, aclosing(self._chunks(words)) as chunks:
+            async with self._slots.one(total.at_most(self.first_token_timeout_s)):
                 due = total.at_most(self.first_token_timeout_s)
-                while (chunk := await self._next(chunks, reply, due)) is not None:
-                    text = shown.feed(reply.take(chunk))
-                    if text := reply.visible(text):
-                        yield Delta(text)
-                    due = self._due(reply, due, total)
+                async with await self._answer(words, due) as chunks:
+                    while (chunk := await self._next(chunks, reply, due)) is not None:
+                        text = shown.feed(reply.take(chunk))
+                        if text := reply.visible(text):
+                            yield Delta(text)
+                        due = self._due(reply, due, total)
                 if text := reply.visible(shown.rest()):
                     yield Delta(text)
             finish = reply.finish()
@@ -84,13 +85,28 @@ class OpenAILink:
             "link": self.name,
         }
 
+    async def _answer(self, words: Messages, due: Deadline) -> "AsyncStream[ChatCompletionChunk]":
+        """Send the request and return the answer's chunks once its head has come."""
+        with time_limit(due, _LATE.format("first")):
+            client = await self._connected()
+            with _translated():
+                return await client.chat.completions.create(
+                    model=self.model,
+                    messages=[
+                        {"role": "system", "content": words.system},
+                        {"role": "user", "content": words.user},
+                    ],
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    extra_headers={"traceparent": traces.current().traceparent},
+                )
+
     async def _next(
-        self, chunks: AsyncGenerator["ChatCompletionChunk"], reply: "_Reply", due: Deadline
+        self, chunks: "AsyncStream[ChatCompletionChunk]", reply: "_Reply", due: Deadline
     ) -> "ChatCompletionChunk | None":
-        """The next chunk, None at the end or when only the token counts are missing."""
+        """Return the next chunk, None at the end or when only the token counts are missing."""
         try:
-            wanted = "the next token" if reply.began else "the first token"
-            with time_limit(due, f"the model server kept us waiting for {wanted}"):
+            with time_limit(due, _LATE.format("next" if reply.began else "first")), _translated():
                 return await anext(chunks, None)
         except Unavailable:
             if reply.reason is None:
@@ -98,31 +114,10 @@ class OpenAILink:
             return None
 
     def _due(self, reply: "_Reply", due: Deadline, total: Deadline) -> Deadline:
-        """When something has to come that brings the answer further; comments and empty chunks do not."""
+        """Return by when the next token has to come; comments and empty chunks bring no more time."""
         if reply.news == "end":
             return total.at_most(_USAGE_WAIT_S)
         return total.at_most(self.idle_timeout_s) if reply.news == "token" else due
-
-    async def _chunks(self, words: Messages) -> AsyncGenerator["ChatCompletionChunk"]:
-        client = await self._connected()
-        from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
-
-        try:
-            stream = await client.chat.completions.create(
-                model=self.model,
-                messages=[
-                    {"role": "system", "content": words.system},
-                    {"role": "user", "content": words.user},
-                ],
-                stream=True,
-                stream_options={"include_usage": True},
-                extra_headers={"traceparent": traces.current().traceparent},
-            )
-            async with stream:
-                async for chunk in stream:
-                    yield chunk
-        except openai_http.FOREIGN as error:
-            raise openai_http.failure(error) from error
 
     async def _connected(self) -> "openai.AsyncOpenAI":
         async with self._connecting:
@@ -138,6 +133,69 @@ class OpenAILink:
         )
 
 
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise ProviderFailed for what comes through the client instead."""
+    from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
+
+    try:
+        yield
+    except openai_http.FOREIGN as error:
+        raise openai_http.failure(error) from error
+
+
+class Slots:
+    """At most so many calls at once; those beyond wait."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._limiter = anyio.CapacityLimiter(count)
+
+    @asynccontextmanager
+    async def one(self, due: Deadline) -> AsyncIterator[None]:
+        """Hold a slot during the block. Raises: ProviderFailed `busy` when none is free in time."""
+        # On behalf of an object: a generator may be closed by another task than the one that started it.
+        holder = object()
+        try:
+            self._limiter.acquire_on_behalf_of_nowait(holder)
+        except anyio.WouldBlock:
+            await self._wait(holder, due)
+        try:
+            yield
+        finally:
+            self._limiter.release_on_behalf_of(holder)
+
+    async def _wait(self, holder: object, due: Deadline) -> None:
+        with anyio.move_on_after(due.left_s()) as waiting:
+            await self._limiter.acquire_on_behalf_of(holder)
+        if waiting.cancelled_caught:
+            raise ProviderFailed(
+                f"all {self._count} places of the link are taken", code="busy", fault="nobody"
+            )
+
+    @property
+    def taken(self) -> int:
+        """How many calls run."""
+        return self._limiter.borrowed_tokens
+
+
+class time_limit:  # noqa: N801 - reads as the statement it is
+    """Cancel the block at the deadline and raise ProviderFailed `timeout` instead."""
+
+    def __init__(self, deadline: Deadline, message: str) -> None:
+        self._scope = anyio.move_on_after(deadline.left_s())
+        self._message = message
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+
+    def __exit__(self, *error: Any) -> bool | None:
+        handled = self._scope.__exit__(*error)
+        if self._scope.cancelled_caught:
+            raise ProviderFailed(self._message, code="timeout")
+        return handled
+
+
 class _Reply:
     """What came so far of one answer."""
 
@@ -150,7 +208,7 @@ class _Reply:
         self._is_odd = False
 
     def take(self, chunk: "ChatCompletionChunk") -> str:
-        """The text of a chunk; the SDK does not check shapes, so anything may be missing."""
+        """Return the text of a chunk; the SDK does not check shapes, so anything may be missing."""
         self.news = "nothing"
         usage = getattr(chunk, "usage", None)
         if usage is not None:
@@ -169,24 +227,26 @@ class _Reply:
         return text
 
     def visible(self, text: str) -> str:
-        """The text without the white space before the first word."""
+        """Return the text without the white space before the first word."""
         text = text if self._has_text else text.lstrip()
         self._has_text = self._has_text or bool(text)
         return text
 
     def finish(self) -> Finish:
-        """The end of a whole answer; raises LinkFailed when it was cut or is empty."""
+        """Return the end of a whole answer; raises ProviderFailed when it was cut or is empty."""
         if self.reason is None:
-            raise LinkFailed("the model's answer was cut: no finish_reason came", heals=not self._is_odd)
+            raise ProviderFailed(
+                "the model's answer was cut: no finish_reason came", transient=not self._is_odd
+            )
         if self.reason == "content_filter":
-            raise LinkFailed("the model server withheld its answer", blame="nobody")
+            raise ProviderFailed("the model server withheld its answer", fault="nobody")
         if not self._has_text:
-            raise LinkFailed("the model's answer is empty")
+            raise ProviderFailed("the model's answer is empty")
         return Finish(self._usage, cut=self.reason == "length")
 
 
 def usage_attributes(usage: Usage | None) -> dict[str, traces.Attribute]:
-    """What a span says about the tokens of a call."""
+    """Return what a span says about the tokens of a call."""
     if usage is None:
         return {}
     return {

@@ -1,6 +1,6 @@
 """The wire to a model server, kept within bounds, and what its failures mean.
 
-Importing openai costs 0.9 s and 30 MB, so only a link that is used imports this module.
+Importing openai costs 0.9 s and 30 MB, so only a provider that is used imports this module.
 """
 
 import time
@@ -12,7 +12,7 @@ from typing import Final, cast
 import httpx2
 import openai
 
-from kotaemon_async.answers.llm.base import Blame, LinkFailed
+from kotaemon_async.answers.llm.base import FaultSource, ProviderFailed
 
 #: One event of a stream is a token; some servers send the whole answer at once.
 MAX_EVENT_BYTES: Final = 1024**2
@@ -25,7 +25,7 @@ _NO_STREAM: Final = frozenset(
 )
 _PASSING: Final = frozenset({408, 409, 425, 429})
 #: The server or what stands before it is busy starting; a moment later it may do.
-_HEALS: Final = frozenset({502, 503, 504})
+_TRANSIENT: Final = frozenset({502, 503, 504})
 #: May be this one prompt's fault: too long, or with words that a filter refuses.
 _PERHAPS_THE_PROMPT: Final = frozenset({400, 413, 422})
 _MEANS: Final[dict[int, str]] = {
@@ -43,7 +43,7 @@ FOREIGN: Final = (openai.OpenAIError, ValueError, TypeError, AttributeError, OSE
 
 
 def connect(base_url: str, api_key: str | None, *, wait_s: float, total_s: float) -> openai.AsyncOpenAI:
-    """A client that never retries, follows no redirect with the key and reads no reply without end."""
+    """Return a client that never retries, follows no redirect with the key and reads no reply without end."""
     timeout = openai.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, wait_s))
     wire = openai.DefaultAsyncHttpxClient(
         timeout=timeout,
@@ -57,17 +57,17 @@ def connect(base_url: str, api_key: str | None, *, wait_s: float, total_s: float
 
 
 async def _check(response: httpx2.Response) -> None:
-    """Refuses a reply by its head, before anything of its body is read."""
+    """Refuse a reply by its head, before anything of its body is read."""
     if response.status_code >= 300:
         raise refused(response.status_code, response.headers.get("retry-after"))
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _NO_STREAM or "content-encoding" in response.headers:
-        raise LinkFailed("the model server sent something else than a stream of events")
+        raise ProviderFailed("the model server sent something else than a stream of events")
     response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream))
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """A body that raises LinkFailed when it, or one event in it, becomes too long."""
+    """A body that raises ProviderFailed when it, or one event in it, becomes too long."""
 
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
@@ -90,19 +90,21 @@ class _Bounded(httpx2.AsyncByteStream):
         self._total_bytes += len(chunk)
         self._end = seen[-2:]
         if self._event_bytes > MAX_EVENT_BYTES or self._total_bytes > MAX_REPLY_BYTES:
-            raise LinkFailed("the model server sent more than any answer needs")
+            raise ProviderFailed("the model server sent more than any answer needs")
 
 
-def refused(status: int, retry_after: str | None, *, now_s: float | None = None) -> LinkFailed:
-    """What a status means; `retry_after` is the header, in seconds or as a date."""
+def refused(status: int, retry_after: str | None, *, now_s: float | None = None) -> ProviderFailed:
+    """Return what a status means; `retry_after` is the header, in seconds or as a date."""
     if status >= 500 or status in _PASSING:
         wait_s = _seconds(retry_after, time.time() if now_s is None else now_s)
-        return LinkFailed(f"the model server replied {status}", heals=status in _HEALS, retry_after_s=wait_s)
+        return ProviderFailed(
+            f"the model server replied {status}", transient=status in _TRANSIENT, retry_after_s=wait_s
+        )
     means = _MEANS.get(status) or (
         "it points elsewhere; check base_url of the link" if status < 400 else "check base_url of the link"
     )
-    blame: Blame = "prompt" if status in _PERHAPS_THE_PROMPT else "setting"
-    return LinkFailed(f"the model server replied {status}: {means}", code="misconfigured", blame=blame)
+    fault: FaultSource = "prompt" if status in _PERHAPS_THE_PROMPT else "setting"
+    return ProviderFailed(f"the model server replied {status}: {means}", code="misconfigured", fault=fault)
 
 
 def _seconds(retry_after: str | None, now_s: float) -> float | None:
@@ -114,21 +116,21 @@ def _seconds(retry_after: str | None, now_s: float) -> float | None:
     return min(wait_s, _LONGEST_WAIT_S) if wait_s > 0 else None
 
 
-def failure(error: Exception) -> LinkFailed:
-    """What an exception of FOREIGN means."""
+def failure(error: Exception) -> ProviderFailed:
+    """Return what an exception of FOREIGN means."""
     cause = error.__cause__
     if isinstance(error, openai.APITimeoutError):
-        return LinkFailed("the model server cannot be reached in time", code="timeout")
+        return ProviderFailed("the model server cannot be reached in time", code="timeout")
     if isinstance(error, UnicodeError) or isinstance(
         cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol
     ):
-        return LinkFailed(
+        return ProviderFailed(
             "the request cannot be sent; check api_key_env and base_url of the link",
             code="misconfigured",
-            blame="setting",
+            fault="setting",
         )
     if isinstance(error, openai.APIConnectionError):
         if isinstance(cause, httpx2.ConnectError):
-            return LinkFailed("the model server cannot be reached")
-        return LinkFailed("the connection to the model server broke", heals=True)
-    return LinkFailed(f"the model server sent no answer: {type(error).__name__}")
+            return ProviderFailed("the model server cannot be reached")
+        return ProviderFailed("the connection to the model server broke", transient=True)
+    return ProviderFailed(f"the model server sent no answer: {type(error).__name__}")

@@ -1,9 +1,10 @@
 """The words sent to a chat model: rules, fenced passages, the question."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kotaemon_async.answers.llm.base import Prompt
+from kotaemon_async.answers.llm.base import HistoryTurn, Prompt
 from kotaemon_async.domain.model import Passage
 
 BUDGET_CHARS = 12_000
@@ -36,17 +37,10 @@ class Messages:
     shown: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rewriting(Prompt):
-    """A prompt for the question as it may be asked alone, after what was asked and answered before."""
-
-    spoken: tuple[tuple[str, str], ...] = ()
-
-
 def messages(prompt: Prompt, budget_chars: int = BUDGET_CHARS) -> Messages:
-    """The prompt in words, its passages within the budget, the best ones first."""
-    if isinstance(prompt, Rewriting):
-        return _rewriting(prompt)
+    """Return the prompt in words, its passages within the budget, the best ones first."""
+    if prompt.history:
+        return _rewriting(prompt.question, prompt.history)
     fence = _fence(prompt)
     texts = _within(prompt.passages, budget_chars)
     blocks = [
@@ -57,9 +51,9 @@ def messages(prompt: Prompt, budget_chars: int = BUDGET_CHARS) -> Messages:
     return Messages(_RULES.format(fence=fence), user, len(texts))
 
 
-def _rewriting(prompt: Rewriting) -> Messages:
-    turns = [f"Q: {_short(question)}\nA: {_short(answer)}" for question, answer in prompt.spoken]
-    return Messages(_REWRITE, "\n".join([*turns, f"Last question: {prompt.question.strip()}"]), 0)
+def _rewriting(question: str, history: Sequence[HistoryTurn]) -> Messages:
+    turns = [f"Q: {_short(asked)}\nA: {_short(answer)}" for asked, answer in history]
+    return Messages(_REWRITE, "\n".join([*turns, f"Last question: {question.strip()}"]), 0)
 
 
 def _short(text: str) -> str:

@@ -8,7 +8,7 @@ import anyio
 import httpx
 import pytest
 
-from kotaemon_async.answers.answering import PassagesFound
+from kotaemon_async.answers.events import PassagesFound
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope

@@ -7,10 +7,10 @@ import anyio
 import pytest
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Link, Piece, Prompt
-from kotaemon_async.answers.llm.chain import Chain, ExtractiveLink
-from kotaemon_async.answers.tiers import Tiers
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
 from kotaemon_async.search.retrieval import SearchLost
@@ -70,11 +70,12 @@ class Model:
             self.closed = True
 
 
-def answering(*links: Link, retrieval: Retrieval | None = None, ledger: Ledger | None = None) -> Answering:
-    chain = Chain(links or (ExtractiveLink(),))
-    tiers = Tiers(chain, Chain(()), chain)
+def answering(
+    *providers: Provider, retrieval: Retrieval | None = None, ledger: Ledger | None = None
+) -> Answering:
+    chain = Chain(providers or (ExtractiveProvider(),))
     return Answering(
-        retrieval=retrieval or Retrieval(), tiers=tiers, ledger=ledger or Ledger(), clock=lambda: 1.0
+        retrieval=retrieval or Retrieval(), chain=chain, ledger=ledger or Ledger(), clock=lambda: 1.0
     )
 
 
@@ -97,7 +98,7 @@ async def test_without_a_model_the_answer_is_extractive_and_not_degraded() -> No
 
 async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None:
     model = Model((Delta("The capital is Paris [1]. Sure [4]."), Finish(Usage(9, 2))))
-    answer = last(await told(answering(model, ExtractiveLink())))
+    answer = last(await told(answering(model, ExtractiveProvider())))
     assert (answer.answer, answer.served_by) == ("The capital is Paris [1]. Sure.", "primary")
     assert (answer.usage, answer.degraded) == (Usage(9, 2), False)
     assert [(c.marker, "Paris is the capital" in c.quote) for c in answer.citations] == [(1, True)]
@@ -110,18 +111,18 @@ async def test_a_claim_in_another_language_keeps_its_citation() -> None:
 
 
 async def test_a_failed_model_makes_the_answer_degraded_and_says_why() -> None:
-    answer = last(await told(answering(Model((DOWN,)), ExtractiveLink())))
+    answer = last(await told(answering(Model((DOWN,)), ExtractiveProvider())))
     assert (answer.served_by, answer.degraded) == ("extractive", True)
     assert answer.reasons == (Reason("main", "llm_unavailable"),)
 
 
 async def test_a_failure_before_the_first_token_is_not_seen() -> None:
-    events = await told(answering(Model((DOWN,)), ExtractiveLink()))
+    events = await told(answering(Model((DOWN,)), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Done]
 
 
 async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
-    events = await told(answering(Model((Delta("Par"), DOWN)), ExtractiveLink()))
+    events = await told(answering(Model((Delta("Par"), DOWN)), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
     assert events[2] == Restart("extractive", "llm_unavailable")
     assert not last(events).answer.startswith("Par [")

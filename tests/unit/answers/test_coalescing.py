@@ -1,4 +1,4 @@
-"""Equal work at the same time is done once, and stops when nobody listens."""
+"""Equal work at the same time is done once, and stops when nobody waits for it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -6,7 +6,7 @@ from contextlib import aclosing
 import anyio
 import pytest
 
-from kotaemon_async.answers.coalescing import Flights
+from kotaemon_async.answers.coalescing import RequestCoalescing
 
 
 class Work:
@@ -32,91 +32,95 @@ class Work:
             self.closed += 1
 
 
-async def listen(
-    flights: Flights[str], work: Work, heard: list[list[str]], key: str = "k", ends_at_s: float = 10.0
+async def subscribe(
+    coalescing: RequestCoalescing[str],
+    work: Work,
+    received: list[list[str]],
+    key: str = "k",
+    ends_at_s: float = 10.0,
 ) -> None:
     words: list[str] = []
-    heard.append(words)
-    async with aclosing(flights.share(key, ends_at_s, work.words)) as shared:
+    received.append(words)
+    async with aclosing(coalescing.share(key, ends_at_s, work.words)) as shared:
         async for word in shared:
-            words.append(word)  # noqa: PERF401 - what was heard before a failure counts
+            words.append(word)  # noqa: PERF401 - what was received before a failure counts
 
 
-async def test_ten_equal_questions_are_one_flight_and_all_hear_everything() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_ten_equal_questions_are_one_piece_of_work_and_all_get_everything() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     async with anyio.create_task_group() as group:
         for _ in range(10):
-            group.start_soon(listen, flights, work, heard)
+            group.start_soon(subscribe, coalescing, work, received)
         await work.begun.wait()
         work.go_on.set()
-    assert (work.starts, heard, flights.running) == (1, [["one", "two"]] * 10, 0)
+    assert (work.starts, received, coalescing.running) == (1, [["one", "two"]] * 10, 0)
 
 
-async def test_who_comes_late_hears_what_was_said_before() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_who_comes_late_gets_what_came_before() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     async with anyio.create_task_group() as group:
-        group.start_soon(listen, flights, work, heard)
+        group.start_soon(subscribe, coalescing, work, received)
         await work.begun.wait()
-        group.start_soon(listen, flights, work, heard)
+        group.start_soon(subscribe, coalescing, work, received)
         await anyio.wait_all_tasks_blocked()
         work.go_on.set()
-    assert (work.starts, heard) == (1, [["one", "two"], ["one", "two"]])
+    assert (work.starts, received) == (1, [["one", "two"], ["one", "two"]])
 
 
-async def test_different_questions_fly_apart() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_different_questions_are_worked_on_apart() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     work.go_on.set()
     async with anyio.create_task_group() as group:
-        group.start_soon(listen, flights, work, heard, "a")
-        group.start_soon(listen, flights, work, heard, "b")
+        group.start_soon(subscribe, coalescing, work, received, "a")
+        group.start_soon(subscribe, coalescing, work, received, "b")
     assert work.starts == 2
 
 
-async def test_the_flight_goes_on_when_the_first_listener_leaves() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_the_work_goes_on_when_the_first_subscriber_leaves() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     async with anyio.create_task_group() as group, anyio.create_task_group() as first:
-        first.start_soon(listen, flights, work, heard)
+        first.start_soon(subscribe, coalescing, work, received)
         await work.begun.wait()
-        group.start_soon(listen, flights, work, heard)
+        group.start_soon(subscribe, coalescing, work, received)
         await anyio.wait_all_tasks_blocked()
         first.cancel_scope.cancel()
         work.go_on.set()
-    assert (heard[1], work.closed) == (["one", "two"], 1)
+    assert (received[1], work.closed) == (["one", "two"], 1)
 
 
-async def test_the_work_is_cancelled_when_the_last_listener_leaves() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_the_work_is_cancelled_when_the_last_subscriber_leaves() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     async with anyio.create_task_group() as group:
-        group.start_soon(listen, flights, work, heard)
+        group.start_soon(subscribe, coalescing, work, received)
         await work.begun.wait()
         group.cancel_scope.cancel()
-    assert (heard, work.closed, flights.running) == ([["one"]], 1, 0)
+    assert (received, work.closed, coalescing.running) == ([["one"]], 1, 0)
 
 
-async def test_what_the_work_raises_every_listener_raises() -> None:
-    flights, work = Flights[str](), Work(ValueError("no"))
+async def test_what_the_work_raises_every_subscriber_raises() -> None:
+    coalescing, work = RequestCoalescing[str](), Work(ValueError("no"))
     work.go_on.set()
     with pytest.RaisesGroup(ValueError, ValueError):
         async with anyio.create_task_group() as group:
-            group.start_soon(listen, flights, work, [])
-            group.start_soon(listen, flights, work, [])
+            group.start_soon(subscribe, coalescing, work, [])
+            group.start_soon(subscribe, coalescing, work, [])
     assert work.starts == 1
 
 
-async def test_a_flight_that_may_last_past_ones_deadline_is_not_joined() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_work_that_may_last_past_ones_deadline_is_not_joined() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     async with anyio.create_task_group() as group:
-        group.start_soon(listen, flights, work, heard, "k", 30.0)
+        group.start_soon(subscribe, coalescing, work, received, "k", 30.0)
         await work.begun.wait()
-        group.start_soon(listen, flights, work, heard, "k", 5.0)
+        group.start_soon(subscribe, coalescing, work, received, "k", 5.0)
         await anyio.wait_all_tasks_blocked()
         work.go_on.set()
-    assert (work.starts, heard) == (2, [["one", "two"], ["one", "two"]])
+    assert (work.starts, received) == (2, [["one", "two"], ["one", "two"]])
 
 
-async def test_the_next_question_after_the_end_flies_anew() -> None:
-    flights, work, heard = Flights[str](), Work(), list[list[str]]()
+async def test_the_next_question_after_the_end_is_worked_on_anew() -> None:
+    coalescing, work, received = RequestCoalescing[str](), Work(), list[list[str]]()
     work.go_on.set()
-    await listen(flights, work, heard)
-    await listen(flights, work, heard)
+    await subscribe(coalescing, work, received)
+    await subscribe(coalescing, work, received)
     assert work.starts == 2

@@ -1,8 +1,118 @@
-"""Follow-up questions are made to stand alone by rule."""
+"""A follow-up is made to stand alone by a model in time, else by rule, and never fails."""
 
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+
+import anyio
 import pytest
 
-from kotaemon_async.answers.follow_up import by_rule, leans
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.follow_up import QuestionRewriter, by_rule, leans
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.answers.llm.prompt import messages
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Answer, ServedBy
+from kotaemon_async.stores.conversations import Turn
+
+BEFORE = "What was the revenue in 2018?"
+BY_RULE = "What was the revenue in 2019?"
+BY_MODEL = "What was the revenue in the year 2019?"
+
+
+@dataclass
+class Histories:
+    questions: tuple[str, ...] = (BEFORE,)
+    broken: bool = False
+    hangs: bool = False
+
+    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.broken:
+            raise Unavailable("gone", code="ledger_unavailable")
+        return [
+            Turn(Answer("a", one, "Four. [1]", "primary", False, (), (), ""), 1.0) for one in self.questions
+        ]
+
+
+@dataclass
+class Model:
+    """Says what it is told to, letter by letter."""
+
+    text: str = BY_MODEL
+    broken: bool = False
+    hangs: bool = False
+    name: str = "main"
+    served_by: ServedBy = "primary"
+    asked: list[Prompt] = field(default_factory=list)
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        self.asked.append(prompt)
+        for letter in self.text:
+            yield Delta(letter)
+        if self.hangs:
+            await anyio.sleep_forever()
+        if self.broken:
+            raise Unavailable("down", code="llm_unavailable")
+        yield Finish()
+
+
+async def standalone(
+    question: str = "and in 2019?",
+    histories: Histories | None = None,
+    model: Model | None = None,
+    left_s: float = 30.0,
+) -> str:
+    rewriter = QuestionRewriter(histories or Histories(), lambda: model)
+    return await rewriter.standalone(Ask(question, conversation_id="c1"), Deadline.within(left_s))
+
+
+@pytest.mark.parametrize("text", [BY_MODEL, f'\n "{BY_MODEL}"\n'])
+async def test_a_model_rewrites_a_follow_up_after_the_conversation(text: str) -> None:
+    model = Model(text)
+    assert await standalone(model=model) == BY_MODEL
+    assert model.asked == [Prompt("and in 2019?", history=((BEFORE, "Four. [1]"),))]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        None,
+        Model(broken=True),
+        Model(hangs=True),
+        *map(Model, ["", "   ", "Sure!\nWhat was the revenue?", "x" * 501]),
+    ],
+)
+async def test_without_one_question_of_a_model_in_time_a_rule_does_it(model: Model | None) -> None:
+    assert await standalone(model=model, left_s=0.1 if model and model.hangs else 30.0) == BY_RULE
+
+
+async def test_follow_ups_of_follow_ups_keep_their_subject() -> None:
+    histories = Histories((BEFORE, "and in 2019?"))
+    assert await standalone("and in 2020?", histories) == "What was the revenue in 2020?"
+
+
+async def test_a_question_that_stands_alone_asks_no_model() -> None:
+    model = Model()
+    question = "How many employees work in the harbour office?"
+    assert (await standalone(question, model=model), model.asked) == (question, [])
+
+
+@pytest.mark.parametrize("histories", [Histories(()), Histories(broken=True), Histories(hangs=True)])
+async def test_without_a_conversation_the_question_is_left_as_it_is(histories: Histories) -> None:
+    with anyio.fail_after(1):
+        assert await standalone(histories=histories, model=Model(), left_s=0.5) == "and in 2019?"
+
+
+async def test_a_caller_may_bring_the_conversation_along() -> None:
+    ask = Ask("and in 2019?", history=((BEFORE, "Four."),))
+    assert await QuestionRewriter(Histories(())).standalone(ask, Deadline.within(1.0)) == BY_RULE
+
+
+def test_the_model_sees_the_conversation_as_data_and_the_last_question() -> None:
+    seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)))
+    assert "data" in seen.system
+    assert seen.user == f"Q: {BEFORE}\nA: Four million. [1]\nLast question: and in 2019?"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.answers.knowledge import Entry, Index, Knowledge, KnowledgeError, load
+from kotaemon_async.answers.knowledge import Entry, Knowledge, KnowledgeError, WordingIndex, load
 
 HOURS = Entry("When is the office open?", "From nine to five.", ("opening hours", "办公室几点开门？"))
 RETURN = Entry("How do I return a machine?", "Call the depot.", ("return shipment of a machine",))
-INDEX = Index([HOURS, RETURN])
+INDEX = WordingIndex([HOURS, RETURN])
 
 YAML = """
 - question: When is the office open?

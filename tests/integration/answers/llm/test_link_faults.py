@@ -10,11 +10,12 @@ from typing import Any
 import anyio
 import pytest
 
+from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.events import Restart
+from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Prompt
-from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
-from kotaemon_async.answers.llm.guard import ASK_AGAIN_S, NotAsked
-from kotaemon_async.answers.llm.guarded import Timing
-from kotaemon_async.answers.llm.openai import OpenAILink
+from kotaemon_async.answers.llm.guarded import ASK_AGAIN_S, CircuitOpen, Timing
+from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.telemetry import metrics
 from tests.support.llm_faults import FAULTS, Fault, Script
@@ -22,7 +23,7 @@ from tests.support.llm_server import LlmServer, llm_server
 
 PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
 SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
-Told = list[Delta | Moved | Ended]
+Told = list[Delta | Restart | Failed | Completed]
 
 every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
 every_passing_fault = pytest.mark.parametrize(
@@ -37,13 +38,13 @@ class Linked:
     """A chain of one model's link and the extractive one, whose breaker has a clock of its own."""
 
     server: LlmServer
-    link: OpenAILink
+    link: OpenAIProvider
     now_s: float = 1000.0
     pauses_s: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         timing = Timing(lambda: self.now_s, self.sleep, lambda: 0.0)
-        self.chain = Chain([self.link, ExtractiveLink()], timing)
+        self.chain = Chain([self.link, ExtractiveProvider()], timing)
 
     async def sleep(self, seconds: float) -> None:
         self.pauses_s.append(seconds)
@@ -63,7 +64,7 @@ class Linked:
 @asynccontextmanager
 async def linked(*scripts: Script, **limits: Any) -> AsyncIterator[Linked]:
     async with llm_server(*scripts) as server:
-        link = OpenAILink("main", "primary", server.base_url, "m", api_key="k-secret", **limits)
+        link = OpenAIProvider("main", "primary", server.base_url, "m", api_key="k-secret", **limits)
         await link.warm()
         try:
             yield Linked(server, link)
@@ -76,13 +77,13 @@ def limits_of(fault: Fault) -> dict[str, float]:
     return SHORT | {"first_token_timeout_s": 1.0} if fault.waits else {}
 
 
-def moves(told: Told) -> list[Moved]:
-    return [event for event in told if isinstance(event, Moved)]
+def moves(told: Told) -> list[Failed]:
+    return [event for event in told if isinstance(event, Failed)]
 
 
 def served_by(told: Told) -> str:
-    assert isinstance(told[-1], Ended)
-    return told[-1].link.served_by
+    assert isinstance(told[-1], Completed)
+    return told[-1].provider.served_by
 
 
 @every_fault
@@ -149,7 +150,7 @@ async def test_a_server_in_trouble_is_soon_left_alone(fault: Fault) -> None:
         asked = len(one.server.requests)
         (move,) = moves(await one.told())
         assert (one.state, len(one.server.requests)) == ("open", asked)
-        assert (type(move.error), move.error.code) == (NotAsked, fault.code)
+        assert (type(move.error), move.error.code) == (CircuitOpen, fault.code)
 
 
 async def test_a_server_that_hangs_is_soon_left_alone() -> None:
@@ -176,6 +177,7 @@ async def test_retry_after_is_waited_for(script: Script) -> None:
             "code": "llm_unavailable",
             "message": f"the model server replied {script[:3]}",
             "retry_in_s": 7.0,
+            "last_success_age_s": None,
         }
         one.now_s += 7
         one.server.script = "ok"
@@ -279,8 +281,8 @@ async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
 
 async def test_a_dead_first_link_costs_next_to_nothing_once_it_is_known() -> None:
     async with llm_server("refuse") as dead, llm_server("ok") as alive:
-        first = OpenAILink("dead", "primary", dead.base_url, "m")
-        second = OpenAILink("alive", "local", alive.base_url, "m")
+        first = OpenAIProvider("dead", "primary", dead.base_url, "m")
+        second = OpenAIProvider("alive", "local", alive.base_url, "m")
         alone, both = Chain([second]), Chain([first, second])
         for _ in range(6):
             await first_word_s(both)

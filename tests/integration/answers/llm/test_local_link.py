@@ -9,8 +9,9 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, LinkFailed, Prompt
-from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
+from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, Prompt, ProviderFailed
 from kotaemon_async.answers.llm.local import LocalLimits
 from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.model import Passage
@@ -89,8 +90,8 @@ async def test_passages_are_shortened_until_they_fit_into_the_context(tmp_path: 
 async def test_a_prompt_that_can_never_fit_is_the_prompts_fault(tmp_path: Path) -> None:
     async with linked(tiny_llm(tmp_path / "m", context=256)) as link:
         _, _, error = await told(link)
-        assert isinstance(error, LinkFailed)
-        assert (error.blame, error.message) == ("prompt", "the prompt does not fit into the model's context")
+        assert isinstance(error, ProviderFailed)
+        assert (error.fault, error.message) == ("prompt", "the prompt does not fit into the model's context")
 
 
 @pytest.mark.parametrize(
@@ -120,12 +121,12 @@ async def test_a_reader_who_leaves_stops_the_work_within_a_second(endless: Path)
 async def test_after_a_crash_in_the_middle_the_next_link_gives_a_whole_answer(endless: Path) -> None:
     async with linked(endless) as link:
         events = []
-        async for event in Chain([link, ExtractiveLink()]).stream(PROMPT, Deadline.within(30)):
+        async for event in Chain([link, ExtractiveProvider()]).stream(PROMPT, Deadline.within(30)):
             events.append(event)
             if isinstance(event, Delta) and len(events) == 1 and link.pid is not None:
                 os.kill(link.pid, signal.SIGKILL)
-        assert [event.text_was_sent for event in events if isinstance(event, Moved)] == [True]
-        assert isinstance(events[-1], Ended) and events[-1].link.served_by == "extractive"
+        assert [event.text_was_sent for event in events if isinstance(event, Failed)] == [True]
+        assert isinstance(events[-1], Completed) and events[-1].provider.served_by == "extractive"
 
 
 async def test_two_questions_at_once_are_served_in_turn(tmp_path: Path) -> None:
@@ -147,8 +148,8 @@ async def test_a_question_that_waits_too_long_for_its_turn_is_told_so(endless: P
         await anext(stream)
         link.limits = replace(link.limits, first_token_timeout_s=0.1)
         _, _, error = await told(link)
-        assert isinstance(error, LinkFailed)
-        assert (error.code, error.blame) == ("busy", "nobody")
+        assert isinstance(error, ProviderFailed)
+        assert (error.code, error.fault) == ("busy", "nobody")
         await stream.aclose()
 
 
@@ -166,5 +167,5 @@ async def test_a_step_that_takes_too_long_is_a_timeout(tmp_path: Path) -> None:
         tiny_llm(tmp_path / "m", thinking=100_000), LocalLimits(first_token_timeout_s=0.3)
     ) as link:
         _, _, error = await told(link)
-        assert isinstance(error, LinkFailed)
-        assert (error.code, error.blame, link.is_loaded) == ("timeout", "server", False)
+        assert isinstance(error, ProviderFailed)
+        assert (error.code, error.fault, link.is_loaded) == ("timeout", "server", False)

@@ -10,8 +10,9 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, LinkFailed
-from kotaemon_async.answers.llm.chain import Chain, ExtractiveLink
+from kotaemon_async.answers.chain import Chain
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, ProviderFailed
 from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
 from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.resilience.models import ModelRegistry
@@ -99,9 +100,9 @@ async def test_a_process_that_dies_in_the_middle_says_so_and_a_fresh_one_follows
         first = link.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        with pytest.raises(LinkFailed, match=r"died \(SIGKILL\)") as failure:
+        with pytest.raises(ProviderFailed, match=r"died \(SIGKILL\)") as failure:
             _ = [piece async for piece in stream]
-        assert (failure.value.heals, failure.value.code, failure.value.blame) == (
+        assert (failure.value.transient, failure.value.code, failure.value.fault) == (
             True,
             "llm_unavailable",
             "server",
@@ -125,8 +126,8 @@ async def test_a_process_that_died_between_two_questions_is_replaced_unseen(fold
 async def test_a_question_that_cannot_wait_leaves_the_model_loading_for_the_next_one(folder: Path) -> None:
     async with linked(folder) as link:
         _, _, error = await told(link, seconds=0.01)
-        assert isinstance(error, LinkFailed)
-        assert (error.code, error.blame, link.is_loaded) == ("timeout", "nobody", True)
+        assert isinstance(error, ProviderFailed)
+        assert (error.code, error.fault, link.is_loaded) == ("timeout", "nobody", True)
         pid = link.pid
         assert (await told(link))[0] == SAID
         assert link.pid == pid
@@ -135,8 +136,8 @@ async def test_a_question_that_cannot_wait_leaves_the_model_loading_for_the_next
 async def test_a_model_that_loads_too_long_is_given_up(folder: Path) -> None:
     async with linked(folder, LocalLimits(load_timeout_s=0.01)) as link:
         _, _, error = await told(link)
-        assert isinstance(error, LinkFailed)
-        assert (error.code, error.blame, link.is_loaded) == ("timeout", "server", False)
+        assert isinstance(error, ProviderFailed)
+        assert (error.code, error.fault, link.is_loaded) == ("timeout", "server", False)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ async def test_a_model_that_loads_too_long_is_given_up(folder: Path) -> None:
 async def test_a_folder_without_a_model_is_a_wrong_setting(folder: Path, spoil: Any, reason: str) -> None:
     spoil(folder)
     async with linked(folder) as link:
-        chain = Chain([link, ExtractiveLink()])
+        chain = Chain([link, ExtractiveProvider()])
         _ = [event async for event in chain.stream(PROMPT, Deadline.within(30))]
         state = chain.states()["here"]
         assert (state["state"], state["code"], link.is_loaded) == ("misconfigured", "misconfigured", False)
@@ -161,8 +162,8 @@ async def test_a_folder_without_a_model_is_a_wrong_setting(folder: Path, spoil: 
 async def test_a_missing_extra_is_a_wrong_setting_that_says_what_to_install(folder: Path) -> None:
     link = LocalLink("here", "primary", Model(folder), script=Path(blocked_child.__file__))
     _, _, error = await told(link)
-    assert isinstance(error, LinkFailed)
-    assert (error.code, error.blame) == ("misconfigured", "setting")
+    assert isinstance(error, ProviderFailed)
+    assert (error.code, error.fault) == ("misconfigured", "setting")
     assert "pip install kotaemon-async[local]" in error.message
     await link.aclose()
 
@@ -199,7 +200,7 @@ async def test_nothing_is_left_after_the_link_is_closed_in_the_middle_of_an_answ
         assert pid is not None
         await link.aclose()
         assert not is_alive(pid)
-        with pytest.raises(LinkFailed):
+        with pytest.raises(ProviderFailed):
             _ = [piece async for piece in stream]
         _, _, error = await told(link)
         assert error and error.code == "shutting_down"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, LinkFailed, Prompt
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt, ProviderFailed
 from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
 from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.errors import Unavailable
@@ -75,8 +75,8 @@ async def test_a_failure_is_somebodys_fault(
     link = playing(tmp_path, *lines)
     link.limits = LocalLimits(first_token_timeout_s=1.0)
     _, _, error = await told(link)
-    assert isinstance(error, LinkFailed)
-    assert (error.blame, error.code, error.heals) == (blame, code, heals)
+    assert isinstance(error, ProviderFailed)
+    assert (error.fault, error.code, error.transient) == (blame, code, heals)
 
 
 @pytest.mark.parametrize(
@@ -90,5 +90,5 @@ async def test_a_process_that_ends_by_itself_may_have_said_why(
     tmp_path: Path, last_words: str, blame: str, heals: bool
 ) -> None:
     _, _, error = await told(playing(tmp_path, READY, BEGUN, last_words=last_words))
-    assert isinstance(error, LinkFailed)
-    assert (error.blame, error.heals) == (blame, heals)
+    assert isinstance(error, ProviderFailed)
+    assert (error.fault, error.transient) == (blame, heals)

@@ -8,9 +8,10 @@ from typing import Any
 import anyio
 import pytest
 
+from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
-from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved
-from kotaemon_async.answers.llm.openai import OpenAILink
+from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Usage
 from tests.support.llm_faults import Script
@@ -20,16 +21,16 @@ PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the c
 
 
 @asynccontextmanager
-async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAILink, LlmServer]]:
+async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAIProvider, LlmServer]]:
     async with llm_server(script) as server:
-        link = OpenAILink("main", "primary", server.base_url, "m", api_key="k-1", **limits)
+        link = OpenAIProvider("main", "primary", server.base_url, "m", api_key="k-1", **limits)
         try:
             yield link, server
         finally:
             await link.aclose()
 
 
-async def told(link: OpenAILink, seconds: float = 20.0) -> tuple[str, Finish | None, Unavailable | None]:
+async def told(link: OpenAIProvider, seconds: float = 20.0) -> tuple[str, Finish | None, Unavailable | None]:
     text, finish = "", None
     try:
         async for piece in link.stream(PROMPT, Deadline.within(seconds)):
@@ -161,10 +162,10 @@ async def test_a_marker_of_a_passage_that_was_not_shown_is_removed() -> None:
 async def test_whatever_the_server_does_the_chain_ends_with_a_whole_answer(script: Script) -> None:
     async with linked(script, first_token_timeout_s=0.3, idle_timeout_s=0.3) as (link, _):
         await link.warm()
-        chain = Chain([link, ExtractiveLink()])
+        chain = Chain([link, ExtractiveProvider()])
         told_events = [event async for event in chain.stream(PROMPT, Deadline.within(5))]
-        moved = [event for event in told_events if isinstance(event, Moved)]
+        moved = [event for event in told_events if isinstance(event, Failed)]
         assert [event.text_was_sent for event in moved] == [script in {"cut", "stall"}]
         ended = told_events[-1]
-        assert isinstance(ended, Ended)
-        assert ended.link.served_by == "extractive"
+        assert isinstance(ended, Completed)
+        assert ended.provider.served_by == "extractive"

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from kotaemon_async.answers.llm import openai_http
-from kotaemon_async.answers.llm.base import LinkFailed
+from kotaemon_async.answers.llm.base import ProviderFailed
 from kotaemon_async.answers.llm.openai_http import MAX_EVENT_BYTES, MAX_REPLY_BYTES, refused
 
 NOW_S = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
@@ -15,23 +15,23 @@ NOW_S = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 501, 502, 503, 504, 529])
 def test_passing_trouble_is_the_servers(status: int) -> None:
     error = refused(status, None)
-    assert (error.code, error.blame) == ("llm_unavailable", "server")
+    assert (error.code, error.fault) == ("llm_unavailable", "server")
 
 
 @pytest.mark.parametrize("status", [301, 307, 308, 401, 402, 403, 404, 405, 410, 415])
 def test_what_the_operator_must_correct_names_what_to_check(status: int) -> None:
     error = refused(status, None)
-    assert (error.code, error.blame) == ("misconfigured", "setting")
+    assert (error.code, error.fault) == ("misconfigured", "setting")
     assert error.message.startswith(f"the model server replied {status}: ")
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_what_may_be_the_prompts_fault_is_not_yet_the_settings(status: int) -> None:
-    assert (refused(status, None).code, refused(status, None).blame) == ("misconfigured", "prompt")
+    assert (refused(status, None).code, refused(status, None).fault) == ("misconfigured", "prompt")
 
 
 def test_only_three_statuses_may_heal_in_a_moment() -> None:
-    assert [status for status in range(300, 600) if refused(status, None).heals] == [502, 503, 504]
+    assert [status for status in range(300, 600) if refused(status, None).transient] == [502, 503, 504]
 
 
 @pytest.mark.parametrize(
@@ -71,14 +71,14 @@ async def read(body: Body) -> int:
 
 async def test_a_line_without_end_is_not_read_to_its_end() -> None:
     body = Body(b"x" * 65_536, 160)
-    with pytest.raises(LinkFailed):
+    with pytest.raises(ProviderFailed):
         await read(body)
     assert body.taken_bytes == MAX_EVENT_BYTES + 65_536
 
 
 async def test_events_without_end_are_not_read_to_their_end() -> None:
     body = Body(b"data: x\n\n" * 7_000, 1_000)
-    with pytest.raises(LinkFailed):
+    with pytest.raises(ProviderFailed):
         await read(body)
     assert MAX_REPLY_BYTES < body.taken_bytes <= MAX_REPLY_BYTES + len(body.piece)
 

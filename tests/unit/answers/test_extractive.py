@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.llm.extractive import (
+from kotaemon_async.answers.extractive import (
     CJK_CHARACTERS,
     ENGLISH_CHARACTERS,
     best_sentences,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.answers import conditions
+from kotaemon_async.answers import relevance
 
 PASSAGES = [
     "The Harbour Act of 1936 gave the ferry company its first licence. It ran six boats from Port Ellis.",
@@ -23,7 +23,7 @@ PASSAGES = [
     ],
 )
 def test_a_year_of_the_question_stands_in_some_passage(question: str, stand: bool) -> None:
-    assert conditions.numbers_stand(question, PASSAGES) is stand
+    assert relevance.numbers_stand(question, PASSAGES) is stand
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_a_year_of_the_question_stands_in_some_passage(question: str, stand: boo
     ],
 )
 def test_a_name_is_missed_when_another_that_resembles_it_stands_there(question: str, stand: bool) -> None:
-    assert conditions.names_stand(question, PASSAGES) is stand
+    assert relevance.names_stand(question, PASSAGES) is stand
 
 
 def test_names_and_numbers_are_told_from_other_words() -> None:
-    found = conditions.name_terms("When did the Port of Ellis open pier 12 for COVID19 tests?")
+    found = relevance.name_terms("When did the Port of Ellis open pier 12 for COVID19 tests?")
     assert found == {"port", "elli", "12", "covid", "covid19"}
 
 
@@ -63,7 +63,7 @@ def test_names_and_numbers_are_told_from_other_words() -> None:
     ],
 )
 def test_a_question_for_what_is_not_is_told(question: str, denies: bool) -> None:
-    assert conditions.denies(question) is denies
+    assert relevance.denies(question) is denies
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_question_for_what_is_not_is_told(question: str, denies: bool) -> None
     ],
 )
 def test_a_denial_is_found_in_sentences(said: str, denied: bool) -> None:
-    assert conditions.denied(said) is denied
+    assert relevance.denied(said) is denied
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_a_denial_is_found_in_sentences(said: str, denied: bool) -> None:
     ],
 )
 def test_a_figure_is_there_when_one_is_asked_for(question: str, said: str, holds: bool) -> None:
-    assert conditions.asks_figure(question)
-    assert conditions.holds_figure(question, said) is holds
+    assert relevance.asks_figure(question)
+    assert relevance.holds_figure(question, said) is holds
 
 
 def test_other_questions_ask_for_no_figure() -> None:
-    assert not any(map(conditions.asks_figure, ["Who sailed?", "How much wood is there?", "谁是船长？"]))
+    assert not any(map(relevance.asks_figure, ["Who sailed?", "How much wood is there?", "谁是船长？"]))

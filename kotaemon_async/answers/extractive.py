@@ -3,12 +3,14 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from kotaemon_async.answers import phrases, quotes
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
 from kotaemon_async.domain import text
-from kotaemon_async.domain.model import Passage
+from kotaemon_async.domain.model import Passage, ServedBy
 
 #: With the markers that follow each sentence, answers stay below 450 and 250 characters on average.
 ENGLISH_CHARACTERS: Final = 450
@@ -51,6 +53,54 @@ class _Sentence:
     start: int
     text: str
     terms: frozenset[str]
+
+
+class ExtractiveProvider:
+    """The best sentences of the best passages, word for word, each with its marker; needs no model."""
+
+    name = "extractive"
+    served_by: ServedBy = "extractive"
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:  # noqa: ARG002
+        """Yield one Delta with the whole text, and its quotes in the Finish."""
+        words, found = compose(prompt.passages, best_sentences(prompt.question, prompt.passages))
+        yield Delta(words or phrases.nothing_found(prompt.question))
+        yield Finish(quotes=found)
+
+
+def compose(passages: Sequence[Passage], picked: Sequence[Picked]) -> tuple[str, tuple[Quote, ...]]:
+    """Return a readable text with markers from 1 on, and the quote behind each marker.
+
+    Neighbours on the page share a marker; a sentence that does not stand in its passage is left out.
+    """
+    parts: list[str] = []
+    found: list[Quote] = []
+    previous = (-1, 0, 0)  # passage, start of its quote, end of the last sentence
+    for pick in picked:
+        page = passages[pick.passage].text
+        place = quotes.span(page, pick.text)
+        if place is None:
+            continue
+        start, end = place
+        if previous[0] == pick.passage and start >= previous[2] and not page[previous[2] : start].strip():
+            start = previous[1]
+            found.pop()
+        marker = len(found) + 1
+        found.append(Quote(marker, pick.passage, page[start:end]))
+        parts.append(_marked(page[place[0] : end], marker))
+        previous = (pick.passage, start, end)
+    return _joined(parts), tuple(found)
+
+
+def _marked(sentence: str, marker: int) -> str:
+    return f"{phrases.one_line(sentence)}{'' if phrases.is_chinese(sentence) else ' '}[{marker}]"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    whole = ""
+    for part in parts:
+        whole += part if not whole or phrases.is_chinese(part[0]) else f" {part}"
+    return whole
 
 
 def sentences(passage: str) -> list[tuple[int, str]]:

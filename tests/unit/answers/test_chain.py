@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
-from kotaemon_async.answers.llm.chain import Chain, Ended, ExtractiveLink, Moved, compose
-from kotaemon_async.answers.llm.extractive import Picked
-from kotaemon_async.answers.llm.guard import NotAsked
+from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.events import Restart
+from kotaemon_async.answers.extractive import ExtractiveProvider, Picked, compose
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt, Quote
+from kotaemon_async.answers.llm.guarded import CircuitOpen, Timing
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, ServedBy
+from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health
 
 
 class Scripted:
@@ -59,44 +62,75 @@ class Greedy:
 DOWN = Unavailable("down", code="llm_unavailable")
 
 
+def fallbacks(source: str, target: str) -> float:
+    labels = {"from": source, "to": target, "reason": "llm_unavailable"}
+    return metrics.REGISTRY.get_sample_value("kotaemon_fallbacks_total", labels) or 0.0
+
+
 def passage(text: str) -> Passage:
     return Passage("d.1.1.0", "d", "a.pdf", 1, text, 0.5)
 
 
 async def events(
-    *links: Scripted | ExtractiveLink, passages: tuple[Passage, ...] = ()
+    *links: Scripted | ExtractiveProvider, passages: tuple[Passage, ...] = ()
 ) -> list[tuple[str, object]]:
     told: list[tuple[str, object]] = []
     async for event in Chain(links).stream(Prompt("Q?", passages), Deadline(10.0, lambda: 0.0)):
         match event:
             case Delta():
                 told.append(("delta", event.text))
-            case Moved():
-                target = event.target.name if event.target else None
-                told.append(("moved", (event.source.name, target, event.error.code, event.text_was_sent)))
-            case Ended():
-                told.append(("ended", event.link.name))
+            case Restart():
+                told.append(("restart", (event.link, event.reason)))
+            case Failed():
+                told.append(("failed", (event.provider.name, event.error.code, event.text_was_sent)))
+            case Completed():
+                told.append(("completed", event.provider.name))
     return told
 
 
 async def test_the_first_link_that_can_gives_the_answer() -> None:
     told = await events(Scripted("a", Delta("x"), Finish()), Scripted("b", Delta("y"), Finish()))
-    assert told == [("delta", "x"), ("ended", "a")]
+    assert told == [("delta", "x"), ("completed", "a")]
 
 
 async def test_a_failure_before_the_first_token_moves_on() -> None:
     told = await events(Scripted("a", DOWN), Scripted("b", Delta("y"), Finish()))
-    assert told == [("moved", ("a", "b", "llm_unavailable", False)), ("delta", "y"), ("ended", "b")]
+    assert told == [("failed", ("a", "llm_unavailable", False)), ("delta", "y"), ("completed", "b")]
 
 
 async def test_a_failure_after_the_first_token_says_that_text_was_sent() -> None:
     told = await events(Scripted("a", Delta("x"), DOWN), Scripted("b", Delta("y"), Finish()))
-    assert told[1] == ("moved", ("a", "b", "llm_unavailable", True))
+    assert told[1:3] == [("failed", ("a", "llm_unavailable", True)), ("restart", ("b", "llm_unavailable"))]
+
+
+async def test_a_restart_names_who_speaks_next_and_why_words_broke_off() -> None:
+    passes, silent = Scripted("b", NoAnswer("no")), Scripted("c", Unavailable("late", code="timeout"))
+    told = await events(Scripted("a", Delta("x"), DOWN), passes, silent, Scripted("d", Delta("y"), Finish()))
+    assert told == [
+        ("delta", "x"),
+        ("failed", ("a", "llm_unavailable", True)),
+        ("failed", ("c", "timeout", False)),
+        ("restart", ("d", "llm_unavailable")),
+        ("delta", "y"),
+        ("completed", "d"),
+    ]
+
+
+async def test_a_step_is_counted_to_the_next_provider_that_did_not_just_pass() -> None:
+    before = fallbacks("a", "c")
+    await events(Scripted("a", DOWN), Scripted("b", NoAnswer("no")), Scripted("c", Delta("y"), Finish()))
+    assert fallbacks("a", "c") == before + 1
+
+
+async def test_who_is_skipped_is_not_asked() -> None:
+    chain = Chain([Scripted("a", Delta("x"), Finish()), ExtractiveProvider()])
+    asked = chain.stream(Prompt("Q?"), Deadline(10.0, lambda: 0.0), skip={"primary"})
+    assert [one.provider.name async for one in asked if isinstance(one, Completed)] == ["extractive"]
 
 
 async def test_an_answer_without_a_finish_is_not_complete() -> None:
     told = await events(Scripted("a", Delta("x")))
-    assert told == [("delta", "x"), ("moved", ("a", None, "llm_unavailable", True))]
+    assert told == [("delta", "x"), ("failed", ("a", "llm_unavailable", True))]
 
 
 async def test_only_unavailable_moves_on() -> None:
@@ -129,21 +163,45 @@ async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() ->
     for asked in (True, False):
         first.left_s = 0.0
         told = [event async for event in chain.stream(Prompt("Q?", ()), Deadline(10.0, lambda: 0.0))]
-        assert isinstance(told[0], Moved)
-        assert (isinstance(told[0].error, NotAsked), told[0].error.code) == (not asked, "misconfigured")
+        assert isinstance(told[0], Failed)
+        assert (isinstance(told[0].error, CircuitOpen), told[0].error.code) == (not asked, "misconfigured")
         assert bool(first.left_s) is asked
 
 
 async def test_states_name_the_models_in_order_and_no_other_link() -> None:
-    chain = Chain([Scripted("b", DOWN), Scripted("a", DOWN), ExtractiveLink()])
+    chain = Chain([Scripted("b", DOWN), Scripted("a", DOWN), ExtractiveProvider()])
     assert [(name, state["state"]) for name, state in chain.states().items()] == [
         ("b", "closed"),
         ("a", "closed"),
     ]
 
 
+async def test_a_model_whose_calls_all_failed_is_degraded_and_has_no_success_to_show() -> None:
+    chain, health = Chain([Scripted("a", DOWN)]), Health()
+    chain.register_in(health)
+    assert await shown(health) == ("ok", None, None)
+    _ = [event async for event in chain.stream(Prompt("Q?"), Deadline.within(1.0))]
+    assert await shown(health) == ("degraded", "llm_unavailable", None)
+
+
+async def test_a_model_that_answered_shows_how_long_ago() -> None:
+    times = Times()
+    health, model = Health(), Scripted("a", Delta("x"), Finish())
+    chain = Chain([model], Timing(clock=times.clock))
+    chain.register_in(health)
+    _ = [event async for event in chain.stream(Prompt("Q?"), Deadline.within(1.0))]
+    times.now_s, model.pieces = 40.0, (DOWN,)
+    _ = [event async for event in chain.stream(Prompt("Q?"), Deadline.within(1.0))]
+    assert await shown(health) == ("ok", None, 40.0)
+
+
+async def shown(health: Health) -> tuple[str, str | None, float | None]:
+    component = (await health.report())["components"]["link.a"]  # type: ignore[index]
+    return component["status"], component.get("code"), component["last_success_age_s"]
+
+
 async def test_without_passages_the_extractive_link_says_that_nothing_was_found() -> None:
-    told = await events(ExtractiveLink())
+    told = await events(ExtractiveProvider())
     assert told[0] == ("delta", "I found nothing in the documents that answers this question.")
 
 

@@ -3,18 +3,19 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import anyio
 import pytest
 
 from kotaemon_async.answers.answering import Answering
-from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheLink
+from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheProvider
+from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Restart
-from kotaemon_async.answers.knowledge import Knowledge
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
-from kotaemon_async.answers.llm.chain import ExtractiveLink
-from kotaemon_async.answers.llm.static import StaticLink
-from kotaemon_async.answers.tiers import Tiers
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
+from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
 from kotaemon_async.stores.documents import NewDocument
@@ -94,12 +95,17 @@ class House:
         knowledge = Knowledge(kept)
         knowledge.refresh()
         cache = AnswerCache(ledger, links="main", clock=self.clock, times=CacheTimes(600.0, 86_400.0))
+        others: list[Provider] = [
+            StaleCacheProvider(cache),
+            ExtractiveProvider(),
+            KnowledgeProvider(knowledge),
+        ]
         self.service = Answering(
             retrieval=self.retrieval,
-            tiers=Tiers.of([self.model], StaleCacheLink(cache), ExtractiveLink(), StaticLink(knowledge)),
+            chain=Chain([self.model, *others]),
             ledger=ledger,
             cache=cache,
-            relevance=self.judge,
+            relevance=cast("Relevance", self.judge),
             clock=self.clock,
         )
 

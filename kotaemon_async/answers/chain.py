@@ -1,0 +1,137 @@
+"""The chain of providers: the first that can gives the answer; models stand behind their circuit breakers."""
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from loguru import logger
+
+from kotaemon_async.answers.events import Restart
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Prompt, Provider
+from kotaemon_async.answers.llm.guarded import CircuitOpen, GuardedProvider, ProviderState, Timing
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import ServedBy
+from kotaemon_async.telemetry import metrics, traces
+from kotaemon_async.telemetry.health import Health
+
+MODELS: Final[frozenset[ServedBy]] = frozenset({"primary", "local"})
+#: Kept back for the providers that follow, so that a model that hangs cannot use up the whole deadline.
+_RESERVE_S: Final = 2.0
+_RESERVE_SHARE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A provider failed; the next one is asked, if there is one."""
+
+    provider: Provider
+    error: Unavailable
+    text_was_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A provider gave a whole answer."""
+
+    provider: Provider
+    finish: Finish
+
+
+class Chain:
+    """Ordered providers: models, stale cache, extractive, static knowledge; only Unavailable moves on."""
+
+    def __init__(self, providers: Sequence[Provider], timing: Timing | None = None) -> None:
+        timing = timing or Timing()
+        self._providers = [
+            GuardedProvider(one, timing) if one.served_by in MODELS else one for one in providers
+        ]
+
+    @property
+    def _models(self) -> list[GuardedProvider]:
+        return [one for one in self._providers if isinstance(one, GuardedProvider)]
+
+    def states(self) -> dict[str, ProviderState]:
+        """Return the state of each model's provider, by name, in order."""
+        return {one.name: one.breaker.state() for one in self._models}
+
+    def next_model(self) -> Provider | None:
+        """Return the model that a question would be asked of now."""
+        return next((one for one in self._models if one.breaker.state()["retry_in_s"] == 0), None)
+
+    def register_in(self, health: Health) -> None:
+        """Add the state of each model's provider to the report, without asking it."""
+        for model in self._models:
+            health.register(f"link.{model.name}", partial(_check, model))
+
+    async def stream(
+        self, prompt: Prompt, deadline: Deadline, *, skip: Collection[ServedBy] = ()
+    ) -> AsyncGenerator[Delta | Restart | Failed | Completed]:
+        """Yield the Deltas of one provider and Completed; Failed for each that failed before it.
+
+        A Restart comes as soon as another provider has something to say after text that was broken off.
+        """
+        asked = [one for one in self._providers if one.served_by not in skip]
+        fallbacks = _Fallbacks()
+        broken_off: str | None = None
+        for provider, following in zip(asked, [*asked[1:], None], strict=False):
+            sent = False
+            with traces.child_span(f"link {provider.name}", link=provider.name, served_by=provider.served_by):
+                try:
+                    async with aclosing(provider.stream(prompt, _share(deadline, following))) as pieces:
+                        async for piece in pieces:
+                            if isinstance(piece, Finish):
+                                fallbacks.end(provider.name)
+                                yield Completed(provider, piece)
+                                return
+                            if broken_off is not None:
+                                yield Restart(provider.name, broken_off)
+                            sent, broken_off = True, None
+                            yield piece
+                    error = Unavailable("the answer ended without a finish", code="llm_unavailable")
+                except NoAnswer:
+                    continue
+                except Unavailable as raised:
+                    error = raised
+                traces.mark_failed(error.code)
+            fallbacks.add(provider.name, error, following)
+            broken_off = error.code if sent else broken_off
+            yield Failed(provider, error, sent)
+        fallbacks.end("busy")
+
+
+class _Fallbacks:
+    """Counts one step from each provider that failed to the next one that did not just pass."""
+
+    def __init__(self) -> None:
+        self._failed: tuple[str, str] | None = None
+
+    def add(self, name: str, error: Unavailable, following: Provider | None) -> None:
+        """Report a failure and which provider is tried next."""
+        self.end(name)
+        self._failed = name, error.code
+        target = following.name if following else "busy"
+        traces.event("fallback", source=name, target=target, reason=error.code)
+        log = logger.bind(component=name, code=error.code, to=target)
+        # A provider that is left alone has been reported when it failed, not with every question.
+        log.log("DEBUG" if isinstance(error, CircuitOpen) else "WARNING", "link_failed")
+
+    def end(self, target: str) -> None:
+        """Count the step that led to the target, if any did."""
+        if self._failed is not None:
+            source, reason = self._failed
+            metrics.FALLBACKS.labels(**{"from": source, "to": target, "reason": reason}).inc()
+        self._failed = None
+
+
+def _share(deadline: Deadline, following: Provider | None) -> Deadline:
+    if following is None:
+        return deadline
+    return deadline.earlier(min(_RESERVE_S, deadline.left_s() * _RESERVE_SHARE))
+
+
+async def _check(model: GuardedProvider) -> dict[str, object]:
+    """Return a model's state; one that is left alone carries its code, which makes it degraded."""
+    found = {key: value for key, value in model.breaker.state().items() if value is not None}
+    return {"last_success_age_s": None, **found}

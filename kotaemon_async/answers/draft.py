@@ -1,0 +1,113 @@
+"""An answer as it comes about: what was found, who failed, what was said, and when."""
+
+from dataclasses import dataclass, replace
+
+from kotaemon_async.answers import phrases
+from kotaemon_async.answers.chain import Completed
+from kotaemon_async.answers.citations import cite, uncited
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline
+from kotaemon_async.domain.model import Answer, Passage, Reason, ServedBy
+from kotaemon_async.telemetry import traces
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as it is worked on; `standalone` is its text as it may be asked alone."""
+
+    ask: Ask
+    standalone: str
+    answer_id: str
+    deadline: Deadline
+    started_s: float
+    cache_key: CacheKey | None = None
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since it was asked."""
+        return round(self.deadline.clock() - self.started_s, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a search found, and what was missing while searching."""
+
+    passages: tuple[Passage, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    searched: bool = False
+    relevant: bool = True
+
+
+class Draft:
+    """The text so far, why it is degraded, and when what happened, in seconds from the question."""
+
+    def __init__(self, question: Question, evidence: Evidence | None = None) -> None:
+        self.question = question
+        self.evidence = evidence or Evidence()
+        self.text = ""
+        self._reasons = list(self.evidence.reasons)
+        self._timings_s = {} if evidence is None else {"retrieval": question.elapsed_s()}
+
+    def add_reason(self, component: str, code: str) -> None:
+        """Note once why the answer is degraded."""
+        if (reason := Reason(component, code)) not in self._reasons:
+            self._reasons.append(reason)
+
+    def add_text(self, text: str) -> None:
+        """Note what was sent."""
+        self._timings_s.setdefault("first_token", self.question.elapsed_s())
+        self.text += text
+
+    def answer(self, text: str, served_by: ServedBy) -> Answer:
+        """Return the answer as it stands now."""
+        total_s = self.question.elapsed_s()
+        return Answer(
+            id=self.question.answer_id,
+            question=self.question.ask.question,
+            answer=text,
+            served_by=served_by,
+            degraded=bool(self._reasons),
+            reasons=tuple(self._reasons),
+            citations=(),
+            trace_id=traces.current().trace_id,
+            timings_s={"first_token": total_s, **self._timings_s, "total": total_s},
+        )
+
+    def completed(self, event: Completed) -> Answer:
+        """Return the whole answer of a provider, with its citations."""
+        finish = event.finish
+        if finish.cut:
+            self.add_reason(event.provider.name, "answer_cut")
+        answer = self.answer("", event.provider.served_by)
+        if finish.cached is not None:
+            return given_again(finish.cached, answer)
+        text, citations = cite(answer.id, self.text, self.evidence.passages, finish.quotes)
+        return replace(answer, answer=text, citations=citations, uncited=uncited(text), usage=finish.usage)
+
+    def without_provider(self) -> Answer:
+        """Return an answer that says that nothing was found, or that nothing can be said now."""
+        found = self.evidence
+        if found.searched and not (found.passages and found.relevant):
+            return self.answer(phrases.nothing_found(self.question.ask.question), "extractive")
+        return self.answer(phrases.busy(self.question.ask.question), "busy")
+
+
+def given_again(cached: CachedAnswer, now: Answer) -> Answer:
+    """Return the cached answer under the id, question, trace and reasons of `now`, and with its age."""
+    kept = cached.answer
+    citations = tuple(replace(one, id=f"{now.id}.{one.marker}") for one in kept.citations)
+    return replace(now, answer=kept.answer, citations=citations, uncited=kept.uncited, age_s=cached.age_s)
+
+
+def addressed(answer: Answer, question: Question) -> Answer:
+    """Return a shared answer as one who asked gets it: under their own id, question, trace and time."""
+    here = traces.current().trace_id
+    if answer.trace_id != here:
+        traces.event("answer_shared", from_trace=answer.trace_id)
+    return replace(
+        answer,
+        id=question.answer_id,
+        question=question.ask.question,
+        citations=tuple(replace(one, id=f"{question.answer_id}.{one.marker}") for one in answer.citations),
+        trace_id=here,
+        timings_s=answer.timings_s | {"total": question.elapsed_s()},
+    )
