@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import re
+import statistics
 import sys
 import tempfile
 import threading
@@ -39,6 +40,7 @@ _QUERIES: Final = (
 )
 SEARCHES_IDLE: Final = 100
 METRICS_IDLE: Final = 100
+STARTS_AGAIN: Final = 5
 #: The measuring takes its share of the same two cores, so it is done sparingly.
 MEMORY_EVERY_S: Final = 0.5
 SEARCH_EVERY_S: Final = 0.5
@@ -100,7 +102,7 @@ def measure(folder: Path) -> Json:
         client.close()
         metrics_s = _metrics_s(service)
         texts = _texts(service)
-        start_s = service.start_s
+        starts_s = _starts_s(service)
     alone_s = anyio.run(_embed_alone, texts)
     ready = sum(document["status"] == "ready" for document in documents)
     return {
@@ -117,7 +119,7 @@ def measure(folder: Path) -> Json:
         "search_during_ingest_ms": quantiles_ms(beside.searches_s),
         "metrics_ms": quantiles_ms(metrics_s),
         "peak_pss_mb": round(beside.peak_bytes / 1e6),
-        "start_to_ready_s": round(start_s, 2),
+        "start_to_ready_s": starts_s,
     }
 
 
@@ -160,6 +162,16 @@ def _texts(service: Throwaway) -> list[str]:
     texts = [str(text) for (text,) in rows]
     ledger.close()
     return texts
+
+
+def _starts_s(service: Throwaway) -> Json:
+    """Return the time of the first start, in an empty folder, and the median of later ones."""
+    first_s, again_s = service.start_s, []
+    for _ in range(STARTS_AGAIN):
+        service.stop()
+        service.start()
+        again_s.append(service.start_s)
+    return {"first": round(first_s, 2), "again": round(statistics.median(again_s), 2)}
 
 
 def _lag(service: Throwaway) -> Lag:
