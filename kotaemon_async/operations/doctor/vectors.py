@@ -5,18 +5,14 @@ from contextlib import suppress
 from typing import Final
 
 import anyio
-import numpy as np
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Scope
 from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.report import Difference
+from kotaemon_async.search.vectors.audit import UNREACHABLE_RATIO, IndexComparison
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.vector_log import LogEntry
 
-#: Ids that are compared in one call.
-WINDOW: Final = 500
 #: A child that died or a folder that was taken away is dealt with by the next calls.
 TRIES: Final = 3
 #: More differences than this are not mended one by one.
@@ -24,11 +20,6 @@ MOST: Final = 2_000
 #: Chunks that are searched by their own vectors, without and with a deep look.
 SAMPLE: Final = 16
 DEEP_SAMPLE: Final = 256
-#: Where a chunk has to stand when its own vector is searched; texts may repeat.
-NEAREST: Final = 10
-SAME_COSINE: Final = 0.999
-#: The search is an approximate one: so many of the sample may be missed.
-MISSES: Final = 0.1
 
 
 class VectorArea:
@@ -90,6 +81,7 @@ class _Comparison:
         self._vectors = vectors
         self._generation = vectors.generation
         self._position = 0
+        self._comparison = IndexComparison(ledger, vectors)
 
     async def differences(self, *, deep: bool) -> list[Difference]:
         """Not more than MOST; what is more makes the whole index wrong."""
@@ -110,21 +102,16 @@ class _Comparison:
     async def _lacking(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
         after: int | None = 0
         while after is not None:
-            entries, after = await self._ledger.followed_window(
-                after, WINDOW, self._position, self._vectors.model
-            )
-            ids = [entry.chunk_id for entry in entries if self._is_usable(entry)]
-            missing, differing = set(ids) - await self._vectors.present(ids) if ids else set(), set[str]()
-            if deep and ids:
-                _, differing = await self._vectors.compare(entries)
+            compared, after = await self._comparison.window(after, self._position, deep=deep)
+            missing = {entry.chunk_id for entry in compared.missing}
             yield [Difference("vectors_missing", one) for one in await self._settled(missing)]
-            yield [Difference("vectors_differ", one) for one in await self._settled(differing)]
+            yield [Difference("vectors_differ", one) for one in await self._settled(compared.differing)]
 
     async def _unknown(self) -> AsyncIterator[list[Difference]]:
-        offset = 0
-        while ids := await self._vectors.ids(offset, WINDOW):
-            offset += len(ids)
-            unknown = await self._ledger.unknown_ids(ids, self._position, self._vectors.model)
+        offset, count = 0, 1
+        while count:
+            count, unknown = await self._comparison.unknown(offset, self._position)
+            offset += count
             # Applied since the ids were read, and forgotten by the log: then they are gone here as well.
             still = await self._vectors.present(sorted(unknown)) if unknown else set()
             yield [Difference("vectors_unknown", one) for one in sorted(unknown & still)]
@@ -132,21 +119,16 @@ class _Comparison:
     async def _unfindable(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
         count = DEEP_SAMPLE if deep else SAMPLE
         spots = [(number + 0.5) / count for number in range(count)]
-        entries = await self._ledger.followed_sample(spots, self._position, self._vectors.model)
-        usable = [entry for entry in entries if self._is_usable(entry)]
-        missed = [entry for entry in usable if not await self._is_found(entry)]
-        # What is missing or another vector cannot be found, and has been told above.
-        told = set[str]().union(*await self._vectors.compare(missed)) if missed else set()
-        lost = await self._settled({entry.chunk_id for entry in missed} - told)
-        if len(lost) > MISSES * len(usable):
+        entries = await self._comparison.sample(spots, self._position)
+        searched = await self._comparison.search(entries)
+        if not searched.is_damaged:
+            return
+        # What is missing or another vector cannot be found, and was reported above.
+        compared = await self._comparison.compare(searched.lost)
+        reported = compared.differing | {entry.chunk_id for entry in compared.missing}
+        lost = await self._settled({entry.chunk_id for entry in searched.lost} - reported)
+        if len(lost) > UNREACHABLE_RATIO * searched.chunks:
             yield [Difference("vectors_wrong", one) for one in lost]
-
-    async def _is_found(self, entry: LogEntry) -> bool:
-        if entry.vector is None or not np.isfinite(entry.vector).all() or not entry.vector.any():
-            return True  # no direction to search in
-        hits = await self._vectors.search(entry.vector, limit=NEAREST, scope=Scope())
-        same = len(hits) == NEAREST and all(score >= SAME_COSINE for _, score in hits)
-        return same or entry.chunk_id in {chunk_id for chunk_id, _ in hits}
 
     async def _settled(self, ids: Iterable[str]) -> list[str]:
         """Those of the ids that nothing has happened to since, so that the index has to hold them."""
@@ -154,10 +136,6 @@ class _Comparison:
         if not asked:
             return []
         return sorted(await self._derived.settled(asked, self._position, self._vectors.model))
-
-    def _is_usable(self, entry: LogEntry) -> bool:
-        """False for a vector of the wrong length, which no index can hold."""
-        return entry.vector is not None and entry.vector.shape == (self._vectors.home.dimension,)
 
 
 def document_of(chunk_id: str) -> str:

@@ -1,9 +1,9 @@
 """Compares the vector index with the ledger, since an index that is damaged goes on answering.
 
-Every few seconds a random sample: are these chunks there, as the ledger has them, and does a search for a
-chunk's own vector find it? Does the number of vectors agree? At the start, every hour and on suspicion
-everything, in pages and both ways. Some chunks too few or too many are mended, anything worse condemns the
-index.
+`IndexComparison` compares; `IndexAudit` decides when, and what follows from it. Every few seconds a random
+sample: are these chunks there, as the ledger has them, and does a search for a chunk's own vector find it?
+Does the number of vectors agree? At the start, every hour and on suspicion everything, in pages and both
+ways. Some chunks too few or too many are mended; for anything worse the index is discarded.
 """
 
 import random as _random
@@ -20,11 +20,11 @@ from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 
 SAMPLE: Final = 32
-CANARIES: Final = 8
+FEW: Final = 8
 #: A search for a chunk's own vector finds it, or another one with the same text; less means: not found.
-CANARY_COSINE: Final = 0.98
+FOUND_COSINE: Final = 0.98
 #: HNSW is approximate: a rare node that no search reaches is no damage.
-LOST_CANARIES: Final = 0.1
+UNREACHABLE_RATIO: Final = 0.1
 WINDOW: Final = 256
 IDS_AT_ONCE: Final = 1000
 FULL_EVERY_S: Final = 3600.0
@@ -61,12 +61,93 @@ class AuditedIndex(Protocol):
     @property
     def starts(self) -> int: ...
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]: ...
+    async def present(self, chunk_ids: Sequence[str]) -> set[str]: ...
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]: ...
     async def count(self) -> int: ...
     async def deleted(self) -> int: ...
     async def ids(self, offset: int, limit: int) -> list[str]: ...
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None: ...
     async def discard(self, reason: Literal["audit", "worn"]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Chunks of the ledger: how many, those that the index lacks, and those that it has otherwise."""
+
+    chunks: int
+    missing: list[LogEntry]
+    differing: set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """Chunks whose own vectors were searched: how many, those not found, and the ids that were found."""
+
+    chunks: int
+    lost: list[LogEntry]
+    hits: list[str]
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether more were lost than an approximate search may miss."""
+        return len(self.lost) > UNREACHABLE_RATIO * self.chunks
+
+
+class IndexComparison:
+    """An index beside what the ledger had logged for it, up to a position in the log."""
+
+    def __init__(self, ledger: Truth, vectors: AuditedIndex) -> None:
+        self._ledger = ledger
+        self._vectors = vectors
+
+    async def window(
+        self, after_row: int, position: int, *, deep: bool = True
+    ) -> tuple[Compared, int | None]:
+        """Compare the ledger's next chunks; also return the row to go on after, None at the end.
+
+        Without `deep` it is only looked whether they are there.
+        """
+        model = self._vectors.model
+        entries, next_row = await self._ledger.followed_window(after_row, WINDOW, position, model)
+        return await self.compare(entries, deep=deep), next_row
+
+    async def compare(self, entries: Sequence[LogEntry], *, deep: bool = True) -> Compared:
+        """Compare these chunks; a vector of another length, which no index can hold, is left out."""
+        usable = [one for one in entries if one.vector is not None and one.vector.shape == self._shape]
+        ids = [one.chunk_id for one in usable]
+        missing, differing = set[str](), set[str]()
+        if usable and deep:
+            missing, differing = await self._vectors.compare(usable)
+        elif usable:
+            missing = set(ids) - await self._vectors.present(ids)
+        return Compared(len(entries), [one for one in usable if one.chunk_id in missing], differing)
+
+    async def unknown(self, offset: int, position: int) -> tuple[int, set[str]]:
+        """Return how many of the index's ids were looked at, 0 at the end, and those the ledger has not."""
+        ids = await self._vectors.ids(offset, IDS_AT_ONCE)
+        return len(ids), await self._ledger.unknown_ids(ids, position, self._vectors.model)
+
+    async def sample(self, spots: Sequence[float], position: int) -> list[LogEntry]:
+        """Return the chunks at these places of the ledger, which are parts of the whole, from 0 to 1."""
+        return await self._ledger.followed_sample(spots, position, self._vectors.model)
+
+    async def search(self, entries: Sequence[LogEntry]) -> Searched:
+        """Search the chunks' own vectors, but for those that have no direction to search in."""
+        lost, hits, searched = list[LogEntry](), list[str](), 0
+        for entry in entries:
+            vector = entry.vector
+            if vector is None or vector.shape != self._shape or not 0.5 < np.linalg.norm(vector) < np.inf:
+                continue
+            found = await self._vectors.search(vector, limit=3, scope=Scope())
+            searched += 1
+            hits += [chunk_id for chunk_id, _ in found]
+            if not found or found[0][1] < FOUND_COSINE:
+                lost.append(entry)
+        return Searched(searched, lost, hits)
+
+    @property
+    def _shape(self) -> tuple[int]:
+        return (self._vectors.dimension,)
 
 
 @dataclass(slots=True)
@@ -81,7 +162,7 @@ class _Sweep:
 
 
 class IndexAudit:
-    """Looks at an index in small steps; to be called by the task that also applies, so that nothing moves.
+    """Look at an index in small steps; to be called by the task that also applies, so that nothing moves.
 
     `is_wrong` says that the index is damaged and kept all the same, because it was built anew just before;
     `is_partial` that what another model has embedded is searchable by words alone until it is read anew.
@@ -99,6 +180,7 @@ class IndexAudit:
     ) -> None:
         self._ledger = ledger
         self._vectors = vectors
+        self._comparison = IndexComparison(ledger, vectors)
         self._every_s = every_s
         self._clock = clock
         self._random = random
@@ -112,18 +194,20 @@ class IndexAudit:
         self._sweep_at_s = 0.0
         self._sweep: _Sweep | None = None
         self._accepted: tuple[int, int] | None = None
-        self._condemned_s: float | None = None
+        self._discarded_s: float | None = None
         self._rest_s = 0.0
 
     @property
     def age_s(self) -> float | None:
-        """How long ago the last look at a sample ended well; None before the first."""
+        """Return how long ago the last look at a sample ended well; None before the first."""
         return None if self._looked_s is None else max(0.0, self._clock() - self._looked_s)
 
     async def step(self, position: int) -> bool:
-        """One look or one page, of an index that has followed the log up to `position`; True if more is due.
+        """Take one look, or compare one page, of an index that has followed the log up to `position`.
 
-        Raises: Unavailable, also when the index was condemned or begins anew.
+        Returns whether more is due.
+
+        Raises: Unavailable, also when the index was discarded or begins anew.
         """
         self._notice(position)
         if self._clock() >= self._look_at_s:
@@ -148,13 +232,13 @@ class IndexAudit:
 
     async def _look(self, position: int) -> None:
         self.is_partial = await self._ledger.waits_for_model(self._vectors.model)
-        canaries, missing = await self._sample(position)
-        found = [await self._nearest(vector) for vector in canaries[:CANARIES]]
-        if any(score < CANARY_COSINE for _, score in found):
+        present, missing = await self._sample(position)
+        searched = await self._search(present[:FEW])
+        if searched.lost:
             await self._look_closer(position)
-        unknown = await self._unknown([chunk_id for ids, _ in found for chunk_id in ids], position)
+        unknown = await self._ledger.unknown_ids(searched.hits, position, self._vectors.model)
         if missing or unknown or not await self._counts_agree(position):
-            logger.bind(missing=len(missing), unknown=len(unknown)).warning("vector_index_suspected")
+            logger.bind(missing=missing, unknown=len(unknown)).warning("vector_index_suspected")
             if self._sweep is None:
                 await self._begin_sweep()
         else:
@@ -174,51 +258,37 @@ class IndexAudit:
         )
 
     async def _look_closer(self, position: int) -> None:
-        """A canary was not found: when that is no exception, what the searches walk along is damaged."""
-        canaries, _ = await self._sample(position)
-        scores = [(await self._nearest(vector))[1] for vector in canaries]
-        lost = sum(score < CANARY_COSINE for score in scores)
-        if lost > LOST_CANARIES * len(canaries):
-            await self._condemn("unreachable", lost)
+        """A chunk was not found: when that is no exception, what the searches walk along is damaged."""
+        present, _ = await self._sample(position)
+        searched = await self._search(present)
+        if searched.is_damaged:
+            await self._discard("unreachable", len(searched.lost))
 
     async def _counts_agree(self, position: int) -> bool:
-        """False as well when a sweep has found nothing to explain it; that is reported once."""
+        """Compare the counts; what a sweep has found nothing to explain is reported once and accepted."""
         expected = await self._ledger.followed_count(position, self._vectors.model)
         held = await self._vectors.count()
         self._require_same()
         return expected in (None, held) or (expected, held) == self._accepted
 
-    async def _sample(self, position: int) -> tuple[list[Vector], set[str]]:
-        """Vectors of random chunks that are there, and the ids of those that are not."""
-        spots = [self._random() for _ in range(SAMPLE)]
-        chunks = await self._ledger.followed_sample(spots, position, self._vectors.model)
-        missing = await self._compare(chunks)
-        return self._canaries([chunk for chunk in chunks if chunk.chunk_id not in missing]), missing
+    async def _sample(self, position: int) -> tuple[list[LogEntry], int]:
+        """Return random chunks that are there, and how many are not."""
+        chunks = await self._comparison.sample([self._random() for _ in range(SAMPLE)], position)
+        compared = await self._comparison.compare(chunks)
+        await self._require_equal(compared)
+        missing = {one.chunk_id for one in compared.missing}
+        return [one for one in chunks if one.chunk_id not in missing], len(missing)
 
-    async def _compare(self, chunks: Sequence[LogEntry]) -> set[str]:
-        """The ids of the chunks that are missing; any that is there but differs condemns the index."""
-        if not chunks:
-            return set()
-        missing, differing = await self._vectors.compare(chunks)
+    async def _require_equal(self, compared: Compared) -> None:
+        """Discard the index when it holds a chunk that differs from the ledger's; raises Unavailable."""
         self._require_same()
-        if differing:
-            await self._condemn("differing", len(differing))
-        return missing
+        if compared.differing:
+            await self._discard("differing", len(compared.differing))
 
-    def _canaries(self, chunks: Sequence[LogEntry]) -> list[Vector]:
-        """The vectors of the chunks, but for those that no search can be made with."""
-        right = (self._vectors.dimension,)
-        vectors = [one.vector for one in chunks if one.vector is not None and one.vector.shape == right]
-        return [vector for vector in vectors if np.linalg.norm(vector) > 0.5]
-
-    async def _nearest(self, vector: Vector) -> tuple[list[str], float]:
-        """What a search for the vector finds, and how close the best is."""
-        hits = await self._vectors.search(vector, limit=3, scope=Scope())
+    async def _search(self, entries: Sequence[LogEntry]) -> Searched:
+        searched = await self._comparison.search(entries)
         self._require_same()
-        return [chunk_id for chunk_id, _ in hits], hits[0][1] if hits else -1.0
-
-    async def _unknown(self, chunk_ids: Sequence[str], position: int) -> set[str]:
-        return await self._ledger.unknown_ids(chunk_ids, position, self._vectors.model)
+        return searched
 
     async def _begin_sweep(self) -> None:
         may_mend = max(MENDED_AT_LEAST, int(MENDED_RATIO * await self._vectors.count()))
@@ -226,28 +296,24 @@ class IndexAudit:
         self._sweep_at_s = self._clock() + FULL_EVERY_S
 
     async def _sweep_on(self, sweep: _Sweep, position: int) -> None:
-        """One page; what is too few or too many is mended at once, as nothing else writes meanwhile."""
+        """Compare one page and mend what is too few or too many, as nothing else writes meanwhile."""
         if sweep.after_row is not None:
-            model = self._vectors.model
-            chunks, sweep.after_row = await self._ledger.followed_window(
-                sweep.after_row, WINDOW, position, model
-            )
-            missing = await self._compare(chunks)
-            sweep.compared += len(chunks)
-            await self._mend(sweep, [chunk for chunk in chunks if chunk.chunk_id in missing], [])
+            compared, sweep.after_row = await self._comparison.window(sweep.after_row, position)
+            await self._require_equal(compared)
+            sweep.compared += compared.chunks
+            await self._mend(sweep, compared.missing, [])
             return
-        ids = await self._vectors.ids(sweep.offset, IDS_AT_ONCE)
+        count, unknown = await self._comparison.unknown(sweep.offset, position)
         self._require_same()
-        unknown = await self._unknown(ids, position)
         await self._mend(sweep, [], sorted(unknown))
-        sweep.offset += len(ids) - len(unknown)
-        if not ids:
+        sweep.offset += count - len(unknown)
+        if not count:
             await self._end_sweep(sweep, position)
 
     async def _mend(self, sweep: _Sweep, missing: Sequence[LogEntry], unknown: Sequence[str]) -> None:
         wrong = len(missing) + len(unknown)
         if sweep.mended + wrong > sweep.may_mend:
-            await self._condemn("missing" if missing else "unknown", sweep.mended + wrong)
+            await self._discard("missing" if missing else "unknown", sweep.mended + wrong)
         if wrong:
             await self._vectors.apply(missing, unknown)
             sweep.mended += wrong
@@ -265,19 +331,19 @@ class IndexAudit:
             self._accepted = (expected or 0, held)
             log.warning("vector_index_miscounted")
 
-    async def _condemn(self, kind: str, chunks: int) -> None:
-        """Raises: Unavailable, as there is nothing left to look at."""
+    async def _discard(self, kind: str, chunks: int) -> None:
+        """Give the index up and raise Unavailable, as there is nothing left to look at."""
         self._sweep = None
         now_s = self._clock()
         log = logger.bind(reason=kind, chunks=chunks)
-        if self._condemned_s is not None and now_s < self._condemned_s + self._rest_s:
+        if self._discarded_s is not None and now_s < self._discarded_s + self._rest_s:
             self.is_wrong = True
-            self._look_at_s = self._sweep_at_s = self._condemned_s + self._rest_s
+            self._look_at_s = self._sweep_at_s = self._discarded_s + self._rest_s
             log.error("vector_index_wrong_again")
         else:
-            soon = self._condemned_s is not None and now_s < self._condemned_s + 2 * LONGEST_REST_S
+            soon = self._discarded_s is not None and now_s < self._discarded_s + 2 * LONGEST_REST_S
             self._rest_s = min(LONGEST_REST_S, 2 * self._rest_s) if soon else FIRST_REST_S
-            self._condemned_s = now_s
+            self._discarded_s = now_s
             log.error("vector_index_is_wrong")
             await self._vectors.discard("audit")
         raise Unavailable("The vector index is not what the ledger says.", code="vectors_rebuilding")

@@ -68,6 +68,9 @@ class DictIndex:
         rest = [one for one in entries if one.chunk_id in self.held]
         return missing, {one.chunk_id for one in rest if self.held[one.chunk_id] is not one}
 
+    async def present(self, chunk_ids: Sequence[str]) -> set[str]:
+        return set(chunk_ids) & self.held.keys()
+
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
         reached = {key: one for key, one in self.held.items() if key not in self.unreachable}
         scores = {key: float(one.vector @ vector) for key, one in reached.items() if one.vector is not None}
