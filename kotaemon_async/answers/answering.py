@@ -41,10 +41,10 @@ class Searches(Protocol):
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found: ...
 
 
-class Records(Pages, Protocol):
-    """The part of the ledger that answering needs."""
+class Records(Protocol):
+    """The part of the ledger that keeps answers."""
 
-    async def save_answer(self, answer: Answer, conversation_id: str | None, now_s: float) -> None: ...
+    async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None: ...
 
 
 class Answering:
@@ -55,7 +55,8 @@ class Answering:
         *,
         retrieval: Searches,
         chain: Chain,
-        ledger: Records,
+        documents: Pages,
+        answers: Records,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
         relevance: Relevance | None = None,
@@ -65,7 +66,8 @@ class Answering:
     ) -> None:
         self._retrieval = retrieval
         self._chain = chain
-        self._ledger = ledger
+        self._documents = documents
+        self._answers = answers
         self._cache = cache
         self._rewriter = rewriter
         self._relevance = relevance
@@ -180,7 +182,7 @@ class Answering:
                     question.standalone, question.ask.scope, top_k=self._passages
                 )
                 evidence = Evidence(reasons=found.degraded)
-                passages = await verified(self._ledger, found.passages)
+                passages = await verified(self._documents, found.passages)
                 evidence = replace(evidence, passages=passages)
                 is_relevant = self._relevance is None or await self._relevance.holds(
                     question.standalone, passages
@@ -207,7 +209,7 @@ class Answering:
         A client that leaves now does not stop the writing.
         """
         answer = addressed(answer, question)
-        saving = self._ledger.save_answer(answer, question.ask.conversation_id, self._clock())
+        saving = self._answers.save(answer, question.ask.conversation_id, self._clock())
         try:
             with anyio.CancelScope(shield=True):
                 await in_time(saving, _save_limit_s(question))

@@ -40,10 +40,10 @@ class AnswerRecords(Protocol):
     """The part of the ledger that keeps answers."""
 
     async def stamp(self, scope: Scope) -> str: ...
-    async def cached_answer(
+    async def cached(
         self, key: str, stamp: str, *, since_s: float, link: str | None = None
     ) -> tuple[Answer, float] | None: ...
-    async def cache_answer(
+    async def cache(
         self, key: str, stamp: str, answer: Answer, *, link: str, now_s: float, bounds: CacheBounds
     ) -> None: ...
 
@@ -61,7 +61,7 @@ class AnswerCache:
 
     def __init__(
         self,
-        ledger: AnswerRecords,
+        answers: AnswerRecords,
         *,
         links: str,
         clock: Callable[[], float],
@@ -70,14 +70,14 @@ class AnswerCache:
     ) -> None:
         """`links` stands for the links' configuration: another one makes everything kept void."""
         self.times = times or CacheTimes()
-        self._ledger = ledger
+        self._answers = answers
         self._links = links
         self._clock = clock
         self._bounds = bounds or CacheBounds(1000, 16 * 1024**2, self.times.stale_s)
 
     async def key(self, question: str, scope: Scope, deadline: Deadline) -> CacheKey | None:
         """Return where the question's answer is kept; None when the documents' state cannot be read."""
-        stamp = await _at_most(self._ledger.stamp(scope), deadline)
+        stamp = await _at_most(self._answers.stamp(scope), deadline)
         return None if stamp is None else CacheKey(self._hash(question, scope), stamp, scope)
 
     async def fresh(self, key: CacheKey, link: str, deadline: Deadline) -> CachedAnswer | None:
@@ -87,7 +87,7 @@ class AnswerCache:
     async def stale(self, key: CacheKey, deadline: Deadline) -> CachedAnswer | None:
         """Return the youngest answer of any provider that may still stand in."""
         # Models may have been waited for, and a document may have changed meanwhile.
-        if await _at_most(self._ledger.stamp(key.scope), deadline) != key.stamp:
+        if await _at_most(self._answers.stamp(key.scope), deadline) != key.stamp:
             return None
         return await self._find(key, self.times.stale_s, None, deadline)
 
@@ -95,7 +95,7 @@ class AnswerCache:
         """Keep the answer, so that it may be given again."""
         plain = replace(answer, degraded=False, reasons=())
         try:
-            await self._ledger.cache_answer(
+            await self._answers.cache(
                 key.key, key.stamp, plain, link=link, now_s=self._clock(), bounds=self._bounds
             )
         except Unavailable as error:
@@ -105,7 +105,7 @@ class AnswerCache:
         self, key: CacheKey, age_s: float, link: str | None, deadline: Deadline
     ) -> CachedAnswer | None:
         now_s = self._clock()
-        look = self._ledger.cached_answer(key.key, key.stamp, since_s=now_s - age_s, link=link)
+        look = self._answers.cached(key.key, key.stamp, since_s=now_s - age_s, link=link)
         found = await _at_most(look, deadline)
         return None if found is None else CachedAnswer(found[0], round(max(0.0, now_s - found[1]), 3))
 

@@ -68,8 +68,10 @@ class Histories(Protocol):
 class QuestionRewriter:
     """Makes questions stand alone: by the model that `next_model` gives, if it is in time, else by rule."""
 
-    def __init__(self, ledger: Histories, next_model: Callable[[], Provider | None] = lambda: None) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, conversations: Histories, next_model: Callable[[], Provider | None] = lambda: None
+    ) -> None:
+        self._conversations = conversations
         self._next_model = next_model
 
     async def standalone(self, ask: Ask, deadline: Deadline) -> str:
@@ -95,7 +97,7 @@ class QuestionRewriter:
             return ()
         try:
             with anyio.fail_after(limit_s):
-                turns = await self._ledger.turns(ask.conversation_id, MAX_TURNS)
+                turns = await self._conversations.turns(ask.conversation_id, MAX_TURNS)
         except (Unavailable, TimeoutError) as error:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             logger.bind(component="ledger", code=code).warning("conversation_away")

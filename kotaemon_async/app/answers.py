@@ -23,7 +23,6 @@ from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.answers import CacheBounds
-from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 
 
@@ -41,10 +40,11 @@ def answering_over(
     return Answering(
         retrieval=retrieval,
         chain=chain,
-        ledger=ledger,
+        documents=ledger.documents,
+        answers=ledger.answers,
         cache=cache,
-        rewriter=QuestionRewriter(ledger, chain.next_model),
-        relevance=Relevance(Keywords(ledger.database)),
+        rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
+        relevance=Relevance(ledger.keywords),
         deadline_s=settings.answers.deadline_s,
         passages=settings.answers.passages,
     )
@@ -56,7 +56,7 @@ def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:
         [[link.name, link.base_url or str(link.folder), link.model] for link in settings.llm.links]
     )
     return AnswerCache(
-        ledger,
+        ledger.answers,
         links=links,
         clock=time.time,
         times=CacheTimes(answers.fresh_s, answers.stale_s),

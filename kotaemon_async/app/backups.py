@@ -96,9 +96,9 @@ def maintenance_of(
     aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
     chores: dict[str, Chore] = {
         "left_over_backup": lambda _: anyio.to_thread.run_sync(clear_left_over, backup_folder(settings)),
-        "expired_answers": lambda now_s: ledger.forget_expired_answers(now_s - settings.answers.stale_s),
+        "expired_answers": lambda now_s: ledger.answers.forget_expired(now_s - settings.answers.stale_s),
         "old_answers": partial(_forget_old_answers, ledger, settings.answers.keep_s),
-        "expired_keys": ledger.forget_old_keys,
+        "expired_keys": ledger.idempotency.forget_old,
         "unused_files": lambda _: remove_unused_files(ledger, blobs, folder / "blobs"),
         "put_aside": lambda now_s: remove_old(
             [path for pattern in aside for path in folder.glob(pattern)],
@@ -116,7 +116,7 @@ def maintenance_of(
 
 
 async def _forget_old_answers(ledger: Ledger, keep_s: float, now_s: float) -> int:
-    return await ledger.forget_old_answers(now_s - keep_s) if keep_s else 0
+    return await ledger.answers.forget_old(now_s - keep_s) if keep_s else 0
 
 
 async def _create(settings: Settings, target: Path) -> Made:

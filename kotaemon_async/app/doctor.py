@@ -90,7 +90,7 @@ async def follow_to_the_end(ledger: Ledger, vectors: VectorStore | None) -> None
     """The index has all that the log has, unless it cannot be used, which the next look at it says."""
     if vectors is None:
         return
-    follower = Follower(ledger, vectors, clock=time.time, on_ready=_note)
+    follower = Follower(ledger.vector_log, vectors, clock=time.time, on_ready=_note)
     for _ in range(FOLLOW_TRIES):
         try:
             while await follower.step():

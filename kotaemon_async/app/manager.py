@@ -26,9 +26,9 @@ class Counts(Protocol):
 class Manager:
     """Talks to systemd, or to nobody, from inside of the event loop."""
 
-    def __init__(self, notifier: Notifier, ledger: Counts, *, sleep: Sleep = anyio.sleep) -> None:
+    def __init__(self, notifier: Notifier, documents: Counts, *, sleep: Sleep = anyio.sleep) -> None:
         self._notifier = notifier
-        self._ledger = ledger
+        self._documents = documents
         self._sleep = sleep
 
     async def run(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
@@ -58,7 +58,7 @@ class Manager:
 
     async def _sentence(self) -> str:
         try:
-            counts, _ = await self._ledger.counts()
+            counts, _ = await self._documents.counts()
         except Unavailable as error:
             return f"the ledger cannot be read ({error.code})"
         return "documents: " + ", ".join(f"{counts.get(status, 0)} {status}" for status in _COUNTED)

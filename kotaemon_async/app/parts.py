@@ -74,7 +74,7 @@ def admission_of(settings: Settings, room: WorkRoom, ledger: Ledger) -> Admissio
         settings.http.max_concurrent_uploads,
         room=room.disk,
         may_start=room.memory.may_start,
-        queue=Queue(ledger.queued, settings.ingest.max_queued),
+        queue=Queue(ledger.documents.queued, settings.ingest.max_queued),
         wait_s=settings.http.upload_wait_s,
     )
 
@@ -86,7 +86,7 @@ def is_shared(settings: Settings) -> bool:
 
 async def clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
     """What earlier processes left half done is free; only while no other process uses the folder."""
-    await ledger.drop_leases()
-    await ledger.release_keys()
-    await blobs.sweep(await ledger.blobs())
-    await ledger.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
+    await ledger.claims.drop_leases()
+    await ledger.idempotency.release_all()
+    await blobs.sweep(await ledger.documents.blobs())
+    await ledger.documents.start_stale_anew(recipe_of(embedder), embedder.name, time.time())

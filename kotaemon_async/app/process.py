@@ -117,7 +117,7 @@ async def _serve(services: Services, listener: socket.socket, stop: _Stop, began
     """The parts run until the server ends."""
     server = _server(services, services.settings)
     notifier = Notifier.from_environment()
-    manager = Manager(notifier, services.ledger)
+    manager = Manager(notifier, services.ledger.documents)
     async with anyio.create_task_group() as group:
         group.start_soon(_drain, services, server, stop)
         group.start_soon(_tell_stop, manager, stop)

@@ -55,9 +55,7 @@ from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.changes import Changes
 from kotaemon_async.stores.folder_lock import lock_folder, share_folder
-from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
@@ -159,7 +157,7 @@ class _Opened:
 
 def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     ledger, room = opened.ledger, opened.room
-    dispatcher = Dispatcher(ledger, opened.broker, clock=time.time, may_work=room.may_start)
+    dispatcher = Dispatcher(ledger.documents, opened.broker, clock=time.time, may_work=room.may_start)
     news = ReadyNews(ledger)
     follower = opening.keep(_follower(settings, opened, news))
 
@@ -168,7 +166,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         follower.ring()
 
     retrieval = opening.keep(_retrieval(settings, opened, follower))
-    pictures = Pictures(ledger, opened.blobs.path, opened.drawers)
+    pictures = Pictures(ledger.documents, ledger.answers, opened.blobs.path, opened.drawers)
     room.memory.on_pressure("pictures", pictures.give_back)
     answering = answering_over(settings, ledger, retrieval, opened.links, opened.knowledge)
     return Services(
@@ -180,7 +178,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         knowledge=opened.knowledge,
         ingest=_ingest(settings, opened, there_is_news),
         library=_library(settings, opened, there_is_news),
-        feed=Feed(Changes(ledger.database), lack=room.lack),
+        feed=Feed(ledger.documents, lack=room.lack),
         pictures=pictures,
         history=History(),
         keys=ApiKeys.open(settings.data_dir.absolute()),
@@ -205,12 +203,12 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
 
 def _follower(settings: Settings, opened: _Opened, news: ReadyNews) -> Follower:
     return Follower(
-        opened.ledger,
+        opened.ledger.vector_log,
         opened.vectors,
         clock=time.time,
         on_ready=news.ready,
         on_applied=news.applied,
-        audit=IndexAudit(opened.ledger, opened.vectors, every_s=settings.vectors.audit_every_s),
+        audit=IndexAudit(opened.ledger.vector_log, opened.vectors, every_s=settings.vectors.audit_every_s),
         may_write=opened.room.disk.may_work,
     )
 
@@ -242,8 +240,8 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
 
 def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retrieval:
     return Retrieval(
-        ledger=opened.ledger,
-        keywords=Keywords(opened.ledger.database),
+        documents=opened.ledger.documents,
+        keywords=opened.ledger.keywords,
         vectors=opened.vectors,
         embedder=opened.embedder,
         vector_timeout_s=settings.retrieval.vector_timeout_s,

@@ -119,7 +119,7 @@ async def _samples(services: Services) -> list[Passage]:
     """Passages that can be asked for, from all over the ledger."""
     derived = Derived(services.ledger.database)
     chunks = await derived.texts(await derived.sample(_DRAWN))
-    drawn = (await services.ledger.passages([chunk.id for chunk in chunks])).values()
+    drawn = (await services.ledger.documents.passages([chunk.id for chunk in chunks])).values()
     wordy = [passage for passage in drawn if len(query_terms(passage.text)) >= _WORDS]
     return wordy[:: max(1, len(wordy) // SAMPLES)][:SAMPLES]
 

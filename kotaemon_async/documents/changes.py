@@ -1,6 +1,6 @@
 """What happens to all documents, told to everyone who listens by one look at the ledger for all of them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class Events(Protocol):
     """The part of the ledger that numbers what happens."""
 
     async def all_events(self) -> dict[str, int]: ...
-    async def several(self, document_ids: Collection[str]) -> list[Document]: ...
+    async def several(self, document_ids: Sequence[str]) -> list[Document]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Feed:
         self._changes = changes
         self._lack = lack
 
-        async def look(_: Collection[str]) -> dict[str, int]:
+        async def look(_: Sequence[str]) -> dict[str, int]:
             return await changes.all_events()
 
         self._lookout = Lookout(look, sleep=sleep)
@@ -55,14 +55,14 @@ class Feed:
             now = self._lookout.events
             if now is seen or not self._lookout.has_looked:
                 continue
-            for document_id in await self._gone(seen.keys() - now.keys()):
+            for document_id in await self._gone(list(seen.keys() - now.keys())):
                 yield Gone(document_id)
             changed = {document_id for document_id, number in now.items() if seen.get(document_id) != number}
-            for document in await self._changes.several(changed) if changed else ():
+            for document in await self._changes.several(list(changed)) if changed else ():
                 yield shown(document, self._lack())
             seen = now
 
-    async def _gone(self, missing: Collection[str]) -> set[str]:
+    async def _gone(self, missing: Sequence[str]) -> set[str]:
         """Those that are really gone: the look may have been taken before this listener came."""
         found = await self._changes.several(missing) if missing else ()
         return set(missing) - {document.id for document in found}

@@ -85,9 +85,9 @@ class Watch:
         """Raises LeaseLost; a renewal confirms the claim, too."""
         self._renewed_s_ago += CONFIRM_EVERY_S
         if self._renewed_s_ago < self._lease_s / RENEWALS_PER_LEASE:
-            await self._ledger.confirm(self._claim)
+            await self._ledger.claims.confirm(self._claim)
             return
-        await self._ledger.renew(self._claim, self._clock(), self._lease_s)
+        await self._ledger.claims.renew(self._claim, self._clock(), self._lease_s)
         self._renewed_s_ago = 0.0
 
     async def _show(self) -> None:
@@ -96,6 +96,6 @@ class Watch:
             return
         wait.lasted_s += CONFIRM_EVERY_S
         if wait.lasted_s >= SHOW_WAITING_AFTER_S:
-            await self._ledger.show_waiting(self._claim, wait.kind, self._clock())
+            await self._ledger.claims.show_waiting(self._claim, wait.kind, self._clock())
             wait.shown = True
             event("waits", kind=wait.kind, wait_s=wait.lasted_s)

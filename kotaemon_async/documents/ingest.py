@@ -117,7 +117,7 @@ class Ingest:
 
     async def _claim(self, document_id: str) -> Claim | None:
         try:
-            claim = await self._ledger.claim(
+            claim = await self._ledger.claims.claim(
                 document_id, self._owner, self._clock(), self._settings.lease_s, recipe=self._recipe
             )
         except Unavailable as error:
@@ -168,15 +168,15 @@ class Ingest:
             with span("open"), watch.waiting("parser"):
                 parsed = await stack.enter_async_context(opening)
             if claim.document.pages_total != parsed.pages_total:
-                await self._ledger.set_pages_total(claim, parsed.pages_total, self._clock())
+                await self._ledger.claims.set_pages_total(claim, parsed.pages_total, self._clock())
             is_finished = await self._batches(_Desk(claim, watch, parsed))
         if not is_finished:
             await self._outcomes.give_back(claim)
             return
-        if (await self._ledger.get(claim.document.id)).chunks_done == 0:
+        if (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
             raise BadDocument("No page of the file holds text.", code="no_text")
         faults.hit("ingest.before_indexing")
-        await self._ledger.to_indexing(claim, self._clock())
+        await self._ledger.claims.to_indexing(claim, self._clock())
         logger.bind(pages=parsed.pages_total).info("document_embedded")
 
     async def _batches(self, desk: _Desk) -> bool:
@@ -223,7 +223,7 @@ class Ingest:
         self._require_room()
         faults.hit("ingest.before_commit")
         with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
-            done = await self._ledger.commit_batch(desk.claim, batch, self._clock())
+            done = await self._ledger.claims.commit_batch(desk.claim, batch, self._clock())
         faults.hit("ingest.after_commit")
         metrics.INGEST_PAGES.inc(len(batch.pages))
         logger.bind(

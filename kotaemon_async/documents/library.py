@@ -17,8 +17,7 @@ from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.room import Lack, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
-from kotaemon_async.stores.document_collections import Collections, Counted
-from kotaemon_async.stores.documents import ListQuery, NewDocument
+from kotaemon_async.stores.documents import CountedCollection, ListQuery, NewDocument
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
@@ -50,8 +49,7 @@ class Library:
         self._clock = clock
         self._max_attempts = max_attempts
         self._lack = lack
-        self._collections = Collections(ledger.database)
-        self._lookout = Lookout(ledger.events_of, sleep=sleep)
+        self._lookout = Lookout(ledger.documents.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
         """A file to write to; what is not accepted before the block ends is removed."""
@@ -59,7 +57,7 @@ class Library:
 
     async def check_key(self, key: str) -> None:
         """Nothing, when no request with this Idempotency-Key runs; raises Refused `key_in_use`."""
-        await self._ledger.kept_reply(key, self._clock())
+        await self._ledger.idempotency.kept_reply(key, self._clock())
 
     @asynccontextmanager
     async def reserved(self, key: str | None) -> AsyncIterator[Reservation | KeptReply | None]:
@@ -67,7 +65,7 @@ class Library:
 
         Raises: Refused `key_in_use`.
         """
-        found = None if key is None else await self._ledger.reserve_key(key, self._clock())
+        found = None if key is None else await self._ledger.idempotency.reserve(key, self._clock())
         try:
             yield found
         except BaseException:
@@ -78,7 +76,7 @@ class Library:
 
     async def _release(self, reservation: Reservation) -> None:
         try:
-            await self._ledger.release_key(reservation)
+            await self._ledger.idempotency.release(reservation)
         except Unavailable as error:
             # It is taken over in a while; what made the upload fail is what its sender has to hear.
             logger.bind(code=error.code).warning("key_not_released")
@@ -122,7 +120,7 @@ class Library:
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
                 await self._blobs.keep(incoming)
-                document, is_new = await self._ledger.accept(new, self._clock(), key=use)
+                document, is_new = await self._ledger.documents.accept(new, self._clock(), key=use)
         faults.hit("library.after_accept")
         if is_new:
             self._enqueue()
@@ -131,11 +129,11 @@ class Library:
 
     async def get(self, document_id: str) -> Document:
         """The document; raises Refused `not_found`."""
-        return self._shown(await self._ledger.get(document_id))
+        return self._shown(await self._ledger.documents.get(document_id))
 
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
         """One page of documents, newest first, and the cursor of the next."""
-        found, following = await self._ledger.page_of(query)
+        found, following = await self._ledger.documents.page(query)
         lack = self._lack()
         return [shown(document, lack) for document in found], following
 
@@ -144,7 +142,7 @@ class Library:
 
         Raises: Refused when it is not failed or cancelled, unless it is forced.
         """
-        document = await self._ledger.start_anew(document_id, self._clock(), force=force)
+        document = await self._ledger.documents.start_anew(document_id, self._clock(), force=force)
         faults.hit("library.after_retry")
         self._enqueue()
         logger.bind(doc_id=document_id, force=force).info("document_retried")
@@ -152,7 +150,7 @@ class Library:
 
     async def retry_failed(self, collection: str | None) -> int:
         """How many failed documents are queued again, of one collection or of all."""
-        retried = await self._ledger.start_all_anew(collection, self._clock())
+        retried = await self._ledger.documents.start_all_anew(collection, self._clock())
         self._enqueue()
         logger.bind(documents=retried).info("documents_retried")
         return retried
@@ -162,7 +160,7 @@ class Library:
 
         Raises: Refused when it is final already.
         """
-        document = await self._ledger.cancel(document_id, self._clock())
+        document = await self._ledger.documents.cancel(document_id, self._clock())
         faults.hit("library.after_cancel")
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_cancelled")
@@ -172,7 +170,7 @@ class Library:
         """The document, its contents and its file are gone."""
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
-                unused = await self._ledger.delete(document_id)
+                unused = await self._ledger.documents.delete(document_id)
                 faults.hit("library.after_delete_rows")
                 if unused is not None:
                     await self._blobs.remove(unused)
@@ -182,24 +180,24 @@ class Library:
     async def move(self, document_id: str, collection: str) -> Document:
         """The document, in the collection from now on; raises Refused."""
         _check_collection(collection)
-        await self._ledger.get(document_id)
-        await self._collections.move(document_id, collection, self._clock())
+        await self._ledger.documents.get(document_id)
+        await self._ledger.documents.move(document_id, collection, self._clock())
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_moved")
         return await self.get(document_id)
 
-    async def collections(self, limit: int) -> list[Counted]:
+    async def collections(self, limit: int) -> list[CountedCollection]:
         """Up to `limit` collections by name, with their documents counted."""
-        return await self._collections.counted(limit)
+        return await self._ledger.documents.counted_collections(limit)
 
     async def content(self, document_id: str) -> tuple[Document, Path]:
         """The document and where its file lies."""
-        document = await self._ledger.get(document_id)
+        document = await self._ledger.documents.get(document_id)
         return document, self._blobs.path(document.sha256)
 
     async def watch(self, document_id: str, after: int = 0) -> AsyncIterator[tuple[int, Document]]:
         """Every state after event `after`, with its number, until a final one; raises Refused `not_found`."""
-        number, document = await self._ledger.versioned(document_id)
+        number, document = await self._ledger.documents.versioned(document_id)
         # A greater number comes from another ledger, or from nowhere.
         seen = after if after <= number else 0
         last = document
@@ -216,7 +214,7 @@ class Library:
                     await self._lookout.look()
                     unchanged = self._lookout.last_event(document_id) == number
                     unchanged = unchanged and self._shown(document) == last
-                number, document = await self._ledger.versioned(document_id)
+                number, document = await self._ledger.documents.versioned(document_id)
 
     def _shown(self, document: Document) -> Document:
         return shown(document, self._lack())

@@ -64,7 +64,9 @@ class Outcomes:
         with anyio.CancelScope(shield=True):
             try:
                 faults.hit("ingest.before_give_back")
-                await self._ledger.wait(claim, self._clock(), kind="worker", until_s=None, cause="shutdown")
+                await self._ledger.claims.wait(
+                    claim, self._clock(), kind="worker", until_s=None, cause="shutdown"
+                )
             except (LeaseLost, Unavailable) as error:
                 logger.bind(code=error.code).info("lease_not_given_back")
             else:
@@ -77,7 +79,7 @@ class Outcomes:
         async def wait() -> None:
             now_s = self._clock()
             until_s = now_s + TURN_AGAIN_S
-            await self._ledger.wait(claim, now_s, kind="worker", until_s=until_s, cause="turn")
+            await self._ledger.claims.wait(claim, now_s, kind="worker", until_s=until_s, cause="turn")
 
         if await self._recorded(wait):
             event("waits", kind="worker", cause="turn", wait_s=TURN_AGAIN_S)
@@ -113,7 +115,7 @@ class Outcomes:
     async def _try_again(self, claim: Claim, error: Unavailable, wait_s: float, cause: Cause) -> None:
         async def wait() -> None:
             now_s = self._clock()
-            await self._ledger.wait(claim, now_s, kind="retry", until_s=now_s + wait_s, cause=cause)
+            await self._ledger.claims.wait(claim, now_s, kind="retry", until_s=now_s + wait_s, cause=cause)
 
         if await self._recorded(wait):
             impacted.note(_component_of(error.code, cause), error.code)
@@ -128,7 +130,7 @@ class Outcomes:
         async def wait() -> None:
             now_s = self._clock()
             until_s = now_s + ROOM_AGAIN_S if self._may_work() else None
-            await self._ledger.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
+            await self._ledger.claims.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
 
         if await self._recorded(wait):
             impacted.note("disk", room.NoRoom.code)
@@ -137,7 +139,7 @@ class Outcomes:
 
     async def _fail(self, claim: Claim, failure: Failure, cause: Cause | None = None) -> None:
         async def fail() -> None:
-            await self._ledger.fail(claim, failure, self._clock(), cause=cause)
+            await self._ledger.claims.fail(claim, failure, self._clock(), cause=cause)
 
         if await self._recorded(fail):
             metrics.INGEST_FAILURES.labels(code=failure.code).inc()

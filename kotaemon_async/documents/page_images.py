@@ -22,11 +22,16 @@ IDLE_S: Final = 60.0
 
 
 class Records(Protocol):
-    """The part of the ledger that pictures need."""
+    """The part of the ledger that knows documents and their pages."""
 
     async def get(self, document_id: str) -> Document: ...
     async def page_text(self, document_id: str, page: int) -> str | None: ...
-    async def answer(self, answer_id: str) -> Answer: ...
+
+
+class Cited(Protocol):
+    """The part of the ledger that keeps answers."""
+
+    async def get(self, answer_id: str) -> Answer: ...
 
 
 class Pictures:
@@ -34,13 +39,15 @@ class Pictures:
 
     def __init__(
         self,
-        ledger: Records,
+        documents: Records,
+        answers: Cited,
         path_of: Callable[[str], Path],
         drawers: Sandbox,
         *,
         cache_bytes: int = 32 * 1024**2,
     ) -> None:
-        self._ledger = ledger
+        self._documents = documents
+        self._answers = answers
         self._path_of = path_of
         self._drawers = drawers
         self._cache_bytes = cache_bytes
@@ -82,7 +89,7 @@ class Pictures:
             BadDocument: the file cannot be drawn.
             Unavailable: no child can draw at the moment.
         """
-        document = await self._ledger.get(document_id)
+        document = await self._documents.get(document_id)
         quote = (await self._citation(highlight, document_id, page)).quote if highlight else ""
         if page < 1 or page > (document.pages_total or 0):
             raise Refused(f"The document has no page {page}.", code="not_found")
@@ -97,7 +104,7 @@ class Pictures:
 
     async def _citation(self, citation_id: str, document_id: str, page: int) -> Citation:
         answer_id = citation_id.rpartition(".")[0]
-        answer = await self._ledger.answer(answer_id)
+        answer = await self._answers.get(answer_id)
         for citation in answer.citations:
             if (citation.id, citation.document_id, citation.page) == (citation_id, document_id, page):
                 return citation
@@ -123,7 +130,7 @@ class Pictures:
             path = self._path_of(document.sha256)
             async with self._drawers.open(path, document.media_type) as opened:
                 return await opened.image(page, width_px, quote)
-        text = await self._ledger.page_text(document.id, page)
+        text = await self._documents.page_text(document.id, page)
         if text is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
         return await self._drawers.text_image(text, width_px, quote)

@@ -45,7 +45,7 @@ class ReadyNews:
         for document_id in document_ids:
             way = self._ways.pop(document_id, None)
             try:
-                document = await self._ledger.get(document_id)
+                document = await self._ledger.documents.get(document_id)
             except Refused:
                 continue  # deleted in the meantime
             ready_s = document.ready_at_s or self._clock()

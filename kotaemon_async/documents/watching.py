@@ -1,7 +1,7 @@
 """One look at the ledger for all who watch documents, however many they are."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -22,7 +22,7 @@ class Lookout:
 
     def __init__(
         self,
-        events_of: Callable[[Collection[str]], Awaitable[dict[str, int]]],
+        events_of: Callable[[Sequence[str]], Awaitable[dict[str, int]]],
         *,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -61,7 +61,7 @@ class Lookout:
         self._coming = coming = anyio.Event()
         try:
             await self._sleep(EVERY_S)
-            self._events = await self._events_of(self._watched.keys())
+            self._events = await self._events_of(list(self._watched))
             self.has_looked = True
         except Unavailable as error:
             # Streams outlast a ledger that is away for a while; they say what comes when it is back.

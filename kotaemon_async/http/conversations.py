@@ -64,7 +64,7 @@ async def begin_conversation(
 ) -> Response[ConversationBody]:
     """The new conversation; its id goes with each question as `conversation_id`."""
     now_s = time.time()
-    begun = await services.ledger.begin_conversation(new_id("conv", now_s), data.title.strip(), now_s)
+    begun = await services.ledger.conversations.begin(new_id("conv", now_s), data.title.strip(), now_s)
     return Response(
         body_of(ConversationBody, begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"}
     )
@@ -78,7 +78,7 @@ async def list_conversations(
     cursor: FromQuery[str | None] = None,
 ) -> ConversationList:
     """One page, the latest first; `q` is looked for in titles."""
-    found, following = await services.ledger.conversations(q=q, limit=limit, cursor=cursor)
+    found, following = await services.ledger.conversations.page(q=q, limit=limit, cursor=cursor)
     return ConversationList([body_of(ConversationBody, one) for one in found], following)
 
 
@@ -87,8 +87,8 @@ async def get_conversation(
     services: GivenServices, conversation_id: FromPath[str], html: FromQuery[bool] = False
 ) -> ConversationHistory:
     """The conversation and its answers, with `html` as safe HTML too."""
-    found = await services.ledger.conversation(conversation_id)
-    turns = await services.ledger.turns(conversation_id, MAX_TURNS)
+    found = await services.ledger.conversations.get(conversation_id)
+    turns = await services.ledger.conversations.turns(conversation_id, MAX_TURNS)
     answers = [answer_body(turn.answer) for turn in turns]
     return ConversationHistory(
         body_of(ConversationBody, found), [await rendered(one) for one in answers] if html else answers
@@ -102,14 +102,14 @@ async def rename_conversation(
     """The conversation under its new title."""
     return body_of(
         ConversationBody,
-        await services.ledger.rename_conversation(conversation_id, data.title.strip(), time.time()),
+        await services.ledger.conversations.rename(conversation_id, data.title.strip(), time.time()),
     )
 
 
 @delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
 async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
     """Nothing; the conversation and its answers are gone."""
-    await services.ledger.delete_conversation(conversation_id)
+    await services.ledger.conversations.delete(conversation_id)
 
 
 @get(
@@ -120,8 +120,8 @@ async def delete_conversation(services: GivenServices, conversation_id: FromPath
 )
 async def export_conversation(services: GivenServices, conversation_id: FromPath[str]) -> Response[str]:
     """The questions, answers and sources as a Markdown file."""
-    found = await services.ledger.conversation(conversation_id)
-    turns = await services.ledger.turns(conversation_id, MAX_TURNS)
+    found = await services.ledger.conversations.get(conversation_id)
+    turns = await services.ledger.conversations.turns(conversation_id, MAX_TURNS)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
     return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
 

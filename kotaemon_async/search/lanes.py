@@ -105,14 +105,14 @@ class MeaningLane:
         *,
         embedder: QueryEmbedder,
         vectors: VectorIndex,
-        ledger: SearchableChunks,
+        documents: SearchableChunks,
         watch: VectorWatch,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._embedder = embedder
         self._vectors = vectors
-        self._ledger = ledger
+        self._documents = documents
         self._watch = watch
         self._timeout_s = timeout_s
         self._era = watch.era
@@ -166,7 +166,7 @@ class MeaningLane:
             hits = await self._nearest(vector, scope, asked, ends_at_s)
             try:
                 with _until(ends_at_s):
-                    known = await self._ledger.searchable_ids([key for key, _ in hits])
+                    known = await self._documents.searchable_ids([key for key, _ in hits])
             except (Unavailable, TimeoutError):
                 return hits  # reading the passages will fail as well, and that is no fault of this lane
             kept = [hit for hit in hits if hit[0] in known]

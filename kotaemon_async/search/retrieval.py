@@ -53,7 +53,7 @@ class Retrieval:
     def __init__(  # noqa: PLR0913
         self,
         *,
-        ledger: Passages,
+        documents: Passages,
         keywords: KeywordIndex,
         vectors: VectorIndex,
         embedder: QueryEmbedder,
@@ -63,7 +63,7 @@ class Retrieval:
         clock: Callable[[], float] = time.monotonic,
         watch: VectorWatch | None = None,
     ) -> None:
-        self._ledger = ledger
+        self._documents = documents
         self._read_timeout_s = keyword_timeout_s
         self._candidates = candidates
         self._watch = watch or NoWatch()
@@ -71,7 +71,7 @@ class Retrieval:
         self._meaning = MeaningLane(
             embedder=embedder,
             vectors=vectors,
-            ledger=ledger,
+            documents=documents,
             watch=self._watch,
             timeout_s=vector_timeout_s,
             clock=clock,
@@ -141,7 +141,7 @@ class Retrieval:
     async def _known(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         try:
             with anyio.fail_after(self._read_timeout_s):
-                return await self._ledger.passages(chunk_ids)
+                return await self._documents.passages(chunk_ids)
         except TimeoutError as error:
             raise Unavailable("The ledger does not give the passages in time.", code="timeout") from error
 

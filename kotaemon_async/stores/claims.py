@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kotaemon_async.domain.errors import LeaseLost
 from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("ingest.sql")
 
@@ -49,106 +49,121 @@ class Batch:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A document that waits for a worker; its token changes with every claim."""
+class Claims(Store):
+    """Every method but `claim` raises LeaseLost when somebody else owns the document by now."""
 
-    document_id: str
-    token: int
-    traceparent: str
-
-
-class Claims:
-    """Every method raises LeaseLost when somebody else owns the document by now."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def claim(
-        self, document_id: str, owner: str, now_s: float, lease_s: float, *, recipe: str
+    @writes
+    def claim(
+        self,
+        conn: apsw.Connection,
+        document_id: str,
+        owner: str,
+        now_s: float,
+        lease_s: float,
+        *,
+        recipe: str,
     ) -> Claim | None:
-        """The claim, or None when there is nothing to do or another worker does it.
+        """Claim the document; return None when there is nothing to do or another worker does it.
 
         Pages that another `recipe` (embedding model and chunking) has made of this version are forgotten.
         """
-        return await self._database.write(
-            lambda conn: _claim(conn, document_id, owner, now_s, now_s + lease_s, recipe)
-        )
+        before = conn.execute(SQL["was_leased"], {"id": document_id}).fetchone()
+        values = {"id": document_id, "owner": owner, "now": now_s, "lease_until": now_s + lease_s}
+        claimed = _row(conn, "claim", **values)
+        if claimed is None:
+            return None
+        document, named = claimed
+        if named["recipe"] != recipe:
+            remove_contents(conn, document_id, kept_version=kept_version(conn, document_id))
+            begun = _row(conn, "begin_version", id=document_id, recipe=recipe)
+            document = document if begun is None else begun[0]
+        recovered, waited_since_s = before or (False, None)
+        return Claim(document, named["token"], bool(recovered), waited_since_s)
 
-    async def renew(self, claim: Claim, now_s: float, lease_s: float) -> None:
-        """The lease lasts `lease_s` from now."""
-        await self._change("renew", claim, lease_until=now_s + lease_s)
+    @writes
+    def renew(self, conn: apsw.Connection, claim: Claim, now_s: float, lease_s: float) -> None:
+        """Have the lease last `lease_s` from now."""
+        _change(conn, "renew", claim, lease_until=now_s + lease_s)
 
-    async def confirm(self, claim: Claim) -> None:
-        """Nothing, while the claim holds; a document that was cancelled or deleted is nobody's."""
-        values = {"id": claim.document.id, "token": claim.token}
-        if await self._database.read(lambda conn: conn.execute(SQL["holds"], values).get) is None:
+    @reads
+    def confirm(self, conn: apsw.Connection, claim: Claim) -> None:
+        """Check that the claim holds; a document that was cancelled or deleted is nobody's."""
+        _change(conn, "holds", claim)
+
+    @writes
+    def show_waiting(self, conn: apsw.Connection, claim: Claim, kind: str, now_s: float) -> None:
+        """Show what the document's worker waits for, until its next step."""
+        _change(conn, "show_waiting", claim, kind=kind, now=now_s)
+
+    @writes
+    def set_pages_total(self, conn: apsw.Connection, claim: Claim, pages_total: int, now_s: float) -> None:
+        """Show how many pages the document has."""
+        _change(conn, "set_pages_total", claim, pages_total=pages_total, now=now_s)
+
+    @writes
+    def commit_batch(self, conn: apsw.Connection, claim: Claim, batch: Batch, now_s: float) -> int:
+        """Write pages, chunks, vectors, keywords and log together; return how many pages are done now."""
+        pages_done, version = _fence(conn, claim)
+        done = pages_done + len(batch.pages)
+        if [page.number for page in batch.pages] != list(range(pages_done + 1, done + 1)):
             raise _lost(claim)
+        _insert_pages(conn, claim.document.id, version, batch.pages)
+        last_log_seq = _insert_chunks(conn, claim.document.id, version, batch)
+        values = {"pages_done": done, "pages_total": batch.pages_total, "chunks": len(batch.chunks)}
+        _change(conn, "checkpoint", claim, **values, last_log_seq=last_log_seq, now=now_s)
+        return done
 
-    async def show_waiting(self, claim: Claim, kind: str, now_s: float) -> None:
-        """The document shows what its worker waits for, until its next step."""
-        await self._change("show_waiting", claim, kind=kind, now=now_s)
+    @writes
+    def to_indexing(self, conn: apsw.Connection, claim: Claim, now_s: float) -> None:
+        """Have the document wait for the vector index to follow, since all its pages are committed."""
+        _change(conn, "to_indexing", claim, now=now_s)
 
-    async def set_pages_total(self, claim: Claim, pages_total: int, now_s: float) -> None:
-        """The document shows how many pages it has."""
-        await self._change("set_pages_total", claim, pages_total=pages_total, now=now_s)
-
-    async def commit_batch(self, claim: Claim, batch: Batch, now_s: float) -> int:
-        """How many pages are done now; pages, chunks, vectors, keywords and log are written together."""
-        return await self._database.write(lambda conn: _commit_batch(conn, claim, batch, now_s))
-
-    async def to_indexing(self, claim: Claim, now_s: float) -> None:
-        """All pages are committed; the document waits for the vector index to follow."""
-        await self._change("to_indexing", claim, now=now_s)
-
-    async def fail(self, claim: Claim, failure: Failure, now_s: float, *, cause: Cause | None = None) -> None:
-        """The document is `failed` and nothing of it can be found; the last try counts under its cause."""
-        await self._database.write(lambda conn: _fail(conn, claim, failure, now_s, cause))
-
-    async def wait(
-        self, claim: Claim, now_s: float, *, kind: str, until_s: float | None, cause: Cause
+    @writes
+    def fail(
+        self,
+        conn: apsw.Connection,
+        claim: Claim,
+        failure: Failure,
+        now_s: float,
+        *,
+        cause: Cause | None = None,
     ) -> None:
-        """The document is queued for the reason `kind`; crashes and errors are attempts.
+        """Fail the document, so that nothing of it can be found; count the last try under its cause."""
+        _fence(conn, claim)
+        remove_contents(conn, claim.document.id, kept_version=kept_version(conn, claim.document.id))
+        error = {"code": failure.code, "message": failure.message, "hint": failure.hint}
+        _change(conn, "fail", claim, **error, cause=cause, now=now_s)
+
+    @writes
+    def wait(
+        self,
+        conn: apsw.Connection,
+        claim: Claim,
+        now_s: float,
+        *,
+        kind: str,
+        until_s: float | None,
+        cause: Cause,
+    ) -> None:
+        """Queue the document for the reason `kind`; crashes and errors are attempts.
 
         Without `until_s` a worker may take it as soon as one wants to.
         """
-        await self._change("wait", claim, kind=kind, until=until_s, cause=cause, now=now_s)
+        _change(conn, "wait", claim, kind=kind, until=until_s, cause=cause, now=now_s)
 
-    async def due(self, now_s: float, limit: int) -> list[Due]:
-        """Documents that a worker may claim now, oldest first."""
-        values = {"now": now_s, "limit": limit}
-        return await self._database.read(lambda conn: [Due(*row) for row in conn.execute(SQL["due"], values)])
-
-    async def drop_leases(self) -> None:
-        """Every lease is over; for the start of a process that is the only worker."""
-        await self._database.write(lambda conn: conn.execute(SQL["drop_leases"]) and None)
-
-    async def _change(self, query: str, claim: Claim, **values: object) -> None:
-        bound = {"id": claim.document.id, "token": claim.token, **values}
-        changed = await self._database.write(lambda conn: conn.execute(SQL[query], bound).get)
-        if changed is None:
-            raise _lost(claim)
+    @writes
+    def drop_leases(self, conn: apsw.Connection) -> None:
+        """End every lease; for the start of a process that is the only worker."""
+        conn.execute(SQL["drop_leases"])
 
 
 def _lost(claim: Claim) -> LeaseLost:
     return LeaseLost(f"Another worker owns {claim.document.id} or it is gone.")
 
 
-def _claim(
-    conn: apsw.Connection, document_id: str, owner: str, now_s: float, until_s: float, recipe: str
-) -> Claim | None:
-    before = conn.execute(SQL["was_leased"], {"id": document_id}).fetchone()
-    values = {"id": document_id, "owner": owner, "now": now_s, "lease_until": until_s}
-    claimed = _row(conn, "claim", **values)
-    if claimed is None:
-        return None
-    document, named = claimed
-    if named["recipe"] != recipe:
-        remove_contents(conn, document_id, kept_version=kept_version(conn, document_id))
-        begun = _row(conn, "begin_version", id=document_id, recipe=recipe)
-        document = document if begun is None else begun[0]
-    recovered, waited_since_s = before or (False, None)
-    return Claim(document, named["token"], bool(recovered), waited_since_s)
+def _change(conn: apsw.Connection, query: str, claim: Claim, **values: object) -> None:
+    if conn.execute(SQL[query], {"id": claim.document.id, "token": claim.token, **values}).get is None:
+        raise _lost(claim)
 
 
 def _row(conn: apsw.Connection, query: str, **values: object) -> tuple[Document, dict[str, Any]] | None:
@@ -167,70 +182,36 @@ def _fence(conn: apsw.Connection, claim: Claim) -> tuple[int, int]:
     return pages_done, version
 
 
-def _commit_batch(conn: apsw.Connection, claim: Claim, batch: Batch, now_s: float) -> int:
-    pages_done, version = _fence(conn, claim)
-    if [page.number for page in batch.pages] != list(
-        range(pages_done + 1, pages_done + 1 + len(batch.pages))
-    ):
-        raise _lost(claim)
-    document_id = claim.document.id
-    for page in batch.pages:
+def _insert_pages(conn: apsw.Connection, document_id: str, version: int, pages: Sequence[Page]) -> None:
+    for page in pages:
         values = {"document_id": document_id, "version": version, "number": page.number, "text": page.text}
         conn.execute(SQL["insert_page"], values)
-    last_log_seq = None
+
+
+def _insert_chunks(conn: apsw.Connection, document_id: str, version: int, batch: Batch) -> int | None:
+    """Return the number of the last entry in the vector log, if there is one."""
+    seq: int | None = None
     for chunk, vector, terms in zip(batch.chunks, batch.vectors.astype(np.float16), batch.terms, strict=True):
-        row = _ChunkRow(document_id, version, chunk, vector.tobytes(), terms, batch.model)
-        last_log_seq = _insert_chunk(conn, row)
-    done = pages_done + len(batch.pages)
-    conn.execute(
-        SQL["checkpoint"],
-        {
-            "id": document_id,
-            "token": claim.token,
-            "pages_done": done,
-            "pages_total": batch.pages_total,
-            "chunks": len(batch.chunks),
-            "last_log_seq": last_log_seq,
-            "now": now_s,
-        },
-    )
-    return done
-
-
-@dataclass(frozen=True, slots=True)
-class _ChunkRow:
-    document_id: str
-    version: int
-    chunk: Chunk
-    vector: bytes
-    terms: str
-    model: str
-
-
-def _insert_chunk(conn: apsw.Connection, new: _ChunkRow) -> int:
-    chunk = new.chunk
-    name = chunk_id(new.document_id, new.version, chunk.page, chunk.ordinal)
-    row = conn.execute(
-        SQL["insert_chunk"],
-        {
+        name = chunk_id(document_id, version, chunk.page, chunk.ordinal)
+        values = {
             "id": name,
-            "document_id": new.document_id,
-            "version": new.version,
+            "document_id": document_id,
+            "version": version,
             "page": chunk.page,
             "ordinal": chunk.ordinal,
             "start": chunk.start,
             "stop": chunk.end,
-            "vector": new.vector,
-            "model": new.model,
-        },
-    ).get
-    conn.execute(SQL["insert_keywords"], {"row": row, "terms": new.terms})
-    seq: int = conn.execute(SQL["log_upsert"], {"chunk_id": name, "document_id": new.document_id}).get
+            "vector": vector.tobytes(),
+            "model": batch.model,
+        }
+        row = conn.execute(SQL["insert_chunk"], values).get
+        conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})
+        seq = conn.execute(SQL["log_upsert"], {"chunk_id": name, "document_id": document_id}).get
     return seq
 
 
 def ran_out_of_room(error: BaseException) -> bool:
-    """Whether a disk without room is what is behind the error."""
+    """Return whether a full disk is what is behind the error."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, apsw.FullError):
@@ -239,20 +220,3 @@ def ran_out_of_room(error: BaseException) -> bool:
             return True
         cause = cause.__cause__
     return False
-
-
-def _fail(conn: apsw.Connection, claim: Claim, failure: Failure, now_s: float, cause: Cause | None) -> None:
-    _fence(conn, claim)
-    remove_contents(conn, claim.document.id, kept_version=kept_version(conn, claim.document.id))
-    conn.execute(
-        SQL["fail"],
-        {
-            "id": claim.document.id,
-            "token": claim.token,
-            "code": failure.code,
-            "message": failure.message,
-            "hint": failure.hint,
-            "cause": cause,
-            "now": now_s,
-        },
-    ).fetchall()

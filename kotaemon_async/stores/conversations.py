@@ -1,15 +1,14 @@
 """The ledger's conversations: a title and the answers that were given in it, in order."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import apsw
 import msgspec
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.stores.documents import parse_cursor
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.paging import like, page_of, page_values
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("answers.sql")
 
@@ -33,73 +32,49 @@ class Turn:
     at_s: float
 
 
-class Conversations:
-    """Reads and changes conversations; every method is one transaction."""
+class Conversations(Store):
+    """Reads and changes conversations."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    @writes
+    def begin(self, conn: apsw.Connection, conversation_id: str, title: str, now_s: float) -> Conversation:
+        """Begin the conversation and return it; one that is there already only becomes the latest."""
+        conn.execute(SQL["begin_conversation"], {"id": conversation_id, "title": title, "now": now_s})
+        return _get(conn, conversation_id)
 
-    async def begin_conversation(self, conversation_id: str, title: str, now_s: float) -> Conversation:
-        """The new conversation; one that is there already only becomes the latest."""
-        values = {"id": conversation_id, "title": title, "now": now_s}
+    @reads
+    def get(self, conn: apsw.Connection, conversation_id: str) -> Conversation:
+        """Return the conversation; raises Refused `not_found`."""
+        return _get(conn, conversation_id)
 
-        def begin(conn: apsw.Connection) -> Conversation:
-            conn.execute(SQL["begin_conversation"], values)
-            return _get(conn, conversation_id)
-
-        return await self._database.write(begin)
-
-    async def conversation(self, conversation_id: str) -> Conversation:
-        """The conversation; raises Refused `not_found`."""
-        return await self._database.read(lambda conn: _get(conn, conversation_id))
-
-    async def conversations(
-        self, *, q: str | None, limit: int, cursor: str | None
+    @reads
+    def page(
+        self, conn: apsw.Connection, *, q: str | None, limit: int, cursor: str | None
     ) -> tuple[list[Conversation], str | None]:
-        """One page, the latest first, and the cursor of the next; `q` is looked for in titles."""
-        before_at, before_id = parse_cursor(cursor)
-        escaped = (q or "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values = {
-            "title_like": f"%{escaped}%" if q else None,
-            "before_at": before_at,
-            "before_id": before_id,
-            "limit": limit + 1,
-        }
-        found = await self._database.read(
-            lambda conn: [Conversation(*row) for row in conn.execute(SQL["conversations"], values)]
-        )
-        if len(found) <= limit:
-            return found, None
-        last = found[limit - 1]
-        return found[:limit], f"{last.updated_at_s!r}:{last.id}"
+        """Return one page, the latest first, and the cursor of the next; `q` is looked for in titles."""
+        values = {"title_like": like(q)} | page_values(cursor, limit)
+        found = [Conversation(*row) for row in conn.execute(SQL["conversations"], values)]
+        return page_of(found, limit, lambda one: (one.updated_at_s, one.id))
 
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
-        """The last `limit` answers of the conversation, in order; none when there is no such one."""
-        values = {"id": conversation_id, "limit": limit}
-        return await self._database.read(
-            lambda conn: [_turn(record, at_s) for record, at_s in conn.execute(SQL["turns"], values)]
-        )
+    @reads
+    def turns(self, conn: apsw.Connection, conversation_id: str, limit: int) -> list[Turn]:
+        """Return the last `limit` answers of the conversation, in order; none when it does not exist."""
+        rows = conn.execute(SQL["turns"], {"id": conversation_id, "limit": limit})
+        return [Turn(msgspec.json.decode(record, type=Answer), at_s) for record, at_s in rows]
 
-    async def rename_conversation(self, conversation_id: str, title: str, now_s: float) -> Conversation:
-        """The conversation under its new title; raises Refused `not_found`."""
-        values = {"id": conversation_id, "title": title, "now": now_s}
+    @writes
+    def rename(self, conn: apsw.Connection, conversation_id: str, title: str, now_s: float) -> Conversation:
+        """Rename the conversation and return it; raises Refused `not_found`."""
+        conn.execute(
+            SQL["rename_conversation"], {"id": conversation_id, "title": title, "now": now_s}
+        ).fetchall()
+        return _get(conn, conversation_id)
 
-        def rename(conn: apsw.Connection) -> Conversation:
-            conn.execute(SQL["rename_conversation"], values).fetchall()
-            return _get(conn, conversation_id)
-
-        return await self._database.write(rename)
-
-    async def delete_conversation(self, conversation_id: str) -> None:
-        """The conversation and its answers are gone; raises Refused `not_found`."""
-        values = {"id": conversation_id}
-
-        def delete(conn: apsw.Connection) -> Any:
-            _get(conn, conversation_id)
-            conn.execute(SQL["delete_turns"], values)
-            conn.execute(SQL["delete_conversation"], values).fetchall()
-
-        await self._database.write(delete)
+    @writes
+    def delete(self, conn: apsw.Connection, conversation_id: str) -> None:
+        """Delete the conversation and its answers; raises Refused `not_found`."""
+        _get(conn, conversation_id)
+        conn.execute(SQL["delete_turns"], {"id": conversation_id})
+        conn.execute(SQL["delete_conversation"], {"id": conversation_id}).fetchall()
 
 
 def _get(conn: apsw.Connection, conversation_id: str) -> Conversation:
@@ -107,7 +82,3 @@ def _get(conn: apsw.Connection, conversation_id: str) -> Conversation:
     if row is None:
         raise Refused(f"There is no conversation {conversation_id!r}.", code="not_found")
     return Conversation(*row)
-
-
-def _turn(record: str, at_s: float) -> Turn:
-    return Turn(msgspec.json.decode(record, type=Answer), at_s)

@@ -1,16 +1,17 @@
-"""The ledger's rows of documents: accept, read, list, start anew, cancel, delete."""
+"""Documents and their collections in the ledger: accept, read, list, start anew, move, cancel, delete."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Attempts, Document, Failure
+from kotaemon_async.domain.model import Attempts, Document, Failure, Passage
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.paging import like, page_of, page_values
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("documents.sql")
 _SAME_NAME = (
@@ -45,82 +46,210 @@ class ListQuery:
     cursor: str | None = None
 
 
-class Documents:
-    """Reads and changes whole documents; every method is one transaction."""
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A document that waits for a worker; its token changes with every claim."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    document_id: str
+    token: int
+    traceparent: str
 
-    async def accept(
-        self, new: NewDocument, now_s: float, *, key: KeyUse | None = None
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection and when the oldest document in it was accepted, in Unix seconds."""
+
+    name: str
+    since_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCollection:
+    """A collection with the number of its documents, and of those that are ready."""
+
+    name: str
+    since_s: float
+    documents: int
+    ready: int
+
+
+class Documents(Store):
+    """Reads and changes whole documents; a name is a collection as long as a document has it."""
+
+    @writes
+    def accept(
+        self, conn: apsw.Connection, new: NewDocument, now_s: float, *, key: KeyUse | None = None
     ) -> tuple[Document, bool]:
-        """The document for these bytes and whether work on it begins now, kept as the reply of `key`.
+        """Return the document for these bytes and whether work on it begins now, and keep both for `key`.
 
         The same bytes in the same collection are one document; one that failed or was cancelled starts anew.
         """
-        return await self._database.write(lambda conn: _accept_once(conn, new, now_s, key))
+        document, is_new = _accept(conn, new, now_s)
+        if key is not None:
+            keep_reply(conn, key, document, is_new=is_new, now_s=now_s)
+        return document, is_new
 
-    async def get(self, document_id: str) -> Document:
-        """The document; raises Refused `not_found`."""
-        return (await self.versioned(document_id))[1]
+    @reads
+    def get(self, conn: apsw.Connection, document_id: str) -> Document:
+        """Return the document; raises Refused `not_found`."""
+        return _get(conn, document_id)[1]
 
-    async def versioned(self, document_id: str) -> tuple[int, Document]:
-        """The number of the document's last event and the document."""
-        return await self._database.read(lambda conn: _get(conn, document_id))
+    @reads
+    def versioned(self, conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
+        """Return the number of the document's last event and the document; raises Refused `not_found`."""
+        return _get(conn, document_id)
 
-    async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
-        """One page of documents, newest first, and the cursor of the next."""
-        return await self._database.read(lambda conn: _page_of(conn, query))
+    @reads
+    def several(self, conn: apsw.Connection, document_ids: Sequence[str]) -> list[Document]:
+        """Return those of the documents that are there, the one that changed last at the end."""
+        cursor = conn.execute(SQL["by_ids"], {"ids": json.dumps(list(document_ids))})
+        return [document_of(cursor, row) for row in cursor]
 
-    async def events_of(self, document_ids: Collection[str]) -> dict[str, int]:
-        """The number of the last event of each document that is there."""
-        values = {"ids": json.dumps(list(document_ids))}
-        return await self._database.read(lambda conn: dict(conn.execute(SQL["events_of"], values)))
+    @reads
+    def page(self, conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], str | None]:
+        """Return one page of documents, newest first, and the cursor of the next."""
+        values = page_values(query.cursor, query.limit)
+        values |= {"collection": query.collection, "status": query.status, "name_like": like(query.q)}
+        cursor = conn.execute(SQL["page"], values)
+        found = [document_of(cursor, row) for row in cursor]
+        return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
 
-    async def queued(self, limit: int) -> int:
-        """How many documents wait for a worker, counted up to `limit`."""
-        return await self._database.read(lambda conn: conn.execute(SQL["queued"], {"limit": limit}).get)
+    @reads
+    def events_of(self, conn: apsw.Connection, document_ids: Sequence[str]) -> dict[str, int]:
+        """Return the number of the last event of each document that is there."""
+        return dict(conn.execute(SQL["events_of"], {"ids": json.dumps(list(document_ids))}))
 
-    async def counts(self) -> tuple[dict[str, int], float | None]:
-        """Documents by status, and when the oldest queued one was accepted."""
-        return await self._database.read(_counts)
+    @reads
+    def all_events(self, conn: apsw.Connection) -> dict[str, int]:
+        """Return the number of the last event of every document."""
+        return dict(conn.execute(SQL["all_events"]))
 
-    async def start_anew(self, document_id: str, now_s: float, *, force: bool = False) -> Document:
-        """The document, queued again from its first page; what is searchable stays so until it is ready.
+    @reads
+    def due(self, conn: apsw.Connection, now_s: float, limit: int) -> list[Due]:
+        """Return documents that a worker may claim now, oldest first."""
+        return [Due(*row) for row in conn.execute(SQL["due"], {"now": now_s, "limit": limit})]
+
+    @reads
+    def queued(self, conn: apsw.Connection, limit: int) -> int:
+        """Return how many documents wait for a worker, counted up to `limit`."""
+        return int(conn.execute(SQL["queued"], {"limit": limit}).get)
+
+    @reads
+    def counts(self, conn: apsw.Connection) -> tuple[dict[str, int], float | None]:
+        """Return the number of documents by status, and when the oldest queued one was accepted."""
+        return dict(conn.execute(SQL["counts"])), conn.execute(SQL["oldest_queued"]).get
+
+    @writes
+    def start_anew(
+        self, conn: apsw.Connection, document_id: str, now_s: float, *, force: bool = False
+    ) -> Document:
+        """Queue the document again from its first page; what is searchable stays so until it is ready.
 
         Raises: Refused when it is not failed or cancelled, unless it is forced.
         """
-        return await self._database.write(lambda conn: _start_anew(conn, document_id, now_s, force=force))
+        return _start_anew(conn, document_id, now_s, force=force)
 
-    async def start_all_anew(self, collection: str | None, now_s: float) -> int:
-        """How many failed documents are queued again, of one collection or of all."""
-        return await self._database.write(lambda conn: _start_all_anew(conn, collection, now_s))
+    @writes
+    def start_all_anew(self, conn: apsw.Connection, collection: str | None, now_s: float) -> int:
+        """Queue the failed documents of one collection, or of all, again and return how many."""
+        return _requeue_all(conn, "failed", {"collection": collection}, now_s)
 
-    async def start_stale_anew(self, recipe: str, model: str, now_s: float) -> int:
-        """How many documents are queued again because another recipe made them; they stay searchable.
+    @writes
+    def start_stale_anew(self, conn: apsw.Connection, recipe: str, model: str, now_s: float) -> int:
+        """Queue the documents that another recipe made again and return how many; they stay searchable.
 
         What an earlier release left without a recipe counts as made by this one.
         """
-        return await self._database.write(lambda conn: _start_stale_anew(conn, recipe, model, now_s))
+        conn.execute(SQL["adopt_documents"], {"recipe": recipe})
+        conn.execute(SQL["adopt_chunks"], {"model": model})
+        return _requeue_all(conn, "stale", {"recipe": recipe}, now_s)
 
-    async def cancel(self, document_id: str, now_s: float) -> Document:
-        """The document, cancelled, with nothing of the work left; one that was read anew is ready as before.
+    @writes
+    def cancel(self, conn: apsw.Connection, document_id: str, now_s: float) -> Document:
+        """Cancel the document and return it; one that was read anew is ready as before.
 
         Raises: Refused when it is final.
         """
-        return await self._database.write(lambda conn: _cancel(conn, document_id, now_s))
+        document = _get(conn, document_id)[1]
+        if document.status not in ("queued", "processing"):
+            raise Refused(f"The document is already {document.status}.", code="conflict")
+        kept = kept_version(conn, document_id)
+        remove_contents(conn, document_id, kept_version=kept)
+        end = "cancel" if kept is None else "back_to_searchable"
+        conn.execute(SQL[end], {"id": document_id, "now": now_s})
+        return _get(conn, document_id)[1]
 
-    async def delete(self, document_id: str) -> str | None:
-        """The hash of the blob that nothing uses any more, if so; raises Refused `not_found`."""
-        return await self._database.write(lambda conn: _delete(conn, document_id))
+    @writes
+    def delete(self, conn: apsw.Connection, document_id: str) -> str | None:
+        """Delete the document; return its blob's hash if nothing else uses it; raises Refused `not_found`."""
+        document = _get(conn, document_id)[1]
+        remove_contents(conn, document_id)
+        conn.execute(SQL["delete"], {"id": document_id})
+        uses = conn.execute(SQL["uses_of_blob"], {"sha256": document.sha256}).get
+        return None if uses else document.sha256
 
-    async def blobs(self) -> set[str]:
-        """The hash of every blob that a document uses."""
-        return await self._database.read(lambda conn: {row[0] for row in conn.execute(SQL["blobs"])})
+    @reads
+    def blobs(self, conn: apsw.Connection) -> set[str]:
+        """Return the hash of every blob that a document uses."""
+        return {row[0] for row in conn.execute(SQL["blobs"])}
+
+    @reads
+    def searchable_ids(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> set[str]:
+        """Return those of the chunks that can be found at present."""
+        return {row[0] for row in conn.execute(SQL["searchable_ids"], {"ids": json.dumps(list(chunk_ids))})}
+
+    @reads
+    def passages(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        """Return the passages of the chunks that can be found at present, by id, with score 0."""
+        rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
+        found = (Passage(chunk_id, of, name, page, text, 0.0) for chunk_id, of, name, page, text in rows)
+        return {passage.id: passage for passage in found}
+
+    @reads
+    def page_text(self, conn: apsw.Connection, document_id: str, page: int) -> str | None:
+        """Return the text of one page, 1-based, or None when there is no such page."""
+        text: str | None = conn.execute(SQL["page_text"], {"document_id": document_id, "number": page}).get
+        return text
+
+    @reads
+    def collections(self, conn: apsw.Connection, limit: int) -> list[Collection]:
+        """Return up to `limit` collections by name, by one step down an index for each."""
+        return [Collection(*row) for row in conn.execute(SQL["collections"], {"limit": limit})]
+
+    @reads
+    def collection(self, conn: apsw.Connection, name: str) -> Collection | None:
+        """Return the collection, or None when no document is in it."""
+        row = conn.execute(SQL["collection"], {"name": name}).fetchone()
+        return Collection(*row) if row else None
+
+    @reads
+    def counted_collections(self, conn: apsw.Connection, limit: int) -> list[CountedCollection]:
+        """Return up to `limit` collections by name, with their documents counted."""
+        return [CountedCollection(*row) for row in conn.execute(SQL["counted"], {"limit": limit})]
+
+    @writes
+    def move(self, conn: apsw.Connection, document_id: str, collection: str, now_s: float) -> None:
+        """Put the document into the collection, and have the vector index written again.
+
+        Raises: Refused `conflict` when the same bytes stand there already.
+        """
+        values = {"id": document_id, "collection": collection, "now": now_s, "kept_version": None}
+        twin = conn.execute(SQL["twin"], values).get
+        if twin == document_id:
+            return
+        if twin is not None:
+            raise Refused(
+                "The same file is in that collection already.",
+                code="conflict",
+                hint=f"Delete one of the two; the other one is {twin}.",
+            )
+        # The vectors carry their collection, so the log has them written again.
+        for name in ("move", "forget_upserts", "log_upserts", "follow"):
+            conn.execute(SQL[name], values)
 
 
 def document_of(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Document:
-    """The document that a row with all columns holds."""
+    """Return the document that a row with all columns holds."""
     return _versioned(cursor, row)[1]
 
 
@@ -165,15 +294,6 @@ def _get(conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
     return found
 
 
-def _accept_once(
-    conn: apsw.Connection, new: NewDocument, now_s: float, key: KeyUse | None
-) -> tuple[Document, bool]:
-    document, is_new = _accept(conn, new, now_s)
-    if key is not None:
-        keep_reply(conn, key, document, is_new=is_new, now_s=now_s)
-    return document, is_new
-
-
 def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Document, bool]:
     known = _one(conn, SQL["by_content"], collection=new.collection, sha256=new.sha256)
     if known is None:
@@ -184,42 +304,6 @@ def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Docu
     if document.status in ("failed", "cancelled"):
         return _start_anew(conn, document.id, now_s), True
     return document, False
-
-
-def _page_of(conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], str | None]:
-    before_at, before_id = parse_cursor(query.cursor)
-    escaped = (query.q or "").replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    cursor = conn.execute(
-        SQL["page"],
-        {
-            "collection": query.collection,
-            "status": query.status,
-            "name_like": f"%{escaped}%" if query.q else None,
-            "before_at": before_at,
-            "before_id": before_id,
-            "limit": query.limit + 1,
-        },
-    )
-    found = [document_of(cursor, row) for row in cursor]
-    if len(found) <= query.limit:
-        return found, None
-    last = found[query.limit - 1]
-    return found[: query.limit], f"{last.created_at_s!r}:{last.id}"
-
-
-def parse_cursor(cursor: str | None) -> tuple[float | None, str | None]:
-    """Time and id of the last row of the page before; raises Refused for anything else."""
-    if not cursor:
-        return None, None
-    at, _, document_id = cursor.partition(":")
-    try:
-        return float(at), document_id
-    except ValueError:
-        raise Refused("The cursor is not one that this service gave out.") from None
-
-
-def _counts(conn: apsw.Connection) -> tuple[dict[str, int], float | None]:
-    return dict(conn.execute(SQL["counts"])), conn.execute(SQL["oldest_queued"]).get
 
 
 def _start_anew(conn: apsw.Connection, document_id: str, now_s: float, *, force: bool = False) -> Document:
@@ -240,49 +324,21 @@ def _requeue(conn: apsw.Connection, document_id: str, now_s: float) -> None:
     conn.execute(SQL["requeue"], {"id": document_id, "kept_version": kept, "now": now_s})
 
 
-def _start_all_anew(conn: apsw.Connection, collection: str | None, now_s: float) -> int:
-    ids = [row[0] for row in conn.execute(SQL["failed"], {"collection": collection})]
+def _requeue_all(conn: apsw.Connection, query: str, values: dict[str, str | None], now_s: float) -> int:
+    ids = [row[0] for row in conn.execute(SQL[query], values)]
     for document_id in ids:
         _requeue(conn, document_id, now_s)
     return len(ids)
-
-
-def _start_stale_anew(conn: apsw.Connection, recipe: str, model: str, now_s: float) -> int:
-    conn.execute(SQL["adopt_documents"], {"recipe": recipe})
-    conn.execute(SQL["adopt_chunks"], {"model": model})
-    ids = [row[0] for row in conn.execute(SQL["stale"], {"recipe": recipe})]
-    for document_id in ids:
-        _requeue(conn, document_id, now_s)
-    return len(ids)
-
-
-def _cancel(conn: apsw.Connection, document_id: str, now_s: float) -> Document:
-    document = _get(conn, document_id)[1]
-    if document.status not in ("queued", "processing"):
-        raise Refused(f"The document is already {document.status}.", code="conflict")
-    kept = kept_version(conn, document_id)
-    remove_contents(conn, document_id, kept_version=kept)
-    end = "cancel" if kept is None else "back_to_searchable"
-    conn.execute(SQL[end], {"id": document_id, "now": now_s})
-    return _get(conn, document_id)[1]
-
-
-def _delete(conn: apsw.Connection, document_id: str) -> str | None:
-    document = _get(conn, document_id)[1]
-    remove_contents(conn, document_id)
-    conn.execute(SQL["delete"], {"id": document_id})
-    uses = conn.execute(SQL["uses_of_blob"], {"sha256": document.sha256}).get
-    return None if uses else document.sha256
 
 
 def kept_version(conn: apsw.Connection, document_id: str) -> int | None:
-    """The version that is searchable while another one is worked on, if there is such a one."""
+    """Return the version that is searchable while another one is worked on, if there is one."""
     found: int | None = conn.execute(SQL["kept_version"], {"id": document_id}).get
     return found
 
 
 def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: int | None = None) -> None:
-    """Pages, chunks and keywords are gone, but of `kept_version`; the log has vectors forgotten."""
+    """Remove pages, chunks and keywords, but of `kept_version`, and log that their vectors are gone."""
     values = {"id": document_id, "kept_version": kept_version}
     for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
         conn.execute(SQL[name], values)

@@ -8,7 +8,7 @@ import msgspec
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Document
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes, writes_in_turns
 
 SQL = queries("idempotency.sql")
 #: So long a reply is given again.
@@ -50,36 +50,43 @@ class _Record(msgspec.Struct, frozen=True):
     is_new: bool
 
 
-class Idempotency:
+class Idempotency(Store):
     """A key has no row, a row without a record while its request runs, then a record for a day."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    @reads
+    def kept_reply(self, conn: apsw.Connection, key: str, now_s: float) -> KeptReply | None:
+        """Return the reply of the key, if it has one; raises Refused `key_in_use` while its request runs."""
+        return _kept(conn, key, now_s)
 
-    async def kept_reply(self, key: str, now_s: float) -> KeptReply | None:
-        """The reply of the key, if it has one; raises Refused `key_in_use` while its request runs."""
-        return await self._database.read(lambda conn: _kept(conn, key, now_s))
+    @writes
+    def reserve(self, conn: apsw.Connection, key: str, now_s: float) -> Reservation | KeptReply:
+        """Reserve the key, or return the reply there was; raises Refused `key_in_use`."""
+        kept = _kept(conn, key, now_s)
+        if kept is not None:
+            return kept
+        _forget_old(conn, now_s)
+        conn.execute(SQL["reserve"], {"key": key, "now": now_s})
+        return Reservation(key, now_s)
 
-    async def reserve_key(self, key: str, now_s: float) -> Reservation | KeptReply:
-        """The right to reply for the key, or the reply there was; raises Refused `key_in_use`."""
-        return await self._database.write(lambda conn: _reserve(conn, key, now_s))
+    @writes
+    def release(self, conn: apsw.Connection, reservation: Reservation) -> None:
+        """Free the key, unless a reply was kept or another request took over."""
+        conn.execute(SQL["release_key"], {"key": reservation.key, "reserved_at": reservation.at_s})
 
-    async def release_key(self, reservation: Reservation) -> None:
-        """The key can be used again, unless a reply was kept or another request took over."""
-        values = {"key": reservation.key, "reserved_at": reservation.at_s}
-        await self._database.write(lambda conn: conn.execute(SQL["release_key"], values) and None)
+    @writes
+    def release_all(self, conn: apsw.Connection) -> int:
+        """Free the keys of requests that died and return how many; only while no other process is at work."""
+        conn.execute(SQL["release_keys"])
+        return conn.changes()
 
-    async def release_keys(self) -> int:
-        """How many keys of requests that died are free again; only while no other process is at work."""
-        return await self._database.write(_release_all)
-
-    async def forget_old_keys(self, now_s: float) -> int:
-        """How many replies went that are not given again any more, a few in each transaction."""
-        return await self._database.write_in_turns(lambda conn: _forget_old(conn, now_s))
+    @writes_in_turns
+    def forget_old(self, conn: apsw.Connection, now_s: float) -> int:
+        """Delete replies that are not given again any more, a few in each transaction; return how many."""
+        return _forget_old(conn, now_s)
 
 
 def keep_reply(conn: apsw.Connection, use: KeyUse, document: Document, *, is_new: bool, now_s: float) -> None:
-    """The key has its reply, unless another request took the key over; part of the caller's transaction."""
+    """Keep the reply in the caller's transaction, unless another request took the key over."""
     record = _Record(document, is_new)
     conn.execute(
         SQL["keep_reply"],
@@ -108,20 +115,6 @@ def _kept(conn: apsw.Connection, key: str, now_s: float) -> KeptReply | None:
     return None
 
 
-def _reserve(conn: apsw.Connection, key: str, now_s: float) -> Reservation | KeptReply:
-    kept = _kept(conn, key, now_s)
-    if kept is not None:
-        return kept
-    _forget_old(conn, now_s)
-    conn.execute(SQL["reserve"], {"key": key, "now": now_s})
-    return Reservation(key, now_s)
-
-
 def _forget_old(conn: apsw.Connection, now_s: float) -> int:
     conn.execute(SQL["forget_old"], {"before": now_s - KEEP_S, "limit": _FORGET_AT_ONCE})
-    return conn.changes()
-
-
-def _release_all(conn: apsw.Connection) -> int:
-    conn.execute(SQL["release_keys"])
     return conn.changes()

@@ -7,8 +7,8 @@ from typing import Literal
 import apsw
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.stores.documents import parse_cursor
-from kotaemon_async.stores.sqlite import queries
+from kotaemon_async.stores.paging import page_of, page_values
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.telemetry import TelemetryFile
 
 SQL = queries("incidents.sql")
@@ -35,35 +35,30 @@ class IncidentBounds:
     age_s: float
 
 
-class IncidentStore:
-    """Reads and writes incidents; every method is one transaction and raises Unavailable."""
+class IncidentStore(Store):
+    """Reads and writes incidents; every method raises Unavailable."""
 
     def __init__(self, file: TelemetryFile, bounds: IncidentBounds) -> None:
-        self._file = file
+        super().__init__(file)
         self._bounds = bounds
 
-    async def save(self, incidents: Sequence[KeptIncident], now_s: float) -> None:
-        """They are kept as they are now; old closed ones are gone."""
+    @writes
+    def save(self, conn: apsw.Connection, incidents: Sequence[KeptIncident], now_s: float) -> None:
+        """Keep them as they are now, and forget old closed ones."""
         rows = [(one.id, one.opened_at_s, one.closed_at_s, one.cause, one.record) for one in incidents]
+        conn.executemany(SQL["save_incident"], rows)
         bounds = {"rows": self._bounds.rows, "before": now_s - self._bounds.age_s}
+        conn.execute(SQL["forget_incidents"], bounds)
 
-        def save(conn: apsw.Connection) -> None:
-            conn.executemany(SQL["save_incident"], rows)
-            conn.execute(SQL["forget_incidents"], bounds)
+    @reads
+    def open(self, conn: apsw.Connection) -> list[KeptIncident]:
+        """Return those that are open, the oldest first."""
+        return [KeptIncident(*row) for row in conn.execute(SQL["open_incidents"])]
 
-        await self._file.write(save)
-
-    async def open(self) -> list[KeptIncident]:
-        """Those that are open, the oldest first."""
-        return await self._file.read(
-            lambda conn: [KeptIncident(*row) for row in conn.execute(SQL["open_incidents"])]
-        )
-
-    async def one(self, incident_id: str) -> KeptIncident:
-        """The incident; raises Refused `not_found`."""
-        row = await self._file.read(
-            lambda conn: conn.execute(SQL["incident"], {"id": incident_id}).fetchone()
-        )
+    @reads
+    def one(self, conn: apsw.Connection, incident_id: str) -> KeptIncident:
+        """Return the incident; raises Refused `not_found`."""
+        row = conn.execute(SQL["incident"], {"id": incident_id}).fetchone()
         if row is None:
             raise Refused(
                 f"There is no incident {incident_id!r}.",
@@ -72,16 +67,11 @@ class IncidentStore:
             )
         return KeptIncident(*row)
 
-    async def page(
-        self, *, status: Status | None, limit: int, cursor: str | None
+    @reads
+    def page(
+        self, conn: apsw.Connection, *, status: Status | None, limit: int, cursor: str | None
     ) -> tuple[list[KeptIncident], str | None]:
-        """One page, the latest first, and the cursor of the next."""
-        before_at, before_id = parse_cursor(cursor)
-        values = {"status": status, "before_at": before_at, "before_id": before_id, "limit": limit + 1}
-        found = await self._file.read(
-            lambda conn: [KeptIncident(*row) for row in conn.execute(SQL["incidents"], values)]
-        )
-        if len(found) <= limit:
-            return found, None
-        last = found[limit - 1]
-        return found[:limit], f"{last.opened_at_s!r}:{last.id}"
+        """Return one page, the latest first, and the cursor of the next."""
+        values = {"status": status} | page_values(cursor, limit)
+        found = [KeptIncident(*row) for row in conn.execute(SQL["incidents"], values)]
+        return page_of(found, limit, lambda one: (one.opened_at_s, one.id))

@@ -8,7 +8,7 @@ import apsw
 
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.domain.text import query_terms
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.sqlite import Store, queries, reads
 
 SQL = queries("keywords.sql")
 MAX_TERMS = 64
@@ -16,39 +16,30 @@ MAX_TERMS = 64
 LEAST_CHUNKS = 1000
 
 
-class Keywords:
+class Keywords(Store):
     """Finds chunks that share words with a query."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def search(self, query: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
-        """Chunk ids with their BM25 score, best first; empty when the query has no words.
+    @reads
+    def search(self, conn: apsw.Connection, query: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
+        """Return chunk ids with their BM25 score, best first; empty when the query has no words.
 
         Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", as in FTS5.
         """
         terms = list(dict.fromkeys(query_terms(query)))[:MAX_TERMS]
         if not terms:
             return []
-        values: dict[str, object] = {
+        values: dict[str, str | int | None] = {
             "match": " OR ".join(f'"{term}"' for term in terms),
             "collection": scope.collection,
             "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
             "limit": limit,
         }
-        return await self._database.read(lambda conn: _search(conn, values))
+        return list(conn.execute(SQL["keyword_search"], values))
 
-    async def rarity(self, terms: Sequence[str]) -> dict[str, float]:
-        """How rare each term is among all chunks, by its inverse frequency; what nowhere stands is rarest."""
+    @reads
+    def rarity(self, conn: apsw.Connection, terms: Sequence[str]) -> dict[str, float]:
+        """Return each term's inverse document frequency; a term that no chunk has is the rarest."""
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
-        return await self._database.read(lambda conn: _rarity(conn, wanted))
-
-
-def _rarity(conn: apsw.Connection, terms: list[str]) -> dict[str, float]:
-    chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
-    counts = dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(terms)}))
-    return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in terms}
-
-
-def _search(conn: apsw.Connection, values: dict[str, object]) -> list[tuple[str, float]]:
-    return list(conn.execute(SQL["keyword_search"], values))
+        chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
+        counts = dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(wanted)}))
+        return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in wanted}

@@ -1,15 +1,16 @@
 """The ledger: the one truth about documents, their contents, the vector log and answers."""
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
+from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.sqlite import Database, Schema
-from kotaemon_async.stores.vector_log import Index
+from kotaemon_async.stores.vector_log import VectorLog
 from kotaemon_async.telemetry.health import Health
 
 #: `vocabulary` tells how often a term stands in the keyword index: a view of it, which holds nothing itself.
@@ -22,26 +23,32 @@ SCHEMA: Final = Schema(
 )
 
 
-class Ledger(Documents, Claims, Idempotency, Index, Answers, Conversations):
-    """One SQLite file; each part of the class is described in the module that it comes from."""
+class Ledger:
+    """One SQLite file; each part is described in the module that it comes from."""
 
     def __init__(self, database: Database) -> None:
-        super().__init__(database)
         self.database = database
+        self.documents = Documents(database)
+        self.claims = Claims(database)
+        self.idempotency = Idempotency(database)
+        self.vector_log = VectorLog(database)
+        self.keywords = Keywords(database)
+        self.answers = Answers(database)
+        self.conversations = Conversations(database)
 
     @classmethod
-    async def open(cls, path: Path) -> "Ledger":
-        """The ledger at `path`, created when it is not there; raises Misconfigured."""
+    async def open(cls, path: Path) -> Self:
+        """Open the ledger at `path`, created when it is not there; raises Misconfigured."""
         return cls(await Database.open(path, SCHEMA))
 
     def register_in(self, health: Health) -> None:
-        """Its check is part of the report."""
+        """Make its check part of the report."""
         health.register("ledger", self.check, core=True)
 
     async def check(self) -> None:
-        """Nothing, when the ledger can be written; raises Unavailable."""
+        """Check that the ledger can be written; raises Unavailable."""
         await self.database.write(lambda _: None)
 
     async def aclose(self) -> None:
-        """The file is closed and whole."""
+        """Close the file, whole."""
         await self.database.aclose()

@@ -3,12 +3,12 @@
 from __future__ import annotations  # apsw names its async classes in its stubs only
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, partial, wraps
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import anyio
 import apsw
@@ -18,6 +18,8 @@ from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.upgrade_copy import keep_copy
 
+P = ParamSpec("P")
+S = TypeVar("S", bound="Store")
 T = TypeVar("T")
 
 READERS = 3
@@ -110,16 +112,6 @@ class Database:
             done: T = await self._run(self._writer, partial(_transact, self._schema), change)
         return done
 
-    async def write_in_turns(self, change: Callable[[apsw.Connection], int]) -> int:
-        """The sum of what `change` returns, in a transaction each, until it says that nothing is left with 0.
-
-        Others write between the turns. Raises: Unavailable.
-        """
-        done = 0
-        while more := await self.write(change):
-            done += more
-        return done
-
     async def read(self, look: Callable[[apsw.Connection], T]) -> T:
         """What `look` returns, from one consistent snapshot."""
         async with self._places:
@@ -154,6 +146,60 @@ class Database:
             message = f"The {self._schema.name} cannot be used: {error}."
             raise Unavailable(message, code=self._schema.code) from error
         return result
+
+
+class Transactions(Protocol):
+    """What runs a function in a transaction; each call raises Unavailable when the file cannot be used."""
+
+    async def write(self, change: Callable[[apsw.Connection], T]) -> T: ...
+    async def read(self, look: Callable[[apsw.Connection], T]) -> T: ...
+
+
+class Store:
+    """Something that a database keeps; what is marked with `reads` or `writes` is one transaction."""
+
+    def __init__(self, database: Transactions) -> None:
+        self._database = database
+
+
+Operation = Callable[Concatenate[S, apsw.Connection, P], T]
+Method = Callable[Concatenate[S, P], Coroutine[Any, Any, T]]
+
+
+def reads(operation: Operation[S, P, T]) -> Method[S, P, T]:
+    """Turn a function of a connection into a method that awaits it on a reading thread, in one snapshot."""
+
+    @wraps(operation)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._database.read(lambda conn: operation(self, conn, *args, **kwargs))
+
+    return method
+
+
+def writes(operation: Operation[S, P, T]) -> Method[S, P, T]:
+    """Turn a function of a connection into a method that awaits it on the writing thread, once committed."""
+
+    @wraps(operation)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._database.write(lambda conn: operation(self, conn, *args, **kwargs))
+
+    return method
+
+
+def writes_in_turns(operation: Operation[S, P, int]) -> Method[S, P, int]:
+    """Turn a function that does a part into a method that repeats it until nothing is left, and sums it up.
+
+    Each part has its own transaction, so that others write in between; 0 says that nothing is left.
+    """
+
+    @wraps(operation)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> int:
+        done = 0
+        while more := await self._database.write(lambda conn: operation(self, conn, *args, **kwargs)):
+            done += more
+        return done
+
+    return method
 
 
 def _transact(schema: Schema, connection: apsw.Connection, change: Callable[..., T], *given: object) -> T:

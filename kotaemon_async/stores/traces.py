@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import apsw
 import msgspec
 
-from kotaemon_async.stores.sqlite import queries
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import SpanRecord
@@ -60,36 +60,21 @@ class TraceRows:
     truncated: bool
 
 
-class TraceStore:
+class TraceStore(Store):
     """Keeps records in batches; every method raises Unavailable."""
 
     def __init__(self, file: TelemetryFile, bounds: TraceBounds) -> None:
-        self._file = file
+        super().__init__(file)
         self._bounds = bounds
         #: Names this process in what it writes.
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
 
-    async def append(self, records: Sequence[Record], now_s: float, *, ended: bool = False) -> None:
-        """The records are kept, and it is known that this process was there; `ended` says that it stops."""
-        await self._file.write(lambda conn: self._append(conn, records, now_s, now_s if ended else None))
-
-    async def trace(self, trace_id: str) -> TraceRows | None:
-        """What is kept of a trace; None when nothing is."""
-        return await self._file.read(lambda conn: _trace(conn, trace_id))
-
-    async def named(self, name: str, *, first: bool) -> str | None:
-        """The first or the last trace that an id of a document, an answer or a request stands in."""
-        query = SQL["first_named" if first else "last_named"]
-        found = await self._file.read(lambda conn: conn.execute(query, {"name": name}).get)
-        return None if found is None else str(found)
-
-    async def size(self) -> tuple[int, int]:
-        """Rows and bytes."""
-        return await self._file.read(_size)
-
-    def _append(
-        self, conn: apsw.Connection, records: Sequence[Record], now_s: float, ended_s: float | None
+    @writes
+    def append(
+        self, conn: apsw.Connection, records: Sequence[Record], now_s: float, *, ended: bool = False
     ) -> None:
+        """Keep the records, and note that this process was there; `ended` says that it stops."""
+        ended_s = now_s if ended else None
         conn.execute(SQL["see"], {"process": self.process, "now": now_s, "ended_at": ended_s})
         names: dict[tuple[str, str], int] = {}
         for record in records:
@@ -99,9 +84,35 @@ class TraceStore:
             conn.execute(SQL["name"], {"name": name, "trace_id": trace_id, "row": row})
         _forget(conn, self._bounds, now_s)
 
+    @reads
+    def trace(self, conn: apsw.Connection, trace_id: str) -> TraceRows | None:
+        """Return what is kept of a trace; None when nothing is."""
+        values: dict[str, str | int] = {"trace_id": trace_id, "limit": MOST_ROWS + 1}
+        rows = list(conn.execute(SQL["rows"], values))
+        if not rows:
+            return None
+        spans = [
+            SpanRow(_decoded(body, SpanRecord), process) for kind, process, body in rows if kind == "span"
+        ]
+        lines = [_decoded(body, LineRecord) for kind, _, body in rows if kind == "line"]
+        seen = conn.execute(SQL["processes"], {"trace_id": trace_id})
+        processes = {process: ProcessRow(seen_s, ended_s) for process, seen_s, ended_s in seen}
+        return TraceRows(spans, lines, processes, len(rows) > MOST_ROWS)
+
+    @reads
+    def named(self, conn: apsw.Connection, name: str, *, first: bool) -> str | None:
+        """Return the first or the last trace that the id of a document, an answer or a request stands in."""
+        found: str | None = conn.execute(SQL["first_named" if first else "last_named"], {"name": name}).get
+        return found
+
+    @reads
+    def size(self, conn: apsw.Connection) -> tuple[int, int]:
+        """Return rows and bytes."""
+        return _size(conn)
+
 
 def _keep(conn: apsw.Connection, record: Record, process: str) -> int:
-    """The number of the last row; what finishes a span that has begun takes its row."""
+    """Keep the record and return its row; what finishes a span that has begun takes its row."""
     is_span = isinstance(record, SpanRecord)
     values: dict[str, str | float | None] = {
         "trace_id": record.trace_id,
@@ -123,18 +134,6 @@ def _keep(conn: apsw.Connection, record: Record, process: str) -> int:
 def _names(record: Record) -> set[str]:
     given = record.attributes if isinstance(record, SpanRecord) else record.fields
     return {str(given[key]) for key in NAMES if given.get(key)}
-
-
-def _trace(conn: apsw.Connection, trace_id: str) -> TraceRows | None:
-    values: dict[str, str | int] = {"trace_id": trace_id, "limit": MOST_ROWS + 1}
-    rows = list(conn.execute(SQL["rows"], values))
-    if not rows:
-        return None
-    spans = [SpanRow(_decoded(body, SpanRecord), process) for kind, process, body in rows if kind == "span"]
-    lines = [_decoded(body, LineRecord) for kind, _, body in rows if kind == "line"]
-    seen = conn.execute(SQL["processes"], {"trace_id": trace_id})
-    processes = {process: ProcessRow(seen_s, ended_s) for process, seen_s, ended_s in seen}
-    return TraceRows(spans, lines, processes, len(rows) > MOST_ROWS)
 
 
 def _decoded(body: str, kind: type[R]) -> R:

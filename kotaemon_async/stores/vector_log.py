@@ -1,4 +1,4 @@
-"""The ledger's side of search: the log that followers replay, passages and page texts."""
+"""The ledger's vector log: what followers replay, and what an index that has followed it must hold."""
 
 import json
 from collections.abc import Sequence
@@ -9,9 +9,8 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from kotaemon_async.domain.model import Passage
 from kotaemon_async.stores.documents import remove_contents
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("index.sql")
 Vector = NDArray[np.float32]
@@ -19,7 +18,7 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """One line of the ledger's vector log; `vector` is None for a delete and for a chunk that is gone."""
+    """One line of the log; `vector` is None for a delete and for a chunk that is gone."""
 
     seq: int
     op: Literal["upsert", "delete"]
@@ -29,108 +28,103 @@ class LogEntry:
     vector: Vector | None
 
 
-class Index:
-    """What the derived indexes are made from, and what they point back to."""
+class VectorLog(Store):
+    """The log, how far followers got in it, and the chunks with their vectors as of a position in it."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]:
-        """At most `limit` entries after `position`, in order.
+    @reads
+    def after(self, conn: apsw.Connection, position: int, limit: int, model: str) -> list[LogEntry]:
+        """Return at most `limit` entries after `position`, in order.
 
         A vector is None when its chunk is gone, or when another model than `model` made it.
         """
         values = {"position": position, "limit": limit, "model": model}
-        return await self._database.read(
-            lambda conn: [_entry(row) for row in conn.execute(SQL["log_after"], values)]
-        )
+        return [_entry(row) for row in conn.execute(SQL["log_after"], values)]
 
-    async def log_end(self) -> int:
-        """The number of the last entry."""
-        return await self._database.read(lambda conn: int(conn.execute(SQL["log_end"]).get))
+    @reads
+    def end(self, conn: apsw.Connection) -> int:
+        """Return the number of the last entry."""
+        return int(conn.execute(SQL["log_end"]).get)
 
-    async def follower_position(self, generation: str) -> int:
-        """How far the index folder of this generation has followed; 0 for an unknown one."""
-        values = {"generation": generation}
-        return await self._database.read(lambda conn: int(conn.execute(SQL["position"], values).get or 0))
+    @reads
+    def length(self, conn: apsw.Connection, position: int) -> int:
+        """Return how many entries come after `position`."""
+        return int(conn.execute(SQL["log_length"], {"position": position}).get)
 
-    async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]:
-        """The ids of the documents that became ready because the follower has passed their last entry."""
-        return await self._database.write(lambda conn: _advance(conn, generation, position, now_s))
+    @reads
+    def position(self, conn: apsw.Connection, generation: str) -> int:
+        """Return how far the index folder of this generation has followed; 0 for an unknown one."""
+        return int(conn.execute(SQL["position"], {"generation": generation}).get or 0)
 
-    async def follower_settle(self, position: int, now_s: float) -> list[str]:
-        """The ids of documents that the follower had passed before their last page was committed."""
-        values = {"position": position}
-        if not await self._database.read(lambda conn: conn.execute(SQL["passed"], values).get):
-            return []
-        return await self._database.write(lambda conn: _make_ready(conn, position, now_s))
+    @writes
+    def advance(self, conn: apsw.Connection, generation: str, position: int, now_s: float) -> list[str]:
+        """Note how far a follower got; return the ids of documents that became ready with it."""
+        values = {"generation": generation, "position": position, "now": now_s}
+        conn.execute(SQL["advance"], values)
+        conn.execute(SQL["forget_other_followers"], {"generation": generation})
+        conn.execute(SQL["forget_applied_deletes"], {"position": position})
+        return _make_ready(conn, position, now_s)
 
-    async def waits_for_follower(self, position: int) -> bool:
-        """Whether a follower that got this far lacks vectors of documents that are searchable already."""
-        values = {"position": position}
-        return await self._database.read(
-            lambda conn: bool(conn.execute(SQL["waits_for_follower"], values).get)
-        )
+    async def make_ready(self, position: int, now_s: float) -> list[str]:
+        """Make documents ready that were passed before their last page was committed; return their ids."""
+        return await self._make_ready(position, now_s) if await self._has_passed(position) else []
 
-    async def waits_for_model(self, model: str) -> bool:
-        """Whether documents are searchable that have yet to be read anew before `model` can find them."""
-        values = {"model": model}
-        return await self._database.read(lambda conn: bool(conn.execute(SQL["waits_for_model"], values).get))
+    @reads
+    def _has_passed(self, conn: apsw.Connection, position: int) -> bool:
+        return bool(conn.execute(SQL["passed"], {"position": position}).get)
 
-    async def log_length(self, position: int) -> int:
-        """How many entries come after `position`."""
-        values = {"position": position}
-        return await self._database.read(lambda conn: int(conn.execute(SQL["log_length"], values).get))
+    @writes
+    def _make_ready(self, conn: apsw.Connection, position: int, now_s: float) -> list[str]:
+        return _make_ready(conn, position, now_s)
 
-    async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
-        """At most one chunk for each of the spots (0 to 1), as an index at `position` has to hold it.
+    @reads
+    def waits_for_follower(self, conn: apsw.Connection, position: int) -> bool:
+        """Return whether a follower that got this far lacks vectors of searchable documents."""
+        return bool(conn.execute(SQL["waits_for_follower"], {"position": position}).get)
+
+    @reads
+    def waits_for_model(self, conn: apsw.Connection, model: str) -> bool:
+        """Return whether searchable documents have yet to be read anew before `model` can find them."""
+        return bool(conn.execute(SQL["waits_for_model"], {"model": model}).get)
+
+    @reads
+    def sample(
+        self, conn: apsw.Connection, spots: Sequence[float], position: int, model: str
+    ) -> list[LogEntry]:
+        """Return at most one chunk for each of the spots (0 to 1), as an index at `position` has to hold it.
 
         Chunks of other models than `model` and chunks with entries after `position` are left out.
         """
-        return await self._database.read(lambda conn: _sample(conn, spots, position, model))
+        last_row = conn.execute(SQL["last_row"]).get
+        points = json.dumps([int(spot * last_row) + 1 for spot in spots])
+        values = {"points": points, "position": position, "model": model}
+        return [_held(row) for row in conn.execute(SQL["followed_sample"], values)]
 
-    async def followed_window(
-        self, after: int, limit: int, position: int, model: str
+    @reads
+    def window(
+        self, conn: apsw.Connection, after: int, limit: int, position: int, model: str
     ) -> tuple[list[LogEntry], int | None]:
-        """Chunks that an index at `position` has to hold, of `limit` rows after row `after`; and the last.
+        """Return the chunks among `limit` rows after row `after`, as `sample` does, and the last row.
 
-        The last row is None at the end; left out is what `followed_sample` leaves out.
+        The last row is None at the end.
         """
-        return await self._database.read(lambda conn: _window(conn, (after, limit), position, model))
+        until: int | None = conn.execute(SQL["window_end"], {"after": after, "limit": limit}).get
+        values = {"after": after, "until": until, "position": position, "model": model}
+        return [_held(row) for row in conn.execute(SQL["followed_window"], values)], until
 
-    async def followed_count(self, position: int, model: str) -> int | None:
-        """How many vectors an index at `position` has to hold; None while there are entries after it."""
-        return await self._database.read(lambda conn: _followed_count(conn, position, model))
+    @reads
+    def count(self, conn: apsw.Connection, position: int, model: str) -> int | None:
+        """Return how many vectors an index at `position` has to hold; None while it has entries to follow."""
+        if conn.execute(SQL["log_end"]).get > position:
+            return None
+        return int(conn.execute(SQL["followed_count"], {"model": model}).get)
 
-    async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]:
-        """Those of the ids that an index at `position` must not hold."""
+    @reads
+    def unknown_ids(
+        self, conn: apsw.Connection, chunk_ids: Sequence[str], position: int, model: str
+    ) -> set[str]:
+        """Return those of the ids that an index at `position` must not hold."""
         values = {"ids": json.dumps(list(chunk_ids)), "position": position, "model": model}
-        return await self._database.read(
-            lambda conn: {row[0] for row in conn.execute(SQL["unknown_ids"], values)}
-        )
-
-    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
-        """Those of the chunks that can be found at present."""
-        values = {"ids": json.dumps(list(chunk_ids))}
-        return await self._database.read(
-            lambda conn: {row[0] for row in conn.execute(SQL["searchable_ids"], values)}
-        )
-
-    async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
-        """The passages of the chunks that can still be found, by id, with score 0."""
-        ids = json.dumps(list(chunk_ids))
-        return await self._database.read(
-            lambda conn: {row[0]: _passage(*row) for row in conn.execute(SQL["passages"], {"ids": ids})}
-        )
-
-    async def page_text(self, document_id: str, page: int) -> str | None:
-        """The text of one page, 1-based, or None when there is no such page."""
-        values = {"document_id": document_id, "number": page}
-        return await self._database.read(lambda conn: conn.execute(SQL["page_text"], values).get)
-
-
-def _passage(chunk_id: str, document_id: str, name: str, page: int, text: str) -> Passage:
-    return Passage(chunk_id, document_id, name, page, text, 0.0)
+        return {row[0] for row in conn.execute(SQL["unknown_ids"], values)}
 
 
 def _entry(row: tuple[int, str, str, str, str | None, bytes | None]) -> LogEntry:
@@ -148,43 +142,13 @@ def _entry(row: tuple[int, str, str, str, str | None, bytes | None]) -> LogEntry
 
 
 def _held(row: tuple[int, str, str, str, bytes]) -> LogEntry:
-    """A chunk as an index holds it, as if its row were an entry of the log."""
+    """Return a chunk as an index holds it, as if its row were an entry of the log."""
     number, chunk_id, document_id, collection, vector = row
     return _entry((number, "upsert", chunk_id, document_id, collection, vector))
 
 
-def _sample(conn: apsw.Connection, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
-    last_row = conn.execute(SQL["last_row"]).get
-    points = json.dumps([int(spot * last_row) + 1 for spot in spots])
-    values = {"points": points, "position": position, "model": model}
-    return [_held(row) for row in conn.execute(SQL["followed_sample"], values)]
-
-
-def _window(
-    conn: apsw.Connection, rows: tuple[int, int], position: int, model: str
-) -> tuple[list[LogEntry], int | None]:
-    after, limit = rows
-    until: int | None = conn.execute(SQL["window_end"], {"after": after, "limit": limit}).get
-    values = {"after": after, "until": until, "position": position, "model": model}
-    return [_held(row) for row in conn.execute(SQL["followed_window"], values)], until
-
-
-def _followed_count(conn: apsw.Connection, position: int, model: str) -> int | None:
-    if conn.execute(SQL["log_end"]).get > position:
-        return None
-    return int(conn.execute(SQL["followed_count"], {"model": model}).get)
-
-
-def _advance(conn: apsw.Connection, generation: str, position: int, now_s: float) -> list[str]:
-    values = {"generation": generation, "position": position, "now": now_s}
-    conn.execute(SQL["advance"], values)
-    conn.execute(SQL["forget_other_followers"], {"generation": generation})
-    conn.execute(SQL["forget_applied_deletes"], {"position": position})
-    return _make_ready(conn, position, now_s)
-
-
 def _make_ready(conn: apsw.Connection, position: int, now_s: float) -> list[str]:
-    """The version that arrived is searchable and the one before is gone, in the caller's transaction."""
+    """Make the versions that arrived searchable and remove the ones before; return the documents' ids."""
     arrived = list(conn.execute(SQL["arrived"], {"position": position}))
     for document_id, version in arrived:
         remove_contents(conn, document_id, kept_version=version)

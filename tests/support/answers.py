@@ -27,7 +27,6 @@ from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.keywords import Keywords
 from tests.support.fakes import serving, sse
 from tests.support.faults import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly
 from tests.support.llm_faults import FAULTS, Script
@@ -165,8 +164,8 @@ class House:
                 await self._ring(stack, ill["broker"])
             lane_timeout_s = HASTY_LANE_S if "hangs" in ills.values() else 2.0
             retrieval = Retrieval(
-                ledger=ledger,
-                keywords=Keywords(ledger.database),
+                documents=ledger.documents,
+                keywords=ledger.keywords,
                 vectors=vectors,
                 embedder=embedder,
                 vector_timeout_s=lane_timeout_s,

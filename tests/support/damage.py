@@ -48,7 +48,7 @@ class Ward:
         return document
 
     async def claim(self, document: Document) -> Claim:
-        claim = await self.ledger.claim(document.id, "me", self.now_s, 30, recipe=RECIPE)
+        claim = await self.ledger.claims.claim(document.id, "me", self.now_s, 30, recipe=RECIPE)
         assert claim is not None
         return claim
 
@@ -56,21 +56,21 @@ class Ward:
         chunks = [chunk for page in pages for chunk in split_page(page)]
         vectors = RNG.normal(size=(len(chunks), DIMENSION)).astype(np.float32)
         batch = Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], total, MODEL)
-        await self.ledger.commit_batch(claim, batch, self.now_s)
+        await self.ledger.claims.commit_batch(claim, batch, self.now_s)
 
     async def indexing(self, pages: int = 3, words: str = "words") -> Document:
         """A document whose pages are all committed."""
         claim = await self.claim(await self.accept(words))
         texts = [f"{words} {ENGLISH.format(number=number)}" for number in range(1, pages + 1)]
         await self.commit(claim, [Page(number, text) for number, text in enumerate(texts, 1)], pages)
-        await self.ledger.to_indexing(claim, self.now_s)
-        return await self.ledger.get(claim.document.id)
+        await self.ledger.claims.to_indexing(claim, self.now_s)
+        return await self.ledger.documents.get(claim.document.id)
 
     async def ready(self, pages: int = 3, words: str = "words") -> Document:
         """A document that can be searched."""
         document = await self.indexing(pages, words)
-        await self.ledger.follower_advance("generation", await self.ledger.log_end(), self.now_s)
-        return await self.ledger.get(document.id)
+        await self.ledger.vector_log.advance("generation", await self.ledger.vector_log.end(), self.now_s)
+        return await self.ledger.documents.get(document.id)
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Runs what no part of the service would run; foreign keys are not checked."""

@@ -131,11 +131,11 @@ class Workshop:
     async def ingest(self, data: bytes, name: str = "a.pdf") -> Document:
         document_id = await self.hand_in(data, name)
         await self.worker().run(document_id)
-        return await self.ledger.get(document_id)
+        return await self.ledger.documents.get(document_id)
 
     async def waits_s(self, document_id: str) -> tuple[str, float]:
         """What a document waits for and how long from now on."""
-        waiting_for = (await self.ledger.get(document_id)).waiting_for
+        waiting_for = (await self.ledger.documents.get(document_id)).waiting_for
         assert waiting_for is not None
         return str(waiting_for["kind"]), float(waiting_for["at"]) - self.clock.now_s  # type: ignore[arg-type]
 

@@ -56,19 +56,19 @@ class Desk:
 
     async def work(self, document_id: str, failure: Failure | None = None) -> None:
         """The document is ready, with its text as its only page, or has failed."""
-        claim = await self.ledger.claim(document_id, "me", 1.0, 30.0, recipe="m/1")
+        claim = await self.ledger.claims.claim(document_id, "me", 1.0, 30.0, recipe="m/1")
         assert claim is not None
         if failure is not None:
-            await self.ledger.fail(claim, failure, 1.0)
+            await self.ledger.claims.fail(claim, failure, 1.0)
             return
         page = Page(1, (await self.library.content(document_id))[1].read_text())
         chunks = split_page(page)
         vectors = np.full((len(chunks), 4), 0.5, np.float32)
-        await self.ledger.commit_batch(
+        await self.ledger.claims.commit_batch(
             claim, Batch([page], chunks, vectors, [c.text for c in chunks], 1, "m"), 1.0
         )
-        await self.ledger.to_indexing(claim, 1.0)
-        await self.ledger.follower_advance("g", await self.ledger.log_end(), 1.0)
+        await self.ledger.claims.to_indexing(claim, 1.0)
+        await self.ledger.vector_log.advance("g", await self.ledger.vector_log.end(), 1.0)
 
     async def rows(self, table: str) -> int:
         """How many rows a table has."""

@@ -12,7 +12,7 @@ from loguru import logger
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
-from kotaemon_async.stores.claims import Due
+from kotaemon_async.stores.documents import Due
 from kotaemon_async.telemetry import metrics
 
 EVERY_S: Final = 1.0
@@ -52,13 +52,13 @@ class Dispatcher:
 
     def __init__(
         self,
-        ledger: DueDocuments,
+        documents: DueDocuments,
         broker: Doorbell,
         *,
         clock: Callable[[], float],
         may_work: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._ledger = ledger
+        self._documents = documents
         self._broker = broker
         self._clock = clock
         self._may_work = may_work
@@ -91,7 +91,7 @@ class Dispatcher:
         """How many documents were rung for; none while there is no room to work."""
         now_s = self._clock()
         await self._count(now_s)
-        due = await self._ledger.due(now_s, AT_ONCE) if self._may_work() else []
+        due = await self._documents.due(now_s, AT_ONCE) if self._may_work() else []
         if not due:
             self._rung.clear()
             return 0
@@ -132,7 +132,7 @@ class Dispatcher:
             log.info("dispatch_goes_on") if code is None else log.warning("dispatch_waits")
 
     async def _count(self, now_s: float) -> None:
-        counts, oldest_s = await self._ledger.counts()
+        counts, oldest_s = await self._documents.counts()
         for status in ("queued", "processing", "ready", "failed", "cancelled"):
             metrics.DOCUMENTS.labels(status=status).set(counts.get(status, 0))
         metrics.QUEUE_DEPTH.set(counts.get("queued", 0))

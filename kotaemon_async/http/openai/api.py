@@ -31,7 +31,6 @@ from kotaemon_async.http.openai.bodies import (
 from kotaemon_async.http.openai.stream import ChatFrames, Chunks
 from kotaemon_async.http.problems import openai_responses
 from kotaemon_async.http.questions import Deadline, while_connected, within
-from kotaemon_async.stores.document_collections import Collections
 
 #: Collections that are listed; a chat may name any.
 _MAX_MODELS: Final = 1_000
@@ -57,7 +56,7 @@ def _reply(body: object, description: str) -> ResponseSpec:
 )
 async def list_models(services: GivenServices) -> ModelList:
     """`kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
-    found = [model_of(one) for one in await Collections(services.ledger.database).all(_MAX_MODELS)]
+    found = [model_of(one) for one in await services.ledger.documents.collections(_MAX_MODELS)]
     return ModelList([_EVERYTHING, *found])
 
 
@@ -135,7 +134,7 @@ async def _scope_of(model_id: str, services: Dependencies) -> Scope:
 
 
 async def _collection_model(model_id: str, services: Dependencies) -> Model:
-    found = await Collections(services.ledger.database).get(_collection_of(model_id))
+    found = await services.ledger.documents.collection(_collection_of(model_id))
     if found is None:
         raise _unknown(model_id)
     return model_of(found)

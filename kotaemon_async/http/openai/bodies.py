@@ -9,7 +9,7 @@ from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Citation, Reason, ServedBy
 from kotaemon_async.http.bodies import Problem, answer_body, body_of
 from kotaemon_async.http.openai.text import estimated_tokens, footnotes, said
-from kotaemon_async.stores.document_collections import Collection
+from kotaemon_async.stores.documents import Collection
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.
 MODEL = "kotaemon"

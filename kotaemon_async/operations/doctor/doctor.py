@@ -158,12 +158,12 @@ class Doctor:
         if document_id in self._begun:
             return True
         try:
-            document = await self._stores.ledger.get(document_id)
+            document = await self._stores.ledger.documents.get(document_id)
         except Refused:
             return False  # deleted meanwhile
         if trouble_of(self._stores.blobs.path(document.sha256), document.size_bytes, None):
             return False
-        await self._stores.ledger.start_anew(document_id, self._clock(), force=True)
+        await self._stores.ledger.documents.start_anew(document_id, self._clock(), force=True)
         self._begun.add(document_id)
         logger.bind(doc_id=document_id).warning("doctor_reads_anew")
         return True

@@ -81,15 +81,15 @@ class _Comparison:
         self._vectors = vectors
         self._generation = vectors.generation
         self._position = 0
-        self._comparison = IndexComparison(ledger, vectors)
+        self._comparison = IndexComparison(ledger.vector_log, vectors)
 
     async def differences(self, *, deep: bool) -> list[Difference]:
         """Not more than MOST; what is more makes the whole index wrong."""
-        self._position = await self._ledger.follower_position(self._generation)
+        self._position = await self._ledger.vector_log.position(self._generation)
         if self._position > (peak := await self._derived.log_peak()):
             # No entry would ever come after it.
             return [Difference("vectors_wrong", f"entry {self._position} of {peak}")]
-        behind = await self._ledger.log_length(self._position)
+        behind = await self._ledger.vector_log.length(self._position)
         found = [Difference("vectors_behind", f"{behind} entries")] if behind else []
         for walk in (self._lacking(deep=deep), self._unknown(), self._unfindable(deep=deep)):
             async for page in walk:

@@ -4,14 +4,14 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final
 
 import anyio
 from opentelemetry.sdk.trace import ReadableSpan
 
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Document
 from kotaemon_async.operations.traces.path import TracePath, path_of
+from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.stores.traces import Record, TraceBounds, TraceStore
 from kotaemon_async.telemetry import metrics
@@ -30,13 +30,6 @@ _CLOSE_S: Final = 2.0
 _TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class Records(Protocol):
-    """The part of the ledger that knows traces."""
-
-    async def get(self, document_id: str) -> Document: ...
-    async def answer(self, answer_id: str) -> Answer: ...
-
-
 class Tracing:
     """Takes spans and lines without ever keeping anybody waiting; `run` writes them down.
 
@@ -47,7 +40,7 @@ class Tracing:
         self,
         file: TelemetryFile,
         bounds: TraceBounds,
-        records: Records,
+        ledger: Ledger,
         *,
         capacity: int,
         alone: bool = True,
@@ -55,7 +48,7 @@ class Tracing:
     ) -> None:
         self._file = file
         self._store = TraceStore(file, bounds)
-        self._records = records
+        self._ledger = ledger
         self._alone = alone
         self._clock = clock
         self._buffer: Buffer[Record] = Buffer(capacity, on_drop=self._dropped)
@@ -137,9 +130,9 @@ class Tracing:
         """What the ledger says; empty when it says nothing of a document or answer, None for other names."""
         try:
             if name.startswith("doc_"):
-                return (await self._records.get(name)).trace_id
+                return (await self._ledger.documents.get(name)).trace_id
             if name.startswith("ans_"):
-                return (await self._records.answer(name)).trace_id
+                return (await self._ledger.answers.get(name)).trace_id
         except KotaemonError:  # deleted, or the ledger is away: the file may know
             return ""
         return None

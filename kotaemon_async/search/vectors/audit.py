@@ -40,11 +40,11 @@ LONGEST_REST_S: Final = 3600.0
 class Truth(Protocol):
     """What the audit needs of the ledger."""
 
-    async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]: ...
-    async def followed_window(
+    async def sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]: ...
+    async def window(
         self, after: int, limit: int, position: int, model: str
     ) -> tuple[list[LogEntry], int | None]: ...
-    async def followed_count(self, position: int, model: str) -> int | None: ...
+    async def count(self, position: int, model: str) -> int | None: ...
     async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]: ...
     async def waits_for_model(self, model: str) -> bool: ...
 
@@ -96,8 +96,8 @@ class Searched:
 class IndexComparison:
     """An index beside what the ledger had logged for it, up to a position in the log."""
 
-    def __init__(self, ledger: Truth, vectors: AuditedIndex) -> None:
-        self._ledger = ledger
+    def __init__(self, log: Truth, vectors: AuditedIndex) -> None:
+        self._log = log
         self._vectors = vectors
 
     async def window(
@@ -108,7 +108,7 @@ class IndexComparison:
         Without `deep` it is only looked whether they are there.
         """
         model = self._vectors.model
-        entries, next_row = await self._ledger.followed_window(after_row, WINDOW, position, model)
+        entries, next_row = await self._log.window(after_row, WINDOW, position, model)
         return await self.compare(entries, deep=deep), next_row
 
     async def compare(self, entries: Sequence[LogEntry], *, deep: bool = True) -> Compared:
@@ -125,11 +125,11 @@ class IndexComparison:
     async def unknown(self, offset: int, position: int) -> tuple[int, set[str]]:
         """Return how many of the index's ids were looked at, 0 at the end, and those the ledger has not."""
         ids = await self._vectors.ids(offset, IDS_AT_ONCE)
-        return len(ids), await self._ledger.unknown_ids(ids, position, self._vectors.model)
+        return len(ids), await self._log.unknown_ids(ids, position, self._vectors.model)
 
     async def sample(self, spots: Sequence[float], position: int) -> list[LogEntry]:
         """Return the chunks at these places of the ledger, which are parts of the whole, from 0 to 1."""
-        return await self._ledger.followed_sample(spots, position, self._vectors.model)
+        return await self._log.sample(spots, position, self._vectors.model)
 
     async def search(self, entries: Sequence[LogEntry]) -> Searched:
         """Search the chunks' own vectors, but for those that have no direction to search in."""
@@ -170,7 +170,7 @@ class IndexAudit:
 
     def __init__(
         self,
-        ledger: Truth,
+        log: Truth,
         vectors: AuditedIndex,
         *,
         every_s: float,
@@ -178,9 +178,9 @@ class IndexAudit:
         random: Callable[[], float] = _random.random,
         worn_at_least: int = WORN_AT_LEAST,
     ) -> None:
-        self._ledger = ledger
+        self._log = log
         self._vectors = vectors
-        self._comparison = IndexComparison(ledger, vectors)
+        self._comparison = IndexComparison(log, vectors)
         self._every_s = every_s
         self._clock = clock
         self._random = random
@@ -231,12 +231,12 @@ class IndexAudit:
         self._sweep_at_s = self._clock() + (0.0 if took_over else FULL_EVERY_S)
 
     async def _look(self, position: int) -> None:
-        self.is_partial = await self._ledger.waits_for_model(self._vectors.model)
+        self.is_partial = await self._log.waits_for_model(self._vectors.model)
         present, missing = await self._sample(position)
         searched = await self._search(present[:FEW])
         if searched.lost:
             await self._look_closer(position)
-        unknown = await self._ledger.unknown_ids(searched.hits, position, self._vectors.model)
+        unknown = await self._log.unknown_ids(searched.hits, position, self._vectors.model)
         if missing or unknown or not await self._counts_agree(position):
             logger.bind(missing=missing, unknown=len(unknown)).warning("vector_index_suspected")
             if self._sweep is None:
@@ -266,7 +266,7 @@ class IndexAudit:
 
     async def _counts_agree(self, position: int) -> bool:
         """Compare the counts; what a sweep has found nothing to explain is reported once and accepted."""
-        expected = await self._ledger.followed_count(position, self._vectors.model)
+        expected = await self._log.count(position, self._vectors.model)
         held = await self._vectors.count()
         self._require_same()
         return expected in (None, held) or (expected, held) == self._accepted
@@ -321,7 +321,7 @@ class IndexAudit:
 
     async def _end_sweep(self, sweep: _Sweep, position: int) -> None:
         self._sweep = None
-        expected = await self._ledger.followed_count(position, self._vectors.model)
+        expected = await self._log.count(position, self._vectors.model)
         held = await self._vectors.count()
         self._require_same()
         log = logger.bind(chunks=sweep.compared, mended=sweep.mended, expected=expected, held=held)

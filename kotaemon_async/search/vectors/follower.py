@@ -27,13 +27,13 @@ COUNT_TIMEOUT_S: Final = 1.0
 class VectorLog(Protocol):
     """What the follower needs of the ledger."""
 
-    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]: ...
-    async def log_end(self) -> int: ...
-    async def log_length(self, position: int) -> int: ...
+    async def after(self, position: int, limit: int, model: str) -> list[LogEntry]: ...
+    async def end(self) -> int: ...
+    async def length(self, position: int) -> int: ...
     async def waits_for_follower(self, position: int) -> bool: ...
-    async def follower_position(self, generation: str) -> int: ...
-    async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]: ...
-    async def follower_settle(self, position: int, now_s: float) -> list[str]: ...
+    async def position(self, generation: str) -> int: ...
+    async def advance(self, generation: str, position: int, now_s: float) -> list[str]: ...
+    async def make_ready(self, position: int, now_s: float) -> list[str]: ...
 
 
 class VectorIndex(Protocol):
@@ -78,7 +78,7 @@ class Follower:
 
     def __init__(  # noqa: PLR0913
         self,
-        ledger: VectorLog,
+        log: VectorLog,
         vectors: VectorIndex,
         *,
         clock: Callable[[], float],
@@ -92,7 +92,7 @@ class Follower:
         """`on_applied` hears which entries were applied, and since when that was tried."""
         self.behind = 0
         self.waiting_code: str | None = None
-        self._ledger = ledger
+        self._log = log
         self._vectors = vectors
         self._clock = clock
         self._on_ready = on_ready
@@ -176,9 +176,9 @@ class Follower:
         if not generation:
             await self._vectors.count()  # the first child has yet to come up
             return True
-        position = await self._ledger.follower_position(generation)
+        position = await self._log.position(generation)
         await self._notice(generation, position)
-        entries = await self._ledger.log_after(position, self._batch, self._vectors.model)
+        entries = await self._log.after(position, self._batch, self._vectors.model)
         if self._vectors.generation != generation:
             return True  # begun while the log was read: that position is not this index's
         if entries:
@@ -196,8 +196,8 @@ class Follower:
         if generation == self._noticed:
             return
         log = logger.bind(generation=generation)
-        if await self._ledger.waits_for_follower(position):
-            until, total = await self._ledger.log_end(), await self._ledger.log_length(position)
+        if await self._log.waits_for_follower(position):
+            until, total = await self._log.end(), await self._log.length(position)
             self._rebuild = _Rebuild(generation, until, total, self._clock())
             metrics.VECTOR_REBUILD_RATIO.set(0)
             log.bind(entries=total).warning("vector_rebuild_began")
@@ -214,22 +214,22 @@ class Follower:
         if not self._may_write():
             # Asked although nothing may be written: a dead child comes back, and searches with it.
             await self._vectors.count()
-            self._note_behind(await self._ledger.log_end() - entries[0].seq + 1)
+            self._note_behind(await self._log.end() - entries[0].seq + 1)
             raise Unavailable("The vector index waits for room on the disk.", code="disk_full")
         faults.hit("follower.before_apply")
         began_s = self._clock()
         await self._vectors.apply(upserts, deletes)
         self._on_applied(entries, began_s)
         faults.hit("follower.after_apply")
-        ready = await self._ledger.follower_advance(generation, reached, self._clock())
+        ready = await self._log.advance(generation, reached, self._clock())
         faults.hit("follower.after_advance")
-        self._note_behind(max(0, await self._ledger.log_end() - reached))
+        self._note_behind(max(0, await self._log.end() - reached))
         await self._tell(ready)
         return reached
 
     async def _rest(self, position: int) -> None:
         self._note_behind(0)
-        await self._tell(await self._ledger.follower_settle(position, self._clock()))
+        await self._tell(await self._log.make_ready(position, self._clock()))
         # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
         await self._vectors.count()
 

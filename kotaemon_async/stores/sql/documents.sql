@@ -113,3 +113,59 @@ DELETE FROM chunks WHERE document_id = :id AND version IS NOT :kept_version
 
 -- name: delete_pages
 DELETE FROM pages WHERE document_id = :id AND version IS NOT :kept_version
+
+-- name: due
+SELECT id, token, traceparent FROM documents
+WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
+   OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now)
+ORDER BY created_at LIMIT :limit
+
+-- name: passages
+SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start)
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+
+-- name: searchable_ids
+SELECT wanted.value
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+
+-- name: page_text
+SELECT p.text FROM pages AS p
+JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
+WHERE p.document_id = :document_id AND p.number = :number
+
+-- name: collections
+WITH RECURSIVE found (name, number) AS (
+    SELECT min(collection), 1 FROM documents
+    UNION ALL
+    SELECT (SELECT min(d.collection) FROM documents AS d WHERE d.collection > found.name), number + 1
+    FROM found WHERE found.name IS NOT NULL AND number < :limit
+)
+SELECT name, (SELECT min(d.created_at) FROM documents AS d WHERE d.collection = found.name)
+FROM found WHERE name IS NOT NULL
+
+-- name: collection
+SELECT collection, created_at FROM documents WHERE collection = :name ORDER BY created_at LIMIT 1
+
+-- name: counted
+SELECT collection, min(created_at), count(*), sum(status = 'ready')
+FROM documents GROUP BY collection ORDER BY collection LIMIT :limit
+
+-- name: twin
+SELECT id FROM documents
+WHERE collection = :collection AND sha256 = (SELECT sha256 FROM documents WHERE id = :id)
+
+-- name: move
+UPDATE documents SET collection = :collection, event = event + 1, updated_at = :now WHERE id = :id
+
+-- name: log_upserts
+INSERT INTO vector_log (op, chunk_id, document_id)
+SELECT 'upsert', id, document_id FROM chunks WHERE document_id = :id
+
+-- name: follow
+UPDATE documents SET last_log_seq = coalesce((SELECT max(seq) FROM vector_log WHERE document_id = :id), last_log_seq)
+WHERE id = :id AND last_log_seq IS NOT NULL

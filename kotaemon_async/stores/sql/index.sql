@@ -82,21 +82,3 @@ SELECT wanted.value
 FROM json_each(:ids) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM chunks AS c WHERE c.id = wanted.value AND c.model = :model)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = wanted.value AND l.seq > :position)
-
--- name: searchable_ids
-SELECT wanted.value
-FROM json_each(:ids) AS wanted
-JOIN chunks AS c ON c.id = wanted.value
-JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-
--- name: passages
-SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start)
-FROM json_each(:ids) AS wanted
-JOIN chunks AS c ON c.id = wanted.value
-JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
-
--- name: page_text
-SELECT p.text FROM pages AS p
-JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
-WHERE p.document_id = :document_id AND p.number = :number

@@ -45,6 +45,7 @@ SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_d
     last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL,
     waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token
+RETURNING id
 
 -- name: set_pages_total
 UPDATE documents
@@ -86,12 +87,6 @@ SET status = 'queued', stage = NULL, lease_owner = NULL, lease_until = NULL, wai
     updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
-
--- name: due
-SELECT id, token, traceparent FROM documents
-WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
-   OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now)
-ORDER BY created_at LIMIT :limit
 
 -- name: drop_leases
 UPDATE documents SET lease_until = 0

@@ -76,8 +76,8 @@ class Judge:
         return self.verdict
 
 
-class Pages(Ledger):
-    """The real ledger, on whose pages the passage stands."""
+class Pages:
+    """Documents on whose pages the passage stands."""
 
     async def page_text(self, document_id: str, page: int) -> str | None:
         return PAGE
@@ -94,7 +94,7 @@ class House:
         kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
         knowledge = Knowledge(kept)
         knowledge.refresh()
-        cache = AnswerCache(ledger, links="main", clock=self.clock, times=CacheTimes(600.0, 86_400.0))
+        cache = AnswerCache(ledger.answers, links="main", clock=self.clock, times=CacheTimes(600.0, 86_400.0))
         others: list[Provider] = [
             StaleCacheProvider(cache),
             ExtractiveProvider(),
@@ -103,7 +103,8 @@ class House:
         self.service = Answering(
             retrieval=self.retrieval,
             chain=Chain([self.model, *others]),
-            ledger=ledger,
+            documents=Pages(),
+            answers=ledger.answers,
             cache=cache,
             relevance=cast("Relevance", self.judge),
             clock=self.clock,
@@ -136,8 +137,10 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    ledger = await Pages.open(tmp_path / "ledger.db")
-    await ledger.accept(NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0)
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    await ledger.documents.accept(
+        NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0
+    )
     yield House(ledger, tmp_path)
     await ledger.aclose()
 
@@ -177,9 +180,9 @@ async def test_an_answer_of_yesterday_is_too_old(house: House) -> None:
 async def test_a_changed_document_is_never_answered_from_the_cache(house: House, deleted: bool) -> None:
     await house.ask()
     if deleted:
-        await house.ledger.delete("d")
+        await house.ledger.documents.delete("d")
     else:
-        await house.ledger.start_anew("d", 2000.0, force=True)
+        await house.ledger.documents.start_anew("d", 2000.0, force=True)
     house.break_model()
     assert (await house.ask()).served_by == "extractive"
 
@@ -199,7 +202,7 @@ async def test_a_document_that_goes_while_models_are_asked_is_not_answered_from_
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
         await house.model.asked.wait()
-        await house.ledger.delete("d")
+        await house.ledger.documents.delete("d")
         house.model.go_on.set()
     assert answers[0].served_by == "extractive"
 
@@ -215,7 +218,7 @@ async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
     answers = await house.asked_at_once(10)
     assert (house.model.calls, len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
-    assert [await house.ledger.answer(one.id) for one in answers] == answers
+    assert [await house.ledger.answers.get(one.id) for one in answers] == answers
 
 
 async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(house: House) -> None:

@@ -24,18 +24,25 @@ TEXTS = [
 
 
 @pytest.fixture
-async def keywords(tmp_path: Path) -> AsyncIterator[Keywords]:
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    await ledger.accept(NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0)
-    claim = await ledger.claim("d", "me", 1.0, 30.0, recipe="m/1")
+    await ledger.documents.accept(
+        NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0
+    )
+    claim = await ledger.claims.claim("d", "me", 1.0, 30.0, recipe="m/1")
     assert claim is not None
     pages = [Page(number, text) for number, text in enumerate(TEXTS, start=1)]
     chunks = [chunk for page in pages for chunk in split_page(page)]
     vectors = np.full((len(chunks), 4), 0.5, np.float32)
     batch = Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], 3, "m")
-    await ledger.commit_batch(claim, batch, 1.0)
-    yield Keywords(ledger.database)
+    await ledger.claims.commit_batch(claim, batch, 1.0)
+    yield ledger
     await ledger.aclose()
+
+
+@pytest.fixture
+def keywords(ledger: Ledger) -> Keywords:
+    return ledger.keywords
 
 
 def passages() -> list[Passage]:
@@ -70,9 +77,9 @@ async def test_questions_about_other_things_are_told(keywords: Keywords, questio
     assert await Relevance(keywords).holds(question, passages()) is holds
 
 
-async def test_when_it_cannot_be_told_the_passages_count_as_relevant(keywords: Keywords) -> None:
-    await keywords._database.aclose()
-    assert await Relevance(keywords).holds("How do I bake sourdough bread?", passages())
+async def test_when_it_cannot_be_told_the_passages_count_as_relevant(ledger: Ledger) -> None:
+    await ledger.aclose()
+    assert await Relevance(ledger.keywords).holds("How do I bake sourdough bread?", passages())
 
 
 async def test_a_number_may_stand_in_the_name_of_the_document(keywords: Keywords) -> None:

@@ -58,7 +58,7 @@ def exists(pid: int) -> bool:
 
 
 async def waits_for(shop: Workshop, document_id: str) -> dict[str, object] | None:
-    return (await shop.ledger.get(document_id)).waiting_for
+    return (await shop.ledger.documents.get(document_id)).waiting_for
 
 
 async def test_a_long_wait_for_the_embedder_is_shown_until_the_next_step(shop: Workshop) -> None:
@@ -71,7 +71,7 @@ async def test_a_long_wait_for_the_embedder_is_shown_until_the_next_step(shop: W
         await ticks.pass_by(1, 3)
         assert await waits_for(shop, document_id) == {"kind": "embedder"}
         stuck.let_go.set()
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert (document.stage, document.waiting_for) == ("indexing", {"kind": "vectors"})
 
 
@@ -84,7 +84,7 @@ async def test_waiting_for_a_free_parser_is_shown(shop: Workshop, tmp_path: Path
         assert await waits_for(shop, document_id) == {"kind": "parser"}
         await shop.library.cancel(document_id)
         await ticks.pass_by(1, 1)
-    assert (await shop.ledger.get(document_id)).status == "cancelled"
+    assert (await shop.ledger.documents.get(document_id)).status == "cancelled"
 
 
 async def test_a_claim_is_renewed_as_long_as_the_work_lasts(shop: Workshop) -> None:
@@ -95,7 +95,7 @@ async def test_a_claim_is_renewed_as_long_as_the_work_lasts(shop: Workshop) -> N
         shop.clock.now_s += 25
         await ticks.pass_by(1, MANY)
         shop.clock.now_s += 25  # past the lease of the claim itself
-        assert await shop.ledger.due(shop.clock.now_s, 10) == []
+        assert await shop.ledger.documents.due(shop.clock.now_s, 10) == []
         stuck.let_go.set()
 
 
@@ -138,4 +138,4 @@ async def test_work_goes_on_while_the_ledger_cannot_be_asked(shop: Workshop) -> 
         await ticks.pass_by(1, 2)
         faults.arm("")
         stuck.let_go.set()
-    assert (await shop.ledger.get(document_id)).stage == "indexing"
+    assert (await shop.ledger.documents.get(document_id)).stage == "indexing"

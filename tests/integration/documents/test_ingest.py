@@ -9,7 +9,6 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.embedding.embedder import Embedder
-from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
 from tests.support.ingest import Broken, Workshop
@@ -39,14 +38,16 @@ async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIte
 async def test_every_page_of_a_pdf_is_searchable_before_the_index_has_followed(shop: Workshop) -> None:
     document = await shop.ingest(english_pdf(5))
     assert (document.status, document.stage, document.pages_done) == ("processing", "indexing", 5)
-    found = await Keywords(shop.ledger.database).search("page 3", Scope(), 10)
-    assert found and document.chunks_done == len(await shop.ledger.log_after(0, 100, shop.embedder.name))
+    found = await shop.ledger.keywords.search("page 3", Scope(), 10)
+    assert found and document.chunks_done == len(
+        await shop.ledger.vector_log.after(0, 100, shop.embedder.name)
+    )
 
 
 async def test_a_chinese_pdf_is_found_by_a_word_of_two_characters(shop: Workshop) -> None:
     document = await shop.ingest(chinese_pdf(texts=["氧气是一种化学元素。它在常温下很稳定。"]))
-    found = await Keywords(shop.ledger.database).search("稳定", Scope(), 10)
-    passages = await shop.ledger.passages([chunk_id for chunk_id, _ in found])
+    found = await shop.ledger.keywords.search("稳定", Scope(), 10)
+    passages = await shop.ledger.documents.passages([chunk_id for chunk_id, _ in found])
     assert [passage.document_id for passage in passages.values()] == [document.id]
 
 
@@ -60,7 +61,7 @@ async def test_a_bad_file_fails_at_once_with_its_code_and_a_hint(
     document = await shop.ingest(data)
     assert document.status == "failed" and document.error is not None
     assert document.error.code == code and document.error.hint
-    assert await shop.ledger.log_after(0, 10, shop.embedder.name) == []
+    assert await shop.ledger.vector_log.after(0, 10, shop.embedder.name) == []
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md"])
@@ -73,7 +74,7 @@ async def test_a_lost_neighbour_means_a_later_attempt_and_at_last_a_failure(shop
     document_id = await shop.hand_in(english_pdf(1))
     worker = shop.worker(embedder=Broken(shop.embedder, good_calls=0))
     await worker.run(document_id)
-    waiting = await shop.ledger.get(document_id)
+    waiting = await shop.ledger.documents.get(document_id)
     assert (
         waiting.status == "queued"
         and waiting.waiting_for is not None
@@ -81,18 +82,18 @@ async def test_a_lost_neighbour_means_a_later_attempt_and_at_last_a_failure(shop
     )
     shop.clock.now_s += 1000
     await worker.run(document_id)
-    failed = await shop.ledger.get(document_id)
+    failed = await shop.ledger.documents.get(document_id)
     assert failed.error is not None and (failed.attempt, failed.error.code) == (2, "embedder_unavailable")
 
 
 async def test_work_goes_on_from_the_last_checkpoint(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(6))
     await shop.worker(embedder=Broken(shop.embedder, good_calls=1)).run(document_id)
-    before = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100, shop.embedder.name)]
-    assert (await shop.ledger.get(document_id)).pages_done == 2
+    before = [entry.chunk_id for entry in await shop.ledger.vector_log.after(0, 100, shop.embedder.name)]
+    assert (await shop.ledger.documents.get(document_id)).pages_done == 2
     shop.clock.now_s += 1000
     await shop.worker().run(document_id)
-    after = [entry.chunk_id for entry in await shop.ledger.log_after(0, 100, shop.embedder.name)]
+    after = [entry.chunk_id for entry in await shop.ledger.vector_log.after(0, 100, shop.embedder.name)]
     assert after[: len(before)] == before and len(set(after)) == len(after) > len(before)
 
 
@@ -100,7 +101,7 @@ async def test_a_stopping_worker_gives_its_document_back_after_a_checkpoint(shop
     document_id = await shop.hand_in(english_pdf(6))
     worker = shop.worker(on_step=lambda: worker.stop())  # noqa: PLW0108 - it is not there yet
     await worker.run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert (document.status, document.pages_done, document.attempt) == ("queued", 2, 0)
 
 
@@ -108,9 +109,9 @@ async def test_a_document_cancelled_in_the_middle_stays_empty(shop: Workshop) ->
     document_id = await shop.hand_in(english_pdf(6))
     worker = shop.worker(embedder=Cancelling(shop, document_id))
     await worker.run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert (document.status, document.chunks_done) == ("cancelled", 0)
-    assert await Keywords(shop.ledger.database).search("page", Scope(), 10) == []
+    assert await shop.ledger.keywords.search("page", Scope(), 10) == []
 
 
 class Cancelling(Embedder):

@@ -61,8 +61,8 @@ async def lose_workers(shop: Workshop, document_ids: list[str], times: int) -> N
     """So many workers have died with these documents in their hands."""
     for _ in range(times):
         for one in document_ids:
-            await shop.ledger.claim(one, "dead", shop.clock(), 1.0, recipe=recipe_of(shop.embedder))
-        await shop.ledger.drop_leases()
+            await shop.ledger.claims.claim(one, "dead", shop.clock(), 1.0, recipe=recipe_of(shop.embedder))
+        await shop.ledger.claims.drop_leases()
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ async def test_a_document_that_kills_three_parsers_fails_and_says_so(
     for _ in range(3):
         await shop.worker().run(document_id)
         shop.clock.now_s += 1000
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert document.error is not None and (document.status, document.error.code) == ("failed", code)
     signal = marker.rpartition(" ")[2]
     assert document.error.message == f"The parser died 3 times over this file, the last time by {signal}."
@@ -97,7 +97,7 @@ async def test_the_wait_after_a_crash_is_short_and_grows(shop: Workshop) -> None
 async def test_pages_before_a_deadly_one_are_kept_for_the_next_try(shop: Workshop) -> None:
     document_id = await shop.hand_in(poisoned_pdf("deadly by SIGSEGV", page=5, pages=6))
     await shop.worker().run(document_id)
-    assert (await shop.ledger.get(document_id)).pages_done == 4
+    assert (await shop.ledger.documents.get(document_id)).pages_done == 4
 
 
 async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(shop: Workshop) -> None:
@@ -106,9 +106,9 @@ async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(shop: Worksh
     async with anyio.create_task_group() as group:
         group.start_soon(shop.worker().run, deadly)
         group.start_soon(shop.worker().run, healthy)
-    document = await shop.ledger.get(healthy)
+    document = await shop.ledger.documents.get(healthy)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 4, 1)
-    assert (await shop.ledger.get(deadly)).attempts == tried(crash=1)
+    assert (await shop.ledger.documents.get(deadly)).attempts == tried(crash=1)
 
 
 async def test_six_attempts_take_a_quarter_of_an_hour(shop: Workshop) -> None:
@@ -120,7 +120,7 @@ async def test_six_attempts_take_a_quarter_of_an_hour(shop: Workshop) -> None:
         assert kind == "retry" and most_s / 2 <= wait_s <= most_s
         shop.clock.now_s += wait_s
     await worker.run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
 
 
@@ -129,7 +129,7 @@ async def test_a_document_is_not_tried_before_its_time(shop: Workshop) -> None:
     await shop.worker(embedder=Broken(shop.embedder, good_calls=0)).run(document_id)
     shop.clock.now_s += 4.9
     await shop.worker().run(document_id)
-    assert (await shop.ledger.get(document_id)).status == "queued"
+    assert (await shop.ledger.documents.get(document_id)).status == "queued"
 
 
 async def test_a_neighbour_that_names_a_time_is_given_it(shop: Workshop) -> None:
@@ -148,10 +148,10 @@ async def test_twenty_deploys_eat_no_attempt(shop: Workshop) -> None:
     for _ in range(20):
         worker = shop.worker(on_step=lambda: worker.stop())  # noqa: PLW0108, B023 - it is not there yet
         await worker.run(document_id)
-    waiting = await shop.ledger.get(document_id)
+    waiting = await shop.ledger.documents.get(document_id)
     assert (waiting.attempts, waiting.attempt) == (tried(shutdown=20), 0)
     await shop.worker().run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 42, 1)
 
 
@@ -160,7 +160,7 @@ async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_doc
     settings = SETTINGS.model_copy(update={"batch_pages": 1})
     worker = shop.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
     await worker.run(document_id)
-    assert (await shop.ledger.get(document_id)).attempts == tried(shutdown=1)
+    assert (await shop.ledger.documents.get(document_id)).attempts == tried(shutdown=1)
 
 
 async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Workshop) -> None:
@@ -168,7 +168,7 @@ async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Wor
     await lose_workers(shop, [document_id], 3)
     settings = SETTINGS.model_copy(update={"max_losses": 2})
     await shop.worker(settings=settings).run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert document.error is not None
     assert (document.error.code, document.error.message) == (
         "parser_limit",
@@ -185,19 +185,19 @@ async def test_documents_that_may_have_taken_workers_with_them_are_read_one_at_a
         group.start_soon(worker.run, first)
         await stuck.asked.wait()
         await worker.run(second)
-        postponed = await shop.ledger.get(second)
+        postponed = await shop.ledger.documents.get(second)
         stuck.let_go.set()
     assert (postponed.status, postponed.attempts, postponed.attempt) == ("queued", tried(lost=2), 0)
     shop.clock.now_s += TURN_AGAIN_S
     await worker.run(second)
-    assert [(await shop.ledger.get(one)).stage for one in (first, second)] == ["indexing"] * 2
+    assert [(await shop.ledger.documents.get(one)).stage for one in (first, second)] == ["indexing"] * 2
 
 
 async def test_nothing_is_begun_without_room_on_the_disk(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(1))
-    before = await shop.ledger.get(document_id)
+    before = await shop.ledger.documents.get(document_id)
     await shop.worker(may_work=lambda: False).run(document_id)
-    assert await shop.ledger.get(document_id) == before
+    assert await shop.ledger.documents.get(document_id) == before
 
 
 async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(shop: Workshop) -> None:
@@ -206,7 +206,7 @@ async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(s
     worker = shop.worker(may_start=lambda: has_memory[0], on_step=lambda: has_memory.__setitem__(0, False))
     await worker.run(begun)
     await worker.run(waiting)
-    documents = [await shop.ledger.get(one) for one in (begun, waiting)]
+    documents = [await shop.ledger.documents.get(one) for one in (begun, waiting)]
     assert [(one.stage, one.pages_done) for one in documents] == [("indexing", 6), (None, 0)]
 
 
@@ -215,11 +215,11 @@ async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(
     has_room = [True]
     worker = shop.worker(may_work=lambda: has_room[0], on_step=lambda: has_room.__setitem__(0, False))
     await worker.run(document_id)
-    waiting = await shop.ledger.get(document_id)
+    waiting = await shop.ledger.documents.get(document_id)
     assert (waiting.status, waiting.waiting_for) == ("queued", {"kind": "disk"})
     assert (waiting.pages_done, waiting.attempts, waiting.attempt) == (2, tried(), 0)
     await shop.worker().run(document_id)
-    assert (await shop.ledger.get(document_id)).stage == "indexing"
+    assert (await shop.ledger.documents.get(document_id)).stage == "indexing"
 
 
 @pytest.mark.parametrize("plan", ["ingest.before_commit:1:enospc", "sqlite.before_commit:3:enospc"])
@@ -227,7 +227,7 @@ async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(shop: 
     document_id = await shop.hand_in(english_pdf(1))
     faults.arm(plan)
     await shop.worker().run(document_id)
-    waiting = await shop.ledger.get(document_id)
+    waiting = await shop.ledger.documents.get(document_id)
     assert (waiting.status, waiting.attempts, waiting.attempt) == ("queued", tried(), 0)
     assert await shop.waits_s(document_id) == ("disk", 5)
 
@@ -248,15 +248,15 @@ async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(
 
 async def test_a_ledger_that_takes_no_claim_leaves_the_document_in_the_queue(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(1))
-    before = await shop.ledger.get(document_id)
+    before = await shop.ledger.documents.get(document_id)
     faults.arm("sqlite.before_commit:1:enospc")
     await shop.worker().run(document_id)
-    assert await shop.ledger.get(document_id) == before
+    assert await shop.ledger.documents.get(document_id) == before
 
 
 async def test_a_bug_fails_the_document_as_ours(shop: Workshop) -> None:
     document_id = await shop.hand_in(english_pdf(1))
     faults.arm("ingest.before_commit:1:raise")
     await shop.worker().run(document_id)
-    document = await shop.ledger.get(document_id)
+    document = await shop.ledger.documents.get(document_id)
     assert document.error is not None and document.error.code == "internal"

@@ -112,11 +112,11 @@ async def test_all_failed_documents_of_a_collection_are_started_anew(desk: Desk)
 
 async def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(desk: Desk) -> None:
     document, _ = await desk.hand_in(b"words")
-    claim = await desk.ledger.claim(document.id, "me", 1.0, 30.0, recipe="m/1")
+    claim = await desk.ledger.claims.claim(document.id, "me", 1.0, 30.0, recipe="m/1")
     await desk.library.delete(document.id)
     assert claim is not None
     with pytest.raises(LeaseLost):
-        await desk.ledger.to_indexing(claim, 1.0)
+        await desk.ledger.claims.to_indexing(claim, 1.0)
     assert [await desk.rows(table) for table in ("documents", "pages", "chunks")] == [0, 0, 0]
     assert desk.files() == []
 
@@ -165,7 +165,7 @@ async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(desk: De
     stray = desk.folder / "ab" / ("ab" * 32)
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"nobody's")
-    assert await desk.blobs.sweep(await desk.ledger.blobs()) == 2
+    assert await desk.blobs.sweep(await desk.ledger.documents.blobs()) == 2
     assert desk.files() == [document.sha256]
 
 

@@ -53,10 +53,17 @@ class Shelf:
     async def page_text(self, _document_id: str, page: int) -> str | None:
         return self.texts.get(page)
 
-    async def answer(self, answer_id: str) -> Answer:
+
+class Cited:
+    """The answer that cites what is quoted of the shelf's file."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+
+    async def get(self, answer_id: str) -> Answer:
         cited = tuple(
             Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0)
-            for number, (page, quote) in enumerate(self.quotes, start=1)
+            for number, (page, quote) in enumerate(self._shelf.quotes, start=1)
         )
         if answer_id != "ans_1":
             raise Refused("no such answer", code="not_found")
@@ -79,7 +86,7 @@ def shelf(tmp_path: Path) -> Shelf:
 
 @pytest.fixture
 def pictures(shelf: Shelf, sandbox: Sandbox) -> Pictures:
-    return Pictures(shelf, shelf.path, sandbox)
+    return Pictures(shelf, Cited(shelf), shelf.path, sandbox)
 
 
 def words_in(shelf: Shelf, page: int, picture: PageImage) -> str:
@@ -188,8 +195,10 @@ async def test_a_picture_is_drawn_once_for_all_who_want_it(shelf: Shelf, picture
 
 
 async def test_no_more_is_kept_than_there_is_room_for(shelf: Shelf, sandbox: Sandbox) -> None:
-    one = len((await Pictures(shelf, shelf.path, sandbox).picture("doc_1", 1, width_px=400)).png)
-    pictures = Pictures(shelf, shelf.path, sandbox, cache_bytes=2 * one)
+    one = len(
+        (await Pictures(shelf, Cited(shelf), shelf.path, sandbox).picture("doc_1", 1, width_px=400)).png
+    )
+    pictures = Pictures(shelf, Cited(shelf), shelf.path, sandbox, cache_bytes=2 * one)
     for width_px in WIDTHS[:2]:
         for page in (1, 2):
             await pictures.picture("doc_1", page, width_px=width_px)

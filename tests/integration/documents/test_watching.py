@@ -32,7 +32,7 @@ async def test_watching_ends_with_the_final_state(desk: Desk) -> None:
 async def test_events_come_again_when_a_ready_document_is_read_anew(desk: Desk) -> None:
     document, _ = await desk.hand_in(b"words")
     await desk.work(document.id)
-    last = (await desk.ledger.versioned(document.id))[0]
+    last = (await desk.ledger.documents.versioned(document.id))[0]
     assert [state async for state in desk.library.watch(document.id, last)] == []
     await desk.library.retry(document.id, force=True)
     seen = []

@@ -10,7 +10,6 @@ import pytest
 from kotaemon_async.documents.changes import Feed, Gone
 from kotaemon_async.domain.model import Document
 from kotaemon_async.http.dependencies import HttpLimits
-from kotaemon_async.stores.changes import Changes
 from tests.support.fakes import FakeServices, fake_services, serving
 from tests.support.library import Desk
 
@@ -20,7 +19,7 @@ DOCUMENTS = "/api/v1/documents"
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
     async with fake_services(tmp_path) as opened:
-        opened.feed = Feed(Changes(opened.ledger.database))
+        opened.feed = Feed(opened.ledger.documents)
         yield opened
 
 
@@ -54,10 +53,10 @@ async def test_collections_are_listed_with_their_documents(client: httpx.AsyncCl
 async def test_a_document_moves_without_being_read_anew(client: httpx.AsyncClient, desk: Desk) -> None:
     document_id = await hand_in(client, "The seal is replaced.")
     await desk.work(document_id)
-    before = await desk.ledger.log_end()
+    before = await desk.ledger.vector_log.end()
     reply = await client.patch(f"{DOCUMENTS}/{document_id}", json={"collection": "new"})
     assert (reply.status_code, reply.json()["collection"], reply.json()["status"]) == (200, "new", "ready")
-    entries = await desk.ledger.log_after(before, 10, "m")
+    entries = await desk.ledger.vector_log.after(before, 10, "m")
     assert [(entry.op, entry.collection) for entry in entries] == [("upsert", "new")]
 
 

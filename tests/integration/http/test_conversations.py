@@ -20,8 +20,8 @@ CITED = replace(
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
     async with fake_services(tmp_path) as opened:
-        await opened.ledger.save_answer(CITED, "c1", 10.0)
-        await opened.ledger.save_answer(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
+        await opened.ledger.answers.save(CITED, "c1", 10.0)
+        await opened.ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
         yield opened
 
 
@@ -40,7 +40,7 @@ async def test_a_conversation_holds_its_answers_in_order(client: httpx.AsyncClie
 async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
     client: httpx.AsyncClient, services: FakeServices
 ) -> None:
-    await services.ledger.save_answer(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
+    await services.ledger.answers.save(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
     found = (await client.get(f"{PATH}/c1")).json()
     assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
 

@@ -243,7 +243,7 @@ async def test_a_document_in_work_is_started_anew_by_force_alone(
 ) -> None:
     document_id = (await hand_in(client)).json()["id"]
     if status == "processing":
-        assert await services.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+        assert await services.ledger.claims.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
     refused = await client.post(f"{DOCUMENTS}/{document_id}/retry", json={"force": False})
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     forced = await client.post(f"{DOCUMENTS}/{document_id}/retry", **force)  # type: ignore[arg-type]
@@ -261,9 +261,9 @@ async def test_a_retry_that_does_not_fit_is_refused(
 
 async def failed(client: httpx.AsyncClient, services: FakeServices, text: str = "Hello there.") -> str:
     document_id: str = (await hand_in(client, text)).json()["id"]
-    claim = await services.ledger.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
+    claim = await services.ledger.claims.claim(document_id, "me", 2e9, 30.0, recipe="m/1")
     assert claim is not None
-    await services.ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 2e9)
+    await services.ledger.claims.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 2e9)
     return document_id
 
 

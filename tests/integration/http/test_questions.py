@@ -76,7 +76,7 @@ async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
 
 
 async def test_an_answer_is_read_again(client: httpx.AsyncClient, services: FakeServices) -> None:
-    await services.ledger.save_answer(ANSWER, None, 1.0)
+    await services.ledger.answers.save(ANSWER, None, 1.0)
     assert (await client.get(f"{ANSWERS}/ans_1")).json()["answer"] == "By 8 percent. [1]"
     assert (await client.get(f"{ANSWERS}/ans_2")).json()["code"] == "not_found"
 

@@ -55,7 +55,7 @@ async def test_replies_that_are_not_given_again_are_forgotten(desk: Desk) -> Non
         await desk.hand_in(b"the same words", key=f"old-{number}")
     desk.now_s += KEEP_S + 1
     await desk.hand_in(b"the same words", key="new")
-    forgotten = await desk.ledger.forget_old_keys(desk.now_s)
+    forgotten = await desk.ledger.idempotency.forget_old(desk.now_s)
     assert (forgotten, await desk.rows("idempotency")) == (150, 1)  # a hundred went with the new one
 
 
@@ -63,16 +63,16 @@ async def test_answers_that_are_too_old_to_stand_in_are_forgotten(desk: Desk) ->
     bounds = CacheBounds(rows=10, size_bytes=10**6, age_s=1000.0)
     for number, now_s in enumerate((10.0, 20.0, 30.0)):
         answer = replace(ANSWER, id=f"ans_{number}")
-        await desk.ledger.cache_answer(str(number), "s", answer, link="l", now_s=now_s, bounds=bounds)
-    assert await desk.ledger.forget_expired_answers(25.0) == 2
+        await desk.ledger.answers.cache(str(number), "s", answer, link="l", now_s=now_s, bounds=bounds)
+    assert await desk.ledger.answers.forget_expired(25.0) == 2
     assert await desk.rows("cached_answers") == 1
 
 
 async def test_old_answers_go_but_those_of_a_conversation_and_the_newer_ones_stay(desk: Desk) -> None:
     for number in range(450):
-        await desk.ledger.save_answer(replace(ANSWER, id=f"old_{number}"), None, 10.0)
-    await desk.ledger.save_answer(replace(ANSWER, id="talked"), "conv_1", 10.0)
-    await desk.ledger.save_answer(replace(ANSWER, id="new"), None, 30.0)
-    assert await desk.ledger.forget_old_answers(20.0) == 450
-    assert [(await desk.ledger.answer(one)).id for one in ("talked", "new")] == ["talked", "new"]
+        await desk.ledger.answers.save(replace(ANSWER, id=f"old_{number}"), None, 10.0)
+    await desk.ledger.answers.save(replace(ANSWER, id="talked"), "conv_1", 10.0)
+    await desk.ledger.answers.save(replace(ANSWER, id="new"), None, 30.0)
+    assert await desk.ledger.answers.forget_old(20.0) == 450
+    assert [(await desk.ledger.answers.get(one)).id for one in ("talked", "new")] == ["talked", "new"]
     assert await desk.rows("answers") == 2

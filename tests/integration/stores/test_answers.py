@@ -27,30 +27,33 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 async def a_document(ledger: Ledger, name: str, collection: str = "default") -> None:
     new = NewDocument(name, f"{name}.pdf", "application/pdf", 1, name * 8, collection, 6, "", "")
-    await ledger.accept(new, 1.0)
-    claim = await ledger.claim(name, "me", 1.0, 30.0, recipe="m/1")
+    await ledger.documents.accept(new, 1.0)
+    claim = await ledger.claims.claim(name, "me", 1.0, 30.0, recipe="m/1")
     assert claim is not None
     chunk = Chunk(1, 0, 0, 5, "words")
     batch = Batch([Page(1, "words")], [chunk], np.full((1, 4), 0.5, np.float32), ["word"], 1, "m")
-    await ledger.commit_batch(claim, batch, 1.0)
-    await ledger.to_indexing(claim, 1.0)
-    await ledger.follower_advance("g", await ledger.log_end(), 1.0)
+    await ledger.claims.commit_batch(claim, batch, 1.0)
+    await ledger.claims.to_indexing(claim, 1.0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 1.0)
 
 
 async def keep(ledger: Ledger, key: str, now_s: float, bounds: CacheBounds = BOUNDS) -> None:
-    stamp = await ledger.stamp(Scope())
-    await ledger.cache_answer(key, stamp, ANSWER, link="main", now_s=now_s, bounds=bounds)
+    stamp = await ledger.answers.stamp(Scope())
+    await ledger.answers.cache(key, stamp, ANSWER, link="main", now_s=now_s, bounds=bounds)
 
 
 async def kept(ledger: Ledger, key: str, since_s: float = 0.0, link: str | None = None) -> float | None:
-    found = await ledger.cached_answer(key, await ledger.stamp(Scope()), since_s=since_s, link=link)
+    found = await ledger.answers.cached(key, await ledger.answers.stamp(Scope()), since_s=since_s, link=link)
     return found and found[1]
 
 
 async def test_an_answer_is_given_again_while_its_documents_are_the_same(ledger: Ledger) -> None:
     await a_document(ledger, "a")
     await keep(ledger, "k", 10.0)
-    assert await ledger.cached_answer("k", await ledger.stamp(Scope()), since_s=0.0) == (ANSWER, 10.0)
+    assert await ledger.answers.cached("k", await ledger.answers.stamp(Scope()), since_s=0.0) == (
+        ANSWER,
+        10.0,
+    )
     assert await kept(ledger, "another") is None
 
 
@@ -67,24 +70,30 @@ async def test_any_change_of_a_document_makes_its_answers_void(ledger: Ledger, c
     if change == "new":
         await a_document(ledger, "d")
     elif change == "delete":
-        await ledger.delete("b")
+        await ledger.documents.delete("b")
     else:
-        await ledger.start_anew("b", 11.0, force=True)
-        claim = await ledger.claim("b", "me", 11.0, 30.0, recipe="m/1")
+        await ledger.documents.start_anew("b", 11.0, force=True)
+        claim = await ledger.claims.claim("b", "me", 11.0, 30.0, recipe="m/1")
         assert claim is not None
         if change == "fail":
-            await ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 12.0)
+            await ledger.claims.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 12.0)
         elif change == "cancel":
-            await ledger.cancel("b", 12.0)
+            await ledger.documents.cancel("b", 12.0)
     assert await kept(ledger, "k") is None
 
 
 async def test_a_change_outside_of_the_scope_changes_nothing(ledger: Ledger) -> None:
     await a_document(ledger, "a")
     await a_document(ledger, "b", "other")
-    before = [await ledger.stamp(Scope("default")), await ledger.stamp(Scope(document_ids=("a",)))]
-    await ledger.delete("b")
-    assert [await ledger.stamp(Scope("default")), await ledger.stamp(Scope(document_ids=("a",)))] == before
+    before = [
+        await ledger.answers.stamp(Scope("default")),
+        await ledger.answers.stamp(Scope(document_ids=("a",))),
+    ]
+    await ledger.documents.delete("b")
+    assert [
+        await ledger.answers.stamp(Scope("default")),
+        await ledger.answers.stamp(Scope(document_ids=("a",))),
+    ] == before
 
 
 async def test_what_is_too_old_is_neither_given_nor_kept(ledger: Ledger) -> None:
@@ -106,28 +115,35 @@ async def test_the_cache_is_bounded_and_the_oldest_goes_first(ledger: Ledger, bo
 
 
 async def test_a_conversation_begins_with_its_first_answer(ledger: Ledger) -> None:
-    await ledger.save_answer(ANSWER, "c1", 10.0)
-    await ledger.save_answer(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
-    conversation = await ledger.conversation("c1")
+    await ledger.answers.save(ANSWER, "c1", 10.0)
+    await ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
+    conversation = await ledger.conversations.get("c1")
     assert (conversation.title, conversation.turns, conversation.updated_at_s) == ("How much?", 2, 20.0)
-    assert [turn.answer.question for turn in await ledger.turns("c1", 10)] == ["How much?", "And then?"]
-    assert [turn.answer.id for turn in await ledger.turns("c1", 1)] == ["ans_2"]
+    assert [turn.answer.question for turn in await ledger.conversations.turns("c1", 10)] == [
+        "How much?",
+        "And then?",
+    ]
+    assert [turn.answer.id for turn in await ledger.conversations.turns("c1", 1)] == ["ans_2"]
 
 
 async def test_conversations_are_listed_the_latest_first_and_by_title(ledger: Ledger) -> None:
     for number, title in enumerate(["Rivers", "100% wool", "Seas"]):
-        await ledger.begin_conversation(f"c{number}", title, float(number))
-    first, cursor = await ledger.conversations(q=None, limit=2, cursor=None)
-    rest, end = await ledger.conversations(q=None, limit=2, cursor=cursor)
+        await ledger.conversations.begin(f"c{number}", title, float(number))
+    first, cursor = await ledger.conversations.page(q=None, limit=2, cursor=None)
+    rest, end = await ledger.conversations.page(q=None, limit=2, cursor=cursor)
     assert ([one.id for one in (*first, *rest)], end) == (["c2", "c1", "c0"], None)
-    found, _ = await ledger.conversations(q="100%", limit=2, cursor=None)
+    found, _ = await ledger.conversations.page(q="100%", limit=2, cursor=None)
     assert [one.title for one in found] == ["100% wool"]
 
 
 async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Ledger) -> None:
-    await ledger.save_answer(ANSWER, "c1", 10.0)
-    assert (await ledger.rename_conversation("c1", "Sums", 11.0)).title == "Sums"
-    await ledger.delete_conversation("c1")
-    for gone in (ledger.conversation("c1"), ledger.answer("ans_1"), ledger.delete_conversation("c1")):
+    await ledger.answers.save(ANSWER, "c1", 10.0)
+    assert (await ledger.conversations.rename("c1", "Sums", 11.0)).title == "Sums"
+    await ledger.conversations.delete("c1")
+    for gone in (
+        ledger.conversations.get("c1"),
+        ledger.answers.get("ans_1"),
+        ledger.conversations.delete("c1"),
+    ):
         with pytest.raises(Refused, match="There is no"):
             await gone

@@ -87,17 +87,17 @@ async def test_old_keys_are_purged_a_hundred_at_a_time(desk: Desk) -> None:
 
 async def test_the_key_of_a_dead_process_is_free_at_once_when_nobody_else_works(desk: Desk) -> None:
     await desk.hand_in(b"words", key="done")
-    await desk.ledger.reserve_key("died", desk.now_s)
-    assert await desk.ledger.release_keys() == 1
+    await desk.ledger.idempotency.reserve("died", desk.now_s)
+    assert await desk.ledger.idempotency.release_all() == 1
     assert await keys(desk) == ["done"]
 
 
 async def test_the_key_of_a_lost_request_is_taken_over_and_its_late_end_changes_nothing(desk: Desk) -> None:
-    old = await desk.ledger.reserve_key("k", desk.now_s)
+    old = await desk.ledger.idempotency.reserve("k", desk.now_s)
     desk.now_s += LOST_AFTER_S
-    new = await desk.ledger.reserve_key("k", desk.now_s)
+    new = await desk.ledger.idempotency.reserve("k", desk.now_s)
     assert isinstance(old, Reservation) and isinstance(new, Reservation)
-    await desk.ledger.release_key(old)
+    await desk.ledger.idempotency.release(old)
     assert await keys(desk) == ["k"]
 
 
@@ -123,7 +123,7 @@ async def test_acceptance_and_kept_reply_are_one_transaction(desk: Desk) -> None
             await desk.library.accept(
                 incoming, name="a.txt", collection="c", trace=TRACE, key=Reservation("k", 1.0)
             )
-    assert (await desk.ledger.counts())[0] == {}
+    assert (await desk.ledger.documents.counts())[0] == {}
 
 
 async def test_sixteen_requests_with_one_key_at_once_are_one_upload(desk: Desk) -> None:
@@ -139,4 +139,4 @@ async def test_sixteen_requests_with_one_key_at_once_are_one_upload(desk: Desk) 
         for _ in range(16):
             group.start_soon(upload)
     assert len(set(ends) - {"key_in_use"}) == 1
-    assert isinstance(await desk.ledger.kept_reply("k", desk.now_s), KeptReply)
+    assert isinstance(await desk.ledger.idempotency.kept_reply("k", desk.now_s), KeptReply)

@@ -12,7 +12,6 @@ from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
 from kotaemon_async.domain.text import segment
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.documents import ListQuery, NewDocument
-from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 
 PAGES = [Page(1, "Oxygen is a chemical element.\n\n水的密度很稳定。"), Page(2, "The Rhine flows to the sea.")]
@@ -46,87 +45,89 @@ def a_batch(pages: list[Page], total: int = 2) -> Batch:
 
 
 async def claimed(ledger: Ledger, now_s: float = 2.0) -> Claim:
-    claim = await ledger.claim("doc_1", "me", now_s, lease_s=30.0, recipe="m/1")
+    claim = await ledger.claims.claim("doc_1", "me", now_s, lease_s=30.0, recipe="m/1")
     assert claim is not None
     return claim
 
 
 async def make_ready(ledger: Ledger) -> Document:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     claim = await claimed(ledger)
-    await ledger.commit_batch(claim, a_batch(PAGES), 3.0)
-    await ledger.to_indexing(claim, 4.0)
-    await ledger.follower_advance("g1", await ledger.log_end(), 5.0)
-    return await ledger.get("doc_1")
+    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
+    await ledger.claims.to_indexing(claim, 4.0)
+    await ledger.vector_log.advance("g1", await ledger.vector_log.end(), 5.0)
+    return await ledger.documents.get("doc_1")
 
 
 async def test_the_same_bytes_in_one_collection_are_one_document(ledger: Ledger) -> None:
-    first, first_is_new = await ledger.accept(a_file(1, sha256="f" * 64), 1.0)
-    again, again_is_new = await ledger.accept(a_file(2, sha256="f" * 64), 2.0)
-    other, _ = await ledger.accept(a_file(3, sha256="f" * 64, collection="other"), 3.0)
+    first, first_is_new = await ledger.documents.accept(a_file(1, sha256="f" * 64), 1.0)
+    again, again_is_new = await ledger.documents.accept(a_file(2, sha256="f" * 64), 2.0)
+    other, _ = await ledger.documents.accept(a_file(3, sha256="f" * 64, collection="other"), 3.0)
     assert (first_is_new, again_is_new) == (True, False)
     assert (again.id, other.id) == (first.id, "doc_3")
 
 
 async def test_the_bytes_of_a_failed_document_start_it_anew(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
-    await ledger.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
-    document, is_new = await ledger.accept(a_file(2, sha256=a_file().sha256), 4.0)
+    await ledger.documents.accept(a_file(), 1.0)
+    await ledger.claims.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
+    document, is_new = await ledger.documents.accept(a_file(2, sha256=a_file().sha256), 4.0)
     assert (document.id, document.status, document.error, is_new) == ("doc_1", "queued", None, True)
 
 
 async def test_only_one_worker_gets_a_document(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     assert (await claimed(ledger)).document.status == "processing"
-    assert await ledger.claim("doc_1", "another", 2.0, 30.0, recipe="m/1") is None
+    assert await ledger.claims.claim("doc_1", "another", 2.0, 30.0, recipe="m/1") is None
 
 
 async def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     old, new = await claimed(ledger, 2.0), await claimed(ledger, 40.0)
     assert new.recovered and new.token > old.token
     with pytest.raises(LeaseLost):
-        await ledger.commit_batch(old, a_batch(PAGES), 41.0)
-    assert await ledger.commit_batch(new, a_batch(PAGES), 42.0) == 2
+        await ledger.claims.commit_batch(old, a_batch(PAGES), 41.0)
+    assert await ledger.claims.commit_batch(new, a_batch(PAGES), 42.0) == 2
 
 
 async def test_a_page_is_never_committed_twice(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     claim = await claimed(ledger)
-    assert await ledger.commit_batch(claim, a_batch(PAGES[:1]), 3.0) == 1
+    assert await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 3.0) == 1
     with pytest.raises(LeaseLost):
-        await ledger.commit_batch(claim, a_batch(PAGES[:1]), 4.0)
-    assert await ledger.commit_batch(claim, a_batch(PAGES[1:]), 5.0) == 2
-    assert (await ledger.get("doc_1")).chunks_done == len(await ledger.log_after(0, 100, "m"))
+        await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 4.0)
+    assert await ledger.claims.commit_batch(claim, a_batch(PAGES[1:]), 5.0) == 2
+    assert (await ledger.documents.get("doc_1")).chunks_done == len(
+        await ledger.vector_log.after(0, 100, "m")
+    )
 
 
 async def test_a_document_is_ready_when_the_follower_has_passed_its_last_entry(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     claim = await claimed(ledger)
-    await ledger.commit_batch(claim, a_batch(PAGES), 3.0)
-    await ledger.to_indexing(claim, 4.0)
-    assert await ledger.follower_advance("g1", await ledger.log_end() - 1, 5.0) == []
-    assert await ledger.follower_advance("g1", await ledger.log_end(), 6.0) == ["doc_1"]
-    assert (await ledger.get("doc_1")).ready_at_s == 6.0
+    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
+    await ledger.claims.to_indexing(claim, 4.0)
+    assert await ledger.vector_log.advance("g1", await ledger.vector_log.end() - 1, 5.0) == []
+    assert await ledger.vector_log.advance("g1", await ledger.vector_log.end(), 6.0) == ["doc_1"]
+    assert (await ledger.documents.get("doc_1")).ready_at_s == 6.0
 
 
 async def test_a_document_whose_last_entry_was_passed_early_becomes_ready_all_the_same(
     ledger: Ledger,
 ) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     claim = await claimed(ledger)
-    await ledger.commit_batch(claim, a_batch(PAGES), 3.0)
-    end = await ledger.log_end()
-    assert await ledger.follower_advance("g1", end, 4.0) == []
-    await ledger.to_indexing(claim, 5.0)
-    assert (await ledger.get("doc_1")).waiting_for == {"kind": "vectors"}
-    assert await ledger.follower_settle(end, 6.0) == ["doc_1"]
-    assert await ledger.follower_settle(end, 7.0) == []
+    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
+    end = await ledger.vector_log.end()
+    assert await ledger.vector_log.advance("g1", end, 4.0) == []
+    await ledger.claims.to_indexing(claim, 5.0)
+    assert (await ledger.documents.get("doc_1")).waiting_for == {"kind": "vectors"}
+    assert await ledger.vector_log.make_ready(end, 6.0) == ["doc_1"]
+    assert await ledger.vector_log.make_ready(end, 7.0) == []
 
 
 async def test_vectors_come_out_of_the_log_as_they_went_in(ledger: Ledger) -> None:
     await make_ready(ledger)
-    entries = await ledger.log_after(0, 100, "m")
+    entries = await ledger.vector_log.after(0, 100, "m")
     assert [entry.op for entry in entries] == ["upsert"] * len(entries)
     assert [float(x) for entry in entries if entry.vector is not None for x in entry.vector[:1]] == [
         0.5
@@ -138,14 +139,14 @@ async def test_keywords_find_words_in_any_form_and_chinese_of_two_characters(
     ledger: Ledger, query: str, page: int
 ) -> None:
     await make_ready(ledger)
-    found = await Keywords(ledger.database).search(query, Scope(collection="default"), 5)
-    passages = await ledger.passages([chunk_id for chunk_id, _ in found])
+    found = await ledger.keywords.search(query, Scope(collection="default"), 5)
+    passages = await ledger.documents.passages([chunk_id for chunk_id, _ in found])
     assert [passages[chunk_id].page for chunk_id, _ in found] == [page]
 
 
 async def test_keywords_stay_inside_their_scope(ledger: Ledger) -> None:
     await make_ready(ledger)
-    keywords = Keywords(ledger.database)
+    keywords = ledger.keywords
     assert await keywords.search("oxygen", Scope(collection="other"), 5) == []
     assert await keywords.search("oxygen", Scope(document_ids=("doc_9",)), 5) == []
     assert len(await keywords.search("oxygen", Scope(document_ids=("doc_1",)), 5)) == 1
@@ -153,57 +154,57 @@ async def test_keywords_stay_inside_their_scope(ledger: Ledger) -> None:
 
 async def test_a_query_of_operators_is_only_words(ledger: Ledger) -> None:
     await make_ready(ledger)
-    assert await Keywords(ledger.database).search('" OR NEAR(a b) * ^ :', Scope(), 5) == []
+    assert await ledger.keywords.search('" OR NEAR(a b) * ^ :', Scope(), 5) == []
 
 
 async def test_a_deleted_document_leaves_nothing_but_orders_to_forget_it(ledger: Ledger) -> None:
     await make_ready(ledger)
-    chunks = {entry.chunk_id for entry in await ledger.log_after(0, 100, "m")}
-    assert await ledger.delete("doc_1") == a_file().sha256
-    assert {(entry.op, entry.chunk_id) for entry in await ledger.log_after(0, 100, "m")} == {
+    chunks = {entry.chunk_id for entry in await ledger.vector_log.after(0, 100, "m")}
+    assert await ledger.documents.delete("doc_1") == a_file().sha256
+    assert {(entry.op, entry.chunk_id) for entry in await ledger.vector_log.after(0, 100, "m")} == {
         ("delete", c) for c in chunks
     }
-    assert await Keywords(ledger.database).search("oxygen", Scope(), 5) == []
-    assert await ledger.page_text("doc_1", 1) is None
+    assert await ledger.keywords.search("oxygen", Scope(), 5) == []
+    assert await ledger.documents.page_text("doc_1", 1) is None
 
 
 async def test_a_blob_that_another_document_uses_is_kept(ledger: Ledger) -> None:
-    await ledger.accept(a_file(1, sha256="f" * 64), 1.0)
-    await ledger.accept(a_file(2, sha256="f" * 64, collection="other"), 1.0)
-    assert await ledger.delete("doc_1") is None
-    assert await ledger.delete("doc_2") == "f" * 64
+    await ledger.documents.accept(a_file(1, sha256="f" * 64), 1.0)
+    await ledger.documents.accept(a_file(2, sha256="f" * 64, collection="other"), 1.0)
+    assert await ledger.documents.delete("doc_1") is None
+    assert await ledger.documents.delete("doc_2") == "f" * 64
 
 
 async def test_a_cancelled_document_takes_its_worker_the_right_to_write(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
+    await ledger.documents.accept(a_file(), 1.0)
     claim = await claimed(ledger)
-    await ledger.commit_batch(claim, a_batch(PAGES[:1]), 3.0)
-    assert (await ledger.cancel("doc_1", 4.0)).status == "cancelled"
+    await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 3.0)
+    assert (await ledger.documents.cancel("doc_1", 4.0)).status == "cancelled"
     with pytest.raises(LeaseLost):
-        await ledger.commit_batch(claim, a_batch(PAGES[1:]), 5.0)
-    assert await Keywords(ledger.database).search("oxygen", Scope(), 5) == []
+        await ledger.claims.commit_batch(claim, a_batch(PAGES[1:]), 5.0)
+    assert await ledger.keywords.search("oxygen", Scope(), 5) == []
 
 
 async def test_a_waiting_document_says_for_what_and_is_due_afterwards(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
-    await ledger.wait(await claimed(ledger), 3.0, kind="retry", until_s=13.0, cause="error")
-    assert (await ledger.get("doc_1")).waiting_for == {"kind": "retry", "at": 13.0}
-    assert await ledger.due(12.0, 10) == []
-    assert [due.document_id for due in await ledger.due(13.0, 10)] == ["doc_1"]
+    await ledger.documents.accept(a_file(), 1.0)
+    await ledger.claims.wait(await claimed(ledger), 3.0, kind="retry", until_s=13.0, cause="error")
+    assert (await ledger.documents.get("doc_1")).waiting_for == {"kind": "retry", "at": 13.0}
+    assert await ledger.documents.due(12.0, 10) == []
+    assert [due.document_id for due in await ledger.documents.due(13.0, 10)] == ["doc_1"]
 
 
 async def test_a_forgiven_attempt_is_not_counted(ledger: Ledger) -> None:
-    await ledger.accept(a_file(), 1.0)
-    await ledger.wait(await claimed(ledger), 3.0, kind="worker", until_s=3.0, cause="shutdown")
-    assert (await ledger.get("doc_1")).attempt == 0
+    await ledger.documents.accept(a_file(), 1.0)
+    await ledger.claims.wait(await claimed(ledger), 3.0, kind="worker", until_s=3.0, cause="shutdown")
+    assert (await ledger.documents.get("doc_1")).attempt == 0
 
 
 async def test_pages_of_the_list_are_newest_first_and_complete(ledger: Ledger) -> None:
     for number in range(7):
-        await ledger.accept(a_file(number), float(number // 2))
+        await ledger.documents.accept(a_file(number), float(number // 2))
     seen, cursor = [], None
     while True:
-        documents, cursor = await ledger.page_of(ListQuery(limit=3, cursor=cursor))
+        documents, cursor = await ledger.documents.page(ListQuery(limit=3, cursor=cursor))
         seen += [document.id for document in documents]
         if cursor is None:
             break
@@ -211,17 +212,17 @@ async def test_pages_of_the_list_are_newest_first_and_complete(ledger: Ledger) -
 
 
 async def test_names_are_searched_as_plain_text(ledger: Ledger) -> None:
-    await ledger.accept(a_file(1), 1.0)
-    assert len((await ledger.page_of(ListQuery(q="file 1")))[0]) == 1
-    assert (await ledger.page_of(ListQuery(q="%")))[0] == []
+    await ledger.documents.accept(a_file(1), 1.0)
+    assert len((await ledger.documents.page(ListQuery(q="file 1")))[0]) == 1
+    assert (await ledger.documents.page(ListQuery(q="%")))[0] == []
 
 
 async def test_an_answer_is_read_as_it_was_given(ledger: Ledger) -> None:
     answer = Answer("ans_1", "q?", "a", "extractive", False, (), (), "t", timings_s={"total": 0.1})
-    await ledger.save_answer(answer, None, 1.0)
-    assert await ledger.answer("ans_1") == answer
+    await ledger.answers.save(answer, None, 1.0)
+    assert await ledger.answers.get("ans_1") == answer
     with pytest.raises(Refused, match="no answer"):
-        await ledger.answer("ans_2")
+        await ledger.answers.get("ans_2")
 
 
 async def test_a_ledger_of_a_newer_release_is_refused(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ async def test_a_migrated_ledger_has_the_shape_of_a_new_one(tmp_path: Path, vers
 
 async def test_a_migrated_document_keeps_its_place_and_its_attempts(tmp_path: Path) -> None:
     ledger = await Ledger.open(old_ledger(tmp_path / "old.db", 1))
-    document = await ledger.get("doc_1")
+    document = await ledger.documents.get("doc_1")
     assert (document.status, document.attempts.error) == ("queued", 2)
     await ledger.aclose()
 

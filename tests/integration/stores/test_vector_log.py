@@ -24,22 +24,22 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 async def add(ledger: Ledger, name: str, chunks: int, *, model: str = "m", ready: bool = True) -> None:
     """A document with so many one-word chunks on one page; ready means that a follower has passed it."""
-    await ledger.accept(
+    await ledger.documents.accept(
         NewDocument(name, "a.pdf", "application/pdf", 1, f"{name:0>64}", "default", 6, "a" * 32, ""), 1.0
     )
     await read(ledger, name, chunks, model=model)
     if ready:
-        await ledger.follower_advance("g", await ledger.log_end(), 5.0)
+        await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
 
 
 async def read(ledger: Ledger, name: str, chunks: int, *, model: str = "m") -> None:
-    claim = await ledger.claim(name, "me", 2.0, 30.0, recipe=f"{model}/1")
+    claim = await ledger.claims.claim(name, "me", 2.0, 30.0, recipe=f"{model}/1")
     assert claim is not None
     cut = [Chunk(1, n, 5 * n, 5 * n + 4, "word") for n in range(chunks)]
     vectors = np.full((chunks, 4), 0.5, np.float32)
     batch = Batch([Page(1, "word " * chunks)], cut, vectors, ["word"] * chunks, 1, model)
-    await ledger.commit_batch(claim, batch, 3.0)
-    await ledger.to_indexing(claim, 4.0)
+    await ledger.claims.commit_batch(claim, batch, 3.0)
+    await ledger.claims.to_indexing(claim, 4.0)
 
 
 def ids(entries: list[LogEntry]) -> list[str]:
@@ -48,17 +48,17 @@ def ids(entries: list[LogEntry]) -> list[str]:
 
 async def test_what_the_follower_has_not_reached_need_not_be_there(ledger: Ledger) -> None:
     await add(ledger, "a", 2)
-    reached = await ledger.log_end()
+    reached = await ledger.vector_log.end()
     await add(ledger, "b", 2, ready=False)
-    assert ids((await ledger.followed_window(0, 10, reached, "m"))[0]) == ["a.1.1.0", "a.1.1.1"]
-    assert set(ids(await ledger.followed_sample(SPOTS, reached, "m"))) == {"a.1.1.0", "a.1.1.1"}
-    assert await ledger.followed_count(reached, "m") is None
-    assert await ledger.followed_count(await ledger.log_end(), "m") == 4
+    assert ids((await ledger.vector_log.window(0, 10, reached, "m"))[0]) == ["a.1.1.0", "a.1.1.1"]
+    assert set(ids(await ledger.vector_log.sample(SPOTS, reached, "m"))) == {"a.1.1.0", "a.1.1.1"}
+    assert await ledger.vector_log.count(reached, "m") is None
+    assert await ledger.vector_log.count(await ledger.vector_log.end(), "m") == 4
 
 
 async def test_a_sample_brings_what_an_index_holds_of_a_chunk(ledger: Ledger) -> None:
     await add(ledger, "a", 1)
-    [entry] = await ledger.followed_sample([0.3, 0.9], await ledger.log_end(), "m")
+    [entry] = await ledger.vector_log.sample([0.3, 0.9], await ledger.vector_log.end(), "m")
     assert (entry.chunk_id, entry.document_id, entry.collection) == ("a.1.1.0", "a", "default")
     assert entry.vector is not None
     assert entry.vector.tolist() == [0.5] * 4
@@ -67,9 +67,9 @@ async def test_a_sample_brings_what_an_index_holds_of_a_chunk(ledger: Ledger) ->
 async def test_windows_cover_everything_once_and_then_end(ledger: Ledger) -> None:
     for name in "abc":
         await add(ledger, name, 3)
-    found, after, position = [], 0, await ledger.log_end()
+    found, after, position = [], 0, await ledger.vector_log.end()
     while True:
-        entries, last = await ledger.followed_window(after, 2, position, "m")
+        entries, last = await ledger.vector_log.window(after, 2, position, "m")
         if last is None:
             break
         found += ids(entries)
@@ -80,65 +80,65 @@ async def test_windows_cover_everything_once_and_then_end(ledger: Ledger) -> Non
 async def test_vectors_of_another_model_are_not_expected(ledger: Ledger) -> None:
     await add(ledger, "old", 3, model="other")
     await add(ledger, "new", 2)
-    position = await ledger.log_end()
-    assert await ledger.followed_count(position, "m") == 2
-    assert ids((await ledger.followed_window(0, 10, position, "m"))[0]) == ["new.1.1.0", "new.1.1.1"]
-    assert await ledger.unknown_ids(["old.1.1.0", "new.1.1.0"], position, "m") == {"old.1.1.0"}
+    position = await ledger.vector_log.end()
+    assert await ledger.vector_log.count(position, "m") == 2
+    assert ids((await ledger.vector_log.window(0, 10, position, "m"))[0]) == ["new.1.1.0", "new.1.1.1"]
+    assert await ledger.vector_log.unknown_ids(["old.1.1.0", "new.1.1.0"], position, "m") == {"old.1.1.0"}
 
 
 async def test_a_deleted_chunk_is_known_until_the_follower_has_passed_its_delete(ledger: Ledger) -> None:
     await add(ledger, "a", 1)
-    before = await ledger.log_end()
-    await ledger.delete("a")
-    assert await ledger.unknown_ids(["a.1.1.0", "never"], before, "m") == {"never"}
-    assert await ledger.unknown_ids(["a.1.1.0"], await ledger.log_end(), "m") == {"a.1.1.0"}
+    before = await ledger.vector_log.end()
+    await ledger.documents.delete("a")
+    assert await ledger.vector_log.unknown_ids(["a.1.1.0", "never"], before, "m") == {"never"}
+    assert await ledger.vector_log.unknown_ids(["a.1.1.0"], await ledger.vector_log.end(), "m") == {"a.1.1.0"}
 
 
 async def test_an_empty_ledger_expects_an_empty_index(ledger: Ledger) -> None:
-    assert await ledger.followed_sample(SPOTS, 0, "m") == []
-    assert await ledger.followed_window(0, 10, 0, "m") == ([], None)
-    assert await ledger.followed_count(0, "m") == 0
+    assert await ledger.vector_log.sample(SPOTS, 0, "m") == []
+    assert await ledger.vector_log.window(0, 10, 0, "m") == ([], None)
+    assert await ledger.vector_log.count(0, "m") == 0
 
 
 async def test_a_follower_that_lacks_what_is_searchable_is_told_so(ledger: Ledger) -> None:
-    assert not await ledger.waits_for_follower(0)
+    assert not await ledger.vector_log.waits_for_follower(0)
     await add(ledger, "a", 2, ready=False)
-    assert not await ledger.waits_for_follower(0)
-    await ledger.follower_advance("g", await ledger.log_end(), 5.0)
-    assert await ledger.waits_for_follower(0)
-    assert await ledger.waits_for_follower(1)
-    assert not await ledger.waits_for_follower(await ledger.log_end())
-    assert (await ledger.log_length(0), await ledger.log_length(1)) == (2, 1)
+    assert not await ledger.vector_log.waits_for_follower(0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
+    assert await ledger.vector_log.waits_for_follower(0)
+    assert await ledger.vector_log.waits_for_follower(1)
+    assert not await ledger.vector_log.waits_for_follower(await ledger.vector_log.end())
+    assert (await ledger.vector_log.length(0), await ledger.vector_log.length(1)) == (2, 1)
 
 
 async def test_while_everything_is_read_anew_an_empty_index_still_lacks_it(ledger: Ledger) -> None:
     await add(ledger, "a", 2)
-    await ledger.start_anew("a", 6.0, force=True)
-    assert await ledger.waits_for_follower(0)
+    await ledger.documents.start_anew("a", 6.0, force=True)
+    assert await ledger.vector_log.waits_for_follower(0)
 
 
 async def test_only_chunks_of_the_searchable_version_are_searchable(ledger: Ledger) -> None:
     await add(ledger, "a", 1)
-    await ledger.start_anew("a", 6.0, force=True)
+    await ledger.documents.start_anew("a", 6.0, force=True)
     await read(ledger, "a", 1)
-    assert await ledger.searchable_ids(["a.1.1.0", "a.2.1.0", "never"]) == {"a.1.1.0"}
+    assert await ledger.documents.searchable_ids(["a.1.1.0", "a.2.1.0", "never"]) == {"a.1.1.0"}
 
 
 async def test_half_a_vector_is_no_vector(ledger: Ledger) -> None:
     await add(ledger, "a", 1)
     await ledger.database.write(lambda conn: conn.execute("UPDATE chunks SET vector = x'010203'") and None)
-    [entry] = await ledger.log_after(0, 10, "m")
+    [entry] = await ledger.vector_log.after(0, 10, "m")
     assert entry.vector is None
 
 
 async def test_documents_of_another_model_wait_for_this_one_until_they_are_read_anew(ledger: Ledger) -> None:
     await add(ledger, "a", 1, model="other")
     await add(ledger, "b", 1)
-    seen = [await ledger.waits_for_model("m")]
-    await ledger.start_anew("b", 6.0, force=True)
-    seen.append(await ledger.waits_for_model("m"))
-    await ledger.start_anew("a", 6.0, force=True)
-    seen.append(await ledger.waits_for_model("m"))
+    seen = [await ledger.vector_log.waits_for_model("m")]
+    await ledger.documents.start_anew("b", 6.0, force=True)
+    seen.append(await ledger.vector_log.waits_for_model("m"))
+    await ledger.documents.start_anew("a", 6.0, force=True)
+    seen.append(await ledger.vector_log.waits_for_model("m"))
     await read(ledger, "a", 1)
-    await ledger.follower_advance("g", await ledger.log_end(), 7.0)
-    assert [*seen, await ledger.waits_for_model("m")] == [False, False, True, False]
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 7.0)
+    assert [*seen, await ledger.vector_log.waits_for_model("m")] == [False, False, True, False]

@@ -12,7 +12,6 @@ from kotaemon_async.domain.model import Document, Failure, Page, Scope
 from kotaemon_async.domain.text import segment
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.documents import NewDocument
-from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
 
 OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric light."
@@ -21,7 +20,7 @@ OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     opened = await Ledger.open(tmp_path / "ledger.db")
-    await opened.accept(
+    await opened.documents.accept(
         NewDocument("doc_1", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
     )
     yield opened
@@ -29,7 +28,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
 
 
 async def claimed(ledger: Ledger, recipe: str = "m/1") -> Claim:
-    claim = await ledger.claim("doc_1", "me", 2.0, 30.0, recipe=recipe)
+    claim = await ledger.claims.claim("doc_1", "me", 2.0, 30.0, recipe=recipe)
     assert claim is not None
     return claim
 
@@ -38,7 +37,7 @@ async def commit(ledger: Ledger, claim: Claim, text: str, model: str = "m") -> N
     page = Page(1, text)
     chunks = split_page(page)
     vectors = np.full((len(chunks), 4), 0.5, np.float32)
-    await ledger.commit_batch(
+    await ledger.claims.commit_batch(
         claim, Batch([page], chunks, vectors, [segment(c.text) for c in chunks], 1, model), 3.0
     )
 
@@ -46,39 +45,39 @@ async def commit(ledger: Ledger, claim: Claim, text: str, model: str = "m") -> N
 async def ready(ledger: Ledger, text: str, recipe: str = "m/1") -> Document:
     claim = await claimed(ledger, recipe)
     await commit(ledger, claim, text, recipe.partition("/")[0])
-    await ledger.to_indexing(claim, 4.0)
-    await ledger.follower_advance("g", await ledger.log_end(), 5.0)
-    return await ledger.get("doc_1")
+    await ledger.claims.to_indexing(claim, 4.0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
+    return await ledger.documents.get("doc_1")
 
 
 async def found(ledger: Ledger, word: str) -> list[str]:
-    hits = await Keywords(ledger.database).search(word, Scope(), 10)
-    return [passage.text for passage in (await ledger.passages([hit[0] for hit in hits])).values()]
+    hits = await ledger.keywords.search(word, Scope(), 10)
+    return [passage.text for passage in (await ledger.documents.passages([hit[0] for hit in hits])).values()]
 
 
 async def indexed(ledger: Ledger, model: str = "m") -> set[str]:
     """What a follower that begins anew ends up with."""
     held: set[str] = set()
-    for entry in await ledger.log_after(0, 1000, model):
+    for entry in await ledger.vector_log.after(0, 1000, model):
         (held.add if entry.vector is not None else held.discard)(entry.chunk_id)
     return held
 
 
 async def test_the_old_version_is_found_until_the_new_one_is_ready(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    again = await ledger.start_anew("doc_1", 6.0, force=True)
+    again = await ledger.documents.start_anew("doc_1", 6.0, force=True)
     assert (again.status, again.version, again.pages_done) == ("queued", 2, 0)
     claim = await claimed(ledger)
     await commit(ledger, claim, NEW)
-    assert (await found(ledger, "lighthouse"), await ledger.page_text("doc_1", 1)) == ([OLD], OLD)
-    await ledger.to_indexing(claim, 7.0)
-    await ledger.follower_advance("g", await ledger.log_end(), 8.0)
-    assert (await found(ledger, "lighthouse"), await ledger.page_text("doc_1", 1)) == ([NEW], NEW)
+    assert (await found(ledger, "lighthouse"), await ledger.documents.page_text("doc_1", 1)) == ([OLD], OLD)
+    await ledger.claims.to_indexing(claim, 7.0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 8.0)
+    assert (await found(ledger, "lighthouse"), await ledger.documents.page_text("doc_1", 1)) == ([NEW], NEW)
 
 
 async def test_after_the_switch_nothing_of_the_old_version_is_left(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    await ledger.start_anew("doc_1", 6.0, force=True)
+    await ledger.documents.start_anew("doc_1", 6.0, force=True)
     document = await ready(ledger, NEW)
     assert (document.version, document.chunks_done) == (2, 1)
     assert await indexed(ledger) == {"doc_1.2.1.0"}
@@ -87,20 +86,20 @@ async def test_after_the_switch_nothing_of_the_old_version_is_left(ledger: Ledge
 
 async def test_a_new_version_that_fails_leaves_the_old_one_searchable(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    await ledger.start_anew("doc_1", 6.0, force=True)
+    await ledger.documents.start_anew("doc_1", 6.0, force=True)
     claim = await claimed(ledger)
     await commit(ledger, claim, NEW)
-    await ledger.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 7.0)
-    assert (await ledger.get("doc_1")).status == "failed"
+    await ledger.claims.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    assert (await ledger.documents.get("doc_1")).status == "failed"
     assert await found(ledger, "lighthouse") == [OLD]
     assert await indexed(ledger) == {"doc_1.1.1.0"}
 
 
 async def test_a_retry_after_that_still_keeps_the_old_version(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    await ledger.start_anew("doc_1", 6.0, force=True)
-    await ledger.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 7.0)
-    assert (await ledger.start_anew("doc_1", 8.0)).version == 3
+    await ledger.documents.start_anew("doc_1", 6.0, force=True)
+    await ledger.claims.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    assert (await ledger.documents.start_anew("doc_1", 8.0)).version == 3
     assert await found(ledger, "oil") == [OLD]
     await ready(ledger, NEW)
     assert await indexed(ledger) == {"doc_1.3.1.0"}
@@ -108,9 +107,9 @@ async def test_a_retry_after_that_still_keeps_the_old_version(ledger: Ledger) ->
 
 async def test_a_cancelled_renewal_is_ready_as_before(ledger: Ledger) -> None:
     before = await ready(ledger, OLD)
-    await ledger.start_anew("doc_1", 6.0, force=True)
+    await ledger.documents.start_anew("doc_1", 6.0, force=True)
     await commit(ledger, await claimed(ledger), NEW)
-    after = await ledger.cancel("doc_1", 7.0)
+    after = await ledger.documents.cancel("doc_1", 7.0)
     assert (after.status, after.version, after.ready_at_s) == ("ready", 1, before.ready_at_s)
     assert (after.pages_done, after.pages_total, after.chunks_done) == (1, 1, 1)
     assert await found(ledger, "lighthouse") == [OLD]
@@ -120,7 +119,7 @@ async def test_a_cancelled_renewal_is_ready_as_before(ledger: Ledger) -> None:
 async def test_a_document_in_work_can_be_forced_to_begin_again(ledger: Ledger) -> None:
     claim = await claimed(ledger)
     await commit(ledger, claim, OLD)
-    document = await ledger.start_anew("doc_1", 6.0, force=True)
+    document = await ledger.documents.start_anew("doc_1", 6.0, force=True)
     assert (document.status, document.version, document.chunks_done) == ("queued", 2, 0)
     assert await indexed(ledger) == set()
 
@@ -128,14 +127,14 @@ async def test_a_document_in_work_can_be_forced_to_begin_again(ledger: Ledger) -
 async def test_a_ready_document_is_not_read_anew_without_force(ledger: Ledger) -> None:
     await ready(ledger, OLD)
     with pytest.raises(Refused, match="ready"):
-        await ledger.start_anew("doc_1", 6.0)
+        await ledger.documents.start_anew("doc_1", 6.0)
 
 
 async def test_delete_removes_every_version(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    await ledger.start_anew("doc_1", 6.0, force=True)
+    await ledger.documents.start_anew("doc_1", 6.0, force=True)
     await commit(ledger, await claimed(ledger), NEW)
-    assert await ledger.delete("doc_1") == "f" * 64
+    assert await ledger.documents.delete("doc_1") == "f" * 64
     tables = ("documents", "pages", "chunks", "keywords_docsize")
     rows = await ledger.database.read(
         lambda conn: [conn.execute(f"SELECT count(*) FROM {name}").get for name in tables]
@@ -145,16 +144,16 @@ async def test_delete_removes_every_version(ledger: Ledger) -> None:
 
 async def test_another_recipe_has_ready_documents_read_anew_once(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    assert await ledger.start_stale_anew("m/2", "m", 6.0) == 1
-    assert await ledger.start_stale_anew("m/2", "m", 6.0) == 0
+    assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 1
+    assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 0
     assert await found(ledger, "oil") == [OLD]
     await ready(ledger, NEW, "m/2")
-    assert await ledger.start_stale_anew("m/2", "m", 7.0) == 0
+    assert await ledger.documents.start_stale_anew("m/2", "m", 7.0) == 0
 
 
 async def test_a_half_read_document_begins_again_under_another_recipe(ledger: Ledger) -> None:
     await commit(ledger, await claimed(ledger), OLD)
-    await ledger.drop_leases()
+    await ledger.claims.drop_leases()
     claim = await claimed(ledger, "m/2")
     assert (claim.document.pages_done, claim.document.chunks_done) == (0, 0)
     await commit(ledger, claim, NEW)
@@ -172,20 +171,20 @@ async def test_what_an_earlier_release_made_counts_as_made_by_this_one(ledger: L
     await ledger.database.write(
         lambda conn: conn.execute("UPDATE documents SET recipe = ''; UPDATE chunks SET model = ''") and None
     )
-    assert await ledger.start_stale_anew("m/1", "m", 6.0) == 0
+    assert await ledger.documents.start_stale_anew("m/1", "m", 6.0) == 0
     assert await indexed(ledger) == {"doc_1.1.1.0"}
 
 
 async def test_all_failed_documents_of_a_collection_start_anew(ledger: Ledger) -> None:
-    await ledger.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
-    assert await ledger.start_all_anew("other", 4.0) == 0
-    assert await ledger.start_all_anew(None, 4.0) == 1
-    assert (await ledger.get("doc_1")).status == "queued"
+    await ledger.claims.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
+    assert await ledger.documents.start_all_anew("other", 4.0) == 0
+    assert await ledger.documents.start_all_anew(None, 4.0) == 1
+    assert (await ledger.documents.get("doc_1")).status == "queued"
 
 
 async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) -> None:
     for cause in ("crash", "error", "shutdown", "disk"):
-        await ledger.wait(await claimed(ledger), 2.0, kind="retry", until_s=2.0, cause=cause)
+        await ledger.claims.wait(await claimed(ledger), 2.0, kind="retry", until_s=2.0, cause=cause)
     document = (await claimed(ledger)).document
     tried = document.attempts
     assert (tried.crash, tried.error, tried.shutdown, document.attempt) == (1, 1, 1, 3)
@@ -193,8 +192,8 @@ async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) 
 
 async def test_a_lost_worker_is_counted_until_the_next_checkpoint(ledger: Ledger) -> None:
     await claimed(ledger)
-    await ledger.drop_leases()
+    await ledger.claims.drop_leases()
     claim = await claimed(ledger)
     assert (claim.recovered, claim.document.attempts.lost, claim.document.attempt) == (True, 1, 1)
     await commit(ledger, claim, OLD)
-    assert (await ledger.get("doc_1")).attempts.lost == 0
+    assert (await ledger.documents.get("doc_1")).attempts.lost == 0

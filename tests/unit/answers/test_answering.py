@@ -43,7 +43,7 @@ class Ledger:
     async def page_text(self, document_id: str, page: int) -> str | None:
         return self.page
 
-    async def save_answer(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
+    async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
         await anyio.lowlevel.checkpoint()
         if self.hangs:
             with anyio.CancelScope(shield=True):  # as a write does
@@ -74,8 +74,9 @@ def answering(
     *providers: Provider, retrieval: Retrieval | None = None, ledger: Ledger | None = None
 ) -> Answering:
     chain = Chain(providers or (ExtractiveProvider(),))
+    kept = ledger or Ledger()
     return Answering(
-        retrieval=retrieval or Retrieval(), chain=chain, ledger=ledger or Ledger(), clock=lambda: 1.0
+        retrieval=retrieval or Retrieval(), chain=chain, documents=kept, answers=kept, clock=lambda: 1.0
     )
 
 

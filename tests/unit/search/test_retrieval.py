@@ -68,10 +68,10 @@ def retrieval(
     vectors: Lane,
     embedder: Lane | None = None,
     watch: Watch | None = None,
-    ledger: Shelf | None = None,
+    documents: Shelf | None = None,
 ) -> Retrieval:
     return Retrieval(
-        ledger=ledger or Shelf(),
+        documents=documents or Shelf(),
         keywords=keywords,
         vectors=vectors,
         embedder=embedder or Lane(),
@@ -192,7 +192,7 @@ async def test_a_ledger_that_cannot_be_read_opens_no_breaker(ill: dict[str, Any]
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
             return dict(await Lane(**ill).search())  # type: ignore[arg-type]
 
-    service = retrieval(Lane(KEYWORDS), Lane(VECTORS), ledger=Locked())
+    service = retrieval(Lane(KEYWORDS), Lane(VECTORS), documents=Locked())
     for _ in range(8):
         with pytest.raises(Unavailable) as caught:
             await service.search("pump", Scope())

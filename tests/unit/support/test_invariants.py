@@ -31,13 +31,15 @@ async def write_ledger(path: Path) -> None:
     ledger = await Ledger.open(path)
     draw = np.random.default_rng(7)
     for name, sha256 in HASHES.items():
-        await ledger.accept(NewDocument(name, "a.txt", "text/plain", 9, sha256, "c", 6, "t", ""), 1.0)
-        claim = await ledger.claim(name, "me", 2.0, 30.0, recipe="m/1")
+        await ledger.documents.accept(
+            NewDocument(name, "a.txt", "text/plain", 9, sha256, "c", 6, "t", ""), 1.0
+        )
+        claim = await ledger.claims.claim(name, "me", 2.0, 30.0, recipe="m/1")
         assert claim is not None
         vectors = draw.standard_normal((4, 8)).astype(np.float32)
-        await ledger.commit_batch(claim, Batch(PAGES, CHUNKS, vectors, ["oil"] * 4, 2, "m"), 3.0)
-        await ledger.to_indexing(claim, 4.0)
-    await ledger.follower_advance("g", await ledger.log_end(), 5.0)
+        await ledger.claims.commit_batch(claim, Batch(PAGES, CHUNKS, vectors, ["oil"] * 4, 2, "m"), 3.0)
+        await ledger.claims.to_indexing(claim, 4.0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
     await ledger.aclose()
 
 

@@ -62,8 +62,8 @@ async def test_the_restored_ledger_is_searched_like_the_one_it_was_made_of(
     await desk.work(document.id)
     restore(backups_of(desk).create(tmp_path / "a.tar").path, tmp_path / "new")
     ledger = await Ledger.open(tmp_path / "new" / "ledger.db")
-    entries = await ledger.log_after(0, 10, "m")
-    found = await ledger.passages([entry.chunk_id for entry in entries])
+    entries = await ledger.vector_log.after(0, 10, "m")
+    found = await ledger.documents.passages([entry.chunk_id for entry in entries])
     await ledger.aclose()
     assert [passage.text for passage in found.values()] == ["The lamp burns oil all night."]
 

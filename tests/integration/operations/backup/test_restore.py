@@ -128,7 +128,7 @@ async def test_a_backup_by_the_release_before_is_restored_and_migrated(tmp_path:
     made = backups_of(desk).create(tmp_path / "old.tar")
     restore(made.path, tmp_path / "new")
     migrated = await Ledger.open(tmp_path / "new" / "ledger.db")
-    found = await migrated.get(document.id)
+    found = await migrated.documents.get(document.id)
     await migrated.aclose()
     assert (made.manifest.schema_version, found.status) == (2, "ready")
     assert names(tmp_path / "new" / "backups") == {"ledger-schema-2.db"}

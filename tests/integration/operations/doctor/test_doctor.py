@@ -9,7 +9,6 @@ import pytest
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Page, Scope
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.keywords import Keywords
 from tests.support.damage import Ward, open_ward
 
 FAR_S = 1_000_000 + 10 * 86_400
@@ -72,7 +71,7 @@ async def test_contents_of_a_document_that_came_to_nothing_are_removed(ward: War
 
 async def test_the_version_that_a_failed_one_has_left_searchable_is_kept(ward: Ward) -> None:
     document = await ward.ready()
-    await ward.ledger.start_anew(document.id, ward.now_s, force=True)
+    await ward.ledger.documents.start_anew(document.id, ward.now_s, force=True)
     ward.sql("UPDATE documents SET status = 'failed', error_code = 'corrupt'")
     assert await ward.found(deep=True) == {}
 
@@ -92,16 +91,16 @@ async def test_a_ready_document_that_lacks_something_is_read_anew(ward: Ward, da
     ward.sql(damage)
     assert (await ward.found())["document_incomplete"] == [document.id]
     assert await ward.mended() == "mended"
-    assert (await ward.ledger.get(document.id)).status == "queued"
+    assert (await ward.ledger.documents.get(document.id)).status == "queued"
 
 
 async def test_what_is_left_of_an_incomplete_document_stays_searchable_meanwhile(ward: Ward) -> None:
     await ward.ready()
     ward.sql("DELETE FROM pages WHERE number = 2")
     await ward.run(repair=True)
-    found = await Keywords(ward.ledger.database).search("lighthouse", Scope(), 10)
+    found = await ward.ledger.keywords.search("lighthouse", Scope(), 10)
     assert sorted(
-        passage.page for passage in (await ward.ledger.passages([i for i, _ in found])).values()
+        passage.page for passage in (await ward.ledger.documents.passages([i for i, _ in found])).values()
     ) == [1, 3]
 
 
@@ -111,7 +110,7 @@ async def test_an_unfinished_document_that_lacks_a_page_is_read_anew(ward: Ward)
     ward.sql("DELETE FROM pages WHERE number = 1")
     assert (await ward.found())["document_incomplete"] == [document.id]
     assert await ward.mended() == "mended"
-    assert (await ward.ledger.get(document.id)).pages_done == 0
+    assert (await ward.ledger.documents.get(document.id)).pages_done == 0
 
 
 @pytest.mark.parametrize("damage", ["pages_done = 1", "chunks_done = 99", "chunks_done = 1"])
@@ -120,7 +119,7 @@ async def test_wrong_counters_are_corrected_without_reading_the_file(ward: Ward,
     ward.sql(f"UPDATE documents SET {damage}")
     assert await ward.found() == {"counters_differ": [document.id]}
     assert await ward.mended() == "mended"
-    after = await ward.ledger.get(document.id)
+    after = await ward.ledger.documents.get(document.id)
     assert (after.status, after.pages_done, after.chunks_done) == ("ready", 3, document.chunks_done)
 
 
@@ -147,8 +146,10 @@ async def test_a_document_that_nobody_would_go_on_with_is_released(ward: Ward, d
     ward.sql(f"UPDATE documents SET {damage}")
     assert await ward.found() == {"document_stuck": [document.id]}
     assert (await ward.run(repair=True)).verdict == "mended"
-    ready = await ward.ledger.follower_advance("generation", await ward.ledger.log_end(), ward.now_s)
-    assert [due.document_id for due in await ward.ledger.due(ward.now_s, 9)] + ready == [document.id]
+    ready = await ward.ledger.vector_log.advance("generation", await ward.ledger.vector_log.end(), ward.now_s)
+    assert [due.document_id for due in await ward.ledger.documents.due(ward.now_s, 9)] + ready == [
+        document.id
+    ]
 
 
 async def test_a_lease_that_is_over_is_only_noted(ward: Ward) -> None:
@@ -194,18 +195,18 @@ async def test_an_unread_document_without_its_file_is_failed_with_a_hint(ward: W
     ward.file(document).unlink()
     assert await ward.found() == {"file_lost": [document.id]}
     assert await ward.mended() == "mended"
-    failed = await ward.ledger.get(document.id)
+    failed = await ward.ledger.documents.get(document.id)
     assert failed.status == "failed" and failed.error is not None
     assert (failed.error.code, failed.error.hint) == ("corrupt", "Upload the file again.")
 
 
 async def test_a_document_that_is_read_anew_without_its_file_fails_and_stays_searchable(ward: Ward) -> None:
     document = await ward.ready()
-    await ward.ledger.start_anew(document.id, ward.now_s, force=True)
+    await ward.ledger.documents.start_anew(document.id, ward.now_s, force=True)
     ward.file(document).unlink()
     assert await ward.mended() == "mended"
-    assert (await ward.ledger.get(document.id)).status == "failed"
-    assert len(await Keywords(ward.ledger.database).search("lighthouse", Scope(), 10)) == 3
+    assert (await ward.ledger.documents.get(document.id)).status == "failed"
+    assert len(await ward.ledger.keywords.search("lighthouse", Scope(), 10)) == 3
 
 
 async def test_an_incomplete_document_without_its_file_keeps_what_it_has(ward: Ward) -> None:
@@ -214,7 +215,7 @@ async def test_an_incomplete_document_without_its_file_keeps_what_it_has(ward: W
     ward.file(document).unlink()
     report = await ward.run(repair=True)
     assert report.verdict == "beyond_mending" and report.findings["document_incomplete"].left == 1
-    assert (await ward.ledger.get(document.id)).status == "ready"
+    assert (await ward.ledger.documents.get(document.id)).status == "ready"
 
 
 async def test_files_that_nobody_uses_and_uploads_that_never_ended_go(ward: Ward) -> None:
@@ -265,7 +266,7 @@ class _AfterAnUpload(Blobs):
 
 
 async def found_words(ward: Ward, words: str = "lighthouse keeper") -> int:
-    return len(await Keywords(ward.ledger.database).search(words, Scope(), 10))
+    return len(await ward.ledger.keywords.search(words, Scope(), 10))
 
 
 async def test_missing_keywords_are_filled_in_as_they_were(ward: Ward) -> None:
@@ -319,7 +320,7 @@ async def test_a_chunk_without_an_entry_is_appended_to_the_log(ward: Ward) -> No
     [(chunk_id,)] = ward.sql("DELETE FROM vector_log WHERE seq = 2 RETURNING chunk_id")
     assert await ward.found() == {"log_missing": [chunk_id]}
     assert await ward.mended() == "mended"
-    [last] = await ward.ledger.log_after(3, 10, "model")
+    [last] = await ward.ledger.vector_log.after(3, 10, "model")
     assert (last.op, last.chunk_id) == ("upsert", chunk_id)
 
 
@@ -327,8 +328,8 @@ async def test_a_document_that_is_indexed_waits_for_entries_that_are_appended(wa
     document = await ward.indexing()
     ward.sql("DELETE FROM vector_log WHERE seq = 2")
     await ward.run(repair=True)
-    assert await ward.ledger.follower_advance("generation", 3, ward.now_s) == []
-    assert await ward.ledger.follower_advance("generation", 4, ward.now_s) == [document.id]
+    assert await ward.ledger.vector_log.advance("generation", 3, ward.now_s) == []
+    assert await ward.ledger.vector_log.advance("generation", 4, ward.now_s) == [document.id]
 
 
 async def test_an_entry_that_deletes_a_chunk_which_is_there_is_put_right(ward: Ward) -> None:
@@ -344,7 +345,7 @@ async def test_an_entry_whose_chunk_is_gone_becomes_a_delete(ward: Ward) -> None
     ward.sql("INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', 'gone', ?)", document.id)
     assert await ward.found() == {"log_orphaned": ["gone"]}
     assert await ward.mended() == "mended"
-    assert [(entry.op, entry.chunk_id) for entry in await ward.ledger.log_after(3, 9, "model")] == [
+    assert [(entry.op, entry.chunk_id) for entry in await ward.ledger.vector_log.after(3, 9, "model")] == [
         ("delete", "gone")
     ]
 
@@ -354,8 +355,10 @@ async def test_a_vector_of_the_wrong_length_leaves_the_log_and_its_document_is_r
     [(chunk_id,)] = ward.sql("UPDATE chunks SET vector = x'0011' WHERE page = 2 RETURNING id")
     assert await ward.found() == {"vector_malformed": [chunk_id]}
     assert await ward.mended() == "mended"
-    assert (await ward.ledger.get(document.id)).status == "queued"
-    upserts = [entry.chunk_id for entry in await ward.ledger.log_after(0, 9, "model") if entry.op == "upsert"]
+    assert (await ward.ledger.documents.get(document.id)).status == "queued"
+    upserts = [
+        entry.chunk_id for entry in await ward.ledger.vector_log.after(0, 9, "model") if entry.op == "upsert"
+    ]
     assert len(upserts) == 2 and chunk_id not in upserts
 
 

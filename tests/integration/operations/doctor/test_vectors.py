@@ -173,7 +173,7 @@ async def test_a_repair_follows_the_log_to_its_end(stopped: Path) -> None:
         document = await ward.indexing(words="three")
     assert (await alone(stopped, repair=True)).verdict == "well"
     async with open_ward(stopped) as ward:
-        assert (await ward.ledger.get(document.id)).status == "ready"
+        assert (await ward.ledger.documents.get(document.id)).status == "ready"
     assert (await alone(stopped)).findings == {}
 
 

@@ -29,15 +29,15 @@ class Scene:
 
     def __init__(self, ledger: Ledger, store: VectorStore) -> None:
         self.ledger, self.store = ledger, store
-        audit = IndexAudit(ledger, store, every_s=0.01, worn_at_least=WORN_AT_LEAST)
-        self.follower = Follower(ledger, store, clock=time.time, on_ready=self.note, audit=audit)
+        audit = IndexAudit(ledger.vector_log, store, every_s=0.01, worn_at_least=WORN_AT_LEAST)
+        self.follower = Follower(ledger.vector_log, store, clock=time.time, on_ready=self.note, audit=audit)
 
     async def note(self, document_ids: list[str]) -> None:
         """Nobody needs to know."""
 
     async def held(self) -> list[LogEntry]:
-        position = await self.ledger.log_end()
-        return (await self.ledger.followed_window(0, 1000, position, "m"))[0]
+        position = await self.ledger.vector_log.end()
+        return (await self.ledger.vector_log.window(0, 1000, position, "m"))[0]
 
     async def until(self, is_so: Callable[[], bool]) -> None:
         with anyio.fail_after(30):
@@ -81,16 +81,16 @@ async def scene(still: Scene) -> AsyncIterator[Scene]:
 
 
 async def read_document(ledger: Ledger) -> None:
-    await ledger.accept(
+    await ledger.documents.accept(
         NewDocument("doc", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
     )
-    claim = await ledger.claim("doc", "me", 2.0, 30.0, recipe="m/1")
+    claim = await ledger.claims.claim("doc", "me", 2.0, 30.0, recipe="m/1")
     assert claim is not None
     chunks = [Chunk(1, n, 5 * n, 5 * n + 4, "word") for n in range(CHUNKS)]
     vectors = np.random.default_rng(3).normal(size=(CHUNKS, DIMENSION)).astype(np.float32)
     batch = Batch([Page(1, "word " * CHUNKS)], chunks, vectors, ["word"] * CHUNKS, 1, "m")
-    await ledger.commit_batch(claim, batch, 3.0)
-    await ledger.to_indexing(claim, 4.0)
+    await ledger.claims.commit_batch(claim, batch, 3.0)
+    await ledger.claims.to_indexing(claim, 4.0)
 
 
 async def test_chunks_that_the_index_lost_come_back(scene: Scene) -> None:
@@ -130,8 +130,8 @@ async def test_an_index_that_lost_most_is_built_anew(scene: Scene) -> None:
 
 async def test_following_goes_on_beside_the_audit(scene: Scene) -> None:
     generation = scene.store.generation
-    await scene.ledger.start_anew("doc", 10.0, force=True)
-    await scene.ledger.delete("doc")
+    await scene.ledger.documents.start_anew("doc", 10.0, force=True)
+    await scene.ledger.documents.delete("doc")
     await scene.until(lambda: scene.follower.behind == 0)
     assert (await scene.store.count(), scene.store.generation) == (0, generation)
 

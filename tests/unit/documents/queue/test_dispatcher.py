@@ -7,7 +7,7 @@ import pytest
 from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.dispatcher import AT_ONCE, Dispatcher
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.stores.claims import Due
+from kotaemon_async.stores.documents import Due
 
 AWAY = Unavailable("away", code="broker_unavailable")
 

@@ -31,18 +31,18 @@ class DictLedger:
         self.windows = 0
         self.is_partial = False
 
-    async def followed_sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
+    async def sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
         held = list(self.chunks.values())
         return [held[int(spot * len(held))] for spot in spots] if held else []
 
-    async def followed_window(
+    async def window(
         self, after: int, limit: int, position: int, model: str
     ) -> tuple[list[LogEntry], int | None]:
         self.windows += 1
         found = sorted(entry.seq for entry in self.chunks.values() if entry.seq > after)[:limit]
         return [self.chunks[f"c{n}"] for n in found], found[-1] if found else None
 
-    async def followed_count(self, position: int, model: str) -> int | None:
+    async def count(self, position: int, model: str) -> int | None:
         return len(self.chunks)
 
     async def unknown_ids(self, chunk_ids: Sequence[str], position: int, model: str) -> set[str]:

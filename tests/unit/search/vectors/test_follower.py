@@ -27,27 +27,27 @@ class ListLog:
         self.entries = list(entries)
         self.positions: dict[str, int] = {}
 
-    async def log_after(self, position: int, limit: int, model: str) -> list[LogEntry]:
+    async def after(self, position: int, limit: int, model: str) -> list[LogEntry]:
         return [entry for entry in self.entries if entry.seq > position][:limit]
 
-    async def log_end(self) -> int:
+    async def end(self) -> int:
         return self.entries[-1].seq if self.entries else 0
 
-    async def log_length(self, position: int) -> int:
+    async def length(self, position: int) -> int:
         return len([entry for entry in self.entries if entry.seq > position])
 
     async def waits_for_follower(self, position: int) -> bool:
         return bool(self.positions) and position < max(self.positions.values())
 
-    async def follower_position(self, generation: str) -> int:
+    async def position(self, generation: str) -> int:
         return self.positions.get(generation, 0)
 
-    async def follower_settle(self, position: int, now_s: float) -> list[str]:
+    async def make_ready(self, position: int, now_s: float) -> list[str]:
         return []
 
-    async def follower_advance(self, generation: str, position: int, now_s: float) -> list[str]:
+    async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
         self.positions[generation] = position
-        return ["d1"] if position == await self.log_end() else []
+        return ["d1"] if position == await self.end() else []
 
 
 class DictIndex:

@@ -1,0 +1,42 @@
+"""Lists in pages, the newest first: a cursor says after which row the next page begins."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from kotaemon_async.domain.errors import Refused
+
+T = TypeVar("T")
+
+
+def page_values(cursor: str | None, limit: int) -> dict[str, str | float | None]:
+    """Return what a paged statement binds: `before_at`, `before_id` and a `limit` of one row more.
+
+    Raises: Refused when the cursor is not one of `page_of`.
+    """
+    at_s, before_id = None, None
+    if cursor:
+        at, _, before_id = cursor.partition(":")
+        try:
+            at_s = float(at)
+        except ValueError:
+            raise Refused("The cursor is not one that this service gave out.") from None
+    return {"before_at": at_s, "before_id": before_id, "limit": limit + 1}
+
+
+def page_of(
+    found: Sequence[T], limit: int, place: Callable[[T], tuple[float, str]]
+) -> tuple[list[T], str | None]:
+    """Return the page and the cursor of the next one; `place` gives a row's time and id."""
+    page = list(found[:limit])
+    if len(found) <= limit:
+        return page, None
+    at_s, last_id = place(page[-1])
+    return page, f"{at_s!r}:{last_id}"
+
+
+def like(part: str | None) -> str | None:
+    r"""Return the pattern of names that hold the part, for LIKE … ESCAPE '\'; None when any name will do."""
+    if not part:
+        return None
+    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
