@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
 

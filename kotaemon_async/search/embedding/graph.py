@@ -1,6 +1,5 @@
 """The ONNX graph of all-MiniLM-L6-v2, written straight from its weights, in fp32 or int8."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,23 +8,24 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-LAYERS = 6
-HEADS = 12
-WIDTH = 384
-MAX_TOKENS = 256
-EPSILON = 1e-12
+from kotaemon_async.search.embedding.minilm import (
+    EPSILON,
+    HEADS,
+    LAYERS,
+    MAX_TOKENS,
+    WIDTH,
+    Array,
+    Weights,
+)
 
 _MICROSOFT = "com.microsoft"
 #: Two products of 255 × 64 still fit 16 bits, where processors without VNNI add them: more would
 #: saturate there and give other vectors than here. It costs 0.002 of the cosine.
 MATRIX_MOST = 64
 
-Array = NDArray[np.float32]
-Weights = Mapping[str, Array]
-
 
 def build(weights: Weights, *, int8: bool) -> onnx.ModelProto:
-    """A model from the `input_ids` of one text (int64, 1 × tokens) to its unit-length vector.
+    """Return a model from the `input_ids` of one text (int64, 1 × tokens) to its unit-length vector.
 
     One text at a time is as fast as eight, and without padding there is no mask: attention takes
     onnxruntime's flash kernel, and a text's vector cannot depend on its neighbours through the int8

