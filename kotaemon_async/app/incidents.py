@@ -45,6 +45,6 @@ def incidents_of(
         incidents,
         IncidentStore(file, IncidentBounds(wanted.keep_rows, wanted.keep_s)),
         every_s=wanted.every_s,
-        tell=() if webhook is None else (webhook.tell,),
+        notify=() if webhook is None else (webhook.notify,),
     )
     return IncidentParts(opening.keep(watch), webhook, wanted.enabled)

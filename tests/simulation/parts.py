@@ -10,6 +10,7 @@ class Parts:
     llm_is_up: bool = True
     llm_slowness: float = 1.0
     rebuild_left: float = 0.0
+    vectors_killed_every_s: float = 0.0
     embedder_works: bool = True
     broker_answers: bool = True
     disk_eaten_bytes_s: float = 0.0

@@ -104,6 +104,9 @@ class SimulatedService(SimulatedFigures):
         """How long a search takes; what it lacks is noted."""
         took_s = self.about(0.018) + self._delay() + 0.04 * (self.busy_pages > 0)
         parts = self.parts
+        if parts.vectors_killed_every_s:
+            took_s += self.random.uniform(0, 4)  # the next child loads its index
+            self.touch("vectors", "vectors_unavailable")
         if parts.rebuild_left > 0:
             self.touch("vectors", "vectors_rebuilding")
         breaker = self.breakers["embedder"]
@@ -254,6 +257,9 @@ class SimulatedService(SimulatedFigures):
             self.count("loop_stalls_total")
         if chance.random() < 0.00006:
             self.count("child_restarts_total", "vectors")
+        if parts.vectors_killed_every_s and chance.random() < TICK_S / parts.vectors_killed_every_s:
+            self.count("child_restarts_total", "vectors")
+            self.observe("event_loop_lag_seconds", chance.uniform(0, 0.2))
         self.free_bytes -= parts.disk_eaten_bytes_s * TICK_S
         self.free_bytes = max(0.0, self.free_bytes)
         self.leaked_bytes += parts.leak_bytes_s * TICK_S

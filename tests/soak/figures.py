@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 import httpx
 
 from kotaemon_async.cli.throwaway import Throwaway
-from kotaemon_async.operations.incidents.series import median, theil_sen
+from kotaemon_async.operations.incidents.forecasts import theil_sen
 from kotaemon_async.resilience.memory import processes, pss_bytes
 
 HOUR_S: Final = 3600.0

@@ -2,11 +2,12 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from itertools import combinations, pairwise
+from statistics import median
+from typing import Final, NamedTuple
 
-from kotaemon_async.operations.incidents.series import median, theil_sen
 from kotaemon_async.operations.incidents.signals import MINUTE, Past, anything
 
 #: One point a minute; a slope has to hold for two hours, one, or at least half of one.
@@ -25,6 +26,14 @@ HORIZON_S: Final = 12 * 3600.0
 _MEMORY_RATIO: Final = 0.9
 
 
+class Slope(NamedTuple):
+    """The median of all slopes between two points, where the line ends, how far the pairs agree (-1 to 1)."""
+
+    per_s: float
+    level: float
+    agreement: float
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Seconds until `resource` is used up (infinite: it is not), the slope, and what is left, in bytes."""
@@ -36,7 +45,7 @@ class Forecast:
 
     @property
     def is_near(self) -> bool:
-        """Whether somebody should be told."""
+        """Whether somebody should know."""
         return self.left_s < HORIZON_S
 
 
@@ -51,7 +60,7 @@ class Resource:
         self.forecast = Forecast(name, math.inf, 0.0, math.inf)
 
     def take(self, at_s: float, used_bytes: float, limit_bytes: float) -> None:
-        """One sample; each minute of them makes a point and a new forecast."""
+        """Add one sample; each minute of them makes a point and a new forecast."""
         self._minute.append(used_bytes)
         if len(self._minute) < MINUTE:
             return
@@ -60,9 +69,9 @@ class Resource:
             self._skip -= 1
             return
         self._points.append(point)
-        self.forecast = self._made(limit_bytes)
+        self.forecast = self._computed(limit_bytes)
 
-    def _made(self, limit_bytes: float) -> Forecast:
+    def _computed(self, limit_bytes: float) -> Forecast:
         points = list(self._points)
         for window in _WINDOWS:
             if len(points) < window:
@@ -86,7 +95,7 @@ class Forecasts:
         self._memory = Resource("memory", _WARM_UP_POINTS)
 
     def take(self, past: Past) -> tuple[Forecast, ...]:
-        """What is to be expected after the newest reading."""
+        """Return the forecasts after the newest reading."""
         at_s = past.last.at_s
         free, floor = (past.now(f"kotaemon_disk_{name}_bytes", anything) for name in ("free", "floor"))
         used, limit = (past.now(f"kotaemon_memory_{name}bytes", anything) for name in ("", "limit_"))
@@ -97,8 +106,21 @@ class Forecasts:
         return self._disk.forecast, self._memory.forecast
 
 
+def theil_sen(points: Sequence[tuple[float, float]]) -> Slope:
+    """Return the slope through (seconds, value) points in order of time; 29 % of them may be wild.
+
+    Source: Sen (1968); the agreement is Kendall's tau, as in the test of Mann and Kendall.
+    """
+    slopes = [(y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in combinations(points, 2) if x2 > x1]
+    slopes = slopes or [0.0]  # a clock that stood still or was set back
+    per_s = median(slopes)
+    level = median(y + per_s * (points[-1][0] - x) for x, y in points)
+    rising = sum(one > 0 for one in slopes) - sum(one < 0 for one in slopes)
+    return Slope(per_s, level, rising / len(slopes))
+
+
 def _rises_throughout(values: list[float], earlier: list[float]) -> bool:
-    """Whether each quarter lies well above the one before, and the last above all that was earlier."""
+    """Tell whether each quarter lies well above the one before, and the last above all that was earlier."""
     length = len(values) // 4
     levels = [median(values[start : start + length]) for start in range(0, 4 * length, length)]
     rise = levels[-1] - levels[0]

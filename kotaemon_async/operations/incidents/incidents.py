@@ -10,7 +10,7 @@ from loguru import logger
 from kotaemon_async.domain.model import new_id
 from kotaemon_async.operations.incidents.causes import CAUSES, Cause, Deviation, Suspect, explained, suspects
 from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts
-from kotaemon_async.operations.incidents.series import Rule, Watch
+from kotaemon_async.operations.incidents.series import Rule, Series
 from kotaemon_async.operations.incidents.signals import Past, Reading, Signal
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.impacted import Impacted
@@ -20,6 +20,7 @@ _TRACES_BEFORE_S: Final = 60.0
 _TRACES_SHOWN: Final = 10
 #: After a restart an incident goes on for so many samples before it is known to be over.
 _RESUMED_SAMPLES: Final = 36
+_NEAR: Final = Rule(least=0.5, normal=0.0, calm=120)
 
 Change = Literal["opened", "changed", "closed"]
 
@@ -46,17 +47,8 @@ class Incident:
         return self.causes[0].cause if self.causes else "unknown"
 
 
-@dataclass(slots=True)
-class _Group:
-    """Abnormal signals that one cause explains."""
-
-    signals: list[Deviation]
-    #: What else moves, and may explain them.
-    others: list[Deviation]
-
-
 class Incidents:
-    """Judges reading by reading; `changes` of each are handed out once, `open` holds what goes on."""
+    """Turns readings into incidents; `open` holds those that go on."""
 
     def __init__(
         self,
@@ -70,102 +62,99 @@ class Incidents:
         self.forecasts: tuple[Forecast, ...] = ()
         self._past = Past()
         self._links = tuple(links)
-        self._signals = {signal.name: signal for signal in signals}
-        self._watches = {
-            name: Watch(one.rule, sensitivity=sensitivity) for name, one in self._signals.items()
-        }
+        self._series = [(signal, Series(signal.rule, sensitivity=sensitivity)) for signal in signals]
         self._forecasts = Forecasts()
-        self._near = {name: Watch(Rule(least=0.5, normal=0.0, calm=120)) for name in ("disk", "memory")}
+        self._near = {name: Series(_NEAR) for name in ("disk", "memory")}
         self._clock = clock
         self._resumed = 0
+        self._impacted: Sequence[Impacted] = ()
+        #: What moves and opens nothing, but may explain what does.
+        self._context: list[Deviation] = []
 
     def resume(self, incidents: Sequence[Incident]) -> None:
-        """Goes on with incidents that were open when the process ended."""
+        """Go on with incidents that were open when the process ended."""
         self.open, self._resumed = list(incidents), _RESUMED_SAMPLES
         self._show()
 
     def take(self, reading: Reading, impacted: Sequence[Impacted] = ()) -> list[tuple[Change, Incident]]:
-        """What one more reading changes."""
+        """Judge one more reading and return what it changes."""
+        self._impacted = impacted
         self._past.readings.append(reading)
-        for name, signal in self._signals.items():
-            self._watches[name].take(reading.at_s, signal.read(self._past))
+        for signal, series in self._series:
+            series.take(reading.at_s, signal.read(self._past))
         self.forecasts = self._forecasts.take(self._past)
         for forecast in self.forecasts:
             self._near[forecast.resource].take(reading.at_s, float(forecast.is_near))
-        changes = self._settle(self._groups(impacted), impacted)
+        changes = self._update(self._groups())
         for change, incident in changes:
             _log(change, incident)
         self._show()
         return changes
 
     def deviations(self) -> list[Deviation]:
-        """All that is abnormal now, or begins to look like it, the first to move first."""
+        """Return all that is abnormal now, or begins to look like it, the first to move first."""
         found = [
-            _deviation(one.component, one.kind, one.unit, watch, opens=one.opens and watch.is_abnormal)
-            for one, watch in zip(self._signals.values(), self._watches.values(), strict=True)
-            if watch.is_suspect
+            _deviation(one.component, one.kind, one.unit, series, opens=one.opens and series.is_abnormal)
+            for one, series in self._series
+            if series.is_suspect
         ]
-        for one in self.forecasts:
-            if self._near[one.resource].is_abnormal:
-                watch = self._near[one.resource]
-                found.append(_deviation(one.resource, "forecast", "s", watch, value=one.left_s))
+        found += [
+            replace(_deviation(one.resource, "forecast", "s", series), value=round(one.left_s, 6))
+            for one in self.forecasts
+            if (series := self._near[one.resource]).is_abnormal
+        ]
         return sorted(found, key=lambda one: one.since_s)
 
-    def _groups(self, impacted: Sequence[Impacted]) -> list[_Group]:
-        """What is abnormal, by cause: the likeliest takes what it explains, the rest is asked about again."""
+    def _groups(self) -> list[list[Deviation]]:
+        """Group what is abnormal by cause: the likeliest takes what it explains, and so on."""
         left, groups = self.deviations(), []
-        others = [one for one in left if not one.opens]
-        while _opens(left):
-            found = self._suspects([*left, *(one for one in others if one not in left)], impacted)
-            taken = next(filter(_opens, (explained(one, left) for one in found)), left)
+        self._context = [one for one in left if not one.opens]
+        while any(one.opens for one in left):
+            explanations = (explained(one, left) for one in self._suspects(left))
+            taken = next((group for group in explanations if any(one.opens for one in group)), left)
             left = [one for one in left if one not in taken]
-            groups.append(_Group(taken, others))
+            groups.append(taken)
         return groups
 
-    def _suspects(self, signals: Sequence[Deviation], impacted: Sequence[Impacted]) -> list[Suspect]:
-        begun_s = min(one.since_s for one in signals) - _TRACES_BEFORE_S
-        return suspects(signals, [one for one in impacted if one.at_s >= begun_s], self._links)
+    def _suspects(self, signals: Sequence[Deviation]) -> list[Suspect]:
+        signals = [*signals, *(one for one in self._context if one not in signals)]
+        return suspects(signals, self._impacted_since(min(one.since_s for one in signals)), self._links)
 
-    def _settle(self, groups: list[_Group], impacted: Sequence[Impacted]) -> list[tuple[Change, Incident]]:
+    def _impacted_since(self, since_s: float) -> list[Impacted]:
+        return [one for one in self._impacted if one.at_s >= since_s - _TRACES_BEFORE_S]
+
+    def _update(self, groups: list[list[Deviation]]) -> list[tuple[Change, Incident]]:
+        """Match the groups to the open incidents; open, change and close them."""
         changes: list[tuple[Change, Incident]] = []
-        standing: list[Incident] = []
+        before, self.open = self.open, []
         self._resumed = max(0, self._resumed - 1)
-        for incident in self.open:
-            group = _same(incident, groups)
-            if group is not None:
+        for incident in before:
+            if group := _group_of(incident, groups):
                 groups.remove(group)
-                later = self._grown(incident, group, impacted)
-                standing.append(later)
-                if later.cause != incident.cause:
-                    changes.append(("changed", later))
+                self.open.append(self._extended(incident, group))
+                if self.open[-1].cause != incident.cause:
+                    changes.append(("changed", self.open[-1]))
             elif self._resumed:
-                standing.append(incident)
+                self.open.append(incident)
             else:
                 changes.append(("closed", replace(incident, closed_at_s=self._clock())))
         for group in groups:
-            standing.append(self._begun(group, impacted))
-            changes.append(("opened", standing[-1]))
-        self.open = standing
+            now_s = self._clock()
+            incident = Incident(new_id("inc", now_s), group[0].since_s, now_s, (), ())
+            self.open.append(self._extended(incident, group))
+            changes.append(("opened", self.open[-1]))
         return changes
 
-    def _begun(self, group: _Group, impacted: Sequence[Impacted]) -> Incident:
-        now_s = self._clock()
-        since_s = min(one.since_s for one in group.signals)
-        incident = Incident(new_id("inc", now_s), since_s, now_s, (), tuple(group.signals))
-        return self._grown(incident, group, impacted)
-
-    def _grown(self, incident: Incident, group: _Group, impacted: Sequence[Impacted]) -> Incident:
-        """The incident with what is known now; a signal that is calm again still speaks for its cause."""
-        now = {one.name: one for one in group.signals}
+    def _extended(self, incident: Incident, group: Sequence[Deviation]) -> Incident:
+        """Return the incident with what is known now; a signal that is calm again still counts."""
+        now = {one.name: one for one in group}
         kept = [_worse(one, now.pop(one.name, one)) for one in incident.signals]
         signals = tuple(sorted([*kept, *now.values()], key=lambda one: one.since_s))
-        since_s = signals[0].since_s
-        others = [one for one in group.others if one not in group.signals]
-        traces = [one.trace_id for one in impacted if one.trace_id and one.at_s >= since_s - _TRACES_BEFORE_S]
+        traces = [one.trace_id for one in self._impacted_since(signals[0].since_s) if one.trace_id]
         return replace(
             incident,
-            since_s=since_s,
-            causes=tuple(self._suspects([*signals, *others], impacted)),
+            since_s=signals[0].since_s,
+            causes=tuple(self._suspects(signals)),
             signals=signals,
             trace_ids=tuple(dict.fromkeys([*incident.trace_ids, *traces]))[:_TRACES_SHOWN],
             forecasts=tuple(one for one in self.forecasts if one.is_near),
@@ -178,16 +167,12 @@ class Incidents:
             metrics.FORECAST.labels(resource=forecast.resource).set(forecast.left_s)
 
 
-def _opens(deviations: Sequence[Deviation]) -> bool:
-    return any(one.opens for one in deviations)
-
-
-def _same(incident: Incident, groups: Sequence[_Group]) -> _Group | None:
-    """The group that the incident goes on as: that with most of its signals."""
+def _group_of(incident: Incident, groups: Sequence[list[Deviation]]) -> list[Deviation] | None:
+    """Return the group that shares most of the incident's signals; None when none does."""
     names = {one.name for one in incident.signals if one.opens}
-    shared = [(sum(one.name in names for one in group.signals), group) for group in groups]
-    most, group = max(shared, key=lambda one: one[0], default=(0, None))
-    return group if most else None
+    shared = [(sum(one.name in names for one in group), group) for group in groups]
+    most, found = max(shared, key=lambda one: one[0], default=(0, None))
+    return found if most else None
 
 
 def _worse(before: Deviation, now: Deviation) -> Deviation:
@@ -195,18 +180,16 @@ def _worse(before: Deviation, now: Deviation) -> Deviation:
     return replace(max(before, now, key=lambda one: one.times), since_s=since_s, opens=opens)
 
 
-def _deviation(
-    component: str, kind: str, unit: str, watch: Watch, *, opens: bool = True, value: float | None = None
-) -> Deviation:
-    normal = watch.normal.median if watch.normal else 0.0
+def _deviation(component: str, kind: str, unit: str, series: Series, *, opens: bool = True) -> Deviation:
+    normal = series.normal or 0.0
     return Deviation(
         component=component,
         kind=kind,
         unit=unit,
-        since_s=watch.since_s or 0.0,
-        value=round(normal + watch.worst if value is None else value, 6),
+        since_s=series.since_s or 0.0,
+        value=round(normal + series.worst, 6),
         normal=round(normal, 6),
-        times=round(watch.worst / watch.threshold, 2),
+        times=round(series.worst / series.threshold, 2),
         opens=opens,
     )
 

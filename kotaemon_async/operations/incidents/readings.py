@@ -1,4 +1,4 @@
-"""Reads the figures that signals are made of: from metrics, the health report and a write to the ledger."""
+"""Read the figures that signals are made of: from metrics, the health report and a write to the ledger."""
 
 import time
 from collections import defaultdict
@@ -18,32 +18,16 @@ from kotaemon_async.telemetry.health import Health
 LEDGER_TIMEOUT_S: Final = 4.0
 
 _READ: Final[tuple[MetricWrapperBase, ...]] = (
-    metrics.DOCUMENTS,
-    metrics.QUEUE_OLDEST_AGE,
-    metrics.INGEST_STAGE_DURATION,
-    metrics.INGEST_FAILURES,
-    metrics.ADMISSION_REJECTIONS,
-    metrics.ANSWERS,
-    metrics.ANSWER_DURATION,
-    metrics.LLM_TTFT,
-    metrics.BREAKER_STATE,
-    metrics.FALLBACKS,
-    metrics.EVENT_LOOP_LAG,
-    metrics.LOOP_STALLS,
-    metrics.VECTOR_LOG_BEHIND,
-    metrics.VECTOR_REBUILD_RATIO,
-    metrics.CHILD_RESTARTS,
-    metrics.MEMORY,
-    metrics.MEMORY_LIMIT,
-    metrics.MEMORY_PRESSURE,
-    metrics.DISK_FREE,
-    metrics.DISK_FLOOR,
-    metrics.IMPACTED,
-)
+    metrics.DOCUMENTS, metrics.QUEUE_OLDEST_AGE, metrics.INGEST_STAGE_DURATION, metrics.INGEST_FAILURES,
+    metrics.ADMISSION_REJECTIONS, metrics.ANSWERS, metrics.ANSWER_DURATION, metrics.LLM_TTFT,
+    metrics.BREAKER_STATE, metrics.FALLBACKS, metrics.EVENT_LOOP_LAG, metrics.LOOP_STALLS,
+    metrics.VECTOR_LOG_BEHIND, metrics.CHILD_RESTARTS, metrics.MEMORY, metrics.MEMORY_LIMIT,
+    metrics.MEMORY_PRESSURE, metrics.DISK_FREE, metrics.DISK_FLOOR, metrics.IMPACTED,
+)  # fmt: skip
 
 
 class SignalReader:
-    """Makes one reading after the other."""
+    """Reads metrics, the health report, and how long an empty change of the ledger takes."""
 
     def __init__(
         self,
@@ -59,7 +43,7 @@ class SignalReader:
         self._timer = timer
 
     async def read(self) -> Reading:
-        """All figures as they are now; takes as long as the slowest health check, at most a few seconds."""
+        """Return all figures as they are now, within the time of the slowest health check (a few seconds)."""
         write_s = await self._timed_write()
         health = await self._codes()
         # In a thread: the page of metrics takes milliseconds, and the loop has better things to do.
@@ -67,7 +51,7 @@ class SignalReader:
         return Reading(self._clock(), figures, health, write_s)
 
     async def _timed_write(self) -> float | None:
-        """Seconds that an empty change took; None when it failed, which the health report shows."""
+        """Return the seconds that an empty change took; None when it failed."""
         began_s = self._timer()
         with anyio.move_on_after(LEDGER_TIMEOUT_S):
             try:
@@ -86,7 +70,7 @@ class SignalReader:
 
 
 def read_figures() -> Figures:
-    """The metrics that signals are made of; requests by route and the first digit of their status."""
+    """Return the metrics of signals; requests by route and the first digit of their status."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for metric in _READ:
         for name, labels, value in _samples(metric):

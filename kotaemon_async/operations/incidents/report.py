@@ -10,53 +10,40 @@ from kotaemon_async.operations.incidents.causes import Cause, Deviation, Suspect
 from kotaemon_async.operations.incidents.forecasts import Forecast
 from kotaemon_async.operations.incidents.incidents import Incident
 
-#: By cause: what it means (with the component), and what to do about it.
-_WORDS: Final[dict[Cause, tuple[str, str]]] = {
-    "llm_down": ("The model link {} fails.", "Check that its server runs and can be reached; see /healthz."),
-    "llm_slow": ("The model link {} is slow.", "Look at the load of its server, or take a smaller model."),
-    "vectors": (
-        "The vector index is away or incomplete.",
-        "Nothing to do if it is rebuilt; else see the log.",
-    ),
-    "embedder": (
-        "The embedding model fails or is slow.",
-        "Look at the log for its cause; search goes on by words.",
-    ),
-    "broker": ("The broker does not answer.", "Check the Redis of broker.url; accepted documents wait."),
-    "disk": ("The data disk is full or fills up.", "Free some space, or give the data folder a larger disk."),
-    "memory": (
-        "Memory is used up or leaks.",
-        "Restart in a quiet hour; keep the log and this report for a bug.",
-    ),
-    "event_loop": (
-        "The event loop is held up.",
-        "Search the log for loop_stalled; it names the code and the trace.",
-    ),
-    "documents": (
-        "Many documents cannot be read.",
-        "List them with ?status=failed; find out who sends them.",
-    ),
-    "parser": (
-        "Parser children die over documents.",
-        "List what failed with parser_limit or corrupt; see the log.",
-    ),
-    "ledger": (
-        "The ledger is slow or away.",
-        "Check the disk that holds the data folder and what else uses it.",
-    ),
-    "overload": (
-        "More comes in than can be done.",
-        "Spread the work, or give the service more cores or workers.",
-    ),
-    "unknown": (
-        "Something is abnormal without a known cause.",
-        "Look at the signals and at the traces below.",
-    ),
+_MESSAGES: Final[dict[Cause, str]] = {
+    "llm_down": "The model link {} fails.",
+    "llm_slow": "The model link {} is slow.",
+    "vectors": "The vector index is away or incomplete.",
+    "embedder": "The embedding model fails or is slow.",
+    "broker": "The broker does not answer.",
+    "disk": "The data disk is full or fills up.",
+    "memory": "Memory is used up or leaks.",
+    "event_loop": "The event loop is held up.",
+    "documents": "Many documents cannot be read.",
+    "parser": "Parser children die over documents.",
+    "ledger": "The ledger is slow or away.",
+    "overload": "More comes in than can be done.",
+    "unknown": "Something is abnormal without a known cause.",
+}
+_HINTS: Final[dict[Cause, str]] = {
+    "llm_down": "Check that its server runs and can be reached; see /healthz.",
+    "llm_slow": "Look at the load of its server, or take a smaller model.",
+    "vectors": "Nothing to do if it is rebuilt; else see the log.",
+    "embedder": "Look at the log for its cause; search goes on by words.",
+    "broker": "Check the Redis of broker.url; accepted documents wait.",
+    "disk": "Free some space, or give the data folder a larger disk.",
+    "memory": "Restart in a quiet hour; keep the log and this report for a bug.",
+    "event_loop": "Search the log for loop_stalled; it names the code and the trace.",
+    "documents": "List them with ?status=failed; find out who sends them.",
+    "parser": "List what failed with parser_limit or corrupt; see the log.",
+    "ledger": "Check the disk that holds the data folder and what else uses it.",
+    "overload": "Spread the work, or give the service more cores or workers.",
+    "unknown": "Look at the signals and at the traces below.",
 }
 
 
 class SuspectBody(msgspec.Struct, frozen=True):
-    """A likely cause; `score` is from 0 to 1, `traces_share` is which part of the touched traces names it."""
+    """A likely cause; `score` and `traces_share` are shares of signals and traces that it explains."""
 
     cause: str
     component: str
@@ -113,15 +100,14 @@ class IncidentList(msgspec.Struct, frozen=True):
 
 
 def body_of(incident: Incident) -> IncidentBody:
-    """The incident as people and programs read it."""
-    message, hint = _WORDS[incident.cause]
+    """Return the incident as people and programs read it."""
     component = incident.causes[0].component if incident.causes else ""
     return IncidentBody(
         id=incident.id,
         status="open" if incident.closed_at_s is None else "closed",
         cause=incident.cause,
-        message=message.format(component),
-        hint=hint,
+        message=_MESSAGES[incident.cause].format(component),
+        hint=_HINTS[incident.cause],
         since=_iso(incident.since_s),
         opened_at=_iso(incident.opened_at_s),
         closed_at=None if incident.closed_at_s is None else _iso(incident.closed_at_s),
@@ -133,7 +119,7 @@ def body_of(incident: Incident) -> IncidentBody:
 
 
 def forecast_body(forecast: Forecast, now_s: float) -> ForecastBody:
-    """The forecast with its date; JSON knows no infinity."""
+    """Return the forecast with its date; JSON knows no infinity."""
     is_known = math.isfinite(forecast.left_s)
     return ForecastBody(
         resource=forecast.resource,

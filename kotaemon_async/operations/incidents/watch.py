@@ -1,7 +1,7 @@
-"""Use case: looks at the service's series all the time, keeps incidents, and tells those who want to know."""
+"""Use case: look at the service's series all the time, keep incidents, and notify who wants to know."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import anyio
@@ -13,7 +13,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.incidents.incidents import Incident, Incidents
 from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList, body_of, forecast_body
 from kotaemon_async.operations.incidents.signals import Reading
-from kotaemon_async.operations.incidents.webhook import Tell
+from kotaemon_async.operations.incidents.webhook import Notify
 from kotaemon_async.stores.incidents import IncidentStore, KeptIncident, Status
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.impacted import RECENT
@@ -32,59 +32,65 @@ class IncidentWatch:
         store: IncidentStore,
         *,
         every_s: float = 5.0,
-        tell: Sequence[Tell] = (),
+        notify: Sequence[Notify] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.incidents = incidents
         self._read = read
         self._store = store
         self._every_s = every_s
-        self._tell = tell
+        self._notify = notify
         self._clock = clock
         self._unsaved: dict[str, Incident] = {}
         self._resumed = False
 
     def register_in(self, health: Health) -> None:
-        """Open incidents are shown in the health report; they degrade nothing by themselves."""
+        """Show open incidents in the health report; they degrade nothing by themselves."""
         health.register("incidents", self.check)
 
     async def check(self) -> dict[str, object]:
-        """The causes of those that are open."""
+        """Return the causes of those that are open."""
         return {"open": [one.cause for one in self.incidents.open]}
 
     async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Looks until cancelled."""
+        """Look until cancelled."""
         while True:
             began_s = time.monotonic()
             await self.look()
             await sleep(max(0.0, self._every_s - (time.monotonic() - began_s)))
 
     async def look(self) -> None:
-        """One reading, and all that follows from it."""
+        """Take one reading and save and send what it changes."""
         await self._resume()
         before = {one.id: one for one in self.incidents.open}
         reading, impacted = await self._read(), tuple(RECENT)
         # Milliseconds of arithmetic, which nobody who streams an answer should wait for.
         changes = await anyio.to_thread.run_sync(self.incidents.take, reading, impacted)
-        news = [one for one in self.incidents.open if before.get(one.id) != one]
-        self._unsaved |= {one.id: one for one in (*news, *(one for _, one in changes))}
+        changed = [one for one in self.incidents.open if before.get(one.id) != one]
+        self._unsaved |= {one.id: one for one in (*changed, *(one for _, one in changes))}
         for change, incident in changes:
-            for tell in self._tell:
-                tell(change, incident)
+            for notify in self._notify:
+                notify(change, incident)
         await self._save()
 
     async def page(self, *, status: Status | None, limit: int, cursor: str | None) -> IncidentList:
-        """Incidents, the latest first; raises Unavailable while the telemetry file is away."""
+        """Return incidents, the latest first.
+
+        Raises: Unavailable while the telemetry file is away.
+        """
         found, following = await self._store.page(status=status, limit=limit, cursor=cursor)
         forecasts = [forecast_body(one, self._clock()) for one in self.incidents.forecasts]
         return IncidentList([body_of(_incident(one)) for one in found], following, forecasts)
 
     async def one(self, incident_id: str) -> IncidentBody:
-        """One incident; raises Refused `not_found`, or Unavailable."""
+        """Return one incident.
+
+        Raises: Refused `not_found`; Unavailable.
+        """
         return body_of(_incident(await self._store.one(incident_id)))
 
     async def _resume(self) -> None:
-        """Goes on, once, with what was open when the last process ended."""
+        """Go on, once, with what was open when the last process ended."""
         if self._resumed:
             return
         try:
@@ -102,13 +108,9 @@ class IncidentWatch:
         try:
             await self._store.save([_kept(one) for one in self._unsaved.values()], self._clock())
         except Unavailable:
-            self._unsaved = dict(_last(self._unsaved.items()))
+            self._unsaved = dict(list(self._unsaved.items())[-_UNSAVED:])
         else:
             self._unsaved.clear()
-
-
-def _last(items: Iterable[tuple[str, Incident]]) -> list[tuple[str, Incident]]:
-    return list(items)[-_UNSAVED:]
 
 
 def _kept(incident: Incident) -> KeptIncident:

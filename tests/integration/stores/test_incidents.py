@@ -68,16 +68,18 @@ class Desk:
 
     def __init__(self, store: IncidentStore) -> None:
         self.code, self.now_s = "broker_unavailable", 1_700_000_000.0
-        self.told: list[tuple[Change, str]] = []
+        self.notified: list[tuple[Change, str]] = []
         incidents = Incidents(signals_of([]), [], clock=lambda: self.now_s)
-        self.watch = IncidentWatch(self.read, incidents, store, tell=[self.tell], clock=lambda: self.now_s)
+        self.watch = IncidentWatch(
+            self.read, incidents, store, notify=[self.notify], clock=lambda: self.now_s
+        )
 
     async def read(self) -> Reading:
         self.now_s += 5
         return Reading(self.now_s, {}, {"broker": self.code})
 
-    def tell(self, change: Change, incident: Incident) -> None:
-        self.told.append((change, incident.cause))
+    def notify(self, change: Change, incident: Incident) -> None:
+        self.notified.append((change, incident.cause))
 
     async def look(self, times: int) -> None:
         for _ in range(times):
@@ -91,7 +93,7 @@ async def test_an_incident_is_kept_told_and_closed(store: IncidentStore) -> None
     assert (found.cause, found.causes[0].signals) == ("broker", ["broker.down"])
     desk.code = ""
     await desk.look(12)
-    assert desk.told == [("opened", "broker"), ("closed", "broker")]
+    assert desk.notified == [("opened", "broker"), ("closed", "broker")]
     assert (await desk.watch.one(found.id)).status == "closed"
 
 
@@ -100,7 +102,7 @@ async def test_the_next_process_goes_on_with_what_was_open(store: IncidentStore)
     await before.look(6)
     after.now_s = before.now_s
     await after.look(6)
-    assert after.told == []
+    assert after.notified == []
     assert [one.id for one in after.watch.incidents.open] == [one.id for one in before.watch.incidents.open]
     assert await after.watch.check() == {"open": ["broker"]}
 
@@ -117,7 +119,7 @@ async def test_without_the_file_incidents_are_noticed_and_kept_when_it_is_back(f
     away = Away(file, IncidentBounds(9, DAY_S))
     desk = Desk(away)
     await desk.look(6)
-    assert desk.told == [("opened", "broker")] and await away.open() == []
+    assert desk.notified == [("opened", "broker")] and await away.open() == []
     away.is_away = False
     await desk.look(1)
     assert [one.cause for one in await away.open()] == ["broker"]

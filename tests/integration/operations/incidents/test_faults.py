@@ -80,8 +80,26 @@ def test_a_quiet_hour_has_no_incident(seed: int, hour: int) -> None:
     assert quiet(seed, hour=hour, hours=1) == []
 
 
+def test_six_hours_with_deploys_bursts_and_pauses_have_no_incident() -> None:
+    assert quiet(7, hour=8, hours=6, deploy_every=2 * 60 * MINUTE) == []
+
+
+@pytest.mark.long
 def test_a_day_with_deploys_bursts_pauses_and_a_night_has_no_incident() -> None:
     assert quiet(7, hour=0, hours=24, deploy_every=5 * 60 * MINUTE) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("load", [1.0, 6.0])
+def test_a_vector_child_that_restarts_again_and_again_is_named_at_any_load(seed: int, load: float) -> None:
+    service = SimulatedService(seed, NOON_S)
+    incidents = detector(service)
+    for tick in range(48 * MINUTE):
+        if tick == 45 * MINUTE:
+            service.parts.vectors_killed_every_s, service.parts.load = 20.0, load
+        incidents.take(service.tick(), service.impacted)
+    named = {one.cause: [signal.name for signal in one.signals] for one in incidents.open}
+    assert "vectors.restarts" in named["vectors"]
 
 
 def quiet(seed: int, *, hour: int, hours: int, deploy_every: int = 0) -> list[object]:

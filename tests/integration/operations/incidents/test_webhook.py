@@ -11,9 +11,9 @@ import anyio
 import pytest
 
 from kotaemon_async.operations.incidents.incidents import Incident
-from kotaemon_async.operations.incidents.webhook import Patience, Webhook
+from kotaemon_async.operations.incidents.webhook import RetryLimits, Webhook
 
-QUICK = Patience(attempts=5, first_wait_s=0.01, longest_wait_s=0.02, in_all_s=10, call_s=0.5)
+QUICK = RetryLimits(attempts=5, first_wait_s=0.01, longest_wait_s=0.02, in_all_s=10, call_s=0.5)
 
 
 @dataclass
@@ -50,13 +50,13 @@ def incident(number: int) -> Incident:
     return Incident(f"inc_{number}", 1000.0, 1010.0, (), ())
 
 
-async def told(receiver: Receiver, posts: int, *, news: int = 1, patience: Patience = QUICK) -> list[str]:
+async def told(receiver: Receiver, posts: int, *, news: int = 1, limits: RetryLimits = QUICK) -> list[str]:
     """The ids in the order of the posts, once there were so many."""
-    webhook = Webhook(receiver.url, patience=patience)
+    webhook = Webhook(receiver.url, limits=limits)
     async with anyio.create_task_group() as group:
         group.start_soon(webhook.run)
         for number in range(news):
-            webhook.tell("opened", incident(number))
+            webhook.notify("opened", incident(number))
         with anyio.fail_after(10):
             while len(receiver.bodies) < posts:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
@@ -93,6 +93,6 @@ async def test_a_receiver_that_stays_away_costs_a_few_attempts_and_the_next_news
 async def test_telling_never_waits_and_drops_what_does_not_fit() -> None:
     webhook = Webhook("http://127.0.0.1:9/hook", queue=3)
     for number in range(10):
-        webhook.tell("opened", incident(number))
+        webhook.notify("opened", incident(number))
     assert webhook.dropped == 7
     await webhook.aclose()

@@ -2,8 +2,10 @@ import math
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts, Resource
+from kotaemon_async.operations.incidents.forecasts import Forecast, Forecasts, Resource, theil_sen
 from kotaemon_async.operations.incidents.signals import Past, Reading
 
 MINUTE_S = 60.0
@@ -84,3 +86,24 @@ def test_without_figures_nothing_is_foretold() -> None:
     past = Past()
     past.readings.append(Reading(0.0, {}, {}))
     assert [one.left_s for one in Forecasts().take(past)] == [math.inf, math.inf]
+
+
+@given(st.floats(-100, 100), st.floats(-1000, 1000), st.integers(8, 40))
+def test_the_slope_of_a_line_is_found_beside_a_quarter_of_wild_points(
+    slope: float, start: float, number: int
+) -> None:
+    points = [(float(x), start + slope * x) for x in range(number)]
+    points[1 : number // 5 + 1] = [(x, 1e7) for x, _ in points[1 : number // 5 + 1]]
+    assert theil_sen(points).per_s == pytest.approx(slope, abs=1e-6)
+
+
+def test_the_agreement_tells_a_trend_from_noise() -> None:
+    rng = random.Random(3)
+    rising = theil_sen([(x, x + rng.gauss(0, 2)) for x in range(60)])
+    flat = theil_sen([(x, rng.gauss(0, 2)) for x in range(60)])
+    assert rising.agreement > 0.85 and abs(flat.agreement) < 0.3
+    assert rising.level == pytest.approx(59, abs=2)
+
+
+def test_points_at_one_time_have_no_slope() -> None:
+    assert theil_sen([(1.0, 7.0), (1.0, 9.0)]).per_s == 0.0
