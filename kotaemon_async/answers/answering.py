@@ -22,7 +22,7 @@ from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
-from kotaemon_async.resilience.patience import in_time
+from kotaemon_async.resilience.background import wait_at_most
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.telemetry import impacted, metrics, traces
 from kotaemon_async.telemetry.health import Health
@@ -201,7 +201,7 @@ class Answering:
         if self._cache is not None and question.cache_key is not None and provider.served_by in MODELS:
             keeping = self._cache.keep(question.cache_key, answer, provider.name)
             with anyio.CancelScope(shield=True), suppress(TimeoutError):
-                await in_time(keeping, _save_limit_s(question))
+                await wait_at_most(keeping, _save_limit_s(question))
 
     async def _saved(self, question: Question, answer: Answer) -> Answer:
         """Write the answer down, count it and return it as this caller gets it.
@@ -212,7 +212,7 @@ class Answering:
         saving = self._answers.save(answer, question.ask.conversation_id, self._clock())
         try:
             with anyio.CancelScope(shield=True):
-                await in_time(saving, _save_limit_s(question))
+                await wait_at_most(saving, _save_limit_s(question))
         except (KotaemonError, TimeoutError) as error:
             code = error.code if isinstance(error, KotaemonError) else "timeout"
             logger.bind(component="ledger", code=code).warning("answer_not_saved")

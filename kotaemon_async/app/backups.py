@@ -20,8 +20,8 @@ from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.operations.chores import remove_old, remove_unused_files
 from kotaemon_async.operations.maintenance import Chore, Maintenance, when
 from kotaemon_async.resilience.background import in_background
+from kotaemon_async.resilience.capacity import disk_of, floor_bytes_of
 from kotaemon_async.resilience.child import ChildProcess
-from kotaemon_async.resilience.room import disk_of, floor_bytes_of
 from kotaemon_async.stores.api_keys import FILE as KEYS
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FILE

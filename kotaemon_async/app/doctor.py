@@ -15,7 +15,7 @@ from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.vectors.follower import Follower
-from kotaemon_async.search.vectors.pipe import Home, probe
+from kotaemon_async.search.vectors.pipe import IndexLocation, probe
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FILE
@@ -36,7 +36,7 @@ def doctor_on_duty(
         blobs,
         folder,
         vectors.model,
-        vectors.home.dimension,
+        vectors.location.dimension,
         vectors,
         is_alone=False,
         name=name_of(folder),
@@ -62,10 +62,10 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
         dimension = await Derived(ledger.database).usual_dimension(model)
         trouble = vectors = None
         if dimension is not None:
-            home = Home(folder / "vectors", model, dimension)
-            trouble = await probe(home)
+            location = IndexLocation(folder / "vectors", model, dimension)
+            trouble = await probe(location)
             if repair or trouble is None:
-                vectors = await _open_vectors(home)
+                vectors = await _open_vectors(location)
                 stack.push_async_callback(vectors.aclose)
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
         stores = Stores(ledger, blobs, folder, model, dimension, vectors, is_alone=True, trouble=trouble)
@@ -80,9 +80,9 @@ def name_of(folder: Path) -> str:
         return ""
 
 
-async def _open_vectors(home: Home) -> VectorStore:
+async def _open_vectors(location: IndexLocation) -> VectorStore:
     return await VectorStore.open(
-        home.folder, model=home.model, dimension=home.dimension, call_timeout_s=PATIENT_CALL_S
+        location.folder, model=location.model, dimension=location.dimension, call_timeout_s=PATIENT_CALL_S
     )
 
 

@@ -7,10 +7,10 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.local import LocalLink
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.resilience.capacity import DiskCapacity, Shortage, shortage_of
 from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard, MemoryRatios
 from kotaemon_async.resilience.models import ModelRegistry
-from kotaemon_async.resilience.room import DiskRoom, Lack, lack_of
 from kotaemon_async.search import retrieval
 from kotaemon_async.stores.ledger import Ledger
 
@@ -48,16 +48,16 @@ def give_back_under_pressure(
 
 
 @dataclass(frozen=True, slots=True)
-class WorkRoom:
+class WorkCapacity:
     """Whether there is room for work: on the disk to go on, and of memory to begin."""
 
-    disk: DiskRoom
+    disk: DiskCapacity
     memory: MemoryGuard
 
     def may_start(self) -> bool:
         """Whether another document may begin."""
-        return self.lack() is None
+        return self.shortage() is None
 
-    def lack(self) -> Lack | None:
+    def shortage(self) -> Shortage | None:
         """What documents have to wait for."""
-        return lack_of(disk=self.disk.may_work(), memory=self.memory.may_start())
+        return shortage_of(disk=self.disk.may_work(), memory=self.memory.may_start())

@@ -4,14 +4,14 @@ import time
 from functools import partial
 from pathlib import Path
 
-from kotaemon_async.app.memory import WorkRoom
+from kotaemon_async.app.memory import WorkCapacity
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.ingest import recipe_of
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience.admission import Admission, Queue
+from kotaemon_async.resilience.capacity import DiskCapacity, disk_of
 from kotaemon_async.resilience.models import ModelRegistry
-from kotaemon_async.resilience.room import DiskRoom, disk_of
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
@@ -59,21 +59,21 @@ async def vectors_of(settings: Settings, folder: Path, embedder: Embedder) -> Ve
     )
 
 
-def room_of(settings: Settings) -> DiskRoom:
+def disk_capacity_of(settings: Settings) -> DiskCapacity:
     """The room on the data disk."""
-    return DiskRoom(
+    return DiskCapacity(
         partial(disk_of, settings.data_dir),
         floor_bytes=settings.disk.floor_bytes,
         floor_ratio=settings.disk.floor_ratio,
     )
 
 
-def admission_of(settings: Settings, room: WorkRoom, ledger: Ledger) -> Admission:
+def admission_of(settings: Settings, capacity: WorkCapacity, ledger: Ledger) -> Admission:
     """The door that uploads wait at."""
     return Admission(
         settings.http.max_concurrent_uploads,
-        room=room.disk,
-        may_start=room.memory.may_start,
+        capacity=capacity.disk,
+        may_start=capacity.memory.may_start,
         queue=Queue(ledger.documents.queued, settings.ingest.max_queued),
         wait_s=settings.http.upload_wait_s,
     )

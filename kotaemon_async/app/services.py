@@ -17,15 +17,15 @@ from kotaemon_async.app.answers import answering_over, kept_knowledge, model_lin
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.incidents import IncidentParts, incidents_of
-from kotaemon_async.app.memory import WorkRoom, count_model, give_back_under_pressure, guard_of, models_of
+from kotaemon_async.app.memory import WorkCapacity, count_model, give_back_under_pressure, guard_of, models_of
 from kotaemon_async.app.opening import Opening
 from kotaemon_async.app.parts import (
     admission_of,
     clear_up,
+    disk_capacity_of,
     drawers_of,
     embedder_of,
     is_shared,
-    room_of,
     sandbox_of,
     vectors_of,
     writable_folder,
@@ -107,7 +107,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         stack.callback(lock.release)
         opening = Opening(stack)
         ledger = opening.keep(await Ledger.open(folder / "ledger.db"))
-        room = WorkRoom(opening.keep(room_of(settings)), opening.keep(guard_of(settings)))
+        capacity = WorkCapacity(opening.keep(disk_capacity_of(settings)), opening.keep(guard_of(settings)))
         traces = opening.keep(await open_traces(settings, folder, ledger, stack))
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
         broker = opening.keep(Broker.open(settings.broker.url, name=lock.name))
@@ -121,7 +121,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         sandbox = opening.keep(sandbox_of(settings))
         await sandbox.warm()
         drawers = opening.keep(drawers_of(settings))
-        give_back_under_pressure(room.memory, models, sandbox, ledger)
+        give_back_under_pressure(capacity.memory, models, sandbox, ledger)
         knowledge = opening.keep(await anyio.to_thread.run_sync(kept_knowledge, settings))
         links = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
         for link in links:
@@ -129,7 +129,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             await opening.keep(link).warm()
         faults.hit("services.opened")
         opened = _Opened(
-            ledger, room, traces, blobs, broker, models, embedder, vectors, sandbox, drawers, links, knowledge
+            ledger,
+            capacity,
+            traces,
+            blobs,
+            broker,
+            models,
+            embedder,
+            vectors,
+            sandbox,
+            drawers,
+            links,
+            knowledge,
         )
         yield _compose(settings, opened, opening)
     finally:
@@ -142,7 +153,7 @@ class _Opened:
     """The parts that hold files, children or connections."""
 
     ledger: Ledger
-    room: WorkRoom
+    capacity: WorkCapacity
     traces: Traces
     blobs: Blobs
     broker: Broker
@@ -156,18 +167,18 @@ class _Opened:
 
 
 def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
-    ledger, room = opened.ledger, opened.room
-    dispatcher = Dispatcher(ledger.documents, opened.broker, clock=time.time, may_work=room.may_start)
+    ledger, capacity = opened.ledger, opened.capacity
+    dispatcher = Dispatcher(ledger.documents, opened.broker, clock=time.time, may_work=capacity.may_start)
     news = ReadyNews(ledger)
     follower = opening.keep(_follower(settings, opened, news))
 
     def there_is_news() -> None:
         dispatcher.wake()
-        follower.ring()
+        follower.wake()
 
     retrieval = opening.keep(_retrieval(settings, opened, follower))
     pictures = Pictures(ledger.documents, ledger.answers, opened.blobs.path, opened.drawers)
-    room.memory.on_pressure("pictures", pictures.give_back)
+    capacity.memory.on_pressure("pictures", pictures.give_back)
     answering = answering_over(settings, ledger, retrieval, opened.links, opened.knowledge)
     return Services(
         settings=settings,
@@ -178,23 +189,23 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         knowledge=opened.knowledge,
         ingest=_ingest(settings, opened, there_is_news),
         library=_library(settings, opened, there_is_news),
-        feed=Feed(ledger.documents, lack=room.lack),
+        feed=Feed(ledger.documents, shortage=capacity.shortage),
         pictures=pictures,
         history=History(),
         keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,
         answering=opening.keep(answering),
-        admission=admission_of(settings, room, ledger),
+        admission=admission_of(settings, capacity, ledger),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
         health=opening.health,
-        memory=room.memory,
+        memory=capacity.memory,
         models=opened.models,
         traces=opened.traces,
         tracing=opened.traces.tracing,
         incidents=incidents_of(settings, opening, ledger, opened.traces.file, list(answering.links())),
         loop_lag=opening.keep(LoopLag()),
         maintenance=maintenance_of(
-            settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), room.memory.may_start
+            settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), capacity.memory.may_start
         ),
         started=anyio.Event(),
         stopping=anyio.Event(),
@@ -209,7 +220,7 @@ def _follower(settings: Settings, opened: _Opened, news: ReadyNews) -> Follower:
         on_ready=news.ready,
         on_applied=news.applied,
         audit=IndexAudit(opened.ledger.vector_log, opened.vectors, every_s=settings.vectors.audit_every_s),
-        may_write=opened.room.disk.may_work,
+        may_write=opened.capacity.disk.may_work,
     )
 
 
@@ -220,7 +231,7 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
         enqueue=enqueue,
         clock=time.time,
         max_attempts=settings.ingest.max_attempts,
-        lack=opened.room.lack,
+        shortage=opened.capacity.shortage,
     )
 
 
@@ -232,8 +243,8 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         opened.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=on_step,
-        may_work=opened.room.disk.may_work,
-        may_start=opened.room.may_start,
+        may_work=opened.capacity.disk.may_work,
+        may_start=opened.capacity.may_start,
         settings=settings.ingest,
     )
 

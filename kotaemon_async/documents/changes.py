@@ -8,7 +8,7 @@ import anyio
 
 from kotaemon_async.documents.watching import Lookout
 from kotaemon_async.domain.model import Document
-from kotaemon_async.resilience.room import Lack, shown
+from kotaemon_async.resilience.capacity import Shortage, shown
 
 
 class Events(Protocol):
@@ -32,11 +32,11 @@ class Feed:
         self,
         changes: Events,
         *,
-        lack: Callable[[], Lack | None] = lambda: None,
+        shortage: Callable[[], Shortage | None] = lambda: None,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._changes = changes
-        self._lack = lack
+        self._shortage = shortage
 
         async def look(_: Sequence[str]) -> dict[str, int]:
             return await changes.all_events()
@@ -59,7 +59,7 @@ class Feed:
                 yield Gone(document_id)
             changed = {document_id for document_id, number in now.items() if seen.get(document_id) != number}
             for document in await self._changes.several(list(changed)) if changed else ():
-                yield shown(document, self._lack())
+                yield shown(document, self._shortage())
             seen = now
 
     async def _gone(self, missing: Sequence[str]) -> set[str]:

@@ -20,7 +20,7 @@ from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.domain.text import segment
 from kotaemon_async.resilience import faults
-from kotaemon_async.resilience.room import NoRoom
+from kotaemon_async.resilience.capacity import InsufficientStorage
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
@@ -236,7 +236,7 @@ class Ingest:
 
     def _require_room(self) -> None:
         if not self._may_work():
-            raise NoRoom("The data disk is too full to go on.")
+            raise InsufficientStorage("The data disk is too full to go on.")
 
 
 def _tell_again(claim: Claim) -> None:

@@ -15,7 +15,7 @@ from kotaemon_async.documents.watching import Lookout
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
-from kotaemon_async.resilience.room import Lack, shown
+from kotaemon_async.resilience.capacity import Shortage, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
 from kotaemon_async.stores.documents import CountedCollection, ListQuery, NewDocument
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
@@ -28,7 +28,7 @@ _COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
 class Library:
     """Accepts documents durably and keeps ledger and blobs together.
 
-    `enqueue` is the bell: it says that there is work, and may be lost without harm. While `lack` names
+    `enqueue` is the wake-up: it says that there is work, and may be lost without harm. While `shortage` names
     something, documents that cannot go on without it are shown as waiting for it.
     """
 
@@ -41,14 +41,14 @@ class Library:
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         max_attempts: int = 6,
-        lack: Callable[[], Lack | None] = lambda: None,
+        shortage: Callable[[], Shortage | None] = lambda: None,
     ) -> None:
         self._ledger = ledger
         self._blobs = blobs
         self._enqueue = enqueue
         self._clock = clock
         self._max_attempts = max_attempts
-        self._lack = lack
+        self._shortage = shortage
         self._lookout = Lookout(ledger.documents.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
@@ -134,8 +134,8 @@ class Library:
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
         """One page of documents, newest first, and the cursor of the next."""
         found, following = await self._ledger.documents.page(query)
-        lack = self._lack()
-        return [shown(document, lack) for document in found], following
+        shortage = self._shortage()
+        return [shown(document, shortage) for document in found], following
 
     async def retry(self, document_id: str, *, force: bool = False) -> Document:
         """The document, queued from its first page; what is searchable of it stays so until it is ready.
@@ -217,7 +217,7 @@ class Library:
                 number, document = await self._ledger.documents.versioned(document_id)
 
     def _shown(self, document: Document) -> Document:
-        return shown(document, self._lack())
+        return shown(document, self._shortage())
 
 
 def _check_collection(name: str) -> None:

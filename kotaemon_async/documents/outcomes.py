@@ -10,7 +10,7 @@ from kotaemon_async.documents.parsing.sandbox import ParserDied
 from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, LeaseLost, Unavailable
 from kotaemon_async.domain.model import Failure
-from kotaemon_async.resilience import faults, room
+from kotaemon_async.resilience import capacity, faults
 from kotaemon_async.resilience.backoff import backoff_s
 from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room
 from kotaemon_async.stores.ledger import Ledger
@@ -86,7 +86,7 @@ class Outcomes:
             logger.bind(lost=claim.document.attempts.lost).info("document_waits_for_its_turn")
 
     def _lacks_room(self, error: Exception) -> bool:
-        if isinstance(error, room.NoRoom) or ran_out_of_room(error):
+        if isinstance(error, capacity.InsufficientStorage) or ran_out_of_room(error):
             return True
         return isinstance(error, Unavailable) and not self._may_work()
 
@@ -130,12 +130,12 @@ class Outcomes:
         async def wait() -> None:
             now_s = self._clock()
             until_s = now_s + ROOM_AGAIN_S if self._may_work() else None
-            await self._ledger.claims.wait(claim, now_s, kind=room.KIND, until_s=until_s, cause="disk")
+            await self._ledger.claims.wait(claim, now_s, kind=capacity.KIND, until_s=until_s, cause="disk")
 
         if await self._recorded(wait):
-            impacted.note("disk", room.NoRoom.code)
-            event("waits", kind=room.KIND, code=room.NoRoom.code, cause="disk")
-            logger.bind(code=room.NoRoom.code, cause="disk").warning("document_waits")
+            impacted.note("disk", capacity.InsufficientStorage.code)
+            event("waits", kind=capacity.KIND, code=capacity.InsufficientStorage.code, cause="disk")
+            logger.bind(code=capacity.InsufficientStorage.code, cause="disk").warning("document_waits")
 
     async def _fail(self, claim: Claim, failure: Failure, cause: Cause | None = None) -> None:
         async def fail() -> None:

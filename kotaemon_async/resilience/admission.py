@@ -9,12 +9,12 @@ import anyio
 from anyio import to_thread
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.resilience.room import DiskRoom
+from kotaemon_async.resilience.capacity import DiskCapacity
 from kotaemon_async.telemetry import metrics
 
 #: Room on the disk is looked for again after so much of a body.
 CHECK_EVERY_BYTES: Final = 4 * 1024**2
-#: So many uploads may wait for each place; they are the ones that get it within a moment.
+#: So many uploads may wait for each slot; they are the ones that get it within a moment.
 _LINE_FOR_EACH: Final = 4
 _DISK_RETRY_S: Final = 30.0
 _MEMORY_RETRY_S: Final = 10.0
@@ -24,12 +24,12 @@ _NEWEST_PART: Final = 0.2
 _FIRST_UPLOAD_S: Final = 0.2
 
 
-class Place:
-    """The place of one upload, which knows how much of its body is still to come."""
+class Slot:
+    """The slot of one upload, which knows how much of its body is still to come."""
 
-    def __init__(self, announced_bytes: int, check_room: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, announced_bytes: int, check_capacity: Callable[[], Awaitable[None]]) -> None:
         self.coming_bytes = announced_bytes
-        self._check_room = check_room
+        self._check_capacity = check_capacity
         self._unchecked_bytes = 0
 
     async def took(self, size_bytes: int) -> None:
@@ -38,7 +38,7 @@ class Place:
         self._unchecked_bytes += size_bytes
         if self._unchecked_bytes >= CHECK_EVERY_BYTES:
             self._unchecked_bytes = 0
-            await self._check_room()
+            await self._check_capacity()
 
 
 class Queue:
@@ -63,26 +63,26 @@ class Queue:
 class Admission:
     """At most `max_uploads` at once, and only while disk, memory (`may_start`) and queue have room.
 
-    A few more wait up to `wait_s` for a place, so that a handful of uploads at once is not refused.
+    A few more wait up to `wait_s` for a slot, so that a handful of uploads at once is not refused.
     """
 
     def __init__(
         self,
         max_uploads: int,
         *,
-        room: DiskRoom | None = None,
+        capacity: DiskCapacity | None = None,
         may_start: Callable[[], bool] = lambda: True,
         queue: Queue | None = None,
         wait_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limiter = anyio.CapacityLimiter(max_uploads)
-        self._room = room
+        self._capacity = capacity
         self._may_start = may_start
         self._queue = queue
         self._wait_s = wait_s
         self._clock = clock
-        self._places: set[Place] = set()
+        self._slots: set[Slot] = set()
         self._upload_s = _FIRST_UPLOAD_S
         self._promised_at_s = 0.0
 
@@ -92,57 +92,57 @@ class Admission:
         return self._limiter.borrowed_tokens
 
     @asynccontextmanager
-    async def upload(self, announced_bytes: int = 0) -> AsyncIterator[Place]:
-        """A place for one upload, held for the block.
+    async def upload(self, announced_bytes: int = 0) -> AsyncIterator[Slot]:
+        """A slot for one upload, held for the block.
 
         Raises: Refused `busy`, `memory_high` or `disk_full`.
         """
-        place = Place(announced_bytes, self._check_room)
-        await self._enter(place)
+        slot = Slot(announced_bytes, self._check_capacity)
+        await self._enter(slot)
         began_s = self._clock()
         try:
-            yield place
+            yield slot
         finally:
-            self._leave(place)
+            self._leave(slot)
             self._upload_s += _NEWEST_PART * (self._clock() - began_s - self._upload_s)
 
-    async def _enter(self, place: Place) -> None:
+    async def _enter(self, slot: Slot) -> None:
         try:
             self._check_memory()
-            await self._take(place)
+            await self._take(slot)
             try:
-                await self._check_room()
+                await self._check_capacity()
                 if self._queue is not None:
                     await self._queue.check(self.uploads)
             except BaseException:
-                self._leave(place)
+                self._leave(slot)
                 raise
         except Refused as refused:
             metrics.ADMISSION_REJECTIONS.labels(reason=refused.code).inc()
             raise
 
-    async def _take(self, place: Place) -> None:
+    async def _take(self, slot: Slot) -> None:
         try:
-            self._limiter.acquire_on_behalf_of_nowait(place)
+            self._limiter.acquire_on_behalf_of_nowait(slot)
         except anyio.WouldBlock:
-            await self._wait_in_line(place)
-        self._places.add(place)
+            await self._wait_in_line(slot)
+        self._slots.add(slot)
 
-    async def _wait_in_line(self, place: Place) -> None:
+    async def _wait_in_line(self, slot: Slot) -> None:
         waiting = self._limiter.statistics().tasks_waiting
         if self._wait_s > 0 and waiting < _LINE_FOR_EACH * self._limiter.total_tokens:
             with anyio.move_on_after(self._wait_s) as waited:
-                await self._limiter.acquire_on_behalf_of(place)
+                await self._limiter.acquire_on_behalf_of(slot)
             if not waited.cancelled_caught:
                 return
         raise Refused("Too many uploads are running.", code="busy", retry_after_s=self._promise_s())
 
-    def _leave(self, place: Place) -> None:
-        self._places.discard(place)
-        self._limiter.release_on_behalf_of(place)
+    def _leave(self, slot: Slot) -> None:
+        self._slots.discard(slot)
+        self._limiter.release_on_behalf_of(slot)
 
     def _promise_s(self) -> float:
-        """When a place should be free for one more, after all those who were told a time already."""
+        """When a slot should be free for one more, after all those who were told a time already."""
         now_s = self._clock()
         earliest_s = max(now_s, self._promised_at_s)
         self._promised_at_s = earliest_s + self._upload_s / self._limiter.total_tokens
@@ -154,11 +154,11 @@ class Admission:
             hint = "Send it again after the seconds named in Retry-After."
             raise Refused(message, code="memory_high", hint=hint, retry_after_s=_MEMORY_RETRY_S)
 
-    async def _check_room(self) -> None:
-        if self._room is None:
+    async def _check_capacity(self) -> None:
+        if self._capacity is None:
             return
-        coming_bytes = sum(place.coming_bytes for place in self._places)
-        if not await to_thread.run_sync(self._room.may_accept, coming_bytes):
+        coming_bytes = sum(slot.coming_bytes for slot in self._slots)
+        if not await to_thread.run_sync(self._capacity.may_accept, coming_bytes):
             raise Refused(
                 "The data disk has no room for this upload.", code="disk_full", retry_after_s=_DISK_RETRY_S
             )

@@ -37,7 +37,7 @@ class Desk:
             enqueue=self._ring,
             clock=lambda: self.now_s,
             sleep=self._sleep,
-            lack=lambda: None if self.may_work else "disk",
+            shortage=lambda: None if self.may_work else "disk",
         )
 
     def _ring(self) -> None:

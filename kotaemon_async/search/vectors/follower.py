@@ -101,7 +101,7 @@ class Follower:
         self._audit = audit
         self._may_write = may_write
         self._on_applied = on_applied
-        self._bell = anyio.Event()
+        self._wake_up = anyio.Event()
         self._noticed: str | None = None
         self._complete: str | None = None
         self._rebuild: _Rebuild | None = None
@@ -117,7 +117,7 @@ class Follower:
 
     @property
     def is_partial(self) -> bool:
-        """Whether documents that words can find lack vectors of the present model."""
+        """Whether documents that words can find shortage vectors of the present model."""
         return self._audit is not None and self._audit.is_partial
 
     @property
@@ -125,9 +125,9 @@ class Follower:
         """Another one after every restart of the child and every rebuild: what was known before is void."""
         return self._vectors.starts, self._complete
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Something was added to the log: do not wait for the next idle round."""
-        self._bell.set()
+        self._wake_up.set()
 
     def register_in(self, health: Health) -> None:
         """How the vectors are is part of the report."""
@@ -155,7 +155,7 @@ class Follower:
         """Follows for ever; a neighbour that is away is waited for, visibly in `waiting_code`."""
         pause_s = FIRST_PAUSE_S
         while True:
-            self._bell = bell = anyio.Event()
+            self._wake_up = wake_up = anyio.Event()
             try:
                 moved = await self.step()
             except Unavailable as problem:
@@ -168,7 +168,7 @@ class Follower:
             self.waiting_code, pause_s = None, FIRST_PAUSE_S
             if not moved:
                 with anyio.move_on_after(IDLE_ROUND_S):
-                    await bell.wait()
+                    await wake_up.wait()
 
     async def step(self) -> bool:
         """One batch and one step of the audit; False when there was nothing to do. Raises: Unavailable."""
@@ -184,7 +184,7 @@ class Follower:
         if entries:
             position = await self._apply(generation, entries)
         else:
-            await self._rest(position)
+            await self._idle(position)
         self._note_progress(position, len(entries))
         if self._vectors.generation != generation:
             return True
@@ -224,16 +224,16 @@ class Follower:
         ready = await self._log.advance(generation, reached, self._clock())
         faults.hit("follower.after_advance")
         self._note_behind(max(0, await self._log.end() - reached))
-        await self._tell(ready)
+        await self._report_ready(ready)
         return reached
 
-    async def _rest(self, position: int) -> None:
+    async def _idle(self, position: int) -> None:
         self._note_behind(0)
-        await self._tell(await self._log.make_ready(position, self._clock()))
+        await self._report_ready(await self._log.make_ready(position, self._clock()))
         # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
         await self._vectors.count()
 
-    async def _tell(self, ready: list[str]) -> None:
+    async def _report_ready(self, ready: list[str]) -> None:
         if ready:
             await self._on_ready(ready)
 

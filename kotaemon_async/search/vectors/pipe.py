@@ -22,7 +22,7 @@ CHILD: Final = Path(__file__).with_name("child.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class IndexLocation:
     """Where the index lives and what it holds: vectors of one model and length."""
 
     folder: Path
@@ -35,7 +35,7 @@ class Home:
         return hashlib.sha256(self.model.encode()).hexdigest()[:12]
 
 
-class Request(msgspec.Struct, omit_defaults=False):
+class VectorRequest(msgspec.Struct, omit_defaults=False):
     """What the child is asked; each `op` reads its own fields."""
 
     op: Literal["apply", "search", "count", "ids_present", "ids", "compare"]
@@ -50,7 +50,7 @@ class Request(msgspec.Struct, omit_defaults=False):
     where: dict[str, object] | None = None
 
 
-class Reply(msgspec.Struct):
+class VectorReply(msgspec.Struct):
     """What the child says; an error that has a `reason` is the folder's: lost, changed, model, broken."""
 
     id: int
@@ -76,22 +76,22 @@ class VectorChild:
         self._last_id = 0
 
     @classmethod
-    async def start(cls, home: Home) -> Self:
+    async def start(cls, location: IndexLocation) -> Self:
         """Start a child that is still opening the folder; `hello` waits for it."""
         command = script_command(
-            CHILD, str(os.getpid()), str(home.folder), str(home.dimension), home.model_tag
+            CHILD, str(os.getpid()), str(location.folder), str(location.dimension), location.model_tag
         )
         try:
             return cls(await FramedChild.start(command, env=os.environ | ONE_THREAD_EACH))
         except OSError as error:
             raise unavailable("The vector index's process cannot be started.") from error
 
-    async def hello(self, *, within_s: float) -> Reply:
+    async def hello(self, *, within_s: float) -> VectorReply:
         """Return what opening the folder has come to; raises as `exchange` does."""
         with _translated():
-            return await self.process.receive(Reply, within_s=within_s)
+            return await self.process.receive(VectorReply, within_s=within_s)
 
-    async def exchange(self, request: Request, *, within_s: float) -> Reply:
+    async def exchange(self, request: VectorRequest, *, within_s: float) -> VectorReply:
         """Return the reply.
 
         Raises: Unavailable when the child dies, takes too long or writes nonsense; it can only be ended then.
@@ -99,7 +99,7 @@ class VectorChild:
         self._last_id += 1
         request.id = self._last_id
         with _translated():
-            reply = await self.process.call(request, Reply, within_s=within_s)
+            reply = await self.process.call(request, VectorReply, within_s=within_s)
         if reply.id != request.id:
             raise unavailable("The vector index's process answered another question.")
         return reply
@@ -117,14 +117,14 @@ def _translated() -> Iterator[None]:
         raise unavailable("The vector index's process wrote something unreadable.") from error
 
 
-async def probe(home: Home) -> str | None:
+async def probe(location: IndexLocation) -> str | None:
     """Say in one word why the index of a stopped service has to begin anew; None when it can be used.
 
     Raises: Unavailable when that cannot be said at the moment.
     """
-    if not home.folder.exists():
+    if not location.folder.exists():
         return "lost"
-    child = await VectorChild.start(home)
+    child = await VectorChild.start(location)
     try:
         hello = await child.hello(within_s=PROBE_TIMEOUT_S)
     except Unavailable:

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -14,8 +14,8 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.search.vectors.keeper import CLOSE_GRACE_S, Condemned, Keeper
-from kotaemon_async.search.vectors.pipe import Home, Reply, Request, unavailable
+from kotaemon_async.search.vectors.pipe import IndexLocation, VectorReply, VectorRequest, unavailable
+from kotaemon_async.search.vectors.supervisor import CLOSE_GRACE_S, DiscardReason, VectorSupervisor
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry.traces import SpanKind, child_span
 
@@ -29,9 +29,9 @@ RECYCLE_BYTES: Final = 512 * 1024**2
 class _Waiting:
     """A request in the queue; `generation` is the one it is meant for, None for any."""
 
-    request: Request
+    request: VectorRequest
     generation: str | None
-    reply: "asyncio.Future[Reply]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    reply: "asyncio.Future[VectorReply]"
 
 
 def where_of(scope: Scope) -> dict[str, object] | None:
@@ -56,21 +56,21 @@ class VectorStore:
 
     def __init__(
         self,
-        home: Home,
+        location: IndexLocation,
         *,
         call_timeout_s: float,
         clock: Callable[[], float],
         recycle_bytes: int = RECYCLE_BYTES,
     ) -> None:
-        self.home = home
+        self.location = location
         self._call_timeout_s = call_timeout_s
         self._recycle_bytes = recycle_bytes
         self._clock = clock
-        self._keeper = Keeper(home, clock)
+        self._supervisor = VectorSupervisor(location, clock)
         self._busy_since_s: float | None = None
         self._searches: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
-        self._bell = asyncio.Event()
+        self._wake_up = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
     @classmethod
@@ -85,8 +85,8 @@ class VectorStore:
         recycle_bytes: int = RECYCLE_BYTES,
     ) -> Self:
         """A store whose child was tried once; while it has not started, `generation` is empty."""
-        home = Home(folder, model, dimension)
-        store = cls(home, call_timeout_s=call_timeout_s, clock=clock, recycle_bytes=recycle_bytes)
+        location = IndexLocation(folder, model, dimension)
+        store = cls(location, call_timeout_s=call_timeout_s, clock=clock, recycle_bytes=recycle_bytes)
         store._pump = asyncio.create_task(store._serve(), name="vectors")
         with suppress(Unavailable):
             await store.count()
@@ -95,35 +95,35 @@ class VectorStore:
     @property
     def pid(self) -> int | None:
         """The child's process id, while there is a child."""
-        child = self._keeper.child
+        child = self._supervisor.child
         return child.process.pid if child else None
 
     @property
     def generation(self) -> str:
         """Names the index since it began in an empty folder; under another name it has to be filled again."""
-        return self._keeper.generation
+        return self._supervisor.generation
 
     @property
     def model(self) -> str:
         """The embedding model whose vectors it holds."""
-        return self.home.model
+        return self.location.model
 
     @property
     def dimension(self) -> int:
         """The length of its vectors."""
-        return self.home.dimension
+        return self.location.dimension
 
     @property
     def starts(self) -> int:
         """How many children have come up so far."""
-        return self._keeper.starts
+        return self._supervisor.starts
 
     @property
     def outage(self) -> str | None:
         """The code of what is known to be wrong without asking, so that nobody needs to wait for it."""
         since_s = self._busy_since_s
         hangs = since_s is not None and self._clock() - since_s > HUNG_S
-        return None if self._keeper.is_ready and not hangs else "vectors_unavailable"
+        return None if self._supervisor.is_ready and not hangs else "vectors_unavailable"
 
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
         """Done means written; twice is as once. A vector of another length cannot be found, so it is deleted.
@@ -150,32 +150,32 @@ class VectorStore:
         if limit <= 0:
             return []
         raw = vector.astype("<f4").tobytes()
-        reply = await self._ask(Request("search", vectors=raw, limit=limit, where=where_of(scope)))
+        reply = await self._ask(VectorRequest("search", vectors=raw, limit=limit, where=where_of(scope)))
         return list(zip(reply.ids, reply.scores, strict=True))
 
     async def count(self) -> int:
-        return (await self._ask(Request("count"))).count
+        return (await self._ask(VectorRequest("count"))).count
 
     async def deleted(self) -> int:
         """How many deleted vectors take room in its files; the latest thousand changes may not count yet."""
-        reply = await self._ask(Request("count"))
+        reply = await self._ask(VectorRequest("count"))
         return max(0, reply.places - reply.count)
 
     async def present(self, chunk_ids: Sequence[str]) -> set[str]:
         """Those of the ids that the index holds."""
         wanted = list(dict.fromkeys(chunk_ids))
-        return set((await self._ask(Request("ids_present", ids=wanted))).ids) if wanted else set()
+        return set((await self._ask(VectorRequest("ids_present", ids=wanted))).ids) if wanted else set()
 
     async def ids(self, offset: int, limit: int) -> list[str]:
         """Some of the ids that the index holds, in an order that stays as long as nothing is applied."""
-        return (await self._ask(Request("ids", offset=offset, limit=limit))).ids
+        return (await self._ask(VectorRequest("ids", offset=offset, limit=limit))).ids
 
-    async def discard(self, reason: Condemned) -> None:
+    async def discard(self, reason: DiscardReason) -> None:
         """The index is put aside, and an empty one has taken its place, with a new `generation`.
 
         Raises: Unavailable when that has not happened yet; the next calls see to it.
         """
-        self._keeper.condemn(reason)
+        self._supervisor.mark_broken(reason)
         await self.count()
 
     async def aclose(self) -> None:
@@ -185,15 +185,15 @@ class VectorStore:
             await asyncio.wait([self._pump])
             self._pump = None
         for waiting in (*self._searches, *self._others):
-            _settle(waiting, unavailable("The vector index is closed."))
-        await self._keeper.aclose()
+            _resolve(waiting, unavailable("The vector index is closed."))
+        await self._supervisor.aclose()
 
-    def _with_entries(self, op: Literal["apply", "compare"], entries: Sequence[LogEntry]) -> Request:
-        right = (self.home.dimension,)
+    def _with_entries(self, op: Literal["apply", "compare"], entries: Sequence[LogEntry]) -> VectorRequest:
+        right = (self.location.dimension,)
         kept = [(one, one.vector) for one in entries if one.vector is not None and one.vector.shape == right]
         if len(kept) < len(entries):
             logger.bind(chunks=len(entries) - len(kept)).error("vectors_of_another_length")
-        return Request(
+        return VectorRequest(
             op,
             ids=[entry.chunk_id for entry, _ in kept],
             document_ids=[entry.document_id for entry, _ in kept],
@@ -201,12 +201,12 @@ class VectorStore:
             vectors=b"".join(vector.astype("<f4").tobytes() for _, vector in kept),
         )
 
-    async def _ask(self, request: Request, *, generation: str | None = None) -> Reply:
+    async def _ask(self, request: VectorRequest, *, generation: str | None = None) -> VectorReply:
         if self._pump is None:
             raise unavailable("The vector index is closed.")
-        waiting = _Waiting(request, generation)
+        waiting = _Waiting(request, generation, asyncio.get_running_loop().create_future())
         (self._searches if request.op == "search" else self._others).append(waiting)
-        self._bell.set()
+        self._wake_up.set()
         with child_span(f"vectors {request.op}", kind=SpanKind.CLIENT, entries=len(request.ids)):
             with anyio.move_on_after(self._call_timeout_s):
                 return await waiting.reply
@@ -215,10 +215,10 @@ class VectorStore:
     async def _serve(self) -> None:
         """The only task that touches the pipe, so a cancelled caller leaves nothing half read in it."""
         while True:
-            await self._bell.wait()
+            await self._wake_up.wait()
             queue = self._searches or self._others
             if not queue:
-                self._bell.clear()
+                self._wake_up.clear()
                 await self._look_after_child()
                 continue
             waiting = queue.popleft()
@@ -227,43 +227,43 @@ class VectorStore:
 
     async def _look_after_child(self) -> None:
         try:
-            await self._keeper.recycle(self._recycle_bytes)
+            await self._supervisor.recycle(self._recycle_bytes)
         except Exception:  # a bug of ours; this task has to live on
             logger.bind(child="vectors").exception("child_not_recycled")
 
     async def _serve_one(self, waiting: _Waiting) -> None:
-        outcome: Reply | Exception
+        outcome: VectorReply | Exception
         try:
             outcome = await self._answer(waiting)
         except asyncio.CancelledError:
-            _settle(waiting, unavailable("The vector index is closed."))
+            _resolve(waiting, unavailable("The vector index is closed."))
             raise
         except Exception as error:  # a bug of ours belongs to the caller; this task has to live on
             outcome = error
-        _settle(waiting, outcome)
+        _resolve(waiting, outcome)
 
-    async def _answer(self, waiting: _Waiting) -> Reply:
-        keeper = self._keeper
-        child = await keeper.ready_child()
-        if waiting.generation is not None and waiting.generation != keeper.generation:
+    async def _answer(self, waiting: _Waiting) -> VectorReply:
+        supervisor = self._supervisor
+        child = await supervisor.ready_child()
+        if waiting.generation is not None and waiting.generation != supervisor.generation:
             raise unavailable("The vector index has begun a new generation.")
         self._busy_since_s = self._clock()
         try:
             reply = await child.exchange(waiting.request, within_s=self._call_timeout_s)
         except Unavailable as error:
-            await keeper.retire(child, grace_s=0)
+            await supervisor.retire(child, grace_s=0)
             raise unavailable("The vector index did not answer and is started again.") from error
         finally:
             self._busy_since_s = None
         if reply.error is not None:
-            await keeper.retire(child, grace_s=CLOSE_GRACE_S)
-            keeper.complaint(reply)
+            await supervisor.retire(child, grace_s=CLOSE_GRACE_S)
+            supervisor.record_failure(reply)
             raise unavailable(f"The vector index failed and is started again: {reply.error}")
-        keeper.praise()
+        supervisor.record_success()
         return reply
 
 
-def _settle(waiting: _Waiting, outcome: Reply | Exception) -> None:
+def _resolve(waiting: _Waiting, outcome: VectorReply | Exception) -> None:
     if waiting.reply.done():
         return
     if isinstance(outcome, Exception):

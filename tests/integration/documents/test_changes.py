@@ -123,7 +123,7 @@ async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs
     async with following(tmp_path / "vectors", ListLog()) as scene:
         await scene.until(ENTRIES)
         shutil.rmtree(scene.folder)
-        scene.follower.ring()
+        scene.follower.wake()
         await scene.until(50)
         await scene.until(ENTRIES)
         assert await scene.store.count() == ENTRIES
@@ -135,6 +135,6 @@ async def test_deletes_in_the_log_reach_the_index(tmp_path: Path) -> None:
     async with following(tmp_path / "vectors", log) as scene:
         await scene.until(ENTRIES)
         log.entries += [LogEntry(ENTRIES + 1, "delete", "c7", "d0", "a", None)]
-        scene.follower.ring()
+        scene.follower.wake()
         await scene.until(ENTRIES + 1)
         assert await scene.store.present(["c6", "c7"]) == {"c6"}

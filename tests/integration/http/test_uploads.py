@@ -12,7 +12,7 @@ from anyio.abc import SocketStream
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission
-from kotaemon_async.resilience.room import Disk, DiskRoom
+from kotaemon_async.resilience.capacity import Disk, DiskCapacity
 from tests.support.fakes import FakeServices, fake_services, serving
 
 MB = 1024**2
@@ -170,7 +170,7 @@ def on_a_disk(services: FakeServices, *free_bytes: int) -> None:
     def look() -> Disk:
         return Disk(left.pop(0) if len(left) > 1 else left[0], 100 * 1000**3)
 
-    services.admission = Admission(4, room=DiskRoom(look, floor_bytes=1000, floor_ratio=0.05))
+    services.admission = Admission(4, capacity=DiskCapacity(look, floor_bytes=1000, floor_ratio=0.05))
 
 
 async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(services: FakeServices) -> None:

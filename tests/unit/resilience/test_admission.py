@@ -1,4 +1,4 @@
-"""Uploads are refused before their body is read: no place, no room on the disk, too long a queue."""
+"""Uploads are refused before their body is read: no slot, no room on the disk, too long a queue."""
 
 from collections.abc import Awaitable, Callable
 
@@ -8,7 +8,7 @@ from anyio.abc import TaskStatus
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue
-from kotaemon_async.resilience.room import Disk, DiskRoom
+from kotaemon_async.resilience.capacity import Disk, DiskCapacity
 from kotaemon_async.telemetry import metrics
 
 GB = 1000**3
@@ -24,7 +24,9 @@ class SmallDisk:
 
     def __init__(self, free_bytes: int) -> None:
         self.free_bytes = free_bytes
-        self.room = DiskRoom(lambda: Disk(self.free_bytes, 100 * GB), floor_bytes=1000, floor_ratio=0.05)
+        self.capacity = DiskCapacity(
+            lambda: Disk(self.free_bytes, 100 * GB), floor_bytes=1000, floor_ratio=0.05
+        )
 
 
 async def refusal(admission: Admission, announced_bytes: int = 0) -> Refused:
@@ -107,14 +109,14 @@ async def test_the_more_are_refused_the_later_they_are_asked_to_come_again() -> 
 
 
 async def test_a_full_disk_refuses_and_takes_no_place() -> None:
-    admission, before = Admission(1, room=SmallDisk(999).room), rejections("disk_full")
+    admission, before = Admission(1, capacity=SmallDisk(999).capacity), rejections("disk_full")
     refused = await refusal(admission)
     assert (refused.code, refused.status, refused.retryable) == ("disk_full", 507, True)
     assert (admission.uploads, rejections("disk_full")) == (0, before + 1)
 
 
 async def test_what_all_running_uploads_announced_has_to_fit_on_the_disk() -> None:
-    admission = Admission(8, room=SmallDisk(2000).room)
+    admission = Admission(8, capacity=SmallDisk(2000).capacity)
     async with admission.upload(600):
         assert (await refusal(admission, 401)).code == "disk_full"
         async with admission.upload(400):
@@ -123,7 +125,7 @@ async def test_what_all_running_uploads_announced_has_to_fit_on_the_disk() -> No
 
 async def test_what_has_come_is_not_counted_twice() -> None:
     disk = SmallDisk(2000)
-    admission = Admission(8, room=disk.room)
+    admission = Admission(8, capacity=disk.capacity)
     async with admission.upload(1000) as first:
         disk.free_bytes -= 900
         await first.took(900)
@@ -134,12 +136,12 @@ async def test_what_has_come_is_not_counted_twice() -> None:
 
 async def test_a_body_without_a_length_is_stopped_when_the_disk_fills_up() -> None:
     disk = SmallDisk(2000)
-    async with Admission(1, room=disk.room).upload() as place:
-        await place.took(CHECK_EVERY_BYTES)
+    async with Admission(1, capacity=disk.capacity).upload() as slot:
+        await slot.took(CHECK_EVERY_BYTES)
         disk.free_bytes = 999
-        await place.took(CHECK_EVERY_BYTES - 1)
+        await slot.took(CHECK_EVERY_BYTES - 1)
         with pytest.raises(Refused) as refused:
-            await place.took(1)
+            await slot.took(1)
     assert refused.value.code == "disk_full"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from kotaemon_async.domain.model import ServedBy, Status
 from kotaemon_async.operations.incidents.causes import CAUSES
-from kotaemon_async.search.vectors.keeper import Condemned
+from kotaemon_async.search.vectors.supervisor import DiscardReason
 from kotaemon_async.telemetry import metrics
 from tests.support.vocabulary import table, words
 
@@ -64,7 +64,7 @@ def test_every_label_has_its_values_and_no_other_label_is_on_the_page() -> None:
     [
         ("served_by", "kotaemon_answers_total", get_args(ServedBy)),
         ("status", "kotaemon_documents", get_args(Status)),
-        ("reason", "kotaemon_vector_rebuilds_total", get_args(Condemned)),
+        ("reason", "kotaemon_vector_rebuilds_total", get_args(DiscardReason)),
         ("cause", "kotaemon_incidents_open", CAUSES),
     ],
 )

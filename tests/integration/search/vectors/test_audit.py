@@ -42,7 +42,7 @@ class Scene:
     async def until(self, is_so: Callable[[], bool]) -> None:
         with anyio.fail_after(30):
             while not is_so() or self.follower.outage or await self.differs():
-                self.follower.ring()
+                self.follower.wake()
                 await anyio.lowlevel.checkpoint()
 
     async def differs(self) -> bool:

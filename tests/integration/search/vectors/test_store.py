@@ -16,7 +16,7 @@ import pytest
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.resilience.child import FramedChild
-from kotaemon_async.search.vectors import keeper as vector_keeper
+from kotaemon_async.search.vectors import supervisor as vector_supervisor
 from kotaemon_async.search.vectors.store import RECYCLE_BYTES, VectorStore
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
@@ -265,12 +265,12 @@ def restarts() -> float:
 async def test_a_child_that_has_grown_is_replaced_and_every_question_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vector_keeper, "GROWTH", 0.5)  # any size counts as grown
+    monkeypatch.setattr(vector_supervisor, "GROWTH", 0.5)  # any size counts as grown
     clock, vectors, found = Clock(), vectors_of(30), list[str]()
     async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
         await store.apply(entries_of(vectors), [])
         before = store.pid, store.generation, restarts()
-        clock.now_s += vector_keeper.RECYCLE_EVERY_S
+        clock.now_s += vector_supervisor.RECYCLE_EVERY_S
 
         async def ask(number: int) -> None:
             found.extend(key for key, _ in await store.search(vectors[number], limit=1, scope=EVERYTHING))
@@ -288,7 +288,7 @@ async def test_a_child_that_has_grown_is_replaced_and_every_question_is_answered
 async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, growth: float, age_s: float
 ) -> None:
-    monkeypatch.setattr(vector_keeper, "GROWTH", growth)
+    monkeypatch.setattr(vector_supervisor, "GROWTH", growth)
     clock = Clock()
     async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
         await store.apply(entries_of(vectors_of(5)), [])
@@ -300,7 +300,7 @@ async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
 
 SERVICE = """
 import anyio, pathlib, sys
-from kotaemon_async.search.vectors import keeper as vector_keeper
+from kotaemon_async.search.vectors import supervisor as vector_supervisor
 from kotaemon_async.search.vectors.store import VectorStore
 async def main():
     store = await VectorStore.open(pathlib.Path(sys.argv[1]), model="m", dimension=8, call_timeout_s=20)

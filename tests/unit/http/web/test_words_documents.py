@@ -7,7 +7,7 @@ from typing import Final, get_args
 import pytest
 
 from kotaemon_async.domain.model import Stage, Status
-from kotaemon_async.resilience.room import Lack
+from kotaemon_async.resilience.capacity import Shortage
 
 WEB: Final = Path(__file__).parents[4] / "kotaemon_async" / "http" / "web"
 _WORDS: Final = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]|\\.)*)"\],$', re.MULTILINE)
@@ -33,6 +33,6 @@ def test_each_stage_has_words(stage: str) -> None:
     assert f"documents.stage.{stage}" in OWN
 
 
-@pytest.mark.parametrize("kind", [*get_args(Lack), *_WORKER_WAITS, "worker", "retry"])
+@pytest.mark.parametrize("kind", [*get_args(Shortage), *_WORKER_WAITS, "worker", "retry"])
 def test_each_reason_to_wait_has_words(kind: str) -> None:
     assert f"documents.wait.{kind}" in OWN

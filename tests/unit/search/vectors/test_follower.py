@@ -251,7 +251,7 @@ async def test_a_ring_ends_the_idle_wait() -> None:
         group.start_soon(following.follower.run)
         await anyio.wait_all_tasks_blocked()
         log.entries.append(upsert(1, "a"))
-        following.follower.ring()
+        following.follower.wake()
         with anyio.fail_after(0.5):
             await following.ready.wait()
         group.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""Uploads stop at the floor, work at half of it, and both go on when there is room again."""
+"""Uploads stop at the floor, work at half of it, and both go on when there is capacity again."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.model import Document
-from kotaemon_async.resilience.room import Disk, DiskRoom, NoRoom, disk_of, floor_bytes_of, lack_of, shown
+from kotaemon_async.resilience.capacity import (
+    Disk,
+    DiskCapacity,
+    InsufficientStorage,
+    disk_of,
+    floor_bytes_of,
+    shortage_of,
+    shown,
+)
 from kotaemon_async.telemetry import metrics
 
 GB = 1000**3
@@ -22,8 +30,8 @@ class FilledDisk:
         return Disk(self.free_bytes, 100 * GB)
 
 
-def room(disk: FilledDisk) -> DiskRoom:
-    return DiskRoom(disk, floor_bytes=1000, floor_ratio=0.05)
+def capacity(disk: FilledDisk) -> DiskCapacity:
+    return DiskCapacity(disk, floor_bytes=1000, floor_ratio=0.05)
 
 
 def document(status: str) -> Document:
@@ -45,12 +53,12 @@ def test_the_floor_is_the_smaller_one_of_bytes_and_ratio(total_bytes: int, floor
     [(1000, 0, True), (999, 0, False), (1500, 500, True), (1500, 501, False)],
 )
 def test_uploads_leave_the_floor_free(free_bytes: int, extra_bytes: int, may: bool) -> None:
-    assert room(FilledDisk(free_bytes)).may_accept(extra_bytes) is may
+    assert capacity(FilledDisk(free_bytes)).may_accept(extra_bytes) is may
 
 
 def test_work_goes_on_below_the_floor_and_stops_at_half_of_it() -> None:
     disk = FilledDisk(500)
-    looked = room(disk)
+    looked = capacity(disk)
     assert not looked.may_accept() and looked.may_work()
     disk.free_bytes = 499
     assert not looked.may_work()
@@ -58,7 +66,7 @@ def test_work_goes_on_below_the_floor_and_stops_at_half_of_it() -> None:
 
 def test_work_begins_again_a_little_above_where_it_stopped() -> None:
     disk = FilledDisk(499)
-    looked = room(disk)
+    looked = capacity(disk)
     seen = []
     for disk.free_bytes in (499, 500, 599, 600, 500):
         seen.append(looked.may_work())
@@ -66,9 +74,9 @@ def test_work_begins_again_a_little_above_where_it_stopped() -> None:
 
 
 def test_a_disk_that_cannot_be_asked_has_no_room_for_work(tmp_path: Path) -> None:
-    gone = DiskRoom(lambda: disk_of(tmp_path / "gone"), floor_bytes=1, floor_ratio=0.05)
+    gone = DiskCapacity(lambda: disk_of(tmp_path / "gone"), floor_bytes=1, floor_ratio=0.05)
     assert not gone.may_work()
-    with pytest.raises(NoRoom) as problem:
+    with pytest.raises(InsufficientStorage) as problem:
         gone.may_accept()
     assert (problem.value.code, problem.value.status) == ("disk_full", 507)
 
@@ -80,10 +88,10 @@ def test_the_disk_of_a_folder_has_room_and_a_size(tmp_path: Path) -> None:
 
 async def test_the_health_report_says_how_much_is_free_and_when_that_is_too_little() -> None:
     disk = FilledDisk(1000)
-    looked = room(disk)
+    looked = capacity(disk)
     assert await looked.check() == {"free_bytes": 1000, "floor_bytes": 1000}
     disk.free_bytes = 999
-    with pytest.raises(NoRoom, match="999 bytes are free"):
+    with pytest.raises(InsufficientStorage, match="999 bytes are free"):
         await looked.check()
     assert metrics.REGISTRY.get_sample_value("kotaemon_disk_free_bytes") == 999
 
@@ -106,5 +114,5 @@ def test_only_a_document_that_has_not_begun_waits_for_memory(status: str) -> Non
 
 def test_a_full_disk_is_named_before_memory() -> None:
     rooms = [(True, True), (True, False), (False, True), (False, False)]
-    lacks = [lack_of(disk=disk, memory=memory) for disk, memory in rooms]
+    lacks = [shortage_of(disk=disk, memory=memory) for disk, memory in rooms]
     assert lacks == [None, "memory", "disk", "disk"]

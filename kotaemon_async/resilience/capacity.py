@@ -1,4 +1,4 @@
-"""How much room there is on the data disk: uploads stop first, running work later, questions never.
+"""How much the data disk can still take: uploads stop first, running work later, questions never.
 
 Memory is like it, but for one thing: what runs goes on, because its end is what gives memory back.
 """
@@ -14,15 +14,15 @@ from kotaemon_async.domain.model import FINAL_STATUSES, Document
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 
-#: What a document waits for while there is no room.
-Lack = Literal["disk", "memory"]
-KIND: Final[Lack] = "disk"
+#: What a document waits for while there is too little of it.
+Shortage = Literal["disk", "memory"]
+KIND: Final[Shortage] = "disk"
 #: Running work goes on below the floor of uploads, down to this part of it, and again a little above that.
 _WORK_RATIO: Final = 0.5
 _WORK_AGAIN_RATIO: Final = 0.6
 
 
-class NoRoom(Unavailable):
+class InsufficientStorage(Unavailable):
     """The disk is too full to go on with work; nothing is wrong with the document."""
 
     code = "disk_full"
@@ -36,21 +36,21 @@ class Disk(NamedTuple):
 
 
 def disk_of(folder: Path) -> Disk:
-    """The disk that holds `folder`; raises NoRoom when it cannot be asked."""
+    """Return the disk that holds `folder`; raises InsufficientStorage when it cannot be asked."""
     try:
         usage = shutil.disk_usage(folder)
     except OSError as error:
-        raise NoRoom(f"The data disk does not say how full it is: {error.strerror}.") from error
+        raise InsufficientStorage(f"The data disk does not say how full it is: {error.strerror}.") from error
     return Disk(usage.free, usage.total)
 
 
 def floor_bytes_of(disk: Disk, floor_bytes: int, floor_ratio: float) -> int:
-    """What uploads leave free: `floor_bytes`, or on a small disk `floor_ratio` of it."""
+    """Return what uploads leave free: `floor_bytes`, or on a small disk `floor_ratio` of it."""
     return min(floor_bytes, int(disk.total_bytes * floor_ratio))
 
 
-class DiskRoom:
-    """Whether there is room for uploads and for work; every question looks at the disk anew."""
+class DiskCapacity:
+    """Whether uploads and work may go on; every question looks at the disk anew."""
 
     kind: Final = KIND
 
@@ -61,51 +61,53 @@ class DiskRoom:
         self._works = True
 
     def look(self) -> Disk:
-        """The disk as it is now."""
+        """Return the disk as it is now."""
         disk = self._disk()
         metrics.DISK_FREE.set(disk.free_bytes)
         metrics.DISK_FLOOR.set(self.floor_bytes(disk))
         return disk
 
     def floor_bytes(self, disk: Disk) -> int:
-        """What uploads leave free on this disk."""
+        """Return what uploads leave free on this disk."""
         return floor_bytes_of(disk, self._floor_bytes, self._floor_ratio)
 
     def may_accept(self, extra_bytes: int = 0) -> bool:
-        """Whether the floor of uploads stays free when so many bytes more are written; may raise NoRoom."""
+        """Say whether the floor of uploads stays free after so much more; may raise InsufficientStorage."""
         disk = self.look()
         return disk.free_bytes - extra_bytes >= self.floor_bytes(disk)
 
     def may_work(self) -> bool:
-        """Whether work that was accepted before may go on."""
+        """Say whether work that was accepted before may go on."""
         ratio = _WORK_RATIO if self._works else _WORK_AGAIN_RATIO
         try:
             disk = self.look()
-        except NoRoom:
+        except InsufficientStorage:
             self._works = False
         else:
             self._works = disk.free_bytes >= ratio * self.floor_bytes(disk)
         return self._works
 
     def register_in(self, health: Health) -> None:
-        """Its check is part of the report."""
+        """Make its check part of the report."""
         health.register("disk", self.check)
 
     async def check(self) -> dict[str, object]:
-        """`free_bytes` and `floor_bytes`, for the health report; raises NoRoom when uploads are refused."""
+        """Report `free_bytes` and `floor_bytes`; raises InsufficientStorage when uploads are refused."""
         disk = self.look()
         floor_bytes = self.floor_bytes(disk)
         if disk.free_bytes < floor_bytes:
-            raise NoRoom(f"{disk.free_bytes} bytes are free on the data disk; {floor_bytes} are kept free.")
+            raise InsufficientStorage(
+                f"{disk.free_bytes} bytes are free on the data disk; {floor_bytes} are kept free."
+            )
         return {"free_bytes": disk.free_bytes, "floor_bytes": floor_bytes}
 
 
-def lack_of(*, disk: bool, memory: bool) -> Lack | None:
-    """What is missing, given whether there is room on the disk to work and memory to start with."""
+def shortage_of(*, disk: bool, memory: bool) -> Shortage | None:
+    """Return what is missing, given whether the disk lets work go on and memory lets it start."""
     return None if disk and memory else "memory" if disk else "disk"
 
 
-def shown(document: Document, lack: Lack | None) -> Document:
-    """The document as people should see it: without room it waits for that, written down or not."""
-    waits = document.status not in FINAL_STATUSES if lack == "disk" else document.status == "queued"
-    return replace(document, waiting_for={"kind": lack}) if lack and waits else document
+def shown(document: Document, shortage: Shortage | None) -> Document:
+    """Return the document as people should see it: what it waits for is shown, written down or not."""
+    waits = document.status not in FINAL_STATUSES if shortage == "disk" else document.status == "queued"
+    return replace(document, waiting_for={"kind": shortage}) if shortage and waits else document

@@ -16,12 +16,12 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.memory import resident_bytes
-from kotaemon_async.search.vectors.pipe import Home, Reply, VectorChild, unavailable
+from kotaemon_async.search.vectors.pipe import IndexLocation, VectorChild, VectorReply, unavailable
 from kotaemon_async.telemetry import metrics
 
 #: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;
 #: it was not what the ledger says; most of it was deleted vectors; a person asked for it.
-Condemned = Literal["lost", "changed", "model", "broken", "audit", "worn", "asked"]
+DiscardReason = Literal["lost", "changed", "model", "broken", "audit", "worn", "asked"]
 
 START_TIMEOUT_S: Final = 20.0
 #: A large index gets more: this is how fast the slowest disk is that still counts as working.
@@ -30,11 +30,11 @@ CLOSE_GRACE_S: Final = 5.0
 FIRST_BACKOFF_S: Final = 0.2
 LONGEST_BACKOFF_S: Final = 10.0
 #: Deaths that damaged files cause. SIGKILL is not one: that is the kernel, short of memory, or a person.
-DAMAGE: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
+DAMAGE_SIGNALS: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
 #: Two failed starts or three failures in use condemn a folder, unless a child lived well in between.
-STRIKES: Final = 6
-STRIKES_OF_START: Final = 3
-STRIKES_OF_USE: Final = 2
+DAMAGE_LIMIT: Final = 6
+DAMAGE_OF_START: Final = 3
+DAMAGE_OF_USE: Final = 2
 STEADY_S: Final = 600.0
 #: What fails in use again so soon after a new beginning fails for another reason than damaged files.
 REST_S: Final = 300.0
@@ -44,25 +44,29 @@ RECYCLE_EVERY_S: Final = 600.0
 GROWTH: Final = 2.0
 
 
-class Keeper:
+class VectorSupervisor:
     """The child, when it is ready; its `generation` changes whenever the index begins anew.
 
     Between failures there is a growing pause, in which calls fail at once. Used by one task only.
     """
 
     def __init__(
-        self, home: Home, clock: Callable[[], float], *, resident: Callable[[int], int] = resident_bytes
+        self,
+        location: IndexLocation,
+        clock: Callable[[], float],
+        *,
+        resident: Callable[[int], int] = resident_bytes,
     ) -> None:
-        self.home = home
+        self.location = location
         self.generation = ""
         self.starts = 0
         self.child: VectorChild | None = None
         self._clock = clock
         self._resident = resident
         self._fresh_bytes = 0
-        self._condemned: Condemned | None = None
+        self._broken: DiscardReason | None = None
         self._failures = 0
-        self._strikes = 0
+        self._damage = 0
         self._spawned = 0
         self._started_s: float | None = None
         self._spared_until_s = 0.0
@@ -71,7 +75,7 @@ class Keeper:
     @property
     def is_ready(self) -> bool:
         """Whether a child is there that has said hello and lives."""
-        return self.child is not None and self.child.process.returncode is None and self._condemned is None
+        return self.child is not None and self.child.process.returncode is None and self._broken is None
 
     async def ready_child(self) -> VectorChild:
         """Raises: Unavailable, at once during the pause after a failure."""
@@ -80,8 +84,8 @@ class Keeper:
             paused = self._failures > 0
             await self.retire(self.child, grace_s=0)
             self._retry_at_s = self._retry_at_s if paused else 0.0
-        if self._condemned is not None:
-            await self._put_aside(self._condemned)
+        if self._broken is not None:
+            await self._put_aside(self._broken)
         if self.child is None:
             pause_s = self._retry_at_s - self._clock()
             if pause_s > 0:
@@ -89,14 +93,14 @@ class Keeper:
             self.child = await self._start()
         return self.child
 
-    async def retire(self, child: VectorChild, *, grace_s: float, strikes: int = STRIKES_OF_USE) -> None:
+    async def retire(self, child: VectorChild, *, grace_s: float, damage: int = DAMAGE_OF_USE) -> None:
         """The child has ended, so that the lock on the folder is free for the next one."""
         self.child = None
         self._count_failure()
         status = await child.process.aclose(grace_s=grace_s)
         logger.bind(child="vectors", pid=child.process.pid, exit_status=status).warning("child_retired")
-        if status in DAMAGE:
-            self._strike(strikes)
+        if status in DAMAGE_SIGNALS:
+            self._count_damage(damage)
 
     async def recycle(self, limit_bytes: int) -> None:
         """A child that has grown beyond the limit has made room for a fresh one; nobody must be asking it."""
@@ -114,19 +118,19 @@ class Keeper:
         with suppress(Unavailable):  # whoever asks next starts it again
             await self.ready_child()
 
-    def condemn(self, reason: Condemned) -> None:
+    def mark_broken(self, reason: DiscardReason) -> None:
         """The next call begins a new generation in a new folder."""
-        self._condemned = self._condemned or reason
+        self._broken = self._broken or reason
         self._retry_at_s = 0.0
 
-    def complaint(self, reply: Reply) -> None:
+    def record_failure(self, reply: VectorReply) -> None:
         """What an error of the child says about the folder."""
         if reply.reason in ("lost", "changed"):
-            self.condemn(cast("Condemned", reply.reason))
+            self.mark_broken(cast("DiscardReason", reply.reason))
         elif reply.reason:
-            self._strike(STRIKES_OF_USE)
+            self._count_damage(DAMAGE_OF_USE)
 
-    def praise(self) -> None:
+    def record_success(self) -> None:
         """A call went well."""
         self._failures = 0
 
@@ -141,25 +145,25 @@ class Keeper:
         pause_s = FIRST_BACKOFF_S * 2.0 ** min(self._failures - 1, 10)
         self._retry_at_s = self._clock() + min(LONGEST_BACKOFF_S, pause_s)
 
-    def _strike(self, points: int) -> None:
+    def _count_damage(self, points: int) -> None:
         if self._started_s is not None and self._clock() - self._started_s > STEADY_S:
-            self._strikes = 0
-        self._strikes += points
+            self._damage = 0
+        self._damage += points
         spared = self._started_s is not None and self._clock() < self._spared_until_s
-        if self._strikes >= STRIKES and not spared:
-            self.condemn("broken")
+        if self._damage >= DAMAGE_LIMIT and not spared:
+            self.mark_broken("broken")
             self._spared_until_s = self._clock() + REST_S
 
-    async def _put_aside(self, reason: Condemned) -> None:
+    async def _put_aside(self, reason: DiscardReason) -> None:
         if self.child is not None:
             await self.retire(self.child, grace_s=0)
-        self._condemned, self._failures, self._strikes, self._retry_at_s = None, 0, 0, 0.0
+        self._broken, self._failures, self._damage, self._retry_at_s = None, 0, 0, 0.0
         log = logger.bind(reason=reason, generation=self.generation)
         log.info("vector_index_condemned") if reason == "worn" else log.error("vector_index_condemned")
         try:
-            await anyio.to_thread.run_sync(put_aside, self.home.folder)
+            await anyio.to_thread.run_sync(put_aside, self.location.folder)
         except OSError as error:
-            self._condemned = None if isinstance(error, BlockingIOError) else reason
+            self._broken = None if isinstance(error, BlockingIOError) else reason
             self._count_failure()
             raise unavailable(f"The vector index's folder cannot be put aside: {error.strerror}.") from error
         metrics.VECTOR_REBUILDS.labels(reason=reason).inc()
@@ -171,12 +175,12 @@ class Keeper:
             child = await self._start_once()
             if child is not None:
                 return child
-            await self._put_aside(self._condemned or "broken")
+            await self._put_aside(self._broken or "broken")
         raise unavailable("The vector index cannot open a new folder either.")
 
     async def _start_once(self) -> VectorChild | None:
         """None when the folder is condemned: the child said so, or two in a row did not survive it."""
-        child = await VectorChild.start(self.home)
+        child = await VectorChild.start(self.location)
         self._started_s = None
         self._spawned += 1
         if self._spawned > 1:
@@ -193,19 +197,19 @@ class Keeper:
             log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
             log.info("child_started")
             return child
-        if self._condemned:
+        if self._broken:
             return None
         raise unavailable("The vector index did not start.")
 
-    async def _hello(self, child: VectorChild) -> Reply | None:
+    async def _hello(self, child: VectorChild) -> VectorReply | None:
         """None when the child did not come up; it has ended then."""
-        size_bytes = await anyio.to_thread.run_sync(size_of, self.home.folder)
+        size_bytes = await anyio.to_thread.run_sync(size_of, self.location.folder)
         try:
             hello = await child.hello(within_s=START_TIMEOUT_S + size_bytes / START_BYTES_PER_S)
         except Unavailable as error:
-            await self.retire(child, grace_s=0, strikes=STRIKES_OF_START)
+            await self.retire(child, grace_s=0, damage=DAMAGE_OF_START)
             if isinstance(error.__cause__, TimeoutError):  # SIGKILL was ours, so it was not counted as damage
-                self._strike(STRIKES_OF_START)
+                self._count_damage(DAMAGE_OF_START)
             return None
         if hello.error is None:
             return hello
@@ -213,7 +217,7 @@ class Keeper:
         log = logger.bind(child="vectors", reason=hello.reason, detail=hello.error)
         log.warning("vector_folder_refused")
         if hello.reason:
-            self.condemn(cast("Condemned", hello.reason))
+            self.mark_broken(cast("DiscardReason", hello.reason))
         return None
 
 
