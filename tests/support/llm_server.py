@@ -40,7 +40,7 @@ class LlmServer:
     upcoming: list[Script] = field(default_factory=list)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Plays the script once for the one request of a connection."""
+        """Play the script once for the one request of a connection."""
         try:
             if self.script == "accept_and_hang":
                 await reader.read(1)  # and nothing else, though the rest of the request is there
@@ -64,7 +64,7 @@ class LlmServer:
         self.keys.append(request["headers"].get("authorization", ""))
         script = self.upcoming.pop(0) if self.upcoming else self.script
         gone = asyncio.ensure_future(_closed(reader))
-        playing = asyncio.ensure_future(_Play(self, writer, script).play(request["body"]))
+        playing = asyncio.ensure_future(_Play(self, writer, script).play())
         await asyncio.wait({gone, playing}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
             self.left.set()
@@ -81,19 +81,21 @@ class _Play:
     writer: asyncio.StreamWriter
     script: Script
 
-    async def play(self, body: dict[str, Any]) -> None:
+    async def play(self) -> None:
         if re.match(r"\d{3}", self.script):
             return await self._status(int(self.script[:3]))
         special = getattr(self, f"_play_{self.script}", None)
         if special is not None:
             play: Callable[[], Coroutine[Any, Any, None]] = special
             return await play()
-        if not body.get("stream"):
-            await self._head(200, "application/json")
-            return await self._send(json.dumps(self._whole()))
+        if self.script in _OTHER_REPLIES:
+            kind, text = _OTHER_REPLIES[self.script]
+            await self._head(200, kind, "content-encoding: gzip\r\n" if self.script == "gzip" else "")
+            return await self._send(text)
         await self._head(200, _STREAM)
-        await self._stream()
-        return None
+        if self.script in _DRIPS:
+            return await self._drip(_DRIPS[self.script])
+        return await self._stream()
 
     async def _status(self, status: int) -> None:
         await self._head(status, "application/json")
@@ -110,7 +112,7 @@ class _Play:
         await self._send(_chunk({}, "length" if self.script == "length" else "stop"))
         if self.script == "end_and_rst":
             return self._reset()
-        return await self._send(_chunk(None, usage=_USAGE) + "data: [DONE]\n\n")
+        return await self._send(_chunk(None, usage=_USAGE) + _DONE)
 
     async def _breaks(self) -> bool:
         """Whether the answer ends here, after what the script does now."""
@@ -135,36 +137,6 @@ class _Play:
         await self._head(200, _STREAM)
         await asyncio.Event().wait()
 
-    async def _play_html(self) -> None:
-        await self._head(200, "text/html")
-        await self._send("<html><body>Welcome to the proxy</body></html>")
-
-    async def _play_json(self) -> None:
-        await self._head(200, "application/json")
-        await self._send(json.dumps(self._whole()))
-
-    async def _play_gzip(self) -> None:
-        await self._head(200, _STREAM, "content-encoding: gzip\r\n")
-        await self._send("\x1f")
-
-    async def _play_garbage(self) -> None:
-        await self._streamed("data: {not json\n\ndata: [DONE]\n\n")
-
-    async def _play_odd_json(self) -> None:
-        await self._streamed('data: {"choices": "none"}\n\ndata: [DONE]\n\n')
-
-    async def _play_error_event(self) -> None:
-        await self._streamed('data: {"error": {"message": "out of memory"}}\n\n')
-
-    async def _play_empty(self) -> None:
-        await self._streamed(_chunk({"content": ""}) + _chunk({}, "stop") + "data: [DONE]\n\n")
-
-    async def _play_content_filter(self) -> None:
-        await self._streamed(_chunk({}, "content_filter") + "data: [DONE]\n\n")
-
-    async def _play_cut_first(self) -> None:
-        await self._streamed(_chunk({"role": "assistant"}))
-
     async def _play_cut_chunked(self) -> None:
         await self._head(200, _STREAM, "transfer-encoding: chunked\r\n")
         for word in self.server.words[: self.server.cut_after]:
@@ -175,7 +147,8 @@ class _Play:
         self._reset()
 
     async def _play_long_line(self) -> None:
-        await self._streamed("data: ")
+        await self._head(200, _STREAM)
+        await self._send("data: ")
         for _ in range(160):
             await self._send("x" * 65_536)
 
@@ -194,26 +167,10 @@ class _Play:
         await self._send("HTTP/1.1 200 OK\r\n")
         await self._drip("x-still: here\r\n")
 
-    async def _play_drip_comments(self) -> None:
-        await self._head(200, _STREAM)
-        await self._drip(": still here\n\n")
-
-    async def _play_drip_roles(self) -> None:
-        await self._head(200, _STREAM)
-        await self._drip(_chunk({"role": "assistant", "content": ""}))
-
-    async def _play_drip_reasoning(self) -> None:
-        await self._head(200, _STREAM)
-        await self._drip(_chunk({"reasoning_content": "hm "}))
-
     async def _drip(self, drop: str) -> None:
         while True:
             await self._send(drop)
             await asyncio.sleep(DRIP_S)
-
-    async def _streamed(self, text: str) -> None:
-        await self._head(200, _STREAM)
-        await self._send(text)
 
     async def _head(self, status: int, kind: str, extra: str = "") -> None:
         if self.script in _RETRY_AFTER:
@@ -228,15 +185,10 @@ class _Play:
         self.server.sent_bytes += len(text)
 
     def _reset(self) -> None:
-        """Closes with RST instead of FIN."""
+        """Close with RST instead of FIN."""
         own = self.writer.get_extra_info("socket")
         own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
-
-    def _whole(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "".join(self.server.words)}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return {"id": "c1", "object": "chat.completion", "created": 1, "choices": [choice], "usage": _USAGE}
 
 
 _USAGE = {"prompt_tokens": 120, "completion_tokens": 7, "total_tokens": 127}
@@ -248,6 +200,27 @@ def _chunk(
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": reason}]
     body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
     return f"data: {json.dumps({**body, 'usage': usage})}\n\n"
+
+
+_DONE = "data: [DONE]\n\n"
+#: Whole replies that are no answer: content type and body.
+_OTHER_REPLIES: Final[dict[Script, tuple[str, str]]] = {
+    "html": ("text/html", "<html><body>Welcome to the proxy</body></html>"),
+    "json": ("application/json", '{"choices": [{"message": {"content": "Paris"}, "finish_reason": "stop"}]}'),
+    "gzip": (_STREAM, "\x1f"),
+    "garbage": (_STREAM, "data: {not json\n\n" + _DONE),
+    "odd_json": (_STREAM, 'data: {"choices": "none"}\n\n' + _DONE),
+    "error_event": (_STREAM, 'data: {"error": {"message": "out of memory"}}\n\n'),
+    "empty": (_STREAM, _chunk({"content": ""}) + _chunk({}, "stop") + _DONE),
+    "content_filter": (_STREAM, _chunk({}, "content_filter") + _DONE),
+    "cut_first": (_STREAM, _chunk({"role": "assistant"})),
+}
+#: What is sent for ever, drop by drop.
+_DRIPS: Final[dict[Script, str]] = {
+    "drip_comments": ": still here\n\n",
+    "drip_roles": _chunk({"role": "assistant", "content": ""}),
+    "drip_reasoning": _chunk({"reasoning_content": "hm "}),
+}
 
 
 async def _closed(reader: asyncio.StreamReader) -> None:
