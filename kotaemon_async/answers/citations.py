@@ -1,7 +1,7 @@
 """An answer is held to its sources: passages on their pages, markers that name them, quotes from them."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -20,18 +20,17 @@ _FALLBACK_QUOTE_CHARS = 300
 class Pages(Protocol):
     """The part of the ledger that knows what stands on a page."""
 
-    async def page_text(self, document_id: str, page: int) -> str | None: ...
+    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]: ...
 
 
-async def verified(pages: Pages, passages: Iterable[Passage]) -> tuple[Passage, ...]:
+async def verified(documents: Pages, passages: Sequence[Passage]) -> tuple[Passage, ...]:
     """Return the passages that stand on their pages, in the words of the page."""
-    found: list[Passage] = []
-    for passage in passages:
-        page = await pages.page_text(passage.document_id, passage.page)
-        words = quotes.find(page, passage.text) if page is not None else None
-        if words is not None:
-            found.append(replace(passage, text=words))
-    return tuple(found)
+    pages = await documents.page_texts({(passage.document_id, passage.page) for passage in passages})
+    found = (
+        (passage, quotes.find(pages.get((passage.document_id, passage.page), ""), passage.text))
+        for passage in passages
+    )
+    return tuple(replace(passage, text=words) for passage, words in found if words is not None)
 
 
 def cite(

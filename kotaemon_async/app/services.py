@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
@@ -79,6 +80,7 @@ class Services:
     keys: ApiKeys
     retrieval: Retrieval
     answering: Answering
+    answer_history: AnswerHistory
     admission: Admission
     doctor: Doctor
     health: Health
@@ -195,6 +197,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,
         answering=opening.keep(answering),
+        answer_history=AnswerHistory(ledger.answers, ledger.conversations),
         admission=admission_of(settings, capacity, ledger),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
         health=opening.health,

@@ -17,7 +17,7 @@ from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import Shortage, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
-from kotaemon_async.stores.documents import CountedCollection, ListQuery, NewDocument
+from kotaemon_async.stores.documents import Collection, CountedCollection, ListQuery, NewDocument
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
@@ -189,6 +189,14 @@ class Library:
     async def collections(self, limit: int) -> list[CountedCollection]:
         """Up to `limit` collections by name, with their documents counted."""
         return await self._ledger.documents.counted_collections(limit)
+
+    async def collection_names(self, limit: int) -> list[Collection]:
+        """Return up to `limit` collections by name, which costs less than to count their documents."""
+        return await self._ledger.documents.collections(limit)
+
+    async def collection(self, name: str) -> Collection | None:
+        """Return the collection, or None when no document is in it."""
+        return await self._ledger.documents.collection(name)
 
     async def content(self, document_id: str) -> tuple[Document, Path]:
         """The document and where its file lies."""

@@ -1,6 +1,5 @@
 """Conversations over HTTP: list, read, rename, delete, take away as Markdown."""
 
-import time
 from typing import Annotated, Final
 
 import msgspec
@@ -10,7 +9,6 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
-from kotaemon_async.domain.model import new_id
 from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of, iso
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
@@ -19,8 +17,6 @@ from kotaemon_async.stores.conversations import Conversation, Turn
 
 PATH: Final = "/api/v1/conversations"
 _ONE: Final = PATH + "/{conversation_id:str}"
-#: A longer conversation shows its latest turns.
-MAX_TURNS: Final = 500
 
 Title = Annotated[str, Meta(min_length=1, max_length=200)]
 _MARKDOWN = ResponseSpec(
@@ -63,8 +59,7 @@ async def begin_conversation(
     services: GivenServices, data: JSONBody[ConversationTitle]
 ) -> Response[ConversationBody]:
     """The new conversation; its id goes with each question as `conversation_id`."""
-    now_s = time.time()
-    begun = await services.ledger.conversations.begin(new_id("conv", now_s), data.title.strip(), now_s)
+    begun = await services.answer_history.begin(data.title)
     return Response(
         body_of(ConversationBody, begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"}
     )
@@ -78,7 +73,7 @@ async def list_conversations(
     cursor: FromQuery[str | None] = None,
 ) -> ConversationList:
     """One page, the latest first; `q` is looked for in titles."""
-    found, following = await services.ledger.conversations.page(q=q, limit=limit, cursor=cursor)
+    found, following = await services.answer_history.conversations(q=q, limit=limit, cursor=cursor)
     return ConversationList([body_of(ConversationBody, one) for one in found], following)
 
 
@@ -87,8 +82,7 @@ async def get_conversation(
     services: GivenServices, conversation_id: FromPath[str], html: FromQuery[bool] = False
 ) -> ConversationHistory:
     """The conversation and its answers, with `html` as safe HTML too."""
-    found = await services.ledger.conversations.get(conversation_id)
-    turns = await services.ledger.conversations.turns(conversation_id, MAX_TURNS)
+    found, turns = await services.answer_history.conversation(conversation_id)
     answers = [answer_body(turn.answer) for turn in turns]
     return ConversationHistory(
         body_of(ConversationBody, found), [await rendered(one) for one in answers] if html else answers
@@ -102,14 +96,14 @@ async def rename_conversation(
     """The conversation under its new title."""
     return body_of(
         ConversationBody,
-        await services.ledger.conversations.rename(conversation_id, data.title.strip(), time.time()),
+        await services.answer_history.rename(conversation_id, data.title),
     )
 
 
 @delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
 async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
     """Nothing; the conversation and its answers are gone."""
-    await services.ledger.conversations.delete(conversation_id)
+    await services.answer_history.delete(conversation_id)
 
 
 @get(
@@ -120,8 +114,7 @@ async def delete_conversation(services: GivenServices, conversation_id: FromPath
 )
 async def export_conversation(services: GivenServices, conversation_id: FromPath[str]) -> Response[str]:
     """The questions, answers and sources as a Markdown file."""
-    found = await services.ledger.conversations.get(conversation_id)
-    turns = await services.ledger.conversations.turns(conversation_id, MAX_TURNS)
+    found, turns = await services.answer_history.conversation(conversation_id)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
     return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
 

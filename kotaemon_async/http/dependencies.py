@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
@@ -18,7 +19,6 @@ from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.retrieval import Retrieval
-from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
 
@@ -42,7 +42,7 @@ class Dependencies(Protocol):
     @property
     def answering(self) -> Answering: ...
     @property
-    def ledger(self) -> Ledger: ...
+    def answer_history(self) -> AnswerHistory: ...
     @property
     def health(self) -> Health: ...
     @property

@@ -91,7 +91,7 @@ async def get_answer(
     services: GivenServices, answer_id: FromPath[str], html: FromQuery[bool] = False
 ) -> AnswerBody:
     """The answer as it was given."""
-    body = answer_body(await services.ledger.answers.get(answer_id))
+    body = answer_body(await services.answer_history.answer(answer_id))
     return await rendered(body) if html else body
 
 

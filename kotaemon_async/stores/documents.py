@@ -1,7 +1,7 @@
 """Documents and their collections in the ledger: accept, read, list, start anew, move, cancel, delete."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,6 +210,14 @@ class Documents(Store):
         """Return the text of one page, 1-based, or None when there is no such page."""
         text: str | None = conn.execute(SQL["page_text"], {"document_id": document_id, "number": page}).get
         return text
+
+    @reads
+    def page_texts(
+        self, conn: apsw.Connection, pages: Iterable[tuple[str, int]]
+    ) -> dict[tuple[str, int], str]:
+        """Return the texts of those pages, by document and 1-based number, that can be found at present."""
+        rows = conn.execute(SQL["page_texts"], {"pages": json.dumps(list(pages))})
+        return {(document_id, number): text for document_id, number, text in rows}
 
     @reads
     def collections(self, conn: apsw.Connection, limit: int) -> list[Collection]:

@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library
@@ -101,6 +102,10 @@ class FakeServices:
     tracing: Tracing | None = None
     started: anyio.Event = field(default_factory=_is_set)
     stopping: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def answer_history(self) -> AnswerHistory:
+        return AnswerHistory(self.ledger.answers, self.ledger.conversations)
 
 
 @asynccontextmanager

@@ -56,7 +56,7 @@ def _reply(body: object, description: str) -> ResponseSpec:
 )
 async def list_models(services: GivenServices) -> ModelList:
     """`kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
-    found = [model_of(one) for one in await services.ledger.documents.collections(_MAX_MODELS)]
+    found = [model_of(one) for one in await services.library.collection_names(_MAX_MODELS)]
     return ModelList([_EVERYTHING, *found])
 
 
@@ -134,7 +134,7 @@ async def _scope_of(model_id: str, services: Dependencies) -> Scope:
 
 
 async def _collection_model(model_id: str, services: Dependencies) -> Model:
-    found = await services.ledger.documents.collection(_collection_of(model_id))
+    found = await services.library.collection(_collection_of(model_id))
     if found is None:
         raise _unknown(model_id)
     return model_of(found)

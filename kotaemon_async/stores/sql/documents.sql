@@ -138,6 +138,11 @@ SELECT p.text FROM pages AS p
 JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
 WHERE p.document_id = :document_id AND p.number = :number
 
+-- name: page_texts
+SELECT p.document_id, p.number, p.text FROM json_each(:pages) AS wanted
+JOIN documents AS d ON d.id = wanted.value ->> 0
+JOIN pages AS p ON p.document_id = d.id AND p.version = d.searchable_version AND p.number = wanted.value ->> 1
+
 -- name: collections
 WITH RECURSIVE found (name, number) AS (
     SELECT min(collection), 1 FROM documents

@@ -1,6 +1,6 @@
 """Answers from the cache, from a shared flight and from the kept knowledge, over a real ledger."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -79,8 +79,8 @@ class Judge:
 class Pages:
     """Documents on whose pages the passage stands."""
 
-    async def page_text(self, document_id: str, page: int) -> str | None:
-        return PAGE
+    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        return dict.fromkeys(pages, PAGE)
 
 
 class House:

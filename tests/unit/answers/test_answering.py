@@ -1,6 +1,6 @@
 """From a question to its answer, with small fakes for retrieval, ledger and model."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
 import anyio
@@ -35,13 +35,13 @@ class Retrieval:
 
 @dataclass
 class Ledger:
-    page: str | None = PAGE
+    page: str = PAGE
     broken: bool = False
     hangs: bool = False
     saved: list[tuple[Answer, str | None]] = field(default_factory=list)
 
-    async def page_text(self, document_id: str, page: int) -> str | None:
-        return self.page
+    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        return dict.fromkeys(pages, self.page)
 
     async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
         await anyio.lowlevel.checkpoint()

@@ -175,149 +175,97 @@ WRONG_KEY = ProviderFailed("wrong key", code="misconfigured", fault="setting")
 TOO_LONG = ProviderFailed("too long", code="misconfigured", fault="prompt")
 
 
-class Clock:
+BUSY = ProviderFailed("no place", code="busy", fault="nobody")
+TOO_MANY = ProviderFailed("too many", retry_after_s=42.0)
+
+
+class Watched:
+    """A breaker whose calls end as scripted; a number lets so many seconds pass."""
+
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self.breaker = ProviderBreaker("main", clock=lambda: self.now_s)
 
-    def __call__(self) -> float:
-        return self.now_s
+    def calls(self, *outcomes: Unavailable | float | None) -> str:
+        """Return for each call whether it was let through: y or n."""
+        told = ""
+        for outcome in outcomes:
+            if isinstance(outcome, float):
+                self.now_s += outcome
+            elif self.breaker.refusal() is not None:
+                told += "n"
+            else:
+                told += "y"
+                self.breaker.failed(outcome) if outcome else self.breaker.succeeded()
+        return told
 
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def breaker(clock: Clock) -> ProviderBreaker:
-    return ProviderBreaker("main", clock=clock)
-
-
-def call(breaker: ProviderBreaker, *outcomes: Unavailable | None) -> list[bool]:
-    """Which of the calls were let through."""
-    asked = []
-    for outcome in outcomes:
-        asked.append(breaker.refusal() is None)
-        if asked[-1]:
-            breaker.failed(outcome) if outcome else breaker.succeeded()
-    return asked
-
-
-def said(breaker: ProviderBreaker) -> tuple[object, ...]:
-    """The state, code, message, time to wait and age of the last success."""
-    return tuple(breaker.state().values())
-
-
-def test_a_link_that_was_never_asked_is_closed(breaker: ProviderBreaker) -> None:
-    assert said(breaker) == ("closed", None, None, 0.0, None)
-    assert breaker.is_well
-
-
-def test_five_failures_keep_the_next_call_back_and_say_why(breaker: ProviderBreaker) -> None:
-    assert call(breaker, *[DOWN] * 6) == [True] * 5 + [False]
-    refusal = breaker.refusal()
-    assert refusal and (refusal.code, refusal.retry_after_s) == ("llm_unavailable", 5.0)
-    assert refusal.message == "not asked for 5 s: the server is down"
-    assert said(breaker) == ("open", "llm_unavailable", "the server is down", 5.0, None)
-
-
-def test_below_the_threshold_a_failure_is_named_only_while_no_call_was_good(
-    breaker: ProviderBreaker, clock: Clock
-) -> None:
-    call(breaker, DOWN)
-    assert said(breaker) == ("closed", "llm_unavailable", "the server is down", 0.0, None)
-    call(breaker, None, DOWN)
-    clock.now_s += 7
-    assert said(breaker) == ("closed", None, None, 0.0, 7.0)
-
-
-def test_one_wrong_setting_keeps_calls_back_for_five_minutes(breaker: ProviderBreaker, clock: Clock) -> None:
-    assert call(breaker, WRONG_KEY, None) == [True, False]
-    assert said(breaker) == ("misconfigured", "misconfigured", "wrong key", ASK_AGAIN_S, None)
-    clock.now_s += ASK_AGAIN_S - 1
-    assert call(breaker, None) == [False]
-    clock.now_s += 1
-    assert call(breaker, None, None) == [True, True]
-    assert breaker.state()["state"] == "closed"
-
-
-def test_only_one_call_finds_out_whether_the_setting_was_corrected(
-    breaker: ProviderBreaker, clock: Clock
-) -> None:
-    call(breaker, WRONG_KEY)
-    clock.now_s += ASK_AGAIN_S
-    assert [breaker.refusal() is None for _ in range(3)] == [True, False, False]
-
-
-def test_a_setting_that_is_still_wrong_waits_again(breaker: ProviderBreaker, clock: Clock) -> None:
-    call(breaker, WRONG_KEY)
-    clock.now_s += ASK_AGAIN_S
-    assert call(breaker, TOO_LONG, None) == [True, False]
-    assert breaker.state()["retry_in_s"] == ASK_AGAIN_S
-
-
-def test_a_probe_that_was_given_up_leaves_its_place_to_the_next(
-    breaker: ProviderBreaker, clock: Clock
-) -> None:
-    call(breaker, WRONG_KEY)
-    clock.now_s += ASK_AGAIN_S
-    assert breaker.refusal() is None
-    breaker.forgot()
-    assert call(breaker, None) == [True]
-
-
-def test_trouble_while_asking_again_proves_nothing_about_the_setting(
-    breaker: ProviderBreaker, clock: Clock
-) -> None:
-    call(breaker, WRONG_KEY)
-    clock.now_s += ASK_AGAIN_S
-    assert call(breaker, DOWN) == [True]
-    assert (breaker.state()["state"], breaker.state()["message"]) == ("misconfigured", "wrong key")
-    assert call(breaker, None) == [True]
-
-
-def test_the_third_refused_prompt_in_a_row_is_a_wrong_setting(breaker: ProviderBreaker) -> None:
-    assert call(breaker, *[TOO_LONG] * 4) == [True, True, True, False]
-    assert breaker.state()["state"] == "misconfigured"
-
-
-@pytest.mark.parametrize("between", [None, DOWN])
-def test_refused_prompts_count_only_in_a_row(
-    breaker: ProviderBreaker, between: ProviderFailed | None
-) -> None:
-    call(breaker, TOO_LONG, TOO_LONG, between, TOO_LONG, TOO_LONG)
-    state = breaker.state()
-    assert (state["state"], state["retry_in_s"], breaker.refusal()) == ("misconfigured", 0.0, None)
+    @property
+    def said(self) -> tuple[object, ...]:
+        """The state, code, message, time to wait and age of the last success."""
+        return tuple(self.breaker.state().values())
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("outcomes", "let_through", "state", "retry_in_s"),
     [
-        ProviderFailed("no place", code="busy", fault="nobody"),
-        Unavailable("no place", code="busy"),
-        NoAnswer("nothing fits", code="not_found"),
+        ((), "", "closed", 0.0),
+        ((DOWN,) * 6, "yyyyyn", "open", 5.0),
+        ((Unavailable("no", code="timeout"),) * 5, "yyyyy", "open", 5.0),
+        # One wrong setting is asked about again after five minutes, by one call.
+        ((WRONG_KEY, None), "yn", "misconfigured", ASK_AGAIN_S),
+        ((Unavailable("no", code="misconfigured"), None), "yn", "misconfigured", ASK_AGAIN_S),
+        ((WRONG_KEY, ASK_AGAIN_S - 1, None), "yn", "misconfigured", 1.0),
+        ((WRONG_KEY, ASK_AGAIN_S, None, None), "yyy", "closed", 0.0),
+        ((WRONG_KEY, ASK_AGAIN_S, TOO_LONG, None), "yyn", "misconfigured", ASK_AGAIN_S),
+        # Trouble of the server proves nothing about the setting.
+        ((WRONG_KEY, ASK_AGAIN_S, DOWN), "yy", "misconfigured", 0.0),
+        ((WRONG_KEY, ASK_AGAIN_S, DOWN, None), "yyy", "closed", 0.0),
+        # The third refused prompt in a row is a wrong setting.
+        ((TOO_LONG,) * 4, "yyyn", "misconfigured", ASK_AGAIN_S),
+        ((TOO_LONG, TOO_LONG, None, TOO_LONG, TOO_LONG), "yyyyy", "misconfigured", 0.0),
+        ((TOO_LONG, TOO_LONG, DOWN, TOO_LONG, TOO_LONG), "yyyyy", "misconfigured", 0.0),
+        # What is nobody's fault is not counted.
+        ((BUSY,) * 10, "y" * 10, "closed", 0.0),
+        ((Unavailable("no place", code="busy"),) * 10, "y" * 10, "closed", 0.0),
+        ((NoAnswer("nothing fits", code="not_found"),) * 10, "y" * 10, "closed", 0.0),
+        # Retry-After is kept.
+        ((TOO_MANY, 41.0, None), "yn", "open", 1.0),
+        ((TOO_MANY, 42.0), "y", "half_open", 0.0),
+        ((TOO_MANY, 42.0, None), "yy", "closed", 0.0),
     ],
 )
-def test_what_is_nobodys_fault_is_not_counted(breaker: ProviderBreaker, error: Unavailable) -> None:
-    assert call(breaker, *[error] * 10) == [True] * 10
-    assert breaker.is_well
-
-
-@pytest.mark.parametrize(("code", "state"), [("timeout", "open"), ("misconfigured", "misconfigured")])
-def test_a_link_that_does_not_blame_is_judged_by_the_code(
-    breaker: ProviderBreaker, code: str, state: str
+def test_what_failed_and_by_whose_fault_decides_when_it_is_asked_again(
+    outcomes: tuple[Unavailable | float | None, ...], let_through: str, state: str, retry_in_s: float
 ) -> None:
-    call(breaker, *[Unavailable("no", code=code)] * 5)
-    assert (breaker.state()["state"], breaker.state()["code"]) == (state, code)
+    watched = Watched()
+    assert watched.calls(*outcomes) == let_through
+    assert (watched.breaker.state()["state"], watched.breaker.state()["retry_in_s"]) == (state, retry_in_s)
 
 
-def test_retry_after_keeps_calls_back_for_that_long(breaker: ProviderBreaker, clock: Clock) -> None:
-    call(breaker, ProviderFailed("too many", retry_after_s=42.0))
-    assert (breaker.state()["state"], breaker.state()["retry_in_s"]) == ("open", 42.0)
-    clock.now_s += 42
-    assert breaker.state()["state"] == "half_open"
-    assert call(breaker, None) == [True]
-    assert breaker.is_well
+def test_a_refusal_and_the_state_say_why() -> None:
+    watched = Watched()
+    watched.calls(*[DOWN] * 5)
+    refusal = watched.breaker.refusal()
+    assert refusal and (refusal.code, refusal.retry_after_s) == ("llm_unavailable", 5.0)
+    assert refusal.message == "not asked for 5 s: the server is down"
+    assert watched.said == ("open", "llm_unavailable", "the server is down", 5.0, None)
+    (broken := Watched()).calls(WRONG_KEY, ASK_AGAIN_S, DOWN)
+    assert broken.said == ("misconfigured", "misconfigured", "wrong key", 0.0, None)
+
+
+def test_below_the_threshold_a_failure_is_named_only_while_no_call_was_good() -> None:
+    (never_good := Watched()).calls(DOWN)
+    assert never_good.said == ("closed", "llm_unavailable", "the server is down", 0.0, None)
+    (once_good := Watched()).calls(None, DOWN, 7.0)
+    assert once_good.said == ("closed", None, None, 0.0, 7.0)
+
+
+def test_a_probe_is_one_call_and_given_up_leaves_its_place_to_the_next() -> None:
+    watched = Watched()
+    watched.calls(WRONG_KEY, ASK_AGAIN_S)
+    assert [watched.breaker.refusal() is None for _ in range(3)] == [True, False, False]
+    watched.breaker.forgot()
+    assert watched.calls(None) == "y"
 
 
 def taken(budget: RetryBudget, times: int = 100) -> int:

@@ -1,0 +1,48 @@
+"""Use cases on what was asked before: read an answer; begin, list, read, rename and delete conversations."""
+
+import time
+
+from kotaemon_async.answers.llm.base import Clock
+from kotaemon_async.domain.model import Answer, new_id
+from kotaemon_async.stores.answers import Answers
+from kotaemon_async.stores.conversations import Conversation, Conversations, Turn
+
+#: A longer conversation shows its latest turns.
+MAX_TURNS = 500
+
+
+class AnswerHistory:
+    """The answers that were given, and the conversations that they stand in."""
+
+    def __init__(self, answers: Answers, conversations: Conversations, *, clock: Clock = time.time) -> None:
+        self._answers = answers
+        self._conversations = conversations
+        self._clock = clock
+
+    async def answer(self, answer_id: str) -> Answer:
+        """Return the answer as it was given; raises Refused `not_found`."""
+        return await self._answers.get(answer_id)
+
+    async def begin(self, title: str) -> Conversation:
+        """Begin a conversation and return it."""
+        now_s = self._clock()
+        return await self._conversations.begin(new_id("conv", now_s), title.strip(), now_s)
+
+    async def conversations(
+        self, *, q: str | None, limit: int, cursor: str | None
+    ) -> tuple[list[Conversation], str | None]:
+        """Return one page, the latest first, and the cursor of the next; `q` is looked for in titles."""
+        return await self._conversations.page(q=q, limit=limit, cursor=cursor)
+
+    async def conversation(self, conversation_id: str) -> tuple[Conversation, list[Turn]]:
+        """Return the conversation with its latest turns, in order; raises Refused `not_found`."""
+        found = await self._conversations.get(conversation_id)
+        return found, await self._conversations.turns(conversation_id, MAX_TURNS)
+
+    async def rename(self, conversation_id: str, title: str) -> Conversation:
+        """Rename the conversation and return it; raises Refused `not_found`."""
+        return await self._conversations.rename(conversation_id, title.strip(), self._clock())
+
+    async def delete(self, conversation_id: str) -> None:
+        """Delete the conversation and its answers; raises Refused `not_found`."""
+        await self._conversations.delete(conversation_id)
