@@ -20,6 +20,7 @@ from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.relevance import Relevance
+from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
@@ -60,9 +61,8 @@ class Answering:
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
         relevance: Relevance | None = None,
-        deadline_s: float = 30.0,
+        settings: AnswerSettings,
         clock: Clock = time.time,
-        passages: int = 6,
     ) -> None:
         self._retrieval = retrieval
         self._chain = chain
@@ -71,9 +71,9 @@ class Answering:
         self._cache = cache
         self._rewriter = rewriter
         self._relevance = relevance
-        self._deadline_s = deadline_s
+        self._deadline_s = settings.deadline_s
         self._clock = clock
-        self._passages = passages
+        self._passages = settings.passages
         self._coalescing = RequestCoalescing[Event]()
 
     def links(self) -> dict[str, ProviderState]:

@@ -8,7 +8,7 @@ The cache is never needed: a ledger that fails, or is late, only means that noth
 import hashlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 import anyio
@@ -24,6 +24,7 @@ from kotaemon_async.answers.llm.base import (
     Piece,
     Prompt,
 )
+from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Scope, ServedBy
@@ -48,32 +49,18 @@ class AnswerRecords(Protocol):
     ) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class CacheTimes:
-    """How long an answer is fresh, and how long it may stand in when nobody answers; seconds."""
-
-    fresh_s: float = 600.0
-    stale_s: float = 86_400.0
-
-
 class AnswerCache:
     """Finds and keeps answers; every method works, to no effect, while the ledger is down."""
 
     def __init__(
-        self,
-        answers: AnswerRecords,
-        *,
-        links: str,
-        clock: Callable[[], float],
-        times: CacheTimes | None = None,
-        bounds: CacheBounds | None = None,
+        self, answers: AnswerRecords, settings: AnswerSettings, *, links: str, clock: Callable[[], float]
     ) -> None:
         """`links` stands for the links' configuration: another one makes everything kept void."""
-        self.times = times or CacheTimes()
         self._answers = answers
         self._links = links
         self._clock = clock
-        self._bounds = bounds or CacheBounds(1000, 16 * 1024**2, self.times.stale_s)
+        self._fresh_s, self._stale_s = settings.fresh_s, settings.stale_s
+        self._bounds = CacheBounds(settings.cache_rows, settings.cache_bytes, settings.stale_s)
 
     async def key(self, question: str, scope: Scope, deadline: Deadline) -> CacheKey | None:
         """Return where the question's answer is kept; None when the documents' state cannot be read."""
@@ -82,14 +69,14 @@ class AnswerCache:
 
     async def fresh(self, key: CacheKey, link: str, deadline: Deadline) -> CachedAnswer | None:
         """Return a young answer of that provider."""
-        return await self._find(key, self.times.fresh_s, link, deadline)
+        return await self._find(key, self._fresh_s, link, deadline)
 
     async def stale(self, key: CacheKey, deadline: Deadline) -> CachedAnswer | None:
         """Return the youngest answer of any provider that may still stand in."""
         # Models may have been waited for, and a document may have changed meanwhile.
         if await _at_most(self._answers.stamp(key.scope), deadline) != key.stamp:
             return None
-        return await self._find(key, self.times.stale_s, None, deadline)
+        return await self._find(key, self._stale_s, None, deadline)
 
     async def keep(self, key: CacheKey, answer: Answer, link: str) -> None:
         """Keep the answer, so that it may be given again."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kotaemon_async.answers.answering import Answering
-from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheProvider
+from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
@@ -22,7 +22,6 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.search.retrieval import Retrieval
-from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.ledger import Ledger
 
 
@@ -45,23 +44,15 @@ def answering_over(
         cache=cache,
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
         relevance=Relevance(ledger.keywords),
-        deadline_s=settings.answers.deadline_s,
-        passages=settings.answers.passages,
+        settings=settings.answers,
     )
 
 
 def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:
-    answers = settings.answers
     links = json.dumps(
         [[link.name, link.base_url or str(link.folder), link.model] for link in settings.llm.links]
     )
-    return AnswerCache(
-        ledger.answers,
-        links=links,
-        clock=time.time,
-        times=CacheTimes(answers.fresh_s, answers.stale_s),
-        bounds=CacheBounds(answers.cache_rows, answers.cache_bytes, answers.stale_s),
-    )
+    return AnswerCache(ledger.answers, settings.answers, links=links, clock=time.time)
 
 
 def kept_knowledge(settings: Settings) -> Knowledge:

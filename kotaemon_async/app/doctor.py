@@ -65,7 +65,7 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
             location = IndexLocation(folder / "vectors", model, dimension)
             trouble = await probe(location)
             if repair or trouble is None:
-                vectors = await _open_vectors(location)
+                vectors = await _open_vectors(location, settings)
                 stack.push_async_callback(vectors.aclose)
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
         stores = Stores(ledger, blobs, folder, model, dimension, vectors, is_alone=True, trouble=trouble)
@@ -80,9 +80,10 @@ def name_of(folder: Path) -> str:
         return ""
 
 
-async def _open_vectors(location: IndexLocation) -> VectorStore:
+async def _open_vectors(location: IndexLocation, settings: Settings) -> VectorStore:
+    patient = settings.vectors.model_copy(update={"call_timeout_s": PATIENT_CALL_S})
     return await VectorStore.open(
-        location.folder, model=location.model, dimension=location.dimension, call_timeout_s=PATIENT_CALL_S
+        location.folder, patient, model=location.model, dimension=location.dimension
     )
 
 

@@ -9,7 +9,7 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.resilience.capacity import DiskCapacity, Shortage, shortage_of
 from kotaemon_async.resilience.memory import limit_bytes
-from kotaemon_async.resilience.memory_guard import MemoryGuard, MemoryRatios
+from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.search import retrieval
 from kotaemon_async.stores.ledger import Ledger
@@ -20,7 +20,7 @@ def guard_of(settings: Settings) -> MemoryGuard:
     memory = settings.memory
     return MemoryGuard(
         limit=lambda: memory.limit_bytes or limit_bytes(),
-        ratios=MemoryRatios(memory.high_ratio, memory.again_ratio, memory.critical_ratio),
+        settings=memory,
     )
 
 

@@ -51,11 +51,7 @@ async def embedder_of(settings: Settings, models: ModelRegistry) -> Embedder:
 async def vectors_of(settings: Settings, folder: Path, embedder: Embedder) -> VectorStore:
     """The index of the embedder's vectors, whose child was tried once."""
     return await VectorStore.open(
-        folder / "vectors",
-        model=embedder.name,
-        dimension=embedder.dimension,
-        call_timeout_s=settings.vectors.call_timeout_s,
-        recycle_bytes=settings.vectors.recycle_bytes,
+        folder / "vectors", settings.vectors, model=embedder.name, dimension=embedder.dimension
     )
 
 

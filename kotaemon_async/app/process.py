@@ -27,7 +27,6 @@ from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.stalls import StallWatch
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.telemetry import logs, metrics
-from kotaemon_async.telemetry.log_targets import LogFiles
 
 EXIT_MISCONFIGURED = 78
 DRAIN_POLL_S = 0.05
@@ -55,13 +54,12 @@ def serve(settings: Settings) -> int:
 
 
 def _open_log(settings: Settings) -> None:
-    wanted, files = settings.logs, None
-    if wanted.file is not None:
-        files = LogFiles(wanted.file.absolute(), wanted.max_bytes, wanted.keep_files, wanted.keep_s)
     try:
-        logs.configure(wanted.level, wanted.format, files=files, max_lines=wanted.queue_lines)
+        logs.configure(settings.logs)
     except OSError as error:
-        raise Misconfigured(f"logs.file: {wanted.file} cannot be written: {error.strerror}.") from error
+        raise Misconfigured(
+            f"logs.file: {settings.logs.file} cannot be written: {error.strerror}."
+        ) from error
 
 
 def _first(group: BaseExceptionGroup[Misconfigured]) -> BaseException:

@@ -258,8 +258,6 @@ def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retri
         keywords=opened.ledger.keywords,
         vectors=opened.vectors,
         embedder=opened.embedder,
-        vector_timeout_s=settings.retrieval.vector_timeout_s,
-        keyword_timeout_s=settings.retrieval.keyword_timeout_s,
-        candidates=settings.retrieval.candidates,
+        settings=settings.retrieval,
         watch=follower,
     )

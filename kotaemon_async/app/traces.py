@@ -10,7 +10,6 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
-from kotaemon_async.stores.traces import TraceBounds
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.trace_export import Export, otlp_exporter
@@ -42,8 +41,7 @@ async def open_traces(settings: Settings, folder: Path, ledger: Ledger, stack: A
     wanted = settings.traces
     file = await TelemetryFile.open(folder / FILE)
     stack.push_async_callback(file.aclose)
-    bounds = TraceBounds(wanted.max_rows, wanted.max_bytes, wanted.keep_s)
-    tracing = Tracing(file, bounds, ledger, capacity=wanted.queue_rows, alone=not is_shared(settings))
+    tracing = Tracing(file, wanted, ledger, alone=not is_shared(settings))
     if wanted.keep:
         await stack.enter_async_context(tracing.listening())
     export = None

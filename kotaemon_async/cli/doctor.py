@@ -22,6 +22,7 @@ from kotaemon_async.operations.doctor.examination import is_damage
 from kotaemon_async.operations.doctor.report import Report, ReportBody, body_of
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.telemetry import logs
+from kotaemon_async.telemetry.settings import LogSettings
 
 #: By verdict.
 EXIT_CODES: Final = {"well": 0, "differs": 1, "mended": 3, "beyond_mending": 4}
@@ -41,7 +42,7 @@ def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) ->
     if lock is None:
         wanted = {"repair": repair, "deep": deep, "folder": name_of(folder)}
         return ask(Client(url or url_of(settings)), wanted)
-    logs.configure("error", stream=sys.stderr)
+    logs.configure(LogSettings(level="error"), stream=sys.stderr)
     try:
         look = partial(_examine_alone, settings, repair=repair, deep=deep)
         report: Json = msgspec.to_builtins(anyio.run(look, backend_options={"use_uvloop": True}))

@@ -20,6 +20,7 @@ from kotaemon_async.operations.backup.folder import scratch_folder
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.operations.backup.restore import unpack
 from kotaemon_async.telemetry import logs
+from kotaemon_async.telemetry.settings import LogSettings
 
 
 def drill(settings: Settings) -> Json:
@@ -28,7 +29,7 @@ def drill(settings: Settings) -> Json:
     if not (folder / "ledger.db").exists():
         hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
         raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
-    logs.configure("error", stream=sys.stderr)
+    logs.configure(LogSettings(level="error"), stream=sys.stderr)
     trial, began_s = Trial(), time.monotonic()
     try:
         with scratch_folder(backup_folder(settings)) as scratch:

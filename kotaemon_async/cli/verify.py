@@ -23,6 +23,7 @@ from kotaemon_async.operations.backup.reading import BackupReader, open_backup
 from kotaemon_async.operations.backup.restore import check_schema, unpack
 from kotaemon_async.stores.ledger import SCHEMA
 from kotaemon_async.telemetry import logs
+from kotaemon_async.telemetry.settings import LogSettings
 
 #: By verdict.
 EXIT_CODES: Final = {"good": 0, "damaged": 1, "failed": 1}
@@ -34,7 +35,7 @@ def verify(settings: Settings, file: Path, *, only_bytes: bool, gently: bool) ->
     if gently:
         with suppress(OSError):
             os.nice(_GENTLE_NICENESS)
-    logs.configure("error", stream=sys.stderr)
+    logs.configure(LogSettings(level="error"), stream=sys.stderr)
     depth: Depth = "bytes" if only_bytes else "restored"
     trial, path = Trial(), file.absolute()
     report: Json = {"file": str(path), "depth": depth, "verdict": "good"}

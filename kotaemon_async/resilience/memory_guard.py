@@ -3,7 +3,6 @@ given back is, over a second one the service counts as down; below again, it goe
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import anyio
@@ -12,6 +11,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import Sampler, Usage, give_back, limit_bytes, usage
+from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 
@@ -29,15 +29,6 @@ Pressure = Literal[0, 1, 2]
 Drop = Callable[[], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRatios:
-    """Parts of the limit: above `high` nothing new is taken, until `again`; above `critical` it is down."""
-
-    high: float = 0.75
-    again: float = 0.70
-    critical: float = 0.90
-
-
 class MemoryGuard:
     """How much memory all processes use, of how much, and what follows from it."""
 
@@ -45,15 +36,15 @@ class MemoryGuard:
         self,
         *,
         read: Callable[[], dict[str, Usage]] = usage,
+        settings: MemorySettings,
         limit: Callable[[], int] = limit_bytes,
-        ratios: MemoryRatios | None = None,
         clock: Callable[[], float] = time.monotonic,
         trim: Drop = give_back,
     ) -> None:
         self._sampler = Sampler(read, clock=clock)
         self._read = read
         self._limit = limit
-        self._ratios = ratios or MemoryRatios()
+        self._settings = settings
         self._clock = clock
         self._trim = trim
         self._drops: dict[str, Drop] = {}
@@ -119,9 +110,11 @@ class MemoryGuard:
             self._relieved_s = None
 
     def _pressure_of(self, ratio: float) -> Pressure:
-        if ratio > self._ratios.critical:
+        if ratio > self._settings.critical_ratio:
             return 2
-        return 1 if ratio > (self._ratios.again if self.pressure else self._ratios.high) else 0
+        return (
+            1 if ratio > (self._settings.again_ratio if self.pressure else self._settings.high_ratio) else 0
+        )
 
     async def _relieve(self) -> None:
         self._relieved_s = self._clock()

@@ -26,6 +26,7 @@ from kotaemon_async.search.lanes import (
     VectorWatch,
     WordLane,
 )
+from kotaemon_async.search.settings import RetrievalSettings
 from kotaemon_async.telemetry import traces
 from kotaemon_async.telemetry.health import Health
 
@@ -57,23 +58,21 @@ class Retrieval:
         keywords: KeywordIndex,
         vectors: VectorIndex,
         embedder: QueryEmbedder,
-        vector_timeout_s: float = 2.0,
-        keyword_timeout_s: float = 2.0,
-        candidates: int = 50,
+        settings: RetrievalSettings,
         clock: Callable[[], float] = time.monotonic,
         watch: VectorWatch | None = None,
     ) -> None:
         self._documents = documents
-        self._read_timeout_s = keyword_timeout_s
-        self._candidates = candidates
+        self._read_timeout_s = settings.keyword_timeout_s
+        self._candidates = settings.candidates
         self._watch = watch or NoWatch()
-        self._words = WordLane(keywords, timeout_s=keyword_timeout_s)
+        self._words = WordLane(keywords, timeout_s=settings.keyword_timeout_s)
         self._meaning = MeaningLane(
             embedder=embedder,
             vectors=vectors,
             documents=documents,
             watch=self._watch,
-            timeout_s=vector_timeout_s,
+            timeout_s=settings.vector_timeout_s,
             clock=clock,
         )
 

@@ -11,6 +11,7 @@ import msgspec
 
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.telemetry import TelemetryFile
+from kotaemon_async.telemetry.settings import TraceSettings
 from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import SpanRecord
 from kotaemon_async.telemetry.trace_words import NAMES
@@ -23,15 +24,6 @@ Record = SpanRecord | LineRecord
 MOST_ROWS: Final = 5_000
 #: This part of the rows goes at once when there are too many, so that this is rarely done.
 _FORGET_SHARE: Final = 16
-
-
-@dataclass(frozen=True, slots=True)
-class TraceBounds:
-    """How much is kept: rows, bytes of the file, and seconds."""
-
-    rows: int
-    size_bytes: int
-    age_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +55,9 @@ class TraceRows:
 class TraceStore(Store):
     """Keeps records in batches; every method raises Unavailable."""
 
-    def __init__(self, file: TelemetryFile, bounds: TraceBounds) -> None:
+    def __init__(self, file: TelemetryFile, settings: TraceSettings) -> None:
         super().__init__(file)
-        self._bounds = bounds
+        self._settings = settings
         #: Names this process in what it writes.
         self.process = f"{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -82,7 +74,7 @@ class TraceStore(Store):
             names.update(((name, record.trace_id), row) for name in _names(record))
         for (name, trace_id), row in names.items():
             conn.execute(SQL["name"], {"name": name, "trace_id": trace_id, "row": row})
-        _forget(conn, self._bounds, now_s)
+        _forget(conn, self._settings, now_s)
 
     @reads
     def trace(self, conn: apsw.Connection, trace_id: str) -> TraceRows | None:
@@ -145,15 +137,15 @@ def _size(conn: apsw.Connection) -> tuple[int, int]:
     return rows, size_bytes
 
 
-def _forget(conn: apsw.Connection, bounds: TraceBounds, now_s: float) -> None:
-    oldest_s = now_s - bounds.age_s
+def _forget(conn: apsw.Connection, settings: TraceSettings, now_s: float) -> None:
+    oldest_s = now_s - settings.keep_s
     _forget_before(conn, conn.execute(SQL["oldest_kept"], {"oldest": oldest_s}).get)
     conn.execute(SQL["forget_processes"], {"oldest": oldest_s})
     while True:
         rows, size_bytes = _size(conn)
-        if rows == 0 or (rows <= bounds.rows and size_bytes <= bounds.size_bytes):
+        if rows == 0 or (rows <= settings.max_rows and size_bytes <= settings.max_bytes):
             return
-        too_many = max(rows - bounds.rows, 0) + max(1, rows // _FORGET_SHARE)
+        too_many = max(rows - settings.max_rows, 0) + max(1, rows // _FORGET_SHARE)
         _forget_before(conn, conn.execute(SQL["first_row"]).get + too_many)
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from kotaemon_async.telemetry.log_targets import Target
 
-MAX_LINES: Final = 10_000
 MAX_CHARS: Final = 8 * 1024**2
 #: How long the caller of an urgent line waits until it is out; for a stuck target nobody waits again.
 URGENT_S: Final = 0.05
@@ -31,7 +30,7 @@ class LogWriter:
         *,
         on_drop: Callable[[int], None],
         tell: Callable[[int], str],
-        max_lines: int = MAX_LINES,
+        max_lines: int,
         max_chars: int = MAX_CHARS,
     ) -> None:
         self._target = target

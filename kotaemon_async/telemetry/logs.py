@@ -19,7 +19,8 @@ from loguru import logger
 
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.log_targets import LogFiles, target_of
-from kotaemon_async.telemetry.log_writer import MAX_LINES, LogWriter
+from kotaemon_async.telemetry.log_writer import LogWriter
+from kotaemon_async.telemetry.settings import LogSettings
 from kotaemon_async.telemetry.tracebacks import safe_traceback
 from kotaemon_async.telemetry.traces import current_ids
 
@@ -51,34 +52,31 @@ _CHATTY: Final = (
 _writer: LogWriter | None = None
 
 
-def configure(
-    level: str = "info",
-    format: str = "auto",  # noqa: A002
-    *,
-    stream: TextIO | None = None,
-    files: LogFiles | None = None,
-    max_lines: int = MAX_LINES,
-) -> None:
-    """Sends every line, loguru's and the standard library's, to `files`, else to `stream` (standard output).
+def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+    """Send every line, loguru's and the standard library's, to the file, else to `stream` (standard output).
 
     Raises: OSError when the file cannot be written.
     """
     global _writer  # noqa: PLW0603 - there is one log in a process
     out = stream or sys.stdout
-    human = format == "human" or (format == "auto" and files is None and out.isatty())
-    if files is not None:
+    files, is_auto = None, settings.format == "auto"
+    human = settings.format == "human" or (is_auto and settings.file is None and out.isatty())
+    if settings.file is not None:
+        files = LogFiles(settings.file.absolute(), settings.max_bytes, settings.keep_files, settings.keep_s)
         files.open()
     close()
     writer = _writer = LogWriter(
         files or target_of(out),
         on_drop=metrics.LOG_LINES_DROPPED.inc,
         tell=_dropped_human if human else _dropped_json,
-        max_lines=max_lines,
+        max_lines=settings.queue_lines,
     )
     logger.configure(patcher=_add_trace)
     sink = _sink(writer, human_line if human else json_line)
-    logger.add(sink, level=level.upper(), format=_no_text, backtrace=False, diagnose=False, catch=True)
-    _intercept(level)
+    logger.add(
+        sink, level=settings.level.upper(), format=_no_text, backtrace=False, diagnose=False, catch=True
+    )
+    _intercept(settings.level)
 
 
 def flush(timeout_s: float = DRAIN_S) -> bool:

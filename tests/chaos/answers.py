@@ -11,6 +11,7 @@ import anyio
 
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 from kotaemon_async.telemetry import logs
+from kotaemon_async.telemetry.settings import LogSettings
 from tests.chaos.answer_figures import measured
 from tests.chaos.answer_matrix import Outcome, cases, outcome
 from tests.chaos.answer_table import figures_table, matrix
@@ -24,7 +25,7 @@ async def _outcomes(folder: Path) -> list[Outcome]:
 
 def main() -> int:
     """Prints the tables, and on standard error what is wrong."""
-    logs.configure("error", "json")
+    logs.configure(LogSettings(level="error", format="json"))
     with tempfile.TemporaryDirectory(prefix="kotaemon-answers-") as scratch:
         house, services = Path(scratch, "house"), Path(scratch, "services")
         house.mkdir()

@@ -25,7 +25,7 @@ from kotaemon_async.documents.queue.broker import Bell
 from kotaemon_async.documents.queue.jobs import ingest_document
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.search.retrieval import Retrieval
-from kotaemon_async.search.settings import EmbeddingSettings, VectorSettings
+from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from tests.support.fakes import serving, sse
 from tests.support.faults import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly
@@ -162,14 +162,13 @@ class House:
                 vectors = stack.enter_context(ill_vectors(vectors, ill["vectors"]))
             if "broker" in ill:
                 await self._ring(stack, ill["broker"])
-            lane_timeout_s = HASTY_LANE_S if "hangs" in ills.values() else 2.0
+            hasty = RetrievalSettings(vector_timeout_s=HASTY_LANE_S, keyword_timeout_s=HASTY_LANE_S)
             retrieval = Retrieval(
                 documents=ledger.documents,
                 keywords=ledger.keywords,
                 vectors=vectors,
                 embedder=embedder,
-                vector_timeout_s=lane_timeout_s,
-                keyword_timeout_s=lane_timeout_s,
+                settings=hasty if "hangs" in ills.values() else RetrievalSettings(),
                 watch=services.follower,
             )
             links = [self._link(role, cast("Script", ills.get(role, "ok"))) for role in NAMES]

@@ -14,6 +14,7 @@ from kotaemon_async.domain.model import Document, Page
 from kotaemon_async.domain.text import segment
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.operations.doctor.report import Report
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
@@ -117,7 +118,7 @@ class Ward:
 async def open_vectors(ward: Ward) -> AsyncIterator[VectorStore]:
     """The ward's index in its child process."""
     ward.vectors = await VectorStore.open(
-        ward.folder / "vectors", model=MODEL, dimension=DIMENSION, call_timeout_s=20
+        ward.folder / "vectors", VectorSettings(call_timeout_s=20), model=MODEL, dimension=DIMENSION
     )
     try:
         yield ward.vectors

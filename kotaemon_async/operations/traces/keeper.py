@@ -13,9 +13,10 @@ from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.operations.traces.path import TracePath, path_of
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import TelemetryFile
-from kotaemon_async.stores.traces import Record, TraceBounds, TraceStore
+from kotaemon_async.stores.traces import Record, TraceStore
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
+from kotaemon_async.telemetry.settings import TraceSettings
 from kotaemon_async.telemetry.trace_buffer import Buffer
 from kotaemon_async.telemetry.trace_log import LineRecord, lines_to
 from kotaemon_async.telemetry.trace_tap import TAP, SpanRecord
@@ -39,19 +40,18 @@ class Tracing:
     def __init__(
         self,
         file: TelemetryFile,
-        bounds: TraceBounds,
+        settings: TraceSettings,
         ledger: Ledger,
         *,
-        capacity: int,
         alone: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._file = file
-        self._store = TraceStore(file, bounds)
+        self._store = TraceStore(file, settings)
         self._ledger = ledger
         self._alone = alone
         self._clock = clock
-        self._buffer: Buffer[Record] = Buffer(capacity, on_drop=self._dropped)
+        self._buffer: Buffer[Record] = Buffer(settings.queue_rows, on_drop=self._dropped)
         self._writing = anyio.Lock()
         self._lasting = 0
         self.dropped = 0

@@ -14,6 +14,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.pipe import IndexLocation, VectorReply, VectorRequest, unavailable
 from kotaemon_async.search.vectors.supervisor import CLOSE_GRACE_S, DiscardReason, VectorSupervisor
 from kotaemon_async.stores.vector_log import LogEntry, Vector
@@ -21,8 +22,6 @@ from kotaemon_async.telemetry.traces import SpanKind, child_span
 
 #: A child that has not answered for this long is not asked by searches any more.
 HUNG_S: Final = 1.5
-#: A child that uses more memory than this, and twice as much as after its start, is replaced.
-RECYCLE_BYTES: Final = 512 * 1024**2
 
 
 @dataclass(slots=True)
@@ -55,16 +54,11 @@ class VectorStore:
     """
 
     def __init__(
-        self,
-        location: IndexLocation,
-        *,
-        call_timeout_s: float,
-        clock: Callable[[], float],
-        recycle_bytes: int = RECYCLE_BYTES,
+        self, location: IndexLocation, settings: VectorSettings, *, clock: Callable[[], float]
     ) -> None:
         self.location = location
-        self._call_timeout_s = call_timeout_s
-        self._recycle_bytes = recycle_bytes
+        self._call_timeout_s = settings.call_timeout_s
+        self._recycle_bytes = settings.recycle_bytes
         self._clock = clock
         self._supervisor = VectorSupervisor(location, clock)
         self._busy_since_s: float | None = None
@@ -77,16 +71,14 @@ class VectorStore:
     async def open(
         cls,
         folder: Path,
+        settings: VectorSettings,
         *,
         model: str,
         dimension: int,
-        call_timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
-        recycle_bytes: int = RECYCLE_BYTES,
     ) -> Self:
         """A store whose child was tried once; while it has not started, `generation` is empty."""
-        location = IndexLocation(folder, model, dimension)
-        store = cls(location, call_timeout_s=call_timeout_s, clock=clock, recycle_bytes=recycle_bytes)
+        store = cls(IndexLocation(folder, model, dimension), settings, clock=clock)
         store._pump = asyncio.create_task(store._serve(), name="vectors")
         with suppress(Unavailable):
             await store.count()

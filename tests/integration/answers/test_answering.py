@@ -9,13 +9,14 @@ import anyio
 import pytest
 
 from kotaemon_async.answers.answering import Answering
-from kotaemon_async.answers.cache import AnswerCache, CacheTimes, StaleCacheProvider
+from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
 from kotaemon_async.answers.relevance import Relevance
+from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
 from kotaemon_async.stores.documents import NewDocument
@@ -25,6 +26,8 @@ PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
 DOWN = Unavailable("down", code="llm_unavailable")
 QUESTION = "What is the capital of France?"
+
+SETTINGS = AnswerSettings(fresh_s=600.0, stale_s=86_400.0)
 
 
 @dataclass
@@ -94,7 +97,7 @@ class House:
         kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
         knowledge = Knowledge(kept)
         knowledge.refresh()
-        cache = AnswerCache(ledger.answers, links="main", clock=self.clock, times=CacheTimes(600.0, 86_400.0))
+        cache = AnswerCache(ledger.answers, SETTINGS, links="main", clock=self.clock)
         others: list[Provider] = [
             StaleCacheProvider(cache),
             ExtractiveProvider(),
@@ -107,6 +110,7 @@ class House:
             answers=ledger.answers,
             cache=cache,
             relevance=cast("Relevance", self.judge),
+            settings=SETTINGS,
             clock=self.clock,
         )
 

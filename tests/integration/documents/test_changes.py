@@ -12,6 +12,7 @@ import anyio
 import numpy as np
 
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
@@ -78,7 +79,7 @@ class Scene:
 
 @asynccontextmanager
 async def following(folder: Path, log: ListLog) -> AsyncIterator[Scene]:
-    store = await VectorStore.open(folder, model="m", dimension=DIMENSION, call_timeout_s=20)
+    store = await VectorStore.open(folder, VectorSettings(call_timeout_s=20), model="m", dimension=DIMENSION)
     scene = Scene(folder, log, store)
     try:
         async with anyio.create_task_group() as group:

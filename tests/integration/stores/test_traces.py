@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
-from kotaemon_async.stores.traces import MOST_ROWS, TraceBounds, TraceStore
+from kotaemon_async.stores.traces import MOST_ROWS, TraceStore
+from kotaemon_async.telemetry.settings import TraceSettings
 from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import EventRecord, SpanRecord
 
-WIDE = TraceBounds(rows=100_000, size_bytes=1024**3, age_s=1e6)
+WIDE = TraceSettings(max_rows=100_000, max_bytes=1024**3, keep_s=1e6)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_a_trace_is_found_by_ids_that_stand_in_it(file: TelemetryFile) -> 
 
 
 async def test_the_oldest_make_room_when_there_are_too_many_rows(file: TelemetryFile) -> None:
-    store = TraceStore(file, TraceBounds(rows=100, size_bytes=1024**3, age_s=1e6))
+    store = TraceStore(file, TraceSettings(max_rows=100, max_bytes=1024**3, keep_s=1e6))
     for number in range(0, 400, 20):
         await store.append([span(n, trace=f"t{n}", doc_id=f"d{n}") for n in range(number, number + 20)], 1.0)
     rows, _ = await store.size()
@@ -69,7 +70,7 @@ async def test_the_oldest_make_room_when_there_are_too_many_rows(file: Telemetry
 async def test_the_oldest_make_room_when_there_are_too_many_bytes(
     file: TelemetryFile, tmp_path: Path
 ) -> None:
-    store = TraceStore(file, TraceBounds(rows=100_000, size_bytes=1024**2, age_s=1e6))
+    store = TraceStore(file, TraceSettings(max_rows=100_000, max_bytes=1024**2, keep_s=1e6))
     for number in range(0, 5000, 250):
         await store.append([span(n, trace=f"t{n}", code="x" * 200) for n in range(number, number + 250)], 1.0)
         assert (await store.size())[1] <= 1024**2
@@ -79,7 +80,7 @@ async def test_the_oldest_make_room_when_there_are_too_many_bytes(
 
 
 async def test_what_is_too_old_is_forgotten(file: TelemetryFile) -> None:
-    store = TraceStore(file, TraceBounds(rows=1000, size_bytes=1024**3, age_s=50.0))
+    store = TraceStore(file, TraceSettings(max_rows=1000, max_bytes=1024**3, keep_s=50.0))
     await store.append([span(1, trace="old", at_s=100.0, doc_id="d")], 101.0)
     await store.append([span(2, trace="young", at_s=140.0)], 140.0)
     await store.append([], 151.0)

@@ -9,8 +9,9 @@ import pytest
 LINES = 5000
 PROGRAM = """
 from loguru import logger
+from kotaemon_async.telemetry.settings import LogSettings
 from kotaemon_async.telemetry import logs
-logs.configure("info", "json")
+logs.configure(LogSettings(format="json"))
 for number in range({lines}):
     logger.bind(number=number).info("line_written")
 logger.warning("last_words")

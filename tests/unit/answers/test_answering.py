@@ -11,6 +11,7 @@ from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
+from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
 from kotaemon_async.search.retrieval import SearchLost
@@ -76,7 +77,12 @@ def answering(
     chain = Chain(providers or (ExtractiveProvider(),))
     kept = ledger or Ledger()
     return Answering(
-        retrieval=retrieval or Retrieval(), chain=chain, documents=kept, answers=kept, clock=lambda: 1.0
+        retrieval=retrieval or Retrieval(),
+        chain=chain,
+        documents=kept,
+        answers=kept,
+        settings=AnswerSettings(),
+        clock=lambda: 1.0,
     )
 
 

@@ -10,6 +10,7 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import Usage
 from kotaemon_async.resilience.memory_guard import RELIEF_EVERY_S, MemoryGuard
+from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 
@@ -22,6 +23,7 @@ class Machine:
         self.now_s = 0.0
         self.dropped: list[str] = []
         self.guard = MemoryGuard(
+            settings=MemorySettings(),
             read=lambda: {"main": Usage(self.used_bytes, 0.0)},
             limit=lambda: self.limit_bytes,
             clock=lambda: self.now_s,

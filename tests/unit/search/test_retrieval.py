@@ -10,6 +10,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Reason, Scope
 from kotaemon_async.search.lanes import Hits
 from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.settings import RetrievalSettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 
@@ -75,8 +76,7 @@ def retrieval(
         keywords=keywords,
         vectors=vectors,
         embedder=embedder or Lane(),
-        vector_timeout_s=0.01,
-        keyword_timeout_s=0.01,
+        settings=RetrievalSettings(vector_timeout_s=0.01, keyword_timeout_s=0.01),
         clock=lambda: 0.0,
         watch=watch,
     )

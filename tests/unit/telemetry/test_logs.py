@@ -11,6 +11,7 @@ import pytest
 from loguru import logger
 
 from kotaemon_async.telemetry import logs, traces
+from kotaemon_async.telemetry.settings import LogSettings
 
 Lines = Callable[[], list[dict[str, Any]]]
 
@@ -35,7 +36,7 @@ def read(out: io.StringIO) -> str:
 @pytest.fixture
 def lines() -> Lines:
     out = io.StringIO()
-    logs.configure("info", "json", stream=out)
+    logs.configure(LogSettings(format="json"), stream=out)
     return lambda: [json.loads(line) for line in read(out).splitlines()]
 
 
@@ -116,7 +117,7 @@ def test_what_a_library_filled_into_its_line_is_left_out(lines: Lines) -> None:
 
 def test_libraries_never_get_below_info_because_prompts_are_there() -> None:
     out = io.StringIO()
-    logs.configure("debug", "json", stream=out)
+    logs.configure(LogSettings(level="debug", format="json"), stream=out)
     for library in ("openai", "httpx2"):
         logging.getLogger(library).info("prompt")
     logging.getLogger("some.library").debug("prompt")
@@ -127,14 +128,14 @@ def test_libraries_never_get_below_info_because_prompts_are_there() -> None:
 def test_a_warning_becomes_a_line_that_says_where_and_which_kind(lines: Lines) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        logs.configure("info", "json", stream=(out := io.StringIO()))
+        logs.configure(LogSettings(format="json"), stream=(out := io.StringIO()))
         warnings.warn("old call", stacklevel=1)
     message = json.loads(read(out))["message"]
     assert re.fullmatch(r".*test_logs\.py:\d+: UserWarning", message)
 
 
 def test_a_level_keeps_lesser_lines_out() -> None:
-    logs.configure("warning", "json", stream=(out := io.StringIO()))
+    logs.configure(LogSettings(level="warning", format="json"), stream=(out := io.StringIO()))
     logger.info("quiet")
     logger.warning("loud")
     assert [json.loads(line)["event"] for line in read(out).splitlines()] == ["loud"]
@@ -146,12 +147,12 @@ class _Terminal(io.StringIO):
 
 
 def test_a_terminal_gets_a_human_line() -> None:
-    logs.configure("info", "auto", stream=(out := _Terminal()))
+    logs.configure(LogSettings(), stream=(out := _Terminal()))
     logger.bind(doc_id="doc_1", note="a\nb").info("document_ready")
     assert read(out).endswith("INFO    document_ready  doc_id=doc_1 note=a\\nb\n")
 
 
 def test_something_else_than_a_terminal_gets_json() -> None:
-    logs.configure("info", "auto", stream=(out := io.StringIO()))
+    logs.configure(LogSettings(), stream=(out := io.StringIO()))
     logger.info("document_ready")
     assert json.loads(read(out))["event"] == "document_ready"

@@ -12,12 +12,12 @@ from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.operations.traces.path import TracePath
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
-from kotaemon_async.stores.traces import TraceBounds
 from kotaemon_async.telemetry import logs, traces
 from kotaemon_async.telemetry.metrics import SPANS_DROPPED
+from kotaemon_async.telemetry.settings import LogSettings, TraceSettings
 from tests.support.library import Desk
 
-BOUNDS = TraceBounds(rows=10_000, size_bytes=1024**3, age_s=1e6)
+BOUNDS = TraceSettings(max_rows=10_000, max_bytes=1024**3, keep_s=1e6)
 SECRET = "the recipe of aunt Agatha"
 
 
@@ -27,12 +27,12 @@ class Parts:
     def __init__(self, ledger: Ledger, file: TelemetryFile, capacity: int) -> None:
         self.ledger = ledger
         self.file = file
-        self.tracing = Tracing(file, BOUNDS, ledger, capacity=capacity)
+        self.tracing = Tracing(file, BOUNDS.model_copy(update={"queue_rows": capacity}), ledger)
 
 
 @pytest.fixture(params=[1000])
 async def parts(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
-    logs.configure("info", "json")  # lines get their trace ids there
+    logs.configure(LogSettings(format="json"))  # lines get their trace ids there
     ledger, file = await Ledger.open(tmp_path / "ledger.db"), await TelemetryFile.open(tmp_path / FILE)
     opened = Parts(ledger, file, request.param)
     async with opened.tracing.listening():

@@ -11,6 +11,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
@@ -22,6 +23,8 @@ from kotaemon_async.stores.vector_log import LogEntry
 DIMENSION = 16
 CHUNKS = 150
 WORN_AT_LEAST = 500
+
+PATIENT = VectorSettings(call_timeout_s=20)
 
 
 class Scene:
@@ -59,7 +62,7 @@ async def still(tmp_path: Path) -> AsyncIterator[Scene]:
     """Nobody follows yet."""
     ledger = await Ledger.open(tmp_path / "ledger.db")
     await read_document(ledger)
-    store = await VectorStore.open(tmp_path / "vectors", model="m", dimension=DIMENSION, call_timeout_s=20)
+    store = await VectorStore.open(tmp_path / "vectors", PATIENT, model="m", dimension=DIMENSION)
     yield Scene(ledger, store)
     await store.aclose()
     await ledger.aclose()

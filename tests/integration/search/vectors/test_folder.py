@@ -12,6 +12,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
@@ -19,6 +20,8 @@ from kotaemon_async.telemetry import metrics
 DIMENSION = 16
 #: Chroma writes its HNSW files after every thousand.
 ENOUGH_FOR_FILES = 1024
+
+PATIENT = VectorSettings(call_timeout_s=20)
 
 
 class Clock:
@@ -32,7 +35,7 @@ class Clock:
 
 @asynccontextmanager
 async def opened(folder: Path, model: str = "m") -> AsyncIterator[VectorStore]:
-    store = await VectorStore.open(folder, model=model, dimension=DIMENSION, call_timeout_s=20, clock=Clock())
+    store = await VectorStore.open(folder, PATIENT, model=model, dimension=DIMENSION, clock=Clock())
     try:
         yield store
     finally:

@@ -16,13 +16,16 @@ import pytest
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.resilience.child import FramedChild
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors import supervisor as vector_supervisor
-from kotaemon_async.search.vectors.store import RECYCLE_BYTES, VectorStore
+from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
 
 DIMENSION = 32
 EVERYTHING = Scope()
+
+PATIENT = VectorSettings(call_timeout_s=20)
 
 
 class Clock:
@@ -52,15 +55,14 @@ async def opened(
     *,
     timeout_s: float = 20.0,
     clock: Callable[[], float] | None = None,
-    recycle_bytes: int = RECYCLE_BYTES,
+    recycle_bytes: int = 512 * 1024**2,
 ) -> AsyncIterator[VectorStore]:
     store = await VectorStore.open(
         folder,
+        VectorSettings(call_timeout_s=timeout_s, recycle_bytes=recycle_bytes),
         model="m",
         dimension=DIMENSION,
-        call_timeout_s=timeout_s,
         clock=clock or Clock(),
-        recycle_bytes=recycle_bytes,
     )
     try:
         yield store
@@ -239,7 +241,7 @@ async def test_damaged_index_files_end_in_a_new_generation(tmp_path: Path) -> No
 async def test_vectors_of_another_length_begin_a_new_generation(tmp_path: Path) -> None:
     async with opened(tmp_path / "vectors") as store:
         await store.apply(entries_of(vectors_of(5)), [])
-    store = await VectorStore.open(tmp_path / "vectors", model="m", dimension=8, call_timeout_s=20)
+    store = await VectorStore.open(tmp_path / "vectors", PATIENT, model="m", dimension=8)
     assert (store.generation[-2:], await store.count()) == ("-8", 0)
     await store.aclose()
 
@@ -300,10 +302,11 @@ async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
 
 SERVICE = """
 import anyio, pathlib, sys
+from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors import supervisor as vector_supervisor
 from kotaemon_async.search.vectors.store import VectorStore
 async def main():
-    store = await VectorStore.open(pathlib.Path(sys.argv[1]), model="m", dimension=8, call_timeout_s=20)
+    store = await VectorStore.open(pathlib.Path(sys.argv[1]), VectorSettings(), model="m", dimension=8)
     print(store.pid, flush=True)
     await anyio.sleep_forever()
 anyio.run(main)
