@@ -11,12 +11,13 @@ import httpx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from tests.acceptance.conftest import eventually
 from tests.chaos.answer_figures import Asker, asker, link, measured
 from tests.support.answers import QUESTION
 from tests.support.llm_server import LlmServer, llm_server
+from tests.support.service import eventually
 
 
+@pytest.mark.alone
 def test_dead_models_cost_little_time_once_they_are_known(tmp_path: Path, model_folder: Path) -> None:
     figures = measured(tmp_path, model_folder)
     sys.stdout.write(f"{figures}\n")

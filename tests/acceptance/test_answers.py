@@ -1,8 +1,6 @@
 """From a PDF to a cited answer, over HTTP and with the command line."""
 
 import json
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +8,8 @@ import httpx
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import eventually, logged, ready
 from tests.support.documents import chinese_pdf, english_pdf, write
+from tests.support.service import command, eventually, logged, ready
 
 PAGES = (
     "The annual report of the harbour office. Twelve ferries were in service during the year.",
@@ -65,14 +63,12 @@ def test_the_same_bytes_again_are_the_same_document(client: Client, tmp_path: Pa
     assert first["id"] == second["id"]
 
 
-def test_one_trace_id_leads_from_the_upload_to_ready(service: Throwaway, tmp_path: Path) -> None:
+def test_one_trace_id_leads_from_the_upload_to_ready(service: Throwaway, client: Client) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
-    files = {"file": ("harbour.pdf", english_pdf(texts=PAGES))}
+    files = {"file": ("traced.pdf", english_pdf(texts=["A page with a trace."]))}
     reply = httpx.post(f"{service.url}/api/v1/documents", files=files, headers=headers, trust_env=False)
-    client = Client(service.url)
     document = ready(client, reply.json()["id"])
-    client.close()
     assert document["trace_id"] == trace
     for event in ("batch_committed", "document_ready"):  # the second comes after the status
         lines = eventually(partial(logged, service, event, doc_id=document["id"]))
@@ -84,14 +80,9 @@ def test_the_command_line_ingests_a_folder_and_asks(service: Throwaway, tmp_path
     folder.mkdir()
     write(folder, "harbour.pdf", english_pdf(texts=PAGES))
     write(folder, "notes.md", b"# Notes\n\nThe lighthouse is closed on Mondays.\n")
-    code, out = run(service, "ingest", str(folder), "--json")
-    assert (code, [json.loads(line)["status"] for line in out.splitlines()]) == (0, ["ready", "ready"])
-    code, out = run(service, "ask", "When is the lighthouse closed?")
-    assert code == 0
-    assert "[1] notes.md, p. 1: " in out and "Mondays" in out
-
-
-def run(service: Throwaway, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "kotaemon_async", *words, "--url", service.url]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
-    return done.returncode, done.stdout
+    ingested = command(service, "ingest", folder, "--collection", "papers", "--json")
+    statuses = [json.loads(line)["status"] for line in ingested.stdout.splitlines()]
+    assert (ingested.returncode, statuses) == (0, ["ready", "ready"])
+    asked = command(service, "ask", "When is the lighthouse closed?", "--collection", "papers")
+    assert asked.returncode == 0
+    assert "[1] notes.md, p. 1: " in asked.stdout and "Mondays" in asked.stdout

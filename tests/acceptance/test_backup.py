@@ -1,10 +1,7 @@
 """Backups of a real service: beside its work, by its schedule, killed, restored, of an earlier release."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,10 +13,10 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.support.backups import as_of_schema_2
 from tests.support.documents import english_pdf, write
 from tests.support.invariants import Expected, violations
+from tests.support.service import Ended, Start, eventually, logged, package, ready, upload_all
 
 READY = Expected(frozenset({"ready"}))
 #: A backup every two seconds, read through byte by byte.
@@ -31,33 +28,23 @@ OFTEN = {
 }
 
 
-def command(data_dir: Path, *words: str | Path, **env: str) -> "subprocess.CompletedProcess[str]":
-    given = os.environ | {"KOTAEMON_DATA_DIR": str(data_dir), "KOTAEMON_EMBEDDING__THREADS": "1", **env}
-    line = [sys.executable, "-m", "kotaemon_async", *map(str, words), "--json"]
-    return subprocess.run(line, env=given, check=False, capture_output=True, text=True, timeout=180)
+def run(data_dir: Path, *words: str | Path, **env: str) -> Ended:
+    given = {"KOTAEMON_DATA_DIR": str(data_dir), "KOTAEMON_EMBEDDING__THREADS": "1", **env}
+    return package(*map(str, words), "--json", **given)
 
 
 def done(data_dir: Path, *words: str | Path) -> Json:
-    ended = command(data_dir, *words)
+    ended = run(data_dir, *words)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found: Json = json.loads(ended.stdout)
     return found
 
 
 def filled(service: Throwaway, folder: Path) -> dict[str, str]:
-    """Two ready documents: what they are asked for, and their ids."""
-    client = Client(service.url)
-    paths = {
-        "capital of Norway": write(
-            folder, "oslo.md", b"# Norway\n\nThe capital of Norway is Oslo by a fjord.\n"
-        ),
-        "lighthouse keeper of Arnholm": write(folder, "lighthouse.pdf", english_pdf(12)),
-    }
-    ids = {query: client.upload(path, "default")["id"] for query, path in paths.items()}
-    for document_id in ids.values():
-        ready(client, document_id)
-    client.close()
-    return ids
+    """Hand in two documents; return what they are asked for, and their ids."""
+    oslo = b"# Norway\n\nThe capital of Norway is Oslo by a fjord.\n"
+    ids = upload_all(service, folder, {"oslo.md": oslo, "lighthouse.pdf": english_pdf(12)})
+    return dict(zip(("capital of Norway", "lighthouse keeper of Arnholm"), ids, strict=True))
 
 
 def serves(start: Start, ids: dict[str, str], restored: Path) -> Throwaway:
@@ -144,11 +131,7 @@ def test_the_schedule_makes_verifies_and_removes_and_says_so(start: Start, tmp_p
     service = start(OFTEN)
     filled(service, tmp_path)
     eventually(lambda: len(logged(service, "chore_done", chore="old_backups")) >= 2)
-    kept = done(
-        service.data_dir,
-        "backup",
-        "list",
-    )["backups"]
+    kept = done(service.data_dir, "backup", "list")["backups"]
     assert len(kept) <= 3 and any(one["verified"] == "bytes" for one in kept)
     metrics = httpx.get(f"{service.url}/metrics", trust_env=False).text
     ages = [float(line.split()[1]) for line in metrics.splitlines() if line.startswith("kotaemon_backup_")]
@@ -186,7 +169,7 @@ def test_a_kill_in_its_middle_leaves_nothing_that_passes_for_a_backup(
 ) -> None:
     service = start({})
     ids = filled(service, tmp_path)
-    killed = command(service.data_dir, "backup", "create", KOTAEMON_FAULTS=f"{point}:1:kill")
+    killed = run(service.data_dir, "backup", "create", KOTAEMON_FAULTS=f"{point}:1:kill")
     assert killed.returncode == -signal.SIGKILL
     assert done(service.data_dir, "backup", "list")["backups"] == []
     file = done(service.data_dir, "backup", "create")["file"]
@@ -204,7 +187,7 @@ def test_a_service_starts_on_a_folder_that_was_replaced_and_the_old_one_is_there
     client = Client(service.url)
     later = client.upload(write(tmp_path, "later.md", b"# Later\n\nThis came after the backup.\n"), "default")
     ready(client, later["id"])
-    assert command(service.data_dir, "backup", "restore", file, "--replace").returncode == 2
+    assert run(service.data_dir, "backup", "restore", file, "--replace").returncode == 2
     service.stop()
     aside = Path(done(service.data_dir, "backup", "restore", file, "--replace")["aside"])
     service.start()

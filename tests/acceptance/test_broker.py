@@ -2,18 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.support.documents import ENGLISH, english_pdf
 from tests.support.redis_server import RedisServer
+from tests.support.service import (
+    Start,
+    book,
+    eventually,
+    logged,
+    moment_of,
+    pages_committed,
+    ready,
+    seconds_after,
+)
 
 PAGES = 12
 #: Small batches on one thread, one document at a time, so that the outage meets work in all states.
@@ -41,31 +47,13 @@ def upload(service: Throwaway, tmp_path: Path) -> Callable[[], str]:
     numbers = iter(range(1000))
 
     def send() -> str:
-        name = f"book-{next(numbers)}.pdf"
-        texts = [" ".join(ENGLISH.format(number=f"{name} {p} {n}") for n in range(6)) for p in range(PAGES)]
-        files = {"file": (name, english_pdf(texts=texts))}
+        path = book(tmp_path, f"book-{next(numbers)}", PAGES, lines=6)
+        files = {"file": (path.name, path.read_bytes())}
         reply = httpx.post(f"{service.url}/api/v1/documents", files=files, timeout=1.5, trust_env=False)
         assert reply.status_code == 202
         return str(reply.json()["id"])
 
     return send
-
-
-def pages_committed(service: Throwaway, document_id: str) -> list[int]:
-    """Every page that was committed, as often as it was."""
-    batches = logged(service, "batch_committed", doc_id=document_id)
-    return [page for b in batches for page in range(b["first_page"], b["first_page"] + b["pages"])]
-
-
-def moment_of(line: dict[str, Any]) -> float:
-    """When a line of the log was written, in Unix seconds."""
-    return datetime.fromisoformat(line["timestamp"]).timestamp()
-
-
-def seconds_after(moment: float, lines: list[dict[str, Any]]) -> float:
-    """How long after a moment the first line came that came after it."""
-    late = [moment_of(line) - moment for line in lines]
-    return min((s for s in late if s >= 0), default=float("inf"))
 
 
 @pytest.mark.parametrize("outage", ["stopped", "frozen"])

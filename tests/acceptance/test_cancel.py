@@ -13,10 +13,19 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, ledger_rows, logged, ready
-from tests.support.child_processes import SLOW, book, one_child, parser_of
 from tests.support.documents import english_pdf, write
 from tests.support.invariants import Expected, violations
+from tests.support.service import (
+    SLOW,
+    Start,
+    book,
+    eventually,
+    ledger_rows,
+    logged,
+    one_child,
+    parser_of,
+    ready,
+)
 
 #: One parser for two workers, so that it can be waited for.
 ENV = {**SLOW, "KOTAEMON_INGEST__CONCURRENCY": "2", "KOTAEMON_PARSER__CHILDREN": "1"}

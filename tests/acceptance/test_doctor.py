@@ -1,10 +1,7 @@
 """`kotaemon-async doctor` on a real service, stopped and running, and `kotaemon-async retry`."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +10,8 @@ import apsw
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, ready
-from tests.support.documents import english_pdf, write
+from tests.support.documents import english_pdf
+from tests.support.service import Start, command, eventually, ready, upload_all
 
 TEXTS = {
     "paris.md": b"# France\n\nThe capital of France is Paris, on the river Seine.\n",
@@ -34,12 +31,8 @@ class Ended(NamedTuple):
     said: Json
 
 
-def command(service: Throwaway, *words: str) -> Ended:
-    env = os.environ | {"KOTAEMON_DATA_DIR": str(service.data_dir), "KOTAEMON_URL": service.url}
-    done = subprocess.run(
-        [sys.executable, "-m", "kotaemon_async", *words, "--json"],
-        env=env, check=False, capture_output=True, text=True, timeout=90,
-    )  # fmt: skip
+def run(service: Throwaway, *words: str) -> Ended:
+    done = command(service, *words, "--json")
     return Ended(done.returncode, json.loads(done.stdout or done.stderr))
 
 
@@ -50,13 +43,8 @@ def kinds(ended: Ended) -> set[str]:
 def filled(start: Start, folder: Path) -> tuple[Throwaway, dict[str, str]]:
     """A service with three ready documents, and their ids by name."""
     service = start({})
-    client = Client(service.url)
-    paths = [write(folder, name, data) for name, data in TEXTS.items()]
-    paths.append(write(folder, "lighthouse.pdf", english_pdf(12)))
-    ids = {path.name: client.upload(path, "default")["id"] for path in paths}
-    for document_id in ids.values():
-        ready(client, document_id)
-    client.close()
+    files = TEXTS | {"lighthouse.pdf": english_pdf(12)}
+    ids = dict(zip(files, upload_all(service, folder, files), strict=True))
     return service, ids
 
 
@@ -111,10 +99,10 @@ def test_a_stopped_service_is_examined_and_mended_and_finds_everything_again(
     service.stop()
     harm = damage(service, ids)
     shutil.rmtree(service.data_dir / "vectors")
-    examined = command(service, "doctor")
+    examined = run(service, "doctor")
     assert (examined.status, kinds(examined)) == (1, harm | {"vectors_unreadable"})
-    assert command(service, "doctor", "--repair").status == 3
-    assert command(service, "doctor", "--deep").status == 0
+    assert run(service, "doctor", "--repair").status == 3
+    assert run(service, "doctor", "--deep").status == 0
     service.start()
     finds_everything(service, ids)
 
@@ -122,11 +110,11 @@ def test_a_stopped_service_is_examined_and_mended_and_finds_everything_again(
 def test_a_running_service_is_examined_and_mended_while_it_answers(start: Start, tmp_path: Path) -> None:
     service, ids = filled(start, tmp_path)
     harm = damage(service, ids)
-    examined = command(service, "doctor")
+    examined = run(service, "doctor")
     assert (examined.status, kinds(examined)) == (1, harm)
-    assert command(service, "doctor", "--repair").status == 3
+    assert run(service, "doctor", "--repair").status == 3
     finds_everything(service, ids)
-    assert command(service, "doctor", "--deep").status == 0
+    assert run(service, "doctor", "--deep").status == 0
 
 
 def test_a_lost_file_is_beyond_mending_until_it_is_uploaded_again(start: Start, tmp_path: Path) -> None:
@@ -134,11 +122,11 @@ def test_a_lost_file_is_beyond_mending_until_it_is_uploaded_again(start: Start, 
     client = Client(service.url)
     sha256 = client.document(ids["paris.md"])["sha256"]
     (service.data_dir / "blobs" / sha256[:2] / sha256).unlink()
-    examined = command(service, "doctor", "--repair")
+    examined = run(service, "doctor", "--repair")
     assert (examined.status, examined.said["findings"][0]["examples"]) == (4, [ids["paris.md"]])
     client.upload(tmp_path / "paris.md", "default")
-    assert command(service, "doctor", "--deep").status == 0
-    assert command(service, "retry", "--force", ids["paris.md"]).said["documents"][0]["status"] == "queued"
+    assert run(service, "doctor", "--deep").status == 0
+    assert run(service, "retry", "--force", ids["paris.md"]).said["documents"][0]["status"] == "queued"
     ready(client, ids["paris.md"])
     client.close()
 
@@ -147,10 +135,10 @@ def test_what_has_not_failed_is_not_retried_and_what_has_is(start: Start, tmp_pa
     service, ids = filled(start, tmp_path)
     one, two = ids["paris.md"], ids["oslo.md"]
     sql(service, f"UPDATE documents SET status = 'failed', error_code = 'internal' WHERE id = '{two}'")
-    refused = command(service, "retry", one)
+    refused = run(service, "retry", one)
     assert (refused.status, refused.said["refused"][0]["error"]["code"]) == (1, "conflict")
-    assert command(service, "retry", "--all", "--collection", "other") == (0, {"retried": 0})
-    assert command(service, "retry", "--all") == (0, {"retried": 1})
+    assert run(service, "retry", "--all", "--collection", "other") == (0, {"retried": 0})
+    assert run(service, "retry", "--all") == (0, {"retried": 1})
     client = Client(service.url)
     ready(client, two)
     client.close()

@@ -14,10 +14,9 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.support.child_processes import SLOW, book
 from tests.support.documents import english_pdf, write
 from tests.support.invariants import Expected, violations
+from tests.support.service import SLOW, Start, book, eventually, logged, ready
 
 MB = 1_000_000
 FLOOR_BYTES = 24 * MB

@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import count
@@ -16,10 +14,9 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged
-from tests.support.child_processes import SLOW, book, children
 from tests.support.documents import english_pdf, write
 from tests.support.redis_server import RedisServer
+from tests.support.service import SLOW, Start, book, children, command, eventually, logged
 
 #: Twenty-five times as fast as by default; what counts samples is as much faster.
 QUICK = {"KOTAEMON_INCIDENTS__EVERY_S": "0.2"}
@@ -174,14 +171,12 @@ def test_the_command_shows_the_list_and_one_incident(
     for _ in range(12):
         asker.ask()
     incident = opened(service, "llm_down")
-    code, out = run(service)
-    assert (code, incident["id"] in out, "llm_down" in out) == (1, True, True)
-    code, out = run(service, incident["id"])
-    assert code == 0
-    assert "The model link main fails." in out and f"kotaemon-async trace {incident['trace_ids'][0]}" in out
-
-
-def run(service: Throwaway, *words: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "kotaemon_async", "incidents", *words, "--url", service.url]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    return done.returncode, done.stdout
+    listed = command(service, "incidents")
+    assert (listed.returncode, incident["id"] in listed.stdout, "llm_down" in listed.stdout) == (
+        1,
+        True,
+        True,
+    )
+    one = command(service, "incidents", incident["id"])
+    assert (one.returncode, "The model link main fails." in one.stdout) == (0, True)
+    assert f"kotaemon-async trace {incident['trace_ids'][0]}" in one.stdout

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,9 @@ import httpx
 import pytest
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.throwaway import Throwaway, free_port
-from kotaemon_async.resilience.memory import processes
-from tests.acceptance.conftest import eventually, family_of, is_alive, ledger_rows, logged, ready
-from tests.support.documents import english_pdf, write
+from kotaemon_async.cli.throwaway import Throwaway
+from tests.support.documents import english_pdf
+from tests.support.service import children, eventually, ledger_rows, logged, serving, upload_all
 
 #: Chroma writes all of its files only after a thousand vectors; a page here is one vector.
 PAGES = 1050
@@ -75,7 +75,7 @@ class Scene:
         return not found["degraded"] and found["passages"][0]["text"].strip() == NEEDLE
 
     def child(self) -> int:
-        return next(pid for pid, role in processes(pid=self.service.process.pid).items() if role == "vectors")
+        return children(self.service, "vectors")[0]
 
     def condemned(self) -> int:
         return len(logged(self.service, "vector_index_condemned"))
@@ -84,17 +84,10 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("index")
-    service = Throwaway(folder, free_port(), SETTINGS | {"KOTAEMON_EMBEDDING__FOLDER": str(model_folder)})
-    service.start()
-    client = Client(service.url)
     texts = [f"Entry {n} of the harbour log." for n in range(1, PAGES)] + [NEEDLE]
-    ready(client, client.upload(write(folder, "log.pdf", english_pdf(texts=texts)), "default")["id"])
-    yield Scene(service, client)
-    client.close()
-    family = family_of(service)
-    service.kill()
-    for pid in filter(is_alive, family):
-        os.kill(pid, signal.SIGKILL)
+    with serving(folder, model_folder, SETTINGS) as service, closing(Client(service.url)) as client:
+        upload_all(service, folder, {"log.pdf": english_pdf(texts=texts)})
+        yield Scene(service, client)
 
 
 @pytest.fixture

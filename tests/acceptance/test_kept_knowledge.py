@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kotaemon_async.cli.client import Client, Json
-from tests.acceptance.conftest import Start, eventually, logged
+from tests.support.service import Start, eventually, logged
 
 ENTRY = "- question: When is the office open?\n  aliases: [办公室几点开门]\n  answer: {answer}\n"
 

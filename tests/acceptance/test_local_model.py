@@ -10,9 +10,8 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, is_alive, ready
-from tests.support.child_processes import children, one_child
 from tests.support.documents import english_pdf, write
+from tests.support.service import Start, children, eventually, is_alive, one_child, ready
 from tests.support.tiny_llm import tiny_llm
 
 PAGES = ("The crane on pier four was repaired in October at a cost of 83,000 euros.",)

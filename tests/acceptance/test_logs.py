@@ -18,9 +18,9 @@ from anyio.from_thread import start_blocking_portal
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway, free_port
-from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.support.documents import write
 from tests.support.llm_server import LlmServer, llm_server
+from tests.support.service import Start, eventually, logged, package, ready
 from tests.support.vocabulary import table, words
 
 TYPES: Final[dict[str, Any]] = {
@@ -198,9 +198,7 @@ def test_lines_go_to_a_file_that_is_rotated_and_compressed(start: Start, tmp_pat
 
 
 def test_a_log_file_that_cannot_be_written_stops_the_start_with_78(tmp_path: Path) -> None:
-    env = os.environ | {"KOTAEMON_DATA_DIR": str(tmp_path), "KOTAEMON_LOGS__FILE": "/dev/null/x.log"}
-    command = [sys.executable, "-m", "kotaemon_async", "serve"]
-    done = subprocess.run(command, env=env, check=False, capture_output=True, text=True, timeout=60)
+    done = package("serve", KOTAEMON_DATA_DIR=str(tmp_path), KOTAEMON_LOGS__FILE="/dev/null/x.log")
     assert (done.returncode, "logs.file" in done.stderr, done.stdout) == (78, True, "")
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged, ready
 from tests.support.documents import english_pdf, write
+from tests.support.service import Start, eventually, logged, ready
 
 #: A text that its parser has to hold whole; the test decides how long, as it is never read to its end.
 LINE = b"Line %07d of a long text about pumps, seals and turning wheels.\n"

@@ -17,8 +17,8 @@ from kotaemon_async.app import process as app
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.domain.errors import CODES
-from tests.acceptance.conftest import ready
 from tests.support.documents import write
+from tests.support.service import ready
 from tests.support.vocabulary import table, words
 
 LIMIT_S: Final = 0.02

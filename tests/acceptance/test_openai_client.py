@@ -9,8 +9,8 @@ import pytest
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import ready
 from tests.support.documents import write
+from tests.support.service import ready
 
 NOTES = b"# Notes\n\nThe lighthouse is closed on Mondays. The keeper is called Ottilie Brandt.\n"
 ASK: dict[str, Any] = {
@@ -28,7 +28,7 @@ def chat(service: Throwaway, client: Client, tmp_path: Path) -> Iterator[openai.
 
 
 def test_the_openai_client_finds_its_model_and_gets_cited_answers(chat: openai.OpenAI) -> None:
-    assert [model.id for model in chat.models.list()] == ["kotaemon", "kotaemon/my papers"]
+    assert {"kotaemon", "kotaemon/my papers"} <= {model.id for model in chat.models.list()}
     assert chat.models.retrieve("kotaemon/my papers").id == "kotaemon/my papers"
     reply = chat.chat.completions.create(**ASK)
     whole = reply.choices[0].message.content or ""

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, logged, ready
-from tests.support.child_processes import SLOW, book, parser_of
 from tests.support.documents import english_pdf, write
 from tests.support.invariants import Expected, violations
+from tests.support.service import SLOW, Start, book, eventually, logged, parser_of, ready
 
 
 def crash(service: Throwaway, client: Client, poison: Json, number: int) -> Json:

@@ -1,10 +1,7 @@
 """How the process ends: drained after SIGTERM, refused at start with a wrong setting."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,9 +11,18 @@ from anyio.from_thread import start_blocking_portal
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, family_of, is_alive, logged, ready
 from tests.support.documents import ENGLISH, english_pdf, write
 from tests.support.llm_server import llm_server
+from tests.support.service import (
+    Start,
+    eventually,
+    family_of,
+    logged,
+    package,
+    ready,
+    upload_all,
+    wait_for_end,
+)
 
 Stalled = Callable[..., Throwaway]
 
@@ -36,13 +42,9 @@ def stalled(start: Start, tmp_path: Path) -> Iterator[Stalled]:
                 "model": "m",
                 "idle_timeout_s": idle_timeout_s,
             }
-            service = start(
-                {"KOTAEMON_LLM__LINKS": json.dumps([link]), "KOTAEMON_HTTP__DRAIN_S": str(drain_s)}
-            )
-            client = Client(service.url)
-            path = write(tmp_path, "notes.md", b"# Notes\n\nThe capital of France is Paris.\n")
-            ready(client, client.upload(path, "default")["id"])
-            client.close()
+            env = {"KOTAEMON_LLM__LINKS": json.dumps([link]), "KOTAEMON_HTTP__DRAIN_S": str(drain_s)}
+            service = start(env)
+            upload_all(service, tmp_path, {"notes.md": b"# Notes\n\nThe capital of France is Paris.\n"})
             return service
 
         yield begin
@@ -70,7 +72,7 @@ def test_a_stream_is_finished_after_sigterm_and_no_child_is_left(stalled: Stalle
     names = events_after_sigterm(service)
     assert names.count("done") == 1 and names[-1] == "done"
     assert service.process.wait(20) == 0
-    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+    wait_for_end(family)
 
 
 def test_a_stream_that_outlasts_the_drain_says_that_it_was_cut(stalled: Stalled) -> None:
@@ -78,7 +80,7 @@ def test_a_stream_that_outlasts_the_drain_says_that_it_was_cut(stalled: Stalled)
     family = family_of(service)
     assert events_after_sigterm(service)[-1] == "interrupted"
     assert service.process.wait(20) == 0
-    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+    wait_for_end(family)
 
 
 def test_an_idle_service_stops_at_once_with_exit_code_0(start: Start) -> None:
@@ -86,7 +88,7 @@ def test_an_idle_service_stops_at_once_with_exit_code_0(start: Start) -> None:
     family = family_of(service)
     assert len(family) > 1
     assert service.stop() == 0
-    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+    wait_for_end(family)
 
 
 def test_a_second_signal_ends_the_drain_at_once(stalled: Stalled) -> None:
@@ -99,7 +101,7 @@ def test_a_second_signal_ends_the_drain_at_once(stalled: Stalled) -> None:
     eventually(lambda: readiness(service) == 503, within_s=5)
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(5) == 0
-    eventually(lambda: not any(map(is_alive, family)), within_s=5)
+    wait_for_end(family)
     client.close()
 
 
@@ -147,10 +149,6 @@ def test_a_service_that_is_told_to_stop_while_it_starts_ends_cleanly(tmp_path: P
 def test_a_wrong_setting_stops_the_start_with_78_and_its_name(
     variable: str, value: str, setting: str, tmp_path: Path
 ) -> None:
-    env = os.environ | {"KOTAEMON_DATA_DIR": str(tmp_path / "data"), variable: value}
-    done = subprocess.run(
-        [sys.executable, "-m", "kotaemon_async", "serve"],
-        env=env, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = package("serve", **{"KOTAEMON_DATA_DIR": str(tmp_path / "data"), variable: value})
     assert done.returncode == 78
     assert setting in done.stderr

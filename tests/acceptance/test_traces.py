@@ -1,8 +1,6 @@
 """One id leads to the whole path: of a document from upload to ready, of a question from asking to answer."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +10,10 @@ import pytest
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.stores.telemetry import FILE
-from tests.acceptance.conftest import Start, eventually, ready
 from tests.support.collector import listening_collector
 from tests.support.documents import ENGLISH, english_pdf, write
 from tests.support.llm_server import llm_server
+from tests.support.service import Start, command, eventually, ready
 
 PAGES = [" ".join(ENGLISH.format(number=n * 10 + m) for m in range(3)) for n in range(1, 13)]
 QUESTION = {"question": "What is written on page 31?"}
@@ -63,8 +61,9 @@ def whole(client: Client, document_id: str) -> Json:
 
 
 def printed(service: Throwaway, *words: str) -> str:
-    command = [sys.executable, "-m", "kotaemon_async", "trace", *words, "--url", service.url]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = command(service, "trace", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_documents_trace_holds_every_stage_from_upload_to_ready(

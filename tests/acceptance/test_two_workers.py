@@ -1,9 +1,6 @@
 """Two services on one data folder; one dies or sleeps: its work is taken over, and nothing is done twice."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,11 +10,21 @@ import pytest
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.acceptance.conftest import Start, eventually, family_of, is_alive, ledger_rows, logged, ready
-from tests.acceptance.test_broker import moment_of, seconds_after
-from tests.support.documents import ENGLISH, english_pdf, write
 from tests.support.invariants import Expected, violations
 from tests.support.redis_server import RedisServer
+from tests.support.service import (
+    Start,
+    book,
+    crash,
+    eventually,
+    ledger_rows,
+    logged,
+    moment_of,
+    package,
+    pages_committed,
+    ready,
+    seconds_after,
+)
 
 PAGES = 40
 LEASE_S = 6
@@ -37,14 +44,8 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def book(tmp_path: Path) -> Path:
-    return written(tmp_path, "book.pdf", PAGES)
-
-
-def written(folder: Path, name: str, pages: int) -> Path:
-    """A PDF with much text on every page."""
-    texts = [" ".join(ENGLISH.format(number=f"{name} {n} {m}") for m in range(12)) for n in range(pages)]
-    return write(folder, name, english_pdf(texts=texts))
+def pdf(tmp_path: Path) -> Path:
+    return book(tmp_path, "book", PAGES)
 
 
 @pytest.fixture
@@ -63,12 +64,12 @@ def join(start: Start, redis: RedisServer, first: Throwaway) -> Callable[[], Thr
     return begin
 
 
-def begun(service: Throwaway, book: Path, idle: Throwaway | None = None) -> str:
+def begun(service: Throwaway, pdf: Path, idle: Throwaway | None = None) -> str:
     """The id of a document that the service has begun to read, and not the idle one on the same folder."""
     if idle is not None:
         freeze(idle, service.data_dir)
     client = Client(service.url)
-    document_id: str = client.upload(book, "default")["id"]
+    document_id: str = client.upload(pdf, "default")["id"]
     client.close()
     eventually(lambda: logged(service, "batch_committed", doc_id=document_id))
     if idle is not None:
@@ -76,49 +77,34 @@ def begun(service: Throwaway, book: Path, idle: Throwaway | None = None) -> str:
     return document_id
 
 
-def pages_of(service: Throwaway, document_id: str) -> list[int]:
-    """Every page that the service has committed, as often as it has."""
-    batches = logged(service, "batch_committed", doc_id=document_id)
-    return [page for b in batches for page in range(b["first_page"], b["first_page"] + b["pages"])]
-
-
-def kill(service: Throwaway) -> float:
-    """When it was killed, with all of its children dead by now."""
-    family = family_of(service)
-    killed_s = time.time()
-    service.kill()
-    eventually(lambda: not any(map(is_alive, family)), within_s=10)
-    return killed_s
-
-
 def test_a_service_that_joins_disturbs_nobody_and_takes_over_when_the_other_dies(
-    first: Throwaway, join: Callable[[], Throwaway], book: Path, tmp_path: Path
+    first: Throwaway, join: Callable[[], Throwaway], pdf: Path, tmp_path: Path
 ) -> None:
-    early_id = begun(first, written(tmp_path, "early.pdf", 24))
+    early_id = begun(first, book(tmp_path, "early", 24))
     second = join()
     client = Client(second.url)
     ready(client, early_id)
-    assert pages_of(first, early_id) == list(range(1, 25))
+    assert pages_committed(first, early_id) == list(range(1, 25))
     assert not any(logged(one, "document_recovered") + logged(one, "lease_lost") for one in (first, second))
 
-    document_id = begun(first, book, idle=second)
-    killed_s = kill(first)
+    document_id = begun(first, pdf, idle=second)
+    killed_s = crash(first)
     assert ready(client, document_id)["progress"]["pages_done"] == PAGES
     client.close()
     # With the default lease of 30 s this is at most 30 s + 1 s of the dispatcher: below 45 s.
     assert seconds_after(killed_s, logged(second, "document_recovered")) <= LEASE_S + 3
     # A kill between a commit and its line in the log may hide one batch, which the invariants would miss.
-    committed = pages_of(first, document_id) + pages_of(second, document_id)
+    committed = pages_committed(first, document_id) + pages_committed(second, document_id)
     assert committed == sorted(set(committed)) and committed[-1] == PAGES
     second.stop()
     assert violations(first.data_dir, dict.fromkeys((early_id, document_id), READY)) == []
 
 
 def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
-    first: Throwaway, join: Callable[[], Throwaway], book: Path, tmp_path: Path
+    first: Throwaway, join: Callable[[], Throwaway], pdf: Path, tmp_path: Path
 ) -> None:
     second = join()
-    document_id = begun(first, book, idle=second)
+    document_id = begun(first, pdf, idle=second)
     freeze(first, first.data_dir)
     eventually(lambda: logged(second, "document_embedded", doc_id=document_id))
     first.process.send_signal(signal.SIGCONT)
@@ -131,7 +117,8 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing_more(
         return len(logged(first, "document_ready") + logged(second, "document_ready"))
 
     eventually(told_ready)  # the line comes after the status that was waited for
-    assert pages_of(first, document_id) + pages_of(second, document_id) == list(range(1, PAGES + 1))
+    committed = pages_committed(first, document_id) + pages_committed(second, document_id)
+    assert committed == list(range(1, PAGES + 1))
     assert [first.stop(), second.stop()] == [0, 0]
     assert told_ready() == 1
     assert violations(first.data_dir, {document_id: READY}) == []
@@ -159,12 +146,12 @@ def freeze(service: Throwaway, data_dir: Path) -> None:
 
 @pytest.mark.parametrize("broker", ["memory", "redis"])
 def test_a_lone_service_goes_on_at_once_after_a_crash(
-    broker: str, start: Start, redis: RedisServer, book: Path
+    broker: str, start: Start, redis: RedisServer, pdf: Path
 ) -> None:
     url = "memory://" if broker == "memory" else redis.url
     service = start({**SLOW, "KOTAEMON_BROKER__URL": url, "KOTAEMON_INGEST__LEASE_S": "3600"})
-    document_id = begun(service, book)
-    kill(service)
+    document_id = begun(service, pdf)
+    crash(service)
     service.start()
     eventually(lambda: logged(service, "document_recovered", doc_id=document_id))
     started = moment_of(logged(service, "service_started")[-1])
@@ -172,11 +159,7 @@ def test_a_lone_service_goes_on_at_once_after_a_crash(
 
 
 def test_a_folder_that_another_service_keeps_to_itself_stops_the_start_with_78(service: Throwaway) -> None:
-    env = os.environ | {"KOTAEMON_DATA_DIR": str(service.data_dir), "KOTAEMON_HTTP__PORT": "0"}
-    done = subprocess.run(
-        [sys.executable, "-m", "kotaemon_async", "serve"],
-        env=env, check=False, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    done = package("serve", KOTAEMON_DATA_DIR=str(service.data_dir), KOTAEMON_HTTP__PORT="0")
     assert done.returncode == 78
     assert "data_dir" in done.stderr and str(service.data_dir) in done.stderr
     assert service.is_ready()

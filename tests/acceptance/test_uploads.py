@@ -14,7 +14,7 @@ import pytest
 
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.resilience.memory import pss_bytes
-from tests.acceptance.conftest import Start, ledger_rows
+from tests.support.service import Start, ledger_rows
 
 MB = 1024**2
 #: Uploads are accepted while the broker is away, and nothing else takes the processors meanwhile.
@@ -89,6 +89,7 @@ def flooded(service: Throwaway) -> tuple[dict[str, Any], list[float], int]:
     return found, sorted(waits_s), highest - before
 
 
+@pytest.mark.alone
 def test_five_hundred_uploads_at_once_leave_the_service_alive_and_small(start: Start) -> None:
     service = start(NO_WORK)
     upload(service, "what is loaded by a first upload is loaded")

@@ -11,7 +11,7 @@ from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
 from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage
-from tests.acceptance.conftest import is_alive
+from tests.support.service import is_alive
 
 PROMPT = Prompt("When?", (Passage("d.1.1.0", "d", "a.pdf", 1, "The crane was repaired in October.", 0.9),))
 SAID = "The crane was repaired in October [1]."

@@ -1,10 +1,10 @@
-"""What the tests of the page share: services with scripted models, and what a person does with the page."""
+"""What the tests of the page share: a service with scripted models, and what a person does with the page."""
 
 import base64
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,10 @@ from anyio.from_thread import start_blocking_portal
 from playwright.sync_api import Locator, Page, Request, expect
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.throwaway import Throwaway, free_port
-from tests.acceptance.conftest import ready
-from tests.support.documents import write
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.llm_faults import Script
 from tests.support.llm_server import LlmServer, llm_server
+from tests.support.service import serving, upload_all
 
 PAGES: Final = (
     "The annual report of the harbour office. Twelve ferries were in service during the year.",
@@ -47,30 +46,8 @@ _DROP: Final = """([files, where]) => {
 expect.set_options(timeout=20_000)
 
 
-@contextmanager
-def serving(folder: Path, model_folder: Path, env: Mapping[str, str] | None = None) -> Iterator[Throwaway]:
-    """A ready service that several tests share."""
-    given = {"KOTAEMON_EMBEDDING__FOLDER": str(model_folder), **(env or {})}
-    service = Throwaway(folder, free_port(), given)
-    try:
-        service.start()
-        yield service
-    finally:
-        service.stop()
-
-
-def hand_in(service: Throwaway, folder: Path, files: Mapping[str, bytes]) -> list[str]:
-    """The ids of documents that were made of the files, once they are ready."""
-    client = Client(service.url)
-    try:
-        ids = [client.upload(write(folder, name, data), "default")["id"] for name, data in files.items()]
-        return [ready(client, one)["id"] for one in ids]
-    finally:
-        client.close()
-
-
 @dataclass(frozen=True, slots=True)
-class House:
+class ScriptedService:
     """A service with two model links, both scripted: the primary, and a local one that stands in."""
 
     service: Throwaway
@@ -78,24 +55,23 @@ class House:
     local: LlmServer
 
     def play(self, primary: Script = "ok", local: Script = "ok", words: tuple[str, ...] = WORDS) -> None:
-        """What the models do from now on."""
+        """Let the models do this from now on."""
         for server, script in ((self.primary, primary), (self.local, local)):
             server.script, server.words = script, words
 
-    def settle(self) -> None:
-        """A few good answers, after which single failures open no breaker."""
+    def warm_up(self) -> None:
+        """Ask for a few good answers, after which single failures open no breaker."""
         self.play()
-        client = Client(self.service.url)
-        for _ in range(6):
-            client.answer(f"How tall is crane {uuid.uuid4().hex}?", "default")
-        client.close()
+        with closing(Client(self.service.url)) as client:
+            for _ in range(6):
+                client.answer(f"How tall is crane {uuid.uuid4().hex}?", "default")
 
 
 @contextmanager
-def modelled(
+def scripted_service(
     folder: Path, model_folder: Path, files: Mapping[str, bytes], env: Mapping[str, str] | None = None
-) -> Iterator[House]:
-    """Such a house, with these documents in it."""
+) -> Iterator[ScriptedService]:
+    """Run such a service, with these documents in it, during the block."""
     with (
         start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
         portal.wrap_async_context_manager(llm_server("ok")) as primary,
@@ -107,32 +83,32 @@ def modelled(
         ]
         given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **(env or {})}
         with serving(folder, model_folder, given) as service:
-            hand_in(service, folder, files)
-            yield House(service, primary, local)
+            upload_all(service, folder, files)
+            yield ScriptedService(service, primary, local)
 
 
 def submit(page: Page, question: str) -> Locator:
-    """The turn of a question that was just asked."""
+    """Ask a question and return its turn."""
     page.locator("#question").fill(question)
     page.locator("#question").press("Enter")
     return page.locator(".turn", has=page.get_by_role("heading", name=question, exact=True)).last
 
 
 def ask(page: Page, question: str, state: str = "done") -> Locator:
-    """The turn of a question once it has come to this end."""
+    """Ask a question and return its turn, once it has come to this end."""
     turn = submit(page, question)
     expect(turn).to_have_attribute("data-state", state)
     return turn
 
 
 def sent(request: Request) -> dict[str, Any]:
-    """The JSON of a request."""
+    """Return the JSON of a request."""
     body: dict[str, Any] = json.loads(request.post_data or "{}")
     return body
 
 
 def open_evidence(page: Page, chip: Locator) -> list[tuple[float, float, float, float]]:
-    """Clicks a chip; where the quote stands on the page that is shown then, as parts of its sides."""
+    """Click a chip and return where the quote stands on the page shown then, as parts of its sides."""
     with page.expect_response(lambda one: "/marks?" in one.url) as response:
         chip.click()
     expect(page.locator("#evidence-said")).not_to_be_empty()
@@ -141,18 +117,18 @@ def open_evidence(page: Page, chip: Locator) -> list[tuple[float, float, float, 
 
 
 def row(page: Page, name: str) -> Locator:
-    """The row of a document in the list."""
+    """Return the row of a document in the list."""
     return page.locator(".row[data-document]", has=page.locator(".title").get_by_text(name, exact=True))
 
 
 def drop(page: Page, files: Mapping[str, bytes], where: str = "#main") -> None:
-    """Drops files on the page, as a person would with the mouse."""
+    """Drop files on the page, as a person would with the mouse."""
     given = [[name, base64.b64encode(data).decode()] for name, data in files.items()]
     page.evaluate(_DROP, [given, where])
 
 
 def scroll_frames(page: Page, steps: int, step_px: int) -> list[float]:
-    """Milliseconds between frames while the list of documents scrolls, sorted."""
+    """Scroll the list of documents and return the milliseconds between frames, sorted."""
     times: list[float] = page.evaluate(
         """async ([steps, step]) => {
           const rows = document.getElementById("document-rows");
@@ -172,7 +148,7 @@ def scroll_frames(page: Page, steps: int, step_px: int) -> list[float]:
 
 
 def until_true(page: Page, script: str) -> Any:
-    """The first true value of the script in the page; its policy forbids Playwright's own way to wait."""
+    """Return the first true value of the script; the page's policy forbids Playwright's own way to wait."""
     for _ in range(200):
         found = page.evaluate(script)
         if found:
@@ -191,7 +167,7 @@ INSERT INTO documents (
 
 
 def many_documents(service: Throwaway, number: int) -> None:
-    """Writes so many documents into the ledger of a service that does not run; every tenth one failed."""
+    """Write so many documents into the ledger of a service that does not run; every tenth one failed."""
     connection = apsw.Connection(str(service.data_dir / "ledger.db"))
     with connection:
         for n in range(number):

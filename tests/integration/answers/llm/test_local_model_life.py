@@ -16,9 +16,9 @@ from kotaemon_async.answers.llm.base import Deadline, Delta, ProviderFailed
 from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
 from kotaemon_async.answers.llm.local_process import Model
 from kotaemon_async.resilience.models import ModelRegistry
-from tests.acceptance.conftest import is_alive
 from tests.support import blocked_child
 from tests.support.local_links import PROMPT, SAID, THINKS, linked, told, until_gone
+from tests.support.service import is_alive
 from tests.support.tiny_llm import tiny_llm
 
 

@@ -8,27 +8,37 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf, words_under
-from tests.support.web import PAGES, WORDS, House, ask, modelled, open_evidence, sent, submit, until_true
+from tests.support.web import (
+    PAGES,
+    WORDS,
+    ScriptedService,
+    ask,
+    open_evidence,
+    scripted_service,
+    sent,
+    submit,
+    until_true,
+)
 
 PDF = english_pdf(texts=PAGES)
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[House]:
-    with modelled(tmp_path_factory.mktemp("ask"), model_folder, {"harbour.pdf": PDF}) as found:
+def scripted(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[ScriptedService]:
+    with scripted_service(tmp_path_factory.mktemp("ask"), model_folder, {"harbour.pdf": PDF}) as found:
         yield found
 
 
 @pytest.fixture
-def page(house: House, browser: Browser) -> Iterator[Page]:
+def page(scripted: ScriptedService, browser: Browser) -> Iterator[Page]:
     """An empty conversation; both models do as they should."""
-    house.play()
-    with opened(browser, house.service, permissions=["clipboard-read", "clipboard-write"]) as page:
+    scripted.play()
+    with opened(browser, scripted.service, permissions=["clipboard-read", "clipboard-write"]) as page:
         yield page
 
 
-def test_an_answer_is_shown_as_it_is_said_and_can_be_stopped(house: House, page: Page) -> None:
-    house.play("stall")
+def test_an_answer_is_shown_as_it_is_said_and_can_be_stopped(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("stall")
     turn = submit(page, "What did the crane cost?")
     expect(turn).to_have_attribute("data-state", "writing")
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
@@ -38,12 +48,12 @@ def test_an_answer_is_shown_as_it_is_said_and_can_be_stopped(house: House, page:
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
 
 
-def test_a_stopped_answer_is_tried_again_in_its_place(house: House, page: Page) -> None:
-    house.play("stall")
+def test_a_stopped_answer_is_tried_again_in_its_place(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("stall")
     turn = submit(page, "What was the price of the crane?")
     expect(turn).to_have_attribute("data-state", "writing")
     page.locator("#stop").click()
-    house.play()
+    scripted.play()
     turn.locator('[data-do="again"]').click()
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
     expect(page.locator(".turn .answer strong")).to_have_text("83,000 euros")
@@ -78,7 +88,9 @@ def test_pointing_at_a_number_shows_the_quote_and_so_does_the_focus(page: Page) 
     expect(page.locator("#card .quoted")).to_contain_text("83,000 euros")
 
 
-def test_the_words_that_are_marked_on_the_page_are_those_of_the_quote(house: House, page: Page) -> None:
+def test_the_words_that_are_marked_on_the_page_are_those_of_the_quote(
+    scripted: ScriptedService, page: Page
+) -> None:
     chip = ask(page, "What was paid to repair the crane?").locator(".answer .chip").first
     marks = open_evidence(page, chip)
     quote = page.locator("#sheet img").get_attribute("alt") or ""
@@ -122,27 +134,27 @@ def test_pages_are_turned_and_escape_gives_the_focus_back(page: Page) -> None:
     expect(chip).to_be_focused()
 
 
-def test_the_original_is_the_file_that_was_handed_in(house: House, page: Page) -> None:
+def test_the_original_is_the_file_that_was_handed_in(scripted: ScriptedService, page: Page) -> None:
     chip = ask(page, "Say what the crane cost.").locator(".answer .chip").first
     open_evidence(page, chip)
     href = page.locator("#original").get_attribute("href") or ""
     assert href.endswith("/content#page=2")
-    assert page.request.get(house.service.url + href).body() == PDF
+    assert page.request.get(scripted.service.url + href).body() == PDF
 
 
-def test_an_answer_of_the_stand_in_says_so_and_why(house: House, page: Page) -> None:
-    house.settle()
-    house.play("hang")
+def test_an_answer_of_the_stand_in_says_so_and_why(scripted: ScriptedService, page: Page) -> None:
+    scripted.warm_up()
+    scripted.play("hang")
     badge = ask(page, "Who stands in for the crane?").locator(".badge")
     expect(badge).to_have_text("local model · primary timed out")
-    house.play("503")
+    scripted.play("503")
     turn = ask(page, "And who stands in for it now?")
     expect(turn.locator(".badge")).to_have_text("local model · primary is away")
 
 
-def test_a_restart_shows_what_was_said_before_as_void(house: House, page: Page) -> None:
-    house.settle()
-    house.play("cut")
+def test_a_restart_shows_what_was_said_before_as_void(scripted: ScriptedService, page: Page) -> None:
+    scripted.warm_up()
+    scripted.play("cut")
     turn = ask(page, "What about a restart of the crane?")
     expect(turn.locator(".restarted")).to_contain_text("Another source started anew: local model.")
     expect(turn.locator(".voided summary")).to_have_text("What was said before the restart")
@@ -151,21 +163,23 @@ def test_a_restart_shows_what_was_said_before_as_void(house: House, page: Page) 
     expect(turn.locator(".badge")).to_contain_text("local model")
 
 
-def test_an_answer_that_nothing_can_follow_is_shown_as_not_complete(house: House, page: Page) -> None:
-    house.settle()
-    house.play("cut", "503")
+def test_an_answer_that_nothing_can_follow_is_shown_as_not_complete(
+    scripted: ScriptedService, page: Page
+) -> None:
+    scripted.warm_up()
+    scripted.play("cut", "503")
     turn = ask(page, "Which astronauts visited Saturn?", "interrupted")
     expect(turn.locator(".badge")).to_contain_text("not complete")
     expect(turn).to_contain_text("The answer broke off: primary is away")
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-    house.play()
+    scripted.play()
     turn.locator('[data-do="again"]').click()
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
 
 
-def check_that_it_is_answered_after_a_start(house: House, page: Page) -> None:
-    house.play()
-    house.service.start()
+def check_that_it_is_answered_after_a_start(scripted: ScriptedService, page: Page) -> None:
+    scripted.play()
+    scripted.service.start()
     page.locator('.turn [data-do="again"]').click()
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
 
@@ -175,18 +189,18 @@ def test_an_answer_that_a_stop_breaks_off_is_shown_as_not_complete(
 ) -> None:
     env = {"KOTAEMON_HTTP__DRAIN_S": "0.2"}
     with (
-        modelled(tmp_path, model_folder, {"harbour.pdf": PDF}, env) as house,
-        opened(browser, house.service) as page,
+        scripted_service(tmp_path, model_folder, {"harbour.pdf": PDF}, env) as scripted,
+        opened(browser, scripted.service) as page,
     ):
-        house.play("stall")
+        scripted.play("stall")
         turn = submit(page, "What did the crane cost?")
         expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-        house.service.stop()
+        scripted.service.stop()
         expect(turn).to_have_attribute("data-state", "interrupted")
         expect(turn.locator(".badge")).to_contain_text("not complete")
         expect(turn).to_contain_text("The answer broke off: the service is stopping")
         expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-        check_that_it_is_answered_after_a_start(house, page)
+        check_that_it_is_answered_after_a_start(scripted, page)
 
 
 def test_an_answer_is_copied_with_its_sources(page: Page) -> None:
@@ -247,8 +261,8 @@ def test_a_conversation_is_taken_away_as_markdown(page: Page, tmp_path: Path) ->
     assert "What can be taken away?" in taken and "83,000 euros" in taken
 
 
-def test_an_answer_goes_on_while_another_view_is_open(house: House, page: Page) -> None:
-    house.play("stall", "hang")
+def test_an_answer_goes_on_while_another_view_is_open(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("stall", "hang")
     expect(submit(page, "What goes on elsewhere?")).to_have_attribute("data-state", "writing")
     page.locator('.nav [data-view="documents"]').click()
     page.go_back()
@@ -258,7 +272,7 @@ def test_an_answer_goes_on_while_another_view_is_open(house: House, page: Page) 
     page.locator("#stop").click()
 
 
-def test_a_scope_is_kept_and_only_its_documents_are_asked(house: House, page: Page) -> None:
+def test_a_scope_is_kept_and_only_its_documents_are_asked(scripted: ScriptedService, page: Page) -> None:
     page.locator("#scope").click()
     page.locator("#scope-panel").get_by_label("default").check()
     page.keyboard.press("Escape")
@@ -271,13 +285,13 @@ def test_a_scope_is_kept_and_only_its_documents_are_asked(house: House, page: Pa
 
 
 def test_a_service_that_dies_in_the_middle_leaves_what_was_said_and_answers_when_it_is_back(
-    house: House, page: Page
+    scripted: ScriptedService, page: Page
 ) -> None:
-    house.play("stall")
+    scripted.play("stall")
     turn = submit(page, "Who dies in the middle?")
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-    house.service.kill()
+    scripted.service.kill()
     expect(turn).to_have_attribute("data-state", "lost")
     expect(turn).to_contain_text("The connection was lost; this answer is not complete.")
     expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-    check_that_it_is_answered_after_a_start(house, page)
+    check_that_it_is_answered_after_a_start(scripted, page)

@@ -13,10 +13,10 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.keys import make as create
 from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.api_keys import ApiKeys
-from tests.acceptance.conftest import eventually
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
-from tests.support.web import PAGES, House, ask, drop, hand_in, modelled, open_evidence, row, serving
+from tests.support.service import eventually, serving, upload_all
+from tests.support.web import PAGES, ScriptedService, ask, drop, open_evidence, row, scripted_service
 
 FILES = {
     "harbour.pdf": english_pdf(texts=PAGES),
@@ -41,9 +41,9 @@ _EVIL = (
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[House]:
+def scripted(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[ScriptedService]:
     folder = tmp_path_factory.mktemp("manners")
-    with modelled(folder, model_folder, FILES) as found:
+    with scripted_service(folder, model_folder, FILES) as found:
         client = Client(found.service.url)
         client.upload(write(folder, "locked.pdf", encrypted_pdf()), "default")
         client.close()
@@ -51,9 +51,9 @@ def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Itera
 
 
 @pytest.fixture
-def page(house: House, browser: Browser) -> Iterator[Page]:
-    house.play()
-    with opened(browser, house.service) as page:
+def page(scripted: ScriptedService, browser: Browser) -> Iterator[Page]:
+    scripted.play()
+    with opened(browser, scripted.service) as page:
         yield page
 
 
@@ -64,27 +64,29 @@ _SIZES = """() => {
 }"""
 
 
-def test_the_first_load_is_small_and_asks_no_other_host(house: House, browser: Browser) -> None:
-    with opened(browser, house.service) as page:
+def test_the_first_load_is_small_and_asks_no_other_host(scripted: ScriptedService, browser: Browser) -> None:
+    with opened(browser, scripted.service) as page:
         expect(page.locator(".tips")).to_be_visible()
         sizes: dict[str, int] = page.evaluate(_SIZES)
     assert 20_000 < sum(sizes.values()) < 150_000, sizes
     assert all(size > 0 for name, size in sizes.items() if name.endswith((".js", ".css")))
 
 
-def test_the_policy_of_the_page_is_strict(house: House) -> None:
+def test_the_policy_of_the_page_is_strict(scripted: ScriptedService) -> None:
     for path in ("/", "/web/app.js"):
-        reply = httpx.get(house.service.url + path, trust_env=False)
+        reply = httpx.get(scripted.service.url + path, trust_env=False)
         policy = reply.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in policy and "*" not in policy and "http" not in policy
 
 
-def test_a_script_that_is_slipped_in_is_stopped_and_fails_a_test(house: House, browser: Browser) -> None:
+def test_a_script_that_is_slipped_in_is_stopped_and_fails_a_test(
+    scripted: ScriptedService, browser: Browser
+) -> None:
     slip = (
         "document.body.append(Object.assign(document.createElement('script'), { text: 'window.hacked = 1' }))"
     )
-    with pytest.raises(AssertionError, match="script-src-elem"), opened(browser, house.service) as page:
+    with pytest.raises(AssertionError, match="script-src-elem"), opened(browser, scripted.service) as page:
         page.evaluate(slip)
         assert page.evaluate("window.hacked") is None
 
@@ -95,7 +97,7 @@ def is_calm(page: Page) -> bool:
     return page.evaluate("window.hacked") is None and page.locator(strange).count() == 0
 
 
-def test_hostile_names_and_documents_are_data_everywhere(house: House, page: Page) -> None:
+def test_hostile_names_and_documents_are_data_everywhere(scripted: ScriptedService, page: Page) -> None:
     dialogs: list[Dialog] = []
     page.on("dialog", lambda one: dialogs.append(one))  # noqa: PLW0108  # Playwright marks what it calls
     page.locator('.nav [data-view="documents"]').click()
@@ -107,7 +109,7 @@ def test_hostile_names_and_documents_are_data_everywhere(house: House, page: Pag
     row(page, _SCRIPT).get_by_role("button", name="Actions").click()
     page.get_by_role("menuitem", name="Ask about it").click()
     expect(page.locator("#scope")).to_have_text(_SCRIPT)
-    house.play(words=_EVIL)
+    scripted.play(words=_EVIL)
     turn = ask(page, "How long is the <b>wharf</b> <script>hacked=1</script>?")
     expect(turn.locator(".answer")).to_contain_text("is long")
     open_evidence(page, turn.locator(".answer .chip").first)
@@ -115,16 +117,16 @@ def test_hostile_names_and_documents_are_data_everywhere(house: House, page: Pag
     assert is_calm(page) and dialogs == []
 
 
-def test_a_page_of_html_that_was_handed_in_is_saved_not_shown(house: House, page: Page) -> None:
-    (found,) = page.request.get(f"{house.service.url}/api/v1/documents?q=saved.html").json()["items"]
-    reply = page.request.get(f"{house.service.url}/api/v1/documents/{found['id']}/content")
+def test_a_page_of_html_that_was_handed_in_is_saved_not_shown(scripted: ScriptedService, page: Page) -> None:
+    (found,) = page.request.get(f"{scripted.service.url}/api/v1/documents?q=saved.html").json()["items"]
+    reply = page.request.get(f"{scripted.service.url}/api/v1/documents/{found['id']}/content")
     assert reply.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in reply.headers["content-security-policy"]
 
 
-def test_chinese_is_the_browsers_and_complete(house: House, browser: Browser) -> None:
-    house.play()
-    with opened(browser, house.service, language="zh") as page:
+def test_chinese_is_the_browsers_and_complete(scripted: ScriptedService, browser: Browser) -> None:
+    scripted.play()
+    with opened(browser, scripted.service, language="zh") as page:
         assert page.evaluate("document.documentElement.lang") == "zh-CN"
         ask(page, "修理起重机花了多少钱？")
         for view in ("ask", "documents", "system"):
@@ -233,9 +235,11 @@ _LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", _LOOKS)
-def test_axe_finds_nothing_and_every_state_is_pictured(name: str, house: House, browser: Browser) -> None:
-    house.play()
-    with opened(browser, house.service, **_LOOKS[name]) as page:
+def test_axe_finds_nothing_and_every_state_is_pictured(
+    name: str, scripted: ScriptedService, browser: Browser
+) -> None:
+    scripted.play()
+    with opened(browser, scripted.service, **_LOOKS[name]) as page:
         for state in states(page):
             expect(page.locator(".wait:visible")).to_have_count(0)
             picture(page, f"{state}-{name}")
@@ -271,7 +275,7 @@ def states(page: Page) -> Iterator[str]:
 def locked(tmp_path: Path, model_folder: Path) -> Iterator[tuple[Throwaway, str]]:
     """A service with a document that wants a key, and the key."""
     with serving(tmp_path, model_folder) as service:
-        hand_in(service, tmp_path, {"harbour.pdf": english_pdf(texts=PAGES)})
+        upload_all(service, tmp_path, {"harbour.pdf": english_pdf(texts=PAGES)})
         secret = create(ApiKeys.open(service.data_dir), "page")["key"]
         eventually(lambda: httpx.get(f"{service.url}/api/v1/documents", trust_env=False).status_code == 401)
         yield service, secret

@@ -9,21 +9,21 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.web import PAGES, House, ask, modelled, until_true
+from tests.support.web import PAGES, ScriptedService, ask, scripted_service, until_true
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[House]:
+def scripted(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[ScriptedService]:
     files = {"harbour.pdf": english_pdf(texts=PAGES)}
-    with modelled(tmp_path_factory.mktemp("system"), model_folder, files) as found:
+    with scripted_service(tmp_path_factory.mktemp("system"), model_folder, files) as found:
         yield found
 
 
 @pytest.fixture
-def page(house: House, browser: Browser) -> Iterator[Page]:
-    house.play()
+def page(scripted: ScriptedService, browser: Browser) -> Iterator[Page]:
+    scripted.play()
     allowed = ["clipboard-read", "clipboard-write"]
-    with opened(browser, house.service, "/#system", permissions=allowed) as page:
+    with opened(browser, scripted.service, "/#system", permissions=allowed) as page:
         yield page
 
 
@@ -38,8 +38,10 @@ def test_a_service_that_is_well_says_so_with_every_part_and_figure(page: Page) -
     assert not re.search(r"NaN|undefined|null|Infinity", page.locator("#main").inner_text())
 
 
-def test_a_link_that_fails_is_named_with_its_reason_and_so_is_the_corner(house: House, page: Page) -> None:
-    house.play("401")
+def test_a_link_that_fails_is_named_with_its_reason_and_so_is_the_corner(
+    scripted: ScriptedService, page: Page
+) -> None:
+    scripted.play("401")
     page.locator('.nav [data-view="ask"]').click()
     ask(page, "What does a failing link do?")
     page.locator('.nav [data-view="system"]').click()
@@ -61,8 +63,8 @@ def test_the_path_of_an_answer_is_one_click_away(page: Page) -> None:
     expect(page.locator("#headline")).to_be_visible()
 
 
-def test_any_id_leads_to_a_path_and_an_unknown_one_says_so(house: House, page: Page) -> None:
-    found = page.request.get(f"{house.service.url}/api/v1/documents").json()["items"][0]["id"]
+def test_any_id_leads_to_a_path_and_an_unknown_one_says_so(scripted: ScriptedService, page: Page) -> None:
+    found = page.request.get(f"{scripted.service.url}/api/v1/documents").json()["items"][0]["id"]
     page.locator("#trace-search").fill(found)
     page.keyboard.press("Enter")
     expect(page.locator('.steps li[data-span="ingest"]')).to_be_visible()
@@ -95,11 +97,11 @@ def test_a_page_that_is_offline_says_so_keeps_what_it_shows_and_goes_on(page: Pa
     expect(page.locator("#status")).to_contain_text("The service is reached again.")
 
 
-def test_a_service_that_is_away_is_told_and_its_return_too(house: House, page: Page) -> None:
+def test_a_service_that_is_away_is_told_and_its_return_too(scripted: ScriptedService, page: Page) -> None:
     expect(page.locator('.parts tr[data-part="ledger"]')).to_be_visible()
-    house.service.kill()
+    scripted.service.kill()
     expect(page.locator("#well")).to_have_attribute("data-status", "unreachable")
     expect(page.locator("#stale")).to_be_visible()
-    house.service.start()
+    scripted.service.start()
     expect(page.locator("#stale")).to_be_hidden()
     expect(page.locator('.parts tr[data-part="ledger"]')).to_have_attribute("data-status", "ok")

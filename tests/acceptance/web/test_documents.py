@@ -10,17 +10,16 @@ from playwright.sync_api import Browser, Page, expect
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import opened
 from tests.support.documents import encrypted_pdf, english_pdf, words_under, write
+from tests.support.service import serving, upload_all
 from tests.support.web import (
     PAGES,
     ask,
     drop,
-    hand_in,
     many_documents,
     open_evidence,
     row,
     scroll_frames,
     sent,
-    serving,
 )
 
 #: Every word that the uploads and the rows show, in the order of their coming.
@@ -196,7 +195,7 @@ def test_filters_and_order_are_kept_over_a_reload(page: Page) -> None:
 
 
 def test_what_another_person_does_is_seen_at_once(service: Throwaway, page: Page, tmp_path: Path) -> None:
-    (found,) = hand_in(service, tmp_path, {"other.md": b"# From somebody else\n"})
+    (found,) = upload_all(service, tmp_path, {"other.md": b"# From somebody else\n"})
     expect(row(page, "other.md")).to_have_attribute("data-status", "ready")
     assert page.request.delete(f"{service.url}/api/v1/documents/{found}").ok
     expect(row(page, "other.md")).to_have_count(0)
@@ -219,6 +218,7 @@ def test_a_service_that_dies_under_an_open_page_loses_nothing_on_the_screen_and_
     expect(page.locator(".tools .note")).to_be_hidden()
 
 
+@pytest.mark.alone
 def test_five_thousand_documents_scroll_smoothly_and_are_filtered_at_once(
     tmp_path: Path, model_folder: Path, browser: Browser
 ) -> None:
