@@ -12,20 +12,30 @@ MODEL := $(VENV)/.model-ready
 LOCKED := flock .setup.lock sh -ec
 UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 .DELETE_ON_ERROR:
-.PHONY: help run test check format demo eval bench budget chaos chaos-answers soak settings lock clean
+# A service that tests start some hundred times need not be compiled as often.
+unexport PYTHONDONTWRITEBYTECODE
+PYTEST := $(BIN)/python -m pytest
+# A worker for each of two cores; the long files first, so that both have work until the end.
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
+.PHONY: help run test test-long check format demo eval bench budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
 run: $(MODEL) ## set everything up and start the service on http://127.0.0.1:8000
 	@exec $(BIN)/kotaemon-async serve
 
-test: $(MODEL) $(TEST) ## run all tests: unit, integration, acceptance
+test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
 	@.ci/packages
-	@$(BIN)/python -m pytest tests/unit tests/integration tests/acceptance
+	@$(PYTEST) $(BESIDE) -m "not long and not alone"
+	@$(PYTEST) tests/acceptance -m "alone and not long"
+
+test-long: $(MODEL) $(TEST) ## run the whole walks of which `test` takes a part: all kills, a day, a long soak
+	@.ci/packages
+	@$(PYTEST) $(BESIDE) -m long
 
 check: $(TEST) ## formatting, lint, types, layout
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	@$(BIN)/python -m pytest tests/unit/test_layout.py
+	@$(PYTEST) tests/unit/test_layout.py
 
 format: $(TEST) ## format the code and mend what lint can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -37,10 +37,14 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """Ends a finished run at once: seen on 2026-11-23, one that did not end for a thread left behind."""
+    """Ends a finished run at once: seen on 2026-11-23, one that did not end for a thread left behind.
+
+    A worker of pytest-xdist has sent all of its reports by then.
+    """
     if "status" in _ended:
-        left = [one.name for one in threading.enumerate() if not one.daemon]
-        sys.stderr.write(f"threads at the end: {', '.join(sorted(set(left)))}\n")
+        left = {one.name for one in threading.enumerate() if not one.daemon} - {"MainThread"}
+        if left:
+            sys.stderr.write(f"threads at the end: {', '.join(sorted(left))}\n")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_ended["status"])

@@ -29,7 +29,6 @@ PATIENT = {
     "KOTAEMON_INGEST__MAX_ATTEMPTS": "100",
 }
 BOUNDS = settings(
-    max_examples=3,
     stateful_step_count=16,
     deadline=None,
     database=None,
@@ -151,8 +150,11 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-def test_promises_hold_through_a_random_life(model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("lives", [3, pytest.param(30, marks=pytest.mark.long)])
+def test_promises_hold_through_random_lives(
+    lives: int, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with capsys.disabled():
         sys.stdout.write(f"\nKOTAEMON_TEST_SEED={SEED}\n")
     Life.model_folder = model_folder
-    run_state_machine_as_test(seed(SEED)(Life), settings=BOUNDS)
+    run_state_machine_as_test(seed(SEED)(Life), settings=settings(BOUNDS, max_examples=lives))

@@ -270,7 +270,7 @@ def test_the_readme_is_short() -> None:
 
 def test_the_makefile_is_short_and_lists_its_targets() -> None:
     lines = (ROOT / "Makefile").read_text("utf8").splitlines()
-    assert len(lines) <= 80
+    assert len(lines) <= 90
     for target in ("run", "test", "check", "demo", "eval", "bench", "clean", "lock", "help"):
         assert any(line.startswith(f"{target}:") and "## " in line for line in lines)
 
