@@ -17,8 +17,13 @@ from kotaemon_async.operations.backup.create import Backups, Made, Source
 from kotaemon_async.operations.backup.folder import KeptBackup, clear_left_over
 from kotaemon_async.operations.backup.restore import Restoring
 from kotaemon_async.operations.backup.schedule import BackupSchedule
-from kotaemon_async.operations.chores import remove_old, remove_unused_files
-from kotaemon_async.operations.maintenance import Chore, Maintenance, when
+from kotaemon_async.operations.maintenance import (
+    Maintenance,
+    MaintenanceTask,
+    remove_old,
+    remove_unused_files,
+    when,
+)
 from kotaemon_async.resilience.background import in_background
 from kotaemon_async.resilience.capacity import disk_of, floor_bytes_of
 from kotaemon_async.resilience.child import ChildProcess
@@ -94,7 +99,7 @@ def maintenance_of(
     """Everything that is done from time to time; what takes memory of its own only while it `may_start`."""
     folder = settings.data_dir.absolute()
     aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
-    chores: dict[str, Chore] = {
+    tasks: dict[str, MaintenanceTask] = {
         "left_over_backup": lambda _: anyio.to_thread.run_sync(clear_left_over, backup_folder(settings)),
         "expired_answers": lambda now_s: ledger.answers.forget_expired(now_s - settings.answers.stale_s),
         "old_answers": partial(_forget_old_answers, ledger, settings.answers.keep_s),
@@ -106,13 +111,13 @@ def maintenance_of(
         ),
     }
     if settings.backups.every_s:
-        chores |= {
+        tasks |= {
             "backup": schedule.back_up,
             "backup_verification": when(may_start, schedule.verify),
             "old_backups": schedule.prune,
         }
     rounds_s = (settings.maintenance.every_s, settings.backups.every_s)
-    return Maintenance(chores, every_s=min(every_s for every_s in rounds_s if every_s))
+    return Maintenance(tasks, every_s=min(every_s for every_s in rounds_s if every_s))
 
 
 async def _forget_old_answers(ledger: Ledger, keep_s: float, now_s: float) -> int:

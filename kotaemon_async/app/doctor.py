@@ -42,10 +42,10 @@ def doctor_on_duty(
         name=name_of(folder),
     )
 
-    async def settle() -> None:
+    async def resume() -> None:
         there_is_news()
 
-    return Doctor(stores, settle=settle)
+    return Doctor(stores, resume=resume)
 
 
 @asynccontextmanager
@@ -69,7 +69,7 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
                 stack.push_async_callback(vectors.aclose)
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
         stores = Stores(ledger, blobs, folder, model, dimension, vectors, is_alone=True, trouble=trouble)
-        yield Doctor(stores, settle=partial(follow_to_the_end, ledger, vectors))
+        yield Doctor(stores, resume=partial(follow_to_the_end, ledger, vectors))
 
 
 def name_of(folder: Path) -> str:

@@ -94,7 +94,7 @@ class Ward:
             vectors=self.vectors,
             is_alone=self.is_alone,
         )
-        return Doctor(stores, settle=self.follow, clock=lambda: self.now_s)
+        return Doctor(stores, resume=self.follow, clock=lambda: self.now_s)
 
     async def run(self, *, repair: bool = False, deep: bool = False) -> Report:
         return await self.doctor().run(repair=repair, deep=deep)

@@ -1,6 +1,6 @@
-"""Compares ledger, files, keywords and vectors with one another, and mends what differs.
+"""Compare ledger, files, keywords and vectors with one another, and mend what differs.
 
-The ledger's documents and the files are the truth, and what is derived from them is made anew from them.
+The ledger and the files are the truth; keywords and vectors that differ from them are rebuilt whole.
 Everything is read in pages and written in short transactions, so it may be done while the service runs.
 """
 
@@ -13,12 +13,10 @@ from typing import Protocol
 from loguru import logger
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.doctor.derived import Derived, KeywordArea, LogArea
 from kotaemon_async.operations.doctor.documents import DocumentArea
 from kotaemon_async.operations.doctor.examination import Examination
 from kotaemon_async.operations.doctor.files import FileArea, trouble_of
-from kotaemon_async.operations.doctor.keywords import KeywordArea
-from kotaemon_async.operations.doctor.log import LogArea
 from kotaemon_async.operations.doctor.report import KINDS, Difference, Report, by_kind
 from kotaemon_async.operations.doctor.vectors import VectorArea
 from kotaemon_async.resilience import faults
@@ -54,26 +52,26 @@ class Stores:
 
 
 class Doctor:
-    """Looks at everything, one examination at a time.
+    """Examines everything, one examination at a time.
 
-    `settle` ends a repair: it lets workers and followers take up what was mended.
+    `resume` ends a repair: it lets workers and followers take up what was mended.
     """
 
     def __init__(
         self,
         stores: Stores,
         *,
-        settle: Callable[[], Awaitable[None]],
+        resume: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._stores = stores
-        self._settle = settle
+        self._resume = resume
         self._clock = clock
         self._is_busy = False
         self._begun: set[str] = set()
 
     async def run(self, *, repair: bool, deep: bool, name: str = "") -> Report:
-        """What differs, and what is left of it after `repair`; `deep` also reads every file and page.
+        """Report what differs, and what is left of it after `repair`; `deep` also reads every file and page.
 
         Raises:
             Refused: `conflict` while another examination runs, `not_found` for a folder of another `name`.
@@ -109,12 +107,12 @@ class Doctor:
         areas = self._areas()
         suspects = [area for area in areas if await self._walk(area, report)]
         if report.repair:
-            await self._settle()
+            await self._resume()
             await self._look_again(suspects, report)
         return report
 
     async def _walk(self, area: Area, report: Report) -> bool:
-        """Whether anything differs; with repair each page of it is mended before the next is read."""
+        """Tell whether anything differs; with repair each page of it is mended before the next is read."""
         differs = False
         async for page in area.differences(deep=report.deep):
             for kind, found in by_kind(page).items():
@@ -125,7 +123,7 @@ class Doctor:
         return differs
 
     async def _look_again(self, areas: Sequence[Area], report: Report) -> None:
-        """What is said to be mended was seen to be so."""
+        """Report as mended only what was seen to be so."""
         left = Report(repair=False, deep=report.deep)
         for area in areas:
             await self._walk(area, left)

@@ -14,7 +14,7 @@ from kotaemon_async.operations.doctor.report import Difference
 #: Nobody waits or works this long without a sign: such a time comes from a clock that was wrong.
 LONGEST_WAIT_S: Final = 86_400.0
 
-#: Begins to read the document of an id anew; False when its file cannot be read.
+#: Has the document of an id read anew; False when its file cannot be read.
 ReadAnew = Callable[[str], Awaitable[bool]]
 
 
@@ -29,7 +29,7 @@ class DocumentArea:
         self._clock = clock
 
     async def differences(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
-        """What differs; `deep` compares every chunk with its page."""
+        """Return what differs; `deep` compares every chunk with its page."""
         async for strays in self._examination.strays():
             yield [
                 Difference("stray_contents", f"{document_id}.{version}", (document_id, version))
@@ -40,7 +40,7 @@ class DocumentArea:
             yield [Difference(kind, state.id, state) for state, kind in kinds if kind is not None]
 
     async def mend(self, kind: str, found: Sequence[Difference]) -> int:
-        """How many are mended."""
+        """Mend them and return how many are mended."""
         return sum([await self._mend_one(kind, one.about) for one in found])
 
     async def _mend_one(self, kind: str, about: object) -> bool:
@@ -57,15 +57,15 @@ class DocumentArea:
         kind = fault_of(state, self._clock())
         if kind == "counters_differ" and state.chunks_done != state.chunks_found:
             # Who is right, the counter or the rows? The pages know.
-            lacking = state.chunks_done > state.chunks_found
-            as_cut = await self._is_as_cut(state, otherwise=not lacking)
+            are_missing = state.chunks_done > state.chunks_found
+            as_cut = await self._is_as_cut(state, otherwise=not are_missing)
             return kind if as_cut else "document_incomplete"
         if kind is None and deep and state.is_complete and not await self._is_as_cut(state, otherwise=True):
             return "document_incomplete"
         return kind
 
     async def _is_as_cut(self, state: DocumentState, *, otherwise: bool) -> bool:
-        """Whether the chunks are those that the pages give; `otherwise` when another release cut them."""
+        """Tell whether the pages give these chunks; `otherwise` when another release cut them."""
         if state.recipe.rpartition("/")[2] != str(CHUNKING_VERSION):
             return otherwise
         async for pages, cuts in self._examination.pages(state):
@@ -75,7 +75,7 @@ class DocumentArea:
 
 
 def fault_of(state: DocumentState, now_s: float) -> str | None:
-    """The kind of the first thing that is wrong with a document, as far as its row and counts tell."""
+    """Return the first kind of difference of a document, as far as its row and counts tell."""
     if _is_stuck(state, now_s + LONGEST_WAIT_S):
         return "document_stuck"
     if state.status in ("failed", "cancelled"):

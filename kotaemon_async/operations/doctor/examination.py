@@ -1,9 +1,8 @@
-"""The ledger looked at for what cannot be: each page from one snapshot, each repair in one transaction."""
+"""The ledger examined for what cannot be: each page from one snapshot, each repair in one transaction."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 import apsw
@@ -11,7 +10,7 @@ import apsw
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import Failure, Page
 from kotaemon_async.stores.documents import kept_version, remove_contents
-from kotaemon_async.stores.sqlite import Database, queries
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("examination.sql")
 
@@ -64,156 +63,138 @@ class DocumentState:
         return (self.pages_total or 0) if self.is_complete else self.pages_done
 
 
-class Examination:
+class Examination(Store):
     """Finds what differs within the ledger, and mends a document unless it has changed since."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     async def damage(self, *, deep: bool) -> list[str]:
-        """The first things that SQLite has against the file; none for a whole one."""
-        tables = await self._database.read(_tables)
-        for table in tables:
-            found = await self._database.read(partial(_check_table, table=table, deep=deep))
-            if found:
+        """Return the first things that SQLite has against the file; none for a whole one."""
+        for table in await self._tables():
+            if found := await self._check_table(table, deep=deep):
                 return found
         return []
 
     async def strays(self) -> AsyncIterator[list[tuple[str, int]]]:
-        """Ids and versions with contents that no document has a use for, or whose document is gone."""
+        """Return ids and versions with contents that no document has a use for, or whose document is gone."""
         after: tuple[str, int] | None = ("", 0)
         while after is not None:
-            found, after = await self._database.read(partial(_strays, after=after))
+            found, after = await self._strays(after)
             yield found
 
-    async def remove_stray(self, document_id: str, version: int) -> bool:
-        """The version is gone with its keywords, and the log has its vectors forgotten."""
-        values = {"document_id": document_id, "version": version}
-        return await self._database.write(partial(_remove_stray, values=values))
-
     async def states(self) -> AsyncIterator[list[DocumentState]]:
-        """Every document with what is there of it."""
+        """Return every document with what is there of it."""
         after = ""
-        while found := await self._database.read(partial(_states, after=after)):
+        while found := await self._states(after):
             yield found
             after = found[-1].id
 
     async def pages(self, state: DocumentState) -> AsyncIterator[tuple[list[Page], list[Cut]]]:
-        """A few pages at a time, with the chunks that were cut from them, in order."""
+        """Return a few pages at a time, with the chunks that were cut from them, in order."""
         after = 0
-        while True:
-            pages, cuts = await self._database.read(partial(_pages, state=state, after=after))
-            if not pages:
-                return
-            yield pages, cuts
-            after = pages[-1].number
+        while (found := await self._pages(state, after))[0]:
+            yield found
+            after = found[0][-1].number
 
-    async def correct_counters(self, state: DocumentState, now_s: float) -> bool:
-        """The row counts what is there."""
-        return await self._change(
-            "set_counters", state, pages=state.pages_wanted, chunks=state.chunks_found, now=now_s
-        )
+    @writes
+    def remove_stray(self, conn: apsw.Connection, document_id: str, version: int) -> bool:
+        """Remove the version with its keywords, and have its vectors deleted by the log."""
+        values = {"document_id": document_id, "version": version}
+        if not conn.execute(SQL["is_stray"], values).get:
+            return False
+        for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
+            conn.execute(SQL[name], values)
+        return True
 
-    async def release(self, state: DocumentState, now_s: float) -> bool:
-        """Whoever has to go on with the document can do so now."""
-        return await self._change("release", state, now=now_s)
+    @writes
+    def correct_counters(self, conn: apsw.Connection, state: DocumentState, now_s: float) -> bool:
+        """Make the row count what is there."""
+        counted = {"pages": state.pages_wanted, "chunks": state.chunks_found}
+        return bool(_row(conn, "set_counters", id=state.id, event=state.event, now=now_s, **counted))
 
-    async def fail(self, state: DocumentState, failure: Failure, now_s: float) -> bool:
-        """The document is `failed`; a version of it that was searchable stays so."""
-        return await self._database.write(partial(_fail, state=state, failure=failure, now_s=now_s))
+    @writes
+    def release(self, conn: apsw.Connection, state: DocumentState, now_s: float) -> bool:
+        """Let whoever has to go on with the document do so now."""
+        return bool(_row(conn, "release", id=state.id, event=state.event, now=now_s))
 
-    async def is_unchanged(self, state: DocumentState) -> bool:
-        """Whether nothing has happened to the document since."""
-        return await self._database.read(partial(_is_unchanged, state=state))
+    @writes
+    def fail(self, conn: apsw.Connection, state: DocumentState, failure: Failure, now_s: float) -> bool:
+        """Fail the document; a version of it that was searchable stays so."""
+        if not _is_unchanged(conn, state):
+            return False
+        remove_contents(conn, state.id, kept_version=kept_version(conn, state.id))
+        values = {"id": state.id, "code": failure.code, "message": failure.message, "hint": failure.hint}
+        conn.execute(SQL["fail"], values | {"now": now_s})
+        return True
 
-    async def used_blobs(self, names: Sequence[str]) -> set[str]:
-        """Those of the hashes that a document uses."""
-        values = {"names": json.dumps(list(names))}
-        return await self._database.read(
-            lambda conn: {row[0] for row in conn.execute(SQL["used_blobs"], values)}
-        )
+    @reads
+    def is_unchanged(self, conn: apsw.Connection, state: DocumentState) -> bool:
+        """Tell whether nothing has happened to the document since."""
+        return _is_unchanged(conn, state)
 
-    async def _change(self, query: str, state: DocumentState, **values: object) -> bool:
-        bound = {"id": state.id, "event": state.event, **values}
-        return await self._database.write(lambda conn: conn.execute(SQL[query], bound).get) is not None
+    @reads
+    def used_blobs(self, conn: apsw.Connection, names: Sequence[str]) -> set[str]:
+        """Return those of the hashes that a document uses."""
+        return {row[0] for row in conn.execute(SQL["used_blobs"], {"names": json.dumps(list(names))})}
+
+    @reads
+    def _tables(self, conn: apsw.Connection) -> list[str]:
+        """Return the names of tables, checked one by one; an unreadable list is one without a name."""
+        try:
+            return [row[0] for row in conn.execute(SQL["tables"])]
+        except _DAMAGE:
+            return [""]
+
+    @reads
+    def _check_table(self, conn: apsw.Connection, table: str, *, deep: bool) -> list[str]:
+        check = "integrity_check" if deep else "quick_check"
+        try:
+            quoted = table.replace("'", "''")
+            rows = [str(row[0]) for row in conn.execute(f"PRAGMA {check}('{quoted}')")]
+        except _DAMAGE as error:
+            return [str(error)]
+        return [row for row in rows if row != "ok"][:MESSAGES]
+
+    @reads
+    def _strays(
+        self, conn: apsw.Connection, after: tuple[str, int]
+    ) -> tuple[list[tuple[str, int]], tuple[str, int] | None]:
+        """Return the strays among the next versions, and where the walk goes on."""
+        found = []
+        at: tuple[str, int] | None = after
+        for _ in range(VERSIONS):
+            at = _row(conn, "next_version", document_id=at[0], version=at[1]) if at else None
+            if at is None:
+                break
+            if conn.execute(SQL["is_stray"], {"document_id": at[0], "version": at[1]}).get:
+                found.append(at)
+        return found, at
+
+    @reads
+    def _states(self, conn: apsw.Connection, after: str) -> list[DocumentState]:
+        rows = conn.execute(SQL["documents_after"], {"after": after, "limit": DOCUMENTS})
+        return [_counted(conn, DocumentState(*row)) for row in rows]
+
+    @reads
+    def _pages(self, conn: apsw.Connection, state: DocumentState, after: int) -> tuple[list[Page], list[Cut]]:
+        values = {"id": state.id, "version": state.version, "after": after, "limit": PAGES}
+        pages = [Page(*row) for row in conn.execute(SQL["page_texts"], values)]
+        until = pages[-1].number if pages else after
+        return pages, list(conn.execute(SQL["cuts"], values | {"until": until}))
 
 
 def is_damage(error: Misconfigured) -> bool:
-    """Whether the ledger could not be opened because its file is no good, not for another reason."""
+    """Tell whether the ledger could not be opened because its file is no good, not for another reason."""
     return isinstance(error.__cause__, _DAMAGE)
-
-
-def _tables(conn: apsw.Connection) -> list[str]:
-    """One after another, so that no snapshot is held for long; an unreadable list is a table without name."""
-    try:
-        return [row[0] for row in conn.execute(SQL["tables"])]
-    except _DAMAGE:
-        return [""]
-
-
-def _check_table(conn: apsw.Connection, table: str, *, deep: bool) -> list[str]:
-    check = "integrity_check" if deep else "quick_check"
-    try:
-        quoted = table.replace("'", "''")
-        rows = [str(row[0]) for row in conn.execute(f"PRAGMA {check}('{quoted}')")]
-    except _DAMAGE as error:
-        return [str(error)]
-    return [row for row in rows if row != "ok"][:MESSAGES]
-
-
-def _strays(
-    conn: apsw.Connection, after: tuple[str, int]
-) -> tuple[list[tuple[str, int]], tuple[str, int] | None]:
-    """The strays among the next versions, and where the walk goes on."""
-    found = []
-    at: tuple[str, int] | None = after
-    for _ in range(VERSIONS):
-        at = _row(conn, "next_version", document_id=at[0], version=at[1]) if at else None
-        if at is None:
-            break
-        if conn.execute(SQL["is_stray"], {"document_id": at[0], "version": at[1]}).get:
-            found.append(at)
-    return found, at
 
 
 def _row(conn: apsw.Connection, query: str, **values: object) -> Any:
     return conn.execute(SQL[query], values).fetchone()
 
 
-def _remove_stray(conn: apsw.Connection, values: dict[str, object]) -> bool:
-    if not conn.execute(SQL["is_stray"], values).get:
-        return False
-    for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
-        conn.execute(SQL[name], values)
-    return True
-
-
-def _states(conn: apsw.Connection, after: str) -> list[DocumentState]:
-    rows = conn.execute(SQL["documents_after"], {"after": after, "limit": DOCUMENTS})
-    return [_counted(conn, DocumentState(*row)) for row in rows]
+def _is_unchanged(conn: apsw.Connection, state: DocumentState) -> bool:
+    return _row(conn, "same_event", id=state.id, event=state.event) is not None
 
 
 def _counted(conn: apsw.Connection, state: DocumentState) -> DocumentState:
     values = {"id": state.id, "version": state.version, "pages": state.pages_wanted}
     in_order, pages, chunks = _row(conn, "contents", **values)
     return replace(state, pages_in_order=in_order, pages_found=pages, chunks_found=chunks)
-
-
-def _pages(conn: apsw.Connection, state: DocumentState, after: int) -> tuple[list[Page], list[Cut]]:
-    values = {"id": state.id, "version": state.version, "after": after, "limit": PAGES}
-    pages = [Page(*row) for row in conn.execute(SQL["page_texts"], values)]
-    until = pages[-1].number if pages else after
-    return pages, list(conn.execute(SQL["cuts"], values | {"until": until}))
-
-
-def _is_unchanged(conn: apsw.Connection, state: DocumentState) -> bool:
-    return _row(conn, "same_event", id=state.id, event=state.event) is not None
-
-
-def _fail(conn: apsw.Connection, state: DocumentState, failure: Failure, now_s: float) -> bool:
-    if not _is_unchanged(conn, state):
-        return False
-    remove_contents(conn, state.id, kept_version=kept_version(conn, state.id))
-    values = {"id": state.id, "code": failure.code, "message": failure.message, "hint": failure.hint}
-    conn.execute(SQL["fail"], values | {"now": now_s})
-    return True

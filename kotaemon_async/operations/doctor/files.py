@@ -44,7 +44,7 @@ class FileArea:
         self._clock = clock
 
     async def differences(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
-        """What differs; `deep` reads every file and compares its hash, else its size is compared."""
+        """Return what differs; `deep` reads every file and compares its hash, else its size is compared."""
         async for states in self._examination.states():
             troubled = [(state, await self._trouble(state, deep=deep)) for state in states]
             yield [Difference(_kind(state, found), state.id, state) for state, found in troubled if found]
@@ -55,13 +55,13 @@ class FileArea:
             yield [Difference("upload_left_over", path.name, path) for path in left]
 
     async def unused(self) -> AsyncIterator[list[Difference]]:
-        """Files that no document uses."""
+        """Return files that no document uses."""
         names = self._names()
         while batch := await to_thread.run_sync(lambda: list(islice(names, NAMES))):
             yield [Difference("file_unused", path.name, path) for path in await self._unused(batch)]
 
     async def mend(self, kind: str, found: Sequence[Difference]) -> int:
-        """How many are mended."""
+        """Mend them and return how many are mended."""
         if kind == "file_lost":
             states = [cast("DocumentState", one.about) for one in found]
             return sum([await self._examination.fail(state, _LOST, self._clock()) for state in states])
@@ -69,10 +69,10 @@ class FileArea:
         if kind == "upload_left_over":
             return await to_thread.run_sync(_remove, paths)
         async with self._blobs.turn():
-            return await to_thread.run_sync(_remove, await self._nobodys(paths))
+            return await to_thread.run_sync(_remove, await self._unreferenced(paths))
 
     async def _trouble(self, state: DocumentState, *, deep: bool) -> Trouble | None:
-        if _is_settled(state) or not await self._is_wrong(state, deep=deep):
+        if _is_final(state) or not await self._is_wrong(state, deep=deep):
             return None
         async with self._blobs.turn():
             if state.sha256 not in await self._examination.used_blobs([state.sha256]):
@@ -84,13 +84,13 @@ class FileArea:
         return await to_thread.run_sync(trouble_of, path, state.size_bytes, expected)
 
     async def _unused(self, paths: Sequence[Path]) -> list[Path]:
-        unused = await self._nobodys(paths)
+        unused = await self._unreferenced(paths)
         if not unused:
             return []
         async with self._blobs.turn():
-            return [path for path in await self._nobodys(unused) if path.exists()]
+            return [path for path in await self._unreferenced(unused) if path.exists()]
 
-    async def _nobodys(self, paths: Sequence[Path]) -> list[Path]:
+    async def _unreferenced(self, paths: Sequence[Path]) -> list[Path]:
         used = await self._examination.used_blobs([path.name for path in paths])
         return [path for path in paths if path.name not in used or path != self._blobs.path(path.name)]
 
@@ -100,7 +100,7 @@ class FileArea:
 
 
 def trouble_of(path: Path, size_bytes: int, sha256: str | None) -> Trouble | None:
-    """What is wrong with a file of that size and, if it is given, that hash; None for nothing."""
+    """Return what is wrong with a file of that size and, if it is given, that hash; None for nothing."""
     try:
         if path.stat().st_size != size_bytes:
             return "damaged"
@@ -114,8 +114,8 @@ def trouble_of(path: Path, size_bytes: int, sha256: str | None) -> Trouble | Non
     return None
 
 
-def _is_settled(state: DocumentState) -> bool:
-    """Whether the document has failed for good, which its file would not change."""
+def _is_final(state: DocumentState) -> bool:
+    """Tell whether the document has failed for good, which its file would not change."""
     return state.status == "failed" and CODES.get(state.error_code or "internal", (500, ""))[0] < 500
 
 

@@ -22,6 +22,8 @@ class Kind:
     weight: Weight = "mendable"
 
 
+_REFILLED: Final = "the index is emptied and filled from the page texts"
+_REBUILT: Final = "the index is put aside and rebuilt from the ledger, without embedding again"
 _UPLOAD_AGAIN: Final = "upload the same file again, then run doctor --repair"
 
 KINDS: Final[dict[str, Kind]] = {
@@ -43,26 +45,18 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "file_unused": Kind("files that no document uses", "removed"),
     "upload_left_over": Kind("uploads that never ended", "removed"),
-    "keywords_damaged": Kind("the keyword index is damaged", "emptied and filled from the page texts"),
-    "keywords_wrong": Kind(
-        "passages that their own words do not find", "the index is emptied and filled from the page texts"
-    ),
-    "keywords_missing": Kind("passages without keywords", "filled in from the page text"),
-    "keywords_orphaned": Kind("keywords of passages that are gone", "removed"),
+    "keywords_damaged": Kind("the keyword index is damaged", _REFILLED),
+    "keywords_wrong": Kind("passages that their own words do not find", _REFILLED),
+    "keywords_missing": Kind("passages without keywords", _REFILLED),
+    "keywords_orphaned": Kind("keywords of passages that are gone", _REFILLED),
     "vector_malformed": Kind("passages with a vector of the wrong length", "read anew from the file"),
     "log_missing": Kind("passages that the vector log lacks", "appended to the log"),
     "log_orphaned": Kind("entries of the vector log whose passage is gone", "turned into deletes"),
-    "vectors_unreadable": Kind(
-        "the vector index is gone or cannot be opened",
-        "put aside and rebuilt from the ledger, without embedding again",
-    ),
-    "vectors_missing": Kind("passages that the vector index lacks", "followed again"),
-    "vectors_differ": Kind("vectors that are not those of the ledger", "followed again"),
-    "vectors_unknown": Kind("vectors of passages that are gone", "deleted by the log"),
-    "vectors_wrong": Kind(
-        "vectors that a search for them does not bring",
-        "the index is put aside and rebuilt from the ledger, without embedding again",
-    ),
+    "vectors_unreadable": Kind("the vector index is gone or cannot be opened", _REBUILT),
+    "vectors_missing": Kind("passages that the vector index lacks", _REBUILT),
+    "vectors_differ": Kind("vectors that are not those of the ledger", _REBUILT),
+    "vectors_unknown": Kind("vectors of passages that are gone", _REBUILT),
+    "vectors_wrong": Kind("vectors that a search for them does not bring", _REBUILT),
     "vectors_behind": Kind(
         "entries of the log that the vector index has yet to apply",
         "nothing to do: it catches up by itself",
@@ -96,7 +90,7 @@ class Finding:
         return KINDS[self.kind].weight
 
     def add(self, ids: Sequence[str]) -> None:
-        """Counts the differences and keeps the first few ids."""
+        """Count the differences and keep the first few ids."""
         self.count += len(ids)
         self.left += len(ids)
         self.examples += ids[: EXAMPLES - len(self.examples)]
@@ -112,14 +106,14 @@ class Report:
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def add(self, kind: str, ids: Sequence[str]) -> Finding:
-        """The finding that the differences were added to."""
+        """Add differences and return their finding."""
         found = self.findings.setdefault(kind, Finding(kind))
         found.add(ids)
         return found
 
     @property
     def verdict(self) -> Verdict:
-        """What a person has to know first."""
+        """Return what a person has to know first."""
         real = [found for found in self.findings.values() if found.weight != "note"]
         left = [found for found in real if found.left]
         if any(found.weight == "beyond" for found in left):
@@ -130,7 +124,7 @@ class Report:
 
 
 def by_kind(differences: Iterable[Difference]) -> dict[str, list[Difference]]:
-    """The differences of each kind, in their order."""
+    """Group differences by kind, in their order."""
     grouped: dict[str, list[Difference]] = {}
     for one in differences:
         grouped.setdefault(one.kind, []).append(one)
@@ -161,7 +155,7 @@ class ReportBody(msgspec.Struct, frozen=True):
 
 
 def body_of(report: Report) -> ReportBody:
-    """The report as JSON shows it."""
+    """Return the report as JSON shows it."""
     return ReportBody(
         report.verdict,
         report.repair,

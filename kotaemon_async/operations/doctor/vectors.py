@@ -1,4 +1,4 @@
-"""The vector index compared with the ledger: what it has to hold, what it must not, what a search finds."""
+"""The vector index compared with the ledger; one that differs is put aside and rebuilt from the log."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -15,8 +15,6 @@ from kotaemon_async.stores.ledger import Ledger
 
 #: A child that died or a folder that was taken away is dealt with by the next calls.
 TRIES: Final = 3
-#: More differences than this are not mended one by one.
-MOST: Final = 2_000
 #: Chunks that are searched by their own vectors, without and with a deep look.
 SAMPLE: Final = 16
 DEEP_SAMPLE: Final = 256
@@ -42,22 +40,21 @@ class VectorArea:
         self._vectors = vectors
         self._trouble = trouble
         self._sleep = sleep
+        self._is_new = False
 
     async def differences(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
-        """What differs; `deep` compares the vectors themselves, else it is their presence."""
+        """Return what differs; `deep` compares the vectors themselves, else it is their presence."""
         if self._trouble is not None:
             yield [Difference("vectors_unreadable", self._trouble)]
         if self._vectors is not None:
             yield await self._compared(self._vectors, deep=deep)
 
-    async def mend(self, kind: str, found: Sequence[Difference]) -> int:
-        """How many are mended."""
-        if kind not in ("vectors_unreadable", "vectors_wrong"):
-            return await self._derived.log_anew([(one.id, document_of(one.id)) for one in found])
-        if self._vectors is not None and self._trouble is None:
+    async def mend(self, kind: str, found: Sequence[Difference]) -> int:  # noqa: ARG002 - all kinds alike
+        """Begin the index anew, once, and return how many differences that mends."""
+        if self._vectors is not None and self._trouble is None and not self._is_new:
             with suppress(Unavailable):  # then the next look says so
                 await self._vectors.discard("audit")
-        self._trouble = None
+        self._trouble, self._is_new = None, True
         return len(found)
 
     async def _compared(self, vectors: VectorStore, *, deep: bool) -> list[Difference]:
@@ -84,60 +81,51 @@ class _Comparison:
         self._comparison = IndexComparison(ledger.vector_log, vectors)
 
     async def differences(self, *, deep: bool) -> list[Difference]:
-        """Not more than MOST; what is more makes the whole index wrong."""
         self._position = await self._ledger.vector_log.position(self._generation)
         if self._position > (peak := await self._derived.log_peak()):
             # No entry would ever come after it.
             return [Difference("vectors_wrong", f"entry {self._position} of {peak}")]
         behind = await self._ledger.vector_log.length(self._position)
         found = [Difference("vectors_behind", f"{behind} entries")] if behind else []
-        for walk in (self._lacking(deep=deep), self._unknown(), self._unfindable(deep=deep)):
-            async for page in walk:
-                found += page
-                if len(found) > MOST:
-                    return [Difference("vectors_wrong", f"more than {MOST} differences")]
+        found += await self._lacking(deep=deep)
+        found += await self._unknown()
+        found += await self._unfindable(deep=deep)
         # Begun anew meanwhile: then all of it has yet to be followed.
         return found if self._vectors.generation == self._generation else []
 
-    async def _lacking(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
+    async def _lacking(self, *, deep: bool) -> list[Difference]:
+        found = list[Difference]()
         after: int | None = 0
         while after is not None:
             compared, after = await self._comparison.window(after, self._position, deep=deep)
-            missing = {entry.chunk_id for entry in compared.missing}
-            yield [Difference("vectors_missing", one) for one in await self._settled(missing)]
-            yield [Difference("vectors_differ", one) for one in await self._settled(compared.differing)]
+            missing = [entry.chunk_id for entry in compared.missing]
+            found += [Difference("vectors_missing", one) for one in await self._settled(missing)]
+            found += [Difference("vectors_differ", one) for one in await self._settled(compared.differing)]
+        return found
 
-    async def _unknown(self) -> AsyncIterator[list[Difference]]:
-        offset, count = 0, 1
+    async def _unknown(self) -> list[Difference]:
+        found, offset, count = list[Difference](), 0, 1
         while count:
             count, unknown = await self._comparison.unknown(offset, self._position)
             offset += count
             # Applied since the ids were read, and forgotten by the log: then they are gone here as well.
             still = await self._vectors.present(sorted(unknown)) if unknown else set()
-            yield [Difference("vectors_unknown", one) for one in sorted(unknown & still)]
+            found += [Difference("vectors_unknown", one) for one in sorted(unknown & still)]
+        return found
 
-    async def _unfindable(self, *, deep: bool) -> AsyncIterator[list[Difference]]:
+    async def _unfindable(self, *, deep: bool) -> list[Difference]:
         count = DEEP_SAMPLE if deep else SAMPLE
         spots = [(number + 0.5) / count for number in range(count)]
         entries = await self._comparison.sample(spots, self._position)
         searched = await self._comparison.search(entries)
-        if not searched.is_damaged:
-            return
-        # What is missing or another vector cannot be found, and was reported above.
+        # What is missing or another vector cannot be found, and is reported as such.
         compared = await self._comparison.compare(searched.lost)
         reported = compared.differing | {entry.chunk_id for entry in compared.missing}
         lost = await self._settled({entry.chunk_id for entry in searched.lost} - reported)
-        if len(lost) > UNREACHABLE_RATIO * searched.chunks:
-            yield [Difference("vectors_wrong", one) for one in lost]
+        is_wrong = len(lost) > UNREACHABLE_RATIO * searched.chunks
+        return [Difference("vectors_wrong", one) for one in lost] if is_wrong else []
 
     async def _settled(self, ids: Iterable[str]) -> list[str]:
-        """Those of the ids that nothing has happened to since, so that the index has to hold them."""
-        asked = sorted(ids)
-        if not asked:
-            return []
-        return sorted(await self._derived.settled(asked, self._position, self._vectors.model))
-
-
-def document_of(chunk_id: str) -> str:
-    """The document's id, with which a chunk's begins."""
-    return chunk_id.partition(".")[0]
+        """Return the ids that nothing has happened to since, so that the index has to hold them."""
+        asked = list(ids)
+        return await self._derived.settled(asked, self._position, self._vectors.model) if asked else []

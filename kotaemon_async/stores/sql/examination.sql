@@ -157,9 +157,6 @@ INSERT INTO keywords (rowid, terms)
 SELECT c.row, :terms FROM chunks AS c
 WHERE c.row = :row AND c.id = :id AND NOT EXISTS (SELECT 1 FROM keywords_docsize AS k WHERE k.id = c.row)
 
--- name: remove_keywords
-DELETE FROM keywords WHERE rowid = :row AND NOT EXISTS (SELECT 1 FROM chunks WHERE row = :row)
-
 -- name: unlogged
 SELECT c.id, c.document_id FROM chunks AS c
 WHERE c.row > :after AND c.row <= :until AND c.model = :model AND length(c.vector) = :vector_bytes

@@ -269,7 +269,7 @@ async def found_words(ward: Ward, words: str = "lighthouse keeper") -> int:
     return len(await ward.ledger.keywords.search(words, Scope(), 10))
 
 
-async def test_missing_keywords_are_filled_in_as_they_were(ward: Ward) -> None:
+async def test_an_index_that_lacks_keywords_is_filled_anew(ward: Ward) -> None:
     await ward.ready()
     rows = [row for (row,) in ward.sql("SELECT row FROM chunks")]
     ward.sql("DELETE FROM keywords WHERE rowid = ?", rows[1])
@@ -278,7 +278,7 @@ async def test_missing_keywords_are_filled_in_as_they_were(ward: Ward) -> None:
     assert await found_words(ward) == 3
 
 
-async def test_keywords_of_chunks_that_are_gone_are_removed(ward: Ward) -> None:
+async def test_an_index_with_keywords_of_chunks_that_are_gone_is_filled_anew(ward: Ward) -> None:
     await ward.ready()
     ward.sql("INSERT INTO keywords (rowid, terms) VALUES (77, 'lighthouse')")
     assert await ward.found() == {"keywords_orphaned": ["77"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.operations.chores import remove_old, remove_unused_files
+from kotaemon_async.operations.maintenance import remove_old, remove_unused_files
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.idempotency import KEEP_S
 from kotaemon_async.stores.ledger import Ledger
