@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kotaemon_async.cli.options import EXIT_CODES, AsJson, Config, ending
+from kotaemon_async.domain.times import iso_time
 
 if TYPE_CHECKING:
     from kotaemon_async.cli.client import CommandError, Json
@@ -96,9 +96,6 @@ def _unknown(key_id: str) -> "CommandError":
 
 
 def _shown(key: "ApiKey") -> "Json":
-    expires = None if key.expires_at is None else _time(key.expires_at)
-    return {"id": key.id, "name": key.name, "created_at": _time(key.created_at), "expires_at": expires}
-
-
-def _time(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+    created = iso_time(key.created_at, "seconds")
+    expires = None if key.expires_at is None else iso_time(key.expires_at, "seconds")
+    return {"id": key.id, "name": key.name, "created_at": created, "expires_at": expires}

@@ -116,7 +116,7 @@ class Library:
         )
         use = None if key is None else KeyUse(key, fingerprint)
         faults.hit("library.before_accept")
-        await incoming.settle()
+        await incoming.sync()
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
                 await self._blobs.keep(incoming)

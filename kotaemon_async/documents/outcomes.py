@@ -12,7 +12,8 @@ from kotaemon_async.domain.errors import BadDocument, KotaemonError, LeaseLost, 
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.resilience import capacity, faults
 from kotaemon_async.resilience.backoff import backoff_s
-from kotaemon_async.stores.claims import Cause, Claim, ran_out_of_room
+from kotaemon_async.stores.claims import Cause, Claim
+from kotaemon_async.stores.files import is_disk_full
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import impacted, metrics
 from kotaemon_async.telemetry.traces import event, mark_failed
@@ -86,7 +87,7 @@ class Outcomes:
             logger.bind(lost=claim.document.attempts.lost).info("document_waits_for_its_turn")
 
     def _lacks_room(self, error: Exception) -> bool:
-        if isinstance(error, capacity.InsufficientStorage) or ran_out_of_room(error):
+        if isinstance(error, capacity.InsufficientStorage) or is_disk_full(error):
             return True
         return isinstance(error, Unavailable) and not self._may_work()
 

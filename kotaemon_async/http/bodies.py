@@ -1,7 +1,6 @@
 """The JSON bodies of the API where they differ from the nouns of model.py, and how those become them."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -23,6 +22,7 @@ from kotaemon_async.domain.model import (
     Status,
     Usage,
 )
+from kotaemon_async.domain.times import iso_time
 
 B = TypeVar("B", bound=msgspec.Struct)
 S = TypeVar("S", Passage, Citation)
@@ -155,11 +155,6 @@ class HealthReport(msgspec.Struct, frozen=True, omit_defaults=True):
     version: str | None = None
 
 
-def iso(at_s: float) -> str:
-    """Return Unix seconds as ISO 8601 in UTC with milliseconds and `Z`."""
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def body_of(kind: type[B], model: object, **differing: object) -> B:
     """Return the model as the API shows it; fields that differ are given by name.
 
@@ -170,7 +165,7 @@ def body_of(kind: type[B], model: object, **differing: object) -> B:
         if hasattr(model, name):
             return getattr(model, name)
         at_s: float | None = getattr(model, f"{name}_s")
-        return None if at_s is None else iso(at_s)
+        return None if at_s is None else iso_time(at_s)
 
     same = {name: shown(name) for name in kind.__struct_fields__ if name not in differing}
     return kind(**same, **differing)
@@ -189,7 +184,7 @@ def document_body(document: Document) -> DocumentBody:
 def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
     """Return the reason with its time, if it has one, as all other times of the API."""
     at_s = (reason or {}).get("at")
-    return {**(reason or {}), "at": iso(at_s)} if isinstance(at_s, float) else reason
+    return {**(reason or {}), "at": iso_time(at_s)} if isinstance(at_s, float) else reason
 
 
 def passage_list(found: Found, trace_id: str) -> PassageList:

@@ -9,7 +9,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
-from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of, iso
+from kotaemon_async.domain.times import iso_time
+from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
@@ -130,7 +131,7 @@ def markdown(conversation: Conversation, turns: list[Turn]) -> str:
             f"[{one.marker}] {_line(one.document_name)}, p. {one.page}: “{_line(one.quote)}”\n"
             for one in answer.citations
         ]
-        lines.append(f"*{iso(turn.at_s)}, {served}*\n")
+        lines.append(f"*{iso_time(turn.at_s)}, {served}*\n")
     return "\n".join(lines)
 
 

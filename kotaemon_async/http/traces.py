@@ -7,7 +7,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from kotaemon_async.http.bodies import iso
+from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.traces.path import FALLBACKS, RETRIES, WAITS, State, Step, TracePath
@@ -88,7 +88,7 @@ def trace_body(path: TracePath) -> TraceBody:
     return TraceBody(
         trace_id=path.trace_id,
         status=path.status,
-        started_at=iso(path.started_s),
+        started_at=iso_time(path.started_s),
         duration_s=None if path.duration_s is None else round(path.duration_s, 6),
         spans=[_span(step, path.started_s) for step in path.steps],
         logs=[_line(line, path.started_s) for line in path.lines],
@@ -109,7 +109,7 @@ def _span(step: Step, began_s: float) -> SpanBody:
         status=step.state,
         starts_s=round(span.started_s - began_s, 6),
         duration_s=None if span.ended_s is None else round(span.ended_s - span.started_s, 6),
-        process_ended_at=None if step.process_ended_s is None else iso(step.process_ended_s),
+        process_ended_at=None if step.process_ended_s is None else iso_time(step.process_ended_s),
         attributes=span.attributes,
         events=[_event(one, span.span_id, began_s) for one in span.events],
     )
@@ -121,7 +121,7 @@ def _event(event: EventRecord, span_id: str, began_s: float) -> TraceEvent:
 
 def _line(line: LineRecord, began_s: float) -> LineBody:
     return LineBody(
-        timestamp=iso(line.at_s),
+        timestamp=iso_time(line.at_s),
         at_s=round(line.at_s - began_s, 6),
         level=line.level,
         event=line.event,

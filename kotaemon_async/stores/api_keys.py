@@ -39,7 +39,7 @@ class ApiKey:
     expires_at: float | None = None
 
     def is_valid(self, now_s: float) -> bool:
-        """Whether it opens anything at that time."""
+        """Return whether it opens anything at that time."""
         return self.expires_at is None or now_s < self.expires_at
 
 
@@ -55,31 +55,31 @@ class ApiKeys:
 
     @classmethod
     def open(cls, folder: Path, *, clock: Callable[[], float] = time.time) -> "ApiKeys":
-        """The keys of the folder. Raises: Misconfigured when the file is there and cannot be read."""
+        """Open the keys of the folder; raises Misconfigured when the file is there and cannot be read."""
         keys = cls(folder / FILE, clock=clock)
         keys._load()
         return keys
 
     @property
     def in_use(self) -> bool:
-        """Whether callers need a key."""
+        """Return whether callers need a key."""
         self._look()
         return bool(self._keys)
 
     def find(self, secret: str) -> ApiKey | None:
-        """The valid key that this is, if it is one."""
+        """Return the valid key that this is, if it is one."""
         self._look()
         # Looked up by digest: how long that takes tells nothing about the secrets.
         key = self._keys.get(_digest(secret))
         return key if key is not None and key.is_valid(self._clock()) else None
 
     def listed(self) -> list[ApiKey]:
-        """All keys, oldest first, expired ones too."""
+        """Return all keys, oldest first, expired ones too."""
         self._look()
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
 
     def create(self, name: str) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is not kept. Raises: Misconfigured."""
+        """Create a key and return it with its secret, which is not kept; raises Misconfigured."""
         self._load()
         secret = PREFIX + secrets.token_urlsafe(32)
         key = ApiKey(f"key_{secrets.token_hex(4)}", name, _digest(secret), self._clock())
@@ -87,7 +87,7 @@ class ApiKeys:
         return key, secret
 
     def end(self, key_id: str, *, in_s: float = 0.0) -> bool:
-        """Whether there is such a key; so many seconds later it opens nothing. Raises: Misconfigured."""
+        """Have the key open nothing after so many seconds; return whether it exists; raises Misconfigured."""
         self._load()
         now_s = self._clock()
         chosen = [key for key in self._keys.values() if key.id == key_id]
@@ -111,7 +111,7 @@ class ApiKeys:
             logger.bind(component="keys", code=error.code).error("keys_not_read")
 
     def _load(self) -> None:
-        """Reads the file; one that is not there holds no keys, unless there were some before."""
+        """Read the file; one that is not there holds no keys, unless there were some before."""
         stamp = _stamp(self._path)
         if stamp is None:
             if self._keys:

@@ -1,11 +1,10 @@
 """The files themselves, named by their SHA-256, written so that a power cut cannot tear them."""
 
-import fcntl
 import hashlib
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,7 +14,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.resilience import faults
-from kotaemon_async.stores.files import FULL, sync_folder
+from kotaemon_async.stores.files import disk_errors, sync, try_lock
 
 HEAD_BYTES: Final = 8192
 #: How long another process may take to accept or delete one document, and how often is looked.
@@ -24,7 +23,7 @@ _TURN_POLL_S: Final = 0.01
 
 
 class Incoming:
-    """A file on its way in: hashed while it is written to a temporary place."""
+    """A file on its way in, hashed while it is written to a temporary place."""
 
     def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
         self._file = file
@@ -37,11 +36,11 @@ class Incoming:
 
     @property
     def sha256(self) -> str:
-        """The hash of what was written so far, in hex."""
+        """Return the hash of what was written so far, in hex."""
         return self._hash.hexdigest()
 
     async def write(self, data: bytes) -> None:
-        """The bytes are appended.
+        """Append the bytes.
 
         Raises:
             Refused: the file is `too_large`.
@@ -59,12 +58,12 @@ class Incoming:
         with _disk_errors():
             self._file.write(data)
 
-    async def settle(self) -> None:
-        """All bytes are on the disk, which takes its time and needs no turn; raises Unavailable."""
-        await to_thread.run_sync(self.sync)
+    async def sync(self) -> None:
+        """Wait until all bytes are on the disk; `keep` has less to do afterwards; raises Unavailable."""
+        await to_thread.run_sync(self.sync_now)
 
-    def sync(self) -> None:
-        """All bytes are on the disk; at once when they are there already."""
+    def sync_now(self) -> None:
+        """Block until all bytes are on the disk."""
         if self._synced_bytes == self.size_bytes:
             return
         with _disk_errors():
@@ -74,21 +73,8 @@ class Incoming:
         self._synced_bytes = self.size_bytes
 
 
-class _disk_errors:  # noqa: N801 - reads as a statement
-    """Turns what the operating system says of a disk into Unavailable."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError):
-            return
-        reason = error.strerror or type(error).__name__
-        if error.errno in FULL:
-            message = f"The data disk is full: {reason}."
-            raise Unavailable(message, code="disk_full", retry_after_s=30) from error
-        message = f"The folder of files cannot be used: {reason}."
-        raise Unavailable(message, code="storage_unavailable", retry_after_s=5) from error
+def _disk_errors() -> AbstractContextManager[None]:
+    return disk_errors("The folder of files", "The data disk")
 
 
 class Blobs:
@@ -108,12 +94,12 @@ class Blobs:
         self._make_folder(self._incoming)
 
     def path(self, sha256: str) -> Path:
-        """Where the blob lies, if it is there."""
+        """Return where the blob lies, if it is there."""
         return self._folder / sha256[:2] / sha256
 
     @asynccontextmanager
     async def incoming(self) -> AsyncIterator[Incoming]:
-        """A file to write to; what was not kept by then is removed."""
+        """Yield a file to write to; remove what was not kept by the end."""
         path = self._incoming / secrets.token_hex(12)
         file = await to_thread.run_sync(self._create, path)
         try:
@@ -129,7 +115,7 @@ class Blobs:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """The only one, among all processes on the folder, that keeps or removes blobs during the block.
+        """Keep every other process on the folder from keeping or removing blobs during the block.
 
         A blob and the rows that use it change together: an upload of bytes whose last document is being
         deleted would lose its file otherwise. Raises: Unavailable.
@@ -146,7 +132,7 @@ class Blobs:
     async def _lock(self, descriptor: int) -> None:
         for _ in range(int(_TURN_LIMIT_S / _TURN_POLL_S)):
             with _disk_errors():
-                if _try_lock(descriptor):
+                if try_lock(descriptor):
                     return
             await self._sleep(_TURN_POLL_S)
         raise Unavailable(
@@ -154,45 +140,40 @@ class Blobs:
         )
 
     async def keep(self, incoming: Incoming) -> None:
-        """The file lies under its hash and survives a power cut; raises Unavailable."""
+        """Move the file to its hash, where it survives a power cut; raises Unavailable."""
         await to_thread.run_sync(self._keep, incoming)
 
     def _keep(self, incoming: Incoming) -> None:
         with _disk_errors():
-            incoming.sync()
+            incoming.sync_now()
             target = self.path(incoming.sha256)
             self._make_folder(target.parent)
             incoming.path.replace(target)
             faults.hit("blobs.after_rename")
-            sync_folder(target.parent)
+            sync(target.parent)
 
     def _make_folder(self, folder: Path) -> None:
-        """The folder is there, also after a power cut."""
+        """Make a folder that survives a power cut."""
         folder.mkdir(parents=True, exist_ok=True)
         if folder not in self._synced:
-            sync_folder(folder.parent)
+            sync(folder.parent)
             self._synced.add(folder)
 
     async def remove(self, sha256: str) -> None:
-        """The blob is gone; one that cannot be removed stays for the next sweep."""
+        """Remove the blob; one that cannot be removed stays for the next sweep."""
         await to_thread.run_sync(_unlink, self.path(sha256))
 
     async def sweep(self, used: set[str]) -> int:
-        """How many files went that no document uses or that never arrived; only before uploads begin."""
+        """Remove files that no document uses or that never arrived, and return how many.
+
+        Only before uploads begin.
+        """
         return await to_thread.run_sync(self._sweep, used)
 
     def _sweep(self, used: set[str]) -> int:
         stray = [path for path in self._folder.glob("??/*") if path.name not in used]
         stray.extend(self._incoming.iterdir())
         return sum(map(_unlink, stray))
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _discard(file: BinaryIO, path: Path) -> None:
@@ -202,7 +183,7 @@ def _discard(file: BinaryIO, path: Path) -> None:
 
 
 def _unlink(path: Path) -> bool:
-    """Whether there is no such file any more; nothing that was asked for depends on it."""
+    """Remove the file and return whether that went well; nothing that was asked for depends on it."""
     try:
         path.unlink(missing_ok=True)
     except OSError as error:

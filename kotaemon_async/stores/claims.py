@@ -1,6 +1,5 @@
 """The ledger's side of ingestion: leases with fencing tokens, page batches, ends."""
 
-import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -208,15 +207,3 @@ def _insert_chunks(conn: apsw.Connection, document_id: str, version: int, batch:
         conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})
         seq = conn.execute(SQL["log_upsert"], {"chunk_id": name, "document_id": document_id}).get
     return seq
-
-
-def ran_out_of_room(error: BaseException) -> bool:
-    """Return whether a full disk is what is behind the error."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, apsw.FullError):
-            return True
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        cause = cause.__cause__
-    return False

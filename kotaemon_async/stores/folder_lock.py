@@ -1,6 +1,5 @@
 """Who may use a data folder: one process alone, or several that share one broker."""
 
-import fcntl
 import os
 import secrets
 from collections.abc import Awaitable, Callable
@@ -10,6 +9,7 @@ from typing import Final, Self
 import anyio
 
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.stores.files import try_lock
 
 FILE: Final = "lock"
 #: Lies in a folder whose contents are being replaced, so that no service starts on half of them.
@@ -32,7 +32,7 @@ class FolderLock:
 
     @classmethod
     def take(cls, folder: Path, *, shared: bool) -> Self | None:
-        """The lock, or None when somebody else's is in the way; never waits.
+        """Take the lock, or return None when another's is in the way; never wait.
 
         With `shared`, a process that is not alone joins the others, unless one of them does not share.
         Raises: Misconfigured when the folder cannot be locked at all.
@@ -42,9 +42,9 @@ class FolderLock:
         except OSError as error:
             raise _unlockable(folder, error) from error
         try:
-            if _flock(descriptor, fcntl.LOCK_EX):
+            if try_lock(descriptor):
                 return cls(descriptor, alone=True)
-            if shared and _flock(descriptor, fcntl.LOCK_SH):
+            if shared and try_lock(descriptor, shared=True):
                 return cls(descriptor, alone=False)
         except OSError as error:
             os.close(descriptor)
@@ -53,15 +53,15 @@ class FolderLock:
         return None
 
     def share(self) -> bool:
-        """Whether others may join from now on; False when one that is starting was faster, then ask again.
+        """Let others join from now on; return False when one that starts was faster, then ask again.
 
         The kernel lets go before it takes anew, so a second process may be alone for a moment as well.
         That does no harm as long as the caller has not begun to work.
         """
-        return _flock(self._descriptor, fcntl.LOCK_SH)
+        return try_lock(self._descriptor, shared=True)
 
     def release(self) -> None:
-        """The folder is free, as far as this process is concerned."""
+        """Free the folder, as far as this process is concerned."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -77,7 +77,7 @@ class FolderLock:
 async def lock_folder(
     folder: Path, *, shared: bool, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
 ) -> FolderLock:
-    """The lock; one that may be shared is waited for while another process starts.
+    """Take the lock; wait for one that may be shared while another process starts.
 
     Raises: Misconfigured when another process keeps the folder to itself, or a restore did not end.
     """
@@ -100,17 +100,9 @@ async def lock_folder(
 
 
 async def share_folder(lock: FolderLock, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-    """Others may join from now on."""
+    """Let others join from now on."""
     while not lock.share():
         await sleep(_JOIN_ROUND_S)
-
-
-def _flock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _unlockable(folder: Path, error: OSError) -> Misconfigured:

@@ -36,7 +36,7 @@ _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a file holds: the newest form in sql/`newest`, and the steps to it from every earlier one.
+    """The form of a file: the newest in sql/`newest`, and the steps to it from every earlier one.
 
     `name` stands in messages, `code` is what a file that cannot be used fails with, `reading` is run for each
     reading connection. `is_truth` says that what was committed survives the machine, too; a file that may be
@@ -58,7 +58,7 @@ class Schema:
 
 @cache
 def queries(file: str) -> dict[str, str]:
-    """The statements of sql/`file`, by the name in the `-- name:` line above each."""
+    """Return the statements of sql/`file`, by the name in the `-- name:` line above each."""
     text = resources.files(f"{__package__}.sql").joinpath(file).read_text("utf8")
     parts = _NAME.split(text)[1:]
     return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
@@ -74,11 +74,11 @@ class Database:
         self._writer = writer
         self._readers = readers
         self._idle = list(readers)
-        self._places = anyio.CapacityLimiter(len(readers))
+        self._free = anyio.CapacityLimiter(len(readers))
 
     @classmethod
     async def open(cls, path: Path, schema: Schema, *, readers: int = READERS) -> Database:
-        """The database at `path`, created when it is not there.
+        """Open the database at `path`, created when it is not there.
 
         Raises:
             Misconfigured: the file cannot be opened, or a newer release wrote it.
@@ -103,7 +103,7 @@ class Database:
         return cls(schema, opened[0], opened[1:])
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
-        """What `change` returns, once its transaction is on the disk.
+        """Return what `change` does, once its transaction is on the disk.
 
         Raises:
             Unavailable: the file cannot be written; nothing was changed.
@@ -113,8 +113,8 @@ class Database:
         return done
 
     async def read(self, look: Callable[[apsw.Connection], T]) -> T:
-        """What `look` returns, from one consistent snapshot."""
-        async with self._places:
+        """Return what `look` does, from one consistent snapshot."""
+        async with self._free:
             reader = self._idle.pop()
             try:
                 return await self._run(reader, _snapshot, look)
@@ -122,12 +122,12 @@ class Database:
                 self._idle.append(reader)
 
     async def shrink(self) -> None:
-        """The pages that all connections keep for later are given back."""
+        """Give back the pages that the connections keep for later."""
         for connection in (*self._readers, self._writer):
             await connection.async_run(_shrink, connection)
 
     async def aclose(self) -> None:
-        """Every thread ends; the write-ahead log is folded into the file."""
+        """End every thread and fold the write-ahead log into the file."""
         with anyio.CancelScope(shield=True):
             for connection in (*self._readers, self._writer):
                 await connection.aclose()

@@ -41,28 +41,28 @@ class TelemetryFile:
 
     @classmethod
     async def open(cls, path: Path, *, clock: Callable[[], float] = time.monotonic) -> Self:
-        """The file at `path`, created when it is not there; never fails, see `check`."""
+        """Open the file at `path`, created when it is not there; never fails, see `check`."""
         file = cls(path, clock=clock)
         await file._open()
         return file
 
     async def check(self) -> dict[str, object]:
-        """How often it was begun anew; with a `code` while it cannot be used."""
+        """Return how often it was begun anew, with a `code` while it cannot be used."""
         found: dict[str, object] = {"renewals": self.renewals}
         if self._database is None:
             found |= {"code": SCHEMA.code, "message": CODES[SCHEMA.code][1]}
         return found
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
-        """What `change` returns, once it is written; raises Unavailable."""
+        """Return what `change` does, once it is written; raises Unavailable."""
         return await self._using(lambda database: database.write(change))
 
     async def read(self, look: Callable[[apsw.Connection], T]) -> T:
-        """What `look` returns, from one consistent snapshot; raises Unavailable."""
+        """Return what `look` does, from one consistent snapshot; raises Unavailable."""
         return await self._using(lambda database: database.read(look))
 
     async def aclose(self) -> None:
-        """The file is closed and whole."""
+        """Close the file, whole."""
         database, self._database = self._database, None
         self._again_s = float("inf")
         if database is not None:
@@ -101,7 +101,7 @@ class TelemetryFile:
             return None
 
     async def _renew(self, lost: Database) -> None:
-        """The lost file is out of the way, and another one may take its place; not too often."""
+        """Put the lost file out of the way, so that another one takes its place; not too often."""
         async with self._turn:
             if self._database is not lost:
                 return
@@ -113,7 +113,7 @@ class TelemetryFile:
                 await anyio.to_thread.run_sync(self._put_aside)
 
     def _put_aside(self) -> None:
-        """The last one put aside is kept for whoever wants to know, earlier ones are not."""
+        """Keep the file for a person to look at, in place of the one put aside before."""
         for part in _PARTS:
             found = self._path.with_name(self._path.name + part)
             aside = self._path.with_name(self._path.name + _ASIDE + part)
@@ -125,7 +125,7 @@ class TelemetryFile:
 
 
 def _is_lost(error: Exception) -> bool:
-    """Whether the file is damaged, moved, or of a newer release, and only another one will do."""
+    """Return whether the file is damaged, moved, or of a newer release, so that only another will do."""
     return isinstance(error.__cause__, _LOST) or (
         isinstance(error, Misconfigured) and error.__cause__ is None
     )

@@ -11,6 +11,7 @@ from typing import Final
 import apsw
 
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.stores.files import sync
 
 #: Folder beside the ledger, and the names of the copies in it.
 FOLDER: Final = "backups"
@@ -20,7 +21,7 @@ PARTIALS: Final = ".upgrade-*.partial"
 
 
 def keep_copy(connection: apsw.Connection, path: Path, version: int) -> Path:
-    """Where the copy lies, on the disk for good; raises Misconfigured when it cannot be made."""
+    """Keep a copy, on the disk for good, and return where; raises Misconfigured when it cannot be made."""
     folder = path.parent / FOLDER
     partial = folder / f".upgrade-{os.getpid()}.partial"
     try:
@@ -31,10 +32,9 @@ def keep_copy(connection: apsw.Connection, path: Path, version: int) -> Path:
             copy.execute("PRAGMA synchronous = OFF")
             with copy.backup("main", connection, "main") as backup:
                 backup.step()
-        for written, flags in ((partial, os.O_RDWR), (folder, os.O_RDONLY)):
-            _sync(written, flags)
+        sync(partial)
         partial.replace(target)
-        _sync(folder, os.O_RDONLY)
+        sync(folder)
     except (OSError, apsw.FullError, apsw.IOError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Misconfigured(
@@ -52,14 +52,6 @@ def _check_room(folder: Path, size_bytes: int) -> None:
 
 
 def _free_name(folder: Path, version: int) -> Path:
-    """A copy that is there already belongs to an earlier upgrade, and stays."""
+    """Return a name that is free: a copy that is there belongs to an earlier upgrade, and stays."""
     names = (f"ledger-schema-{version}{f'-{number}' if number else ''}.db" for number in count())
     return next(path for name in names if not (path := folder / name).exists())
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,6 +1,5 @@
 """Backups in a folder: one is written under a name that passes for none; what a check said lies beside it."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -15,7 +14,7 @@ import msgspec
 
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured, Unavailable
 from kotaemon_async.operations.backup.reading import open_backup
-from kotaemon_async.stores.files import FULL, disk_errors, give_to_owner_of, sync_folder
+from kotaemon_async.stores.files import FULL, disk_errors, give_to_owner_of, sync, try_lock
 
 #: What is still written; whoever holds the lock on it writes it, and a dead writer's is taken over.
 PARTIAL: Final = ".kotaemon-backup.partial"
@@ -117,7 +116,7 @@ def partial_backup(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
             file.flush()
             os.fsync(file.fileno())
             (folder / PARTIAL).replace(target)
-            sync_folder(folder)
+            sync(folder)
         except BaseException:
             (folder / PARTIAL).unlink(missing_ok=True)
             raise
@@ -153,14 +152,12 @@ def _begun(path: Path) -> BinaryIO:
     """The file, locked by us alone."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between the two calls its writer may have made a finished backup of it.
-            if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
-                return os.fdopen(descriptor, "r+b")
-        except BlockingIOError as error:
+        if not try_lock(descriptor):
             os.close(descriptor)
-            raise Unavailable("Another backup is being made there.", code="busy", retry_after_s=60) from error
+            raise Unavailable("Another backup is being made there.", code="busy", retry_after_s=60)
+        # Between the two calls its writer may have made a finished backup of it.
+        if path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return os.fdopen(descriptor, "r+b")
         os.close(descriptor)
 
 
@@ -195,17 +192,17 @@ def _clear_scratch(parent: Path) -> bool:
     """Whether a folder of a process that died was there and is gone."""
     cleared = False
     for left in parent.glob(f"{SCRATCH}*"):
-        with suppress(OSError), _locked_folder(left):
-            shutil.rmtree(left, ignore_errors=True)
-            cleared = True
+        with suppress(OSError), _locked_folder(left) as is_ours:
+            if is_ours:
+                shutil.rmtree(left, ignore_errors=True)
+                cleared = True
     return cleared
 
 
 @contextmanager
-def _locked_folder(folder: Path) -> Iterator[None]:
+def _locked_folder(folder: Path) -> Iterator[bool]:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield try_lock(descriptor)
     finally:
         os.close(descriptor)

@@ -14,7 +14,7 @@ from kotaemon_async.domain.errors import Misconfigured, Refused, Unavailable
 from kotaemon_async.operations.backup.format import BLOBS, LEDGER, BadBackup
 from kotaemon_async.operations.backup.reading import BackupReader, Sink
 from kotaemon_async.operations.backup.snapshot import snapshot
-from kotaemon_async.stores.files import disk_errors, give_to_owner_of, sync_folder
+from kotaemon_async.stores.files import disk_errors, give_to_owner_of, sync
 from kotaemon_async.stores.folder_lock import FILE, RESTORING, FolderLock
 
 #: What is being unpacked, and how a folder begins that holds what was there before.
@@ -82,7 +82,7 @@ class Restoring:
     def _swap(self, scratch: Path, old: list[Path]) -> Path | None:
         """Where the old contents went; in between, a mark keeps a service from starting on half of it."""
         (self._folder / RESTORING).touch()
-        sync_folder(self._folder)
+        sync(self._folder)
         aside = None
         if old:
             now = datetime.fromtimestamp(self._clock(), UTC)
@@ -93,9 +93,9 @@ class Restoring:
                 path.rename(aside / path.name)
         for path in scratch.iterdir():
             path.rename(self._folder / path.name)
-        sync_folder(self._folder)
+        sync(self._folder)
         (self._folder / RESTORING).unlink()
-        sync_folder(self._folder)
+        sync(self._folder)
         return aside
 
     def _contents(self) -> list[Path]:

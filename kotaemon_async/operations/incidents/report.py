@@ -1,11 +1,11 @@
 """An incident in words and figures, the same over HTTP, in the webhook and on the command line."""
 
 import math
-from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
+from kotaemon_async.domain.times import iso_time
 from kotaemon_async.operations.incidents.causes import Cause, Deviation, Suspect
 from kotaemon_async.operations.incidents.forecasts import Forecast
 from kotaemon_async.operations.incidents.incidents import Incident
@@ -108,9 +108,9 @@ def body_of(incident: Incident) -> IncidentBody:
         cause=incident.cause,
         message=_MESSAGES[incident.cause].format(component),
         hint=_HINTS[incident.cause],
-        since=_iso(incident.since_s),
-        opened_at=_iso(incident.opened_at_s),
-        closed_at=None if incident.closed_at_s is None else _iso(incident.closed_at_s),
+        since=iso_time(incident.since_s, "seconds"),
+        opened_at=iso_time(incident.opened_at_s, "seconds"),
+        closed_at=None if incident.closed_at_s is None else iso_time(incident.closed_at_s, "seconds"),
         causes=[_suspect(one) for one in incident.causes],
         signals=[_signal(one) for one in incident.signals],
         trace_ids=list(incident.trace_ids),
@@ -124,7 +124,7 @@ def forecast_body(forecast: Forecast, now_s: float) -> ForecastBody:
     return ForecastBody(
         resource=forecast.resource,
         left_s=round(forecast.left_s, 1) if is_known else None,
-        reached_at=_iso(now_s + forecast.left_s) if is_known else None,
+        reached_at=iso_time(now_s + forecast.left_s, "seconds") if is_known else None,
         per_hour_bytes=round(forecast.per_hour_bytes),
         left_bytes=round(forecast.left_bytes) if math.isfinite(forecast.left_bytes) else 0,
     )
@@ -132,12 +132,9 @@ def forecast_body(forecast: Forecast, now_s: float) -> ForecastBody:
 
 def _suspect(one: Suspect) -> SuspectBody:
     signals = list(one.signals)
-    return SuspectBody(one.cause, one.component, one.score, _iso(one.since_s), signals, one.traces_share)
+    since = iso_time(one.since_s, "seconds")
+    return SuspectBody(one.cause, one.component, one.score, since, signals, one.traces_share)
 
 
 def _signal(one: Deviation) -> SignalBody:
-    return SignalBody(one.name, one.unit, _iso(one.since_s), one.value, one.normal, one.times)
-
-
-def _iso(at_s: float) -> str:
-    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return SignalBody(one.name, one.unit, iso_time(one.since_s, "seconds"), one.value, one.normal, one.times)

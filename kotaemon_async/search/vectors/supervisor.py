@@ -1,7 +1,7 @@
 """Keeps one vector child alive on one folder, and puts a folder aside that is no good any more."""
 
 import asyncio
-import fcntl
+import errno
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -17,6 +17,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.memory import resident_bytes
 from kotaemon_async.search.vectors.pipe import IndexLocation, VectorChild, VectorReply, unavailable
+from kotaemon_async.stores.files import try_lock
 from kotaemon_async.telemetry import metrics
 
 #: Why an index was put aside: its folder was taken away, changed by somebody else, of another model, broken;
@@ -225,7 +226,8 @@ class VectorSupervisor:
 def holding_lock(folder: Path) -> Iterator[None]:
     """Nobody else opens the folder meanwhile; raises BlockingIOError when somebody has it."""
     with folder.with_name(f"{folder.name}.lock").open("a", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not try_lock(lock.fileno()):
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process uses it")
         yield
 
 
