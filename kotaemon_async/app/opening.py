@@ -20,12 +20,12 @@ class Opening:
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self.health = Health()
-        self._stack = stack
+        self.stack = stack
 
     def keep(self, part: Part) -> Part:
         """The part: whatever check it has is in the health report, and it is closed with the others."""
         if isinstance(part, Closing):
-            self._stack.push_async_callback(part.aclose)
+            self.stack.push_async_callback(part.aclose)
         if isinstance(part, Watched):
             part.register_in(self.health)
         return part

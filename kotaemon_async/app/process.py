@@ -15,10 +15,9 @@ import anyio.to_thread
 import uvicorn
 from loguru import logger
 
-from kotaemon_async.app.manager import Manager
-from kotaemon_async.app.notify import Notifier
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.systemd import Notifier, Systemd
 from kotaemon_async.documents.queue import jobs
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
@@ -99,15 +98,15 @@ async def _run(settings: Settings) -> None:
         _listening_socket(settings) as listener,
         anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
     ):
-        async with anyio.create_task_group() as ears:
+        async with anyio.create_task_group() as listening:
             stop = _Stop()
-            ears.start_soon(stop.listen, signals)
+            listening.start_soon(stop.listen, signals)
             async with AsyncExitStack() as stack:
                 with stop.starting:
                     services = await stack.enter_async_context(open_services(settings))
                 if not stop.starting.cancelled_caught:
                     await _serve(services, listener, stop, began_s)
-            ears.cancel_scope.cancel()
+            listening.cancel_scope.cancel()
     logger.info("service_stopped")
 
 
@@ -115,13 +114,13 @@ async def _serve(services: Services, listener: socket.socket, stop: _Stop, began
     """The parts run until the server ends."""
     server = _server(services, services.settings)
     notifier = Notifier.from_environment()
-    manager = Manager(notifier, services.ledger.documents)
+    systemd = Systemd(notifier, services.ledger.documents)
     async with anyio.create_task_group() as group:
         group.start_soon(_drain, services, server, stop)
-        group.start_soon(_tell_stop, manager, stop)
-        if notifier.is_heard:
+        group.start_soon(_report_stop, systemd, stop)
+        if notifier.is_listening:
             is_ready = partial(_is_ready, services, server)
-            group.start_soon(_supervised, "manager", partial(manager.run, is_ready))
+            group.start_soon(_supervised, "manager", partial(systemd.run, is_ready))
         for name, start in _tasks(services).items():
             group.start_soon(_supervised, name, start)
         group.start_soon(_announce, services, server, began_s)
@@ -152,9 +151,9 @@ async def _is_ready(services: Services, server: uvicorn.Server) -> bool:
     return server.started and (await services.health.report())["status"] != "down"
 
 
-async def _tell_stop(manager: Manager, stop: _Stop) -> None:
+async def _report_stop(systemd: Systemd, stop: _Stop) -> None:
     await stop.asked.wait()
-    manager.stopping()
+    systemd.stopping()
 
 
 async def _supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:

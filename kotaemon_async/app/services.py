@@ -3,9 +3,11 @@
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -14,57 +16,89 @@ from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.llm.base import ModelProvider
+from kotaemon_async.answers.llm.local import LocalLink
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
-from kotaemon_async.app.incidents import IncidentParts, incidents_of
-from kotaemon_async.app.memory import WorkCapacity, count_model, give_back_under_pressure, guard_of, models_of
 from kotaemon_async.app.opening import Opening
-from kotaemon_async.app.parts import (
-    admission_of,
-    clear_up,
-    disk_capacity_of,
-    drawers_of,
-    embedder_of,
-    is_shared,
-    sandbox_of,
-    vectors_of,
-    writable_folder,
-)
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.traces import Traces, open_traces
 from kotaemon_async.documents.changes import Feed
-from kotaemon_async.documents.ingest import Ingest
+from kotaemon_async.documents.ingest import Ingest, recipe_of
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
 from kotaemon_async.documents.ready import ReadyNews
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.doctor import Doctor
+from kotaemon_async.operations.incidents.incidents import Incidents
+from kotaemon_async.operations.incidents.readings import SignalReader
+from kotaemon_async.operations.incidents.signals import signals_of
+from kotaemon_async.operations.incidents.watch import IncidentWatch
+from kotaemon_async.operations.incidents.webhook import Webhook
 from kotaemon_async.operations.maintenance import Maintenance
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience import faults
-from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.resilience.admission import Admission, Queue
+from kotaemon_async.resilience.capacity import DiskCapacity, Shortage, disk_of, shortage_of
+from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.search.embedding.embedder import Embedder
-from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.folder_lock import lock_folder, share_folder
+from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
+from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
 
 
 @dataclass(frozen=True, slots=True)
+class WorkCapacity:
+    """Whether there is room for work: on the disk to go on, and of memory to begin."""
+
+    disk: DiskCapacity
+    memory: MemoryGuard
+
+    def may_start(self) -> bool:
+        """Return whether another document may begin."""
+        return self.shortage() is None
+
+    def shortage(self) -> Shortage | None:
+        """Return what documents have to wait for."""
+        return shortage_of(disk=self.disk.may_work(), memory=self.memory.may_start())
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentParts:
+    """The watch, and who tells the world."""
+
+    watch: IncidentWatch
+    webhook: Webhook | None
+    is_enabled: bool
+
+    def tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """Return what has to run for it, by name."""
+        found: dict[str, Callable[[], Awaitable[None]]] = {}
+        if self.is_enabled:
+            found["incidents"] = self.watch.run
+        if self.is_enabled and self.webhook is not None:
+            found["webhook"] = self.webhook.run
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
-    """All parts of one running service."""
+    """Every part of one running service."""
 
     settings: Settings
     ledger: Ledger
@@ -87,63 +121,33 @@ class Services:
     memory: MemoryGuard
     models: ModelRegistry
     traces: Traces
-    tracing: Tracing
     incidents: IncidentParts
     loop_lag: LoopLag
     maintenance: Maintenance
     started: anyio.Event
     stopping: anyio.Event
 
+    @property
+    def tracing(self) -> Tracing:
+        """Return what keeps spans and finds the path of a trace."""
+        return self.traces.tracing
+
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """The parts, opened in order and closed in reverse; raises Misconfigured.
+    """Open the parts in order, and close them in reverse. Raises: Misconfigured.
 
-    Nothing runs yet: the tasks that drive them belong to app.py.
+    Nothing runs yet: the tasks that drive the parts belong to the process.
     """
     stack = AsyncExitStack()
     try:
         faults.arm(settings.faults)
-        folder = writable_folder(settings)
-        lock = await lock_folder(folder, shared=is_shared(settings))
+        folder = _writable_folder(settings)
+        lock = await lock_folder(folder, shared=settings.broker.is_shared)
         stack.callback(lock.release)
         opening = Opening(stack)
-        ledger = opening.keep(await Ledger.open(folder / "ledger.db"))
-        capacity = WorkCapacity(opening.keep(disk_capacity_of(settings)), opening.keep(guard_of(settings)))
-        traces = opening.keep(await open_traces(settings, folder, ledger, stack))
-        blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
-        broker = opening.keep(Broker.open(settings.broker.url, name=lock.name))
-        models = opening.keep(models_of(settings))
-        embedder = opening.keep(await embedder_of(settings, models))
-        if lock.alone:
-            await clear_up(ledger, blobs, embedder)
-        if is_shared(settings):
-            await share_folder(lock)
-        vectors = opening.keep(await vectors_of(settings, folder, embedder))
-        sandbox = opening.keep(sandbox_of(settings))
-        await sandbox.warm()
-        drawers = opening.keep(drawers_of(settings))
-        give_back_under_pressure(capacity.memory, models, sandbox, ledger)
-        knowledge = opening.keep(await anyio.to_thread.run_sync(kept_knowledge, settings))
-        links = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
-        for link in links:
-            count_model(models, link)
-            await opening.keep(link).warm()
+        opened = await _open(settings, lock, opening)
         faults.hit("services.opened")
-        opened = _Opened(
-            ledger,
-            capacity,
-            traces,
-            blobs,
-            broker,
-            models,
-            embedder,
-            vectors,
-            sandbox,
-            drawers,
-            links,
-            knowledge,
-        )
         yield _compose(settings, opened, opening)
     finally:
         with anyio.CancelScope(shield=True):
@@ -162,10 +166,78 @@ class _Opened:
     models: ModelRegistry
     embedder: Embedder
     vectors: VectorStore
-    sandbox: Sandbox
-    drawers: Sandbox
-    links: list[ModelProvider]
+    parsers: Sandbox
+    page_renderer: Sandbox
     knowledge: Knowledge
+    providers: list[ModelProvider]
+
+
+async def _open(settings: Settings, lock: FolderLock, opening: Opening) -> _Opened:
+    keep, folder, wanted = opening.keep, settings.data_dir.absolute(), settings.embedding
+    ledger = keep(await Ledger.open(folder / "ledger.db"))
+    capacity = WorkCapacity(keep(_disk_capacity(settings)), keep(_memory_guard(settings)))
+    traces = keep(await open_traces(settings, folder, ledger, opening.stack))
+    blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
+    broker = keep(Broker.open(settings.broker.url, name=lock.name))
+    models = keep(
+        ModelRegistry(max_loaded=settings.models.max_loaded, idle_release_s=settings.models.idle_release_s)
+    )
+    embedder = keep(
+        await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
+    )
+    if lock.alone:
+        await _clear_up(ledger, blobs, embedder)
+    if settings.broker.is_shared:
+        await share_folder(lock)
+    index = folder / "vectors"
+    vectors = keep(
+        await VectorStore.open(index, settings.vectors, model=embedder.name, dimension=embedder.dimension)
+    )
+    parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
+    await parsers.warm()
+    # A child of its own, so that a reader does not wait for documents.
+    one = settings.parser.model_copy(update={"children": 1})
+    page_renderer = keep(Sandbox(one, max_pages=settings.ingest.max_pages))
+    knowledge = keep(await anyio.to_thread.run_sync(kept_knowledge, settings))
+    providers = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
+    for provider in providers:
+        count_model(models, provider)
+        await keep(provider).warm()
+    return _Opened(
+        ledger,
+        capacity,
+        traces,
+        blobs,
+        broker,
+        models,
+        embedder,
+        vectors,
+        parsers,
+        page_renderer,
+        knowledge,
+        providers,
+    )
+
+
+def _disk_capacity(settings: Settings) -> DiskCapacity:
+    return DiskCapacity(
+        partial(disk_of, settings.data_dir),
+        floor_bytes=settings.disk.floor_bytes,
+        floor_ratio=settings.disk.floor_ratio,
+    )
+
+
+def _memory_guard(settings: Settings) -> MemoryGuard:
+    memory = settings.memory
+    return MemoryGuard(limit=lambda: memory.limit_bytes or limit_bytes(), settings=memory)
+
+
+def count_model(models: ModelRegistry, link: ModelProvider) -> None:
+    """A model that runs here is one of those that are counted; others need no memory of ours."""
+    if isinstance(link, LocalLink):
+        name = f"link.{link.name}"
+        models.add(name, link)
+        link.loading = partial(models.loading, name)
 
 
 def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
@@ -174,14 +246,14 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     news = ReadyNews(ledger)
     follower = opening.keep(_follower(settings, opened, news))
 
-    def there_is_news() -> None:
+    def work_changed() -> None:
         dispatcher.wake()
         follower.wake()
 
     retrieval = opening.keep(_retrieval(settings, opened, follower))
-    pictures = Pictures(ledger.documents, ledger.answers, opened.blobs.path, opened.drawers)
-    capacity.memory.on_pressure("pictures", pictures.give_back)
-    answering = answering_over(settings, ledger, retrieval, opened.links, opened.knowledge)
+    pictures = Pictures(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
+    _give_back_under_pressure(opened, pictures)
+    answering = answering_over(settings, ledger, retrieval, opened.providers, opened.knowledge)
     return Services(
         settings=settings,
         ledger=ledger,
@@ -189,8 +261,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher=dispatcher,
         follower=follower,
         knowledge=opened.knowledge,
-        ingest=_ingest(settings, opened, there_is_news),
-        library=_library(settings, opened, there_is_news),
+        ingest=_ingest(settings, opened, work_changed),
+        library=_library(settings, opened, work_changed),
         feed=Feed(ledger.documents, shortage=capacity.shortage),
         pictures=pictures,
         history=History(),
@@ -198,14 +270,13 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         retrieval=retrieval,
         answering=opening.keep(answering),
         answer_history=AnswerHistory(ledger.answers, ledger.conversations),
-        admission=admission_of(settings, capacity, ledger),
-        doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, there_is_news),
+        admission=_admission(settings, opened),
+        doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, work_changed),
         health=opening.health,
         memory=capacity.memory,
         models=opened.models,
         traces=opened.traces,
-        tracing=opened.traces.tracing,
-        incidents=incidents_of(settings, opening, ledger, opened.traces.file, list(answering.links())),
+        incidents=_incidents(settings, opening, ledger, opened.traces.file, list(answering.links())),
         loop_lag=opening.keep(LoopLag()),
         maintenance=maintenance_of(
             settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), capacity.memory.may_start
@@ -242,7 +313,7 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
     return Ingest(
         opened.ledger,
         opened.blobs,
-        opened.sandbox,
+        opened.parsers,
         opened.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=on_step,
@@ -261,3 +332,60 @@ def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retri
         settings=settings.retrieval,
         watch=follower,
     )
+
+
+def _admission(settings: Settings, opened: _Opened) -> Admission:
+    return Admission(
+        settings.http.max_concurrent_uploads,
+        capacity=opened.capacity.disk,
+        may_start=opened.capacity.memory.may_start,
+        queue=Queue(opened.ledger.documents.queued, settings.ingest.max_queued),
+        wait_s=settings.http.upload_wait_s,
+    )
+
+
+def _incidents(
+    settings: Settings, opening: Opening, ledger: Ledger, file: TelemetryFile, links: Sequence[str]
+) -> IncidentParts:
+    wanted = settings.incidents
+    webhook = opening.keep(Webhook(wanted.webhook_url)) if wanted.webhook_url else None
+    incidents = Incidents(signals_of(links), links, sensitivity=wanted.sensitivity_ratio)
+    watch = IncidentWatch(
+        SignalReader(opening.health, ledger.check).read,
+        incidents,
+        IncidentStore(file, IncidentBounds(wanted.keep_rows, wanted.keep_s)),
+        every_s=wanted.every_s,
+        notify=() if webhook is None else (webhook.notify,),
+    )
+    return IncidentParts(opening.keep(watch), webhook, wanted.enabled)
+
+
+def _give_back_under_pressure(opened: _Opened, page_images: Pictures) -> None:
+    """Have the memory guard ask for all that is only there for speed."""
+    guard = opened.capacity.memory
+    guard.on_pressure("caches", forget)
+    guard.on_pressure("ledger", opened.ledger.database.shrink)
+    guard.on_pressure("parsers", opened.parsers.release_idle)
+    guard.on_pressure("models", opened.models.release_idle)
+    guard.on_pressure("pictures", page_images.give_back)
+
+
+def _writable_folder(settings: Settings) -> Path:
+    """Return the data folder, made when it is not there. Raises: Misconfigured when it cannot be written."""
+    folder = settings.data_dir.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Misconfigured(f"data_dir: {folder} cannot be written: {error.strerror}.") from error
+    return folder
+
+
+async def _clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
+    """Free what earlier processes left half done; only while no other process uses the folder."""
+    await ledger.claims.drop_leases()
+    await ledger.idempotency.release_all()
+    await blobs.sweep(await ledger.documents.blobs())
+    await ledger.documents.start_stale_anew(recipe_of(embedder), embedder.name, time.time())

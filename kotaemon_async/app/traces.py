@@ -5,7 +5,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from kotaemon_async.app.parts import is_shared
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.stores.ledger import Ledger
@@ -41,7 +40,7 @@ async def open_traces(settings: Settings, folder: Path, ledger: Ledger, stack: A
     wanted = settings.traces
     file = await TelemetryFile.open(folder / FILE)
     stack.push_async_callback(file.aclose)
-    tracing = Tracing(file, wanted, ledger, alone=not is_shared(settings))
+    tracing = Tracing(file, wanted, ledger, alone=not settings.broker.is_shared)
     if wanted.keep:
         await stack.enter_async_context(tracing.listening())
     export = None

@@ -1,11 +1,40 @@
-"""A trial in steps: what each has shown, how long it took, and where it ended."""
+"""A data folder on trial: opened with the service's own parts, asked for its pages, broken on purpose."""
 
+import asyncio
+import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
-from kotaemon_async.domain.errors import KotaemonError
+import anyio
+
+from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.settings import LlmSettings
+from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.settings import Settings
+from kotaemon_async.documents.settings import BrokerSettings
+from kotaemon_async.domain.errors import KotaemonError, Unavailable
+from kotaemon_async.domain.model import Mode, Passage, Scope
+from kotaemon_async.domain.text import query_terms
+from kotaemon_async.operations.doctor.derived import Derived
+from kotaemon_async.operations.settings import BackupSettings
+from kotaemon_async.stores.api_keys import ApiKeys
+
+#: So long a lost index or another key may go unnoticed.
+NOTICE_LIMIT_S: Final = 60.0
+#: Passages that are looked for by their own words, of so many that are drawn, with at least so many words.
+SAMPLES: Final = 5
+_DRAWN: Final = 4 * SAMPLES
+_WORDS: Final = 5
+_QUESTION_CHARS: Final = 200
+#: So long nothing may come into the index before it counts as stuck.
+INDEX_PATIENCE_S: Final = 120.0
+_POLL_S: Final = 0.1
+_PATIENT_S: Final = 30.0
+_MODES: Final[tuple[Mode, ...]] = ("keyword", "vector")
 
 
 @dataclass(slots=True)
@@ -43,3 +72,179 @@ class Trial:
             raise
         finally:
             step.duration_s = round(self.clock() - began_s, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How many passages were looked for, how many each kind of search found, whether an answer cited one."""
+
+    samples: int
+    found: dict[Mode, int]
+    cited: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether most was found: a page may stand in many documents. Without any there is nothing to ask."""
+        return not self.samples or (self.cited and all(2 * n > self.samples for n in self.found.values()))
+
+
+def settings_for(settings: Settings, folder: Path) -> Settings:
+    """The settings for a copy in `folder`: the same recipe and model, no neighbours, no work of its own."""
+    patient = {"vector_timeout_s": _PATIENT_S, "keyword_timeout_s": _PATIENT_S}
+    return settings.model_copy(
+        update={
+            "data_dir": folder,
+            "faults": "",
+            "broker": BrokerSettings(),
+            "llm": LlmSettings(),
+            "backups": BackupSettings(every_s=0),
+            "retrieval": settings.retrieval.model_copy(update=patient),
+            "answers": settings.answers.model_copy(update={"static_knowledge": None, "deadline_s": 60.0}),
+        }
+    )
+
+
+@asynccontextmanager
+async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Services]:
+    """The parts over the copy, with the one running that fills the vector index from the ledger."""
+    async with open_services(settings_for(settings, folder)) as services:
+        # Not in a task group, which would hand on what the block raises as a group of one.
+        following = asyncio.create_task(services.follower.run(), name="follower")
+        try:
+            yield services
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+
+
+async def indexed(
+    services: Services, *, clock: Callable[[], float] = time.monotonic, patience_s: float = INDEX_PATIENCE_S
+) -> int:
+    """How many vectors the index has when it is complete; raises Unavailable when it does not get on."""
+    follower = services.follower
+    seen, since_s = None, clock()
+    while True:
+        report = await _report(services)
+        if follower.outage is None and follower.behind == 0 and "count" in report:
+            return int(str(report["count"]))
+        now = (report.get("generation"), report.get("count"), str(report.get("rebuilding")))
+        if now != seen:
+            seen, since_s = now, clock()
+        if clock() - since_s > patience_s:
+            code = follower.outage or follower.waiting_code or "vectors_rebuilding"
+            raise Unavailable("The vector index of the copy does not get on.", code=code)
+        await anyio.sleep(_POLL_S)
+
+
+async def generation_of(services: Services) -> str:
+    """The name of the present index; empty while there is none."""
+    return str((await _report(services)).get("generation", ""))
+
+
+async def _report(services: Services) -> dict[str, object]:
+    """Of the follower; empty when the index fails at that moment."""
+    try:
+        return await services.follower.report()
+    except Unavailable:
+        return {}
+
+
+async def ask_for_samples(services: Services) -> Asked:
+    """Looks for passages by their own words and by their vectors, and asks a question in the words of one."""
+    samples = await _samples(services)
+    found = {mode: sum([await _is_found(services, one, mode) for one in samples]) for mode in _MODES}
+    return Asked(len(samples), found, await _is_cited(services, samples))
+
+
+async def _samples(services: Services) -> list[Passage]:
+    """Passages that can be asked for, from all over the ledger."""
+    derived = Derived(services.ledger.database)
+    chunks = await derived.texts(await derived.sample(_DRAWN))
+    drawn = (await services.ledger.documents.passages([chunk.id for chunk in chunks])).values()
+    wordy = [passage for passage in drawn if len(query_terms(passage.text)) >= _WORDS]
+    return wordy[:: max(1, len(wordy) // SAMPLES)][:SAMPLES]
+
+
+async def _is_found(services: Services, passage: Passage, mode: Mode) -> bool:
+    """By its text: the same words may stand in several documents."""
+    found = await services.retrieval.search(passage.text, Scope(), mode=mode)
+    return not found.degraded and passage.text in [one.text for one in found.passages]
+
+
+async def _is_cited(services: Services, samples: Sequence[Passage]) -> bool:
+    for passage in samples:
+        answer = await services.answering.answer(Ask(question=passage.text[:_QUESTION_CHARS]))
+        if answer.citations:
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """The parts of a service over a copy of the data folder; nobody but the drill uses it."""
+
+    services: Services
+    folder: Path
+
+
+#: Returns what it has shown; raises KotaemonError when what should have mended did not.
+Drill = Callable[[Copy], Awaitable[str]]
+
+
+async def lost_index(copy: Copy) -> str:
+    """The folder of the vector index is gone; it is noticed and built anew from the ledger."""
+    before = await generation_of(copy.services)
+    await anyio.to_thread.run_sync(shutil.rmtree, copy.folder / "vectors")
+    try:
+        with anyio.fail_after(NOTICE_LIMIT_S):
+            while await generation_of(copy.services) in {before, ""}:  # noqa: ASYNC110
+                await anyio.sleep(_POLL_S)
+    except TimeoutError:
+        raise Unavailable("The lost index is not noticed.", code="vectors_unavailable") from None
+    vectors = await indexed(copy.services)
+    return f"{vectors} vectors again, {shown(await found_again(copy.services))}"
+
+
+async def key_rotation(copy: Copy) -> str:
+    """One key takes the place of another; who reads the keys all the while opens to the new one alone."""
+    service, writer = ApiKeys.open(copy.folder), ApiKeys.open(copy.folder)
+    old, old_secret = writer.create("drill")
+    await _until(lambda: service.find(old_secret) is not None, "A new key is not taken.")
+    _, new_secret = writer.create("drill")
+    writer.end(old.id)
+    await _until(
+        lambda: service.find(new_secret) is not None and service.find(old_secret) is None,
+        "The old key still opens, or the new one does not.",
+    )
+    return "the new key opens, the old one does not"
+
+
+async def _until(look: Callable[[], bool], otherwise: str) -> None:
+    try:
+        with anyio.fail_after(NOTICE_LIMIT_S):
+            while not look():  # noqa: ASYNC110
+                await anyio.sleep(_POLL_S)
+    except TimeoutError:
+        raise Unavailable(otherwise, code="timeout") from None
+
+
+async def found_again(services: Services) -> Asked:
+    """What is found of the documents; raises Unavailable when that is not most of what is looked for."""
+    asked = await ask_for_samples(services)
+    if not asked.is_good:
+        raise Unavailable(
+            f"The copy does not find its own pages: {shown(asked)}.", code="vectors_unavailable"
+        )
+    return asked
+
+
+def shown(asked: Asked) -> str:
+    """In words."""
+    if not asked.samples:
+        return "no pages to ask for"
+    lanes = ", ".join(f"{found} of {asked.samples} passages by {mode}" for mode, found in asked.found.items())
+    return f"{lanes}, {'a cited answer' if asked.cited else 'no citation'}"
+
+
+#: Run one after another on the same copy, each after what the one before has mended.
+DRILLS: Final[Mapping[str, Drill]] = {"lost index": lost_index, "key rotation": key_rotation}

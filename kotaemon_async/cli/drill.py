@@ -9,10 +9,8 @@ import anyio
 import anyio.to_thread
 
 from kotaemon_async.app.backups import backup_folder, backups_over
-from kotaemon_async.app.drill import DRILLS, Copy, found_again, shown
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.trial import Trial
-from kotaemon_async.app.verify import indexed, opened_copy
+from kotaemon_async.app.trial import DRILLS, Copy, Trial, found_again, indexed, opened_copy, shown
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.verify import steps_of
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured

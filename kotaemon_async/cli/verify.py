@@ -11,10 +11,8 @@ from typing import Final
 import anyio
 
 from kotaemon_async.app.backups import backup_folder
-from kotaemon_async.app.drill import shown
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.trial import Trial
-from kotaemon_async.app.verify import ask_for_samples, indexed, opened_copy
+from kotaemon_async.app.trial import Trial, ask_for_samples, indexed, opened_copy, shown
 from kotaemon_async.cli.client import Json
 from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.operations.backup.folder import Depth, Verified, note_verified, scratch_folder

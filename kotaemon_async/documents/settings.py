@@ -12,6 +12,11 @@ class BrokerSettings(SettingsSection):
         pattern=r"^(memory|redis|rediss|unix)://",
     )
 
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other processes may work in the same data folder, over the same broker."""
+        return not self.url.startswith("memory://")
+
 
 class IngestSettings(SettingsSection):
     """How documents are worked on."""

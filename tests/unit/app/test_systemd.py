@@ -6,8 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.app.manager import Manager
-from kotaemon_async.app.notify import Notifier
+from kotaemon_async.app.systemd import Notifier, Systemd
 from kotaemon_async.domain.errors import Unavailable
 
 
@@ -84,7 +83,7 @@ def test_the_watch_is_the_one_that_the_manager_keeps_over_this_process(
 def test_without_a_manager_nothing_is_said_and_nothing_fails() -> None:
     ours = Notifier.from_environment({})
     ours.ready()
-    assert not ours.is_heard
+    assert not ours.is_listening
 
 
 def test_a_manager_that_is_gone_does_no_harm(tmp_path: Path) -> None:
@@ -107,7 +106,7 @@ async def told(manager: socket.socket, queue: Queue, *, looks: int, **env: str) 
         await anyio.lowlevel.checkpoint()
 
     with pytest.raises(BaseExceptionGroup):
-        await Manager(notifier(manager, **env), queue, sleep=sleep).run(is_ready)
+        await Systemd(notifier(manager, **env), queue, sleep=sleep).run(is_ready)
     return heard(manager)
 
 
@@ -135,6 +134,6 @@ async def test_the_loop_says_that_it_turns_three_times_in_the_watchdogs_time(man
 
     ours = notifier(manager, WATCHDOG_USEC="15000000")
     with pytest.raises(BaseExceptionGroup):
-        await Manager(ours, Queue(), sleep=sleep).run(never)
+        await Systemd(ours, Queue(), sleep=sleep).run(never)
     assert 5.0 in waits
     assert "WATCHDOG=1" in heard(manager)
