@@ -104,7 +104,7 @@ def _joined(parts: Sequence[str]) -> str:
 
 
 def sentences(passage: str) -> list[tuple[int, str]]:
-    """Each sentence with its offset, in order; abbreviations, initials and decimals do not end one."""
+    """Return each sentence with its offset, in order; abbreviations, initials and decimals do not end one."""
     found, begin = [], 0
     for end in [*_ends(passage), len(passage)]:
         piece = passage[begin:end]
@@ -127,7 +127,7 @@ def _ends(passage: str) -> Iterator[int]:
 
 
 def best_sentences(question: str, passages: Sequence[Passage]) -> list[Picked]:
-    """The sentences that answer best within the length of an answer, passage by passage as they were ranked.
+    """Return the best sentences within an answer's length, passage by passage as they were ranked.
 
     A sentence counts by the question's words in it, rare words more, and by its passage's score.
     """
@@ -139,7 +139,7 @@ def best_sentences(question: str, passages: Sequence[Passage]) -> list[Picked]:
 
 
 def _offered(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
-    """Every different sentence that says more than the question does, which a heading often does not."""
+    """Return every different sentence that says more than the question, as a heading often does not."""
     asked = frozenset(text.terms(question))
     found: dict[frozenset[str], _Sentence] = {}
     for number, passage in enumerate(passages):
@@ -153,7 +153,7 @@ def _offered(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
 def _relevant(
     question: str, offered: Sequence[_Sentence], passages: Sequence[Passage]
 ) -> tuple[list[_Sentence], list[float]]:
-    """The sentences that have to do with the question, and the value of each."""
+    """Return the sentences that have to do with the question, and the value of each."""
     words = _words(question, offered)
     best_score = max(passage.score for passage in passages) or 1.0
     found = [passages[sentence.passage].score / best_score for sentence in offered]
@@ -164,7 +164,7 @@ def _relevant(
 
 
 def _words(question: str, offered: Sequence[_Sentence]) -> list[float]:
-    """The part of the question, rare words more, in each sentence, and a share of its neighbours'."""
+    """Return the part of the question in each sentence, rare words more, and a share of its neighbours'."""
     counts = Counter(term for sentence in offered for term in sentence.terms)
     asked = [term for term in text.query_terms(question) if counts[term]]
     idf = {term: math.log(1 + len(offered) / counts[term]) for term in asked}
@@ -174,13 +174,13 @@ def _words(question: str, offered: Sequence[_Sentence]) -> list[float]:
 
 
 def _beside(at: int, offered: Sequence[_Sentence], shared: Sequence[float]) -> float:
-    """The better of the neighbours in the same passage."""
+    """Return the better of the neighbours in the same passage."""
     near = [near for near in (at - 1, at + 1) if 0 <= near < len(offered)]
     return max((shared[n] for n in near if offered[n].passage == offered[at].passage), default=0.0)
 
 
 def _chosen(offered: Sequence[_Sentence], values: Sequence[float]) -> list[_Sentence]:
-    """The best sentences for their length until the room is used; only a beginning when all are too long."""
+    """Return the best sentences for their length that fit; only a beginning when all are too long."""
     cjk = text.cjk_share(" ".join(sentence.text for sentence in offered)) > 0.3
     room = CJK_CHARACTERS if cjk else ENGLISH_CHARACTERS
     worth = {at: value / (len(offered[at].text) + 20) ** _LENGTH_POWER for at, value in enumerate(values)}
@@ -204,6 +204,6 @@ def _chosen(offered: Sequence[_Sentence], values: Sequence[float]) -> list[_Sent
 
 
 def _cut(sentence: str, room: int) -> str:
-    """The beginning of a sentence that is too long, up to a whole word where it has words."""
+    """Return the beginning of a sentence that is too long, up to a whole word where it has words."""
     begun = sentence[:room]
     return begun.rsplit(None, 1)[0] if not text.is_cjk(begun[-1]) and " " in begun else begun

@@ -9,7 +9,7 @@ _MAY_BECOME_MARKER = re.compile(r"(?:[ \t]|[ \t]?[\[【][\d\s,，、]{0,40})$")
 
 
 def span(page: str, quote: str) -> tuple[int, int] | None:
-    """Start and end of the quote on the page, whatever the white space in either."""
+    """Return start and end of the quote on the page, whatever the white space in either."""
     wanted = "".join(quote.split())
     start = "".join(page.split()).find(wanted)
     if not wanted or start < 0:
@@ -19,18 +19,18 @@ def span(page: str, quote: str) -> tuple[int, int] | None:
 
 
 def find(page: str, quote: str) -> str | None:
-    """The page's own words for the quote, or None when it does not stand there."""
+    """Return the page's own words for the quote, or None when it does not stand there."""
     found = span(page, quote)
     return page[found[0] : found[1]] if found else None
 
 
 def markers(text: str) -> list[int]:
-    """The numbers of all markers in the text, in order, each as often as it stands there."""
+    """Return the numbers of all markers in the text, in order, each as often as it stands there."""
     return [number for match in MARKER.finditer(text) for number in _numbers(match)]
 
 
 def keep_markers(text: str, known: Callable[[int], bool] | Collection[int]) -> str:
-    """The text with each known marker as `[n]` and without the unknown ones."""
+    """Return the text with each known marker as `[n]` and without the unknown ones."""
     is_known = known if callable(known) else known.__contains__
 
     def rewrite(match: re.Match[str]) -> str:
@@ -53,7 +53,7 @@ class MarkerFilter:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """What can be shown already; the beginning of a marker is held back."""
+        """Return what can be shown already; the beginning of a marker is held back."""
         text = self._held + text
         maybe = _MAY_BECOME_MARKER.search(text)
         cut = maybe.start() if maybe else len(text)
@@ -61,6 +61,6 @@ class MarkerFilter:
         return keep_markers(text[:cut], self._known)
 
     def rest(self) -> str:
-        """What was held back and did not become a marker."""
+        """Return what was held back and did not become a marker."""
         held, self._held = self._held, ""
         return keep_markers(held, self._known)

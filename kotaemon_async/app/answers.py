@@ -32,7 +32,7 @@ def answering_over(
     links: Sequence[ModelProvider],
     knowledge: Knowledge,
 ) -> Answering:
-    """The use case with all tiers of the promise."""
+    """Make the use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
     kept = [KnowledgeProvider(knowledge)] if settings.answers.static_knowledge else []
     chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(), *kept])
@@ -56,7 +56,7 @@ def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:
 
 
 def kept_knowledge(settings: Settings) -> Knowledge:
-    """The operator's answers; reads a file. Raises: Misconfigured when it is wrong at the start."""
+    """Read the operator's answers from their file. Raises: Misconfigured when it is wrong at the start."""
     knowledge = Knowledge(settings.answers.static_knowledge)
     knowledge.refresh()
     if knowledge.problem is not None:
@@ -65,7 +65,7 @@ def kept_knowledge(settings: Settings) -> Knowledge:
 
 
 def model_link(index: int, link: LinkSettings) -> ModelProvider:
-    """One model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
+    """Make one model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
     served_by: ServedBy = "local" if index else "primary"
     if link.folder is not None:
         return _model_here(link.folder, served_by, link)

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from itertools import combinations, product
 from typing import Final
 
-from tests.support.answers import DEADLINE_S, NAMES, House, Reply
-from tests.support.faults import ILLS
+from tests.support.answers import DEADLINE_S, NAMES, AnswerService, Reply
+from tests.support.faults import FAULT_KINDS
 from tests.support.llm_faults import FAULTS, Fault
 
 COMPONENTS: Final = ("primary", "local", "embedder", "vectors", "ledger", "broker")
@@ -21,15 +21,18 @@ Reasons = frozenset[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Case:
-    """What is ill, and what is there to fall back on: kept knowledge, and an answer from before."""
+    """What is kind, and what is there to fall back on: kept knowledge, and an answer from before."""
 
-    ills: tuple[tuple[str, str], ...]
+    faults: tuple[tuple[str, str], ...]
     kept: bool = False
     filled: bool = False
     is_pair: bool = False
 
     def __str__(self) -> str:
-        words = [*(["both"] if self.is_pair else []), *(f"{component} {ill}" for component, ill in self.ills)]
+        words = [
+            *(["both"] if self.is_pair else []),
+            *(f"{component} {kind}" for component, kind in self.faults),
+        ]
         return ", ".join([*words, *(["kept"] if self.kept else []), *(["filled"] if self.filled else [])])
 
 
@@ -50,7 +53,7 @@ def link_cases(role: str) -> list[Case]:
 
 def inner_cases() -> list[Case]:
     """Every illness of every other component."""
-    return [Case(((component, ill),)) for component in INNER for ill in ILLS]
+    return [Case(((component, kind),)) for component in INNER for kind in FAULT_KINDS]
 
 
 def pair_cases() -> list[Case]:
@@ -69,39 +72,41 @@ def cases() -> list[Case]:
 
 def expected(case: Case) -> Expected:
     """What the promise says of the case."""
-    ills = dict(case.ills)
-    if (ledger := ills.get("ledger", "slow")) != "slow":
+    faults = dict(case.faults)
+    if (ledger := faults.get("ledger", "slow")) != "slow":
         # No passages: no model is asked to answer from nothing.
-        return Expected("static_knowledge" if case.kept else "busy", _unread(ledger, ills))
-    reasons = _lane(ills) | {
-        (NAMES[role], _BY_SCRIPT[ills[role]].code) for role in NAMES if role in ills and _is_asked(role, ills)
+        return Expected("static_knowledge" if case.kept else "busy", _unread(ledger, faults))
+    reasons = _lane(faults) | {
+        (NAMES[role], _BY_SCRIPT[faults[role]].code)
+        for role in NAMES
+        if role in faults and _is_asked(role, faults)
     }
-    restarts = any(_BY_SCRIPT[ills[role]].sends_text for role in NAMES if role in ills)
-    return Expected(_server(case, ills), reasons, restarts)
+    restarts = any(_BY_SCRIPT[faults[role]].sends_text for role in NAMES if role in faults)
+    return Expected(_server(case, faults), reasons, restarts)
 
 
-def _is_asked(role: str, ills: dict[str, str]) -> bool:
-    return role == "primary" or "primary" in ills
+def _is_asked(role: str, faults: dict[str, str]) -> bool:
+    return role == "primary" or "primary" in faults
 
 
-def _server(case: Case, ills: dict[str, str]) -> str:
+def _server(case: Case, faults: dict[str, str]) -> str:
     for role in NAMES:
-        if role not in ills:
+        if role not in faults:
             return role
     return "stale_cache" if case.filled else "extractive"
 
 
-def _lane(ills: dict[str, str]) -> Reasons:
+def _lane(faults: dict[str, str]) -> Reasons:
     """Why the lane of meaning is lost; without a vector nobody asks the index."""
     for component in ("embedder", "vectors"):
-        if (ill := ills.get(component, "slow")) != "slow":
-            return frozenset({(component, "timeout" if ill == "hangs" else f"{component}_unavailable")})
+        if (kind := faults.get(component, "slow")) != "slow":
+            return frozenset({(component, "timeout" if kind == "hangs" else f"{component}_unavailable")})
     return frozenset()
 
 
-def _unread(ledger: str, ills: dict[str, str]) -> Reasons:
+def _unread(ledger: str, faults: dict[str, str]) -> Reasons:
     code = "timeout" if ledger == "hangs" else "ledger_unavailable"
-    lane = _lane(ills)
+    lane = _lane(faults)
     return lane | {("keywords" if lane else "retrieval", code)}
 
 
@@ -125,11 +130,12 @@ class Outcome:
         return max(self.plain.took_s, self.streamed.took_s)
 
 
-async def outcome(house: House, case: Case) -> Outcome:
+async def outcome(service: AnswerService, case: Case) -> Outcome:
     """The case asked for as one answer and as a stream."""
-    ills, found = dict(case.ills), expected(case)
+    faults, found = dict(case.faults), expected(case)
     plain, streamed = [
-        await house.ask(ills, stream=stream, kept=case.kept, filled=case.filled) for stream in (False, True)
+        await service.ask(faults, stream=stream, kept=case.kept, filled=case.filled)
+        for stream in (False, True)
     ]
     problems = (*_wrong(plain, found), *_wrong(streamed, found), *_wrong_stream(streamed, found))
     return Outcome(case, plain, streamed, problems)

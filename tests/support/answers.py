@@ -1,4 +1,4 @@
-"""A whole service in this process behind its own HTTP door, whose parts can be made ill for one question.
+"""A whole service in this process behind its HTTP surface, whose parts can be made faulty for a question.
 
 Ledger, vector index, embedding model, parser, worker and links are real; the model servers are scripted.
 """
@@ -28,7 +28,14 @@ from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from tests.support.fakes import serving, sse
-from tests.support.faults import Ill, ill_broker, ill_embedder, ill_ledger, ill_vectors, quietly
+from tests.support.faults import (
+    FaultKind,
+    faulty_broker,
+    faulty_embedder,
+    faulty_ledger,
+    faulty_vectors,
+    quietly,
+)
 from tests.support.llm_faults import FAULTS, Script
 from tests.support.llm_server import LlmServer, llm_server
 
@@ -54,7 +61,7 @@ _WAITS: Final = frozenset(fault.script for fault in FAULTS if fault.waits)
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back through the door, and after how long; a plain answer has no events."""
+    """What came back over HTTP, and after how long; a plain answer has no events."""
 
     status: int
     took_s: float
@@ -67,8 +74,8 @@ class Reply:
         return [name for name, _ in self.events]
 
 
-class _Door:
-    """The parts that the door knows; those behind it are exchanged."""
+class _Replaceable:
+    """The parts that the HTTP surface knows; those behind it are exchanged."""
 
     def __init__(self, behind: Services) -> None:
         self.behind = behind
@@ -77,14 +84,16 @@ class _Door:
         return getattr(self.behind, name)
 
 
-class House:
-    """Asks one question at a time, with the illnesses that are given."""
+class AnswerService:
+    """Asks one question at a time, with the faults that are given."""
 
-    def __init__(self, folder: Path, services: Services, client: httpx.AsyncClient, door: _Door) -> None:
+    def __init__(
+        self, folder: Path, services: Services, client: httpx.AsyncClient, replaceable: _Replaceable
+    ) -> None:
         self.client = client
         self._folder = folder
         self._services = services
-        self._door = door
+        self._replaceable = replaceable
         self._embedder = services.ingest._embedder
         self._vectors = cast("VectorStore", services.follower._vectors)
         self._servers: dict[str, LlmServer] = {}
@@ -94,33 +103,33 @@ class House:
 
     async def ask(
         self,
-        ills: Mapping[str, str],
+        faults: Mapping[str, str],
         *,
         stream: bool = False,
         kept: bool = False,
         filled: bool = False,
         question: str = QUESTION,
     ) -> Reply:
-        """The reply while each component of `ills` is ill; `filled`: it was asked before and all was well."""
+        """The reply while each of `faults` has its component fail; `filled`: it was asked before."""
         await self._services.ledger.database.write(lambda conn: conn.execute("DELETE FROM cached_answers"))
         if filled:
             async with self._behind({}, kept=kept):
                 assert (await self._sent(question, stream=False)).answer["served_by"] == "primary"
-        async with self._behind(ills, kept=kept):
+        async with self._behind(faults, kept=kept):
             reply = await self._sent(question, stream=stream)
-        if "vectors" in ills:
-            await self.well_again()
+        if "vectors" in faults:
+            await self.recover()
         return reply
 
-    async def chat(self, ills: Mapping[str, str], question: str) -> list[dict[str, Any]]:
+    async def chat(self, faults: Mapping[str, str], question: str) -> list[dict[str, Any]]:
         """The chunks of a streamed chat over the OpenAI surface."""
         body = {"model": "kotaemon", "stream": True, "messages": [{"role": "user", "content": question}]}
-        async with self._behind(ills, kept=False):
+        async with self._behind(faults, kept=False):
             reply = await self.client.post("/v1/chat/completions", json=body)
         lines = [line.removeprefix("data: ") for line in reply.text.splitlines() if line.startswith("data: ")]
         return [json.loads(line) for line in lines if line != "[DONE]"]
 
-    async def well_again(self) -> None:
+    async def recover(self) -> None:
         """The vector index answers, and the follower says so."""
 
         async def is_well() -> bool:
@@ -129,7 +138,7 @@ class House:
 
         await _soon(is_well)
 
-    async def furnish(self, stack: AsyncExitStack) -> None:
+    async def set_up(self, stack: AsyncExitStack) -> None:
         """Model servers, links to them, and one document that is ready."""
         refused = await stack.enter_async_context(llm_server("refuse"))
         for number, role in enumerate(NAMES):
@@ -150,32 +159,34 @@ class House:
         await _soon(is_ready)
 
     @asynccontextmanager
-    async def _behind(self, ills: Mapping[str, str], *, kept: bool) -> AsyncIterator[None]:
-        """While the block runs, questions meet the ill parts, with breakers that know nothing yet."""
+    async def _behind(self, faults: Mapping[str, str], *, kept: bool) -> AsyncIterator[None]:
+        """While the block runs, questions meet the faulty parts, with breakers that know nothing yet."""
         async with AsyncExitStack() as stack:
-            services, ill = self._services, cast("Mapping[str, Ill]", ills)
-            ledger = ill_ledger(services.ledger, ill["ledger"]) if "ledger" in ill else services.ledger
+            services, kinds = self._services, cast("Mapping[str, FaultKind]", faults)
+            ledger = faulty_ledger(services.ledger, kinds["ledger"]) if "ledger" in kinds else services.ledger
             embedder, vectors = self._embedder, self._vectors
-            if "embedder" in ill:
-                embedder = ill_embedder(embedder, ill["embedder"])
-            if "vectors" in ill:
-                vectors = stack.enter_context(ill_vectors(vectors, ill["vectors"]))
-            if "broker" in ill:
-                await self._ring(stack, ill["broker"])
+            if "embedder" in kinds:
+                embedder = faulty_embedder(embedder, kinds["embedder"])
+            if "vectors" in kinds:
+                vectors = stack.enter_context(faulty_vectors(vectors, kinds["vectors"]))
+            if "broker" in kinds:
+                await self._ring(stack, kinds["broker"])
             hasty = RetrievalSettings(vector_timeout_s=HASTY_LANE_S, keyword_timeout_s=HASTY_LANE_S)
             retrieval = Retrieval(
                 documents=ledger.documents,
                 keywords=ledger.keywords,
                 vectors=vectors,
                 embedder=embedder,
-                settings=hasty if "hangs" in ills.values() else RetrievalSettings(),
+                settings=hasty if "hangs" in faults.values() else RetrievalSettings(),
                 watch=services.follower,
             )
-            links = [self._link(role, cast("Script", ills.get(role, "ok"))) for role in NAMES]
+            links = [self._link(role, cast("Script", faults.get(role, "ok"))) for role in NAMES]
             answering = answering_over(
                 _with_knowledge(services.settings, kept), ledger, retrieval, links, self._kept
             )
-            self._door.behind = replace(services, ledger=ledger, retrieval=retrieval, answering=answering)
+            self._replaceable.behind = replace(
+                services, ledger=ledger, retrieval=retrieval, answering=answering
+            )
             yield
 
     def _link(self, role: str, script: Script) -> ModelProvider:
@@ -183,11 +194,11 @@ class House:
         kind = "hasty" if script in _WAITS else script if script == "refuse" else "patient"
         return self._links[role, kind]
 
-    async def _ring(self, stack: AsyncExitStack, ill: Ill) -> None:
-        """Somebody rings at the ill broker all the time."""
+    async def _ring(self, stack: AsyncExitStack, kind: FaultKind) -> None:
+        """Somebody rings at the faulty broker all the time."""
         folder = self._folder / f"broker-{time.monotonic_ns()}"
         folder.mkdir()
-        broker = await stack.enter_async_context(ill_broker(folder, ill))
+        broker = await stack.enter_async_context(faulty_broker(folder, kind))
         stack.push_async_callback(broker.aclose)
         group = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(group.cancel_scope.cancel)
@@ -213,8 +224,8 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, model_folder: Path) -> AsyncIterator[House]:
-    """A house in an empty folder."""
+async def open_answer_service(folder: Path, model_folder: Path) -> AsyncIterator[AnswerService]:
+    """A service in an empty folder."""
     settings = Settings(
         data_dir=folder / "data",
         embedding=EmbeddingSettings(folder=model_folder),
@@ -230,11 +241,11 @@ async def open_house(folder: Path, model_folder: Path) -> AsyncIterator[House]:
         tasks.start_soon(
             partial(services.broker.work, [ingest_document], {"ingest": services.ingest}, max_jobs=1)
         )
-        door = _Door(services)
-        client = await stack.enter_async_context(serving(cast("Dependencies", door), HttpLimits()))
-        house = House(folder, services, client, door)
-        await house.furnish(stack)
-        yield house
+        replaceable = _Replaceable(services)
+        client = await stack.enter_async_context(serving(cast("Dependencies", replaceable), HttpLimits()))
+        service = AnswerService(folder, services, client, replaceable)
+        await service.set_up(stack)
+        yield service
 
 
 async def _soon(look: Callable[[], Awaitable[bool]]) -> None:

@@ -1,4 +1,4 @@
-"""How parts that are no model servers fall ill: real ones that are closed, stopped, killed or slowed down."""
+"""How parts that are no model servers fail: real ones that are closed, stopped, killed or slowed down."""
 
 import asyncio
 import os
@@ -20,63 +20,63 @@ from kotaemon_async.stores.sqlite import Database
 from tests.support.redis_server import RedisServer, wire
 
 T = TypeVar("T")
-Ill = Literal["raises", "hangs", "slow", "dies"]
+FaultKind = Literal["raises", "hangs", "slow", "dies"]
 
-ILLS: Final[tuple[Ill, ...]] = ("raises", "hangs", "slow", "dies")
+FAULT_KINDS: Final[tuple[FaultKind, ...]] = ("raises", "hangs", "slow", "dies")
 SLOW_S: Final = 0.03
 #: A ledger that dies in the middle still tells where an answer is kept, whether it is there, and both lanes.
 READS_BEFORE_DEATH: Final = 4
 
 
-class _IllEmbedder:
+class _FaultyEmbedder:
     """The real embedder, with trouble in questions."""
 
-    def __init__(self, real: Embedder, ill: Ill) -> None:
-        self._real, self._ill = real, ill
+    def __init__(self, real: Embedder, kind: FaultKind) -> None:
+        self._real, self._kind = real, kind
 
     async def embed_query(self, text: str) -> Any:
-        if self._ill == "hangs":
+        if self._kind == "hangs":
             await anyio.sleep_forever()
-        if self._ill == "slow":
+        if self._kind == "slow":
             await anyio.sleep(SLOW_S)
-        if self._ill != "raises":
+        if self._kind != "raises":
             vector = await self._real.embed_query(text)
-        if self._ill != "slow":
+        if self._kind != "slow":
             raise Unavailable("The embedding model failed.", code="embedder_unavailable")
         return vector
 
 
-def ill_embedder(real: Embedder, ill: Ill) -> Embedder:
+def faulty_embedder(real: Embedder, kind: FaultKind) -> Embedder:
     """The real embedder, with trouble in questions."""
-    return cast("Embedder", _IllEmbedder(real, ill))
+    return cast("Embedder", _FaultyEmbedder(real, kind))
 
 
-class _IllVectors:
+class _FaultyVectors:
     """The real vector index, with trouble in searches; one that dies loses its child while it is asked."""
 
-    def __init__(self, real: VectorStore, ill: Ill) -> None:
-        self._real, self._ill = real, ill
+    def __init__(self, real: VectorStore, kind: FaultKind) -> None:
+        self._real, self._kind = real, kind
 
     async def search(self, vector: Any, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
-        if self._ill == "raises":
+        if self._kind == "raises":
             raise Unavailable("The vector index is closed.", code="vectors_unavailable")
-        if self._ill == "slow":
+        if self._kind == "slow":
             await anyio.sleep(SLOW_S)
-        if self._ill == "dies":
+        if self._kind == "dies":
             os.kill(_child(self._real), signal.SIGKILL)
         return await self._real.search(vector, limit=limit, scope=scope)
 
 
 @contextmanager
-def ill_vectors(real: VectorStore, ill: Ill) -> Iterator[VectorStore]:
+def faulty_vectors(real: VectorStore, kind: FaultKind) -> Iterator[VectorStore]:
     """The index; one that hangs has a stopped child. Afterwards it may need a moment to be well again."""
     child = _child(real)
-    if ill == "hangs":
+    if kind == "hangs":
         os.kill(child, signal.SIGSTOP)
     try:
-        yield cast("VectorStore", _IllVectors(real, ill))
+        yield cast("VectorStore", _FaultyVectors(real, kind))
     finally:
-        if ill == "hangs" and real.pid == child:
+        if kind == "hangs" and real.pid == child:
             os.kill(child, signal.SIGCONT)
 
 
@@ -85,41 +85,41 @@ def _child(store: VectorStore) -> int:
     return store.pid
 
 
-class _IllDatabase:
+class _FaultyDatabase:
     """The real database, with trouble in reading."""
 
-    def __init__(self, real: Database, ill: Ill) -> None:
+    def __init__(self, real: Database, kind: FaultKind) -> None:
         self.write = real.write
-        self._real, self._ill, self._reads = real, ill, 0
+        self._real, self._kind, self._reads = real, kind, 0
 
     async def read(self, look: Callable[[Any], T]) -> T:
         self._reads += 1
-        if self._ill == "hangs":
+        if self._kind == "hangs":
             await anyio.sleep_forever()
-        if self._ill == "slow":
+        if self._kind == "slow":
             await anyio.sleep(SLOW_S)
-        if self._ill == "raises" or (self._ill == "dies" and self._reads > READS_BEFORE_DEATH):
+        if self._kind == "raises" or (self._kind == "dies" and self._reads > READS_BEFORE_DEATH):
             raise Unavailable("disk I/O error", code="ledger_unavailable")
         return await self._real.read(look)
 
 
-def ill_ledger(real: Ledger, ill: Ill) -> Ledger:
+def faulty_ledger(real: Ledger, kind: FaultKind) -> Ledger:
     """The real ledger, with trouble in reading."""
-    return Ledger(cast("Database", _IllDatabase(real.database, ill)))
+    return Ledger(cast("Database", _FaultyDatabase(real.database, kind)))
 
 
 @asynccontextmanager
-async def ill_broker(folder: Path, ill: Ill) -> AsyncIterator[Broker]:
+async def faulty_broker(folder: Path, kind: FaultKind) -> AsyncIterator[Broker]:
     """A broker by URL, at which nobody listens, nobody answers, it takes long, or it hangs up when asked."""
-    if ill == "raises":
+    if kind == "raises":
         yield Broker.open(f"unix://{folder / 'nobody.sock'}")
-    elif ill == "slow":
+    elif kind == "slow":
         with RedisServer(folder / "redis") as redis:
             async with wire(folder / "slow.sock", redis.socket) as line:
                 line.delay_s = SLOW_S
                 yield Broker.open(line.url)
     else:
-        async with _listening(folder / f"{ill}.sock", hang_up=ill == "dies") as url:
+        async with _listening(folder / f"{kind}.sock", hang_up=kind == "dies") as url:
             yield Broker.open(url)
 
 

@@ -1,4 +1,4 @@
-"""The matrix of answers finds what is wrong: a house that lies is caught, and its table says so."""
+"""The matrix of answers finds what is wrong: a service that lies is caught, and its table says so."""
 
 from dataclasses import dataclass
 from typing import Any, cast
@@ -7,8 +7,8 @@ import pytest
 
 from tests.chaos.answer_figures import Figures
 from tests.chaos.answer_matrix import Case, cases, outcome
-from tests.chaos.answer_table import figures_table, matrix
-from tests.support.answers import House, Reply
+from tests.chaos.answers import figures_table, matrix
+from tests.support.answers import AnswerService, Reply
 
 GOOD: dict[str, Any] = {
     "answer": "By 8 percent. [1]",
@@ -39,7 +39,7 @@ class Storyteller:
 
 async def problems(plain: Reply | None = None, streamed: Reply | None = None) -> tuple[str, ...]:
     told = Storyteller(plain or Reply(200, 0.1, GOOD), streamed or Reply(200, 0.1, GOOD, EVENTS))
-    return (await outcome(cast("House", told), DEAD_FIRST)).problems
+    return (await outcome(cast("AnswerService", told), DEAD_FIRST)).problems
 
 
 async def test_a_right_answer_has_no_problems() -> None:
@@ -80,7 +80,7 @@ async def test_a_wrong_stream_is_caught(events: tuple[Any, ...], problem: str) -
 
 async def test_the_table_shows_every_cell_and_marks_the_wrong_ones() -> None:
     told = Storyteller(Reply(200, 0.1, GOOD), Reply(200, 0.2, GOOD, EVENTS))
-    table = matrix([await outcome(cast("House", told), case) for case in cases()])
+    table = matrix([await outcome(cast("AnswerService", told), case) for case in cases()])
     assert len(table.splitlines()) <= 35
     assert "| gone: `refuse`, `rst`, `cut_first` | local, 200 ms | **WRONG** |" in table
     assert "| primary and broker | local, 200 ms |" in table
