@@ -13,7 +13,7 @@ import anyio
 
 from kotaemon_async.app.settings import PREFIX, Settings
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.operations.backup.create import Backups, Made, Source
+from kotaemon_async.operations.backup.create import Backups, CreatedBackup, Source
 from kotaemon_async.operations.backup.folder import KeptBackup, clear_left_over
 from kotaemon_async.operations.backup.restore import Restoring
 from kotaemon_async.operations.backup.schedule import BackupSchedule
@@ -65,7 +65,7 @@ def backups_over(settings: Settings, go_on: Callable[[], None] = lambda: None) -
         beside,
         version("kotaemon-async"),
     )
-    return Backups(source, clock=time.time, free_bytes=partial(usable_bytes, settings), go_on=go_on)
+    return Backups(source, clock=time.time, free_bytes=partial(usable_bytes, settings), checkpoint=go_on)
 
 
 def restoring_into(settings: Settings, folder: Path) -> Restoring:
@@ -124,7 +124,7 @@ async def _forget_old_answers(ledger: Ledger, keep_s: float, now_s: float) -> in
     return await ledger.answers.forget_old(now_s - keep_s) if keep_s else 0
 
 
-async def _create(settings: Settings, target: Path) -> Made:
+async def _create(settings: Settings, target: Path) -> CreatedBackup:
     return await in_background(lambda go_on: backups_over(settings, go_on).create(target))
 
 

@@ -34,7 +34,7 @@ class _Component:
     running: asyncio.Task[Mapping[str, object] | None] | None = None
 
     def standing(self) -> dict[str, object]:
-        """All that is known of it without asking; what was added later says more."""
+        """Return all that is known of it without asking; what was added later wins."""
         return {key: value for standing in self.standings for key, value in standing().items()}
 
 
@@ -48,7 +48,7 @@ class Health:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The components, in the order they were added."""
+        """Return the components, in the order they were added."""
         return tuple(self._components)
 
     def register(
@@ -60,17 +60,17 @@ class Health:
         timeout_s: float = 2.0,
         standing: Standing = dict,
     ) -> None:
-        """Adds a part; without a core part the service counts as down."""
+        """Add a part; without a core part the service counts as down."""
         known = self._standings.setdefault(name, [])
         known.append(standing)
         self._components[name] = _Component(check, core, timeout_s, known)
 
     def add_standing(self, name: str, standing: Standing) -> None:
-        """Adds what somebody else knows of a part, who has to do with it."""
+        """Add what another part knows of this one."""
         self._standings.setdefault(name, []).append(standing)
 
     async def report(self, *, details: bool = True) -> dict[str, object]:
-        """`status` (ok, degraded or down) and `components` by name, within the longest deadline.
+        """Return `status` (ok, degraded or down) and `components` by name, within the longest deadline.
 
         Without `details` the status is all that is said of a component.
         """
@@ -95,7 +95,7 @@ class Health:
         return self._outcome(component, task)
 
     def _running(self, name: str, component: _Component) -> asyncio.Task[Mapping[str, object] | None]:
-        """The check's task; one that still hangs from the last report is joined, so none pile up."""
+        """Return the check's task; one that still hangs from the last report is joined, so none pile up."""
         if component.running is None or component.running.done():
             component.running = asyncio.create_task(_run(name, component.check), name=f"health:{name}")
             component.running.add_done_callback(_retrieve)
@@ -143,6 +143,6 @@ async def _run(name: str, check: Check) -> Mapping[str, object] | None:
 
 
 def _retrieve(task: asyncio.Task[Mapping[str, object] | None]) -> None:
-    """Marks a late failure as seen, so that asyncio does not complain about it."""
+    """Mark a late failure as seen, so that asyncio does not complain about it."""
     if not task.cancelled():
         task.exception()

@@ -57,13 +57,13 @@ class History:
         self._before: tuple[float, _Totals] | None = None
 
     async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Takes moments until cancelled."""
+        """Take moments until cancelled."""
         while True:
             await anyio.to_thread.run_sync(self.take)
             await sleep(EVERY_S)
 
     def take(self) -> None:
-        """Takes one moment; rates and means are those since the one before."""
+        """Take one moment; rates and means are those since the one before."""
         now_s = self._clock()
         values, totals = self._read()
         before_s, before = self._before or (now_s, totals)
@@ -77,7 +77,7 @@ class History:
         self._moments.append(Moment(now_s, values))
 
     def after(self, at_s: float) -> list[Moment]:
-        """The moments later than that, oldest first."""
+        """Return the moments later than that, oldest first."""
         return [moment for moment in self._moments if moment.at_s > at_s]
 
 
@@ -108,7 +108,7 @@ def _read() -> tuple[Values, _Totals]:
 
 
 def _sum(metric: MetricWrapperBase, ending: str = "", labels: dict[str, str] | None = None) -> float:
-    """All series of a metric that have the labels, added up."""
+    """Return the sum of a metric's series that have the labels."""
     wanted: Iterable[tuple[str, str]] = (labels or {}).items()
     return sum(
         sample.value

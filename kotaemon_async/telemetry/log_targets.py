@@ -21,10 +21,10 @@ class Target(Protocol):
     """Takes bytes, from one thread; `write` may block as long as it likes."""
 
     def write(self, data: bytes) -> int:
-        """How many bytes got there: fewer than given when the rest is lost."""
+        """Return how many bytes got there: fewer than given when the rest is lost."""
 
     def close(self) -> None:
-        """Gives back what it holds."""
+        """Release what it holds."""
 
 
 class StreamTarget:
@@ -37,11 +37,11 @@ class StreamTarget:
         self._descriptor = os.dup(descriptor)
 
     def write(self, data: bytes) -> int:
-        """Waits for a reader that is slow; one that is gone takes nothing."""
+        """Wait for a reader that is slow; one that is gone takes nothing."""
         return write_all(self._descriptor, data)
 
     def close(self) -> None:
-        """Closes the copy."""
+        """Close the copy."""
         os.close(self._descriptor)
 
 
@@ -52,7 +52,7 @@ class TextTarget:
         self._stream = stream
 
     def write(self, data: bytes) -> int:
-        """All of it; a stream that somebody has closed takes nothing."""
+        """Write all of it; a stream that somebody has closed takes nothing."""
         try:
             self._stream.write(data.decode())
         except ValueError:
@@ -60,11 +60,11 @@ class TextTarget:
         return len(data)
 
     def close(self) -> None:
-        """The stream stays open, it is not ours."""
+        """Leave the stream open, it is not ours."""
 
 
 def target_of(stream: TextIO) -> Target:
-    """The stream's descriptor, or the stream itself where it has none."""
+    """Return a target for the stream's descriptor, or for the stream itself where it has none."""
     try:
         return StreamTarget(stream.fileno())
     except (io.UnsupportedOperation, ValueError):
@@ -89,7 +89,10 @@ class LogFiles:
     _swept_s: float = field(default=0.0)
 
     def open(self) -> None:
-        """Files of earlier runs are tidied up; raises OSError when the file cannot be written."""
+        """Open the file and tidy up those of earlier runs.
+
+        Raises: OSError when the file cannot be written.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._begin()
         for left in self._older():
@@ -98,9 +101,9 @@ class LogFiles:
         self._sweep()
 
     def write(self, data: bytes) -> int:
-        """Into the file, or into the next one; nothing when no file can be opened."""
+        """Write into the file, or the next one; nothing when no file can be opened."""
         try:
-            self._turn(len(data))
+            self._rotate(len(data))
         except OSError:
             # A folder in which nothing can be made or renamed: the old file is better than none.
             if self._descriptor is None:
@@ -108,12 +111,12 @@ class LogFiles:
         return 0 if self._descriptor is None else write_all(self._descriptor, data)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
-    def _turn(self, coming_bytes: int) -> None:
+    def _rotate(self, coming_bytes: int) -> None:
         if self._descriptor is None or self._is_elsewhere(self._descriptor):
             self.close()
             self._begin()
@@ -152,7 +155,7 @@ class LogFiles:
         return self.path.with_name(name)
 
     def _older(self) -> list[Path]:
-        """What was put aside, oldest first."""
+        """Return the files that were put aside, oldest first."""
         return sorted(self.path.parent.glob(f"{self.path.name}.[0-9]*Z*"))
 
     def _sweep(self) -> None:
@@ -165,7 +168,7 @@ class LogFiles:
 
 
 def write_all(descriptor: int, data: bytes) -> int:
-    """How many bytes were written before the end or the first error."""
+    """Write the data; return how many bytes were written before the first error."""
     view, written = memoryview(data), 0
     while written < len(data):
         try:
@@ -178,7 +181,7 @@ def write_all(descriptor: int, data: bytes) -> int:
 
 
 def _compress(path: Path) -> None:
-    """The file becomes `NAME.gz` with its own time; on failure it stays as it is."""
+    """Replace the file by `NAME.gz` with its own time; on failure it stays as it is."""
     packed = path.with_name(f"{path.name}.gz")
     status = path.stat()
     try:

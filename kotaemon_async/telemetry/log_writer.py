@@ -1,4 +1,4 @@
-"""Log lines on their way out: a bounded queue and a thread, so that no target ever holds up the service."""
+"""Write log lines through a bounded queue and a thread, so that no target ever holds up the service."""
 
 import queue
 import threading
@@ -20,8 +20,8 @@ class LogWriter:
 
     `put` is for one thread at a time (loguru's lock sees to it). Each counter below is changed by one thread
     only, so none needs a lock, and a line out of a signal handler or of the garbage collector meets none that
-    is held. `on_drop` hears how many lines are lost, `tell` makes the line that says so once the queue is
-    empty again.
+    is held. `on_drop` receives how many lines are lost, `drop_line` makes the line that reports them once the
+    queue is empty again.
     """
 
     def __init__(
@@ -29,24 +29,24 @@ class LogWriter:
         target: Target,
         *,
         on_drop: Callable[[int], None],
-        tell: Callable[[int], str],
+        drop_line: Callable[[int], str],
         max_lines: int,
         max_chars: int = MAX_CHARS,
     ) -> None:
         self._target = target
         self._on_drop = on_drop
-        self._tell = tell
+        self._drop_line = drop_line
         self._max_lines, self._max_chars = max_lines, max_chars
         self._queue: queue.SimpleQueue[str | threading.Event | None] = queue.SimpleQueue()
-        self._taken_lines = self._taken_chars = self._refused_lines = 0  # changed by those who log
-        self._done_lines = self._done_chars = self._lost_lines = self._told_lines = 0  # changed by the thread
+        self._taken_lines = self._taken_chars = self._refused_lines = 0  # by those who log
+        self._done_lines = self._done_chars = self._lost_lines = self._reported_lines = 0  # by the thread
         self._stuck = self._torn = self._closed = False
         # A daemon: a target that never takes the last line must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
 
     def put(self, line: str, *, urgent: bool = False) -> None:
-        """The line is on its way, or dropped; an urgent one is out on return, unless the target is slow."""
+        """Queue the line, or drop it; an urgent one is out on return, unless the target is slow."""
         waiting_lines = self._taken_lines - self._done_lines
         waiting_chars = self._taken_chars - self._done_chars
         if self._closed or waiting_lines >= self._max_lines or waiting_chars + len(line) > self._max_chars:
@@ -60,7 +60,7 @@ class LogWriter:
             self._stuck = not self.flush(URGENT_S)
 
     def flush(self, timeout_s: float) -> bool:
-        """Whether all lines before this call are out, or lost, within the time."""
+        """Wait until all lines before this call are out or lost; return whether they were within the time."""
         if not self._thread.is_alive():
             return True
         done = threading.Event()
@@ -68,7 +68,7 @@ class LogWriter:
         return done.wait(timeout_s)
 
     def close(self, timeout_s: float) -> bool:
-        """Whether everything got out within the time; later lines are dropped."""
+        """Drop later lines; return whether everything else got out within the time."""
         self._closed = True
         self._queue.put(None)
         self._thread.join(timeout_s)
@@ -81,13 +81,13 @@ class LogWriter:
             if lines:
                 self._write(lines)
             if self._queue.empty():
-                self._tell_of_drops()
+                self._report_drops()
             for mark in marks:
                 mark.set()
         self._target.close()
 
     def _next(self) -> tuple[list[str], list[threading.Event], bool]:
-        """What waits, up to one write's worth: single writes would need the interpreter's lock each time."""
+        """Return what waits, up to one write's worth: each write needs the interpreter's lock once."""
         lines: list[str] = []
         marks: list[threading.Event] = []
         item, chars = self._queue.get(), 0
@@ -116,7 +116,7 @@ class LogWriter:
         self._stuck = False
 
     def _write_out(self, lines: list[str]) -> tuple[int, int]:
-        """Characters that were taken off the queue, and how many lines did not get out whole."""
+        """Return how many characters were taken off the queue, and how many lines did not get out whole."""
         encoded = [f"{line}\n".encode(errors="backslashreplace") for line in lines]
         start = b"\n" if self._torn else b""
         written = self._target.write(start + b"".join(encoded))
@@ -125,8 +125,8 @@ class LogWriter:
             self._torn = written not in ends
         return sum(map(len, lines)), sum(1 for end in ends[1:] if end > written)
 
-    def _tell_of_drops(self) -> None:
+    def _report_drops(self) -> None:
         dropped = self._refused_lines + self._lost_lines
-        if dropped > self._told_lines:
-            _, lost = self._write_out([self._tell(dropped - self._told_lines)])
-            self._told_lines = self._told_lines if lost else dropped
+        if dropped > self._reported_lines:
+            _, lost = self._write_out([self._drop_line(dropped - self._reported_lines)])
+            self._reported_lines = self._reported_lines if lost else dropped

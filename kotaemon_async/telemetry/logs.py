@@ -68,7 +68,7 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     writer = _writer = LogWriter(
         files or target_of(out),
         on_drop=metrics.LOG_LINES_DROPPED.inc,
-        tell=_dropped_human if human else _dropped_json,
+        drop_line=_dropped_human if human else _dropped_json,
         max_lines=settings.queue_lines,
     )
     logger.configure(patcher=_add_trace)
@@ -80,13 +80,13 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
 
 
 def flush(timeout_s: float = DRAIN_S) -> bool:
-    """Whether everything that was logged so far is out within the time."""
+    """Wait until all that was logged is out; return whether it was within the time."""
     return _writer is None or _writer.flush(timeout_s)
 
 
 @atexit.register
 def close() -> None:
-    """What was logged is out, or was given DRAIN_S to get out; nothing is logged any more."""
+    """Stop logging; what was logged is given DRAIN_S to get out."""
     global _writer  # noqa: PLW0603
     logger.remove()
     if _writer is not None:
@@ -95,7 +95,7 @@ def close() -> None:
 
 
 def _no_text(_: "Record") -> str:
-    """What loguru would write out itself, the exception's text with it."""
+    """Keep loguru from writing anything itself, such as an exception's text."""
     return ""
 
 
@@ -110,7 +110,7 @@ def _sink(writer: LogWriter, line_of: Callable[["Record"], str]) -> Callable[["M
 
 
 def json_line(record: "Record") -> str:
-    """The record as one JSON object without line breaks; empty bindings are left out."""
+    """Return the record as one JSON object without line breaks; empty bindings are left out."""
     line: dict[str, object] = {
         "timestamp": record["time"].astimezone(UTC).isoformat(timespec="milliseconds"),
         "level": record["level"].name.lower(),
@@ -123,7 +123,7 @@ def json_line(record: "Record") -> str:
 
 
 def human_line(record: "Record") -> str:
-    """Time, level, event and bindings on one line, a traceback below."""
+    """Return time, level, event and bindings on one line, a traceback below."""
     bound = " ".join(f"{key}={value}" for key, value in _bound(record).items() if key != "span_id")
     line = f"{record['time']:HH:mm:ss.SSS} {record['level'].name:<7} {event_of(record)}  {bound}".rstrip()
     line = line.replace("\r", "\\r").replace("\n", "\\n")
@@ -133,7 +133,7 @@ def human_line(record: "Record") -> str:
 
 
 def event_of(record: "Record") -> str:
-    """The slug; a sentence is the line of a library that uses loguru too, and stays out."""
+    """Return the slug; a sentence is the line of a library that uses loguru too, and stays out."""
     return record["message"] if _SLUG.fullmatch(record["message"]) else "library_log"
 
 
@@ -161,7 +161,7 @@ def _dropped_human(lines: int) -> str:
 
 
 def _add_trace(record: "Record") -> None:
-    """The ids of the running span, unless the line was bound to a trace of its own."""
+    """Add the ids of the running span, unless the line was bound to a trace of its own."""
     trace_id, span_id = current_ids()
     if trace_id:
         record["extra"].setdefault("trace_id", trace_id)
@@ -178,13 +178,13 @@ class _Intercept(logging.Handler):
         except ValueError:
             level = record.levelno
         bound = logger.bind(
-            library=record.name, source=f"{record.filename}:{record.lineno}", message=_said(record)
+            library=record.name, source=f"{record.filename}:{record.lineno}", message=_template_of(record)
         )
         bound.opt(depth=_depth(), exception=record.exc_info).log(level, "library_log")
 
 
-def _said(record: logging.LogRecord) -> str | None:
-    """What the library wrote into its source; what it filled in may be somebody's text.
+def _template_of(record: logging.LogRecord) -> str | None:
+    """Return what the library wrote into its source; what it filled in may be somebody's text.
 
     uvicorn is let through: its own lines say nothing about what is in a request.
     """
@@ -200,7 +200,7 @@ def _said(record: logging.LogRecord) -> str | None:
 
 
 def _depth() -> int:
-    """How many frames of the logging module lie between the caller and here."""
+    """Return how many frames of the logging module lie between the caller and here."""
     frame: FrameType | None = inspect.currentframe()
     depth = 0
     while frame is not None and (depth < 2 or frame.f_code.co_filename == logging.__file__):

@@ -25,7 +25,7 @@ def backups_of(
 ) -> Backups:
     """Of the desk's folder, at a fixed time."""
     source = Source(desk.folder.parent / "ledger.db", desk.blobs.path, beside or {}, "0.1.0")
-    return Backups(source, clock=lambda: now_s, free_bytes=lambda _: free_bytes, go_on=go_on)
+    return Backups(source, clock=lambda: now_s, free_bytes=lambda _: free_bytes, checkpoint=go_on)
 
 
 def restore(file: Path, folder: Path, *, replace: bool = False, known: int = SCHEMA.version) -> Restored:

@@ -20,8 +20,8 @@ from kotaemon_async.resilience import faults
 
 #: How often a file that the ledger names may be gone before it counts as lost: deleted meanwhile it is once.
 _LOOKS: Final = 3
-#: After so many bytes it is asked whether there is still room.
-_ROOM_EVERY_BYTES: Final = 16 * 1024**2
+#: After so many bytes the disk's capacity is checked again.
+_CHECK_EVERY_BYTES: Final = 16 * 1024**2
 #: The compressed ledger and its copy lie beside the backup for a while.
 _LEDGER_COPIES: Final = 3
 
@@ -37,7 +37,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CreatedBackup:
     """A finished backup."""
 
     path: Path
@@ -58,7 +58,7 @@ class _Written:
 
 
 class Backups:
-    """Makes backups of one data folder; every call blocks and may run in any thread or process."""
+    """Creates backups of one data folder; every call blocks and may run in any thread or process."""
 
     def __init__(
         self,
@@ -66,23 +66,23 @@ class Backups:
         *,
         clock: Callable[[], float],
         free_bytes: Callable[[Path], int],
-        go_on: Callable[[], None] = lambda: None,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
-        """`free_bytes` says how much may be written to the disk of a folder, `go_on` raises to end it all."""
+        """`free_bytes` tells how much a folder's disk may take, `checkpoint` raises to end it all."""
         self._source = source
         self._clock = clock
         self._free_bytes = free_bytes
-        self._go_on = go_on
-        self._unasked_bytes = 0
+        self._checkpoint = checkpoint
+        self._unchecked_bytes = 0
 
-    def create(self, target: Path) -> Made:
-        """The backup at `target`, on the disk for good; what was there is replaced.
+    def create(self, target: Path) -> CreatedBackup:
+        """Write the backup at `target`, safe from a power cut, in place of what was there.
 
         Raises: Unavailable `disk_full`, `busy` or `ledger_unavailable`; nothing is left of it then.
         """
         created_at = datetime.fromtimestamp(int(self._clock()), UTC)
         with partial_backup(target) as (file, work):
-            self._check_room(target.parent)
+            self._check_capacity(target.parent)
 
             def pace(size_bytes: int) -> None:
                 self._pace(target.parent, size_bytes)
@@ -97,12 +97,12 @@ class Backups:
             manifest = self._add_ledger(writer, written, work, created_at)
             whole = writer.finish(manifest)
             faults.hit("backup.before_rename")
-        return Made(target, writer.size_bytes, whole, manifest)
+        return CreatedBackup(target, writer.size_bytes, whole, manifest)
 
     def _add_ledger(
         self, writer: BackupWriter, written: _Written, work: Path, created_at: datetime
     ) -> Manifest:
-        """The manifest, once a state of the ledger is in the tar of which no file is missing there."""
+        """Return the manifest, once a state of the ledger is in the tar of which no file is missing there."""
         copy, packed = work / "ledger.db", work / LEDGER
         while True:
             with snapshot(self._source.ledger) as state:
@@ -133,10 +133,10 @@ class Backups:
         return state.blobs().keys() - written.blobs
 
     def _add_blobs(self, writer: BackupWriter, wanted: dict[str, int], written: _Written) -> bool:
-        """Whether all of them are in the tar, or have been looked for often enough."""
+        """Add blobs; return whether all are in the tar, or have been looked for often enough."""
         whole = True
         for sha256 in sorted(wanted.keys() - written.blobs):
-            self._go_on()
+            self._checkpoint()
             if not self._add_blob(writer, sha256, written):
                 written.gone[sha256] = written.gone.get(sha256, 0) + 1
                 whole = whole and written.gone[sha256] >= _LOOKS
@@ -164,7 +164,7 @@ class Backups:
                 data = file.read()
                 written.members[name] = writer.add(name, io.BytesIO(data), len(data))
 
-    def _check_room(self, folder: Path) -> None:
+    def _check_capacity(self, folder: Path) -> None:
         """Raises Unavailable `disk_full` when the backup would not fit."""
         ledger = self._source.ledger
         with snapshot(ledger) as state:
@@ -180,10 +180,10 @@ class Backups:
             )
 
     def _pace(self, folder: Path, size_bytes: int) -> None:
-        self._go_on()
-        self._unasked_bytes += size_bytes
-        if self._unasked_bytes < _ROOM_EVERY_BYTES:
+        self._checkpoint()
+        self._unchecked_bytes += size_bytes
+        if self._unchecked_bytes < _CHECK_EVERY_BYTES:
             return
-        self._unasked_bytes = 0
+        self._unchecked_bytes = 0
         if self._free_bytes(folder) <= 0:
             raise Unavailable(f"The disk of {folder} fills up; the backup was given up.", code="disk_full")

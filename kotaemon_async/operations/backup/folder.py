@@ -20,7 +20,7 @@ from kotaemon_async.stores.files import FULL, disk_errors, give_to_owner_of, syn
 PARTIAL: Final = ".kotaemon-backup.partial"
 #: Copies of the ledger on their way into it.
 WORK: Final = ".kotaemon-backup.work"
-#: How folders begin that a trial unpacks into.
+#: How folders begin that a verification unpacks into.
 SCRATCH: Final = ".kotaemon-scratch-"
 _VERIFIED: Final = ".verified"
 
@@ -53,12 +53,12 @@ class KeptBackup:
 
 
 def name_at(created_at_s: float) -> str:
-    """The file's name of a backup made then."""
+    """Return the file's name of a backup made then."""
     return f"kotaemon-{datetime.fromtimestamp(created_at_s, UTC):%Y%m%dT%H%M%SZ}.tar"
 
 
 def kept_backups(folder: Path) -> list[KeptBackup]:
-    """The backups in the folder whose ends can be read, newest first."""
+    """Return the backups in the folder whose ends can be read, newest first."""
     found = []
     for path in folder.glob("kotaemon-*.tar"):
         with suppress(KotaemonError, OSError), open_backup(path) as backup:
@@ -69,7 +69,7 @@ def kept_backups(folder: Path) -> list[KeptBackup]:
 
 
 def note_verified(path: Path, verified: Verified) -> None:
-    """What was found out about the backup lies beside it, unless more is known already."""
+    """Write beside the backup what was found out about it, unless more is known already."""
     known = _verified(path, verified.sha256)
     if known is not None and (known.depth, verified.depth) == ("restored", "bytes"):
         return
@@ -82,7 +82,7 @@ def note_verified(path: Path, verified: Verified) -> None:
 
 
 def remove_backup(backup: KeptBackup) -> None:
-    """It and what was known of it are gone."""
+    """Remove the backup and what was known of it."""
     with disk_errors(backup.path.parent):
         backup.path.unlink(missing_ok=True)
         backup.path.with_name(backup.path.name + _VERIFIED).unlink(missing_ok=True)
@@ -98,7 +98,7 @@ def _verified(path: Path, sha256: str) -> Verified | None:
 
 @contextmanager
 def partial_backup(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
-    """A file that becomes `target` when the block ends well, and a folder for what is needed meanwhile.
+    """Yield a file that becomes `target` when the block ends well, and a folder for what is needed meanwhile.
 
     Raises: Misconfigured when the folder cannot be written; Unavailable `disk_full`, or `busy` while another
     process writes a backup there.
@@ -107,7 +107,7 @@ def partial_backup(target: Path) -> Iterator[tuple[BinaryIO, Path]]:
     with disk_errors(folder):
         with _folder_errors(folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = _begun(folder / PARTIAL)
+            file = _locked_file(folder / PARTIAL)
         try:
             # The lock on the file guards the folder as well, which is made later and gone earlier.
             with _work_folder(folder / WORK) as work:
@@ -136,20 +136,20 @@ def _work_folder(work: Path) -> Iterator[Path]:
 
 
 def clear_left_over(folder: Path) -> bool:
-    """Whether something of a process that died was there; one that is still at work is left alone."""
+    """Remove what a process that died has left; return whether there was any."""
     found = _clear_scratch(folder)
     path = folder / PARTIAL
     if not path.exists():
         return found
-    with suppress(OSError, Unavailable), _begun(path):
+    with suppress(OSError, Unavailable), _locked_file(path):
         shutil.rmtree(folder / WORK, ignore_errors=True)
         path.unlink(missing_ok=True)
         return True
     return found
 
 
-def _begun(path: Path) -> BinaryIO:
-    """The file, locked by us alone."""
+def _locked_file(path: Path) -> BinaryIO:
+    """Open the file, locked by us alone."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if not try_lock(descriptor):
@@ -176,7 +176,7 @@ def _folder_errors(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A new folder for the block, gone afterwards; those of processes that died are gone as well."""
+    """Yield a new folder, removed afterwards with those of processes that died."""
     with disk_errors(parent):
         parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _clear_scratch(parent)
@@ -189,7 +189,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def _clear_scratch(parent: Path) -> bool:
-    """Whether a folder of a process that died was there and is gone."""
+    """Remove folders of processes that died; return whether there were any."""
     cleared = False
     for left in parent.glob(f"{SCRATCH}*"):
         with suppress(OSError), _locked_folder(left) as is_ours:

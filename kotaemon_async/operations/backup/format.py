@@ -58,7 +58,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unpacked_bytes(self) -> int:
-        """The room that the data takes when it is restored."""
+        """Return how many bytes the data takes when it is restored."""
         return self.blobs_bytes + self.ledger_bytes
 
 
@@ -70,19 +70,19 @@ class Trailer(msgspec.Struct, frozen=True):
 
 
 def blob_member(sha256: str) -> str:
-    """The name of an uploaded file in the tar."""
+    """Return the name of an uploaded file in the tar."""
     return f"{BLOBS}{sha256[:2]}/{sha256}"
 
 
 def padding(size_bytes: int) -> bytes:
-    """What fills a member's last block."""
+    """Return what fills a member's last block."""
     return bytes(-size_bytes % BLOCK)
 
 
 class BackupWriter:
     """Writes members one after another and never holds more than a piece of one.
 
-    `pace` is told of the bytes that were written and may raise to end it.
+    `pace` receives the number of bytes that were written and may raise to end it.
     """
 
     def __init__(self, file: BinaryIO, created_at: datetime, *, pace: Callable[[int], None]) -> None:
@@ -93,7 +93,7 @@ class BackupWriter:
         self.size_bytes = 0
 
     def add(self, name: str, source: BinaryIO, size_bytes: int) -> Member:
-        """The member, written; what cannot be read of the source becomes zeros, which its hash shows."""
+        """Write a member; what cannot be read of the source becomes zeros, which its hash shows."""
         self._header(name, size_bytes)
         content, left = hashlib.sha256(), size_bytes
         while left:
@@ -106,7 +106,7 @@ class BackupWriter:
         return Member(size_bytes, content.hexdigest())
 
     def finish(self, manifest: Manifest) -> str:
-        """The hash of the whole, which nothing can be added to any more."""
+        """End the file and return the hash of the whole."""
         manifest_at, text = self.size_bytes, msgspec.json.encode(manifest)
         self._put(MANIFEST, text)
         whole = self._hash.hexdigest()

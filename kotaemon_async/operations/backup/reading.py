@@ -1,4 +1,4 @@
-"""Reads a backup, front to back, and names the member that is not as it was written."""
+"""Read a backup, front to back, and name the member that is not as it was written."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
@@ -27,16 +27,11 @@ from kotaemon_async.operations.backup.format import (
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+_NOWHERE: Final = Path(os.devnull)
 _MANIFEST_LIMIT_BYTES: Final = 64 * 1024**2
 #: Names that cannot lead out of a folder that they are unpacked into.
 _BESIDE: Final = re.compile(r"[a-z]+(\.[a-z]+){1,2}")
 _BLOB: Final = re.compile(r"blobs/([0-9a-f]{2})/(\1[0-9a-f]{62})")
-
-
-class Sink(Protocol):
-    """Takes what a member holds."""
-
-    def write(self, data: bytes, /) -> object: ...
 
 
 class BackupReader:
@@ -51,12 +46,8 @@ class BackupReader:
         self._trailer = trailer
         self._hash = hashlib.sha256()
 
-    def check(
-        self,
-        sink_of: Callable[[str], Sink | None] = lambda _: None,
-        pace: Callable[[int], None] = lambda _: None,
-    ) -> None:
-        """Nothing, once every byte is known to be the one that was written and has gone to its sink.
+    def check(self, open_sink: Callable[[str], BinaryIO] = lambda _: _NOWHERE.open("wb")) -> None:
+        """Check that every byte is the one that was written, and write each member to what is opened for it.
 
         Raises: BadBackup naming the member that is not.
         """
@@ -65,7 +56,7 @@ class BackupReader:
         left, blobs, at = set(self.manifest.members), 0, 0
         while at < self._trailer.manifest_at:
             info = self._header(f"the member at byte {at}")
-            blobs += self._one(info, sink_of(info.name), pace)
+            blobs += self._check_member(info, open_sink)
             left.discard(info.name)
             at = self._file.tell()
         if left or blobs != self.manifest.blobs:
@@ -76,21 +67,20 @@ class BackupReader:
         if self._hash.hexdigest() != self._trailer.sha256:
             raise BadBackup(f"{self.path}: the bytes between its members are not those that were written.")
 
-    def _one(self, info: tarfile.TarInfo, sink: Sink | None, pace: Callable[[int], None]) -> bool:
-        """Whether the member is an uploaded file; it has gone to the sink and is as it was written."""
+    def _check_member(self, info: tarfile.TarInfo, open_sink: Callable[[str], BinaryIO]) -> bool:
+        """Check a member and write it to its sink; return whether it is an uploaded file."""
         blob = _BLOB.fullmatch(info.name)
         known = self.manifest.members.get(info.name)
         if blob is None and (known is None or not _BESIDE.fullmatch(info.name)):
             raise BadBackup(f"{self.path}: {info.name!r} does not belong into a backup.")
         expected = blob[2] if blob else known.sha256 if known else ""
         content, left = hashlib.sha256(), info.size
-        while left:
-            piece = self._read(min(PIECE_BYTES, left), info.name)
-            content.update(piece)
-            if sink is not None:
+        with open_sink(info.name) as sink:
+            while left:
+                piece = self._read(min(PIECE_BYTES, left), info.name)
+                content.update(piece)
                 sink.write(piece)
-            pace(len(piece))
-            left -= len(piece)
+                left -= len(piece)
         self._read(len(padding(info.size)), info.name)
         if content.hexdigest() != expected and not (blob and expected in self.manifest.lacking):
             raise BadBackup(f"{self.path}: the bytes of {info.name} are not those that were saved.")
@@ -109,7 +99,7 @@ class BackupReader:
 
 @contextmanager
 def open_backup(path: Path) -> Iterator[BackupReader]:
-    """The backup, of which the manifest was read and nothing else.
+    """Open the backup and read no more than its manifest.
 
     Raises: BadBackup; Misconfigured when there is no such file, or a newer release wrote it.
     """

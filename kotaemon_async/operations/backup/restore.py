@@ -1,18 +1,20 @@
 """Use case: a data folder made from a backup; what was in the folder before is put aside, never deleted."""
 
+import gzip
 import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from kotaemon_async.domain.errors import Misconfigured, Refused, Unavailable
-from kotaemon_async.operations.backup.format import BLOBS, LEDGER, BadBackup
-from kotaemon_async.operations.backup.reading import BackupReader, Sink
+from kotaemon_async.operations.backup.format import BLOBS, LEDGER, PIECE_BYTES, BadBackup
+from kotaemon_async.operations.backup.reading import BackupReader
 from kotaemon_async.operations.backup.snapshot import snapshot
 from kotaemon_async.stores.files import disk_errors, give_to_owner_of, sync
 from kotaemon_async.stores.folder_lock import FILE, RESTORING, FolderLock
@@ -47,7 +49,7 @@ class Restoring:
         self._clock = clock
 
     def restore(self, backup: BackupReader, *, replace: bool) -> Restored:
-        """The folder as it was backed up, ready for a service of this release.
+        """Make the folder as it was backed up, ready for a service of this release.
 
         Raises: BadBackup, and Misconfigured when a newer release made it, with the folder as it was; Refused
         `conflict` while a service uses the folder, or when it holds something and is not to be replaced.
@@ -80,7 +82,7 @@ class Restoring:
         return Restored(self._folder, aside, manifest.documents, manifest.blobs, manifest.created_at, lacking)
 
     def _swap(self, scratch: Path, old: list[Path]) -> Path | None:
-        """Where the old contents went; in between, a mark keeps a service from starting on half of it."""
+        """Return where the old contents went; meanwhile a mark keeps services from starting."""
         (self._folder / RESTORING).touch()
         sync(self._folder)
         aside = None
@@ -122,7 +124,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def check_schema(backup: BackupReader, known: int) -> None:
-    """Nothing, when this release can use the ledger in the backup; raises Misconfigured."""
+    """Check that this release can use the ledger in the backup.
+
+    Raises: Misconfigured.
+    """
     manifest = backup.manifest
     if manifest.schema_version > known:
         raise Misconfigured(
@@ -131,88 +136,44 @@ def check_schema(backup: BackupReader, known: int) -> None:
         )
 
 
-def unpack(backup: BackupReader, folder: Path, pace: Callable[[int], None] = lambda _: None) -> list[str]:
-    """The hashes of files that the new folder lacks, because they were not whole when they were backed up.
+def unpack(backup: BackupReader, folder: Path) -> list[str]:
+    """Unpack into a new folder; return the hashes of files that were not whole when they were backed up.
 
     Raises: BadBackup naming what is damaged or missing; Unavailable `disk_full`.
     """
     with disk_errors(folder.parent):
-        free_bytes = shutil.disk_usage(folder.parent).free
-        if free_bytes < backup.manifest.unpacked_bytes:
+        manifest, free_bytes = backup.manifest, shutil.disk_usage(folder.parent).free
+        needed_bytes = manifest.unpacked_bytes + sum(one.size_bytes for one in manifest.members.values())
+        if free_bytes < needed_bytes:
             raise Unavailable(
-                f"{backup.manifest.unpacked_bytes} bytes are needed in {folder.parent}, {free_bytes} free.",
-                code="disk_full",
+                f"{needed_bytes} bytes are needed in {folder.parent}, {free_bytes} free.", code="disk_full"
             )
         folder.mkdir(mode=0o700)
         (folder / BLOBS).mkdir()
-        with ExitStack() as stack:
-            target = _Target(folder)
-            stack.callback(target.close)
-            backup.check(target.of, pace)
+        backup.check(partial(_created, folder))
+        _decompress(folder)
     return _checked(backup, folder)
 
 
-class _Target:
-    """The file that the present member goes to; the one before is closed when the next begins."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._open: _Plain | _Gunzip | None = None
-
-    def of(self, member: str) -> Sink:
-        """Where the member's bytes go."""
-        self.close()
-        if member == LEDGER:
-            self._open = _Gunzip(self._folder / _LEDGER_FILE)
-        else:
-            path = self._folder / member
-            path.parent.mkdir(exist_ok=True)
-            self._open = _Plain(path)
-        return self._open
-
-    def close(self) -> None:
-        """What was open is whole."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+def _created(folder: Path, member: str) -> BinaryIO:
+    path = folder / member
+    path.parent.mkdir(exist_ok=True)
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
-class _Plain:
-    def __init__(self, path: Path) -> None:
-        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _Gunzip(_Plain):
-    """Writes what the gzip stream holds, a piece at a time."""
-
-    _PIECE_BYTES: Final = 1024**2
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-
-    def write(self, data: bytes) -> None:
-        try:
-            while data:
-                super().write(self._stream.decompress(data, self._PIECE_BYTES))
-                data = self._stream.unconsumed_tail
-        except zlib.error as error:
-            raise BadBackup(f"{LEDGER} cannot be unpacked: {error}.") from error
-
-    def close(self) -> None:
-        with suppress(zlib.error):  # what is missing of the stream, its hash or the ledger itself tells
-            super().write(self._stream.flush())
-        super().close()
+def _decompress(folder: Path) -> None:
+    """Replace the compressed ledger by the ledger."""
+    packed = folder / LEDGER
+    try:
+        with gzip.open(packed) as source, _created(folder, _LEDGER_FILE) as ledger:
+            shutil.copyfileobj(source, ledger, PIECE_BYTES)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise BadBackup(f"{LEDGER} cannot be unpacked: {error}.") from error
+    packed.unlink()
 
 
 def _checked(backup: BackupReader, folder: Path) -> list[str]:
-    """Files that the ledger names and that are not there, or not whole, as the manifest says."""
+    """Return the files that the ledger names and that the manifest says are missing or not whole."""
     lacking = set(backup.manifest.lacking)
     try:
         with snapshot(folder / _LEDGER_FILE) as state:

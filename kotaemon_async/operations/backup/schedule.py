@@ -9,7 +9,7 @@ from anyio import to_thread
 from loguru import logger
 
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.operations.backup.create import Made
+from kotaemon_async.operations.backup.create import CreatedBackup
 from kotaemon_async.operations.backup.folder import KeptBackup, kept_backups, name_at, remove_backup
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
@@ -17,10 +17,10 @@ from kotaemon_async.telemetry.health import Health
 T = TypeVar("T")
 
 #: Backups are overdue at so many times their schedule, their verification at one time more.
-_PATIENCE: Final = 2
+_OVERDUE_RATIO: Final = 2
 
-Create = Callable[[Path], Awaitable[Made]]
-#: Raises Unavailable `backup_damaged` when the backup is no good; what it found lies beside the backup.
+Create = Callable[[Path], Awaitable[CreatedBackup]]
+#: Raises Unavailable `backup_damaged` when the backup is no good; what it found is written beside it.
 Verify = Callable[[KeptBackup], Awaitable[None]]
 
 
@@ -51,15 +51,18 @@ class BackupSchedule:
         # At once, not in the first round: an alert on old backups must not fire after every restart.
         self._kept = kept_backups(folder)
         self._damaged: set[str] = set()
-        self._trouble: KotaemonError | None = None
+        self._failure: KotaemonError | None = None
 
     async def refresh(self) -> list[KeptBackup]:
-        """The backups that are there, newest first."""
+        """Return the backups that are there, newest first."""
         self._kept = await to_thread.run_sync(kept_backups, self._folder)
         return self._kept
 
     async def back_up(self, now_s: float) -> int:
-        """1 when a backup was due and is made, else 0; raises KotaemonError."""
+        """Back up when it is due; return how many backups were made.
+
+        Raises: KotaemonError.
+        """
         newest = next(iter(await self.refresh()), None)
         is_good = newest is not None and newest.sha256 not in self._damaged
         if newest is not None and is_good and now_s - newest.created_at_s < self._every_s:
@@ -72,7 +75,10 @@ class BackupSchedule:
         return 1
 
     async def verify(self, now_s: float) -> int:
-        """1 when the newest backup was not verified before and is good, else 0; raises KotaemonError."""
+        """Verify the newest backup if it was not yet; return how many are good.
+
+        Raises: KotaemonError.
+        """
         newest = next(iter(await self.refresh()), None)
         if self._verify is None or newest is None or newest.verified or newest.sha256 in self._damaged:
             return 0
@@ -87,7 +93,7 @@ class BackupSchedule:
         return 1
 
     async def prune(self, _now_s: float) -> int:
-        """How many old backups are gone; never the newest that was verified."""
+        """Remove old backups, never the newest that was verified; return how many."""
         kept = await self.refresh()
         verified = next((one for one in kept if one.verified), None)
         old = [one for one in kept[self._keep :] if one is not verified]
@@ -97,33 +103,33 @@ class BackupSchedule:
         return len(old)
 
     def age_s(self) -> float:
-        """How old the newest backup is."""
+        """Return how old the newest backup is."""
         return max(0.0, self._clock() - max([self._born_s, *(one.created_at_s for one in self._kept)]))
 
     def verified_age_s(self) -> float:
-        """How long ago a backup was found good."""
+        """Return how long ago a backup was found good."""
         times = [one.verified_at_s for one in self._kept if one.verified_at_s is not None]
         return max(0.0, self._clock() - max([self._born_s, *times]))
 
     def register_in(self, health: Health) -> None:
-        """Reports and metrics have the ages of their moment, unless no backups are made."""
+        """Show the ages in health and metrics, unless no backups are made."""
         if self._every_s:
             health.register("backups", self.check)
             metrics.BACKUP_AGE.set_function(self.age_s)
             metrics.BACKUP_VERIFIED_AGE.set_function(self.verified_age_s)
 
     async def check(self) -> dict[str, object]:
-        """Ages and number of the backups, with a `code` when one is overdue or the last try failed."""
+        """Return ages and number of the backups, with a `code` when one is overdue or the last try failed."""
         await self.refresh()
         found: dict[str, object] = {
             "age_s": round(self.age_s(), 1),
             "verified_age_s": round(self.verified_age_s(), 1),
             "kept": len(self._kept),
         }
-        overdue_s = _PATIENCE * self._every_s
+        overdue_s = _OVERDUE_RATIO * self._every_s
         unverified_s = overdue_s + self._every_s if self._verify else math.inf
-        if self._trouble is not None:
-            return found | {"code": self._trouble.code, "message": self._trouble.message}
+        if self._failure is not None:
+            return found | {"code": self._failure.code, "message": self._failure.message}
         if self.age_s() > overdue_s:
             return found | {"code": "backup_overdue", "message": "There is no backup of late."}
         if self.verified_age_s() > unverified_s:
@@ -131,11 +137,11 @@ class BackupSchedule:
         return found
 
     async def _noted(self, work: Awaitable[T]) -> T:
-        """What comes of the work; a failure is remembered until the next success."""
+        """Await the work; a failure is remembered until the next success."""
         try:
             done = await work
         except KotaemonError as error:
-            self._trouble = error
+            self._failure = error
             raise
-        self._trouble = None
+        self._failure = None
         return done

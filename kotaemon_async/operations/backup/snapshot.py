@@ -27,20 +27,20 @@ class LedgerSnapshot:
         self.schema_version = int(connection.pragma("user_version"))
 
     def blobs(self) -> dict[str, int]:
-        """The hash of every file that a document uses, with its size in bytes."""
+        """Return the hash of every file that a document uses, with its size in bytes."""
         return dict(self._connection.execute(SQL["blobs"]))
 
     def documents(self) -> dict[str, int]:
-        """Documents by status."""
+        """Return the number of documents by status."""
         return dict(self._connection.execute(SQL["counts"]))
 
     def damage(self) -> list[str]:
-        """What SQLite has against the file."""
+        """Return what SQLite has against the file."""
         rows = [str(row[0]) for row in self._connection.execute("PRAGMA quick_check")]
         return [row for row in rows if row != "ok"]
 
     def copy(self, path: Path, pace: Callable[[int], None] = lambda _: None) -> int:
-        """The size in bytes of a new file with the same content, not yet safe from a power cut."""
+        """Copy the ledger to a new file, not yet safe from a power cut; return its size in bytes."""
         with closing(apsw.Connection(str(path))) as target:
             target.execute("PRAGMA synchronous = OFF")
             with target.backup("main", self._connection, "main") as backup:
@@ -52,7 +52,10 @@ class LedgerSnapshot:
 
 @contextmanager
 def snapshot(ledger: Path) -> Iterator[LedgerSnapshot]:
-    """The ledger's state at this moment; raises Unavailable."""
+    """Yield the ledger's state at this moment.
+
+    Raises: Unavailable.
+    """
     try:
         with closing(apsw.Connection(str(ledger), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             connection.set_busy_timeout(5000)
@@ -67,7 +70,7 @@ def snapshot(ledger: Path) -> Iterator[LedgerSnapshot]:
 
 
 def compress(source: Path, target: Path, pace: Callable[[int], None]) -> None:
-    """`target` holds the source in gzip's form."""
+    """Compress the source into `target`, in gzip's form."""
     with source.open("rb") as plain, gzip.GzipFile(target, "wb", _LEVEL, mtime=0) as packed:
         while piece := plain.read(_PIECE_BYTES):
             packed.write(piece)

@@ -46,7 +46,7 @@ def dropped() -> list[int]:
 @pytest.fixture
 def writer(sink: Sink, dropped: list[int]) -> Iterator[LogWriter]:
     made = LogWriter(
-        sink, on_drop=dropped.append, tell=lambda lines: f"dropped {lines}", max_lines=3, max_chars=100
+        sink, on_drop=dropped.append, drop_line=lambda lines: f"dropped {lines}", max_lines=3, max_chars=100
     )
     yield made
     sink.gate.set()

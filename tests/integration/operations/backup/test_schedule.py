@@ -10,7 +10,7 @@ import anyio.to_thread
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.operations.backup.create import Made
+from kotaemon_async.operations.backup.create import CreatedBackup
 from kotaemon_async.operations.backup.folder import KeptBackup, Verified, kept_backups, note_verified
 from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.stores.ledger import Ledger
@@ -38,7 +38,7 @@ class Office:
             clock=lambda: self.now_s, born_s=NOW_S - DAY_S,
         )  # fmt: skip
 
-    async def _create(self, target: Path) -> Made:
+    async def _create(self, target: Path) -> CreatedBackup:
         if self.trouble is not None:
             raise self.trouble
         backups = backups_of(self.desk, now_s=self.now_s)
