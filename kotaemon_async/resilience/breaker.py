@@ -55,8 +55,8 @@ class Breaker:
             return 0.0
         return max(0.0, self._open_until_s - self._clock(), (self._probe_until_s or 0.0) - self._clock())
 
-    def standing(self) -> dict[str, object]:
-        """For a health report: `state`, `retry_in_s` and, while it is open, the `code` of its component."""
+    def status(self) -> dict[str, object]:
+        """Return `state`, `retry_in_s` and, while it is open, the `code` of its component."""
         found: dict[str, object] = {"state": self.state, "retry_in_s": round(self.retry_after_s, 3)}
         return {**found, "code": f"{self.name}_unavailable"} if self.state == "open" else found
 

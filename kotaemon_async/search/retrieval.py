@@ -84,8 +84,8 @@ class Retrieval:
     def register_in(self, health: Health) -> None:
         """What its breakers know of embedder and index is part of the report."""
         embedder, vectors = self.breakers
-        health.add_standing("embedder", embedder.standing)
-        health.add_standing("vectors", vectors.standing)
+        health.add_status("embedder", embedder.status)
+        health.add_status("vectors", vectors.status)
 
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
         """The best passages, best first, with scores between 0 and 1.

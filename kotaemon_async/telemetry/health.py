@@ -14,7 +14,7 @@ from kotaemon_async.domain.errors import KotaemonError
 #: holds a `code` says that it works in part; a check that asks nobody tells its own `last_success_age_s`.
 Check = Callable[[], Awaitable[Mapping[str, object] | None]]
 #: What is known of a part without asking it, reported in any case; with a `code` it works in part at best.
-Standing = Callable[[], Mapping[str, object]]
+KnownStatus = Callable[[], Mapping[str, object]]
 
 
 @runtime_checkable
@@ -29,13 +29,13 @@ class _Component:
     check: Check
     core: bool
     timeout_s: float
-    standings: list[Standing]
+    known: list[KnownStatus]
     last_success_s: float | None = None
     running: asyncio.Task[Mapping[str, object] | None] | None = None
 
-    def standing(self) -> dict[str, object]:
+    def status(self) -> dict[str, object]:
         """Return all that is known of it without asking; what was added later wins."""
-        return {key: value for standing in self.standings for key, value in standing().items()}
+        return {key: value for status in self.known for key, value in status().items()}
 
 
 class Health:
@@ -44,7 +44,7 @@ class Health:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._components: dict[str, _Component] = {}
-        self._standings: dict[str, list[Standing]] = {}
+        self._known: dict[str, list[KnownStatus]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,16 +58,16 @@ class Health:
         *,
         core: bool = False,
         timeout_s: float = 2.0,
-        standing: Standing = dict,
+        status: KnownStatus = dict,
     ) -> None:
         """Add a part; without a core part the service counts as down."""
-        known = self._standings.setdefault(name, [])
-        known.append(standing)
+        known = self._known.setdefault(name, [])
+        known.append(status)
         self._components[name] = _Component(check, core, timeout_s, known)
 
-    def add_standing(self, name: str, standing: Standing) -> None:
+    def add_status(self, name: str, status: KnownStatus) -> None:
         """Add what another part knows of this one."""
-        self._standings.setdefault(name, []).append(standing)
+        self._known.setdefault(name, []).append(status)
 
     async def report(self, *, details: bool = True) -> dict[str, object]:
         """Return `status` (ok, degraded or down) and `components` by name, within the longest deadline.
@@ -111,7 +111,7 @@ class Health:
             return self._failed(component, error.code, error.message)
         if error is not None:
             return self._failed(component, "internal", "The check itself failed; see the log.")
-        details = {**component.standing(), **(task.result() or {})}
+        details = {**component.status(), **(task.result() or {})}
         if "code" in details:
             last_s = component.last_success_s
             age_s = None if last_s is None else round(self._clock() - last_s, 3)
@@ -123,7 +123,7 @@ class Health:
         last = component.last_success_s
         age_s = None if last is None else round(self._clock() - last, 3)
         return {
-            **component.standing(),
+            **component.status(),
             "status": "down",
             "code": code,
             "message": message,

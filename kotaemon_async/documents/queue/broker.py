@@ -130,7 +130,7 @@ class Broker:
 
     def register_in(self, health: Health) -> None:
         """Two checks of the report: whether it takes messages, and whether its worker hears them."""
-        health.register("broker", self.check, standing=self.breaker.standing)
+        health.register("broker", self.check, status=self.breaker.status)
         health.register("worker", self.check_worker)
 
     async def check(self) -> None:

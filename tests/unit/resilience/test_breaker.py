@@ -173,11 +173,11 @@ def test_an_excused_failure_does_not_count(breaker: Breaker) -> None:
 
 def test_an_open_breaker_stands_in_the_health_report_with_the_code_of_its_component(clock: Clock) -> None:
     breaker = Breaker("embedder", clock=clock)
-    assert breaker.standing() == {"state": "closed", "retry_in_s": 0.0}
+    assert breaker.status() == {"state": "closed", "retry_in_s": 0.0}
     fail(breaker, 5)
-    assert breaker.standing() == {"state": "open", "retry_in_s": 5.0, "code": "embedder_unavailable"}
+    assert breaker.status() == {"state": "open", "retry_in_s": 5.0, "code": "embedder_unavailable"}
     clock.now_s += 5
-    assert breaker.standing() == {"state": "half_open", "retry_in_s": 0.0}
+    assert breaker.status() == {"state": "half_open", "retry_in_s": 0.0}
 
 
 @given(st.lists(st.booleans(), max_size=60))

@@ -53,7 +53,7 @@ async def test_a_lost_part_is_degraded() -> None:
 async def test_what_is_known_of_a_part_without_asking_is_told_in_any_case(check: Any, expected: str) -> None:
     health = Health()
     known = {"state": "open", "retry_in_s": 4.0, "code": "vectors_unavailable"}
-    health.register("vectors", check, standing=lambda: known)
+    health.register("vectors", check, status=lambda: known)
     found = await component(health, "vectors")
     assert (found["status"], found.items() >= known.items()) == (expected, True)
     assert (await health.report())["status"] == "degraded"
@@ -178,7 +178,7 @@ async def test_a_core_part_that_works_in_part_does_not_take_the_service_down() -
 
 async def test_what_others_know_of_a_part_is_reported_with_it_whoever_comes_first() -> None:
     health = Health()
-    health.add_standing("vectors", lambda: {"state": "open", "code": "vectors_unavailable"})
+    health.add_status("vectors", lambda: {"state": "open", "code": "vectors_unavailable"})
     health.register("vectors", works)
     found = await component(health, "vectors")
     assert (found["status"], found["state"]) == ("degraded", "open")

@@ -229,7 +229,7 @@ async def ring_in_vain(broker: Broker, times: int) -> None:
 async def test_a_broker_that_fails_is_left_alone_until_its_worker_hears_it_again(redis: RedisServer) -> None:
     async with opened(redis.url) as broker, Doorman().at(broker) as doorman:
         await ring_in_vain_without(redis, broker)
-        assert broker.breaker.standing()["code"] == "broker_unavailable"
+        assert broker.breaker.status()["code"] == "broker_unavailable"
         redis.start()
         await soon(lambda: closed(broker), within_s=3)
         await broker.ring([bell(9, "after")])
