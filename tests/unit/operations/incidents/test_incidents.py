@@ -69,7 +69,8 @@ def test_the_metric_counts_open_incidents_by_cause() -> None:
     service = Service()
     service.run(3, "broker.down", "embedder.down")
     gauge = {
-        one: metrics.INCIDENTS_OPEN.labels(cause=one)._value.get() for one in ("broker", "embedder", "disk")
+        one: metrics.REGISTRY.get_sample_value("kotaemon_incidents_open", {"cause": one})
+        for one in ("broker", "embedder", "disk")
     }
     assert gauge == {"broker": 1, "embedder": 1, "disk": 0}
 
