@@ -1,8 +1,6 @@
 """Answers that may be given again, and conversations, over a real SQLite file."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +14,6 @@ from kotaemon_async.stores.ledger import Ledger
 
 ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
 BOUNDS = CacheBounds(rows=100, size_bytes=10**6, age_s=100.0)
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(tmp_path / "ledger.db")
-    yield opened
-    await opened.aclose()
 
 
 async def a_document(ledger: Ledger, name: str, collection: str = "default") -> None:
@@ -50,10 +41,8 @@ async def kept(ledger: Ledger, key: str, since_s: float = 0.0, link: str | None 
 async def test_an_answer_is_given_again_while_its_documents_are_the_same(ledger: Ledger) -> None:
     await a_document(ledger, "a")
     await keep(ledger, "k", 10.0)
-    assert await ledger.answers.cached("k", await ledger.answers.stamp(Scope()), since_s=0.0) == (
-        ANSWER,
-        10.0,
-    )
+    stamp = await ledger.answers.stamp(Scope())
+    assert await ledger.answers.cached("k", stamp, since_s=0.0) == (ANSWER, 10.0)
     assert await kept(ledger, "another") is None
 
 
@@ -85,15 +74,10 @@ async def test_any_change_of_a_document_makes_its_answers_void(ledger: Ledger, c
 async def test_a_change_outside_of_the_scope_changes_nothing(ledger: Ledger) -> None:
     await a_document(ledger, "a")
     await a_document(ledger, "b", "other")
-    before = [
-        await ledger.answers.stamp(Scope("default")),
-        await ledger.answers.stamp(Scope(document_ids=("a",))),
-    ]
+    scopes = Scope("default"), Scope(document_ids=("a",))
+    before = [await ledger.answers.stamp(scope) for scope in scopes]
     await ledger.documents.delete("b")
-    assert [
-        await ledger.answers.stamp(Scope("default")),
-        await ledger.answers.stamp(Scope(document_ids=("a",))),
-    ] == before
+    assert [await ledger.answers.stamp(scope) for scope in scopes] == before
 
 
 async def test_what_is_too_old_is_neither_given_nor_kept(ledger: Ledger) -> None:
@@ -119,10 +103,8 @@ async def test_a_conversation_begins_with_its_first_answer(ledger: Ledger) -> No
     await ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
     conversation = await ledger.conversations.get("c1")
     assert (conversation.title, conversation.turns, conversation.updated_at_s) == ("How much?", 2, 20.0)
-    assert [turn.answer.question for turn in await ledger.conversations.turns("c1", 10)] == [
-        "How much?",
-        "And then?",
-    ]
+    turns = await ledger.conversations.turns("c1", 10)
+    assert [turn.answer.question for turn in turns] == ["How much?", "And then?"]
     assert [turn.answer.id for turn in await ledger.conversations.turns("c1", 1)] == ["ans_2"]
 
 
@@ -140,10 +122,7 @@ async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Le
     await ledger.answers.save(ANSWER, "c1", 10.0)
     assert (await ledger.conversations.rename("c1", "Sums", 11.0)).title == "Sums"
     await ledger.conversations.delete("c1")
-    for gone in (
-        ledger.conversations.get("c1"),
-        ledger.answers.get("ans_1"),
-        ledger.conversations.delete("c1"),
-    ):
+    conversations = ledger.conversations
+    for gone in (conversations.get("c1"), ledger.answers.get("ans_1"), conversations.delete("c1")):
         with pytest.raises(Refused, match="There is no"):
             await gone

@@ -1,8 +1,5 @@
 """Incidents in the telemetry file, and the watch that keeps them there."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from kotaemon_async.domain.errors import Refused, Unavailable
@@ -10,16 +7,9 @@ from kotaemon_async.operations.incidents.incidents import Change, Incident, Inci
 from kotaemon_async.operations.incidents.signals import Reading, signals_of
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore, KeptIncident
-from kotaemon_async.stores.telemetry import FILE, TelemetryFile
+from kotaemon_async.stores.telemetry import TelemetryFile
 
 DAY_S = 86_400.0
-
-
-@pytest.fixture
-async def file(tmp_path: Path) -> AsyncIterator[TelemetryFile]:
-    opened = await TelemetryFile.open(tmp_path / FILE)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture

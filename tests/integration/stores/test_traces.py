@@ -1,9 +1,6 @@
 """Traces in a real file: what is found again, and what has to make room."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
-
-import pytest
 
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.stores.traces import MOST_ROWS, TraceStore
@@ -12,13 +9,6 @@ from kotaemon_async.telemetry.trace_log import LineRecord
 from kotaemon_async.telemetry.trace_tap import EventRecord, SpanRecord
 
 WIDE = TraceSettings(max_rows=100_000, max_bytes=1024**3, keep_s=1e6)
-
-
-@pytest.fixture
-async def file(tmp_path: Path) -> AsyncIterator[TelemetryFile]:
-    opened = await TelemetryFile.open(tmp_path / FILE)
-    yield opened
-    await opened.aclose()
 
 
 def span(number: int, *, trace: str = "t", at_s: float = 100.0, **attributes: object) -> SpanRecord:

@@ -1,10 +1,6 @@
 """What an index that has followed the log up to some entry has to hold, as the ledger says."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.stores.claims import Batch
@@ -13,13 +9,6 @@ from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
 
 SPOTS = [n / 20 for n in range(20)]
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(tmp_path / "ledger.db")
-    yield opened
-    await opened.aclose()
 
 
 async def add(ledger: Ledger, name: str, chunks: int, *, model: str = "m", ready: bool = True) -> None:
@@ -47,13 +36,14 @@ def ids(entries: list[LogEntry]) -> list[str]:
 
 
 async def test_what_the_follower_has_not_reached_need_not_be_there(ledger: Ledger) -> None:
+    log = ledger.vector_log
     await add(ledger, "a", 2)
-    reached = await ledger.vector_log.end()
+    reached = await log.end()
     await add(ledger, "b", 2, ready=False)
-    assert ids((await ledger.vector_log.window(0, 10, reached, "m"))[0]) == ["a.1.1.0", "a.1.1.1"]
-    assert set(ids(await ledger.vector_log.sample(SPOTS, reached, "m"))) == {"a.1.1.0", "a.1.1.1"}
-    assert await ledger.vector_log.count(reached, "m") is None
-    assert await ledger.vector_log.count(await ledger.vector_log.end(), "m") == 4
+    assert ids((await log.window(0, 10, reached, "m"))[0]) == ["a.1.1.0", "a.1.1.1"]
+    assert set(ids(await log.sample(SPOTS, reached, "m"))) == {"a.1.1.0", "a.1.1.1"}
+    assert await log.count(reached, "m") is None
+    assert await log.count(await log.end(), "m") == 4
 
 
 async def test_a_sample_brings_what_an_index_holds_of_a_chunk(ledger: Ledger) -> None:
@@ -78,37 +68,41 @@ async def test_windows_cover_everything_once_and_then_end(ledger: Ledger) -> Non
 
 
 async def test_vectors_of_another_model_are_not_expected(ledger: Ledger) -> None:
+    log = ledger.vector_log
     await add(ledger, "old", 3, model="other")
     await add(ledger, "new", 2)
-    position = await ledger.vector_log.end()
-    assert await ledger.vector_log.count(position, "m") == 2
-    assert ids((await ledger.vector_log.window(0, 10, position, "m"))[0]) == ["new.1.1.0", "new.1.1.1"]
-    assert await ledger.vector_log.unknown_ids(["old.1.1.0", "new.1.1.0"], position, "m") == {"old.1.1.0"}
+    position = await log.end()
+    assert await log.count(position, "m") == 2
+    assert ids((await log.window(0, 10, position, "m"))[0]) == ["new.1.1.0", "new.1.1.1"]
+    assert await log.unknown_ids(["old.1.1.0", "new.1.1.0"], position, "m") == {"old.1.1.0"}
 
 
 async def test_a_deleted_chunk_is_known_until_the_follower_has_passed_its_delete(ledger: Ledger) -> None:
+    log = ledger.vector_log
     await add(ledger, "a", 1)
-    before = await ledger.vector_log.end()
+    before = await log.end()
     await ledger.documents.delete("a")
-    assert await ledger.vector_log.unknown_ids(["a.1.1.0", "never"], before, "m") == {"never"}
-    assert await ledger.vector_log.unknown_ids(["a.1.1.0"], await ledger.vector_log.end(), "m") == {"a.1.1.0"}
+    assert await log.unknown_ids(["a.1.1.0", "never"], before, "m") == {"never"}
+    assert await log.unknown_ids(["a.1.1.0"], await log.end(), "m") == {"a.1.1.0"}
 
 
 async def test_an_empty_ledger_expects_an_empty_index(ledger: Ledger) -> None:
-    assert await ledger.vector_log.sample(SPOTS, 0, "m") == []
-    assert await ledger.vector_log.window(0, 10, 0, "m") == ([], None)
-    assert await ledger.vector_log.count(0, "m") == 0
+    log = ledger.vector_log
+    assert await log.sample(SPOTS, 0, "m") == []
+    assert await log.window(0, 10, 0, "m") == ([], None)
+    assert await log.count(0, "m") == 0
 
 
 async def test_a_follower_that_lacks_what_is_searchable_is_told_so(ledger: Ledger) -> None:
-    assert not await ledger.vector_log.waits_for_follower(0)
+    log = ledger.vector_log
+    assert not await log.waits_for_follower(0)
     await add(ledger, "a", 2, ready=False)
-    assert not await ledger.vector_log.waits_for_follower(0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
-    assert await ledger.vector_log.waits_for_follower(0)
-    assert await ledger.vector_log.waits_for_follower(1)
-    assert not await ledger.vector_log.waits_for_follower(await ledger.vector_log.end())
-    assert (await ledger.vector_log.length(0), await ledger.vector_log.length(1)) == (2, 1)
+    assert not await log.waits_for_follower(0)
+    await log.advance("g", await log.end(), 5.0)
+    assert await log.waits_for_follower(0)
+    assert await log.waits_for_follower(1)
+    assert not await log.waits_for_follower(await log.end())
+    assert (await log.length(0), await log.length(1)) == (2, 1)
 
 
 async def test_while_everything_is_read_anew_an_empty_index_still_lacks_it(ledger: Ledger) -> None:
@@ -132,13 +126,14 @@ async def test_half_a_vector_is_no_vector(ledger: Ledger) -> None:
 
 
 async def test_documents_of_another_model_wait_for_this_one_until_they_are_read_anew(ledger: Ledger) -> None:
+    log = ledger.vector_log
     await add(ledger, "a", 1, model="other")
     await add(ledger, "b", 1)
-    seen = [await ledger.vector_log.waits_for_model("m")]
+    seen = [await log.waits_for_model("m")]
     await ledger.documents.start_anew("b", 6.0, force=True)
-    seen.append(await ledger.vector_log.waits_for_model("m"))
+    seen.append(await log.waits_for_model("m"))
     await ledger.documents.start_anew("a", 6.0, force=True)
-    seen.append(await ledger.vector_log.waits_for_model("m"))
+    seen.append(await log.waits_for_model("m"))
     await read(ledger, "a", 1)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 7.0)
-    assert [*seen, await ledger.vector_log.waits_for_model("m")] == [False, False, True, False]
+    await log.advance("g", await log.end(), 7.0)
+    assert [*seen, await log.waits_for_model("m")] == [False, False, True, False]

@@ -1,8 +1,5 @@
 """Reading a document anew: its old version stays searchable until one transaction switches."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,13 +15,10 @@ OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric 
 
 
 @pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    opened = await Ledger.open(tmp_path / "ledger.db")
-    await opened.documents.accept(
-        NewDocument("doc_1", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
-    )
-    yield opened
-    await opened.aclose()
+async def ledger(ledger: Ledger) -> Ledger:
+    new = NewDocument("doc_1", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, "")
+    await ledger.documents.accept(new, 1.0)
+    return ledger
 
 
 async def claimed(ledger: Ledger, recipe: str = "m/1") -> Claim:
