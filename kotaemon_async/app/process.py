@@ -183,12 +183,7 @@ async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> Non
 
 
 def _server(services: Services, settings: Settings) -> uvicorn.Server:
-    limits = HttpLimits(
-        max_upload_bytes=settings.http.max_upload_bytes,
-        max_name_length=settings.http.max_name_length,
-        max_deadline_s=settings.answers.max_deadline_s,
-        drain_s=settings.http.drain_s,
-    )
+    limits = HttpLimits(settings.http, settings.answers.max_deadline_s)
     config = uvicorn.Config(
         make_app(services, limits, keys=services.keys),
         http=HTTP,

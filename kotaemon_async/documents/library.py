@@ -39,8 +39,8 @@ class Library:
         *,
         enqueue: Callable[[], None],
         clock: Callable[[], float],
+        max_attempts: int,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        max_attempts: int = 6,
         shortage: Callable[[], Shortage | None] = lambda: None,
     ) -> None:
         self._ledger = ledger

@@ -1,7 +1,7 @@
 """What the HTTP surface needs of the rest: the parts it calls and the limits it keeps."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 from litestar import Request
@@ -11,9 +11,11 @@ from litestar.params import SkipValidation
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
+from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.documents.changes import Feed
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
+from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.operations.traces.keeper import Tracing
@@ -65,18 +67,20 @@ class Dependencies(Protocol):
     def stopping(self) -> anyio.Event: ...
 
 
+_HTTP: Final = HttpSettings()
+_ANSWERS: Final = AnswerSettings()
+
+
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """What one request may take; sizes in bytes, times in seconds, lengths in characters."""
 
-    max_upload_bytes: int = 100 * MB
+    settings: HttpSettings = _HTTP
+    max_deadline_s: float = _ANSWERS.max_deadline_s
     max_json_bytes: int = 1 * MB
-    max_name_length: int = 255
     max_question_length: int = 4_000
-    max_deadline_s: float = 120.0
     upload_idle_s: float = 60.0
     heartbeat_s: float = 10.0
-    drain_s: float = 20.0
     linger_s: float = 30.0
 
 

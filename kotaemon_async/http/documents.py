@@ -88,13 +88,13 @@ async def upload(
     `Idempotent-Replayed`, another one 422, and 409 while the first one still runs. Failures are not kept.
     """
     boundary = boundary_of(request.headers.get("content-type", ""))
-    announced = announced_bytes(request.headers.get("content-length"), limits.max_upload_bytes)
+    announced = announced_bytes(request.headers.get("content-length"), limits.settings.max_upload_bytes)
     key = key_of(request.headers)
     if key is not None:
         await services.library.check_key(key)
 
     def form_to(writer: Writer) -> Upload:
-        return Upload(boundary, writer, lambda name: clean_name(name, limits.max_name_length))
+        return Upload(boundary, writer, lambda name: clean_name(name, limits.settings.max_name_length))
 
     async with services.admission.upload(announced) as place, services.library.reserved(key) as reserved:
         pieces = body_pieces(request.receive, limits.upload_idle_s, place.took)

@@ -172,7 +172,9 @@ class AnswerFrames:
 
 def _stream(asked: Ask, services: Dependencies, limits: HttpLimits, *, html: bool) -> events.EventStream:
     answer = AnswerFrames(services.answering, asked, html=html)
-    closing = events.Closing(services.stopping, limits.drain_s, limits.heartbeat_s, answer.last_words)
+    closing = events.Closing(
+        services.stopping, limits.settings.drain_s, limits.heartbeat_s, answer.last_words
+    )
     return events.EventStream(answer.frames(), closing)
 
 

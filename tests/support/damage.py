@@ -34,7 +34,9 @@ class Ward:
     def __init__(self, folder: Path, ledger: Ledger, *, is_alone: bool = True) -> None:
         self.folder, self.ledger, self.is_alone = folder, ledger, is_alone
         self.blobs = Blobs(folder / "blobs", 10**6)
-        self.library = Library(ledger, self.blobs, enqueue=lambda: None, clock=lambda: self.now_s)
+        self.library = Library(
+            ledger, self.blobs, enqueue=lambda: None, clock=lambda: self.now_s, max_attempts=6
+        )
         self.now_s = 1_000_000.0
         self.vectors: VectorStore | None = None
 

@@ -113,7 +113,11 @@ async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> Asyn
     """Dependencies over a folder."""
     ledger = await Ledger.open(folder / "ledger.db")
     library = Library(
-        ledger, Blobs(folder / "blobs", max_upload_bytes), enqueue=lambda: None, clock=lambda: 1_700_000_000.5
+        ledger,
+        Blobs(folder / "blobs", max_upload_bytes),
+        enqueue=lambda: None,
+        clock=lambda: 1_700_000_000.5,
+        max_attempts=6,
     )
     try:
         yield FakeServices(ledger, library)

@@ -35,6 +35,7 @@ class Desk:
             ledger,
             self.blobs,
             enqueue=self._ring,
+            max_attempts=6,
             clock=lambda: self.now_s,
             sleep=self._sleep,
             shortage=lambda: None if self.may_work else "disk",

@@ -99,7 +99,9 @@ async def chat(
     completion_id = new_id("chatcmpl", now_s).replace("_", "-")
     if data.stream:
         frames = ChatFrames(services.answering, asked, Chunks(data, completion_id, now_s))
-        closing = events.Closing(services.stopping, limits.drain_s, limits.heartbeat_s, frames.last_words)
+        closing = events.Closing(
+            services.stopping, limits.settings.drain_s, limits.heartbeat_s, frames.last_words
+        )
         return events.EventStream(frames.frames(), closing)
     answer = await while_connected(request, lambda: services.answering.answer(asked))
     body: ChatCompletion = completion_of(data, answer, completion_id, now_s)

@@ -31,7 +31,7 @@ class IncidentWatch:
         incidents: Incidents,
         store: IncidentStore,
         *,
-        every_s: float = 5.0,
+        every_s: float,
         notify: Sequence[Notify] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:

@@ -11,10 +11,11 @@ import pytest
 
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.resilience.admission import Admission
 from tests.support.fakes import FakeServices, fake_services, serving, sse
 
-LIMITS = HttpLimits(max_upload_bytes=10_000, max_name_length=40, linger_s=2.0)
+LIMITS = HttpLimits(HttpSettings(max_upload_bytes=10_000, max_name_length=40), linger_s=2.0)
 MB = 1024**2
 DOCUMENTS = "/api/v1/documents"
 
@@ -141,7 +142,7 @@ async def test_a_large_upload_stays_out_of_memory(tmp_path: Path) -> None:
             highest = max(highest, process.memory_info().rss)
         yield b"\r\n--x--\r\n"
 
-    limits = HttpLimits(max_upload_bytes=100 * MB)
+    limits = HttpLimits(HttpSettings(max_upload_bytes=100 * MB))
     kind = {"content-type": "multipart/form-data; boundary=x"}
     async with (
         fake_services(tmp_path, max_upload_bytes=100 * MB) as opened,

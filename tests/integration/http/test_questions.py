@@ -13,9 +13,10 @@ from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.settings import HttpSettings
 from tests.support.fakes import ANSWER, FakeServices, fake_services, serving, sse
 
-LIMITS = HttpLimits(max_question_length=50, heartbeat_s=0.02, drain_s=0.0)
+LIMITS = HttpLimits(HttpSettings(drain_s=0.0), max_question_length=50, heartbeat_s=0.02)
 ANSWERS = "/api/v1/answers"
 ASK = {"question": "How much?", "stream": True}
 

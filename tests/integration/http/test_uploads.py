@@ -10,13 +10,14 @@ import pytest
 from anyio.abc import SocketStream
 
 from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission
 from kotaemon_async.resilience.capacity import Disk, DiskCapacity
 from tests.support.fakes import FakeServices, fake_services, serving
 
 MB = 1024**2
-LIMITS = HttpLimits(max_upload_bytes=20 * MB, linger_s=2.0)
+LIMITS = HttpLimits(HttpSettings(max_upload_bytes=20 * MB), linger_s=2.0)
 DOCUMENTS = "/api/v1/documents"
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
 KIND = {"content-type": "multipart/form-data; boundary=x"}

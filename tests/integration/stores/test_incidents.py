@@ -61,7 +61,7 @@ class Desk:
         self.notified: list[tuple[Change, str]] = []
         incidents = Incidents(signals_of([]), [], clock=lambda: self.now_s)
         self.watch = IncidentWatch(
-            self.read, incidents, store, notify=[self.notify], clock=lambda: self.now_s
+            self.read, incidents, store, every_s=5.0, notify=[self.notify], clock=lambda: self.now_s
         )
 
     async def read(self) -> Reading:

@@ -21,11 +21,12 @@ from kotaemon_async.http import events
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.openai.bodies import ChatRequest
 from kotaemon_async.http.openai.stream import ChatFrames, Chunks
+from kotaemon_async.http.settings import HttpSettings
 from tests.support.fakes import FakeServices, fake_services, serving, sse
 from tests.support.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
 
 T = TypeVar("T")
-LIMITS = HttpLimits(heartbeat_s=0.02, drain_s=0.0)
+LIMITS = HttpLimits(HttpSettings(drain_s=0.0), heartbeat_s=0.02)
 
 
 @pytest.fixture
