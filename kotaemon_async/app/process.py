@@ -131,7 +131,7 @@ async def _serve(services: Services, listener: socket.socket, stop: _Stop, began
 def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "worker": lambda: _work(services),
-        **services.traces.tasks(),
+        "traces": services.tracing.run,
         **services.incidents.tasks(),
         "follower": services.follower.run,
         "dispatcher": services.dispatcher.run,

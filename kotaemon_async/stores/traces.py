@@ -4,34 +4,85 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import apsw
 import msgspec
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, StatusCode, format_span_id, format_trace_id
 
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.telemetry.settings import TraceSettings
-from kotaemon_async.telemetry.trace_log import LineRecord
-from kotaemon_async.telemetry.trace_tap import SpanRecord
 from kotaemon_async.telemetry.trace_words import NAMES
 
 SQL = queries("traces.sql")
-R = TypeVar("R", SpanRecord, LineRecord)
-Record = SpanRecord | LineRecord
-
 #: Rows that are read of one trace; somebody may send all requests under one id.
 MOST_ROWS: Final = 5_000
 #: This part of the rows goes at once when there are too many, so that this is rarely done.
 _FORGET_SHARE: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class SpanRow:
-    """A span as it was kept, and the process that began it."""
+class EventRow(msgspec.Struct, frozen=True):
+    """Something that happened within a span."""
 
-    span: SpanRecord
-    process: str
+    at_s: float
+    name: str
+    attributes: dict[str, object]
+
+
+class SpanRow(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A span; times are Unix seconds, ids hex, `parent_id` may be empty.
+
+    `ended_s` is None while it runs; `lasts` says that it is or was written when it began, too; `process` is
+    the one that began it.
+    """
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    started_s: float
+    ended_s: float | None = None
+    failed: bool = False
+    attributes: dict[str, object] = {}
+    events: tuple[EventRow, ...] = ()
+    lasts: bool = False
+    process: str = ""
+
+
+class LineRow(msgspec.Struct, frozen=True):
+    """A log line; `exception` is the type's name, empty without one. The time is in Unix seconds."""
+
+    trace_id: str
+    span_id: str
+    at_s: float
+    level: str
+    event: str
+    exception: str
+    fields: dict[str, object]
+
+
+Row = SpanRow | LineRow
+
+
+def span_row(span: ReadableSpan, *, lasts: bool) -> SpanRow:
+    """Return the span as it is now."""
+    ids = span.get_span_context() or INVALID_SPAN_CONTEXT
+    return SpanRow(
+        trace_id=format_trace_id(ids.trace_id),
+        span_id=format_span_id(ids.span_id),
+        parent_id=format_span_id(span.parent.span_id) if span.parent else "",
+        name=span.name,
+        started_s=(span.start_time or 0) / 1e9,
+        ended_s=span.end_time / 1e9 if span.end_time else None,
+        failed=span.status.status_code is StatusCode.ERROR,
+        attributes=dict(span.attributes or {}),
+        events=tuple(
+            EventRow(one.timestamp / 1e9, one.name, dict(one.attributes or {})) for one in span.events
+        ),
+        lasts=lasts,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +98,13 @@ class TraceRows:
     """What is kept of one trace, in the order it was written."""
 
     spans: list[SpanRow]
-    lines: list[LineRecord]
+    lines: list[LineRow]
     processes: dict[str, ProcessRow]
     truncated: bool
 
 
 class TraceStore(Store):
-    """Keeps records in batches; every method raises Unavailable."""
+    """Keeps rows in batches; every method raises Unavailable."""
 
     def __init__(self, file: TelemetryFile, settings: TraceSettings) -> None:
         super().__init__(file)
@@ -63,17 +114,17 @@ class TraceStore(Store):
 
     @writes
     def append(
-        self, conn: apsw.Connection, records: Sequence[Record], now_s: float, *, ended: bool = False
+        self, conn: apsw.Connection, rows: Sequence[Row], now_s: float, *, ended: bool = False
     ) -> None:
-        """Keep the records, and note that this process was there; `ended` says that it stops."""
+        """Keep the rows, and note that this process was there; `ended` says that it stops."""
         ended_s = now_s if ended else None
         conn.execute(SQL["see"], {"process": self.process, "now": now_s, "ended_at": ended_s})
         names: dict[tuple[str, str], int] = {}
-        for record in records:
-            row = _keep(conn, record, self.process)
-            names.update(((name, record.trace_id), row) for name in _names(record))
-        for (name, trace_id), row in names.items():
-            conn.execute(SQL["name"], {"name": name, "trace_id": trace_id, "row": row})
+        for row in rows:
+            number = _keep(conn, row, self.process)
+            names.update(((name, row.trace_id), number) for name in _names(row))
+        for (name, trace_id), number in names.items():
+            conn.execute(SQL["name"], {"name": name, "trace_id": trace_id, "row": number})
         _forget(conn, self._settings, now_s)
 
     @reads
@@ -83,10 +134,8 @@ class TraceStore(Store):
         rows = list(conn.execute(SQL["rows"], values))
         if not rows:
             return None
-        spans = [
-            SpanRow(_decoded(body, SpanRecord), process) for kind, process, body in rows if kind == "span"
-        ]
-        lines = [_decoded(body, LineRecord) for kind, _, body in rows if kind == "line"]
+        spans = [_span(body, process) for kind, process, body in rows if kind == "span"]
+        lines = [msgspec.json.decode(body, type=LineRow) for kind, _, body in rows if kind == "line"]
         seen = conn.execute(SQL["processes"], {"trace_id": trace_id})
         processes = {process: ProcessRow(seen_s, ended_s) for process, seen_s, ended_s in seen}
         return TraceRows(spans, lines, processes, len(rows) > MOST_ROWS)
@@ -103,19 +152,19 @@ class TraceStore(Store):
         return _size(conn)
 
 
-def _keep(conn: apsw.Connection, record: Record, process: str) -> int:
-    """Keep the record and return its row; what finishes a span that has begun takes its row."""
-    is_span = isinstance(record, SpanRecord)
+def _keep(conn: apsw.Connection, row: Row, process: str) -> int:
+    """Keep the row and return the number of the last one; what ends a span takes the row of its begin."""
+    is_span = isinstance(row, SpanRow)
     values: dict[str, str | float | None] = {
-        "trace_id": record.trace_id,
+        "trace_id": row.trace_id,
         "kind": "span" if is_span else "line",
-        "span_id": record.span_id,
+        "span_id": row.span_id,
         "process": process,
-        "started_at": record.started_s if isinstance(record, SpanRecord) else record.at_s,
-        "ended_at": record.ended_s if isinstance(record, SpanRecord) else None,
-        "body": msgspec.json.encode(record).decode(),
+        "started_at": row.started_s if isinstance(row, SpanRow) else row.at_s,
+        "ended_at": row.ended_s if isinstance(row, SpanRow) else None,
+        "body": msgspec.json.encode(row).decode(),
     }
-    if isinstance(record, SpanRecord) and record.lasts and record.ended_s is not None:
+    if isinstance(row, SpanRow) and row.lasts and row.ended_s is not None:
         conn.execute(SQL["finish"], values)
         if conn.changes():
             return int(conn.execute(SQL["last_row"]).get)
@@ -123,13 +172,13 @@ def _keep(conn: apsw.Connection, record: Record, process: str) -> int:
     return conn.last_insert_rowid()
 
 
-def _names(record: Record) -> set[str]:
-    given = record.attributes if isinstance(record, SpanRecord) else record.fields
+def _names(row: Row) -> set[str]:
+    given = row.attributes if isinstance(row, SpanRow) else row.fields
     return {str(given[key]) for key in NAMES if given.get(key)}
 
 
-def _decoded(body: str, kind: type[R]) -> R:
-    return msgspec.json.decode(body, type=kind)
+def _span(body: str, process: str) -> SpanRow:
+    return msgspec.structs.replace(msgspec.json.decode(body, type=SpanRow), process=process)
 
 
 def _size(conn: apsw.Connection) -> tuple[int, int]:

@@ -1,88 +1,94 @@
 """Spans on their way to a collector, by OTLP over HTTP; one that is slow or dead costs only the spans."""
 
-import asyncio
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import anyio
+import anyio.to_thread
 from loguru import logger
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-
-from kotaemon_async.telemetry.trace_buffer import Buffer
-from kotaemon_async.telemetry.trace_tap import SpanRecord
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 #: Spans in one request, and how long they are gathered.
 BATCH: Final = 512
 GATHER_S: Final = 1.0
-IDLE_S: Final = 60.0
-#: After a failure the next try waits; what comes meanwhile and does not fit is dropped.
-PAUSE_S: Final = 5.0
+#: How long the end of the process waits for the last batch.
+CLOSE_S: Final = 1.0
 _PATH: Final = "/v1/traces"
 
 
-class Export:
-    """Sends every span that ends; drops what a collector does not take."""
+class TraceExport(SpanProcessor):
+    """Sends every span that ends in the SDK's batches; counts what a collector does not take.
+
+    The SDK's queue drops the oldest spans without a word, so what does not fit is kept out of it here.
+    """
 
     def __init__(self, exporter: SpanExporter, capacity: int, *, on_drop: Callable[[int], None]) -> None:
-        self._exporter = exporter
+        self._capacity = capacity
         self._on_drop = on_drop
-        self._buffer: Buffer[ReadableSpan] = Buffer(capacity, on_drop=on_drop)
-        self._is_away = False
+        self._waiting = 0
+        self._turn = threading.Lock()
+        self._exporter = _CountedExporter(exporter, self._taken, on_drop)
+        self._batches = BatchSpanProcessor(
+            self._exporter,
+            max_queue_size=capacity,
+            schedule_delay_millis=1000 * GATHER_S,
+            max_export_batch_size=min(BATCH, capacity),
+        )
 
-    def began(self, span: SpanRecord) -> None:
-        """Nothing; collectors only take whole spans."""
-
-    def ended(self, span: SpanRecord, original: ReadableSpan) -> None:  # noqa: ARG002
-        """Puts it in the queue."""
-        self._buffer.put(original)
-
-    async def run(self) -> None:
-        """Sends for ever."""
-        while True:
-            await self._buffer.wait(gather_s=GATHER_S, at_most_s=IDLE_S)
-            if (batch := self._buffer.take(BATCH)) and not await self._sent(batch):
-                self._on_drop(len(batch))
-                await anyio.sleep(PAUSE_S)
+    def on_end(self, span: ReadableSpan) -> None:
+        """Put the span in the queue; never waits."""
+        with self._turn:
+            fits = self._waiting < self._capacity
+            self._waiting += fits
+        if fits:
+            self._batches.on_end(span)
+        else:
+            self._on_drop(1)
 
     async def aclose(self) -> None:
-        """What waits is sent if the collector takes it at once."""
-        if not self._is_away and (batch := self._buffer.take(BATCH)):
-            with anyio.move_on_after(1.0):
-                await self._sent(batch)
-        self._exporter.shutdown()
+        """Send what waits if the collector takes it at once."""
+        # A thread of its own: those of the pool are waited for at the end of the process.
+        closing = threading.Thread(target=self._batches.shutdown, name="trace export", daemon=True)
+        closing.start()
+        if not self._exporter.is_away:
+            await anyio.to_thread.run_sync(closing.join, CLOSE_S)
 
-    async def _sent(self, batch: list[ReadableSpan]) -> bool:
-        outcome = await self._exported(batch)
+    def _taken(self, spans: int) -> None:
+        with self._turn:
+            self._waiting -= spans
+
+
+class _CountedExporter(SpanExporter):
+    """Tells what it takes from the queue and what was not sent."""
+
+    def __init__(
+        self, exporter: SpanExporter, on_taken: Callable[[int], None], on_drop: Callable[[int], None]
+    ) -> None:
+        self._exporter = exporter
+        self._on_taken = on_taken
+        self._on_drop = on_drop
+        self.is_away = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send the spans; called on the SDK's thread."""
+        self._on_taken(len(spans))
+        outcome = self._exporter.export(spans)
         is_away = outcome is not SpanExportResult.SUCCESS
-        if is_away != self._is_away:
-            self._is_away = is_away
+        if is_away:
+            self._on_drop(len(spans))
+        if is_away != self.is_away:
+            self.is_away = is_away
             logger.warning("trace_export_fails") if is_away else logger.info("trace_export_goes_on")
-        return not is_away
+        return outcome
 
-    async def _exported(self, batch: list[ReadableSpan]) -> SpanExportResult:
-        loop = asyncio.get_running_loop()
-        outcome: asyncio.Future[SpanExportResult] = loop.create_future()
-
-        def export() -> None:
-            result = self._exporter.export(batch)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, outcome, result)
-
-        # None of the pool's: those are waited for at the end of the process, however long a collector hangs.
-        threading.Thread(target=export, name="trace export", daemon=True).start()
-        return await outcome
-
-
-def _settle(outcome: "asyncio.Future[SpanExportResult]", result: SpanExportResult) -> None:
-    if not outcome.done():
-        outcome.set_result(result)
+    def shutdown(self) -> None:
+        """Give up what is being sent."""
+        self._exporter.shutdown()
 
 
 def otlp_exporter(endpoint: str, timeout_s: float) -> SpanExporter:
-    """What sends to a collector at `endpoint`, with or without the path of traces.
+    """Return what sends to a collector at `endpoint`, with or without the path of traces.
 
     Importing it costs 0.7 s and some MB, so only who has a collector does.
     """

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span as RecordedSpan
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
@@ -20,22 +22,51 @@ from opentelemetry.trace import (
     SpanKind,
     Status,
     StatusCode,
-    TraceFlags,
+    format_span_id,
+    format_trace_id,
 )
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.telemetry.task_traces import TASK_TRACES
-from kotaemon_async.telemetry.trace_tap import TAP
 from kotaemon_async.telemetry.trace_words import Attribute, kept_attributes
 
 __all__ = ["Attribute", "SpanKind"]
 
-# version, trace id, parent id, flags; what a later version appends is not looked at
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-
 # A streamed reply may be closed from another task than it was started in; the context is then gone
 # already, and the complaint of detach() would be noise.
 logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
+# A header of another's making is nothing to warn of.
+logging.getLogger("opentelemetry.trace.propagation.tracecontext").setLevel(logging.CRITICAL)
+
+
+class SpanListeners(SpanProcessor):
+    """Passes spans on to the processors of the moment; the SDK's provider cannot let one go."""
+
+    def __init__(self) -> None:
+        self._processors: tuple[SpanProcessor, ...] = ()
+        self._turn = threading.Lock()
+
+    def add(self, processor: SpanProcessor) -> None:
+        """Pass spans on to it from now on; it is called on any thread and must not wait."""
+        with self._turn:
+            self._processors = (*self._processors, processor)
+
+    def remove(self, processor: SpanProcessor) -> None:
+        """Pass no more spans on to it."""
+        with self._turn:
+            self._processors = tuple(one for one in self._processors if one is not processor)
+
+    def on_start(self, span: RecordedSpan, parent_context: Context | None = None) -> None:
+        """Pass on a span that begins."""
+        for processor in self._processors:
+            processor.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Pass on a span that has ended."""
+        for processor in self._processors:
+            processor.on_end(span)
+
 
 #: Ours alone, not the global one: libraries that trace themselves stay silent. Callers may ask for
 #: any sampling they like, the ids and the local record are made in any case.
@@ -43,9 +74,11 @@ PROVIDER = TracerProvider(
     sampler=ALWAYS_ON, resource=Resource({"service.name": "kotaemon-async"}), shutdown_on_exit=False
 )
 PROVIDER.add_span_processor(TASK_TRACES)
-PROVIDER.add_span_processor(TAP)
+LISTENERS = SpanListeners()
+PROVIDER.add_span_processor(LISTENERS)
 _TRACER = PROVIDER.get_tracer("kotaemon_async")
 _IDS = RandomIdGenerator()
+_HEADERS = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,37 +90,26 @@ class TraceContext:
 
 
 def current() -> TraceContext:
-    """The trace this code runs in."""
-    found = trace.get_current_span().get_span_context()
-    if not found.is_valid:
+    """Return the trace this code runs in."""
+    trace_id, span_id = current_ids()
+    if not trace_id:
         return TraceContext("", "")
-    trace_id = f"{found.trace_id:032x}"
-    return TraceContext(trace_id, f"00-{trace_id}-{found.span_id:016x}-{int(found.trace_flags) & 1:02x}")
+    # The SDK's propagator would write its flag for random ids, too, which older receivers refuse.
+    is_sampled = trace.get_current_span().get_span_context().trace_flags.sampled
+    return TraceContext(trace_id, f"00-{trace_id}-{span_id}-{int(is_sampled):02x}")
 
 
 def current_ids() -> tuple[str, str]:
-    """Trace id and span id as hex, both empty outside of a trace."""
+    """Return trace id and span id as hex, both empty outside of a trace."""
     found = trace.get_current_span().get_span_context()
     if not found.is_valid:
         return "", ""
-    return f"{found.trace_id:032x}", f"{found.span_id:016x}"
-
-
-def parse(traceparent: str | None) -> SpanContext | None:
-    """The remote parent that a header names, or None for anything W3C calls invalid."""
-    match = _TRACEPARENT.fullmatch((traceparent or "").strip())
-    if match is None:
-        return None
-    version, trace_id, span_id, flags, rest = match.groups()
-    if version == "ff" or (version == "00" and rest):
-        return None
-    parent = SpanContext(int(trace_id, 16), int(span_id, 16), True, TraceFlags(int(flags, 16) & 1))
-    return parent if parent.is_valid else None
+    return format_trace_id(found.trace_id), format_span_id(found.span_id)
 
 
 @contextmanager
 def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribute) -> Iterator[Span]:
-    """A span around the block, child of the current one or the root of a new trace.
+    """Record a span around the block, child of the current one or the root of a new trace.
 
     Attributes whose key is not in trace_words.ATTRIBUTES are left out, there and in all functions below.
     """
@@ -115,7 +137,7 @@ def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribu
 
 @contextmanager
 def child_span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribute) -> Iterator[Span]:
-    """A span around the block inside of a span that is recorded; otherwise nothing: it begins no trace."""
+    """Record a span around the block inside of a span that is recorded; begin no trace."""
     if not trace.get_current_span().is_recording():
         yield trace.INVALID_SPAN
         return
@@ -125,7 +147,7 @@ def child_span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: A
 
 @contextmanager
 def unrecorded() -> Iterator[None]:
-    """The block has a trace id for its log lines and replies, a given one or its own, and no spans."""
+    """Give the block a trace id for its log lines and replies, a given one or its own, and no spans."""
     given = trace.get_current_span().get_span_context()
     trace_id = given.trace_id if given.is_valid else _IDS.generate_trace_id()
     ids = SpanContext(trace_id, _IDS.generate_span_id(), is_remote=False)
@@ -134,7 +156,7 @@ def unrecorded() -> Iterator[None]:
 
 
 def past_span(name: str, began_s: float, ended_s: float, **attributes: Attribute) -> None:
-    """Records what is over already, in Unix seconds, as a child of the current span."""
+    """Record what is over already, in Unix seconds, as a child of the current span."""
     parent = trace.get_current_span()
     if parent.get_span_context().is_valid and not _is_unrecorded(parent):
         started = _TRACER.start_span(name, start_time=_ns(began_s), attributes=kept_attributes(attributes))
@@ -142,26 +164,26 @@ def past_span(name: str, began_s: float, ended_s: float, **attributes: Attribute
 
 
 def event(name: str, **attributes: Attribute) -> None:
-    """Notes in the current span that something happened now."""
+    """Note in the current span that something happened now."""
     current_span = trace.get_current_span()
     if current_span.is_recording():
         current_span.add_event(name, kept_attributes(attributes))
 
 
 def mark(**attributes: Attribute) -> None:
-    """Adds attributes to the current span."""
+    """Add attributes to the current span."""
     current_span = trace.get_current_span()
     if current_span.is_recording():
         current_span.set_attributes(kept_attributes(attributes))
 
 
 def rename(name: str) -> None:
-    """The current span gets its name only now, when it is known."""
+    """Give the current span its name, which is known only now."""
     trace.get_current_span().update_name(name)
 
 
 def mark_failed(code: str) -> None:
-    """The current span has failed, although nothing is raised through it."""
+    """Mark the current span as failed, although nothing is raised through it."""
     current_span = trace.get_current_span()
     if current_span.is_recording():
         _fail(current_span, code)
@@ -184,12 +206,9 @@ def _ns(at_s: float) -> int:
 
 @contextmanager
 def continue_from(traceparent: str | None) -> Iterator[None]:
-    """Spans of the block belong to the trace that the header names; an invalid header changes nothing."""
-    parent = parse(traceparent)
-    if parent is None:
-        yield
-        return
-    token = otel_context.attach(trace.set_span_in_context(NonRecordingSpan(parent)))
+    """Let spans of the block belong to the trace that the header names; an invalid one changes nothing."""
+    headers = {"traceparent": traceparent or ""}
+    token = otel_context.attach(_HEADERS.extract(headers, otel_context.get_current()))
     try:
         yield
     finally:

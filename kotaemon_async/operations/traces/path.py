@@ -1,12 +1,12 @@
 """The whole path of one request or document: its spans as a tree, in order, and what happened on the way."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
-from kotaemon_async.stores.traces import ProcessRow, SpanRow, TraceRows
-from kotaemon_async.telemetry.trace_log import LineRecord
-from kotaemon_async.telemetry.trace_tap import EventRecord, SpanRecord
+import msgspec
+
+from kotaemon_async.domain.times import iso_time
+from kotaemon_async.stores.traces import LineRow, ProcessRow, SpanRow, TraceRows
 
 #: `running` is still at it; `unfinished` was cut off by the end of its process.
 State = Literal["ok", "error", "cancelled", "running", "unfinished"]
@@ -14,58 +14,86 @@ State = Literal["ok", "error", "cancelled", "running", "unfinished"]
 #: A process that has written within this time may still be at work.
 ALIVE_S: Final = 15.0
 #: Events that say why something had to wait, that it was tried again, and that something else took over.
-WAITS: Final = frozenset({"waits"})
-RETRIES: Final = frozenset({"retry", "recovered"})
+_WAITS: Final = frozenset({"waits"})
+_RETRIES: Final = frozenset({"retry", "recovered"})
 FALLBACKS: Final = frozenset({"fallback", "lane_lost", "cache_hit", "answer_shared"})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A span with its place in the tree; `process_ended_s` is when an unfinished one was cut off, about."""
+class TraceEvent(msgspec.Struct, frozen=True):
+    """Something that happened within a span, so many seconds after the trace began."""
 
-    span: SpanRecord
+    at_s: float
+    name: str
+    span_id: str
+    attributes: dict[str, object]
+
+
+class SpanBody(msgspec.Struct, frozen=True):
+    """One step; `depth` is how deep it stands in the tree, `starts_s` counts from the start of the trace.
+
+    `duration_s` is null while it runs, and for one that the end of its process cut off at `process_ended_at`.
+    """
+
+    span_id: str
+    parent_id: str | None
+    name: str
     depth: int
-    state: State
-    process_ended_s: float | None = None
+    status: State
+    starts_s: float
+    duration_s: float | None
+    process_ended_at: str | None
+    attributes: dict[str, object]
+    events: list[TraceEvent]
 
 
-@dataclass(frozen=True, slots=True)
-class TracePath:
-    """Steps depth first and lines by time; `duration_s` is None while something runs."""
+class LineBody(msgspec.Struct, frozen=True):
+    """A log line that belongs to the trace; `exception` is the type's name."""
+
+    timestamp: str
+    at_s: float
+    level: str
+    event: str
+    span_id: str | None
+    exception: str | None
+    fields: dict[str, object]
+
+
+class TraceBody(msgspec.Struct, frozen=True):
+    """The whole path: spans depth first, and of their events those that say why it took so long."""
 
     trace_id: str
     status: State
-    started_s: float
+    started_at: str
     duration_s: float | None
-    steps: list[Step]
-    lines: list[LineRecord]
+    spans: list[SpanBody]
+    logs: list[LineBody]
+    waits: list[TraceEvent]
+    retries: list[TraceEvent]
+    fallbacks: list[TraceEvent]
     truncated: bool
 
-    def events(self, names: frozenset[str]) -> list[tuple[str, EventRecord]]:
-        """Events of these names with the id of their span, by time."""
-        found = [(step.span.span_id, one) for step in self.steps for one in step.span.events]
-        return sorted((pair for pair in found if pair[1].name in names), key=lambda pair: pair[1].at_s)
 
-
-def path_of(trace_id: str, rows: TraceRows, now_s: float, process: str, *, alone: bool = False) -> TracePath:
-    """The path that the rows tell; `process` asks for it, and `alone` says that no other one is at work."""
+def path_of(trace_id: str, rows: TraceRows, now_s: float, process: str, *, alone: bool = False) -> TraceBody:
+    """Return the path that the rows tell; `process` asks for it, and with `alone` no other one is at work."""
     others = {} if alone else rows.processes
     alive = {name for name, row in others.items() if _is_alive(row, now_s)} | {process}
-    rows_by_id = {row.span.span_id: row for row in rows.spans}
-    steps = [
-        _step(rows_by_id[span.span_id], depth, alive, rows.processes)
-        for span, depth in _depth_first([row.span for row in rows.spans])
-    ]
-    times = [row.span.started_s for row in rows.spans] + [line.at_s for line in rows.lines]
-    ends = [row.span.ended_s or row.span.started_s for row in rows.spans] + [line.at_s for line in rows.lines]
-    status = _status(steps)
-    return TracePath(
+    times = [row.started_s for row in rows.spans] + [line.at_s for line in rows.lines]
+    ends = [row.ended_s or row.started_s for row in rows.spans] + [line.at_s for line in rows.lines]
+    began_s = min(times)
+    ordered = list(_depth_first(rows.spans))
+    states = {row.span_id: _state(row, alive) for row, _ in ordered}
+    status = _status([row for row, _ in ordered], states)
+    spans = [_span(row, depth, states[row.span_id], rows.processes, began_s) for row, depth in ordered]
+    return TraceBody(
         trace_id=trace_id,
         status=status,
-        started_s=min(times),
-        duration_s=None if status == "running" else max(ends) - min(times),
-        steps=steps,
-        lines=sorted(rows.lines, key=lambda line: line.at_s),
+        started_at=iso_time(began_s),
+        duration_s=None if status == "running" else round(max(ends) - began_s, 6),
+        spans=spans,
+        logs=[_line(line, began_s) for line in sorted(rows.lines, key=lambda line: line.at_s)],
+        waits=_picked(spans, _WAITS),
+        retries=_picked(spans, _RETRIES),
+        fallbacks=_picked(spans, FALLBACKS),
         truncated=rows.truncated,
     )
 
@@ -74,10 +102,10 @@ def _is_alive(row: ProcessRow, now_s: float) -> bool:
     return row.ended_s is None and now_s - row.seen_s < ALIVE_S
 
 
-def _depth_first(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, int]]:
-    """Each span after its parent, with its depth; one whose parent is not kept begins a tree of its own."""
+def _depth_first(spans: Sequence[SpanRow]) -> Iterator[tuple[SpanRow, int]]:
+    """Yield each span after its parent, with its depth; one whose parent is not kept begins a tree."""
     known = {span.span_id for span in spans}
-    below: dict[str, list[SpanRecord]] = {}
+    below: dict[str, list[SpanRow]] = {}
     for span in sorted(spans, key=lambda span: span.started_s, reverse=True):
         parent = span.parent_id if span.parent_id in known and span.parent_id != span.span_id else ""
         below.setdefault(parent, []).append(span)
@@ -88,21 +116,55 @@ def _depth_first(spans: Sequence[SpanRecord]) -> Iterator[tuple[SpanRecord, int]
         waiting += [(child, depth + 1) for child in below.get(span.span_id, [])]
 
 
-def _step(row: SpanRow, depth: int, alive: set[str], processes: dict[str, ProcessRow]) -> Step:
-    span = row.span
-    if span.ended_s is None and row.process in alive:
-        return Step(span, depth, "running")
+def _state(span: SpanRow, alive: set[str]) -> State:
     if span.ended_s is None:
-        last = processes.get(row.process)
-        return Step(span, depth, "unfinished", None if last is None else last.ended_s or last.seen_s)
+        return "running" if span.process in alive else "unfinished"
     if span.failed:
-        return Step(span, depth, "error")
-    return Step(span, depth, "cancelled" if span.attributes.get("cancelled") else "ok")
+        return "error"
+    return "cancelled" if span.attributes.get("cancelled") else "ok"
 
 
-def _status(steps: Sequence[Step]) -> State:
-    """That of what began last at the top: what was cut off or failed before may have been made good since."""
-    if any(step.state == "running" for step in steps):
+def _status(spans: Sequence[SpanRow], states: dict[str, State]) -> State:
+    """Return that of what began last at the top: what failed before may have been made good since."""
+    if "running" in states.values():
         return "running"
-    lasting = [step for step in steps if step.span.lasts] or list(steps)
-    return max(lasting, key=lambda step: step.span.started_s).state if lasting else "ok"
+    lasting = [span for span in spans if span.lasts] or spans
+    return states[max(lasting, key=lambda span: span.started_s).span_id] if lasting else "ok"
+
+
+def _span(
+    span: SpanRow, depth: int, state: State, processes: dict[str, ProcessRow], began_s: float
+) -> SpanBody:
+    last = processes.get(span.process) if state == "unfinished" else None
+    return SpanBody(
+        span_id=span.span_id,
+        parent_id=span.parent_id or None,
+        name=span.name,
+        depth=depth,
+        status=state,
+        starts_s=round(span.started_s - began_s, 6),
+        duration_s=None if span.ended_s is None else round(span.ended_s - span.started_s, 6),
+        process_ended_at=None if last is None else iso_time(last.ended_s or last.seen_s),
+        attributes=span.attributes,
+        events=[
+            TraceEvent(round(one.at_s - began_s, 6), one.name, span.span_id, one.attributes)
+            for one in span.events
+        ],
+    )
+
+
+def _picked(spans: Sequence[SpanBody], names: frozenset[str]) -> list[TraceEvent]:
+    found = [event for span in spans for event in span.events if event.name in names]
+    return sorted(found, key=lambda event: event.at_s)
+
+
+def _line(line: LineRow, began_s: float) -> LineBody:
+    return LineBody(
+        timestamp=iso_time(line.at_s),
+        at_s=round(line.at_s - began_s, 6),
+        level=line.level,
+        event=line.event,
+        span_id=line.span_id or None,
+        exception=line.exception or None,
+        fields=line.fields,
+    )

@@ -2,46 +2,46 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
-from kotaemon_async.stores.traces import MOST_ROWS, TraceStore
+from kotaemon_async.stores.traces import MOST_ROWS, EventRow, LineRow, SpanRow, TraceStore
 from kotaemon_async.telemetry.settings import TraceSettings
-from kotaemon_async.telemetry.trace_log import LineRecord
-from kotaemon_async.telemetry.trace_tap import EventRecord, SpanRecord
 
 WIDE = TraceSettings(max_rows=100_000, max_bytes=1024**3, keep_s=1e6)
 
 
-def span(number: int, *, trace: str = "t", at_s: float = 100.0, **attributes: object) -> SpanRecord:
-    return SpanRecord(trace, f"{number:016x}", "", "work", at_s, at_s + 1, attributes=attributes)
+def span(number: int, *, trace: str = "t", at_s: float = 100.0, **attributes: object) -> SpanRow:
+    return SpanRow(trace, f"{number:016x}", "", "work", at_s, at_s + 1, attributes=attributes)
 
 
 async def test_a_trace_is_read_as_it_was_told(file: TelemetryFile) -> None:
     store = TraceStore(file, WIDE)
-    told = SpanRecord(
-        "t", "1", "0", "ingest", 5.0, 6.5, True, {"pages": 3}, (EventRecord(5.5, "waits", {"code": "x"}),)
+    told = SpanRow(
+        "t", "1", "0", "ingest", 5.0, 6.5, True, {"pages": 3}, (EventRow(5.5, "waits", {"code": "x"}),)
     )
-    line = LineRecord("t", "1", 6.0, "warning", "document_waits", "", {"wait_s": 1.5})
+    line = LineRow("t", "1", 6.0, "warning", "document_waits", "", {"wait_s": 1.5})
     await store.append([told, line], 7.0)
     rows = await store.trace("t")
     assert rows is not None
-    assert ([row.span for row in rows.spans], rows.lines) == ([told], [line])
+    assert (rows.spans, rows.lines) == ([replace(told, process=store.process)], [line])
     assert rows.processes[store.process].seen_s == 7.0
     assert await store.trace("other") is None
 
 
 async def test_a_span_that_had_begun_is_one_row_when_it_ends(file: TelemetryFile) -> None:
     store = TraceStore(file, WIDE)
-    await store.append([SpanRecord("t", "1", "", "job", 5.0, lasts=True)], 5.0)
-    await store.append([SpanRecord("t", "1", "", "job", 5.0, 9.0, lasts=True)], 9.0)
+    await store.append([SpanRow("t", "1", "", "job", 5.0, lasts=True)], 5.0)
+    await store.append([SpanRow("t", "1", "", "job", 5.0, 9.0, lasts=True)], 9.0)
     rows = await store.trace("t")
     assert rows is not None
-    assert [row.span.ended_s for row in rows.spans] == [9.0]
+    assert [row.ended_s for row in rows.spans] == [9.0]
 
 
 async def test_a_trace_is_found_by_ids_that_stand_in_it(file: TelemetryFile) -> None:
     store = TraceStore(file, WIDE)
     await store.append([span(1, trace="first", doc_id="doc_1"), span(2, trace="then", doc_id="doc_1")], 1.0)
-    await store.append([LineRecord("asked", "", 1.0, "info", "http_request", "", {"request_id": "r"})], 1.0)
+    await store.append([LineRow("asked", "", 1.0, "info", "http_request", "", {"request_id": "r"})], 1.0)
     assert [await store.named("doc_1", first=first) for first in (True, False)] == ["first", "then"]
     assert await store.named("r", first=False) == "asked"
     assert await store.named("nobody", first=True) is None

@@ -9,8 +9,7 @@ import pytest
 
 from kotaemon_async.cli.throwaway import free_port
 from kotaemon_async.telemetry import traces
-from kotaemon_async.telemetry.trace_export import Export, otlp_exporter
-from kotaemon_async.telemetry.trace_tap import TAP
+from kotaemon_async.telemetry.trace_export import TraceExport, otlp_exporter
 from tests.support.collector import Collector, listening_collector
 
 
@@ -25,22 +24,17 @@ class Sending:
 
     def __init__(self, url: str, capacity: int = 100) -> None:
         self.dropped = 0
-        self.export = Export(otlp_exporter(url, 0.5), capacity, on_drop=self._drop)
+        self.export = TraceExport(otlp_exporter(url, 0.5), capacity, on_drop=self._drop)
 
     def _drop(self, spans: int) -> None:
         self.dropped += spans
 
     async def __aenter__(self) -> "Sending":
-        TAP.add(self.export)
-        self._group = anyio.create_task_group()
-        await self._group.__aenter__()
-        self._group.start_soon(self.export.run)
+        traces.LISTENERS.add(self.export)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        TAP.remove(self.export)
-        self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
+        traces.LISTENERS.remove(self.export)
         await self.export.aclose()
 
 

@@ -9,7 +9,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.operations.traces.keeper import Tracing
-from kotaemon_async.operations.traces.path import TracePath
+from kotaemon_async.operations.traces.path import TraceBody
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.telemetry import logs, traces
@@ -21,7 +21,7 @@ BOUNDS = TraceSettings(max_rows=10_000, max_bytes=1024**3, keep_s=1e6)
 SECRET = "the recipe of aunt Agatha"
 
 
-class Parts:
+class Traced:
     """A ledger, a file, and what listens."""
 
     def __init__(self, ledger: Ledger, file: TelemetryFile, capacity: int) -> None:
@@ -31,10 +31,10 @@ class Parts:
 
 
 @pytest.fixture(params=[1000])
-async def parts(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Parts]:
+async def traced(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Traced]:
     logs.configure(LogSettings(format="json"))  # lines get their trace ids there
     ledger, file = await Ledger.open(tmp_path / "ledger.db"), await TelemetryFile.open(tmp_path / FILE)
-    opened = Parts(ledger, file, request.param)
+    opened = Traced(ledger, file, request.param)
     async with opened.tracing.listening():
         yield opened
     await file.aclose()
@@ -42,8 +42,8 @@ async def parts(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     logs.close()
 
 
-def named(path: TracePath) -> list[str]:
-    return [step.span.name for step in path.steps]
+def named(path: TraceBody) -> list[str]:
+    return [span.name for span in path.spans]
 
 
 def dropped() -> float:
@@ -54,69 +54,69 @@ async def rows(file: TelemetryFile) -> int:
     return await file.read(lambda conn: int(conn.execute("SELECT count(*) FROM trace_rows").get))
 
 
-async def test_spans_and_lines_of_a_trace_are_found_at_once(parts: Parts) -> None:
+async def test_spans_and_lines_of_a_trace_are_found_at_once(traced: Traced) -> None:
     with traces.span("http GET"), traces.span("search", mode="hybrid"):
         logger.bind(code="timeout", question=SECRET).warning("search_lane_lost")
         trace_id = traces.current().trace_id
-    path = await parts.tracing.path(trace_id)
+    path = await traced.tracing.path(trace_id)
     assert named(path) == ["http GET", "search"]
-    [line] = path.lines
+    [line] = path.logs
     assert (line.event, line.fields, line.span_id) == (
         "search_lane_lost",
         {"code": "timeout"},
-        path.steps[1].span.span_id,
+        path.spans[1].span_id,
     )
 
 
-async def test_the_text_of_an_exception_is_kept_nowhere(parts: Parts, tmp_path: Path) -> None:
+async def test_the_text_of_an_exception_is_kept_nowhere(traced: Traced, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="aunt"), traces.span("job", text=SECRET):
         trace_id = traces.current().trace_id
         logger.opt(exception=ValueError(SECRET)).error("ingest_bug")
         raise ValueError(SECRET)
-    path = await parts.tracing.path(trace_id)
-    assert (path.status, path.lines[0].exception) == ("error", "ValueError")
-    await parts.file.aclose()
+    path = await traced.tracing.path(trace_id)
+    assert (path.status, path.logs[0].exception) == ("error", "ValueError")
+    await traced.file.aclose()
     assert SECRET.encode() not in (tmp_path / FILE).read_bytes()
 
 
-async def test_what_is_not_over_yet_is_shown_as_running(parts: Parts) -> None:
+async def test_what_is_not_over_yet_is_shown_as_running(traced: Traced) -> None:
     with traces.span("job", doc_id="doc_9"):
-        path = await parts.tracing.path(traces.current().trace_id)
+        path = await traced.tracing.path(traces.current().trace_id)
     assert (path.status, path.duration_s, named(path)) == ("running", None, ["job"])
-    assert (await parts.tracing.path(path.trace_id)).status == "ok"
+    assert (await traced.tracing.path(path.trace_id)).status == "ok"
 
 
-async def test_a_span_that_lasts_is_on_the_disk_soon_after_it_began(parts: Parts) -> None:
+async def test_a_span_that_lasts_is_on_the_disk_soon_after_it_began(traced: Traced) -> None:
     async with anyio.create_task_group() as group:
-        group.start_soon(parts.tracing.run)
+        group.start_soon(traced.tracing.run)
         with traces.span("ingest"), anyio.fail_after(10):
-            while await rows(parts.file) < 1:  # noqa: ASYNC110 - a file has no event
+            while await rows(traced.file) < 1:  # noqa: ASYNC110 - a file has no event
                 await anyio.sleep(0.01)
         group.cancel_scope.cancel()
 
 
 async def test_a_document_leads_to_the_trace_of_its_upload_even_when_it_is_deleted(
-    parts: Parts, tmp_path: Path
+    traced: Traced, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path, parts.ledger)
+    desk = Desk(tmp_path, traced.ledger)
     document, _ = await desk.hand_in(b"Hello there.")
     with traces.continue_from(document.traceparent), traces.span("job", doc_id=document.id):
         pass
     with traces.span("http DELETE", doc_id=document.id):
-        assert named(await parts.tracing.path(document.id)) == ["job"]
+        assert named(await traced.tracing.path(document.id)) == ["job"]
         await desk.library.delete(document.id)
-    assert named(await parts.tracing.path(document.id)) == ["job"]
+    assert named(await traced.tracing.path(document.id)) == ["job"]
 
 
 @pytest.mark.parametrize("name", ["0" * 31 + "1", "doc_1", "ans_1", "a request", "'; DROP TABLE x"])
-async def test_what_is_not_kept_is_refused(parts: Parts, name: str) -> None:
+async def test_what_is_not_kept_is_refused(traced: Traced, name: str) -> None:
     with pytest.raises(Refused, match="No trace") as refused:
-        await parts.tracing.path(name)
+        await traced.tracing.path(name)
     assert refused.value.code == "not_found"
 
 
-@pytest.mark.parametrize("parts", [3], indirect=True)
-async def test_what_finds_no_room_in_the_queue_is_counted_and_the_rest_is_kept(parts: Parts) -> None:
+@pytest.mark.parametrize("traced", [3], indirect=True)
+async def test_what_finds_no_room_in_the_queue_is_counted_and_the_rest_is_kept(traced: Traced) -> None:
     before = dropped()
     with traces.span("root"):
         for _ in range(9):
@@ -124,27 +124,27 @@ async def test_what_finds_no_room_in_the_queue_is_counted_and_the_rest_is_kept(p
                 pass
         trace_id = traces.current().trace_id
     assert dropped() - before == 7
-    assert named(await parts.tracing.path(trace_id)) == ["work"] * 3
-    assert (await parts.tracing.check())["dropped"] == 7
+    assert named(await traced.tracing.path(trace_id)) == ["work"] * 3
+    assert (await traced.tracing.check())["dropped"] == 7
 
 
-async def test_without_a_file_everything_is_dropped_and_the_report_says_so(parts: Parts) -> None:
-    await parts.file.aclose()
+async def test_without_a_file_everything_is_dropped_and_the_report_says_so(traced: Traced) -> None:
+    await traced.file.aclose()
     before = dropped()
     async with anyio.create_task_group() as group:
-        group.start_soon(parts.tracing.run)
+        group.start_soon(traced.tracing.run)
         with traces.span("work"):
             pass
         with anyio.fail_after(10):
             while dropped() == before:  # noqa: ASYNC110 - a counter has no event
                 await anyio.sleep(0.01)
         group.cancel_scope.cancel()
-    assert (await parts.tracing.check())["code"] == "telemetry_unavailable"
+    assert (await traced.tracing.check())["code"] == "telemetry_unavailable"
 
 
-async def test_probes_leave_no_spans(parts: Parts) -> None:
+async def test_probes_leave_no_spans(traced: Traced) -> None:
     with traces.unrecorded(), traces.span("health"), traces.child_span("vectors count"):
         assert len(traces.current().trace_id) == 32
         with pytest.raises(Refused):
-            await parts.tracing.path(traces.current().trace_id)
-    assert (await parts.tracing.check())["rows"] == 0
+            await traced.tracing.path(traces.current().trace_id)
+    assert (await traced.tracing.check())["rows"] == 0

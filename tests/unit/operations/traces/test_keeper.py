@@ -1,4 +1,4 @@
-"""What waits to be kept or sent: bounded, from any thread."""
+"""What waits to be written: bounded, from any thread."""
 
 import threading
 import time
@@ -6,21 +6,26 @@ import time
 import anyio
 import anyio.lowlevel
 
-from kotaemon_async.telemetry.trace_buffer import Buffer
+from kotaemon_async.operations.traces.keeper import RowBuffer
+from kotaemon_async.stores.traces import LineRow
 
 
-def buffer(capacity: int, dropped: list[int]) -> Buffer[int]:
-    return Buffer(capacity, on_drop=dropped.append)
+def row(number: int) -> LineRow:
+    return LineRow("t", "s", float(number), "info", "e", "", {})
+
+
+def buffer(capacity: int, dropped: list[int]) -> RowBuffer:
+    return RowBuffer(capacity, on_drop=dropped.append)
 
 
 async def test_what_does_not_fit_is_dropped_and_told() -> None:
     dropped: list[int] = []
     filled = buffer(2, dropped)
     for number in range(5):
-        filled.put(number)
-    assert (filled.take(10), dropped) == ([0, 1], [1, 1, 1])
-    filled.put(9)
-    assert filled.take(10) == [9]
+        filled.put(row(number))
+    assert (filled.take(10), dropped) == ([row(0), row(1)], [1, 1, 1])
+    filled.put(row(9))
+    assert filled.take(10) == [row(9)]
 
 
 async def test_an_item_from_another_thread_wakes_the_waiting_task() -> None:
@@ -29,8 +34,8 @@ async def test_an_item_from_another_thread_wakes_the_waiting_task() -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: filled.wait(gather_s=0.0, at_most_s=60))
             await anyio.lowlevel.checkpoint()
-            threading.Thread(target=filled.put, args=(1,)).start()
-    assert filled.take(10) == [1]
+            threading.Thread(target=filled.put, args=(row(1),)).start()
+    assert filled.take(10) == [row(1)]
 
 
 async def test_an_urgent_item_is_not_gathered_for() -> None:
@@ -39,7 +44,7 @@ async def test_an_urgent_item_is_not_gathered_for() -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: filled.wait(gather_s=30, at_most_s=60))
         await anyio.lowlevel.checkpoint()
-        filled.put(1, urgent=True)
+        filled.put(row(1), urgent=True)
     assert time.monotonic() - began_s < 10
 
 
