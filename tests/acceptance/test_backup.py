@@ -4,9 +4,10 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -16,7 +17,7 @@ from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.backups import as_of_schema_2
 from tests.support.documents import english_pdf, write
 from tests.support.invariants import Expected, violations
-from tests.support.service import Ended, Start, eventually, logged, package, ready, upload_all
+from tests.support.service import Ended, Start, eventually, logged, package, ready, serving, upload_all
 
 READY = Expected(frozenset({"ready"}))
 #: A backup every two seconds, read through byte by byte.
@@ -72,7 +73,7 @@ def visitors(url: str, folder: Path) -> Iterator[None]:
 
     def run(name: str) -> None:
         client, number, ids = Client(url), 0, [""]
-        while not over.is_set():
+        while not over.wait(0.1):
             text = f"# {name} {number}\n\nThe {name} number {number} came by ship.\n".encode()
             ids.append(client.upload(write(folder, f"{name}-{number}.md", text), "traffic")["id"])
             if number % 2:
@@ -102,29 +103,11 @@ def test_a_backup_beside_traffic_is_whole_and_answers_after_a_restore(start: Sta
     restored = tmp_path / "restored"
     done(restored, "backup", "restore", made[-1]["file"])
     again = serves(start, ids, restored)
-    client = Client(again.url)
-    eventually(
-        lambda: (
-            not client.documents(status="queued")["items"] + client.documents(status="processing")["items"]
-        )
-    )
-    client.close()
+    with closing(Client(again.url)) as client:
+        for status in ("queued", "processing"):
+            eventually(lambda: not client.documents(status=status)["items"])  # noqa: B023 - called at once
     again.stop()
     assert violations(restored, dict.fromkeys(ids.values(), READY)) == []
-
-
-def test_a_backup_is_verified_by_restoring_and_asking_it(start: Start, tmp_path: Path) -> None:
-    service = start({})
-    filled(service, tmp_path)
-    file = done(service.data_dir, "backup", "create")["file"]
-    report = done(service.data_dir, "backup", "verify", file)
-    assert [(step["name"], step["good"]) for step in report["steps"]] == [
-        ("restore", True),
-        ("index", True),
-        ("question", True),
-    ]
-    assert "5 of 5 passages by vector" in report["steps"][2]["detail"]
-    assert [path.name for path in Path(file).parent.iterdir() if path.name.startswith(".")] == []
 
 
 def test_the_schedule_makes_verifies_and_removes_and_says_so(start: Start, tmp_path: Path) -> None:
@@ -163,60 +146,80 @@ def test_a_full_disk_leaves_no_backup_and_health_says_so(start: Start, tmp_path:
     assert list(folder.glob("*.tar")) == []
 
 
-@pytest.mark.parametrize("point", ["backup.after_files", "backup.before_rename"])
-def test_a_kill_in_its_middle_leaves_nothing_that_passes_for_a_backup(
-    start: Start, tmp_path: Path, point: str
-) -> None:
-    service = start({})
-    ids = filled(service, tmp_path)
-    killed = run(service.data_dir, "backup", "create", KOTAEMON_FAULTS=f"{point}:1:kill")
-    assert killed.returncode == -signal.SIGKILL
-    assert done(service.data_dir, "backup", "list")["backups"] == []
-    file = done(service.data_dir, "backup", "create")["file"]
-    assert [path.name for path in Path(file).parent.iterdir()] == [Path(file).name]
-    done(tmp_path / "restored", "backup", "restore", file)
-    serves(start, ids, tmp_path / "restored")
+class Stocked(NamedTuple):
+    """A service with two ready documents: what they are asked for, and their ids."""
+
+    service: Throwaway
+    ids: dict[str, str]
+
+    def backups(self) -> list[str]:
+        return sorted(path.name for path in (self.service.data_dir / "backups").glob("*"))
 
 
-def test_a_service_starts_on_a_folder_that_was_replaced_and_the_old_one_is_there(
-    start: Start, tmp_path: Path
-) -> None:
-    service = start({})
-    ids = filled(service, tmp_path)
-    file = done(service.data_dir, "backup", "create")["file"]
-    client = Client(service.url)
-    later = client.upload(write(tmp_path, "later.md", b"# Later\n\nThis came after the backup.\n"), "default")
-    ready(client, later["id"])
-    assert run(service.data_dir, "backup", "restore", file, "--replace").returncode == 2
-    service.stop()
-    aside = Path(done(service.data_dir, "backup", "restore", file, "--replace")["aside"])
-    service.start()
-    found = {one["id"] for one in client.documents()["items"]}
-    client.close()
-    assert found == set(ids.values())
-    assert (aside / "blobs" / later["sha256"][:2] / later["sha256"]).is_file()
+@pytest.fixture(scope="module")
+def stocked(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Stocked]:
+    folder = tmp_path_factory.mktemp("backup")
+    with serving(folder, model_folder) as service:
+        yield Stocked(service, filled(service, folder))
 
 
-def test_a_backup_by_the_release_before_is_restored_started_and_answers(start: Start, tmp_path: Path) -> None:
-    service = start({})
-    ids = filled(service, tmp_path)
-    service.stop()
-    as_of_schema_2(service.data_dir / "ledger.db")
-    made = done(service.data_dir, "backup", "create", "--output", tmp_path / "old.tar")
-    restored = tmp_path / "restored"
-    done(restored, "backup", "restore", made["file"])
-    assert done(tmp_path / "none", "backup", "verify", made["file"])["schema_version"] == 2
-    serves(start, ids, restored)
-    assert (restored / "backups" / "ledger-schema-2.db").is_file()
+def test_a_backup_is_verified_by_restoring_and_asking_it(stocked: Stocked) -> None:
+    file = done(stocked.service.data_dir, "backup", "create")["file"]
+    report = done(stocked.service.data_dir, "backup", "verify", file)
+    steps = [(step["name"], step["good"]) for step in report["steps"]]
+    assert steps == [("restore", True), ("index", True), ("question", True)]
+    assert "5 of 5 passages by vector" in report["steps"][2]["detail"]
+    assert [name for name in stocked.backups() if name.startswith(".")] == []
 
 
-def test_a_drill_on_a_copy_mends_a_lost_index_beside_the_service(start: Start, tmp_path: Path) -> None:
-    service = start({})
-    filled(service, tmp_path)
-    report = done(service.data_dir, "drill")
+def test_a_drill_on_a_copy_mends_a_lost_index_beside_the_service(stocked: Stocked) -> None:
+    before = stocked.backups()
+    report = done(stocked.service.data_dir, "drill")
     names = [step["name"] for step in report["steps"]]
     assert names == ["backup", "restore", "index", "question", "lost index", "key rotation"]
     assert all(step["good"] and step["duration_s"] >= 0 for step in report["steps"])
-    assert httpx.get(f"{service.url}/readyz", trust_env=False).status_code == 200
-    left = [path.name for path in (service.data_dir / "backups").iterdir()]
-    assert left == []
+    assert (stocked.service.is_ready(), stocked.backups()) == (True, before)
+
+
+def test_a_kill_in_its_middle_leaves_nothing_that_passes_for_a_backup(
+    start: Start, stocked: Stocked, tmp_path: Path
+) -> None:
+    data_dir, before = stocked.service.data_dir, stocked.backups()
+    listed = done(data_dir, "backup", "list")["backups"]
+    for point in ("backup.after_files", "backup.before_rename"):
+        killed = run(data_dir, "backup", "create", KOTAEMON_FAULTS=f"{point}:1:kill")
+        assert killed.returncode == -signal.SIGKILL
+        assert done(data_dir, "backup", "list")["backups"] == listed
+    file = done(data_dir, "backup", "create")["file"]
+    assert stocked.backups() == sorted([*before, Path(file).name])
+    done(tmp_path / "restored", "backup", "restore", file)
+    serves(start, stocked.ids, tmp_path / "restored")
+
+
+def test_a_service_starts_on_a_folder_that_was_replaced_and_the_old_one_is_there(
+    stocked: Stocked, tmp_path: Path
+) -> None:
+    service = stocked.service
+    file = done(service.data_dir, "backup", "create", "--output", tmp_path / "one.tar")["file"]
+    with closing(Client(service.url)) as client:
+        path = write(tmp_path, "later.md", b"# Later\n\nThis came after the backup.\n")
+        later = ready(client, client.upload(path, "default")["id"])
+        assert run(service.data_dir, "backup", "restore", file, "--replace").returncode == 2
+        service.stop()
+        aside = Path(done(service.data_dir, "backup", "restore", file, "--replace")["aside"])
+        service.start()
+        assert {one["id"] for one in client.documents()["items"]} == set(stocked.ids.values())
+    assert (aside / "blobs" / later["sha256"][:2] / later["sha256"]).is_file()
+
+
+def test_a_backup_by_the_release_before_is_restored_started_and_answers(
+    start: Start, stocked: Stocked, tmp_path: Path
+) -> None:
+    stocked.service.stop()
+    as_of_schema_2(stocked.service.data_dir / "ledger.db")
+    made = done(stocked.service.data_dir, "backup", "create", "--output", tmp_path / "old.tar")
+    restored = tmp_path / "restored"
+    done(restored, "backup", "restore", made["file"])
+    assert done(tmp_path / "none", "backup", "verify", made["file"])["schema_version"] == 2
+    serves(start, stocked.ids, restored)
+    assert (restored / "backups" / "ledger-schema-2.db").is_file()

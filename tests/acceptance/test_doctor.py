@@ -2,16 +2,19 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
+import pytest
 
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.support.documents import english_pdf
-from tests.support.service import Start, command, eventually, ready, upload_all
+from tests.support.documents import english_pdf, write
+from tests.support.service import command, eventually, ready, serving, upload_all
 
 TEXTS = {
     "paris.md": b"# France\n\nThe capital of France is Paris, on the river Seine.\n",
@@ -40,12 +43,20 @@ def kinds(ended: Ended) -> set[str]:
     return {found["kind"] for found in ended.said["findings"] if found["weight"] != "note"}
 
 
-def filled(start: Start, folder: Path) -> tuple[Throwaway, dict[str, str]]:
+class Library(NamedTuple):
     """A service with three ready documents, and their ids by name."""
-    service = start({})
-    files = TEXTS | {"lighthouse.pdf": english_pdf(12)}
-    ids = dict(zip(files, upload_all(service, folder, files), strict=True))
-    return service, ids
+
+    service: Throwaway
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Library]:
+    """One for all: each test leaves it without any harm."""
+    folder = tmp_path_factory.mktemp("doctor")
+    with serving(folder, model_folder) as service:
+        files = TEXTS | {"lighthouse.pdf": english_pdf(12)}
+        yield Library(service, dict(zip(files, upload_all(service, folder, files), strict=True)))
 
 
 def sql(service: Throwaway, *statements: str) -> None:
@@ -92,53 +103,47 @@ def _is_first(service: Throwaway, query: str, mode: str, name: str) -> bool:
     return found_names(service, query, mode)[:1] == [name]
 
 
-def test_a_stopped_service_is_examined_and_mended_and_finds_everything_again(
-    start: Start, tmp_path: Path
-) -> None:
-    service, ids = filled(start, tmp_path)
+def test_a_running_service_is_examined_and_mended_while_it_answers(library: Library) -> None:
+    harm = damage(*library)
+    examined = run(library.service, "doctor")
+    assert (examined.status, kinds(examined)) == (1, harm)
+    assert run(library.service, "doctor", "--repair").status == 3
+    finds_everything(*library)
+    assert run(library.service, "doctor", "--deep").status == 0
+
+
+def test_a_lost_file_is_beyond_mending_until_it_is_uploaded_again(library: Library, tmp_path: Path) -> None:
+    service, document_id = library.service, library.ids["paris.md"]
+    with closing(Client(service.url)) as client:
+        sha256 = client.document(document_id)["sha256"]
+        (service.data_dir / "blobs" / sha256[:2] / sha256).unlink()
+        examined = run(service, "doctor", "--repair")
+        assert (examined.status, examined.said["findings"][0]["examples"]) == (4, [document_id])
+        client.upload(write(tmp_path, "paris.md", TEXTS["paris.md"]), "default")
+        assert run(service, "doctor", "--deep").status == 0
+        assert run(service, "retry", "--force", document_id).said["documents"][0]["status"] == "queued"
+        ready(client, document_id)
+
+
+def test_what_has_not_failed_is_not_retried_and_what_has_is(library: Library) -> None:
+    service, one, two = library.service, library.ids["paris.md"], library.ids["oslo.md"]
+    sql(service, f"UPDATE documents SET status = 'failed', error_code = 'internal' WHERE id = '{two}'")
+    refused = run(service, "retry", one)
+    assert (refused.status, refused.said["refused"][0]["error"]["code"]) == (1, "conflict")
+    assert run(service, "retry", "--all", "--collection", "other") == (0, {"retried": 0})
+    assert run(service, "retry", "--all") == (0, {"retried": 1})
+    with closing(Client(service.url)) as client:
+        ready(client, two)
+
+
+def test_a_stopped_service_is_examined_and_mended_and_finds_everything_again(library: Library) -> None:
+    service = library.service
     service.stop()
-    harm = damage(service, ids)
+    harm = damage(*library)
     shutil.rmtree(service.data_dir / "vectors")
     examined = run(service, "doctor")
     assert (examined.status, kinds(examined)) == (1, harm | {"vectors_unreadable"})
     assert run(service, "doctor", "--repair").status == 3
     assert run(service, "doctor", "--deep").status == 0
     service.start()
-    finds_everything(service, ids)
-
-
-def test_a_running_service_is_examined_and_mended_while_it_answers(start: Start, tmp_path: Path) -> None:
-    service, ids = filled(start, tmp_path)
-    harm = damage(service, ids)
-    examined = run(service, "doctor")
-    assert (examined.status, kinds(examined)) == (1, harm)
-    assert run(service, "doctor", "--repair").status == 3
-    finds_everything(service, ids)
-    assert run(service, "doctor", "--deep").status == 0
-
-
-def test_a_lost_file_is_beyond_mending_until_it_is_uploaded_again(start: Start, tmp_path: Path) -> None:
-    service, ids = filled(start, tmp_path)
-    client = Client(service.url)
-    sha256 = client.document(ids["paris.md"])["sha256"]
-    (service.data_dir / "blobs" / sha256[:2] / sha256).unlink()
-    examined = run(service, "doctor", "--repair")
-    assert (examined.status, examined.said["findings"][0]["examples"]) == (4, [ids["paris.md"]])
-    client.upload(tmp_path / "paris.md", "default")
-    assert run(service, "doctor", "--deep").status == 0
-    assert run(service, "retry", "--force", ids["paris.md"]).said["documents"][0]["status"] == "queued"
-    ready(client, ids["paris.md"])
-    client.close()
-
-
-def test_what_has_not_failed_is_not_retried_and_what_has_is(start: Start, tmp_path: Path) -> None:
-    service, ids = filled(start, tmp_path)
-    one, two = ids["paris.md"], ids["oslo.md"]
-    sql(service, f"UPDATE documents SET status = 'failed', error_code = 'internal' WHERE id = '{two}'")
-    refused = run(service, "retry", one)
-    assert (refused.status, refused.said["refused"][0]["error"]["code"]) == (1, "conflict")
-    assert run(service, "retry", "--all", "--collection", "other") == (0, {"retried": 0})
-    assert run(service, "retry", "--all") == (0, {"retried": 1})
-    client = Client(service.url)
-    ready(client, two)
-    client.close()
+    finds_everything(*library)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import httpx
 import pytest
@@ -19,8 +19,8 @@ from anyio.from_thread import start_blocking_portal
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from tests.support.documents import write
-from tests.support.llm_server import LlmServer, llm_server
-from tests.support.service import Start, eventually, logged, package, ready
+from tests.support.llm_server import llm_server
+from tests.support.service import Start, eventually, logged, package, ready, serving
 from tests.support.vocabulary import table, words
 
 TYPES: Final[dict[str, Any]] = {
@@ -40,33 +40,32 @@ KEPT: Final = ("document", "name", "collection", "question", "title")
 LIMIT_S: Final = 2.0
 
 
-@pytest.fixture
-def model() -> Iterator[LlmServer]:
-    """A model server that refuses with somebody's text."""
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(llm_server("400")) as server,
-    ):
-        server.error_text = CANARIES["error"]
-        yield server
+class Told(NamedTuple):
+    """What a stopped service has shown, by where it stands, and what it has kept."""
+
+    seen: dict[str, bytes]
+    kept: bytes
 
 
-@pytest.fixture
-def told_all(start: Start, tmp_path: Path, model: LlmServer) -> Throwaway:
-    """A service into which every canary was put, and which writes every line that there is."""
-    knowledge = tmp_path / "knowledge.yaml"
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Told:
+    """Of a service into which every canary was put, and which writes every line that there is."""
+    folder = tmp_path_factory.mktemp("logs")
+    knowledge = folder / "knowledge.yaml"
     knowledge.write_text(f"- question: {CANARIES['knowledge']}?\n  answer: {CANARIES['knowledge']}.\n")
-    link = {"name": "main", "base_url": model.base_url, "model": "m", "api_key_env": "SOME_KEY"}
-    service = start(
-        {
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(llm_server("400")) as model:
+        model.error_text = CANARIES["error"]  # it refuses with somebody's text
+        link = {"name": "main", "base_url": model.base_url, "model": "m", "api_key_env": "SOME_KEY"}
+        env = {
             "SOME_KEY": CANARIES["key"],
             "KOTAEMON_LLM__LINKS": json.dumps([link]),
             "KOTAEMON_ANSWERS__STATIC_KNOWLEDGE": str(knowledge),
             "KOTAEMON_LOGS__LEVEL": "debug",
         }
-    )
-    plant(service, tmp_path)
-    return service
+        with serving(folder, model_folder, env) as service:
+            plant(service, folder)
+            seen = seen_of(service)
+    return Told(seen, b"".join(path.read_bytes() for path in service.data_dir.glob("ledger.db*")))
 
 
 def plant(service: Throwaway, tmp_path: Path) -> None:
@@ -125,7 +124,8 @@ def bend(http: httpx.Client) -> None:
 
 def seen_of(service: Throwaway) -> dict[str, bytes]:
     """All that a watcher may see, by where it stands; the service is stopped."""
-    traces = {line["trace_id"] for line in lines_of(service) if "trace_id" in line}
+    lines = [json.loads(line) for line in service.log_path.read_text("utf8").splitlines()]  # nothing but JSON
+    traces = {line["trace_id"] for line in lines if "trace_id" in line}
     paths = ["/metrics", "/healthz", "/readyz", "/livez", "/api/v1/incidents"]
     paths += [f"/api/v1/traces/{one}" for one in traces]
     with httpx.Client(base_url=service.url, trust_env=False, timeout=30) as http:
@@ -135,26 +135,19 @@ def seen_of(service: Throwaway) -> dict[str, bytes]:
     return seen | {"output": service.log_path.read_bytes()}
 
 
-def lines_of(service: Throwaway) -> list[dict[str, Any]]:
-    """Every line of the output: nothing but JSON."""
-    return [json.loads(line) for line in service.log_path.read_text("utf8").splitlines()]
-
-
 def around(text: bytes, canary: str) -> bytes:
     """What stands beside the canary, to be shown."""
     at = text.lower().find(canary.encode())
     return text[max(0, at - 200) : at + 60]
 
 
-def test_nobodys_text_and_no_secret_is_in_any_output(told_all: Throwaway) -> None:
-    seen = seen_of(told_all)
-    assert {b"http_request" in seen["output"], b"link_failed" in seen["output"]} == {True}
-    kept = b"".join(path.read_bytes() for path in told_all.data_dir.glob("ledger.db*"))
-    assert {CANARIES[name].encode() in kept for name in KEPT} == {True}
+def test_nobodys_text_and_no_secret_is_in_any_output(told: Told) -> None:
+    assert {b"http_request" in told.seen["output"], b"link_failed" in told.seen["output"]} == {True}
+    assert {CANARIES[name].encode() in told.kept for name in KEPT} == {True}
     found = {
         (name, where, around(text, canary))
         for name, canary in CANARIES.items()
-        for where, text in seen.items()
+        for where, text in told.seen.items()
         if canary.encode() in text.lower()
     }
     assert not found
@@ -172,11 +165,10 @@ def test_a_password_in_an_address_is_in_no_output(start: Start, tmp_path: Path) 
     assert not [where for where, text in seen_of(service).items() if secret.encode() in text]
 
 
-def test_every_line_is_as_the_page_says(told_all: Throwaway) -> None:
-    assert told_all.stop() == 0
+def test_every_line_is_as_the_page_says(told: Told) -> None:
     fields = {row[0].strip("`"): TYPES[row[1]] for row in table("logs.md", "Fields")}
     events = {row[0].strip("`"): row for row in table("logs.md", "Events")}
-    lines = lines_of(told_all)
+    lines = [json.loads(line) for line in told.seen["output"].splitlines()]
     assert len({line["event"] for line in lines}) > 8
     for line in lines:
         _, levels, named, _ = events[line["event"]]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from kotaemon_async.stores.telemetry import FILE
 from tests.support.collector import listening_collector
 from tests.support.documents import ENGLISH, english_pdf, write
 from tests.support.llm_server import llm_server
-from tests.support.service import Start, command, eventually, ready
+from tests.support.service import Start, command, eventually, ready, serving
 
 PAGES = [" ".join(ENGLISH.format(number=n * 10 + m) for m in range(3)) for n in range(1, 13)]
 QUESTION = {"question": "What is written on page 31?"}
@@ -27,12 +28,16 @@ def book(tmp_path: Path) -> Path:
     return write(tmp_path, "book.pdf", english_pdf(texts=PAGES))
 
 
-@pytest.fixture
-def batches_of_four(start: Start) -> Iterator[tuple[Throwaway, Client]]:
-    service = start({"KOTAEMON_INGEST__BATCH_PAGES": "4"})
-    client = Client(service.url)
-    yield service, client
-    client.close()
+@pytest.fixture(scope="module")
+def batches_of_four(
+    tmp_path_factory: pytest.TempPathFactory, model_folder: Path
+) -> Iterator[tuple[Throwaway, Client]]:
+    env = {"KOTAEMON_INGEST__BATCH_PAGES": "4"}
+    with (
+        serving(tmp_path_factory.mktemp("traces"), model_folder, env) as service,
+        closing(Client(service.url)) as client,
+    ):
+        yield service, client
 
 
 def names(trace: Json) -> list[str]:
@@ -85,7 +90,7 @@ def test_a_documents_trace_holds_every_stage_from_upload_to_ready(
 
 def test_the_command_prints_the_path_as_a_tree(batches_of_four: tuple[Throwaway, Client], book: Path) -> None:
     service, client = batches_of_four
-    document = client.upload(book, "en")
+    document = client.upload(book, "printed")
     whole(client, document["id"])
     said = printed(service, document["id"])
     for words in (document["trace_id"], "job", "parser read", "batch_committed", "ms"):

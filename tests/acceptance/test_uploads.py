@@ -43,16 +43,20 @@ def start_again(service: Throwaway, faults: str) -> None:
     service.start()
 
 
-@pytest.mark.parametrize("files", [16, 1])
-def test_sixteen_uploads_at_once_are_as_many_documents_as_files(start: Start, files: int) -> None:
+def blobs(service: Throwaway) -> set[Path]:
+    return {path for path in (service.data_dir / "blobs").rglob("*") if path.is_file()}
+
+
+def test_sixteen_uploads_at_once_are_as_many_documents_as_files(start: Start) -> None:
     service = start(NO_WORK)
-    texts = [f"The words of file {number % files}. " * 3000 for number in range(16)]
-    with ThreadPoolExecutor(16) as pool:
-        replies = list(pool.map(lambda text: upload(service, text), texts))
-    assert sorted(one.status_code for one in replies) == [200] * (16 - files) + [202] * files
-    assert len({one.json()["id"] for one in replies}) == files
-    blobs = [path for path in (service.data_dir / "blobs").rglob("*") if path.is_file()]
-    assert len(blobs) == files
+    for files in (16, 1):
+        before = blobs(service)
+        texts = [f"The words of file {number % files} of {files}. " * 3000 for number in range(16)]
+        with ThreadPoolExecutor(16) as pool:
+            replies = list(pool.map(lambda text: upload(service, text), texts))
+        assert sorted(one.status_code for one in replies) == [200] * (16 - files) + [202] * files
+        assert len({one.json()["id"] for one in replies}) == files
+        assert len(blobs(service) - before) == files
 
 
 def test_a_key_works_again_after_kills_before_and_after_acceptance(start: Start, tmp_path: Path) -> None:

@@ -85,6 +85,20 @@ def rebuilds(reason: str) -> float:
     return metrics.REGISTRY.get_sample_value("kotaemon_vector_rebuilds_total", {"reason": reason}) or 0.0
 
 
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorStore]:
+    """An index in a child that tests share to whom it does not matter which one it is."""
+    async with opened(tmp_path_factory.mktemp("shared") / "vectors") as store:
+        yield store
+
+
+@pytest.fixture
+async def store(running: VectorStore) -> VectorStore:
+    """The shared index, empty again."""
+    await running.apply([], await running.ids(0, 5000))
+    return running
+
+
 async def test_long_work_across_the_sync_threshold_never_looks_like_a_foreign_hand(tmp_path: Path) -> None:
     async with opened(tmp_path / "vectors") as store:
         generation = store.generation
@@ -195,36 +209,32 @@ async def test_a_second_service_does_not_put_aside_what_the_first_one_uses(tmp_p
         assert (await first.count(), first.starts) == (5, 1)
 
 
-async def test_what_is_missing_or_different_is_told(tmp_path: Path) -> None:
+async def test_what_is_missing_or_different_is_told(store: VectorStore) -> None:
     first, second, third, fourth = entries(0, 4)
     moved = LogEntry(2, "upsert", third.chunk_id, third.document_id, "other", third.vector)
     turned = LogEntry(3, "upsert", fourth.chunk_id, fourth.document_id, "a", -vector_of(fourth))
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply([first, moved, turned], [])
-        assert await store.compare([first, second, third, fourth]) == ({"c1"}, {"c2", "c3"})
+    await store.apply([first, moved, turned], [])
+    assert await store.compare([first, second, third, fourth]) == ({"c1"}, {"c2", "c3"})
 
 
-async def test_a_vector_of_another_length_is_as_good_as_none(tmp_path: Path) -> None:
+async def test_a_vector_of_another_length_is_as_good_as_none(store: VectorStore) -> None:
     short = LogEntry(1, "upsert", "short", "d", "a", np.ones(3, np.float32))
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply([short, *entries(0, 2)], [])
-        assert await store.compare([short, *entries(0, 2)]) == (set(), set())
-        assert sorted(await store.ids(0, 10)) == ["c0", "c1"]
+    await store.apply([short, *entries(0, 2)], [])
+    assert await store.compare([short, *entries(0, 2)]) == (set(), set())
+    assert sorted(await store.ids(0, 10)) == ["c0", "c1"]
 
 
-async def test_a_question_about_nothing_is_no_complaint_about_the_index(tmp_path: Path) -> None:
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply([], [])
-        await store.apply(entries(0, 1), [])
-        assert await store.compare([]) == (set(), set())
-        assert (await store.present([]), await store.present(["c0", "c0"])) == (set(), {"c0"})
-        assert store.starts == 1
+async def test_a_question_about_nothing_is_no_complaint_about_the_index(store: VectorStore) -> None:
+    await store.apply([], [])
+    await store.apply(entries(0, 1), [])
+    assert await store.compare([]) == (set(), set())
+    assert (await store.present([]), await store.present(["c0", "c0"])) == (set(), {"c0"})
+    assert store.starts == 1
 
 
-async def test_ids_come_in_pages(tmp_path: Path) -> None:
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply(entries(0, 25), [])
-        pages = [await store.ids(offset, 10) for offset in (0, 10, 20, 30)]
+async def test_ids_come_in_pages(store: VectorStore) -> None:
+    await store.apply(entries(0, 25), [])
+    pages = [await store.ids(offset, 10) for offset in (0, 10, 20, 30)]
     assert [len(page) for page in pages] == [10, 10, 5, 0]
     assert {one for page in pages for one in page} == {f"c{n}" for n in range(25)}
 

@@ -93,35 +93,46 @@ def send_signal(store: VectorStore, number: int) -> int:
     return store.pid
 
 
-async def test_the_nearest_chunk_comes_first_with_its_cosine(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorStore]:
+    """An index in a child that tests share to whom it does not matter which one it is."""
+    async with opened(tmp_path_factory.mktemp("shared") / "vectors") as store:
+        yield store
+
+
+@pytest.fixture
+async def store(running: VectorStore) -> VectorStore:
+    """The shared index, empty again."""
+    await running.apply([], await running.ids(0, 5000))
+    return running
+
+
+async def test_the_nearest_chunk_comes_first_with_its_cosine(store: VectorStore) -> None:
     vectors = vectors_of(50)
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply(entries_of(vectors), [])
-        found = await store.search(vectors[7], limit=3, scope=EVERYTHING)
+    await store.apply(entries_of(vectors), [])
+    found = await store.search(vectors[7], limit=3, scope=EVERYTHING)
     expected = np.sort(vectors @ vectors[7])[::-1][:3]
     assert found[0][0] == "c7"
     assert [score for _, score in found] == pytest.approx(expected, abs=1e-4)
 
 
-async def test_a_narrow_scope_finds_all_of_its_chunks(tmp_path: Path) -> None:
+async def test_a_narrow_scope_finds_all_of_its_chunks(store: VectorStore) -> None:
     vectors = vectors_of(600)
-    async with opened(tmp_path / "vectors") as store:
-        for start in range(0, 600, 60):
-            await store.apply(entries_of(vectors)[start : start + 60], [])
-        scope = Scope(collection="b", document_ids=("d3", "d4", "d57"))
-        found = await store.search(vectors[0], limit=50, scope=scope)
-        nothing = await store.search(vectors[0], limit=50, scope=Scope(document_ids=("other",)))
+    for start in range(0, 600, 60):
+        await store.apply(entries_of(vectors)[start : start + 60], [])
+    scope = Scope(collection="b", document_ids=("d3", "d4", "d57"))
+    found = await store.search(vectors[0], limit=50, scope=scope)
+    nothing = await store.search(vectors[0], limit=50, scope=Scope(document_ids=("other",)))
     assert {chunk for chunk, _ in found} == {f"c{n}" for n in (*range(30, 40), *range(570, 580))}
     assert nothing == []
 
 
-async def test_applying_the_same_entries_twice_changes_nothing(tmp_path: Path) -> None:
+async def test_applying_the_same_entries_twice_changes_nothing(store: VectorStore) -> None:
     entries = entries_of(vectors_of(20))
-    async with opened(tmp_path / "vectors") as store:
-        for _ in range(2):
-            await store.apply(entries[:15], ["c15", "never-there"])
-        assert await store.count() == 15
-        assert await store.present(["c3", "c15"]) == {"c3"}
+    for _ in range(2):
+        await store.apply(entries[:15], ["c15", "never-there"])
+    assert await store.count() == 15
+    assert await store.present(["c3", "c15"]) == {"c3"}
 
 
 async def test_vectors_and_generation_outlive_the_process(tmp_path: Path) -> None:
