@@ -150,7 +150,7 @@ class Life(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-@pytest.mark.parametrize("lives", [3, pytest.param(30, marks=pytest.mark.long)])
+@pytest.mark.parametrize("lives", [3, pytest.param(10, marks=pytest.mark.long)])
 def test_promises_hold_through_random_lives(
     lives: int, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
