@@ -30,16 +30,16 @@ class KeyGuard:
         self._keys = keys
 
     def __call__(self, connection: _Caller, handler: BaseRouteHandler) -> None:
-        """Nothing for a caller who may; raises Refused `unauthorized`, before anything of a body is read."""
+        """Let a caller pass who may; raises Refused `unauthorized`, before anything of a body is read."""
         if handler.opt.get("needs_key", True) and not self.knows(connection):
             raise Refused("This service asks for a key.", code="unauthorized")
 
     def knows(self, connection: _Caller) -> bool:
-        """Whether the caller may see everything."""
+        """Return whether the caller may see everything."""
         return not self._keys.in_use or self._keys.find(_secret(connection.headers.get)) is not None
 
 
 def _secret(header: Callable[[str, str], str]) -> str:
-    """What stands behind `Bearer`."""
+    """Return what stands behind `Bearer`."""
     scheme, _, secret = header("authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""

@@ -30,7 +30,7 @@ class CollectionList(msgspec.Struct, frozen=True):
 
 @get("/api/v1/collections", responses=responses("ledger_unavailable"), summary="List collections")
 async def list_collections(services: GivenServices) -> CollectionList:
-    """Every collection with how many documents it has, and how many of them are ready."""
+    """Return every collection with how many documents it has, and how many of them are ready."""
     found = await services.library.collections(_MOST_COLLECTIONS)
     return CollectionList([body_of(CollectionBody, one) for one in found])
 

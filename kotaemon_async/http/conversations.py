@@ -59,7 +59,7 @@ class ConversationTitle(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 async def begin_conversation(
     services: GivenServices, data: JSONBody[ConversationTitle]
 ) -> Response[ConversationBody]:
-    """The new conversation; its id goes with each question as `conversation_id`."""
+    """Begin a conversation; its id goes with each question as `conversation_id`."""
     begun = await services.answer_history.begin(data.title)
     return Response(
         body_of(ConversationBody, begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"}
@@ -73,7 +73,7 @@ async def list_conversations(
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> ConversationList:
-    """One page, the latest first; `q` is looked for in titles."""
+    """Return one page, the latest first; `q` is looked for in titles."""
     found, following = await services.answer_history.conversations(q=q, limit=limit, cursor=cursor)
     return ConversationList([body_of(ConversationBody, one) for one in found], following)
 
@@ -82,7 +82,7 @@ async def list_conversations(
 async def get_conversation(
     services: GivenServices, conversation_id: FromPath[str], html: FromQuery[bool] = False
 ) -> ConversationHistory:
-    """The conversation and its answers, with `html` as safe HTML too."""
+    """Return the conversation and its answers, with `html` as safe HTML too."""
     found, turns = await services.answer_history.conversation(conversation_id)
     answers = [answer_body(turn.answer) for turn in turns]
     return ConversationHistory(
@@ -94,7 +94,7 @@ async def get_conversation(
 async def rename_conversation(
     services: GivenServices, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
 ) -> ConversationBody:
-    """The conversation under its new title."""
+    """Rename the conversation and return it."""
     return body_of(
         ConversationBody,
         await services.answer_history.rename(conversation_id, data.title),
@@ -103,7 +103,7 @@ async def rename_conversation(
 
 @delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
 async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
-    """Nothing; the conversation and its answers are gone."""
+    """Delete the conversation and its answers."""
     await services.answer_history.delete(conversation_id)
 
 
@@ -114,14 +114,14 @@ async def delete_conversation(services: GivenServices, conversation_id: FromPath
     summary="Take one away as Markdown",
 )
 async def export_conversation(services: GivenServices, conversation_id: FromPath[str]) -> Response[str]:
-    """The questions, answers and sources as a Markdown file."""
+    """Return the questions, answers and sources as a Markdown file."""
     found, turns = await services.answer_history.conversation(conversation_id)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
     return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
 
 
 def markdown(conversation: Conversation, turns: list[Turn]) -> str:
-    """A heading for each question, its answer, and the quotes that it rests on."""
+    """Return a heading for each question, its answer, and the quotes that it rests on."""
     lines = [f"# {_line(conversation.title)}\n"]
     for turn in turns:
         answer = turn.answer

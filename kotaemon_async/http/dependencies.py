@@ -1,4 +1,4 @@
-"""What the HTTP surface needs of the rest: the parts it calls and the limits it keeps."""
+"""What the HTTP surface needs of the rest: the services it calls and the limits it keeps."""
 
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -35,7 +35,7 @@ class IncidentsWatched(Protocol):
 
 
 class Dependencies(Protocol):
-    """The parts of `services.Services` that requests reach."""
+    """What requests reach of the services."""
 
     @property
     def library(self) -> Library: ...

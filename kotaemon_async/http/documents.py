@@ -82,7 +82,7 @@ async def upload(
     limits: GivenLimits,
     idempotency_key: Annotated[str | None, _KEY] = None,  # noqa: ARG001 - for the schema; read where more than one is seen
 ) -> Response[DocumentBody]:
-    """202 once the file is durable; 200 when the same bytes are in the collection already.
+    """Accept a file: 202 once it is durable, 200 when the same bytes are in the collection already.
 
     With an Idempotency-Key the reply is kept for 24 hours: the same upload gets it again, marked
     `Idempotent-Replayed`, another one 422, and 409 while the first one still runs. Failures are not kept.
@@ -132,7 +132,7 @@ async def list_documents(
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> DocumentList:
-    """One page, and the cursor of the next one."""
+    """Return one page, and the cursor of the next one."""
     found, following = await services.library.page_of(ListQuery(collection, status, q, limit, cursor))
     return DocumentList([document_body(one) for one in found], following)
 
@@ -143,7 +143,7 @@ async def list_documents(
     summary="Get a document",
 )
 async def get_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
-    """The document as it is now."""
+    """Return the document as it is now."""
     return document_body(await services.library.get(document_id))
 
 
@@ -155,7 +155,7 @@ async def get_document(services: GivenServices, document_id: FromPath[str]) -> D
 async def move_document(
     services: GivenServices, document_id: FromPath[str], data: JSONBody[DocumentChange]
 ) -> DocumentBody:
-    """The document in its new collection; it is not read anew."""
+    """Move the document to its new collection and return it; it is not read anew."""
     return document_body(await services.library.move(document_id, data.collection))
 
 
@@ -165,7 +165,7 @@ async def move_document(
     summary="Delete it",
 )
 async def delete_document(services: GivenServices, document_id: FromPath[str]) -> None:
-    """Nothing; the document, its contents and its file are gone."""
+    """Delete the document with its contents and its file."""
     await services.library.delete(document_id)
 
 
@@ -176,7 +176,7 @@ async def delete_document(services: GivenServices, document_id: FromPath[str]) -
     summary="Start all failed documents anew",
 )
 async def retry_failed(services: GivenServices, collection: FromQuery[str | None] = None) -> Retried:
-    """How many documents are queued again, of one collection or of all."""
+    """Queue the failed documents of one collection or of all again, and return how many there are."""
     return Retried(await services.library.retry_failed(collection))
 
 
@@ -192,7 +192,7 @@ async def retry_document(
     data: JSONBody[RetryRequest | None] = None,
     force: FromQuery[bool] = False,
 ) -> DocumentBody:
-    """The document, queued again; with `force`, what was searchable of it stays so until it is ready anew."""
+    """Queue the document again; with `force`, what is searchable of it stays so until it is ready anew."""
     forced = force or (data is not None and data.force)
     return document_body(await services.library.retry(document_id, force=forced))
 
@@ -204,7 +204,7 @@ async def retry_document(
     summary="Stop working on a document",
 )
 async def cancel_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
-    """The document, cancelled; one that was being read anew is ready as before."""
+    """Cancel the document and return it; one that was being read anew is ready as before."""
     return document_body(await services.library.cancel(document_id))
 
 
@@ -219,7 +219,7 @@ async def document_events(
     document_id: FromPath[str],
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20)] = None,
 ) -> ASGIResponse:
-    """Server-sent events, resumable with Last-Event-ID; 204 when there is nothing more to come."""
+    """Send events, resumable with Last-Event-ID; 204 when there is nothing more to come."""
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
     return events.EventStream(_frames(services, document_id, after), closing)
@@ -236,7 +236,7 @@ async def _frames(services: Dependencies, document_id: str, after: int) -> Async
     summary="Follow all documents",
 )
 async def all_events(services: GivenServices, limits: GivenLimits) -> ASGIResponse:
-    """Server-sent events without an end; who reads a list after `open` misses nothing."""
+    """Send events without an end; who reads a list after `open` misses nothing."""
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
     return events.EventStream(_changes(services), closing)
 
@@ -260,7 +260,7 @@ async def _changes(services: Dependencies) -> AsyncGenerator[bytes, None]:
 async def document_content(
     request: AnyRequest, services: GivenServices, document_id: FromPath[str]
 ) -> ASGIResponse:
-    """The bytes as they were handed in, whole or one range."""
+    """Return the bytes as they were handed in, whole or one range."""
     document, path = await services.library.content(document_id)
     return FileReply(document, path, request.headers.get("range"))
 

@@ -21,14 +21,14 @@ _POLICY = "sandbox; default-src 'none'; frame-ancestors 'self'"
 
 
 def disposition(name: str, media_type: str) -> str:
-    """Content-Disposition with the name as RFC 5987 has it, and an ASCII form for old clients."""
+    """Return Content-Disposition with the name as RFC 5987 has it, and an ASCII form for old clients."""
     how = "inline" if media_type in _INLINE else "attachment"
     plain = re.sub(r'[^ -~]|["\\%]', "_", name)
     return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def range_of(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and the one after the last, or None for the whole file.
+    """Return the first byte and the one after the last, or None for the whole file.
 
     Several ranges, and what cannot be satisfied, are answered with the whole file, as RFC 9110 allows.
     """

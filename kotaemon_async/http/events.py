@@ -22,22 +22,22 @@ _HEADERS = [
 
 
 def frame(event: str, data: object, number: int | None = None) -> bytes:
-    """One event in wire form; the data is one line of JSON."""
+    """Return one event in wire form; the data is one line of JSON."""
     head = f"event: {event}\n" if number is None else f"id: {number}\nevent: {event}\n"
     return head.encode() + b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
 @dataclass(slots=True)
 class Closing:
-    """When a stream has to end before its own end, and what it says then.
+    """When a stream has to end before its own end, and with which frame.
 
-    `last_words` gets None when the service stops, else the exception that ended the stream.
+    `closing_frame` gets None when the service stops, else the exception that ended the stream.
     """
 
     stopping: anyio.Event
     grace_s: float = 0.0
     heartbeat_s: float = 10.0
-    last_words: Callable[[Exception | None], bytes] = field(default=lambda _: COMMENT)
+    closing_frame: Callable[[Exception | None], bytes] = field(default=lambda _: COMMENT)
 
 
 class EventStream(ASGIResponse):
@@ -85,7 +85,7 @@ class EventStream(ASGIResponse):
             if self._started and not isinstance(error, KotaemonError):
                 logger.opt(exception=error).error("stream_failed")
         if cut.cancelled_caught or (failure is not None and self._started):
-            await self._write(self._closing.last_words(failure))
+            await self._write(self._closing.closing_frame(failure))
         return failure
 
     async def _write(self, data: bytes) -> None:
@@ -120,7 +120,7 @@ class EventStream(ASGIResponse):
 
 
 async def cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
-    """After a disconnect `send` does nothing, so a stream would run on for nobody."""
+    """Cancel the scope after a disconnect: `send` does nothing then, and a stream would run on for nobody."""
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()

@@ -149,7 +149,7 @@ class Lingering:
 
 
 async def _drain_some(receive: Callable[[], Awaitable[HTTPReceiveMessage]]) -> bool:
-    """Whether more may come, after a few pieces or a pause: others want to get on too."""
+    """Return whether more may come, after a few pieces or a pause: it is the turn of others, too."""
     with anyio.move_on_after(_DRAIN_PAUSE_S):
         for _ in range(_DRAIN_PIECES):
             message = await receive()
@@ -178,7 +178,7 @@ def _span(scope: HTTPScope, headers: Headers) -> Iterator[None]:
 
 
 def _request_id(headers: Headers) -> str | None:
-    """The caller's own id, when it is one that may stand in a log."""
+    """Return the caller's own id, when it is one that may stand in a log."""
     found = headers.get("x-request-id", "")
     return found if _REQUEST_ID.fullmatch(found) else None
 
@@ -221,5 +221,5 @@ def _is_form(scope: Scope) -> bool:
 
 
 def _waits_for_go_ahead(scope: Scope) -> bool:
-    """Whether the client sends its body only after `100 Continue`."""
+    """Return whether the client sends its body only after `100 Continue`."""
     return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])

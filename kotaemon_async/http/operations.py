@@ -29,13 +29,13 @@ _DOWN = ResponseSpec(HealthReport, generate_examples=False, description="A core 
 
 @get("/livez", opt=OPEN, responses=responses(), summary="The process turns")
 async def livez() -> State:
-    """Always the same, so that load never causes a restart."""
+    """Return always the same, so that load never causes a restart."""
     return State("ok")
 
 
 @get("/readyz", opt=OPEN, responses=responses(*_NOT_READY), summary="It can take work")
 async def readyz(services: GivenServices) -> State:
-    """`ready`; raises Unavailable while it starts or stops or a core part is down."""
+    """Return `ready`; raises Unavailable while it starts or stops or a core part is down."""
     if services.stopping.is_set():
         raise Unavailable("The service is stopping.", code="shutting_down", retry_after_s=5)
     if not services.started.is_set():
@@ -49,7 +49,7 @@ async def readyz(services: GivenServices) -> State:
 
 @get("/healthz", opt=OPEN, responses={503: _DOWN, **responses()}, summary="How every part is")
 async def healthz(services: GivenServices, sees_details: SeesDetails) -> Response[HealthReport]:
-    """200 when it is ok or degraded, 503 when a core part is down."""
+    """Return 200 when it is ok or degraded, 503 when a core part is down."""
     found = await services.health.report(details=sees_details)
     report = msgspec.convert({**found, "version": _VERSION if sees_details else None}, HealthReport)
     return Response(report, status_code=503 if report.status == "down" else 200)
@@ -57,7 +57,7 @@ async def healthz(services: GivenServices, sees_details: SeesDetails) -> Respons
 
 @get("/metrics", media_type="text/plain", responses=responses(), summary="Figures for Prometheus")
 async def figures() -> Response[bytes]:
-    """The text format of Prometheus."""
+    """Return every metric in the text format of Prometheus."""
     page = await anyio.to_thread.run_sync(metrics.render)
     return Response(page, headers={"Content-Type": metrics.CONTENT_TYPE})
 
@@ -72,7 +72,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 @get("/api/v1/figures", responses=responses("bad_request"), summary="The last half hour")
 async def last_figures(services: GivenServices, after: FromQuery[float] = 0.0) -> Figures:
-    """Queue, throughput, times, memory; with `after` only what is later than that."""
+    """Return queue, throughput, times, memory; with `after` only what is later than that."""
     moments = services.history.after(after)
     names = moments[-1].values if moments else ()
     series = {name: [_rounded(moment.values.get(name)) for moment in moments] for name in names}
@@ -98,7 +98,7 @@ class DoctorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     summary="Compare ledger, files, keywords and vectors",
 )
 async def examine(data: JSONBody[DoctorRequest], services: GivenServices) -> ReportBody:
-    """What differs and what of it is left; takes seconds to minutes. 409 while another examination runs."""
+    """Return what differs and what of it is left, after seconds to minutes; 409 while another one runs."""
     return body_of(await services.doctor.run(repair=data.repair, deep=data.deep, name=data.folder))
 
 
@@ -109,7 +109,7 @@ async def list_incidents(
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> IncidentList:
-    """Open and past ones, the latest first, and when disk and memory will be used up."""
+    """Return open and past ones, the latest first, and when disk and memory will be used up."""
     return await services.incidents.watch.page(status=status, limit=limit, cursor=cursor)
 
 
@@ -119,7 +119,7 @@ async def list_incidents(
     summary="Get an incident",
 )
 async def get_incident(services: GivenServices, incident_id: FromPath[str]) -> IncidentBody:
-    """The incident with its likely causes, its signals and traces that it touched."""
+    """Return the incident with its likely causes, its signals and traces that it touched."""
     return await services.incidents.watch.one(incident_id)
 
 

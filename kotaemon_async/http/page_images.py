@@ -52,7 +52,7 @@ async def page_picture(
     width: Width = 1200,
     highlight: Highlight = None,
 ) -> Response[bytes]:
-    """`4.png` is the fourth page; with `highlight` the quote of that citation is marked on it."""
+    """Return a page, `4.png` the fourth; with `highlight` the quote of that citation is marked on it."""
     number = _FILE.fullmatch(name)
     if number is None:
         raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
@@ -75,7 +75,7 @@ async def page_marks(
     width: Width = 1200,
     highlight: Highlight = None,
 ) -> PageMarks:
-    """The boxes of the quote's words on the picture of the same width."""
+    """Return the boxes of the quote's words on the image of the same width."""
     drawn = await services.pictures.picture(document_id, number, width_px=width, highlight=highlight)
     return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
 

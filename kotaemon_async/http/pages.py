@@ -38,7 +38,7 @@ class _File:
 
 @cache
 def files() -> dict[str, _File]:
-    """Every file of the page by its name."""
+    """Return every file of the page by its name."""
     found = {}
     for one in resources.files("kotaemon_async.http").joinpath("web").iterdir():
         media_type = _TYPES.get(one.name[one.name.rfind(".") :])
@@ -51,13 +51,13 @@ def files() -> dict[str, _File]:
 
 @get("/", include_in_schema=False, opt=OPEN)
 async def page(request: AnyRequest) -> Response[bytes]:
-    """The page itself, which asks for a key when the service wants one."""
+    """Return the page itself, which asks for a key when the service wants one."""
     return _reply(request, "index.html")
 
 
 @get("/web/{name:str}", include_in_schema=False, opt=OPEN)
 async def part_of_page(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
-    """One of its files."""
+    """Return one of its files."""
     return _reply(request, name)
 
 

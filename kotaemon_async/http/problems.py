@@ -28,7 +28,7 @@ _CODE_BY_STATUS = {401: "unauthorized", 404: "not_found", 405: "method_not_allow
 
 
 def problem_of(error: Exception, trace_id: str) -> Problem:
-    """The body for any exception; what is not ours to show becomes `internal`."""
+    """Return the body for any exception; what is not ours to show becomes `internal`."""
     if isinstance(error, KotaemonError):
         return make_problem(error.code, error.message, trace_id, hint=error.hint, retryable=error.retryable)
     if isinstance(error, HTTPException) and error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -46,7 +46,7 @@ def make_problem(
     retryable: bool = False,
     status: int | None = None,
 ) -> Problem:
-    """The body for a code of errors.CODES."""
+    """Return the body for a code of errors.CODES."""
     usual_status, usual_hint = CODES[code]
     shown = status or usual_status
     title = HTTPStatus(shown).phrase
@@ -56,7 +56,7 @@ def make_problem(
 
 
 def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
-    """The reply to a failed request; the traceback of our own bugs goes to the log."""
+    """Return the reply to a failed request; the traceback of our own bugs goes to the log."""
     problem = problem_of(error, traces.current().trace_id)
     if problem.code == "internal":
         logger.opt(exception=error).error("request_failed")
@@ -81,7 +81,7 @@ def _headers(error: Exception, status: int) -> dict[str, str]:
 
 
 def _openai(error: Exception, problem: Problem) -> ErrorEnvelope:
-    """The failure as OpenAI's clients read it; `param` is the part of the request that did not fit."""
+    """Return the failure as OpenAI's clients read it; `param` is the part of the request that did not fit."""
     if isinstance(error, HTTPException) and problem.code in ("not_found", "method_not_allowed"):
         problem = msgspec.structs.replace(problem, hint=_OPENAI_HINT)
     misfits = _misfits(error) if isinstance(error, HTTPException) else []
@@ -94,7 +94,7 @@ HANDLERS: ExceptionHandlersMap = {KotaemonError: handle, HTTPException: handle, 
 
 
 def responses(*codes: str) -> Mapping[int, ResponseSpec]:
-    """The failures of an operation for the schema, each with an example; `internal` always is one."""
+    """Return the failures of an operation for the schema, each with an example; `internal` always is one."""
     by_status: dict[int, list[str]] = {}
     for code in (*codes, "internal"):
         by_status.setdefault(CODES[code][0], []).append(code)
@@ -102,7 +102,7 @@ def responses(*codes: str) -> Mapping[int, ResponseSpec]:
 
 
 def openai_responses(*codes: str) -> Mapping[int, ResponseSpec]:
-    """The failures of an operation under /v1 for the schema, each with an example."""
+    """Return the failures of an operation under /v1 for the schema, each with an example."""
     found = responses(*codes)
     return {status: _in_envelope(spec) for status, spec in found.items()}
 
@@ -130,7 +130,7 @@ def _spec(status: int, codes: list[str]) -> ResponseSpec:
 
 
 def _detail(error: HTTPException) -> str:
-    """One sentence, with the fields that did not fit."""
+    """Return one sentence, with the fields that did not fit."""
     if not isinstance(error, ValidationException) or not isinstance(error.extra, list):
         return error.detail or HTTPStatus(error.status_code).phrase
     found = [f"{one.get('key', 'body')}: {one.get('message', '')}" for one in _misfits(error)]
@@ -138,6 +138,6 @@ def _detail(error: HTTPException) -> str:
 
 
 def _misfits(error: HTTPException) -> list[dict[str, object]]:
-    """The fields that did not fit the schema, each with its name and why."""
+    """Return the fields that did not fit the schema, each with its name and why."""
     extra = error.extra if isinstance(error, ValidationException) else None
     return [one for one in extra if isinstance(one, dict)] if isinstance(extra, list) else []

@@ -48,7 +48,7 @@ _ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The ans
     summary="Find passages",
 )
 async def search(services: GivenServices, limits: GivenLimits, data: JSONBody[SearchRequest]) -> PassageList:
-    """Passages, best first, and which part of the search was missing."""
+    """Return passages, best first, and which part of the search was missing."""
     query = _checked(data.query, "query", limits)
     found = await services.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
     for lost in found.degraded:
@@ -69,7 +69,7 @@ async def ask(
     data: JSONBody[AnswerRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
-    """The answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`.
+    """Return the answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`.
 
     With `html` the answer carries itself as safe HTML too, and a stream says `html` now and then: all so far.
     """
@@ -90,13 +90,13 @@ async def ask(
 async def get_answer(
     services: GivenServices, answer_id: FromPath[str], html: FromQuery[bool] = False
 ) -> AnswerBody:
-    """The answer as it was given."""
+    """Return the answer as it was given."""
     body = answer_body(await services.answer_history.answer(answer_id))
     return await rendered(body) if html else body
 
 
 class AnswerFrames:
-    """The frames of one answer, and the last words for a stream that was cut."""
+    """The frames of one answer, and the closing frame of a stream that was cut."""
 
     def __init__(self, answering: Answering, asked: Ask, *, html: bool = False) -> None:
         self._answering = answering
@@ -109,7 +109,7 @@ class AnswerFrames:
         self._ended = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The events in wire form."""
+        """Yield the events in wire form."""
         async with aclosing(self._answering.stream(self._asked)) as stream:
             async for event in stream:
                 yield await self._frame(event)
@@ -117,8 +117,8 @@ class AnswerFrames:
                     html = await answer_html_aside(self._text, self._markers)
                     yield events.frame("html", {"html": html})
 
-    def last_words(self, failure: Exception | None) -> bytes:
-        """`interrupted` with what was said so far, unless the end has been told already."""
+    def closing_frame(self, failure: Exception | None) -> bytes:
+        """Return `interrupted` with the text so far, unless the end has been sent already."""
         if self._ended:
             return events.COMMENT
         code = (
@@ -173,13 +173,13 @@ class AnswerFrames:
 def _stream(asked: Ask, services: Dependencies, limits: HttpLimits, *, html: bool) -> events.EventStream:
     answer = AnswerFrames(services.answering, asked, html=html)
     closing = events.Closing(
-        services.stopping, limits.settings.drain_s, limits.heartbeat_s, answer.last_words
+        services.stopping, limits.settings.drain_s, limits.heartbeat_s, answer.closing_frame
     )
     return events.EventStream(answer.frames(), closing)
 
 
 async def while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]]) -> T:
-    """The result of `work`, which is cancelled when nobody waits for it any more."""
+    """Return the result of `work`, which is cancelled when nobody waits for it any more."""
     result: list[T] = []
     failure: list[Exception] = []
 
@@ -201,7 +201,7 @@ async def while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]])
 
 
 def within(deadline_s: float | None, limits: HttpLimits) -> float | None:
-    """The deadline within its bounds, None for the usual one; raises Refused for what is no number."""
+    """Return the deadline within its bounds, None for the usual one; raises Refused for what is no number."""
     if deadline_s is None:
         return None
     if math.isnan(deadline_s):
@@ -210,7 +210,7 @@ def within(deadline_s: float | None, limits: HttpLimits) -> float | None:
 
 
 def _checked(text: str, name: str, limits: HttpLimits) -> str:
-    """The text without the space around it; raises Refused when it is empty or too long."""
+    """Return the text without the space around it; raises Refused when it is empty or too long."""
     if not text.strip():
         raise Refused(f"The {name} is empty.")
     if len(text) > limits.max_question_length:

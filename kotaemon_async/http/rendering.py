@@ -29,13 +29,13 @@ _PLACE: Final = re.compile("\ue000(\\d{1,3})\ue001")
 
 
 async def rendered(body: AnswerBody) -> AnswerBody:
-    """The answer with its text as safe HTML beside it."""
+    """Return the answer with its text as safe HTML beside it."""
     markers = {citation.marker for citation in body.citations}
     return msgspec.structs.replace(body, html=await answer_html_aside(body.answer, markers))
 
 
 async def answer_html_aside(text: str, markers: Collection[int]) -> str:
-    """What answer_html gives, made off the loop: a list of a thousand points takes a tenth of a second."""
+    """Return answer_html's text, made off the loop: a list of a thousand points takes a tenth of a second."""
     return await anyio.to_thread.run_sync(answer_html, text, markers)
 
 
@@ -45,7 +45,7 @@ def _markdown() -> MarkdownIt:
 
 
 def answer_html(text: str, markers: Collection[int]) -> str:
-    """The text as safe HTML; each known marker is a button of the class `chip` with `data-marker`."""
+    """Return the text as safe HTML; each known marker is a button of the class `chip` with `data-marker`."""
     plain = text[:_MOST_CHARS].replace("\ue000", "").replace("\ue001", "")
     # Markers become characters that Markdown does not touch, so that [1] is never taken for a link.
     placed = quotes.MARKER.sub(lambda match: _placed(match[0], markers), plain)

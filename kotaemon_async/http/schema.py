@@ -31,7 +31,7 @@ _UPLOAD: Final[Json] = {
 
 
 def config() -> OpenAPIConfig:
-    """Served as JSON at /schema, without any page that loads code from elsewhere."""
+    """Return what serves it as JSON at /schema, without any page that loads code from elsewhere."""
     return OpenAPIConfig(
         title="kotaemon-async",
         version="1",
@@ -50,7 +50,7 @@ class _Schema(JsonRenderPlugin):
         self._finished: bytes | None = None
 
     def render(self, request: Request, openapi_schema: Json) -> bytes:  # type: ignore[type-arg]  # noqa: ARG002
-        """The description."""
+        """Return the description."""
         if self._finished is None:
             finish(openapi_schema)
             self._finished = encode_json(openapi_schema)
@@ -58,7 +58,7 @@ class _Schema(JsonRenderPlugin):
 
 
 def finish(schema: Json) -> None:
-    """Adds what handlers cannot say for themselves: the upload form, the events, and examples."""
+    """Add what handlers cannot say for themselves: the upload form, the events, and examples."""
     paths = _dict(schema["paths"])
     _dict(_dict(paths[documents.PATH])["post"])["requestBody"] = _UPLOAD
     asked = _dict(_dict(_dict(_dict(paths["/api/v1/answers"])["post"])["responses"])["200"])
@@ -81,7 +81,7 @@ def _add_examples(path: str, operation: Json) -> None:
 
 
 def _allow_none(body: Json) -> None:
-    """A body that may be null may as well be left out, which Litestar does not say."""
+    """Say that a body that may be null may as well be left out, which Litestar does not."""
     for content in _dict(body["content"]).values():
         media = _dict(content)
         kinds = _dict(media["schema"]).get("oneOf")
@@ -91,7 +91,7 @@ def _allow_none(body: Json) -> None:
 
 
 def _example(path: str, media_type: str, schema: Json) -> object:
-    """The example for a body; a KeyError here is a body that somebody forgot to give one."""
+    """Return the example for a body; a KeyError here is a body that somebody forgot to give one."""
     if media_type == events.MEDIA_TYPE:
         return EVENT_EXAMPLES[path]
     if "$ref" in schema:

@@ -35,7 +35,7 @@ class _NoKeys:
 def make_app(
     services: Dependencies, limits: HttpLimits | None = None, *, keys: Keys | None = None
 ) -> Litestar:
-    """The application over the given parts; every reply of it is traced, measured and logged.
+    """Return the application over the services; every reply of it is traced, measured and logged.
 
     While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
     """

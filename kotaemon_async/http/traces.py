@@ -17,7 +17,7 @@ from kotaemon_async.operations.traces.path import LineBody, SpanBody, TraceBody,
     summary="Get the path of a request, a document or an answer",
 )
 async def get_trace(services: GivenServices, trace_id: FromPath[str]) -> TraceBody:
-    """All that is kept under it; the id of a document or an answer and an X-Request-ID lead to it, too."""
+    """Return what is kept of a trace; ids of a document or an answer and an X-Request-ID lead to it, too."""
     return await services.tracing.path(trace_id)
 
 

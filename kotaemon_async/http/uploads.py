@@ -29,7 +29,7 @@ class Writer(Protocol):
 
 
 def clean_name(raw: str, max_length: int) -> str:
-    """The file's own name as plain data: no folders, no control characters, no direction marks.
+    """Return the file's own name as plain data: no folders, no control characters, no direction marks.
 
     Raises: Refused when nothing is left or it is too long.
     """
@@ -47,7 +47,7 @@ def clean_name(raw: str, max_length: int) -> str:
 
 
 def boundary_of(content_type: str) -> str:
-    """The boundary of a multipart form; raises Refused for any other type."""
+    """Return the boundary of a multipart form; raises Refused for any other type."""
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Refused(
@@ -57,7 +57,7 @@ def boundary_of(content_type: str) -> str:
 
 
 def announced_bytes(content_length: str | None, max_upload_bytes: int) -> int:
-    """How long the body will be, 0 when it does not say.
+    """Return how long the body will be, 0 when it does not say.
 
     Raises: Refused `too_large` when an allowed file cannot be that long.
     """
@@ -70,7 +70,7 @@ def announced_bytes(content_length: str | None, max_upload_bytes: int) -> int:
 
 
 def key_of(headers: Headers) -> str | None:
-    """The Idempotency-Key, if there is one; the quotes that the header's draft asks for are no part of it.
+    """Return the Idempotency-Key, if there is one, without the quotes that the header's draft asks for.
 
     Raises: Refused when it is empty or too long, or there are several.
     """
@@ -91,7 +91,7 @@ def key_of(headers: Headers) -> str | None:
 async def body_pieces(
     receive: Receive, idle_s: float, on_bytes: Callable[[int], Awaitable[None]]
 ) -> AsyncIterator[bytes]:
-    """The body as it arrives, each piece after `on_bytes` had its size.
+    """Yield the body as it arrives, each piece after `on_bytes` had its size.
 
     Raises: Refused when the sender is gone or silent for `idle_s`, or what `on_bytes` raises.
     """
@@ -122,7 +122,7 @@ class Upload:
         self._gathered = bytearray()
 
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
-        """All of the form is read; raises Refused when it is not a form with one file."""
+        """Read all of the form; raises Refused when it is not a form with one file."""
         async for piece in pieces:
             try:
                 events = list(self._parser.parse(piece))

@@ -100,7 +100,7 @@ async def chat(
     if data.stream:
         frames = ChatFrames(services.answering, asked, Chunks(data, completion_id, now_s))
         closing = events.Closing(
-            services.stopping, limits.settings.drain_s, limits.heartbeat_s, frames.last_words
+            services.stopping, limits.settings.drain_s, limits.heartbeat_s, frames.closing_frame
         )
         return events.EventStream(frames.frames(), closing)
     answer = await while_connected(request, lambda: services.answering.answer(asked))

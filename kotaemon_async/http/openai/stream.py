@@ -71,7 +71,7 @@ class Chunks:
 
 
 class ChatFrames:
-    """The frames of one answer, and the last words for a stream that was cut."""
+    """The frames of one answer, and the closing frame of a stream that was cut."""
 
     def __init__(self, answering: Answering, asked: Ask, chunks: Chunks) -> None:
         self._answering = answering
@@ -94,8 +94,8 @@ class ChatFrames:
         if not self._ended:
             raise AssertionError("the events of a question end with Done or Interrupted")
 
-    def last_words(self, failure: Exception | None) -> bytes:
-        """The error that ended the stream early, unless the end has been told already."""
+    def closing_frame(self, failure: Exception | None) -> bytes:
+        """The error that ended the stream early, unless the end has been sent already."""
         if self._ended:
             return events.COMMENT
         error = failure or Unavailable("The service is stopping.", code="shutting_down")

@@ -1,4 +1,7 @@
-"""A body stays in the kernel until the application asks for it."""
+"""What Connection relies on inside of uvicorn: a body stays in the kernel until the application asks for it.
+
+It reads `headers`, `flow` and `cycle` of uvicorn's own protocol class; an upgrade that changes them fails.
+"""
 
 import asyncio
 from typing import Any
@@ -64,7 +67,7 @@ def feed(connection: Connection, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("length", [6000, 600])
-async def test_a_body_is_left_alone_until_it_is_asked_for(length: int) -> None:
+async def test_contract_with_uvicorn_a_body_is_left_alone_until_it_is_asked_for(length: int) -> None:
     app = App()
     connection, pipe = connect(app)
     feed(connection, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % length)
@@ -78,14 +81,14 @@ async def test_a_body_is_left_alone_until_it_is_asked_for(length: int) -> None:
     assert pipe.written.endswith(b"%4d" % length)
 
 
-async def test_only_little_of_a_body_is_taken_with_its_head() -> None:
+async def test_contract_with_uvicorn_only_little_of_a_body_comes_with_its_head() -> None:
     connection, _ = connect(App())
     assert len(connection.get_buffer(-1)) == 8 * 1024
     feed(connection, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
     assert len(connection.get_buffer(-1)) == 64 * 1024
 
 
-async def test_a_request_without_a_body_does_not_stop_the_reading() -> None:
+async def test_contract_with_uvicorn_a_request_without_a_body_goes_on() -> None:
     connection, pipe = connect(App())
     for _ in range(2):
         feed(connection, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

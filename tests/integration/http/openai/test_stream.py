@@ -136,9 +136,9 @@ async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -
     async with aclosing(answer.frames()) as frames:
         sent = [await anext(frames) for _ in SCRIPT]
         assert sent[-1].endswith(b"[DONE]\n\n")
-        assert b"shutting_down" in answer.last_words(None)
+        assert b"shutting_down" in answer.closing_frame(None)
         assert [frame async for frame in frames] == []
-    assert answer.last_words(None) == events.COMMENT
+    assert answer.closing_frame(None) == events.COMMENT
 
 
 async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, services: FakeServices) -> None:
