@@ -18,7 +18,7 @@ from kotaemon_async.stores.files import give_to_owner_of
 
 
 def create(settings: Settings, output: Path | None) -> Json:
-    """What was made; raises Misconfigured, Unavailable."""
+    """Make a backup and return what is in it. Raises: Misconfigured, Unavailable."""
     folder = settings.data_dir.absolute()
     if not (folder / "ledger.db").exists():
         hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
@@ -41,7 +41,7 @@ def create(settings: Settings, output: Path | None) -> Json:
 
 
 def listed(settings: Settings) -> Json:
-    """The backups in the folder, newest first."""
+    """Return the backups in the folder, newest first."""
     folder = backup_folder(settings)
     return {
         "folder": str(folder),
@@ -59,7 +59,7 @@ def listed(settings: Settings) -> Json:
 
 
 def restore(settings: Settings, file: Path, *, replace: bool) -> Json:
-    """What was restored, and where the earlier contents lie; raises KotaemonError."""
+    """Restore a backup and return what is in it and where the earlier contents lie. Raises: KotaemonError."""
     began_s = time.monotonic()
     folder = settings.data_dir.absolute()
     with open_backup(file.absolute()) as backup:

@@ -47,7 +47,7 @@ QUESTIONS: Final = (
 
 
 def write_documents(folder: Path) -> list[Path]:
-    """Four small documents: PDF in English and in Chinese, Markdown, HTML."""
+    """Write four small documents and return their paths: PDF in English and in Chinese, Markdown, HTML."""
     _pdf(folder / "pump-manual.pdf", _PUMP, "helv")
     _pdf(folder / "气象站手册.pdf", _STATION, "china-s")
     (folder / "reading-room.md").write_text(_MARKDOWN, "utf8")
@@ -63,7 +63,7 @@ def _pdf(path: Path, pages: tuple[str, ...], font: str) -> None:
 
 
 def run(*, as_json: bool) -> int:
-    """0 when every question got an answer with a citation."""
+    """Run the demo and return its exit code: 0 when every answer has a citation."""
     console = out()
     if not as_json:
         console.print("starting a service for the occasion …")

@@ -30,7 +30,7 @@ _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what
 
 
 def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) -> Json:
-    """The report; of the service at `url`, or where the settings have it, while one uses the folder.
+    """Return the report: of the service that uses the folder, found at `url` or by the settings, or our own.
 
     Raises: CommandError, Misconfigured, Unavailable.
     """
@@ -52,7 +52,7 @@ def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) ->
 
 
 def ask(client: Client, wanted: Json) -> Json:
-    """The report of the running service, however long it takes; raises CommandError."""
+    """Return the report of the running service, without a time limit. Raises: CommandError."""
     try:
         return client.post("/api/v1/doctor", wanted, timeout_s=None)
     except CommandError as error:
@@ -62,13 +62,13 @@ def ask(client: Client, wanted: Json) -> Json:
 
 
 def url_of(settings: Settings) -> str:
-    """Where a service with these settings is called."""
+    """Return the address at which a service with these settings is called."""
     host = _ANY_ADDRESS.get(settings.http.host, settings.http.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
 
 
 def _explained(error: CommandError, url: str) -> CommandError:
-    """Exit codes that cannot be taken for a verdict."""
+    """Return an error whose exit code cannot be taken for a verdict."""
     if error.exit_code == EXIT_UNREACHABLE or error.code in ("not_found", "method_not_allowed"):
         message = f"A service uses the data folder, but none that can examine it answers at {url}."
         hint = "Name its address with --url or KOTAEMON_URL, or stop it first."

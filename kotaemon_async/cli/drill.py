@@ -22,7 +22,7 @@ from kotaemon_async.telemetry.settings import LogSettings
 
 
 def drill(settings: Settings) -> Json:
-    """The report, `good` or not; raises Misconfigured when there is nothing to copy."""
+    """Run the drill and return its report. Raises: Misconfigured when there is nothing to copy."""
     folder = settings.data_dir.absolute()
     if not (folder / "ledger.db").exists():
         hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."

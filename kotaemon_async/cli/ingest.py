@@ -16,7 +16,7 @@ POLL_S: Final = 0.25
 
 
 def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are, folders with everything below them, hidden things left out."""
+    """Yield the files and everything below the folders, without what is hidden."""
     for path in paths:
         if not path.is_dir():
             yield path
@@ -44,7 +44,7 @@ class Ingest:
         self.failed = 0
 
     def run(self, paths: Iterable[Path]) -> int:
-        """The exit code, once every document is in a final state."""
+        """Upload the files and return the exit code once every document is in a final state."""
         files = list(files_in(paths))
         bars = IngestBars(len(files), silent=self._as_json)
         with bars.progress:
@@ -88,21 +88,21 @@ class Ingest:
 
 
 def _refused(file: Path, collection: str, error: CommandError) -> Json:
-    """A file that never became a document, in a document's shape."""
+    """Return a file that never became a document, in a document's shape."""
     problem = {"code": error.code, "message": error.message, "hint": error.hint}
     return {"name": file.name, "collection": collection, "status": "failed", "error": problem}
 
 
 def retry_all(client: Client, collection: str | None) -> Json:
-    """How many failed documents are queued again, as `retried`."""
+    """Queue all failed documents again and return how many, as `retried`."""
     query = f"?{urlencode({'collection': collection})}" if collection else ""
     return client.post(f"/api/v1/documents/retry{query}", {})
 
 
 def retry_each(client: Client, document_ids: Sequence[str], *, force: bool) -> tuple[list[Json], list[Json]]:
-    """The documents that are queued again, and those that are not with their error; force takes any.
+    """Queue documents again; return those that are queued and those that are not, with their error.
 
-    Raises: CommandError when the service is away or full.
+    With `force` any document may be queued. Raises: CommandError when the service is away or full.
     """
     queued: list[Json] = []
     refused: list[Json] = []

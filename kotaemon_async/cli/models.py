@@ -28,7 +28,7 @@ def prepared(wheel: Path | None, folder: Path | None, config: Path | None) -> Pa
 
 
 def _download(folder: Path) -> Path:
-    """The wheel of the lock file, its hash checked by pip."""
+    """Download the wheel of the lock file; pip checks its hash."""
     if not LOCK.exists():
         raise Misconfigured(f"{LOCK} is missing.", hint="Name the wheel with --from.")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]

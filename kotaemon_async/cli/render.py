@@ -54,13 +54,13 @@ def out(*, wide: bool = False) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line."""
+    """Print one JSON document on one line."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
 def print_error(error: CommandError, *, as_json: bool) -> None:
-    """The failure on standard error: a sentence and what to do about it."""
+    """Print the failure on standard error: a sentence and what to do about it."""
     if as_json:
         problem = {"code": error.code, "message": error.message, "hint": error.hint}
         sys.stderr.write(json.dumps({"error": problem}, ensure_ascii=False) + "\n")
@@ -72,7 +72,7 @@ def print_error(error: CommandError, *, as_json: bool) -> None:
 
 
 def print_stream(stream: Iterator[ServerEvent]) -> Json:
-    """The answer that ended the stream; its text was printed as it came."""
+    """Print the answer's text as it comes and return the answer that ended the stream."""
     console, answer, said = out(), {}, False
     for event in stream:
         if event.name == "delta":
@@ -91,7 +91,7 @@ def print_stream(stream: Iterator[ServerEvent]) -> Json:
 
 
 def print_footer(answer: Json) -> None:
-    """Citations, then who answered and why it is degraded."""
+    """Print the citations, then who answered and why it is degraded."""
     console = out()
     console.print()
     for citation in answer.get("citations", []):
@@ -106,13 +106,13 @@ def print_footer(answer: Json) -> None:
 
 
 def cited(citation: Json) -> str:
-    """`[1] name, p. 3: quote`, on one line."""
+    """Return `[1] name, p. 3: quote`, on one line."""
     quote = " ".join(str(citation["quote"]).split())
     return f"[{citation['marker']}] {citation['document_name']}, p. {citation['page']}: {quote}"
 
 
 def print_passages(found: Json) -> None:
-    """Passages, best first, with their page and score."""
+    """Print passages, best first, with their page and score."""
     console = out()
     for rank, hit in enumerate(found["passages"], 1):
         console.print(
@@ -126,7 +126,7 @@ def print_passages(found: Json) -> None:
 
 
 def print_health(report: Json) -> None:
-    """Every component, one line each."""
+    """Print every component, one line each."""
     table = Table("component", "status", "last success", "note", box=None, pad_edge=False)
     table.add_row("service", _coloured(str(report.get("status", "?"))), "", "")
     for name, check in report.get("components", {}).items():
@@ -138,7 +138,7 @@ def print_health(report: Json) -> None:
 
 
 def print_documents(documents: Sequence[Json]) -> None:
-    """Documents as a table: state, progress, and what they wait for or died of."""
+    """Print documents as a table: status, progress, and what they wait for or why they failed."""
     table = Table("document", "name", "collection", "status", "pages", "note", box=None, pad_edge=False)
     for document in documents:
         table.add_row(
@@ -153,14 +153,14 @@ def print_documents(documents: Sequence[Json]) -> None:
 
 
 def pages(document: Json) -> str:
-    """`12/60`, or what is known of it."""
+    """Return the progress as `12/60`; an unknown total is `?`."""
     progress = document.get("progress") or {}
     total = progress.get("pages_total")
     return f"{progress.get('pages_done', 0)}/{'?' if total is None else total}"
 
 
 def note(document: Json) -> str:
-    """Why it failed, what it waits for, or its stage."""
+    """Return why the document failed, what it waits for, or its stage."""
     error, waiting_for = document.get("error"), document.get("waiting_for")
     if error:
         return f"{error['code']}: {error['message']} {error.get('hint') or ''}".strip()
@@ -170,12 +170,12 @@ def note(document: Json) -> str:
 
 
 def print_retried(done: Json) -> None:
-    """How many documents are queued again."""
+    """Print how many documents are queued again."""
     out().print(f"documents queued again: {done['retried']}" if done["retried"] else "no document has failed")
 
 
 def print_refused(refused: Sequence[Json]) -> None:
-    """What was asked for and not done, with the reason."""
+    """Print the reason for each document that was not queued again."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for one in refused:
         console.print(f"[red]{escape(one['error']['code'])}[/red]: {escape(one['error']['message'])}")
@@ -183,7 +183,7 @@ def print_refused(refused: Sequence[Json]) -> None:
 
 
 def print_report(report: Json) -> None:
-    """Everything that differs, with a few ids each, and the verdict in the last line."""
+    """Print everything that differs, with a few ids each, and the verdict in the last line."""
     table = Table("what", "found", "left", "remedy", box=None, pad_edge=False)
     for found in report["findings"]:
         colour = _COLOURS[
@@ -207,7 +207,7 @@ def _coloured(word: str) -> str:
 
 
 def print_incidents(found: Json) -> None:
-    """One line for each, the latest first, and what is to be expected of disk and memory."""
+    """Print one line for each incident, the latest first, then the forecasts of disk and memory."""
     console = out(wide=True)
     table = Table("incident", "status", "cause", "since", "until", "signals", box=None, pad_edge=False)
     for one in found["items"]:
@@ -219,7 +219,7 @@ def print_incidents(found: Json) -> None:
 
 
 def print_incident(incident: Json) -> None:
-    """What it is, what to do, likely causes in order, signals in the order they moved, traces."""
+    """Print one incident: message, hint, likely causes, signals in the order they moved, traces."""
     console = out(wide=True)
     until = incident["closed_at"] or "now"
     console.print(
@@ -265,7 +265,7 @@ def print_keys(rows: Sequence[Json]) -> None:
 
 
 def print_backup(made: Json) -> None:
-    """Where the backup lies and what is in it."""
+    """Print where the backup lies and what is in it."""
     console = out()
     console.print(f"{escape(made['file'])} ({_size(made['size_bytes'])}, {made['duration_s']:.1f} s)")
     console.print(_counted(made))
@@ -274,7 +274,7 @@ def print_backup(made: Json) -> None:
 
 
 def print_backups(found: Json) -> None:
-    """One line for each backup."""
+    """Print one line for each backup."""
     table = Table("backup", "made at", "size", "verified", box=None, pad_edge=False)
     for one in found["backups"]:
         verified = f"{one['verified_at'][:19]} ({one['verified']})" if one["verified_at"] else "not yet"
@@ -287,7 +287,7 @@ def print_backups(found: Json) -> None:
 
 
 def print_restored(done: Json) -> None:
-    """What is in the folder now, and where the rest went."""
+    """Print what is in the folder now, and where its earlier contents lie."""
     console = out()
     console.print(f"{escape(done['folder'])} is as it was at {done['created_at'][:19]} UTC")
     console.print(_counted(done))
@@ -300,7 +300,7 @@ def print_restored(done: Json) -> None:
 
 
 def print_steps(report: Json) -> None:
-    """Each step with its time, then the verdict."""
+    """Print each step with its time, then the verdict."""
     console = out()
     table = Table("step", "", "seconds", "what it has shown", box=None, pad_edge=False)
     for step in report["steps"]:
@@ -343,15 +343,15 @@ class IngestBars:
         self._tasks: dict[str, TaskID] = {}
 
     def sending(self, name: str, size_bytes: int) -> TaskID:
-        """A bar over the bytes of an upload."""
+        """Add a bar over the bytes of an upload."""
         return self.progress.add_task(f"{escape(name)}: sending", total=size_bytes)
 
     def sent(self, task: TaskID) -> None:
-        """Takes the upload's bar away."""
+        """Remove the upload's bar."""
         self.progress.remove_task(task)
 
     def show(self, document: Json) -> None:
-        """Moves the bar of a document that is under way."""
+        """Update the bar of a document that is under way."""
         progress = document.get("progress") or {}
         if document["id"] not in self._tasks:
             self._tasks[document["id"]] = self.progress.add_task(escape(document["name"]), total=None)
@@ -362,7 +362,7 @@ class IngestBars:
         )  # fmt: skip
 
     def finish(self, document: Json) -> None:
-        """Takes the bar of a finished document away and says how it ended."""
+        """Remove the bar of a finished document and print its final status."""
         task = self._tasks.pop(document.get("id", ""), None)
         if task is not None:
             self.progress.remove_task(task)

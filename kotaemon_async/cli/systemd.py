@@ -14,18 +14,18 @@ _HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S1
 
 
 def program() -> Path:
-    """The command as it is installed here."""
+    """Return the path of the installed command."""
     return Path(sys.prefix, "bin", "kotaemon-async")
 
 
 def unit(command: Path) -> str:
-    """The unit's text, starting this command."""
+    """Return the unit's text, starting this command."""
     text = resources.files("kotaemon_async.cli").joinpath(NAME).read_text("utf8")
     return text.replace("{program}", str(command))
 
 
 def trouble(command: Path) -> str | None:
-    """Why a service under this unit could not start the command; None when it can."""
+    """Return why a service under this unit could not start the command; None when it can."""
     for folder in _HIDDEN:
         if command.resolve().is_relative_to(folder):
             return f"The unit hides {folder} from the service, and {command} lies in it."
@@ -33,7 +33,7 @@ def trouble(command: Path) -> str | None:
 
 
 def install(command: Path, folder: Path) -> Path:
-    """The unit's file, written whole or not at all. Raises: CommandError."""
+    """Write the unit's file, whole or not at all, and return its path. Raises: CommandError."""
     path = folder / NAME
     if (why := trouble(command)) is not None:
         hint = "Clone and set up the project in /opt/kotaemon-async, then install from there."

@@ -26,7 +26,7 @@ _WIDE: Final = 1000
 
 
 def print_trace(trace: Json) -> None:
-    """The whole path on standard output."""
+    """Print the whole path on standard output."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDE)
@@ -35,7 +35,7 @@ def print_trace(trace: Json) -> None:
 
 
 def tree(trace: Json) -> Tree:
-    """Each span, event and log line under the span it belongs to, by time."""
+    """Return each span, event and log line under the span it belongs to, by time."""
     root = Tree(_head(trace), guide_style="dim")
     below = _below(trace)
     waiting: list[tuple[Tree, str | None]] = [(root, None)]
@@ -49,7 +49,7 @@ def tree(trace: Json) -> Tree:
 
 
 def _below(trace: Json) -> dict[str | None, list[tuple[float, str, str | None]]]:
-    """By the span they stand under, None for the top: when, what to print, and for a span its id."""
+    """Return, by the span above (None at the top), each item's time, text and, of a span, its id."""
     known = {span["span_id"] for span in trace["spans"]}
     found: dict[str | None, list[tuple[float, str, str | None]]] = {}
     for span in trace["spans"]:

@@ -29,7 +29,7 @@ _GENTLE_NICENESS: Final = 19
 
 
 def verify(settings: Settings, file: Path, *, only_bytes: bool, gently: bool) -> Json:
-    """The report, which is `good` or `damaged`; raises KotaemonError when it could not be tried."""
+    """Return the report, `good` or `damaged`. Raises: KotaemonError when it could not be tried."""
     if gently:
         with suppress(OSError):
             os.nice(_GENTLE_NICENESS)
@@ -51,7 +51,7 @@ def verify(settings: Settings, file: Path, *, only_bytes: bool, gently: bool) ->
 
 
 def steps_of(trial: Trial) -> list[Json]:
-    """The steps as JSON shows them."""
+    """Return the steps as JSON shows them."""
     return [
         {"name": step.name, "good": step.is_good, "duration_s": step.duration_s, "detail": step.detail}
         for step in trial.steps
@@ -86,7 +86,7 @@ async def _verify(settings: Settings, backup: BackupReader, trial: Trial, depth:
 
 
 async def open_and_ask(settings: Settings, copy: Path, trial: Trial) -> None:
-    """The copy was opened, its index built from the ledger, and its documents asked for; raises BadBackup."""
+    """Open the copy, build its index from the ledger and ask for its documents. Raises: BadBackup."""
     async with opened_copy(settings, copy) as services:
         with trial.step("index") as step:
             step.detail = f"{await indexed(services)} vectors"

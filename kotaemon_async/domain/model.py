@@ -13,12 +13,12 @@ FINAL_STATUSES: frozenset[str] = frozenset({"ready", "failed", "cancelled"})
 
 
 def new_id(prefix: str, now_s: float) -> str:
-    """`prefix_` and 24 hex digits that sort by time: 12 of milliseconds, 12 random."""
+    """Return `prefix_` and 24 hex digits that sort by time: 12 of milliseconds, 12 random."""
     return f"{prefix}_{int(now_s * 1000):012x}{secrets.token_hex(6)}"
 
 
 def chunk_id(document_id: str, version: int, page: int, ordinal: int) -> str:
-    """The same id for the same place, however often the batch is done."""
+    """Return the same id for the same place, so that a batch can be repeated."""
     return f"{document_id}.{version}.{page}.{ordinal}"
 
 

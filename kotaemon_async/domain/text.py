@@ -32,28 +32,28 @@ _stemmers = threading.local()
 
 
 def is_cjk(character: str) -> bool:
-    """True for one character of a script that is written without spaces."""
+    """Return whether the character is of a script that is written without spaces."""
     return _CJK_CHARACTER.match(character) is not None
 
 
 def cjk_share(text: str) -> float:
-    """The CJK part of all letters and digits, between 0 and 1; 0 for a text without any."""
+    """Return the CJK part of all letters and digits, 0 to 1; 0 for a text without any."""
     letters = sum(character.isalnum() for character in text)
     return len(_CJK_CHARACTER.findall(text)) / letters if letters else 0.0
 
 
 def terms(text: str) -> list[str]:
-    """Every index term of a text, in order and with repetitions."""
+    """Return every index term of a text, in order and with repetitions."""
     return list(_terms(normalized(text)))
 
 
 def segment(text: str) -> str:
-    """The index terms with a space between them, for a tokenizer that splits at spaces."""
+    """Return the index terms with a space between them, for a tokenizer that splits at spaces."""
     return " ".join(terms(text))
 
 
 def query_terms(text: str) -> list[str]:
-    """The different terms of a question without its question and function words.
+    """Return the different terms of a question without its question and function words.
 
     A question of nothing but such words keeps them all: they are all there is to look for.
     """
@@ -69,7 +69,7 @@ def query_terms(text: str) -> list[str]:
 
 
 def normalized(text: str) -> str:
-    """The text in one spelling: compatibility forms, case, accents and 1,000 or 1000 make no difference."""
+    """Fold compatibility forms, case, accents, possessives and thousands separators into one spelling."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     bare = _ACCENTS_AND_SOFT_HYPHENS.sub("", unicodedata.normalize("NFD", folded))
     return _THOUSANDS.sub("", _POSSESSIVE.sub("", unicodedata.normalize("NFC", bare)))
@@ -88,7 +88,7 @@ def _run_terms(run: re.Match[str]) -> list[str]:
 
 
 def forget() -> None:
-    """Stems that were kept for speed are found anew."""
+    """Clear the cache of stems."""
     _stem.cache_clear()
 
 

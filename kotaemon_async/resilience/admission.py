@@ -33,7 +33,7 @@ class Slot:
         self._unchecked_bytes = 0
 
     async def took(self, size_bytes: int) -> None:
-        """So much of the body has come; raises Refused `disk_full` when there is no room for more."""
+        """Count received bytes of the body. Raises: Refused `disk_full` when no more would fit."""
         self.coming_bytes = max(0, self.coming_bytes - size_bytes)
         self._unchecked_bytes += size_bytes
         if self._unchecked_bytes >= CHECK_EVERY_BYTES:
@@ -49,7 +49,7 @@ class Queue:
         self._limit = limit
 
     async def check(self, coming: int) -> None:
-        """Nothing, while `coming` more fit in; raises Refused `busy`."""
+        """Check that `coming` more fit in. Raises: Refused `busy`."""
         waiting = await self._count(self._limit)
         if waiting + coming > self._limit:
             # Nobody knows how long a document takes; a longer queue is asked about less often.
@@ -88,12 +88,12 @@ class Admission:
 
     @property
     def uploads(self) -> int:
-        """Uploads running now."""
+        """Return how many uploads run now."""
         return self._limiter.borrowed_tokens
 
     @asynccontextmanager
     async def upload(self, announced_bytes: int = 0) -> AsyncIterator[Slot]:
-        """A slot for one upload, held for the block.
+        """Hold a slot for one upload during the block.
 
         Raises: Refused `busy`, `memory_high` or `disk_full`.
         """
@@ -142,7 +142,7 @@ class Admission:
         self._limiter.release_on_behalf_of(slot)
 
     def _promise_s(self) -> float:
-        """When a slot should be free for one more, after all those who were told a time already."""
+        """Return when a slot should be free for one more, after all who were given a time already."""
         now_s = self._clock()
         earliest_s = max(now_s, self._promised_at_s)
         self._promised_at_s = earliest_s + self._upload_s / self._limiter.total_tokens

@@ -12,7 +12,7 @@ def backoff_s(
     factor: float = 2.0,
     random: Callable[[], float] = _random.random,
 ) -> float:
-    """Seconds before attempt + 1: growing by `factor` from `base_s` to `cap_s`; the upper half is random.
+    """Return the seconds before attempt + 1, from `base_s` up to `cap_s`; the upper half is random.
 
     `attempt` counts from 1; `random` gives numbers from 0 to 1.
     """

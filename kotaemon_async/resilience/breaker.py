@@ -43,14 +43,14 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        """`half_open` as soon as a probe may go through, though none has yet."""
+        """Return the state; it is `half_open` as soon as a probe may go through."""
         if self._open_until_s is None:
             return "closed"
         return "half_open" if self._clock() >= self._open_until_s else "open"
 
     @property
     def retry_after_s(self) -> float:
-        """Seconds until a call may go through again, 0 when it may now."""
+        """Return the seconds until a call may go through again, 0 when it may now."""
         if self._open_until_s is None:
             return 0.0
         return max(0.0, self._open_until_s - self._clock(), (self._probe_until_s or 0.0) - self._clock())
@@ -61,7 +61,7 @@ class Breaker:
         return {**found, "code": f"{self.name}_unavailable"} if self.state == "open" else found
 
     def allow(self) -> bool:
-        """Whether to make the call; half open, only one caller at a time hears yes."""
+        """Return whether to make the call; half open, only one caller at a time may."""
         state = self.state
         if state == "half_open":
             now_s = self._clock()
@@ -73,7 +73,7 @@ class Breaker:
         return state != "open"
 
     def success(self) -> None:
-        """The call was good."""
+        """Record that the call succeeded."""
         state = self.state
         if state == "closed":
             self._calls.append(False)
@@ -82,7 +82,7 @@ class Breaker:
         # else: it was started before the breaker opened and says nothing about now
 
     def failure(self, retry_after_s: float | None = None) -> None:
-        """The call failed by the neighbour's fault; `retry_after_s` opens at once for at least that long."""
+        """Record that the neighbour failed; `retry_after_s` opens at once for at least that long."""
         state = self.state
         asked_s = min(retry_after_s or 0.0, MAX_RETRY_AFTER_S)
         if state == "closed":
@@ -96,12 +96,12 @@ class Breaker:
             self._open_until_s = max(self._open_until_s, self._clock() + asked_s)
 
     def forget(self) -> None:
-        """The call was given up and says nothing about the neighbour; the next may probe."""
+        """Release a call that was given up and says nothing about the neighbour; the next may probe."""
         self._probe_until_s = None
 
     @contextmanager
     def watching(self, is_excused: Callable[[], bool] = lambda: False) -> Iterator[None]:
-        """Reports how a call that was allowed went: Unavailable and TimeoutError are failures.
+        """Record how a call that was allowed ends: Unavailable and TimeoutError are failures.
 
         Cancelled, broken by a bug or `is_excused` afterwards, it says nothing about the neighbour.
         """
@@ -119,7 +119,7 @@ class Breaker:
             report()
 
     def reset(self) -> None:
-        """The neighbour is another one than before: what is known of the old one is void."""
+        """Close the breaker and forget its calls: the neighbour is another one than before."""
         self._calls.clear()
         if self._open_until_s is not None:
             self._close()

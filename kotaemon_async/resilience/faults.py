@@ -35,7 +35,7 @@ _turn = threading.Lock()
 
 
 def arm(plan: str) -> None:
-    """From now on the points of `plan` act; an empty plan disarms all. Raises: Misconfigured."""
+    """Arm the points of `plan`; an empty plan disarms all. Raises: Misconfigured."""
     global _plan  # noqa: PLW0603 - the points are all over the process, and there is one process
     armed: dict[str, list[_Armed]] = {}
     for entry in filter(None, (part.strip() for part in plan.split(","))):
@@ -48,7 +48,7 @@ def arm(plan: str) -> None:
 
 
 def hit(name: str) -> None:
-    """Nothing, or what the plan has for this hit of the point; callable from any thread."""
+    """Do what the plan has for this hit of the point, if anything; callable from any thread."""
     if _plan is None:
         return
     with _turn:

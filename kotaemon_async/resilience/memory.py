@@ -34,7 +34,7 @@ class Usage(NamedTuple):
 
 
 def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, str]:
-    """This process and all below it, by id: main, vectors, llm, parser, backup or other."""
+    """Return this process and all below it, by id: main, vectors, llm, parser, backup or other."""
     root = pid or os.getpid()
     parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
     found = {root: "main"}
@@ -46,7 +46,7 @@ def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, s
 
 
 def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, Usage]:
-    """Memory and CPU by process name; processes of one name are added up. Takes some milliseconds."""
+    """Return memory and CPU by process name, added up for each name; takes some milliseconds."""
     sums: dict[str, Usage] = {}
     for one, name in processes(proc, pid).items():
         before = sums.get(name, Usage(0, 0.0))
@@ -56,23 +56,23 @@ def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, Usage
 
 
 def total_bytes() -> int:
-    """PSS of this process and all its children."""
+    """Return the PSS of this process and all its children."""
     return sum(part.memory_bytes for part in usage().values())
 
 
 def pss_bytes(folder: Path) -> int:
-    """PSS of the process behind a /proc folder, RSS where PSS is not told, 0 when it is gone."""
+    """Return the PSS of the process behind a /proc folder, else its RSS; 0 when it is gone."""
     match = _PSS_KB.search(_read(folder / "smaps_rollup"))
     return int(match[1]) * 1024 if match else _rss_bytes(folder)
 
 
 def resident_bytes(pid: int) -> int:
-    """RSS of one process, 0 when it is gone; microseconds, unlike PSS."""
+    """Return the RSS of one process, 0 when it is gone; microseconds, unlike PSS."""
     return _rss_bytes(Path("/proc", str(pid)))
 
 
 def limit_bytes(root: Path = Path("/")) -> int:
-    """The smallest limit of the control groups this process is in, or the machine's memory."""
+    """Return the smallest limit of the control groups this process is in, or the machine's memory."""
     limits = [_machine_bytes(root)]
     for line in _read(root / "proc/self/cgroup").decode().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -84,7 +84,7 @@ def limit_bytes(root: Path = Path("/")) -> int:
 
 
 def trim() -> None:
-    """What was freed is given back to the machine, as far as the C library keeps it."""
+    """Give freed memory back to the machine, as far as the C library keeps it."""
     gc.collect()
     give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
     if give_back is not None:
@@ -92,7 +92,7 @@ def trim() -> None:
 
 
 async def give_back() -> None:
-    """The same, off the event loop."""
+    """Give freed memory back, off the event loop."""
     await anyio.to_thread.run_sync(trim)
 
 
@@ -112,7 +112,7 @@ class Sampler:
         self.peak_bytes = 0
 
     def take(self, now: dict[str, Usage]) -> None:
-        """Sets the metrics from one reading and the one before."""
+        """Set the metrics from one reading and the one before."""
         before_s, before = self._before
         now_s = self._clock()
         for name in before.keys() | now.keys():
@@ -127,7 +127,7 @@ class Sampler:
 
 
 def _read(path: Path) -> bytes:
-    """The file's bytes, none when it is gone or not ours to read."""
+    """Return the file's bytes, none when it is gone or not ours to read."""
     try:
         return path.read_bytes()
     except OSError:
@@ -140,7 +140,7 @@ def _rss_bytes(folder: Path) -> int:
 
 
 def _stat(folder: Path) -> list[bytes]:
-    """The fields of /proc/N/stat after the name, which may hold blanks and brackets itself."""
+    """Return the fields of /proc/N/stat after the name, which may hold blanks and brackets itself."""
     return _read(folder / "stat").rpartition(b")")[2].split()
 
 
@@ -160,7 +160,7 @@ def _role(folder: Path) -> str:
 
 
 def _group_limits(mount: Path, path: str, file: str) -> list[int]:
-    """Limits of the group and of all above it; inside a container only the mount's top may be visible."""
+    """Return the limits of the group and all above it; in a container only the top may be visible."""
     group = Path(path.lstrip("/"))
     folders = [mount, *(mount / part for part in (group, *group.parents) if ".." not in part.parts)]
     texts = [_read(folder / file).strip() for folder in folders]

@@ -52,26 +52,26 @@ class MemoryGuard:
         self.pressure: Pressure = 0
 
     def register_in(self, health: Health) -> None:
-        """Its check is part of the report."""
+        """Make its check part of the report."""
         health.register("memory", self.check, core=True)
 
     def on_pressure(self, name: str, drop: Drop) -> None:
-        """Under pressure `drop` is called, from time to time, to give back what is only there for speed."""
+        """Register `drop` to be called under pressure, to release what is only kept for speed."""
         self._drops[name] = drop
 
     def may_start(self) -> bool:
-        """Whether there is memory for work that has not begun; what has begun goes on and ends."""
+        """Return whether there is memory for new work; what has begun goes on."""
         return self.pressure == 0
 
     async def look(self) -> Pressure:
-        """The pressure now, after everybody was asked to give back if there is some."""
+        """Measure, release memory if there is pressure, and return the pressure."""
         self._judge(await self._sampled())
         if self.pressure and (self._relieved_s is None or self._clock() - self._relieved_s >= RELIEF_EVERY_S):
             await self._relieve()
         return self.pressure
 
     async def check(self) -> dict[str, object]:
-        """`used_bytes`, `limit_bytes` and what each kind of process uses; a `code` while nothing is taken.
+        """Report `used_bytes`, `limit_bytes` and each kind of process; a `code` while nothing is taken.
 
         Raises: Unavailable `memory_high` above the critical part of the limit.
         """
@@ -88,7 +88,7 @@ class MemoryGuard:
     async def run(
         self, *, every_s: float = EVERY_S, sleep: Callable[[float], Awaitable[None]] = anyio.sleep
     ) -> None:
-        """Looks until cancelled."""
+        """Measure again and again until cancelled."""
         while True:
             await self.look()
             await sleep(every_s)
@@ -129,12 +129,12 @@ class MemoryGuard:
 
 
 def total_of(parts: Mapping[str, Usage]) -> int:
-    """PSS of all processes together."""
+    """Return the PSS of all processes together."""
     return sum(part.memory_bytes for part in parts.values())
 
 
 async def _dropped(name: str, drop: Drop) -> None:
-    """One part gave back what it could; its failure is no reason for the others to keep theirs."""
+    """Let one part release memory; its failure does not keep the others from doing so."""
     try:
         with anyio.fail_after(_DROP_S):
             await drop()

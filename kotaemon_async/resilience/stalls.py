@@ -59,7 +59,7 @@ class StallWatch:
         self._logged_at_s: dict[str, float] = {}
 
     async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Watches the loop that it runs in until cancelled."""
+        """Watch the loop that it runs in until cancelled."""
         over = threading.Event()
         loop, loop_thread = asyncio.get_running_loop(), threading.get_ident()
         self._beat_at_s = self._looked_at_s = self._clock()
@@ -80,7 +80,7 @@ class StallWatch:
             thread.join()
 
     def beat(self) -> None:
-        """The loop turns; a stall that was seen is over."""
+        """Note that the loop turns; a stall that was seen is over."""
         now_s = self._clock()
         since_s, self._held_since_s = self._held_since_s, None
         self._beat_at_s = now_s
@@ -88,7 +88,7 @@ class StallWatch:
             logger.bind(component="event_loop", duration_s=round(now_s - since_s, 3)).info("loop_turns_again")
 
     def look(self, held: Callable[[], Held]) -> None:
-        """Logs once what holds the loop, when its beat is overdue."""
+        """Log once what holds the loop, when its beat is overdue."""
         now_s, since_s = self._clock(), self._beat_at_s
         asked_s, self._looked_at_s = now_s - self._looked_at_s, now_s
         if now_s - since_s < self._beat_s + self._limit_s or self._held_since_s is not None:
@@ -117,11 +117,11 @@ def _held(loop: asyncio.AbstractEventLoop, thread: int) -> Held:
 
 
 def _place(frame: FrameType | None) -> str:
-    """File and function of the innermost frame, without its line: a loop is one place."""
+    """Return file and function of the innermost frame, without its line: a loop is one place."""
     return f"{frame.f_code.co_filename}:{frame.f_code.co_name}" if frame else "unknown"
 
 
 def _lines(frame: FrameType | None) -> tuple[str, ...]:
-    """File, line and function of the innermost frames, outermost first; no source text and no values."""
+    """Return file, line and function of the innermost frames, outermost first; no source and no values."""
     summary = traceback.StackSummary.extract(traceback.walk_stack(frame), limit=_FRAMES, lookup_lines=False)
     return tuple(f"{one.filename}:{one.lineno} {one.name}" for one in reversed(summary))

@@ -37,7 +37,7 @@ async def supervise(
     on_restart: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Runs `start()` again whenever it ends or raises, until this task is cancelled.
+    """Run `start()` again whenever it ends or raises, until this task is cancelled.
 
     Of quick failures in a row the 1st, 2nd, 4th, 8th … is logged, with a traceback if it may be a bug.
     """
@@ -65,7 +65,7 @@ def _log_restart(name: str, failures: int, wait_s: float, error: BaseException |
 
 
 async def _run(start: Callable[[], Awaitable[None]]) -> BaseException | None:
-    """How one run ended: the error, or None when it just returned."""
+    """Return the error that one run ended with, or None when it just returned."""
     try:
         await start()
     except asyncio.CancelledError as stray:
@@ -88,7 +88,7 @@ class LoopLag:
     async def run(
         self, *, sleep: Sleep = anyio.sleep, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        """Measures until cancelled, and counts the loop's tasks with every tenth sample."""
+        """Measure until cancelled, and count the loop's tasks with every tenth sample."""
         for number in itertools.count():
             if number % _COUNT_TASKS_EVERY == 0:
                 metrics.ASYNCIO_TASKS.set(len(asyncio.all_tasks()))
@@ -97,31 +97,31 @@ class LoopLag:
             self.add(max(0.0, clock() - began_s - self._interval_s))
 
     def add(self, lag_s: float) -> None:
-        """Takes one sample."""
+        """Add one sample."""
         self._samples.append(lag_s)
         metrics.EVENT_LOOP_LAG.observe(lag_s)
 
     def clear(self) -> None:
-        """Forgets the samples, for a measurement that starts now."""
+        """Forget the samples, for a measurement that starts now."""
         self._samples.clear()
 
     def percentile_s(self, percent: float) -> float:
-        """The smallest lag that `percent` of the samples do not exceed; 0 without samples."""
+        """Return the smallest lag that `percent` of the samples do not exceed; 0 without samples."""
         if not self._samples:
             return 0.0
         ordered = sorted(self._samples)
         return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
     def register_in(self, health: Health) -> None:
-        """Its check is part of the report."""
+        """Make its check part of the report."""
         health.register("event_loop", self.check)
 
     async def check(self) -> dict[str, float]:
-        """The same, for the health report."""
+        """Return the summary for the health report."""
         return self.summary()
 
     def summary(self) -> dict[str, float]:
-        """`p50_s`, `p99_s` and `max_s`."""
+        """Return `p50_s`, `p99_s` and `max_s`."""
         return {
             name: round(self.percentile_s(p), 6) for name, p in (("p50_s", 50), ("p99_s", 99), ("max_s", 100))
         }

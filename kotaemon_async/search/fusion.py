@@ -21,13 +21,13 @@ WINDOW_TERMS: Final = 40
 
 
 def scaled(hits: Hits) -> Scores:
-    """Each hit's share of the best score, so the best is 1; negative scores become 0."""
+    """Return each hit's share of the best score, so the best is 1; negative scores become 0."""
     best = max((score for _, score in hits), default=0.0)
     return {key: max(0.0, score) / best if best > 0 else 0.0 for key, score in hits}
 
 
 def fused(vectors: Hits, keywords: Hits, close: Mapping[str, float]) -> Scores:
-    """Scores between 0 and 1 for every id of either lane.
+    """Return a score between 0 and 1 for every id of either lane.
 
     The sum of BM25 as a share of the best, of the similarity above the farthest candidate's, and of `close`.
     """
@@ -47,7 +47,7 @@ def fused(vectors: Hits, keywords: Hits, close: Mapping[str, float]) -> Scores:
 
 
 def together(asked: Sequence[str], texts: Mapping[str, Sequence[str]]) -> Scores:
-    """For each text the part of the question, 0 to 1, that stands together in one stretch of it.
+    """Return for each text the part of the question, 0 to 1, that stands together in one stretch of it.
 
     A term weighs the more the fewer of the texts hold it.
     """
@@ -61,7 +61,7 @@ def together(asked: Sequence[str], texts: Mapping[str, Sequence[str]]) -> Scores
 
 
 def _densest(terms: Sequence[str], weights: Mapping[str, float]) -> float:
-    """The largest weight of different terms within WINDOW_TERMS terms in a row."""
+    """Return the largest weight of different terms within WINDOW_TERMS terms in a row."""
     places = [(at, term) for at, term in enumerate(terms) if term in weights]
     inside: Counter[str] = Counter()
     best = weight = 0.0
@@ -79,12 +79,12 @@ def _densest(terms: Sequence[str], weights: Mapping[str, float]) -> float:
 
 
 def ranked(scores: Mapping[str, float]) -> list[tuple[str, float]]:
-    """Best first; equal scores in the order of their ids, so that a search repeats."""
+    """Return the best first; equal scores in the order of their ids, so that a search repeats."""
     return sorted(scores.items(), key=lambda hit: (-hit[1], hit[0]))
 
 
 def spread(scores: Mapping[str, float], pages: Mapping[str, object]) -> list[tuple[str, float]]:
-    """Best first, where a page's second passage keeps 0.8 of its score, the third 0.64 and so on."""
+    """Return the best first; a page's second passage keeps 0.8 of its score, the third 0.64 and so on."""
     seen: Counter[object] = Counter()
     kept: Scores = {}
     for key, score in ranked(scores):

@@ -89,7 +89,7 @@ class WordLane:
         self._timeout_s = timeout_s
 
     async def find(self, query: str, scope: Scope, limit: int) -> Lane:
-        """The hits, best first, or why there are none."""
+        """Return the hits, best first, or why there are none."""
         try:
             with _lost_by("keywords"), traces.child_span("keywords"), anyio.fail_after(self._timeout_s):
                 return Lane(await self._keywords.search(query, scope, limit))
@@ -120,7 +120,7 @@ class MeaningLane:
         self.vectors_breaker = Breaker("vectors", clock=clock)
 
     async def find(self, query: str, scope: Scope, limit: int) -> Lane:
-        """The hits, best first, or why there are none."""
+        """Return the hits, best first, or why there are none."""
         era = self._present_era()
         ends_at_s = anyio.current_time() + self._timeout_s
         try:
@@ -140,7 +140,7 @@ class MeaningLane:
         return era
 
     def _check_index(self) -> None:
-        """Nothing is embedded for an index that is not asked; raises _LostError."""
+        """Raise _LostError before anything is embedded for an index that is away."""
         code = self._watch.outage
         if code is not None or self.vectors_breaker.state == "open":
             raise _LostError("vectors", code or "vectors_unavailable")
@@ -157,7 +157,7 @@ class MeaningLane:
             return await self._embedder.embed_query(query)
 
     async def _searchable(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
-        """The hits that can be found, `limit` of them if there are so many.
+        """Return up to `limit` hits that may be found.
 
         The index also holds what is not searchable yet, while a document is read anew, or no more.
         """
@@ -188,7 +188,7 @@ class MeaningLane:
 
 @contextmanager
 def _lost_by(component: str) -> Iterator[None]:
-    """What fails in the block costs the lane; raises _LostError."""
+    """Raise _LostError for what fails in the block."""
     try:
         yield
     except (Unavailable, TimeoutError) as error:
@@ -199,6 +199,6 @@ def _lost_by(component: str) -> Iterator[None]:
 
 @contextmanager
 def _until(at_s: float) -> Iterator[None]:
-    """The block has to end by then; raises TimeoutError."""
+    """Raise TimeoutError when the block has not ended by then."""
     with anyio.fail_after(max(0.0, at_s - anyio.current_time())):
         yield

@@ -78,17 +78,17 @@ class Retrieval:
 
     @property
     def breakers(self) -> tuple[Breaker, ...]:
-        """Those of the embedder and of the vector index."""
+        """Return the breakers of the embedder and of the vector index."""
         return self._meaning.embedder_breaker, self._meaning.vectors_breaker
 
     def register_in(self, health: Health) -> None:
-        """What its breakers know of embedder and index is part of the report."""
+        """Add what its breakers know of embedder and index to the report."""
         embedder, vectors = self.breakers
         health.add_status("embedder", embedder.status)
         health.add_status("vectors", vectors.status)
 
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
-        """The best passages, best first, with scores between 0 and 1.
+        """Return the best passages, best first, with scores between 0 and 1.
 
         Raises: SearchLost when no lane that may be asked is up, Unavailable when the ledger is down. Words
         stand in for vectors that are away, in the mode `vector` too; nothing stands in for words.
@@ -107,7 +107,7 @@ class Retrieval:
         return Found(tuple(passages[:top_k]), lost)
 
     async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
-        """By meaning and by words, side by side."""
+        """Search by meaning and by words, side by side."""
         found = {"meaning": _NOT_ASKED, "words": _NOT_ASKED}
 
         async def find(name: str, lane: MeaningLane | WordLane) -> None:
@@ -125,7 +125,7 @@ class Retrieval:
         return found["meaning"], found["words"]
 
     async def _passages(self, query: str, by_vector: Hits, by_keyword: Hits) -> list[Passage]:
-        """All that was found and not deleted since, best first."""
+        """Return all that was found and not deleted since, best first."""
         with traces.child_span("read passages"):
             known = await self._known(list({**dict(by_keyword), **dict(by_vector)}))
         vectors, keywords = ([hit for hit in hits if hit[0] in known] for hits in (by_vector, by_keyword))
@@ -146,14 +146,14 @@ class Retrieval:
 
 
 async def forget() -> None:
-    """What is kept for speed, of passages and of words, is found anew."""
+    """Clear the caches of passages' terms and of stems."""
     _terms.cache_clear()
     text.forget()
 
 
 @lru_cache(maxsize=1024)
 def _terms(passage: str) -> tuple[str, ...]:
-    """The terms of a passage; those of often found ones are kept, about 10 kB each."""
+    """Return the terms of a passage; those of often found ones are kept, about 10 kB each."""
     return tuple(text.terms(passage))
 
 

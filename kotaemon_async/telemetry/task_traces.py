@@ -14,19 +14,19 @@ class TaskTraces(SpanProcessor):
         self._open: WeakKeyDictionary[asyncio.Task[object], dict[int, str]] = WeakKeyDictionary()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        """Keeps the span for the task that runs now."""
+        """Keep the span for the task that runs now."""
         task, found = _task(), span.get_span_context()
         if task is not None and found is not None:
             self._open.setdefault(task, {})[found.span_id] = f"{found.trace_id:032x}"
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Forgets it; one that another task ends goes with the task that began it."""
+        """Forget the span; one that another task ends goes with the task that began it."""
         task, found = _task(), span.get_span_context()
         if task is not None and found is not None:
             self._open.get(task, {}).pop(found.span_id, None)
 
     def trace_of(self, task: "asyncio.Task[object] | None") -> str:
-        """The trace id of the task's innermost span, empty when it has none; callable from any thread."""
+        """Return the trace id of the task's innermost span, "" without one; callable from any thread."""
         found = self._open.get(task, {}) if task is not None else {}
         return next(reversed(list(found.values())), "")
 

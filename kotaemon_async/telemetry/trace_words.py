@@ -35,12 +35,12 @@ _LONGEST_TEXT: Final = 200
 
 
 def kept_attributes(given: Mapping[str, Attribute]) -> Kept:
-    """Those that are on the list and not None; texts are cut."""
+    """Return those that are on the list and not None; texts are cut."""
     return {key: _cut(value) for key, value in given.items() if value is not None and key in ATTRIBUTES}
 
 
 def kept_fields(given: Mapping[str, object]) -> dict[str, object]:
-    """Numbers, and texts that may stand in a kept line; they are cut."""
+    """Return numbers, and texts that may stand in a kept line; they are cut."""
     kept: dict[str, object] = {}
     for key, value in given.items():
         if isinstance(value, bool | int | float):

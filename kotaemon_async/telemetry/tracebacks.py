@@ -10,12 +10,12 @@ _CONTEXT: Final = "\nDuring handling of the above exception, another exception o
 
 
 def safe_traceback(error: BaseException) -> str:
-    """Frames and types of the error and of those before and below it, outermost last."""
+    """Return frames and types of the error and of those before and below it, outermost last."""
     return "".join(_parts(error, set()))
 
 
 def safe_name(error: BaseException) -> str:
-    """The type, and what cannot quote anybody: the kernel's word for an OSError, the code of one of ours."""
+    """Return the type and what quotes nobody: the errno's text of an OSError, the code of our errors."""
     name = type(error).__qualname__
     module = type(error).__module__
     full = name if module in ("builtins", "__main__") else f"{module}.{name}"

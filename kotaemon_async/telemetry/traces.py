@@ -195,7 +195,7 @@ def _fail(failed: Span, kind: str) -> None:
 
 
 def _is_unrecorded(parent: Span) -> bool:
-    """Whether it stands for a trace of this process that is not recorded."""
+    """Return whether it stands for a trace of this process that is not recorded."""
     ids = parent.get_span_context()
     return isinstance(parent, NonRecordingSpan) and ids.is_valid and not ids.is_remote
 

@@ -60,7 +60,7 @@ class _Graph:
         return self.constant(name, self.weights[name])
 
     def dense(self, source: str, name: str, *, with_bias: bool = True) -> str:
-        """`source @ weight`, plus the bias unless the caller adds it."""
+        """Return `source @ weight`, plus the bias unless the caller adds it."""
         matrix, output = self.weights[f"{name}.weight"].T, f"{name}.out"
         bias = self.vector(f"{name}.bias") if with_bias else ""
         if self.int8:
@@ -83,7 +83,7 @@ class _Graph:
 
 
 def quantize(matrix: Array, *, axis: int, most: int) -> tuple[NDArray[np.int8], Array]:
-    """Whole numbers from -most to most and the scales, one for each slice along the other axis."""
+    """Return whole numbers from -most to most and the scales, one for each slice along the other axis."""
     scales = np.maximum(np.abs(matrix).max(axis=axis), 1e-12) / most
     whole = np.rint(matrix / np.expand_dims(scales, axis)).astype(np.int8)
     return whole, scales.astype(np.float32)
