@@ -54,9 +54,9 @@ async def test_memory_does_not_grow_over_many_releases(embedder: Embedder, model
         await embedder.embed_query("How often is the seal replaced?")
         await models.release_idle()
         sizes.append(own_bytes())
-    # glibc keeps up to two tables of 12 MB after the first rounds, and no more however often it is loaded
+    # glibc keeps and gives back tables of 12 MB; their highest level is reached early, and stays
     assert sizes[-1] - sizes[0] < 47 * MB
-    assert sizes[-1] - sizes[-4] < 13 * MB
+    assert max(sizes[6:]) - max(sizes[:6]) < 13 * MB
 
 
 async def test_the_next_question_brings_it_back_with_the_same_vector(
