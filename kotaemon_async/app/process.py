@@ -25,6 +25,7 @@ from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.stalls import StallWatch
 from kotaemon_async.resilience.supervisor import supervise
+from kotaemon_async.search.vectors.pipe import VectorChild
 from kotaemon_async.telemetry import logs, metrics
 
 EXIT_MISCONFIGURED = 78
@@ -40,11 +41,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(settings: Settings) -> int:
-    """The exit status, after the service has run: 0 after a drained stop, 78 for a wrong setting."""
+def serve(settings: Settings, vector_child: VectorChild | None = None) -> int:
+    """Run the service and return the exit status: 0 after a drained stop, 78 for a wrong setting.
+
+    `vector_child` is one that was launched ahead of time.
+    """
     _open_log(settings)
     try:
-        anyio.run(_run, settings, backend_options={"use_uvloop": True})
+        anyio.run(_run, settings, vector_child, backend_options={"use_uvloop": True})
     except* Misconfigured as group:
         return_code = _misconfigured(_first(group))
     else:
@@ -92,7 +96,7 @@ class _Stop:
             self.starting.cancel()
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, vector_child: VectorChild | None) -> None:
     began_s = time.monotonic()
     with (
         _listening_socket(settings) as listener,
@@ -103,7 +107,7 @@ async def _run(settings: Settings) -> None:
             listening.start_soon(stop.listen, signals)
             async with AsyncExitStack() as stack:
                 with stop.starting:
-                    services = await stack.enter_async_context(open_services(settings))
+                    services = await stack.enter_async_context(open_services(settings, vector_child))
                 if not stop.starting.cancelled_caught:
                     await _serve(services, listener, stop, began_s)
             listening.cancel_scope.cancel()
@@ -218,8 +222,8 @@ async def _announce(services: Services, server: uvicorn.Server, began_s: float) 
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await anyio.sleep(0.01)
     # What was loaded stays to the end; looking through it again and again held the loop for 0.1 s each time.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     services.started.set()
     ready_s = round(time.monotonic() - began_s, 3)
     logger.bind(host=settings.http.host, port=settings.http.port, duration_s=ready_s).info("service_started")

@@ -51,6 +51,7 @@ from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
+from kotaemon_async.search.vectors.pipe import VectorChild
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
@@ -134,7 +135,9 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, vector_child: VectorChild | None = None
+) -> AsyncIterator[Services]:
     """Open the parts in order, and close them in reverse. Raises: Misconfigured.
 
     Nothing runs yet: the tasks that drive the parts belong to the process.
@@ -146,7 +149,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         lock = await lock_folder(folder, shared=settings.broker.is_shared)
         stack.callback(lock.release)
         opening = Opening(stack)
-        opened = await _open(settings, lock, opening)
+        opened = await _open(settings, lock, opening, vector_child)
         faults.hit("services.opened")
         yield _compose(settings, opened, opening)
     finally:
@@ -172,7 +175,9 @@ class _Opened:
     providers: list[ModelProvider]
 
 
-async def _open(settings: Settings, lock: FolderLock, opening: Opening) -> _Opened:
+async def _open(
+    settings: Settings, lock: FolderLock, opening: Opening, vector_child: VectorChild | None
+) -> _Opened:
     keep, folder, wanted = opening.keep, settings.data_dir.absolute(), settings.embedding
     ledger = keep(await Ledger.open(folder / "ledger.db"))
     capacity = WorkCapacity(keep(_disk_capacity(settings)), keep(_memory_guard(settings)))
@@ -191,7 +196,13 @@ async def _open(settings: Settings, lock: FolderLock, opening: Opening) -> _Open
         await share_folder(lock)
     index = folder / "vectors"
     vectors = keep(
-        await VectorStore.open(index, settings.vectors, model=embedder.name, dimension=embedder.dimension)
+        await VectorStore.open(
+            index,
+            settings.vectors,
+            model=embedder.name,
+            dimension=embedder.dimension,
+            launched=vector_child,
+        )
     )
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
     await parsers.warm()

@@ -194,6 +194,7 @@ class FramedChild(ChildProcess):
     requests: SocketStream
     replies: BufferedByteReceiveStream
     _ours: socket.socket
+    _stream: socket.socket | None
 
     @classmethod
     async def start(
@@ -206,6 +207,24 @@ class FramedChild(ChildProcess):
         keep_errors: bool = False,
     ) -> Self:
         """Start the command, as `ChildProcess.start` does."""
+        child = cls.launch(command, env=env, cwd=cwd, own_session=own_session, keep_errors=keep_errors)
+        await child.connect()
+        return child
+
+    @classmethod
+    def launch(
+        cls,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        own_session: bool = False,
+        keep_errors: bool = False,
+    ) -> Self:
+        """Start the command where no event loop runs yet; `connect` follows in the loop.
+
+        Raises: OSError as `start` does.
+        """
         ours, theirs = socket.socketpair()
         with theirs:
             try:
@@ -215,11 +234,17 @@ class FramedChild(ChildProcess):
             except BaseException:
                 ours.close()
                 raise
-        with anyio.CancelScope(shield=True):  # a child that runs is not left to itself
-            child._ours = ours.dup()
-            child.requests = await SocketStream.from_socket(ours)
-            child.replies = BufferedByteReceiveStream(child.requests)
+        child._ours, child._stream = ours.dup(), ours
         return child
+
+    async def connect(self) -> None:
+        """Make a launched child's stream ready for frames; nothing happens the second time."""
+        if self._stream is None:
+            return
+        with anyio.CancelScope(shield=True):  # a child that runs is not left to itself
+            self.requests = await SocketStream.from_socket(self._stream)
+            self._stream = None
+            self.replies = BufferedByteReceiveStream(self.requests)
 
     async def call(self, message: object, reply: type[T], *, within_s: float) -> T:
         """Send the message and return the next frame, as `receive` does."""
@@ -258,6 +283,9 @@ class FramedChild(ChildProcess):
             self._ours.shutdown(socket.SHUT_WR)
 
     async def _release(self) -> None:
-        await self.requests.aclose()
+        if self._stream is None:
+            await self.requests.aclose()
+        else:
+            self._stream.close()
         self._ours.close()
         await super()._release()

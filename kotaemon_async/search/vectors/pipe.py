@@ -76,20 +76,23 @@ class VectorChild:
         self._last_id = 0
 
     @classmethod
-    async def start(cls, location: IndexLocation) -> Self:
-        """Start a child that is still opening the folder; `hello` waits for it."""
-        command = script_command(
-            CHILD, str(os.getpid()), str(location.folder), str(location.dimension), location.model_tag
-        )
+    def launch(cls) -> Self:
+        """Start a child, which loads Chroma while its parent does something else; `open` comes next.
+
+        Raises: Unavailable when it cannot be started.
+        """
+        command = script_command(CHILD, str(os.getpid()))
         try:
-            return cls(await FramedChild.start(command, env=os.environ | ONE_THREAD_EACH))
+            return cls(FramedChild.launch(command, env=os.environ | ONE_THREAD_EACH))
         except OSError as error:
             raise unavailable("The vector index's process cannot be started.") from error
 
-    async def hello(self, *, within_s: float) -> VectorReply:
-        """Return what opening the folder has come to; raises as `exchange` does."""
+    async def open(self, location: IndexLocation, *, within_s: float) -> VectorReply:
+        """Let it open the folder and return what that has come to; raises as `exchange` does."""
+        where = {"folder": str(location.folder), "dimension": location.dimension, "model": location.model_tag}
         with _translated():
-            return await self.process.receive(VectorReply, within_s=within_s)
+            await self.process.connect()
+            return await self.process.call(where, VectorReply, within_s=within_s)
 
     async def exchange(self, request: VectorRequest, *, within_s: float) -> VectorReply:
         """Return the reply.
@@ -124,9 +127,9 @@ async def probe(location: IndexLocation) -> str | None:
     """
     if not location.folder.exists():
         return "lost"
-    child = await VectorChild.start(location)
+    child = VectorChild.launch()
     try:
-        hello = await child.hello(within_s=PROBE_TIMEOUT_S)
+        hello = await child.open(location, within_s=PROBE_TIMEOUT_S)
     except Unavailable:
         return "broken"
     finally:

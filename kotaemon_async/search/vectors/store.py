@@ -15,7 +15,13 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.settings import VectorSettings
-from kotaemon_async.search.vectors.pipe import IndexLocation, VectorReply, VectorRequest, unavailable
+from kotaemon_async.search.vectors.pipe import (
+    IndexLocation,
+    VectorChild,
+    VectorReply,
+    VectorRequest,
+    unavailable,
+)
 from kotaemon_async.search.vectors.supervisor import CLOSE_GRACE_S, DiscardReason, VectorSupervisor
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry.traces import SpanKind, child_span
@@ -54,13 +60,18 @@ class VectorStore:
     """
 
     def __init__(
-        self, location: IndexLocation, settings: VectorSettings, *, clock: Callable[[], float]
+        self,
+        location: IndexLocation,
+        settings: VectorSettings,
+        *,
+        clock: Callable[[], float],
+        launched: VectorChild | None = None,
     ) -> None:
         self.location = location
         self._call_timeout_s = settings.call_timeout_s
         self._recycle_bytes = settings.recycle_bytes
         self._clock = clock
-        self._supervisor = VectorSupervisor(location, clock)
+        self._supervisor = VectorSupervisor(location, clock, launched=launched)
         self._busy_since_s: float | None = None
         self._searches: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
@@ -75,10 +86,14 @@ class VectorStore:
         *,
         model: str,
         dimension: int,
+        launched: VectorChild | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> Self:
-        """A store whose child was tried once; while it has not started, `generation` is empty."""
-        store = cls(IndexLocation(folder, model, dimension), settings, clock=clock)
+        """Return a store whose child was tried once; while it has not started, `generation` is empty.
+
+        `launched` is a child that was started ahead of time.
+        """
+        store = cls(IndexLocation(folder, model, dimension), settings, launched=launched, clock=clock)
         store._pump = asyncio.create_task(store._serve(), name="vectors")
         with suppress(Unavailable):
             await store.count()

@@ -56,9 +56,11 @@ class VectorSupervisor:
         location: IndexLocation,
         clock: Callable[[], float],
         *,
+        launched: VectorChild | None = None,
         resident: Callable[[int], int] = resident_bytes,
     ) -> None:
         self.location = location
+        self._launched = launched
         self.generation = ""
         self.starts = 0
         self.child: VectorChild | None = None
@@ -137,7 +139,7 @@ class VectorSupervisor:
 
     async def aclose(self) -> None:
         """Ends the child: politely, then not."""
-        child, self.child = self.child, None
+        child, self.child, self._launched = self.child or self._launched, None, None
         if child is not None:
             await child.process.aclose(grace_s=CLOSE_GRACE_S)
 
@@ -181,7 +183,7 @@ class VectorSupervisor:
 
     async def _start_once(self) -> VectorChild | None:
         """None when the folder is condemned: the child said so, or two in a row did not survive it."""
-        child = await VectorChild.start(self.location)
+        child, self._launched = self._launched or VectorChild.launch(), None
         self._started_s = None
         self._spawned += 1
         if self._spawned > 1:
@@ -206,7 +208,8 @@ class VectorSupervisor:
         """None when the child did not come up; it has ended then."""
         size_bytes = await anyio.to_thread.run_sync(size_of, self.location.folder)
         try:
-            hello = await child.hello(within_s=START_TIMEOUT_S + size_bytes / START_BYTES_PER_S)
+            within_s = START_TIMEOUT_S + size_bytes / START_BYTES_PER_S
+            hello = await child.open(self.location, within_s=within_s)
         except Unavailable as error:
             await self.retire(child, grace_s=0, damage=DAMAGE_OF_START)
             if isinstance(error.__cause__, TimeoutError):  # SIGKILL was ours, so it was not counted as damage
