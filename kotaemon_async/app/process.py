@@ -18,7 +18,7 @@ from loguru import logger
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.systemd import Notifier, Systemd
-from kotaemon_async.documents.queue import jobs
+from kotaemon_async.documents.ingest import ingest_document
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
@@ -166,7 +166,7 @@ async def _supervised(name: str, start: Callable[[], Awaitable[None]]) -> None:
 
 async def _work(services: Services) -> None:
     await services.broker.work(
-        [jobs.ingest_document], {"ingest": services.ingest}, max_jobs=services.settings.ingest.concurrency
+        [ingest_document], {"ingest": services.ingest}, max_jobs=services.settings.ingest.concurrency
     )
 
 

@@ -23,7 +23,7 @@ from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.opening import Opening
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.traces import Traces, open_traces
-from kotaemon_async.documents.changes import Feed
+from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.ingest import Ingest, recipe_of
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
@@ -109,7 +109,7 @@ class Services:
     knowledge: Knowledge
     ingest: Ingest
     library: Library
-    feed: Feed
+    changes: DocumentChanges
     pictures: Pictures
     history: History
     keys: ApiKeys
@@ -274,7 +274,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         knowledge=opened.knowledge,
         ingest=_ingest(settings, opened, work_changed),
         library=_library(settings, opened, work_changed),
-        feed=Feed(ledger.documents, shortage=capacity.shortage),
+        changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
         pictures=pictures,
         history=History(),
         keys=ApiKeys.open(settings.data_dir.absolute()),

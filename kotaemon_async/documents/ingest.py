@@ -1,10 +1,10 @@
-"""From an accepted file to committed pages: claim, parse, chunk, embed, checkpoint, hand over."""
+"""From an accepted file to committed pages: claim and keep it, parse, chunk, embed, checkpoint, hand over."""
 
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from anyio import to_thread
@@ -12,7 +12,6 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from loguru import logger
 
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
-from kotaemon_async.documents.heartbeat import Watch
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.settings import IngestSettings
@@ -26,10 +25,15 @@ from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.traces import event, past_span, span
+from kotaemon_async.telemetry.traces import SpanKind, continue_from, event, past_span, span
 
 #: Documents with which so many workers died are read one at a time.
 SUSPECT_LOSSES: Final = 2
+#: How often the ledger is asked whether the claim still holds.
+CONFIRM_EVERY_S: Final = 1.0
+#: A wait that lasts longer is shown with the document.
+SHOW_WAITING_AFTER_S: Final = 5.0
+RENEWALS_PER_LEASE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +45,98 @@ class _Prepared:
     terms: list[str]
 
 
+@dataclass(slots=True)
+class _Wait:
+    """What the worker waits for at the moment, and for how long it has."""
+
+    kind: str
+    lasted_s: float = 0.0
+    shown: bool = False
+
+
+class LeaseHeartbeat:
+    """Keeps one claim and shows long waits; a cancelled or deleted document ends its work in two beats."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        claim: Claim,
+        lease_s: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._ledger = ledger
+        self._claim = claim
+        self._lease_s = lease_s
+        self._clock = clock
+        self._sleep = sleep
+        self._wait: _Wait | None = None
+        self._renewed_s_ago = 0.0
+        self._is_blind = False
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep the claim while the block runs, which ends with LeaseLost (in a group) when it is lost."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep)
+            yield
+            group.cancel_scope.cancel()
+
+    @contextmanager
+    def waiting(self, kind: str) -> Iterator[None]:
+        """Let the document show `waiting_for` this kind when the block takes long."""
+        self._wait = _Wait(kind)
+        try:
+            yield
+        finally:
+            self._wait = None
+
+    async def _keep(self) -> None:
+        while True:
+            await self._sleep(CONFIRM_EVERY_S)
+            try:
+                await self._beat()
+                await self._show_waiting()
+            except Unavailable as error:
+                # Nobody can take the document over while the ledger is away; the work may still go well.
+                if not self._is_blind:
+                    logger.bind(code=error.code).warning("claim_not_confirmed")
+                self._is_blind = True
+            else:
+                self._is_blind = False
+
+    async def _beat(self) -> None:
+        """Confirm the claim, by a renewal when one is due; raises LeaseLost."""
+        self._renewed_s_ago += CONFIRM_EVERY_S
+        if self._renewed_s_ago < self._lease_s / RENEWALS_PER_LEASE:
+            await self._ledger.claims.confirm(self._claim)
+            return
+        await self._ledger.claims.renew(self._claim, self._clock(), self._lease_s)
+        self._renewed_s_ago = 0.0
+
+    async def _show_waiting(self) -> None:
+        wait = self._wait
+        if wait is None or wait.shown:
+            return
+        wait.lasted_s += CONFIRM_EVERY_S
+        if wait.lasted_s >= SHOW_WAITING_AFTER_S:
+            await self._ledger.claims.show_waiting(self._claim, wait.kind, self._clock())
+            wait.shown = True
+            event("waits", kind=wait.kind, wait_s=wait.lasted_s)
+
+
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """An open document with the claim on it."""
+class IngestRun:
+    """One claimed document while it is read."""
 
     claim: Claim
-    watch: Watch
+    heartbeat: LeaseHeartbeat
     parsed: ParsedDocument
 
 
 class Ingest:
-    """Works on one document at a time for each call of run(); safe to run on many workers.
+    """Works on one document for each call of run(); safe to run on many workers.
 
     `may_work` says whether the disk has room for more, `may_start` whether another document may begin.
     """
@@ -89,11 +174,11 @@ class Ingest:
         self.active = 0
 
     def stop(self) -> None:
-        """Running documents go back into the queue after their next checkpoint."""
+        """Let running documents go back into the queue after their next checkpoint."""
         self._stopping = True
 
     async def run(self, document_id: str) -> None:
-        """The document is as far as it gets now: followed by the index, failed, or waiting in the ledger."""
+        """Take the document as far as it gets now: to the index, failed, or waiting in the ledger."""
         if self._stopping or not (self._may_work() and self._may_start()):
             return
         claim = await self._claim(document_id)
@@ -105,7 +190,7 @@ class Ingest:
             logger.contextualize(doc_id=document_id),
             span("ingest", doc_id=document_id, attempt=attempt, pages_done=pages_done),
         ):
-            _tell_again(claim)
+            _trace_retry(claim)
             try:
                 await self._try(claim)
             except anyio.get_cancelled_exc_class():
@@ -139,9 +224,9 @@ class Ingest:
         except Exception as error:
             cause = cause_of(error)
             if self._stopping and isinstance(cause, Unavailable):
-                await self._outcomes.give_back(claim)  # whatever it was, it may be the stop itself
+                await self._outcomes.give_back(claim)  # it may be the stop itself
             else:
-                await self._outcomes.settle(claim, cause)
+                await self._outcomes.record(claim, cause)
 
     async def _work(self, claim: Claim) -> None:
         lost = claim.document.attempts.lost
@@ -162,14 +247,16 @@ class Ingest:
             self._suspect.release()
 
     async def _read_all(self, claim: Claim) -> None:
-        watch = Watch(self._ledger, claim, self._settings.lease_s, clock=self._clock, sleep=self._sleep)
-        async with watch.kept(), AsyncExitStack() as stack:
+        heartbeat = LeaseHeartbeat(
+            self._ledger, claim, self._settings.lease_s, clock=self._clock, sleep=self._sleep
+        )
+        async with heartbeat.kept(), AsyncExitStack() as stack:
             opening = self._sandbox.open(self._blobs.path(claim.document.sha256), claim.document.media_type)
-            with span("open"), watch.waiting("parser"):
+            with span("open"), heartbeat.waiting("parser"):
                 parsed = await stack.enter_async_context(opening)
             if claim.document.pages_total != parsed.pages_total:
                 await self._ledger.claims.set_pages_total(claim, parsed.pages_total, self._clock())
-            is_finished = await self._batches(_Desk(claim, watch, parsed))
+            is_finished = await self._batches(IngestRun(claim, heartbeat, parsed))
         if not is_finished:
             await self._outcomes.give_back(claim)
             return
@@ -179,51 +266,51 @@ class Ingest:
         await self._ledger.claims.to_indexing(claim, self._clock())
         logger.bind(pages=parsed.pages_total).info("document_embedded")
 
-    async def _batches(self, desk: _Desk) -> bool:
-        """True when the last page is committed; the next batch is parsed while one is embedded."""
+    async def _batches(self, run: IngestRun) -> bool:
+        """Commit batches, one being parsed while another is embedded; return whether the last is done."""
         send, receive = anyio.create_memory_object_stream[_Prepared | Exception](1)
         async with anyio.create_task_group() as group, receive:
-            group.start_soon(self._prepare, desk, send)
-            while (prepared := await _next(receive, desk.watch)) is not None:
-                await self._commit(desk, prepared)
+            group.start_soon(self._prepare, run, send)
+            while (prepared := await _next(receive, run.heartbeat)) is not None:
+                await self._commit(run, prepared)
                 if self._stopping:
                     group.cancel_scope.cancel()
-                    return prepared.pages[-1].number == desk.parsed.pages_total
+                    return prepared.pages[-1].number == run.parsed.pages_total
         return True
 
-    async def _prepare(self, desk: _Desk, send: MemoryObjectSendStream[_Prepared | Exception]) -> None:
-        """Sends every batch that is still to be done, and a failure in its turn: what came before counts."""
-        pages_total = desk.parsed.pages_total
+    async def _prepare(self, run: IngestRun, send: MemoryObjectSendStream[_Prepared | Exception]) -> None:
+        """Send every batch that is still to be done, and a failure in its turn: what came before counts."""
+        pages_total = run.parsed.pages_total
         async with send:
             try:
                 for first in range(
-                    desk.claim.document.pages_done + 1, pages_total + 1, self._settings.batch_pages
+                    run.claim.document.pages_done + 1, pages_total + 1, self._settings.batch_pages
                 ):
-                    await send.send(await self._read(desk.parsed, first))
+                    await send.send(await self._read(run.parsed, first))
             except Exception as error:
                 await send.send(error)
 
     async def _read(self, parsed: ParsedDocument, first: int) -> _Prepared:
-        self._require_room()
+        self._require_capacity()
         with metrics.INGEST_STAGE_DURATION.labels(stage="parsing").time(), span("parse", first_page=first):
             pages = await parsed.read(first, min(self._settings.batch_pages, parsed.pages_total - first + 1))
             return await to_thread.run_sync(_cut, pages, abandon_on_cancel=True)
 
-    async def _commit(self, desk: _Desk, prepared: _Prepared) -> None:
+    async def _commit(self, run: IngestRun, prepared: _Prepared) -> None:
         with (
             metrics.INGEST_STAGE_DURATION.labels(stage="embedding").time(),
             span("embed", chunks=len(prepared.chunks)),
-            desk.watch.waiting("embedder"),
+            run.heartbeat.waiting("embedder"),
         ):
             vectors = await self._embedder.embed_passages([chunk.text for chunk in prepared.chunks])
-        pages_total = desk.parsed.pages_total
+        pages_total = run.parsed.pages_total
         batch = Batch(
             prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, self._embedder.name
         )
-        self._require_room()
+        self._require_capacity()
         faults.hit("ingest.before_commit")
         with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
-            done = await self._ledger.claims.commit_batch(desk.claim, batch, self._clock())
+            done = await self._ledger.claims.commit_batch(run.claim, batch, self._clock())
         faults.hit("ingest.after_commit")
         metrics.INGEST_PAGES.inc(len(batch.pages))
         logger.bind(
@@ -234,13 +321,13 @@ class Ingest:
         ).info("batch_committed")
         self._on_step()
 
-    def _require_room(self) -> None:
+    def _require_capacity(self) -> None:
         if not self._may_work():
             raise InsufficientStorage("The data disk is too full to go on.")
 
 
-def _tell_again(claim: Claim) -> None:
-    """Notes that this is not the first try, and why."""
+def _trace_retry(claim: Claim) -> None:
+    """Note in the trace that this is not the first try, and why."""
     document = claim.document
     if claim.recovered:
         event("recovered", lost=document.attempts.lost, pages_done=document.pages_done)
@@ -249,13 +336,15 @@ def _tell_again(claim: Claim) -> None:
 
 
 def recipe_of(embedder: Embedder) -> str:
-    """What the chunks of a document depend on besides its pages; another recipe means to read it anew."""
+    """Name what a document's chunks depend on besides its pages; another recipe means to read it anew."""
     return f"{embedder.name}/{CHUNKING_VERSION}"
 
 
-async def _next(receive: MemoryObjectReceiveStream[_Prepared | Exception], watch: Watch) -> _Prepared | None:
-    """The next batch, or None after the last; raises what came instead."""
-    with watch.waiting("parser"):
+async def _next(
+    receive: MemoryObjectReceiveStream[_Prepared | Exception], heartbeat: LeaseHeartbeat
+) -> _Prepared | None:
+    """Return the next batch, or None after the last; raises what came instead."""
+    with heartbeat.waiting("parser"):
         try:
             prepared = await receive.receive()
         except anyio.EndOfStream:
@@ -268,3 +357,15 @@ async def _next(receive: MemoryObjectReceiveStream[_Prepared | Exception], watch
 def _cut(pages: list[Page]) -> _Prepared:
     chunks = [chunk for page in pages for chunk in split_page(page)]
     return _Prepared(pages, chunks, [segment(chunk.text) for chunk in chunks])
+
+
+async def ingest_document(context: dict[str, Any], document_id: str, traceparent: str) -> None:
+    """Run as arq's job: the document is as far as it gets now, and the ledger knows what remains."""
+    ingest: Ingest = context["ingest"]
+    with (
+        continue_from(traceparent),
+        span("job", kind=SpanKind.CONSUMER, doc_id=document_id, job_id=context["job_id"]),
+        logger.contextualize(job_id=context["job_id"]),
+    ):
+        faults.hit("jobs.before_run")
+        await ingest.run(document_id)

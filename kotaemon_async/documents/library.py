@@ -10,8 +10,8 @@ from pathlib import Path
 import anyio
 from loguru import logger
 
+from kotaemon_async.documents.changes import EventPoller
 from kotaemon_async.documents.parsing.formats import sniff
-from kotaemon_async.documents.watching import Lookout
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
@@ -49,7 +49,7 @@ class Library:
         self._clock = clock
         self._max_attempts = max_attempts
         self._shortage = shortage
-        self._lookout = Lookout(ledger.documents.events_of, sleep=sleep)
+        self._poller = EventPoller(ledger.documents.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
         """A file to write to; what is not accepted before the block ends is removed."""
@@ -209,7 +209,7 @@ class Library:
         # A greater number comes from another ledger, or from nowhere.
         seen = after if after <= number else 0
         last = document
-        with self._lookout.watching(document_id):
+        with self._poller.watching(document_id):
             while True:
                 state = self._shown(document)
                 if number > seen or state != last:
@@ -219,8 +219,8 @@ class Library:
                     return
                 unchanged = True
                 while unchanged:
-                    await self._lookout.look()
-                    unchanged = self._lookout.last_event(document_id) == number
+                    await self._poller.poll()
+                    unchanged = self._poller.last_event(document_id) == number
                     unchanged = unchanged and self._shown(document) == last
                 number, document = await self._ledger.documents.versioned(document_id)
 

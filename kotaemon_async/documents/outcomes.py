@@ -21,7 +21,7 @@ from kotaemon_async.telemetry.traces import event, mark_failed
 #: How soon an outcome that the ledger did not take is offered again.
 RECORD_EVERY_S: Final = 1.0
 #: How soon a document is tried again when a write found no room that the disk says is there.
-ROOM_AGAIN_S: Final = 5.0
+DISK_AGAIN_S: Final = 5.0
 #: How soon a document that has to be read alone asks for its turn again.
 TURN_AGAIN_S: Final = 2.0
 #: Wait after the first crash; a fresh parser is there at once.
@@ -30,7 +30,7 @@ _FACTOR: Final = 3.0
 
 
 class Outcomes:
-    """Writes outcomes as long as the document is ours, however long the ledger cannot take them."""
+    """Writes outcomes while the document is ours; a ledger that is away is waited for."""
 
     def __init__(
         self,
@@ -47,21 +47,21 @@ class Outcomes:
         self._clock = clock
         self._sleep = sleep
 
-    async def settle(self, claim: Claim, error: Exception) -> None:
-        """What the failure means for the document is in the ledger."""
+    async def record(self, claim: Claim, error: Exception) -> None:
+        """Write into the ledger what the failure means for the document."""
         if isinstance(error, LeaseLost):
             logger.info("lease_lost")
         elif isinstance(error, ParserDied):
             await self._after_crash(claim, error)
-        elif self._lacks_room(error):
-            await self._wait_for_room(claim)
+        elif self._is_short_of_disk(error):
+            await self._wait_for_disk(claim)
         elif isinstance(error, Unavailable):
             await self._after_error(claim, error)
         else:
             await self._fail(claim, _failure(error))
 
     async def give_back(self, claim: Claim) -> None:
-        """Another worker, or this one after a restart, goes on from the last checkpoint."""
+        """Let another worker, or this one after a restart, go on from the last checkpoint."""
         with anyio.CancelScope(shield=True):
             try:
                 faults.hit("ingest.before_give_back")
@@ -75,7 +75,7 @@ class Outcomes:
                 event("waits", kind="worker", cause="shutdown")
 
     async def postpone(self, claim: Claim) -> None:
-        """Back in the queue for a moment, with the workers that it lost still counted."""
+        """Put it back into the queue for a moment, with the workers that it lost still counted."""
 
         async def wait() -> None:
             now_s = self._clock()
@@ -86,7 +86,7 @@ class Outcomes:
             event("waits", kind="worker", cause="turn", wait_s=TURN_AGAIN_S)
             logger.bind(lost=claim.document.attempts.lost).info("document_waits_for_its_turn")
 
-    def _lacks_room(self, error: Exception) -> bool:
+    def _is_short_of_disk(self, error: Exception) -> bool:
         if isinstance(error, capacity.InsufficientStorage) or is_disk_full(error):
             return True
         return isinstance(error, Unavailable) and not self._may_work()
@@ -125,12 +125,12 @@ class Outcomes:
             log = logger.bind(code=error.code, cause=cause, attempt=claim.document.attempt)
             log.bind(wait_s=round(wait_s, 3)).warning("document_waits")
 
-    async def _wait_for_room(self, claim: Claim) -> None:
-        """A document given back for want of room; it is due again as soon as there is some."""
+    async def _wait_for_disk(self, claim: Claim) -> None:
+        """Give a document back for want of disk; it is due again as soon as there is some."""
 
         async def wait() -> None:
             now_s = self._clock()
-            until_s = now_s + ROOM_AGAIN_S if self._may_work() else None
+            until_s = now_s + DISK_AGAIN_S if self._may_work() else None
             await self._ledger.claims.wait(claim, now_s, kind=capacity.KIND, until_s=until_s, cause="disk")
 
         if await self._recorded(wait):
@@ -149,7 +149,7 @@ class Outcomes:
             logger.bind(code=failure.code, attempt=claim.document.attempt).warning("document_failed")
 
     async def _recorded(self, write: Callable[[], Awaitable[None]]) -> bool:
-        """True once it is written; False when the document is not ours any more."""
+        """Write until it is written; return False when the document is not ours any more."""
         is_late = False
         while True:
             try:
@@ -167,7 +167,7 @@ class Outcomes:
 
 
 def cause_of(error: Exception) -> Exception:
-    """The failure that counts in a task group's group: a lost lease before all, a bug last."""
+    """Return the failure that counts in a task group's group: a lost lease before all, a bug last."""
     failures = list(_leaves(error))
     for kind in (LeaseLost, KotaemonError, Exception):
         for failure in failures:
@@ -185,7 +185,7 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 
 def _component_of(code: str, cause: Cause | None) -> str:
-    """Whose trouble it is: the parser's, that of the part its code names, or the document's own."""
+    """Name whose trouble it is: the parser's, that of the part its code names, or the document's own."""
     if cause == "crash":
         return "parser"
     return code.removesuffix("_unavailable") if code.endswith("_unavailable") else "documents"

@@ -1,4 +1,4 @@
-"""Tells how documents became ready."""
+"""Reports how documents became ready."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,12 +7,11 @@ from typing import Final
 
 from loguru import logger
 
-from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry.traces import continue_from, past_span, span
 
-#: Documents whose way through the index is remembered; of the others only the end is told.
+#: Documents whose way through the index is remembered; of the others only the end is reported.
 _MOST_ON_THE_WAY: Final = 1000
 
 
@@ -25,7 +24,7 @@ class _Way:
 
 
 class ReadyNews:
-    """Tells, under the trace that began with its upload, how a document went through the index."""
+    """Reports, under the trace that began with its upload, how a document went through the index."""
 
     def __init__(self, ledger: Ledger, *, clock: Callable[[], float] = time.time) -> None:
         self._ledger = ledger
@@ -33,7 +32,7 @@ class ReadyNews:
         self._ways: dict[str, _Way] = {}
 
     def applied(self, entries: Sequence[LogEntry], began_s: float) -> None:
-        """Notes whose entries are in the index now."""
+        """Note whose entries are in the index now."""
         for entry in entries:
             way = self._ways.setdefault(entry.document_id, _Way(began_s, 0))
             self._ways[entry.document_id] = replace(way, entries=way.entries + 1)
@@ -41,13 +40,10 @@ class ReadyNews:
             del self._ways[next(iter(self._ways))]
 
     async def ready(self, document_ids: list[str]) -> None:
-        """One span and one line for each document."""
-        for document_id in document_ids:
-            way = self._ways.pop(document_id, None)
-            try:
-                document = await self._ledger.documents.get(document_id)
-            except Refused:
-                continue  # deleted in the meantime
+        """Write one span and one log line for each document; one that was deleted meanwhile has none."""
+        ways = {document_id: self._ways.pop(document_id, None) for document_id in document_ids}
+        for document in await self._ledger.documents.several(document_ids):
+            document_id, way = document.id, ways[document.id]
             ready_s = document.ready_at_s or self._clock()
             with continue_from(document.traceparent):
                 if way is not None:

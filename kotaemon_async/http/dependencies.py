@@ -12,7 +12,7 @@ from litestar.params import SkipValidation
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.settings import AnswerSettings
-from kotaemon_async.documents.changes import Feed
+from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.http.settings import HttpSettings
@@ -58,7 +58,7 @@ class Dependencies(Protocol):
     @property
     def incidents(self) -> IncidentsWatched: ...
     @property
-    def feed(self) -> Feed: ...
+    def changes(self) -> DocumentChanges: ...
     @property
     def history(self) -> History: ...
     @property

@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, Quer
 from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
-from kotaemon_async.documents.changes import Gone
+from kotaemon_async.documents.changes import Deleted
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.http import events
@@ -242,10 +242,10 @@ async def all_events(services: GivenServices, limits: GivenLimits) -> ASGIRespon
 
 
 async def _changes(services: Dependencies) -> AsyncGenerator[bytes, None]:
-    async for change in services.feed.listen():
+    async for change in services.changes.listen():
         if change is None:
             yield events.frame("open", {})
-        elif isinstance(change, Gone):
+        elif isinstance(change, Deleted):
             yield events.frame("deleted", {"id": change.document_id})
         else:
             yield events.frame("document", document_body(change))

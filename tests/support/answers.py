@@ -21,8 +21,8 @@ from kotaemon_async.answers.settings import AnswerSettings, LinkSettings, LlmSet
 from kotaemon_async.app.answers import answering_over, model_link
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.documents.queue.broker import Bell
-from kotaemon_async.documents.queue.jobs import ingest_document
+from kotaemon_async.documents.ingest import ingest_document
+from kotaemon_async.documents.queue.broker import WakeUp
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
@@ -203,12 +203,12 @@ class AnswerService:
         group = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(group.cancel_scope.cancel)
 
-        async def ring() -> None:
+        async def notify() -> None:
             while True:
-                await quietly(broker.ring([Bell("d:0:here:1", "d", "")]))
+                await quietly(broker.notify([WakeUp("d:0:here:1", "d", "")]))
                 await anyio.sleep(0.01)
 
-        group.start_soon(ring)
+        group.start_soon(notify)
 
     async def _sent(self, question: str, *, stream: bool) -> Reply:
         headers = {"X-Deadline-S": str(DEADLINE_S)}

@@ -14,7 +14,7 @@ import uvicorn
 from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta
-from kotaemon_async.documents.changes import Feed
+from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import Pictures
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
@@ -96,7 +96,7 @@ class FakeServices:
     retrieval: FixedRetrieval = field(default_factory=FixedRetrieval)
     answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
     admission: Admission = field(default_factory=lambda: Admission(4))
-    feed: Feed | None = None
+    changes: DocumentChanges | None = None
     pictures: Pictures | None = None
     health: Health = field(default_factory=Health)
     tracing: Tracing | None = None

@@ -17,12 +17,12 @@ TRACE = TraceContext("a" * 32, f"00-{'a' * 32}-{'b' * 16}-01")
 
 
 class Desk:
-    """A library with its folder, its ledger and a count of the bells that it rang."""
+    """A library with its folder, its ledger and a count of the wake-ups that it sent."""
 
     def __init__(self, folder: Path, ledger: Ledger, *, max_bytes: int = 1000) -> None:
         self.folder = folder / "blobs"
         self.ledger = ledger
-        self.bells = 0
+        self.wake_ups = 0
         self.sleeps = 0
         self.asleep = 0
         self.most_asleep = 0
@@ -42,7 +42,7 @@ class Desk:
         )
 
     def _ring(self) -> None:
-        self.bells += 1
+        self.wake_ups += 1
 
     async def _sleep(self, _seconds: float) -> None:
         self.sleeps += 1

@@ -1,7 +1,9 @@
-"""The doorbell: arq over a real Redis or over one inside of this process.
+"""Wakes workers: arq over a real Redis or over one inside of this process.
 
-A bell only says that a document is due. An answered bell starts a job and is over at once, so that arq's
-locks last for seconds, a job goes on when the broker fails under it, and nothing in the broker is missed.
+A wake-up only says that a document is due. One that is answered starts a job and is over at once, so that
+arq's locks last for seconds, a job goes on when the broker fails under it, and nothing in the broker is
+missed. In this process, too, it waits for arq's next poll, 50 ms at most: arq has no event in its place, and
+its loop would have to be replaced.
 """
 
 import asyncio
@@ -20,38 +22,41 @@ from arq.connections import ArqRedis
 from arq.constants import job_key_prefix
 from arq.jobs import serialize_job
 from arq.worker import Worker
+from fakeredis import FakeAsyncRedis, FakeServer
+from fakeredis._commands import SUPPORTED_COMMANDS, command
+from fakeredis._socket import AsyncFakeSocket
 from loguru import logger
+from redis.asyncio import ConnectionPool
 from redis.exceptions import RedisError
 
-from kotaemon_async.documents.queue.connections import memory_pool, redis_pool
 from kotaemon_async.domain.errors import KotaemonError, Misconfigured, Unavailable
 from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.telemetry.health import Health
 
 POLL_S: Final = 0.05
-#: So long arq tries one answer to a bell, and so long a bell is locked that a dying worker has heard.
+#: So long arq tries one answer, and so long a wake-up is locked that a dying worker has taken.
 ANSWER_S: Final = 3.0
 HEALTH_S: Final = 60
 CONNECT_TIMEOUT_S: Final = 1.0
 CALL_TIMEOUT_S: Final = 2.0
 #: A health report does not wait for a broker as long as work does.
 CHECK_TIMEOUT_S: Final = 1.0
-#: One look for bells takes many calls; one that takes longer than this hangs.
+#: One look for wake-ups takes many calls; one that takes longer than this hangs.
 LOOK_TIMEOUT_S: Final = 60.0
-#: A worker that has not looked for bells for so long is reported as down.
+#: A worker that has not looked for wake-ups for so long is reported as down.
 STALE_S: Final = 15.0
 END_S: Final = 0.5
 #: Wait between two tries to reach a broker that is away.
 MAX_WAIT_S: Final = 0.5
-#: A bell that nobody hears is of no use after an hour: it was rung again.
+#: A wake-up that nobody receives is of no use after an hour: it was sent again.
 EXPIRES_MS: Final = 3600 * 1000
 
 Job = Callable[..., Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
+class WakeUp:
     """One message to the workers; an `id` is used once."""
 
     id: str
@@ -64,7 +69,7 @@ def _encode(value: dict[str, Any]) -> bytes:
 
 
 class Broker:
-    """Rings for documents and makes workers that answer; the ledger does all the remembering."""
+    """Wakes workers for documents and makes workers that answer; the ledger does all the remembering."""
 
     def __init__(self, calls: ArqRedis, worker: ArqRedis, name: str, clock: Callable[[], float]) -> None:
         self._calls = calls
@@ -85,38 +90,40 @@ class Broker:
         Raises: Misconfigured.
         """
         if url.startswith("memory://"):
-            both = ArqRedis(memory_pool())
+            both = ArqRedis(_memory_pool())
             return cls(both, both, name, clock)
         try:
             # Connecting locks a pool: with one of its own, the worker never waits behind others for that.
-            pools = [redis_pool(url, connect_s=CONNECT_TIMEOUT_S, call_s=CALL_TIMEOUT_S) for _ in range(2)]
+            pools = [_redis_pool(url, connect_s=CONNECT_TIMEOUT_S, call_s=CALL_TIMEOUT_S) for _ in range(2)]
             return cls(ArqRedis(pools[0]), ArqRedis(pools[1]), name, clock)
         except ValueError as error:
             raise Misconfigured(
                 f"broker.url: {url!r} is not a memory://, redis:// or unix:// address."
             ) from error
 
-    async def ring(self, bells: Sequence[Bell]) -> None:
-        """A worker will hear of the documents, in this order. Raises Unavailable."""
+    async def notify(self, wake_ups: Sequence[WakeUp]) -> None:
+        """Let a worker learn of the documents, in this order. Raises Unavailable."""
         now_ms = int(time.time() * 1000)
         async with self._asking() as redis, redis.pipeline(transaction=True) as pipe:
-            for bell in bells:
-                args = (bell.document_id, bell.traceparent)
+            for wake_up in wake_ups:
+                args = (wake_up.document_id, wake_up.traceparent)
                 job = serialize_job("ingest_document", args, {}, None, now_ms, serializer=_encode)
-                pipe.psetex(job_key_prefix + bell.id, EXPIRES_MS, job)
-                pipe.zadd(self._queue, {bell.id: now_ms})
+                pipe.psetex(job_key_prefix + wake_up.id, EXPIRES_MS, job)
+                pipe.zadd(self._queue, {wake_up.id: now_ms})
             await pipe.execute()
 
-    async def unheard(self, bell_ids: Sequence[str]) -> set[str]:
-        """Those of the bells that no worker has answered yet. Raises Unavailable."""
+    async def pending(self, wake_up_ids: Sequence[str]) -> set[str]:
+        """Return those of the wake-ups that no worker has answered yet. Raises Unavailable."""
         async with self._asking() as redis, redis.pipeline(transaction=False) as pipe:
-            for bell_id in bell_ids:
-                pipe.zscore(self._queue, bell_id)
+            for wake_up_id in wake_up_ids:
+                pipe.zscore(self._queue, wake_up_id)
             scores = await pipe.execute()
-        return {bell_id for bell_id, score in zip(bell_ids, scores, strict=True) if score is not None}
+        return {
+            wake_up_id for wake_up_id, score in zip(wake_up_ids, scores, strict=True) if score is not None
+        }
 
     async def epoch(self) -> str:
-        """The same text as long as the broker has not been restarted or emptied. Raises Unavailable."""
+        """Return the same text until the broker is restarted or emptied. Raises Unavailable."""
         async with self._asking() as redis:
             return await self._ask_epoch(redis)
 
@@ -129,42 +136,42 @@ class Broker:
         return f"{info.get('run_id')}:{marker.decode()}"
 
     def register_in(self, health: Health) -> None:
-        """Two checks of the report: whether it takes messages, and whether its worker hears them."""
+        """Add two checks to the report: whether it takes messages, and whether its worker receives them."""
         health.register("broker", self.check, status=self.breaker.status)
         health.register("worker", self.check_worker)
 
     async def check(self) -> None:
-        """Nothing, when the broker takes messages; asked also while it is left alone. Raises Unavailable."""
+        """Ask whether the broker takes messages, also while it is left alone. Raises Unavailable."""
         with _translated(), anyio.fail_after(CHECK_TIMEOUT_S):
             await self._ask_epoch(self._calls)
         self._note_return()
 
     async def check_worker(self) -> dict[str, object]:
-        """How long ago the worker looked for bells; raises Unavailable when that is too long."""
+        """Report how long ago the worker looked for wake-ups; raises Unavailable when that is too long."""
         age_s = None if self._looked_at_s is None else self._clock() - self._looked_at_s
         if age_s is None or age_s > STALE_S:
             raise Unavailable("The worker hears nothing from the broker.", code="broker_unavailable")
         return {"looked_age_s": round(age_s, 3)}
 
     def rest(self) -> None:
-        """No further bell is answered here; jobs that run go on."""
+        """Answer no further wake-up here; jobs that run go on."""
         self._rests = True
 
     async def work(self, jobs: Sequence[Job], context: dict[str, Any], *, max_jobs: int) -> None:
-        """Answers bells until cancelled, also after failures of the broker; no job runs on after it."""
+        """Answer wake-ups until cancelled, also after failures of the broker; no job runs on after it."""
         self._looked_at_s = self._clock()
         async with anyio.create_task_group() as group:
-            places = _Places(group, max_jobs, is_open=lambda: not self._rests)
-            await supervise("worker", lambda: self._listen(jobs, context, places), max_wait_s=MAX_WAIT_S)
+            slots = _JobSlots(group, max_jobs, is_open=lambda: not self._rests)
+            await supervise("worker", lambda: self._listen(jobs, context, slots), max_wait_s=MAX_WAIT_S)
 
-    async def _listen(self, jobs: Sequence[Job], context: dict[str, Any], places: "_Places") -> None:
+    async def _listen(self, jobs: Sequence[Job], context: dict[str, Any], slots: "_JobSlots") -> None:
         """One arq worker's life, which ends at the first error of its broker. Raises Unavailable."""
-        worker = _BellWorker(
-            [func(places.answering(job), name=job.__name__) for job in jobs],
+        worker = _WakeUpWorker(
+            [func(slots.answering(job), name=job.__name__) for job in jobs],
             queue_name=self._queue,
             redis_pool=self._worker,
             handle_signals=False,
-            max_jobs=places.total,
+            max_jobs=slots.total,
             job_timeout=ANSWER_S,
             keep_result=0,
             max_tries=1_000_000,
@@ -177,7 +184,7 @@ class Broker:
             log_results=False,
         )
         worker.in_progress_timeout_s = ANSWER_S
-        worker.places = places
+        worker.slots = slots
         worker.on_look = self._note_look
         running = asyncio.create_task(worker.async_run(), name="arq")
         try:
@@ -209,7 +216,7 @@ class Broker:
             yield self._calls
 
     async def aclose(self) -> None:
-        """Connections are closed."""
+        """Close the connections."""
         for redis in {self._calls, self._worker}:
             await redis.aclose(close_connection_pool=True)
 
@@ -223,8 +230,8 @@ def _translated() -> Iterator[None]:
         raise Unavailable(f"The broker does not answer: {reason}", code="broker_unavailable") from error
 
 
-class _Places:
-    """Where jobs run, at most `total` at once; they outlive the arq worker that began them."""
+class _JobSlots:
+    """Runs jobs, at most `total` at once; they outlive the arq worker that began them."""
 
     def __init__(self, group: TaskGroup, total: int, *, is_open: Callable[[], bool]) -> None:
         self.total = total
@@ -234,14 +241,14 @@ class _Places:
 
     @property
     def free(self) -> int:
-        """How many more jobs may begin now."""
+        """Return how many more jobs may begin now."""
         return self.total - self._taken if self._is_open() else 0
 
     def answering(self, job: Job) -> Job:
-        """What arq runs for a bell: it starts the job and is done."""
+        """Return what arq runs for a wake-up: it starts the job and is done."""
 
         async def answer(context: dict[str, Any], *given: str) -> None:
-            # A bell too many is dropped: as long as its document is due, it is rung again.
+            # A wake-up too many is dropped: as long as its document is due, it is sent again.
             if self.free > 0:
                 self._taken += 1
                 self._group.start_soon(self._run, job, context, given)
@@ -259,21 +266,21 @@ class _Places:
             self._taken -= 1
 
 
-class _BellWorker(Worker):
-    """arq's worker, which takes no more bells than there are places, and whose looks have a deadline."""
+class _WakeUpWorker(Worker):
+    """arq's worker, which takes no more wake-ups than there are slots, and whose looks have a deadline."""
 
-    places: _Places
+    slots: _JobSlots
     on_look: Callable[..., None]
     _has_looked = False
 
     @property
     def max_jobs(self) -> int:
-        """Free places; arq counts the bells that it is about to answer by itself."""
-        return self.places.free
+        """Return the free slots; arq counts the wake-ups that it is about to answer by itself."""
+        return self.slots.free
 
     @max_jobs.setter
     def max_jobs(self, _given: int) -> None:
-        """arq sets it once; it follows from the places."""
+        """arq sets it once; it follows from the slots."""
 
     async def _poll_iteration(self) -> None:
         with anyio.fail_after(LOOK_TIMEOUT_S):
@@ -283,10 +290,10 @@ class _BellWorker(Worker):
 
 
 async def _end(worker: Worker, main: "asyncio.Task[None]") -> None:
-    """No bell is answered by this worker any more."""
+    """End the worker: it answers no wake-up any more."""
     main.cancel()
     await asyncio.wait({main})
-    # arq shields its last words on a bell from cancellation: they get a moment before they are given up.
+    # arq shields its last words on a wake-up from cancellation: they get a moment before they are given up.
     if answers := set(worker.tasks.values()):
         _, late = await asyncio.wait(answers, timeout=END_S)
         for task in late:
@@ -294,3 +301,31 @@ async def _end(worker: Worker, main: "asyncio.Task[None]") -> None:
         await asyncio.wait(answers)
     for task in answers | {main}:
         _ = task.cancelled() or task.exception()  # seen: the broker's failure is known
+
+
+@command((), (bytes,))
+def _info(_socket: object, *_section: bytes) -> bytes:
+    return b"redis_version:memory\r\nrun_id:memory\r\nused_memory_human:0B\r\nconnected_clients:1\r\n"
+
+
+# fakeredis has no INFO, which arq's worker asks for at its start.
+SUPPORTED_COMMANDS["info"] = SUPPORTED_COMMANDS.pop("_info")
+AsyncFakeSocket._info = _info  # type: ignore[attr-defined]
+
+
+def _memory_pool() -> ConnectionPool:
+    """Connect to a new Redis in this process, which is empty and forgets everything at its end."""
+    pool: ConnectionPool = FakeAsyncRedis(server=FakeServer()).connection_pool
+    return pool
+
+
+def _redis_pool(url: str, *, connect_s: float, call_s: float) -> ConnectionPool:
+    """Connect to a server when that is needed; raises ValueError for what is no address."""
+    # Without a library name a new connection needs no reply before its first command.
+    return ConnectionPool.from_url(
+        url,
+        socket_timeout=call_s,
+        socket_connect_timeout=connect_s,
+        lib_name=None,
+        lib_version=None,
+    )

@@ -9,14 +9,14 @@ from typing import Final, Protocol
 import anyio
 from loguru import logger
 
-from kotaemon_async.documents.queue.broker import Bell
+from kotaemon_async.documents.queue.broker import WakeUp
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.documents import Due
 from kotaemon_async.telemetry import metrics
 
 EVERY_S: Final = 1.0
-#: After this long a bell that was heard and led to nothing is rung again.
+#: After this long a wake-up that was received and led to nothing is sent again.
 AGAIN_AFTER_S: Final = 5.0
 #: arq reads only the first ids of its queue: it is kept short, the rest waits in the ledger.
 AT_ONCE: Final = 100
@@ -29,31 +29,31 @@ class DueDocuments(Protocol):
     async def counts(self) -> tuple[dict[str, int], float | None]: ...
 
 
-class Doorbell(Protocol):
+class WakeUpQueue(Protocol):
     """What the dispatcher needs of the broker."""
 
-    async def ring(self, bells: Sequence[Bell]) -> None: ...
-    async def unheard(self, bell_ids: Sequence[str]) -> set[str]: ...
+    async def notify(self, wake_ups: Sequence[WakeUp]) -> None: ...
+    async def pending(self, wake_up_ids: Sequence[str]) -> set[str]: ...
     async def epoch(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Rung:
-    bell_id: str
+class _Sent:
+    wake_up_id: str
     at_s: float
 
 
 class Dispatcher:
-    """Rings for every due document, and again when the bell was lost, whatever happened to the broker.
+    """Wakes workers for every due document, and again when a wake-up was lost with the broker or on its way.
 
-    A bell's id is used once: arq never mistakes it for an earlier one that it still holds locks of. One too
-    many is harmless, because a claim is a compare-and-set.
+    The id of a wake-up is used once: arq never mistakes it for an earlier one that it still holds locks of.
+    One too many is harmless, because a claim is a compare-and-set.
     """
 
     def __init__(
         self,
         documents: DueDocuments,
-        broker: Doorbell,
+        broker: WakeUpQueue,
         *,
         clock: Callable[[], float],
         may_work: Callable[[], bool] = lambda: True,
@@ -63,22 +63,22 @@ class Dispatcher:
         self._clock = clock
         self._may_work = may_work
         self._wake = anyio.Event()
-        self._rung: dict[tuple[str, int], _Rung] = {}
+        self._sent: dict[tuple[str, int], _Sent] = {}
         self._epoch = ""
         self._process = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self.waiting_code: str | None = None
 
     def wake(self) -> None:
-        """There may be work; call it on the event loop."""
+        """Look for work at once; call it on the event loop."""
         self._wake.set()
 
     async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """For ever: ring, then wait for wake() or a second; an outage is visible in `waiting_code`."""
+        """Notify for ever, after each wake() or second; an outage is visible in `waiting_code`."""
         while True:
             self._wake = anyio.Event()
             try:
-                await self.ring_due()
+                await self.notify_due()
             except Unavailable as error:
                 self._note_waiting(error.code)
                 await sleep(EVERY_S)  # a wake() does not bring the broker back
@@ -87,43 +87,43 @@ class Dispatcher:
             with anyio.move_on_after(EVERY_S):
                 await self._wake.wait()
 
-    async def ring_due(self) -> int:
-        """How many documents were rung for; none while there is no room to work."""
+    async def notify_due(self) -> int:
+        """Wake workers for what is due and return for how many; none while there is no capacity to work."""
         now_s = self._clock()
         await self._count(now_s)
         due = await self._documents.due(now_s, AT_ONCE) if self._may_work() else []
         if not due:
-            self._rung.clear()
+            self._sent.clear()
             return 0
         await self._forget_lost({(one.document_id, one.token) for one in due}, now_s)
-        bells = {
-            (one.document_id, one.token): Bell(self._new_id(one), one.document_id, one.traceparent)
+        wake_ups = {
+            (one.document_id, one.token): WakeUp(self._new_id(one), one.document_id, one.traceparent)
             for one in due
-            if (one.document_id, one.token) not in self._rung
+            if (one.document_id, one.token) not in self._sent
         }
-        if bells:
-            await self._broker.ring(list(bells.values()))
+        if wake_ups:
+            await self._broker.notify(list(wake_ups.values()))
             faults.hit("dispatch.after_ring")
-        self._rung.update((key, _Rung(bell.id, now_s)) for key, bell in bells.items())
-        return len(bells)
+        self._sent.update((key, _Sent(wake_up.id, now_s)) for key, wake_up in wake_ups.items())
+        return len(wake_ups)
 
     def _new_id(self, due: Due) -> str:
         return f"{due.document_id}:{due.token}:{self._process}:{next(self._numbers)}"
 
     async def _forget_lost(self, due: set[tuple[str, int]], now_s: float) -> None:
-        """Bells stay in `_rung` while their document is due and, as far as we know, the broker has them."""
+        """Keep in `_sent` what is still due and, as far as we know, still in the broker."""
         epoch = await self._broker.epoch()
-        kept = {key: rung for key, rung in self._rung.items() if key in due}
-        self._rung = kept if epoch == self._epoch else {}
+        kept = {key: sent for key, sent in self._sent.items() if key in due}
+        self._sent = kept if epoch == self._epoch else {}
         self._epoch = epoch
-        old = {rung.bell_id: key for key, rung in self._rung.items() if now_s - rung.at_s >= AGAIN_AFTER_S}
+        old = {sent.wake_up_id: key for key, sent in self._sent.items() if now_s - sent.at_s >= AGAIN_AFTER_S}
         if not old:
             return
-        unheard = await self._broker.unheard(list(old))
-        for bell_id, key in old.items():
-            del self._rung[key]
-            if bell_id in unheard:
-                self._rung[key] = _Rung(bell_id, now_s)
+        pending = await self._broker.pending(list(old))
+        for wake_up_id, key in old.items():
+            del self._sent[key]
+            if wake_up_id in pending:
+                self._sent[key] = _Sent(wake_up_id, now_s)
 
     def _note_waiting(self, code: str | None) -> None:
         if code != self.waiting_code:

@@ -1,141 +1,103 @@
-"""The follower with the real vector store; the log is a list, since only its order matters here."""
+"""Following documents: events, who takes the look at the ledger, and what ends it."""
 
-import os
-import shutil
-import signal
-import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import numpy as np
+import pytest
+from anyio.abc import TaskStatus
 
-from kotaemon_async.domain.model import Scope
-from kotaemon_async.search.settings import VectorSettings
-from kotaemon_async.search.vectors.follower import Follower
-from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.vector_log import LogEntry
-
-DIMENSION = 16
-ENTRIES = 400
-RNG_SEED = 5
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.library import Desk
 
 
-class ListLog:
-    """A vector log that calls `on_advance` with each position that the follower records."""
-
-    def __init__(self) -> None:
-        drawn = np.random.default_rng(RNG_SEED).normal(size=(ENTRIES, DIMENSION)).astype(np.float32)
-        self.entries = [
-            LogEntry(n + 1, "upsert", f"c{n}", f"d{n // 50}", "a", v) for n, v in enumerate(drawn)
-        ]
-        self.positions: dict[str, int] = {}
-        self.reads: list[int] = []
-
-    async def after(self, position: int, limit: int, model: str) -> list[LogEntry]:
-        self.reads.append(position)
-        return self.entries[position : position + limit]
-
-    async def end(self) -> int:
-        return len(self.entries)
-
-    async def length(self, position: int) -> int:
-        return len([entry for entry in self.entries if entry.seq > position])
-
-    async def waits_for_follower(self, position: int) -> bool:
-        return bool(self.positions) and position < max(self.positions.values())
-
-    async def position(self, generation: str) -> int:
-        return self.positions.get(generation, 0)
-
-    async def make_ready(self, position: int, now_s: float) -> list[str]:
-        return []
-
-    async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
-        self.positions[generation] = position
-        return [f"at {position}"]
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    ledger = await Ledger.open(tmp_path / "ledger.db")
+    yield Desk(tmp_path, ledger)
+    await ledger.aclose()
 
 
-class Scene:
-    """A follower at work on a store."""
-
-    def __init__(self, folder: Path, log: ListLog, store: VectorStore) -> None:
-        self.folder, self.log, self.store = folder, log, store
-        self.reached = 0
-        self.moved = anyio.Event()
-        self.follower = Follower(log, store, clock=time.time, on_ready=self.note, batch=50)
-
-    async def note(self, ready: list[str]) -> None:
-        self.reached = int(ready[0].removeprefix("at "))
-        self.moved.set()
-
-    async def until(self, position: int) -> None:
-        with anyio.fail_after(30):
-            while self.reached != position:
-                await self.moved.wait()
-                self.moved = anyio.Event()
+async def test_watching_ends_with_the_final_state(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    seen = []
+    async for number, state in desk.library.watch(document.id):
+        seen.append((number, state.status))
+        if len(seen) == 1:
+            await desk.library.cancel(document.id)
+    assert seen == [(1, "queued"), (2, "cancelled")]
 
 
-@asynccontextmanager
-async def following(folder: Path, log: ListLog) -> AsyncIterator[Scene]:
-    store = await VectorStore.open(folder, VectorSettings(call_timeout_s=20), model="m", dimension=DIMENSION)
-    scene = Scene(folder, log, store)
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(scene.follower.run)
-            yield scene
-            group.cancel_scope.cancel()
-    finally:
-        await store.aclose()
+async def test_events_come_again_when_a_ready_document_is_read_anew(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    await desk.work(document.id)
+    last = (await desk.ledger.documents.versioned(document.id))[0]
+    assert [state async for state in desk.library.watch(document.id, last)] == []
+    await desk.library.retry(document.id, force=True)
+    seen = []
+    async for number, state in desk.library.watch(document.id, last):
+        seen.append((number > last, state.status))
+        if len(seen) == 1:
+            await desk.work(document.id)
+    assert seen == [(True, "queued"), (True, "ready")]
 
 
-async def test_every_entry_of_the_log_can_be_found(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
-        await scene.until(ENTRIES)
-        vector = scene.log.entries[123].vector
-        assert vector is not None
-        assert (await scene.store.search(vector, limit=1, scope=Scope()))[0][0] == "c123"
-        assert await scene.store.count() == ENTRIES
+async def test_a_number_from_elsewhere_does_not_silence_the_events(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    await desk.library.cancel(document.id)
+    assert [number async for number, _ in desk.library.watch(document.id, 1000)] == [2]
 
 
-async def test_a_child_killed_in_the_middle_costs_no_entry(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
-        await scene.until(100)
-        assert scene.store.pid is not None
-        os.kill(scene.store.pid, signal.SIGKILL)
-        await scene.until(ENTRIES)
-        assert await scene.store.count() == ENTRIES
-    assert scene.log.reads.count(0) == 1
+async def test_watching_shows_that_a_document_waits_for_the_disk_and_that_it_goes_on(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    seen: list[object] = []
+    async for _, state in desk.library.watch(document.id):
+        seen.append((state.waiting_for or {}).get("kind"))
+        desk.may_work = len(seen) != 1
+        if len(seen) == 3:
+            await desk.library.cancel(document.id)
+    assert seen == ["worker", "disk", "worker", None]
 
 
-async def test_a_batch_whose_record_was_lost_is_applied_again_without_a_trace(tmp_path: Path) -> None:
-    log = ListLog()
-    async with following(tmp_path / "vectors", log) as scene:
-        await scene.until(ENTRIES)
-    log.positions[scene.store.generation] = 150
-    async with following(tmp_path / "vectors", log) as again:
-        await again.until(ENTRIES)
-        assert await again.store.count() == ENTRIES
-    assert again.store.generation == scene.store.generation
+async def test_all_who_watch_take_one_look_together(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    ends: list[str] = []
+
+    async def watch() -> None:
+        async for _, state in desk.library.watch(document.id):
+            ends.append(state.status)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(watch)
+        while len(ends) < 50:
+            await anyio.lowlevel.checkpoint()
+        desk.most_asleep = 0
+        await desk.library.cancel(document.id)
+    assert (ends.count("cancelled"), desk.most_asleep) == (50, 1)
 
 
-async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
-        await scene.until(ENTRIES)
-        shutil.rmtree(scene.folder)
-        scene.follower.wake()
-        await scene.until(50)
-        await scene.until(ENTRIES)
-        assert await scene.store.count() == ENTRIES
-    assert sorted(scene.log.positions.values()) == [ENTRIES, ENTRIES]
+async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    ends: list[str] = []
+
+    async def watch(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
+        with anyio.CancelScope() as scope:
+            async for _, state in desk.library.watch(document.id):
+                ends.append(state.status)
+                if len(ends) < 4:
+                    task_status.started(scope)
+
+    async with anyio.create_task_group() as group:
+        scopes = [await group.start(watch) for _ in range(3)]
+        scopes[0].cancel()
+        await desk.library.cancel(document.id)
+    assert ends == ["queued"] * 3 + ["cancelled"] * 2
 
 
-async def test_deletes_in_the_log_reach_the_index(tmp_path: Path) -> None:
-    log = ListLog()
-    async with following(tmp_path / "vectors", log) as scene:
-        await scene.until(ENTRIES)
-        log.entries += [LogEntry(ENTRIES + 1, "delete", "c7", "d0", "a", None)]
-        scene.follower.wake()
-        await scene.until(ENTRIES + 1)
-        assert await scene.store.present(["c6", "c7"]) == {"c6"}
+async def test_a_deleted_document_ends_its_watching(desk: Desk) -> None:
+    document, _ = await desk.hand_in(b"words")
+    with pytest.raises(Refused, match="no document"):
+        async for _ in desk.library.watch(document.id):
+            await desk.library.delete(document.id)

@@ -1,7 +1,6 @@
 """Ingestion with the real parser children, the real model and a real ledger."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -9,16 +8,8 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.embedding.embedder import Embedder
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
 from tests.support.ingest import Broken, Workshop
-
-
-@pytest.fixture(scope="module")
-async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model="all-MiniLM-L6-v2", threads=2)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +17,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     opened = Sandbox(ParserSettings(children=2), max_pages=5000)
     yield opened
     await opened.aclose()
-
-
-@pytest.fixture
-async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[Workshop]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Workshop(tmp_path, ledger, sandbox, embedder)
-    await ledger.aclose()
 
 
 async def test_every_page_of_a_pdf_is_searchable_before_the_index_has_followed(shop: Workshop) -> None:

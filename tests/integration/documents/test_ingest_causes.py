@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.documents import heartbeat
+from kotaemon_async.documents import ingest
 from kotaemon_async.documents.ingest import SUSPECT_LOSSES, recipe_of
 from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
 from kotaemon_async.documents.parsing.sandbox import Sandbox
@@ -25,13 +25,6 @@ from tests.support.ingest import SETTINGS, Broken, Stuck, Ticks, Workshop
 def disarmed() -> Iterator[None]:
     yield
     faults.arm("")
-
-
-@pytest.fixture(scope="module")
-async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model="all-MiniLM-L6-v2", threads=2)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +228,7 @@ async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(shop: 
 async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heartbeat, "CONFIRM_EVERY_S", 60.0)  # told apart by their length
+    monkeypatch.setattr(ingest, "CONFIRM_EVERY_S", 60.0)  # told apart by their length
     document_id = await shop.hand_in(english_pdf(1))
     # claimed, pages counted; then a batch, and twice its failure, which cannot be written
     faults.arm("sqlite.before_commit:3:enospc,sqlite.before_commit:4:enospc,sqlite.before_commit:5:enospc")

@@ -26,7 +26,7 @@ async def test_an_accepted_document_is_in_the_ledger_and_its_bytes_are_under_the
     _, path = await desk.library.content(document.id)
     assert is_new and document.status == "queued" and document.trace_id == TRACE.trace_id
     assert path.read_bytes() == b"plain words to keep" and desk.files() == [document.sha256]
-    assert desk.bells == 1
+    assert desk.wake_ups == 1
 
 
 async def test_sixteen_uploads_of_one_file_at_once_are_one_document(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from kotaemon_async.documents.changes import Feed, Gone
+from kotaemon_async.documents.changes import Deleted, DocumentChanges
 from kotaemon_async.domain.model import Document
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import FakeServices, fake_services, serving
@@ -19,7 +19,7 @@ DOCUMENTS = "/api/v1/documents"
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
     async with fake_services(tmp_path) as opened:
-        opened.feed = Feed(opened.ledger.documents)
+        opened.changes = DocumentChanges(opened.ledger.documents)
         yield opened
 
 
@@ -93,14 +93,14 @@ async def test_listeners_hear_of_every_change_and_of_nothing_older(
     services: FakeServices, desk: Desk
 ) -> None:
     old, _ = await desk.hand_in(b"old")
-    assert services.feed is not None
-    told = services.feed.listen()
+    assert services.changes is not None
+    told = services.changes.listen()
     with anyio.fail_after(5):
         assert await anext(told) is None
         new, _ = await desk.hand_in(b"new")
         first = await anext(told)
         await desk.library.delete(old.id)
-        assert (isinstance(first, Document) and first.id, await anext(told)) == (new.id, Gone(old.id))
+        assert (isinstance(first, Document) and first.id, await anext(told)) == (new.id, Deleted(old.id))
 
 
 async def test_the_stream_says_open_then_what_changed(client: httpx.AsyncClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.documents.queue.broker import Bell, Broker
+from kotaemon_async.documents.queue.broker import Broker, WakeUp
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from tests.support.redis_server import RedisServer, Wire, wire
 
@@ -35,8 +35,8 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
         yield made
 
 
-def bell(number: int, document_id: str, traceparent: str = "") -> Bell:
-    return Bell(f"{document_id}:0:here:{number}", document_id, traceparent)
+def wake_up(number: int, document_id: str, traceparent: str = "") -> WakeUp:
+    return WakeUp(f"{document_id}:0:here:{number}", document_id, traceparent)
 
 
 async def soon(look: Callable[[], Awaitable[bool]], within_s: float = 5) -> None:
@@ -46,11 +46,11 @@ async def soon(look: Callable[[], Awaitable[bool]], within_s: float = 5) -> None
             await anyio.sleep(0.01)
 
 
-class Doorman:
-    """Hears bells; a job notes its arguments and stays until it is let go."""
+class Receiver:
+    """Hears wake-ups; a job notes its arguments and stays until it is let go."""
 
     def __init__(self, *, busy: bool = False, error: Exception | None = None) -> None:
-        self.heard: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str]] = []
         self._error = error
         self.gone: list[str] = []
         self._free = anyio.Event()
@@ -58,7 +58,7 @@ class Doorman:
             self._free.set()
 
     async def ingest_document(self, _context: dict[str, Any], document_id: str, traceparent: str) -> None:
-        self.heard.append((document_id, traceparent))
+        self.received.append((document_id, traceparent))
         try:
             await self._free.wait()
             if self._error is not None:
@@ -69,77 +69,77 @@ class Doorman:
     def let_go(self) -> None:
         self._free.set()
 
-    async def until(self, done: Callable[["Doorman"], bool], within_s: float = 5) -> None:
+    async def until(self, done: Callable[["Receiver"], bool], within_s: float = 5) -> None:
         async def is_done() -> bool:
             return done(self)
 
         await soon(is_done, within_s)
 
     @asynccontextmanager
-    async def at(self, broker: Broker, max_jobs: int = 2) -> AsyncIterator["Doorman"]:
+    async def at(self, broker: Broker, max_jobs: int = 2) -> AsyncIterator["Receiver"]:
         async with anyio.create_task_group() as group:
             group.start_soon(lambda: broker.work([self.ingest_document], {}, max_jobs=max_jobs))
             yield self
             group.cancel_scope.cancel()
 
 
-def names(doorman: Doorman) -> list[str]:
-    return [document_id for document_id, _ in doorman.heard]
+def names(receiver: Receiver) -> list[str]:
+    return [document_id for document_id, _ in receiver.received]
 
 
-async def test_a_worker_hears_each_bell_once_and_in_order(broker: Broker) -> None:
-    await broker.ring([bell(1, "a", "trace-a"), bell(2, "b", "trace-b")])
-    async with Doorman().at(broker) as doorman:
-        await doorman.until(lambda one: len(one.heard) == 2)
-    assert doorman.heard == [("a", "trace-a"), ("b", "trace-b")]
+async def test_a_worker_hears_each_wake_up_once_and_in_order(broker: Broker) -> None:
+    await broker.notify([wake_up(1, "a", "trace-a"), wake_up(2, "b", "trace-b")])
+    async with Receiver().at(broker) as receiver:
+        await receiver.until(lambda one: len(one.received) == 2)
+    assert receiver.received == [("a", "trace-a"), ("b", "trace-b")]
 
 
-async def test_a_bell_is_unheard_until_a_worker_has_answered_it(broker: Broker) -> None:
-    first, second = bell(1, "a"), bell(2, "b")
-    await broker.ring([first, second])
-    assert await broker.unheard([first.id, second.id, "other"]) == {first.id, second.id}
-    async with Doorman(busy=True).at(broker, max_jobs=1) as doorman:
-        await doorman.until(lambda one: len(one.heard) == 1)
+async def test_a_wake_upis_unheard_until_a_worker_has_answered_it(broker: Broker) -> None:
+    first, second = wake_up(1, "a"), wake_up(2, "b")
+    await broker.notify([first, second])
+    assert await broker.pending([first.id, second.id, "other"]) == {first.id, second.id}
+    async with Receiver(busy=True).at(broker, max_jobs=1) as receiver:
+        await receiver.until(lambda one: len(one.received) == 1)
 
         async def only_the_second_waits() -> bool:
-            return await broker.unheard([first.id, second.id]) == {second.id}
+            return await broker.pending([first.id, second.id]) == {second.id}
 
         await soon(only_the_second_waits)
 
 
 async def test_no_more_jobs_run_than_there_are_places(broker: Broker) -> None:
-    await broker.ring([bell(number, f"d{number}") for number in range(20)])
-    async with Doorman(busy=True).at(broker, max_jobs=3) as doorman:
-        await doorman.until(lambda one: len(one.heard) == 3)
+    await broker.notify([wake_up(number, f"d{number}") for number in range(20)])
+    async with Receiver(busy=True).at(broker, max_jobs=3) as receiver:
+        await receiver.until(lambda one: len(one.received) == 3)
         await anyio.sleep(0.3)
-        assert len(doorman.heard) == 3
-        doorman.let_go()
-        await doorman.until(lambda one: len(one.gone) == 20)
-    assert sorted(names(doorman)) == sorted(f"d{number}" for number in range(20))
+        assert len(receiver.received) == 3
+        receiver.let_go()
+        await receiver.until(lambda one: len(one.gone) == 20)
+    assert sorted(names(receiver)) == sorted(f"d{number}" for number in range(20))
 
 
 @pytest.mark.parametrize("error", [Unavailable("away", code="ledger_unavailable"), ValueError("a bug")])
 async def test_a_job_that_fails_does_not_take_its_place_with_it(broker: Broker, error: Exception) -> None:
-    doorman = Doorman(error=error)
-    await broker.ring([bell(number, f"d{number}") for number in range(5)])
-    async with doorman.at(broker, max_jobs=1):
-        await doorman.until(lambda one: len(one.gone) == 5)
-    assert names(doorman) == [f"d{number}" for number in range(5)]
+    receiver = Receiver(error=error)
+    await broker.notify([wake_up(number, f"d{number}") for number in range(5)])
+    async with receiver.at(broker, max_jobs=1):
+        await receiver.until(lambda one: len(one.gone) == 5)
+    assert names(receiver) == [f"d{number}" for number in range(5)]
 
 
 async def test_no_job_runs_on_after_work_is_cancelled(broker: Broker) -> None:
-    await broker.ring([bell(1, "a")])
-    async with Doorman(busy=True).at(broker) as doorman:
-        await doorman.until(lambda one: len(one.heard) == 1)
-    assert doorman.gone == ["a"]
+    await broker.notify([wake_up(1, "a")])
+    async with Receiver(busy=True).at(broker) as receiver:
+        await receiver.until(lambda one: len(one.received) == 1)
+    assert receiver.gone == ["a"]
 
 
 async def test_nothing_is_left_in_the_broker_by_an_answered_bell(redis: RedisServer) -> None:
     async with opened(redis.url) as broker:
         await broker.epoch()
-        await broker.ring([bell(number, f"d{number}") for number in range(50)])
-        async with Doorman().at(broker) as doorman:
-            await doorman.until(lambda one: len(one.heard) == 50)
+        await broker.notify([wake_up(number, f"d{number}") for number in range(50)])
+        async with Receiver().at(broker) as receiver:
+            await receiver.until(lambda one: len(one.received) == 50)
 
             async def is_clean() -> bool:
                 return "arq:" not in redis.cli("KEYS", "*")
@@ -155,18 +155,18 @@ async def test_services_with_folders_of_their_own_share_a_redis_without_hearing_
     redis: RedisServer,
 ) -> None:
     async with opened(redis.url, "one") as one, opened(redis.url, "two") as two:
-        await one.ring([bell(1, "a")])
-        await two.ring([bell(1, "b")])
-        async with Doorman().at(two) as doorman:
-            await doorman.until(lambda it: len(it.heard) == 1)
+        await one.notify([wake_up(1, "a")])
+        await two.notify([wake_up(1, "b")])
+        async with Receiver().at(two) as receiver:
+            await receiver.until(lambda it: len(it.received) == 1)
             await anyio.sleep(0.2)
-    assert names(doorman) == ["b"]
+    assert names(receiver) == ["b"]
 
 
 async def test_a_broker_that_is_away_is_unavailable(tmp_path: Path) -> None:
     async with opened(f"unix://{tmp_path}/nobody") as broker:
         with pytest.raises(Unavailable) as caught:
-            await broker.ring([bell(1, "a")])
+            await broker.notify([wake_up(1, "a")])
         with pytest.raises(Unavailable):
             await broker.check_worker()
     assert caught.value.code == "broker_unavailable"
@@ -193,15 +193,15 @@ async def test_the_epoch_changes_with_every_restart_and_flush_and_never_else(red
 async def test_a_job_runs_on_while_the_broker_is_away_and_the_worker_is_back_at_once(
     redis: RedisServer,
 ) -> None:
-    async with opened(redis.url) as broker, Doorman(busy=True).at(broker) as doorman:
-        await broker.ring([bell(1, "a")])
-        await doorman.until(lambda one: len(one.heard) == 1)
+    async with opened(redis.url) as broker, Receiver(busy=True).at(broker) as receiver:
+        await broker.notify([wake_up(1, "a")])
+        await receiver.until(lambda one: len(one.received) == 1)
         redis.stop()
         await anyio.sleep(1)
         redis.start()
-        await broker.ring([bell(2, "b")])
-        await doorman.until(lambda one: len(one.heard) == 2, within_s=3)
-        assert doorman.gone == []
+        await broker.notify([wake_up(2, "b")])
+        await receiver.until(lambda one: len(one.received) == 2, within_s=3)
+        assert receiver.gone == []
 
 
 @pytest.mark.parametrize("outage", ["stop", "freeze", "flush", "full", "readonly", "busy", "cut"])
@@ -211,29 +211,29 @@ async def test_the_worker_hears_within_three_seconds_of_the_end_of_an_outage(
     async with (
         wire(tmp_path / "wire.sock", redis.socket) as line,
         opened(line.url) as broker,
-        Doorman().at(broker) as doorman,
+        Receiver().at(broker) as receiver,
     ):
-        await broker.ring([bell(1, "before")])
-        await doorman.until(lambda one: len(one.heard) == 1)
+        await broker.notify([wake_up(1, "before")])
+        await receiver.until(lambda one: len(one.received) == 1)
         await suffer(outage, redis, line, broker)
-        await broker.ring([bell(2, "after")])
-        await doorman.until(lambda one: names(one) == ["before", "after"], within_s=3)
+        await broker.notify([wake_up(2, "after")])
+        await receiver.until(lambda one: names(one) == ["before", "after"], within_s=3)
 
 
 async def ring_in_vain(broker: Broker, times: int) -> None:
     for number in range(times):
         with pytest.raises(Unavailable):
-            await broker.ring([bell(number, "vain")])
+            await broker.notify([wake_up(number, "vain")])
 
 
 async def test_a_broker_that_fails_is_left_alone_until_its_worker_hears_it_again(redis: RedisServer) -> None:
-    async with opened(redis.url) as broker, Doorman().at(broker) as doorman:
+    async with opened(redis.url) as broker, Receiver().at(broker) as receiver:
         await ring_in_vain_without(redis, broker)
         assert broker.breaker.status()["code"] == "broker_unavailable"
         redis.start()
         await soon(lambda: closed(broker), within_s=3)
-        await broker.ring([bell(9, "after")])
-        await doorman.until(lambda one: names(one) == ["after"], within_s=3)
+        await broker.notify([wake_up(9, "after")])
+        await receiver.until(lambda one: names(one) == ["after"], within_s=3)
 
 
 async def test_a_check_asks_also_a_broker_that_is_left_alone(redis: RedisServer) -> None:
@@ -253,7 +253,7 @@ async def test_a_loop_that_is_busy_for_long_is_no_fault_of_the_broker_in_this_pr
     monkeypatch.setattr("kotaemon_async.documents.queue.broker.CALL_TIMEOUT_S", 0.0)
     async with opened("memory://") as broker:
         for number in range(6):
-            await broker.ring([bell(number, "a")])
+            await broker.notify([wake_up(number, "a")])
         assert broker.breaker.state == "closed"
 
 
@@ -300,43 +300,43 @@ async def test_a_slow_broker_is_unavailable_and_the_worker_hears_when_it_is_quic
     async with (
         wire(tmp_path / "wire.sock", redis.socket) as line,
         opened(line.url) as broker,
-        Doorman().at(broker) as doorman,
+        Receiver().at(broker) as receiver,
     ):
         line.delay_s = 2.3
         with pytest.raises(Unavailable):
-            await broker.ring([bell(1, "slow")])
+            await broker.notify([wake_up(1, "slow")])
         await anyio.sleep(1)
         line.delay_s = 0.0
-        await broker.ring([bell(2, "quick")])
-        await doorman.until(lambda one: "quick" in names(one), within_s=3)
+        await broker.notify([wake_up(2, "quick")])
+        await receiver.until(lambda one: "quick" in names(one), within_s=3)
 
 
-async def test_a_bell_is_locked_for_seconds_only_should_the_worker_die_while_it_answers(
+async def test_a_wake_upis_locked_for_seconds_only_should_the_worker_die_while_it_answers(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     async with (
         wire(tmp_path / "wire.sock", redis.socket) as line,
         opened(line.url) as broker,
-        Doorman().at(broker),
+        Receiver().at(broker),
     ):
-        await broker.ring([bell(1, "a")])
+        await broker.notify([wake_up(1, "a")])
         line.delay_s = 0.2
         left_ms: list[int] = []
 
         async def is_locked() -> bool:
-            left_ms[:] = [int(redis.cli("PTTL", f"arq:in-progress:{bell(1, 'a').id}"))]
+            left_ms[:] = [int(redis.cli("PTTL", f"arq:in-progress:{wake_up(1, 'a').id}"))]
             return left_ms[0] > 0
 
         await soon(is_locked)
         assert left_ms[0] <= 3000
 
 
-async def test_a_worker_that_has_not_looked_for_bells_for_long_is_down() -> None:
+async def test_a_worker_that_has_not_looked_for_wake_up_for_long_is_down() -> None:
     now_s = [0.0]
     broker = Broker.open("memory://", clock=lambda: now_s[0])
-    async with Doorman().at(broker) as doorman:
-        await broker.ring([bell(1, "a")])
-        await doorman.until(lambda one: len(one.heard) == 1)
+    async with Receiver().at(broker) as receiver:
+        await broker.notify([wake_up(1, "a")])
+        await receiver.until(lambda one: len(one.received) == 1)
         assert await broker.check_worker() == {"looked_age_s": 0.0}
     now_s[0] = 16.0
     with pytest.raises(Unavailable):
@@ -344,19 +344,19 @@ async def test_a_worker_that_has_not_looked_for_bells_for_long_is_down() -> None
     await broker.aclose()
 
 
-async def test_of_bells_that_were_answered_nothing_stays_behind(broker: Broker) -> None:
-    doorman, sizes, rung = Doorman(), list[int](), list[Bell]()
+async def test_of_wake_up_that_were_answered_nothing_stays_behind(broker: Broker) -> None:
+    receiver, sizes, sent = Receiver(), list[int](), list[WakeUp]()
 
     async def all_are_heard() -> bool:
-        return not await broker.unheard([one.id for one in rung])
+        return not await broker.pending([one.id for one in sent])
 
     async with anyio.create_task_group() as group:
-        group.start_soon(lambda: broker.work([doorman.ingest_document], {}, max_jobs=3))
+        group.start_soon(lambda: broker.work([receiver.ingest_document], {}, max_jobs=3))
         for _ in range(2):
-            rung.extend(bell(len(rung) + number, "doc") for number in range(30))
-            await broker.ring(rung[-30:])
+            sent.extend(wake_up(len(sent) + number, "doc") for number in range(30))
+            await broker.notify(sent[-30:])
             await soon(all_are_heard, within_s=20)
             sizes.append(await broker._calls.dbsize())
         group.cancel_scope.cancel()
-    # arq removes what it knows of a bell a moment after it took it from the queue
+    # arq removes what it knows of a wake-up a moment after it took it from the queue
     assert max(sizes) < 30

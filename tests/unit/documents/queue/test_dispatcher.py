@@ -4,7 +4,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from kotaemon_async.documents.queue.broker import Bell
+from kotaemon_async.documents.queue.broker import WakeUp
 from kotaemon_async.documents.queue.dispatcher import AT_ONCE, Dispatcher
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.documents import Due
@@ -25,34 +25,34 @@ class Documents:
         return {"queued": len(self.tokens)}, None
 
 
-class Bells:
-    """A broker that keeps bells until they are heard, is flushed, or is away."""
+class WakeUps:
+    """A broker that keeps wake-ups until they are received, is flushed, or is away."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, Bell] = {}
-        self.rung: list[str] = []
+        self.waiting: dict[str, WakeUp] = {}
+        self.sent: list[str] = []
         self.flushes = 0
         self.away = False
 
-    async def ring(self, bells: Sequence[Bell]) -> None:
+    async def notify(self, wake_ups: Sequence[WakeUp]) -> None:
         self._answer()
-        assert not {bell.id for bell in bells} & set(self.rung), "an id was used twice"
-        self.rung += [bell.id for bell in bells]
-        self.waiting |= {bell.id: bell for bell in bells}
+        assert not {wake_up.id for wake_up in wake_ups} & set(self.sent), "an id was used twice"
+        self.sent += [wake_up.id for wake_up in wake_ups]
+        self.waiting |= {wake_up.id: wake_up for wake_up in wake_ups}
 
-    async def unheard(self, bell_ids: Sequence[str]) -> set[str]:
+    async def pending(self, wake_up_ids: Sequence[str]) -> set[str]:
         self._answer()
-        return set(bell_ids) & set(self.waiting)
+        return set(wake_up_ids) & set(self.waiting)
 
     async def epoch(self) -> str:
         self._answer()
         return str(self.flushes)
 
-    def hear(self) -> list[str]:
-        """The documents that were rung for and not heard yet."""
-        heard = [bell.document_id for bell in self.waiting.values()]
+    def receive(self) -> list[str]:
+        """The documents that were notified and not received yet."""
+        received = [wake_up.document_id for wake_up in self.waiting.values()]
         self.waiting.clear()
-        return heard
+        return received
 
     def flush(self) -> None:
         self.waiting.clear()
@@ -67,24 +67,24 @@ class Scene:
     """A dispatcher with its neighbours and a clock."""
 
     def __init__(self, *ids: str) -> None:
-        self.documents, self.bells = Documents(*ids), Bells()
+        self.documents, self.wake_ups = Documents(*ids), WakeUps()
         self.now_s, self.room = 1000.0, True
         self.dispatcher = Dispatcher(
-            self.documents, self.bells, clock=lambda: self.now_s, may_work=lambda: self.room
+            self.documents, self.wake_ups, clock=lambda: self.now_s, may_work=lambda: self.room
         )
 
     async def later(self, wait_s: float) -> list[str]:
-        """What can be heard after a round at that time."""
+        """What can be received after a round at that time."""
         self.now_s += wait_s
-        await self.dispatcher.ring_due()
-        return self.bells.hear()
+        await self.dispatcher.notify_due()
+        return self.wake_ups.receive()
 
 
 async def test_every_due_document_is_rung_for_once() -> None:
     scene = Scene("a", "b")
-    assert await scene.dispatcher.ring_due() == 2
-    assert await scene.dispatcher.ring_due() == 0
-    assert [(bell.document_id, bell.traceparent) for bell in scene.bells.waiting.values()] == [
+    assert await scene.dispatcher.notify_due() == 2
+    assert await scene.dispatcher.notify_due() == 0
+    assert [(wake_up.document_id, wake_up.traceparent) for wake_up in scene.wake_ups.waiting.values()] == [
         ("a", "trace-a"),
         ("b", "trace-b"),
     ]
@@ -97,32 +97,32 @@ async def test_a_document_with_a_new_token_is_rung_for_again() -> None:
     assert await scene.later(0.1) == ["a"]
 
 
-async def test_a_bell_that_was_heard_and_led_to_nothing_is_rung_again_after_a_while() -> None:
+async def test_a_wake_upthat_was_heard_and_led_to_nothing_is_rung_again_after_a_while() -> None:
     scene = Scene("a")
     assert await scene.later(0) == ["a"]
     assert await scene.later(4.9) == []
     assert await scene.later(0.2) == ["a"]
 
 
-async def test_a_bell_that_waits_in_the_broker_is_not_rung_again_however_long_it_takes() -> None:
+async def test_a_wake_upthat_waits_in_the_broker_is_not_rung_again_however_long_it_takes() -> None:
     scene = Scene("a")
     for _ in range(100):
         scene.now_s += 7
-        await scene.dispatcher.ring_due()
-    assert len(scene.bells.rung) == 1
+        await scene.dispatcher.notify_due()
+    assert len(scene.wake_ups.sent) == 1
 
 
-async def test_after_a_flush_all_bells_are_rung_again_at_the_next_round() -> None:
+async def test_after_a_flush_all_wake_up_are_rung_again_at_the_next_round() -> None:
     scene = Scene("a", "b")
-    await scene.dispatcher.ring_due()
-    scene.bells.flush()
+    await scene.dispatcher.notify_due()
+    scene.wake_ups.flush()
     assert await scene.later(0.1) == ["a", "b"]
 
 
 async def test_a_flush_while_nothing_is_due_makes_no_noise() -> None:
     scene = Scene()
-    await scene.dispatcher.ring_due()
-    scene.bells.flush()
+    await scene.dispatcher.notify_due()
+    scene.wake_ups.flush()
     assert await scene.later(1) == []
     scene.documents.tokens["a"] = 0
     assert await scene.later(1) == ["a"]
@@ -130,19 +130,19 @@ async def test_a_flush_while_nothing_is_due_makes_no_noise() -> None:
 
 async def test_what_could_not_be_rung_is_rung_when_the_broker_is_back() -> None:
     scene = Scene("a")
-    scene.bells.away = True
+    scene.wake_ups.away = True
     with pytest.raises(Unavailable):
-        await scene.dispatcher.ring_due()
-    scene.bells.away = False
+        await scene.dispatcher.notify_due()
+    scene.wake_ups.away = False
     assert await scene.later(0) == ["a"]
 
 
 async def test_two_processes_never_use_the_same_bell() -> None:
     scene = Scene("a")
-    other = Dispatcher(scene.documents, scene.bells, clock=lambda: scene.now_s)
-    await scene.dispatcher.ring_due()
-    await other.ring_due()
-    assert len(set(scene.bells.rung)) == 2
+    other = Dispatcher(scene.documents, scene.wake_ups, clock=lambda: scene.now_s)
+    await scene.dispatcher.notify_due()
+    await other.notify_due()
+    assert len(set(scene.wake_ups.sent)) == 2
 
 
 async def test_the_queue_in_the_broker_stays_short() -> None:
@@ -160,18 +160,18 @@ async def test_without_room_nothing_is_rung_for_and_with_room_at_once() -> None:
 
 async def test_the_dispatcher_says_what_it_waits_for_and_goes_on_by_itself() -> None:
     scene, seen = Scene("a"), list[str | None]()
-    scene.bells.away = True
+    scene.wake_ups.away = True
 
     async def sleep(_wait_s: float) -> None:
         seen.append(scene.dispatcher.waiting_code)
-        scene.bells.away = len(seen) < 3
+        scene.wake_ups.away = len(seen) < 3
 
     async with anyio.create_task_group() as group:
         group.start_soon(lambda: scene.dispatcher.run(sleep=sleep))
-        await until(lambda: bool(scene.bells.rung))
+        await until(lambda: bool(scene.wake_ups.sent))
         group.cancel_scope.cancel()
     assert seen == ["broker_unavailable"] * 3
-    assert scene.bells.hear() == ["a"]
+    assert scene.wake_ups.receive() == ["a"]
 
 
 async def test_a_wake_is_answered_before_the_second_is_over() -> None:
@@ -181,7 +181,7 @@ async def test_a_wake_is_answered_before_the_second_is_over() -> None:
         await anyio.lowlevel.checkpoint()
         scene.documents.tokens["a"] = 0
         scene.dispatcher.wake()
-        await until(lambda: bool(scene.bells.rung), within_s=0.5)
+        await until(lambda: bool(scene.wake_ups.sent), within_s=0.5)
         group.cancel_scope.cancel()
 
 

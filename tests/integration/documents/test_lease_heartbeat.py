@@ -14,8 +14,6 @@ from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.resilience import faults
-from kotaemon_async.search.embedding.embedder import Embedder
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.documents import english_pdf, write
 from tests.support.ingest import SETTINGS, Stuck, Ticks, Workshop
 
@@ -23,25 +21,11 @@ from tests.support.ingest import SETTINGS, Stuck, Ticks, Workshop
 MANY = 8
 
 
-@pytest.fixture(scope="module")
-async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model="all-MiniLM-L6-v2", threads=2)
-    yield opened
-    await opened.aclose()
-
-
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     opened = Sandbox(ParserSettings(children=1), max_pages=5000)
     yield opened
     await opened.aclose()
-
-
-@pytest.fixture
-async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[Workshop]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Workshop(tmp_path, ledger, sandbox, embedder)
-    await ledger.aclose()
 
 
 @asynccontextmanager
