@@ -25,7 +25,7 @@ run: $(MODEL) ## set everything up and start the service on http://127.0.0.1:800
 	@exec $(BIN)/kotaemon-async serve
 
 test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
-	@.ci/packages
+	@.ci/packages && $(LOCKED) '$(BIN)/python -m tests.support.smollm'
 	@$(PYTEST) $(BESIDE) -m "not long and not alone"
 	@$(PYTEST) tests/acceptance -m "alone and not long"
 

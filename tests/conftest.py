@@ -27,6 +27,16 @@ def model_folder() -> Path:
     return DEFAULT_FOLDER
 
 
+@pytest.fixture(scope="session")
+def llm_folder() -> Path:
+    """The folder of a small language model."""
+    from tests.support import smollm
+
+    if not smollm.is_prepared():
+        pytest.fail(f"no model in {smollm.FOLDER}; run: python -m tests.support.smollm", pytrace=False)
+    return smollm.FOLDER
+
+
 _ended: dict[str, int] = {}
 
 

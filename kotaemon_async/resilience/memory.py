@@ -20,7 +20,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 #: What stands in a child's command line -> its name in metrics.
 _ROLES: Final = (
     (b"vectors/child.py", "vectors"),
-    (b"local_child", "llm"),
+    (b"llama_child", "llm"),
     (b"parsing", "parser"),
     (b"backup\0verify", "backup"),
 )

@@ -125,6 +125,14 @@ class ProviderFailed(Unavailable):
         self.transient = transient
 
 
+class PromptTooLong(ProviderFailed):
+    """The prompt does not fit into the model's context; this share of it leaves room for an answer."""
+
+    def __init__(self, message: str, share: float) -> None:
+        super().__init__(message, code="misconfigured", fault="prompt")
+        self.share = share
+
+
 class NoAnswer(Unavailable):
     """The provider works and has no answer to this question; the next one is asked, and nobody has failed."""
 

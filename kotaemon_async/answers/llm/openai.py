@@ -1,15 +1,24 @@
 """Any server that speaks OpenAI's chat protocol, as a provider of answers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, ProviderFailed
+from kotaemon_async.answers.llm.base import (
+    Deadline,
+    Delta,
+    FaultSource,
+    Finish,
+    Piece,
+    Prompt,
+    PromptTooLong,
+    ProviderFailed,
+)
 from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, Messages, messages
 from kotaemon_async.answers.quotes import MarkerFilter
 from kotaemon_async.domain.errors import Unavailable
@@ -26,15 +35,91 @@ _USAGE_WAIT_S = 1.0
 _LATE = "the model server kept us waiting for the {} token"
 
 
+#: How often passages are shortened until the prompt fits into the model's context, and by how much more.
+_FITTINGS: Final = 4
+_FITS_WELL: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A client of a model server, and the words that are commands to its model if they are known."""
+
+    client: "openai.AsyncOpenAI"
+    commands: tuple[str, ...] = ()
+
+
+class ModelServer(Protocol):
+    """Where a model is served: elsewhere, or in a child of this process."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def address(self) -> str | None: ...
+
+    def lease(self, due: Deadline) -> AbstractAsyncContextManager[Connection]: ...
+
+    async def warm(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+class RemoteServer:
+    """A server somewhere else, whose connections are kept open."""
+
+    kind = "openai"
+
+    def __init__(self, base_url: str, api_key: str | None = None) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._connecting = anyio.Lock()
+        self._connection: Connection | None = None
+
+    @property
+    def address(self) -> str | None:
+        """Return the host's name."""
+        return urlsplit(self._base_url).hostname
+
+    async def warm(self) -> None:
+        """Make the client now, so that the first question does not pay for it."""
+        await self._connected()
+
+    async def aclose(self) -> None:
+        """Close the connections that are kept open."""
+        if self._connection is not None:
+            await self._connection.client.close()
+
+    @asynccontextmanager
+    async def lease(self, due: Deadline) -> AsyncIterator[Connection]:  # noqa: ARG002 - there is nothing to wait for
+        """Hold the connection during the block."""
+        yield await self._connected()
+
+    async def _connected(self) -> Connection:
+        async with self._connecting:
+            if self._connection is None:
+                self._connection = Connection(await connected(self._base_url, self._api_key))
+        return self._connection
+
+
+async def connected(base_url: str, api_key: str | None, socket: str | None = None) -> "openai.AsyncOpenAI":
+    """Return a client; the first one takes the time of importing the library."""
+
+    def connect() -> "openai.AsyncOpenAI":
+        from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
+
+        return openai_http.connect(base_url, api_key, socket)
+
+    return await anyio.to_thread.run_sync(connect)
+
+
 @dataclass(eq=False)
 class OpenAIProvider:
     """Streams answers of one model; every failure of its server becomes ProviderFailed."""
 
     name: str
     served_by: ServedBy
-    base_url: str
+    server: ModelServer
     model: str
-    api_key: str | None = field(default=None, repr=False)
     first_token_timeout_s: float = 15.0
     idle_timeout_s: float = 10.0
     total_timeout_s: float = 60.0
@@ -43,28 +128,25 @@ class OpenAIProvider:
 
     def __post_init__(self) -> None:
         self._slots = Slots(self.max_concurrency)
-        self._connecting = anyio.Lock()
-        self._client: openai.AsyncOpenAI | None = None
 
     async def warm(self) -> None:
-        """Make the client now, so that the first question does not pay for it."""
-        await self._connected()
+        """Make ready what can be made ready before the first question."""
+        await self.server.warm()
 
     async def aclose(self) -> None:
-        """Close the connections that are kept open to the server."""
-        if self._client is not None:
-            await self._client.close()
+        """Let go of the server."""
+        await self.server.aclose()
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """Yield Deltas, then the Finish with the token counts. Raises: ProviderFailed, also when cut."""
-        words = messages(prompt, self.prompt_budget_chars)
+        """Yield Deltas, then the Finish with token counts; raises ProviderFailed, also when it was cut."""
         total = deadline.at_most(self.total_timeout_s)
-        shown = MarkerFilter(words.shown)
         reply = _Reply()
         with traces.span(f"chat {self.model}", kind=traces.SpanKind.CLIENT, **self._attributes()):
-            async with self._slots.one(total.at_most(self.first_token_timeout_s)):
+            slot = self._slots.one(total.at_most(self.first_token_timeout_s))
+            async with slot, self.server.lease(total) as connection:
                 due = total.at_most(self.first_token_timeout_s)
-                async with await self._answer(words, due) as chunks:
+                chunks, shown = await self._ask(connection, prompt, due)
+                async with chunks:
                     while (chunk := await self._next(chunks, reply, due)) is not None:
                         text = shown.feed(reply.take(chunk))
                         if text := reply.visible(text):
@@ -72,34 +154,45 @@ class OpenAIProvider:
                         due = self._due(reply, due, total)
                 if text := reply.visible(shown.rest()):
                     yield Delta(text)
-            finish = reply.finish()
+                finish = reply.finish()
             traces.mark(**usage_attributes(finish.usage))
         yield finish
 
     def _attributes(self) -> dict[str, traces.Attribute]:
         return {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": "openai",
+            "gen_ai.provider.name": self.server.kind,
             "gen_ai.request.model": self.model,
-            "server.address": urlsplit(self.base_url).hostname,
+            "server.address": self.server.address,
             "link": self.name,
         }
 
-    async def _answer(self, words: Messages, due: Deadline) -> "AsyncStream[ChatCompletionChunk]":
-        """Send the request and return the answer's chunks once its head has come."""
+    async def _ask(
+        self, connection: Connection, prompt: Prompt, due: Deadline
+    ) -> "tuple[AsyncStream[ChatCompletionChunk], MarkerFilter]":
+        """Send as much of the passages as fits; return the answer's chunks, and the markers it may have."""
+        budget = self.prompt_budget_chars
         with time_limit(due, _LATE.format("first")):
-            client = await self._connected()
-            with _translated():
-                return await client.chat.completions.create(
-                    model=self.model,
-                    messages=[
-                        {"role": "system", "content": words.system},
-                        {"role": "user", "content": words.user},
-                    ],
-                    stream=True,
-                    stream_options={"include_usage": True},
-                    extra_headers={"traceparent": traces.current().traceparent},
-                )
+            for _ in range(_FITTINGS):
+                words = messages(prompt, budget)
+                try:
+                    return await self._send(connection, words), MarkerFilter(words.shown)
+                except PromptTooLong as error:
+                    budget = int(min(budget, len(words.user)) * error.share * _FITS_WELL)
+        raise ProviderFailed("the prompt does not fit into the model's context", fault="prompt")
+
+    async def _send(self, connection: Connection, words: Messages) -> "AsyncStream[ChatCompletionChunk]":
+        with _translated():
+            return await connection.client.chat.completions.create(
+                model=self.model,
+                messages=[
+                    {"role": "system", "content": words.system},
+                    {"role": "user", "content": without_commands(words.user, connection.commands)},
+                ],
+                stream=True,
+                stream_options={"include_usage": True},
+                extra_headers={"traceparent": traces.current().traceparent},
+            )
 
     async def _next(
         self, chunks: "AsyncStream[ChatCompletionChunk]", reply: "_Reply", due: Deadline
@@ -119,18 +212,12 @@ class OpenAIProvider:
             return total.at_most(_USAGE_WAIT_S)
         return total.at_most(self.idle_timeout_s) if reply.news == "token" else due
 
-    async def _connected(self) -> "openai.AsyncOpenAI":
-        async with self._connecting:
-            if self._client is None:
-                self._client = await anyio.to_thread.run_sync(self._connect)
-        return self._client
 
-    def _connect(self) -> "openai.AsyncOpenAI":
-        from kotaemon_async.answers.llm import openai_http  # noqa: PLC0415
-
-        return openai_http.connect(
-            self.base_url, self.api_key, wait_s=self.first_token_timeout_s, total_s=self.total_timeout_s
-        )
+def without_commands(text: str, commands: tuple[str, ...]) -> str:
+    """Return the text with a blank for each word that is a command to the model, so that none are joined."""
+    for word in commands:
+        text = text.replace(word, " ")
+    return text
 
 
 @contextmanager
@@ -182,9 +269,10 @@ class Slots:
 class time_limit:  # noqa: N801 - reads as the statement it is
     """Cancel the block at the deadline and raise ProviderFailed `timeout` instead."""
 
-    def __init__(self, deadline: Deadline, message: str) -> None:
+    def __init__(self, deadline: Deadline, message: str, fault: FaultSource = "server") -> None:
         self._scope = anyio.move_on_after(deadline.left_s())
         self._message = message
+        self._fault = fault
 
     def __enter__(self) -> None:
         self._scope.__enter__()
@@ -192,7 +280,7 @@ class time_limit:  # noqa: N801 - reads as the statement it is
     def __exit__(self, *error: Any) -> bool | None:
         handled = self._scope.__exit__(*error)
         if self._scope.cancelled_caught:
-            raise ProviderFailed(self._message, code="timeout")
+            raise ProviderFailed(self._message, code="timeout", fault=self._fault)
         return handled
 
 

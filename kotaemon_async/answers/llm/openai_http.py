@@ -10,13 +10,17 @@ from email.utils import parsedate_to_datetime
 from typing import Final, cast
 
 import httpx2
+import msgspec
 import openai
 
-from kotaemon_async.answers.llm.base import FaultSource, ProviderFailed
+from kotaemon_async.answers.llm.base import FaultSource, PromptTooLong, ProviderFailed
 
 #: One event of a stream is a token; some servers send the whole answer at once.
 MAX_EVENT_BYTES: Final = 1024**2
 MAX_REPLY_BYTES: Final = 16 * 1024**2
+_MAX_REFUSAL_BYTES: Final = 64 * 1024
+#: What of a context may be prompt; the rest is for the answer.
+_PROMPT_SHARE: Final = 0.75
 _CONNECT_TIMEOUT_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 86_400.0
 
@@ -42,14 +46,19 @@ _MEANS: Final[dict[int, str]] = {
 FOREIGN: Final = (openai.OpenAIError, ValueError, TypeError, AttributeError, OSError, RecursionError)
 
 
-def connect(base_url: str, api_key: str | None, *, wait_s: float, total_s: float) -> openai.AsyncOpenAI:
-    """Return a client that never retries, follows no redirect with the key and reads no reply without end."""
-    timeout = openai.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, wait_s))
+def connect(base_url: str, api_key: str | None, socket: str | None = None) -> openai.AsyncOpenAI:
+    """Return a client that never retries, follows no redirect with the key and reads no reply without end.
+
+    Over `socket`, a Unix socket's path, each request has its own connection: there they cost nothing.
+    """
+    timeout = openai.Timeout(None, connect=_CONNECT_TIMEOUT_S)  # the provider limits each wait itself
+    once = httpx2.Limits(max_keepalive_connections=0)
     wire = openai.DefaultAsyncHttpxClient(
         timeout=timeout,
         follow_redirects=False,
         headers={"accept-encoding": "identity"},  # a small compressed body can be a huge one
         event_hooks={"response": [_check]},
+        transport=httpx2.AsyncHTTPTransport(uds=socket, limits=once) if socket else None,
     )
     return openai.AsyncOpenAI(
         base_url=base_url, api_key=api_key or "none", max_retries=0, timeout=timeout, http_client=wire
@@ -58,12 +67,43 @@ def connect(base_url: str, api_key: str | None, *, wait_s: float, total_s: float
 
 async def _check(response: httpx2.Response) -> None:
     """Refuse a reply by its head, before anything of its body is read."""
+    if response.status_code == 400 and (too_long := _too_long(await _beginning(response))) is not None:
+        raise too_long
     if response.status_code >= 300:
         raise refused(response.status_code, response.headers.get("retry-after"))
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in _NO_STREAM or "content-encoding" in response.headers:
         raise ProviderFailed("the model server sent something else than a stream of events")
     response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream))
+
+
+class _ContextExceeded(msgspec.Struct, tag="exceed_context_size_error", tag_field="type"):
+    n_prompt_tokens: int
+    n_ctx: int
+
+
+class _Refusal(msgspec.Struct):
+    error: _ContextExceeded
+
+
+async def _beginning(response: httpx2.Response) -> bytes:
+    body = b""
+    async with aclosing(response.aiter_raw()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > _MAX_REFUSAL_BYTES:
+                break
+    return body
+
+
+def _too_long(body: bytes) -> PromptTooLong | None:
+    """Return what llama.cpp's server means by refusing a prompt, None for any other refusal."""
+    try:
+        found = msgspec.json.decode(body, type=_Refusal).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    share = _PROMPT_SHARE * found.n_ctx / max(1, found.n_prompt_tokens)
+    return PromptTooLong(f"the model server replied 400: {_MEANS[413]}", min(share, 1.0))
 
 
 class _Bounded(httpx2.AsyncByteStream):

@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
-from kotaemon_async.resilience.leased_model import LeasedModel
-from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
 from kotaemon_async.search.embedding import minilm
 from kotaemon_async.telemetry.health import Health
 

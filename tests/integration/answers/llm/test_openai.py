@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
-from kotaemon_async.answers.llm.openai import OpenAIProvider
+from kotaemon_async.answers.llm.openai import OpenAIProvider, RemoteServer
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Usage
 from tests.support.llm_faults import Script
@@ -21,7 +21,7 @@ PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the c
 @asynccontextmanager
 async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAIProvider, LlmServer]]:
     async with llm_server(script) as server:
-        link = OpenAIProvider("main", "primary", server.base_url, "m", api_key="k-1", **limits)
+        link = OpenAIProvider("main", "primary", RemoteServer(server.base_url, "k-1"), "m", **limits)
         try:
             yield link, server
         finally:

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from kotaemon_async.answers.llm import openai_http
-from kotaemon_async.answers.llm.base import ProviderFailed
+from kotaemon_async.answers.llm.base import PromptTooLong, ProviderFailed
 from kotaemon_async.answers.llm.openai_http import MAX_EVENT_BYTES, MAX_REPLY_BYTES, refused
 
 NOW_S = 1_780_000_000.0  # 2026-05-28 20:26:40 UTC
@@ -91,3 +91,37 @@ async def test_many_short_events_are_no_long_one(piece: bytes, is_cut: bool) -> 
         for part in [bytes([byte]) for byte in piece] if is_cut else [piece]:
             stream._count(part)
     assert stream._event_bytes < 3 * len(piece) + 3
+
+
+def reply(status: int, body: bytes, times: int = 1) -> httpx2.Response:
+    return httpx2.Response(status, stream=Body(body, times), headers={"content-type": "application/json"})
+
+
+async def test_a_prompt_that_is_too_long_for_llama_cpp_is_told_by_how_much() -> None:
+    counts = b'"type": "exceed_context_size_error", "n_prompt_tokens": 2000, "n_ctx": 1000'
+    with pytest.raises(PromptTooLong) as refusal:
+        await openai_http._check(reply(400, b'{"error": {"code": 400, "message": "x", %b}}' % counts))
+    assert (refusal.value.share, refusal.value.fault) == (0.375, "prompt")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense \xff",
+        b'{"error": "no"}',
+        b'{"error": {"type": "invalid_request_error"}}',
+        b'{"error": {"type": "exceed_context_size_error", "n_prompt_tokens": "many", "n_ctx": 1}}',
+    ],
+)
+async def test_any_other_refusal_is_one_of_the_request(body: bytes) -> None:
+    with pytest.raises(ProviderFailed) as refusal:
+        await openai_http._check(reply(400, body))
+    assert (type(refusal.value), refusal.value.fault) == (ProviderFailed, "prompt")
+
+
+async def test_a_refusal_without_end_is_not_read_to_its_end() -> None:
+    response = reply(400, b"x" * 65_536, 1_000)
+    with pytest.raises(ProviderFailed):
+        await openai_http._check(response)
+    assert response.stream.taken_bytes <= 3 * 65_536  # type: ignore[union-attr]
