@@ -36,8 +36,8 @@ LEFT = """SELECT (SELECT count(*) FROM pages WHERE document_id = ?1)
     (SELECT count(*) FROM keywords_docsize) - (SELECT count(*) FROM chunks)"""
 
 
-class Desk:
-    """A service, and documents of which no two are the same."""
+class Uploads:
+    """Documents of which no two are the same, handed in to one service."""
 
     def __init__(self, service: Throwaway, client: Client, folder: Path) -> None:
         self.service, self.client, self._folder = service, client, folder
@@ -77,43 +77,43 @@ def hanging(service: Throwaway, role: str) -> Iterator[None]:
 
 
 @contextmanager
-def parsing(desk: Desk) -> Iterator[Json]:
-    with hanging(desk.service, "parser"):
-        yield desk.once(desk.small(), lambda one: one["stage"] == "parsing")
+def parsing(uploads: Uploads) -> Iterator[Json]:
+    with hanging(uploads.service, "parser"):
+        yield uploads.once(uploads.small(), lambda one: one["stage"] == "parsing")
 
 
 @contextmanager
-def waiting_for_a_parser(desk: Desk) -> Iterator[Json]:
-    with parsing(desk) as first:
-        yield desk.once(desk.small(), lambda one: one["stage"] == "parsing")
-        desk.end("cancel", first)
+def waiting_for_a_parser(uploads: Uploads) -> Iterator[Json]:
+    with parsing(uploads) as first:
+        yield uploads.once(uploads.small(), lambda one: one["stage"] == "parsing")
+        uploads.end("cancel", first)
 
 
 @contextmanager
-def queued(desk: Desk) -> Iterator[Json]:
-    with waiting_for_a_parser(desk) as second:
-        yield desk.once(desk.small(), lambda one: one["status"] == "queued")
-        desk.end("cancel", second)
+def queued(uploads: Uploads) -> Iterator[Json]:
+    with waiting_for_a_parser(uploads) as second:
+        yield uploads.once(uploads.small(), lambda one: one["status"] == "queued")
+        uploads.end("cancel", second)
 
 
 @contextmanager
-def embedding(desk: Desk) -> Iterator[Json]:
-    yield desk.once(desk.large(), lambda one: one["stage"] == "embedding")
+def embedding(uploads: Uploads) -> Iterator[Json]:
+    yield uploads.once(uploads.large(), lambda one: one["stage"] == "embedding")
 
 
 @contextmanager
-def indexing(desk: Desk) -> Iterator[Json]:
-    with hanging(desk.service, "vectors"):
-        yield desk.once(desk.small(), lambda one: one["stage"] == "indexing")
+def indexing(uploads: Uploads) -> Iterator[Json]:
+    with hanging(uploads.service, "vectors"):
+        yield uploads.once(uploads.small(), lambda one: one["stage"] == "indexing")
 
 
 @contextmanager
-def waiting_to_be_retried(desk: Desk) -> Iterator[Json]:
-    document = desk.large()
+def waiting_to_be_retried(uploads: Uploads) -> Iterator[Json]:
+    document = uploads.large()
     for crashes in (1, 2):  # the wait after the second one is long enough to be met
-        os.kill(parser_of(desk.service, document["sha256"]), signal.SIGKILL)
-        desk.once(document, lambda one: one["attempts"]["crash"] == crashes)  # noqa: B023 - called at once
-    yield desk.once(document, lambda one: one["waiting_for"]["kind"] == "retry")
+        os.kill(parser_of(uploads.service, document["sha256"]), signal.SIGKILL)
+        uploads.once(document, lambda one: one["attempts"]["crash"] == crashes)  # noqa: B023 - called at once
+    yield uploads.once(document, lambda one: one["waiting_for"]["kind"] == "retry")
 
 
 HELD = (parsing, waiting_for_a_parser, embedding)
@@ -121,36 +121,36 @@ ALL = (*HELD, queued, indexing, waiting_to_be_retried)
 
 
 @pytest.fixture
-def desk(start: Start, tmp_path: Path) -> Iterator[Desk]:
+def uploads(start: Start, tmp_path: Path) -> Iterator[Uploads]:
     service = start(ENV)
     with closing(Client(service.url)) as client:
-        yield Desk(service, client, tmp_path)
+        yield Uploads(service, client, tmp_path)
 
 
 @pytest.mark.parametrize("how", ["cancel", "delete"])
 def test_a_document_ends_within_two_seconds_in_any_stage_and_leaves_nothing(
-    desk: Desk, tmp_path: Path, how: str
+    uploads: Uploads, tmp_path: Path, how: str
 ) -> None:
     ended: list[str] = []
     for stage in ALL:
-        with stage(desk) as document:
+        with stage(uploads) as document:
             ended.append(document["id"])
             began_s = time.monotonic()
-            desk.end(how, document)
+            uploads.end(how, document)
             if stage in HELD:
-                eventually(lambda: logged(desk.service, "lease_lost", doc_id=ended[-1]), within_s=5)
+                eventually(lambda: logged(uploads.service, "lease_lost", doc_id=ended[-1]), within_s=5)
             assert time.monotonic() - began_s < LIMIT_S, stage.__name__
-        ready(desk.client, desk.small()["id"])  # there is a worker free
-    check_that_nothing_is_left(desk, how, ended, tmp_path)
+        ready(uploads.client, uploads.small()["id"])  # there is a worker free
+    check_that_nothing_is_left(uploads, how, ended, tmp_path)
 
 
-def check_that_nothing_is_left(desk: Desk, how: str, ended: list[str], scratch: Path) -> None:
-    desk.service.stop()
+def check_that_nothing_is_left(uploads: Uploads, how: str, ended: list[str], scratch: Path) -> None:
+    uploads.service.stop()
     for document_id in ended:
-        assert ledger_rows(desk.service, scratch / document_id, LEFT, document_id) == [(0, 0)]
+        assert ledger_rows(uploads.service, scratch / document_id, LEFT, document_id) == [(0, 0)]
     deleted = Expected(frozenset(), "yes")
     kept = Expected(frozenset({"cancelled"}))
-    others = {row[0] for row in ledger_rows(desk.service, scratch / "ids", "SELECT id FROM documents")}
+    others = {row[0] for row in ledger_rows(uploads.service, scratch / "ids", "SELECT id FROM documents")}
     expected = {one: Expected(frozenset({"ready", "cancelled"})) for one in others}
     expected |= dict.fromkeys(ended, deleted if how == "delete" else kept)
-    assert violations(desk.service.data_dir, expected) == []
+    assert violations(uploads.service.data_dir, expected) == []
