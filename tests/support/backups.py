@@ -9,22 +9,22 @@ from kotaemon_async.operations.backup.create import Backups, Source
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.operations.backup.restore import Restored, Restoring
 from kotaemon_async.stores.ledger import SCHEMA
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 NOW_S = 1_795_632_000.25
 PLENTY_BYTES = 10**9
 
 
 def backups_of(
-    desk: Desk,
+    lib: LibraryFixture,
     *,
     beside: dict[str, Path] | None = None,
     go_on: Callable[[], None] = lambda: None,
     free_bytes: int = PLENTY_BYTES,
     now_s: float = NOW_S,
 ) -> Backups:
-    """Of the desk's folder, at a fixed time."""
-    source = Source(desk.folder.parent / "ledger.db", desk.blobs.path, beside or {}, "0.1.0")
+    """Make a backup of the library's folder at a fixed time."""
+    source = Source(lib.folder.parent / "ledger.db", lib.blobs.path, beside or {}, "0.1.0")
     return Backups(source, clock=lambda: now_s, free_bytes=lambda _: free_bytes, checkpoint=go_on)
 
 

@@ -28,7 +28,7 @@ RECIPE = f"{MODEL}/{CHUNKING_VERSION}"
 RNG = np.random.default_rng(11)
 
 
-class Ward:
+class DamagedFolder:
     """Ledger and files of one folder, a clock that stands still, and the doctor for them."""
 
     def __init__(self, folder: Path, ledger: Ledger, *, is_alone: bool = True) -> None:
@@ -117,22 +117,22 @@ class Ward:
 
 
 @asynccontextmanager
-async def open_vectors(ward: Ward) -> AsyncIterator[VectorStore]:
-    """The ward's index in its child process."""
-    ward.vectors = await VectorStore.open(
-        ward.folder / "vectors", VectorSettings(call_timeout_s=20), model=MODEL, dimension=DIMENSION
+async def open_vectors(data: DamagedFolder) -> AsyncIterator[VectorStore]:
+    """Open the folder's index in its child process."""
+    data.vectors = await VectorStore.open(
+        data.folder / "vectors", VectorSettings(call_timeout_s=20), model=MODEL, dimension=DIMENSION
     )
     try:
-        yield ward.vectors
+        yield data.vectors
     finally:
-        await ward.vectors.aclose()
-        ward.vectors = None
+        await data.vectors.aclose()
+        data.vectors = None
 
 
 @asynccontextmanager
-async def open_ward(folder: Path) -> AsyncIterator[Ward]:
+async def open_folder(folder: Path) -> AsyncIterator[DamagedFolder]:
     ledger = await Ledger.open(folder / "ledger.db")
     try:
-        yield Ward(folder, ledger)
+        yield DamagedFolder(folder, ledger)
     finally:
         await ledger.aclose()

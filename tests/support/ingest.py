@@ -85,7 +85,7 @@ class Stuck(Embedder):
         return await self._real.embed_passages(texts)
 
 
-class Workshop:
+class IngestFixture:
     """A library and workers over one folder."""
 
     def __init__(

@@ -16,7 +16,7 @@ from kotaemon_async.telemetry.traces import TraceContext
 TRACE = TraceContext("a" * 32, f"00-{'a' * 32}-{'b' * 16}-01")
 
 
-class Desk:
+class LibraryFixture:
     """A library with its folder, its ledger and a count of the wake-ups that it sent."""
 
     def __init__(self, folder: Path, ledger: Ledger, *, max_bytes: int = 1000) -> None:

@@ -86,7 +86,7 @@ class Pages:
         return dict.fromkeys(pages, PAGE)
 
 
-class House:
+class AnsweringFixture:
     """A ledger with one document, a model, a retrieval, and the answering over them."""
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
@@ -140,106 +140,112 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
+async def fixture(tmp_path: Path) -> AsyncIterator[AnsweringFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
     await ledger.documents.accept(
         NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0
     )
-    yield House(ledger, tmp_path)
+    yield AnsweringFixture(ledger, tmp_path)
     await ledger.aclose()
 
 
-async def test_a_question_that_was_just_answered_makes_no_call_and_tells_its_age(house: House) -> None:
-    first = await house.ask()
-    house.clock.now_s += 30
-    again = await house.ask("what is the CAPITAL of  France")
-    assert (house.model.calls, again.answer, again.served_by) == (1, first.answer, "primary")
+async def test_a_question_that_was_just_answered_makes_no_call_and_tells_its_age(
+    fixture: AnsweringFixture,
+) -> None:
+    first = await fixture.ask()
+    fixture.clock.now_s += 30
+    again = await fixture.ask("what is the CAPITAL of  France")
+    assert (fixture.model.calls, again.answer, again.served_by) == (1, first.answer, "primary")
     assert (again.age_s, again.degraded, again.id != first.id) == (30.0, False, True)
     assert [c.id for c in again.citations] == [f"{again.id}.1"]
 
 
-async def test_after_the_fresh_time_the_model_is_asked_anew(house: House) -> None:
-    await house.ask()
-    house.clock.now_s += 601
-    assert ((await house.ask()).age_s, house.model.calls) == (0.0, 2)
+async def test_after_the_fresh_time_the_model_is_asked_anew(fixture: AnsweringFixture) -> None:
+    await fixture.ask()
+    fixture.clock.now_s += 601
+    assert ((await fixture.ask()).age_s, fixture.model.calls) == (0.0, 2)
 
 
-async def test_a_dead_model_is_stood_in_for_by_its_old_answer(house: House) -> None:
-    await house.ask()
-    house.clock.now_s += 3600
-    house.break_model()
-    answer = await house.ask()
+async def test_a_dead_model_is_stood_in_for_by_its_old_answer(fixture: AnsweringFixture) -> None:
+    await fixture.ask()
+    fixture.clock.now_s += 3600
+    fixture.break_model()
+    answer = await fixture.ask()
     assert (answer.served_by, answer.age_s, answer.answer) == ("stale_cache", 3600.0, "Paris [1].")
     assert (answer.degraded, answer.reasons) == (True, (Reason("main", "llm_unavailable"),))
 
 
-async def test_an_answer_of_yesterday_is_too_old(house: House) -> None:
-    await house.ask()
-    house.clock.now_s += 86_401
-    house.break_model()
-    assert (await house.ask()).served_by == "extractive"
+async def test_an_answer_of_yesterday_is_too_old(fixture: AnsweringFixture) -> None:
+    await fixture.ask()
+    fixture.clock.now_s += 86_401
+    fixture.break_model()
+    assert (await fixture.ask()).served_by == "extractive"
 
 
 @pytest.mark.parametrize("deleted", [True, False])
-async def test_a_changed_document_is_never_answered_from_the_cache(house: House, deleted: bool) -> None:
-    await house.ask()
+async def test_a_changed_document_is_never_answered_from_the_cache(
+    fixture: AnsweringFixture, deleted: bool
+) -> None:
+    await fixture.ask()
     if deleted:
-        await house.ledger.documents.delete("d")
+        await fixture.ledger.documents.delete("d")
     else:
-        await house.ledger.documents.start_anew("d", 2000.0, force=True)
-    house.break_model()
-    assert (await house.ask()).served_by == "extractive"
+        await fixture.ledger.documents.start_anew("d", 2000.0, force=True)
+    fixture.break_model()
+    assert (await fixture.ask()).served_by == "extractive"
 
 
 async def test_a_document_that_goes_while_models_are_asked_is_not_answered_from_the_cache(
-    house: House,
+    fixture: AnsweringFixture,
 ) -> None:
-    await house.ask()
-    house.clock.now_s += 3600
-    house.break_model()
-    house.model.asked, house.model.go_on = anyio.Event(), anyio.Event()
+    await fixture.ask()
+    fixture.clock.now_s += 3600
+    fixture.break_model()
+    fixture.model.asked, fixture.model.go_on = anyio.Event(), anyio.Event()
     answers: list[Answer] = []
 
     async def ask() -> None:
-        answers.append(await house.ask())
+        answers.append(await fixture.ask())
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
-        await house.model.asked.wait()
-        await house.ledger.documents.delete("d")
-        house.model.go_on.set()
+        await fixture.model.asked.wait()
+        await fixture.ledger.documents.delete("d")
+        fixture.model.go_on.set()
     assert answers[0].served_by == "extractive"
 
 
-async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(house: House) -> None:
-    house.retrieval.found = Found((PARIS,), (Reason("vectors", "vectors_unavailable"),))
-    await house.ask()
-    await house.ask()
-    assert house.model.calls == 2
+async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(fixture: AnsweringFixture) -> None:
+    fixture.retrieval.found = Found((PARIS,), (Reason("vectors", "vectors_unavailable"),))
+    await fixture.ask()
+    await fixture.ask()
+    assert fixture.model.calls == 2
 
 
-async def test_ten_equal_questions_at_once_make_one_call(house: House) -> None:
-    answers = await house.asked_at_once(10)
-    assert (house.model.calls, len({one.id for one in answers})) == (1, 10)
+async def test_ten_equal_questions_at_once_make_one_call(fixture: AnsweringFixture) -> None:
+    answers = await fixture.asked_at_once(10)
+    assert (fixture.model.calls, len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
-    assert [await house.ledger.answers.get(one.id) for one in answers] == answers
+    assert [await fixture.ledger.answers.get(one.id) for one in answers] == answers
 
 
-async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(house: House) -> None:
-    house.judge.verdict = False
-    house.break_model(Delta("Par"))
-    answers = await house.asked_at_once(3)
-    assert house.model.calls == 1
+async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(
+    fixture: AnsweringFixture,
+) -> None:
+    fixture.judge.verdict = False
+    fixture.break_model(Delta("Par"))
+    answers = await fixture.asked_at_once(3)
+    assert fixture.model.calls == 1
     assert [(one.served_by, one.complete, one.reasons) for one in answers] == [
         ("extractive", True, (Reason("main", "llm_unavailable"),))
     ] * 3
 
 
-async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(house: House) -> None:
-    await house.ask()
-    house.clock.now_s += 3600
-    house.break_model(Delta("Par"))
-    events = await house.told()
+async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(fixture: AnsweringFixture) -> None:
+    await fixture.ask()
+    fixture.clock.now_s += 3600
+    fixture.break_model(Delta("Par"))
+    events = await fixture.told()
     assert [type(event).__name__ for event in events] == [
         "PassagesFound",
         "Delta",
@@ -250,14 +256,14 @@ async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(house
     assert events[2] == Restart("stale_cache", "llm_unavailable")
 
 
-async def test_a_restart_names_the_link_that_really_follows(house: House) -> None:
-    house.break_model(Delta("Par"))
-    assert Restart("extractive", "llm_unavailable") in await house.told()
+async def test_a_restart_names_the_link_that_really_follows(fixture: AnsweringFixture) -> None:
+    fixture.break_model(Delta("Par"))
+    assert Restart("extractive", "llm_unavailable") in await fixture.told()
 
 
-async def test_kept_knowledge_answers_what_the_documents_do_not(house: House) -> None:
-    house.retrieval.found = Found(())
-    answer = await house.ask("When is the office open?")
+async def test_kept_knowledge_answers_what_the_documents_do_not(fixture: AnsweringFixture) -> None:
+    fixture.retrieval.found = Found(())
+    answer = await fixture.ask("When is the office open?")
     assert (answer.served_by, answer.answer, answer.degraded) == (
         "static_knowledge",
         "From nine to five.",
@@ -265,10 +271,10 @@ async def test_kept_knowledge_answers_what_the_documents_do_not(house: House) ->
     )
 
 
-async def test_kept_knowledge_answers_when_every_store_is_down(house: House) -> None:
-    house.retrieval.found = Unavailable("gone", code="ledger_unavailable")
-    await house.ledger.aclose()
-    events = await house.told("When is the office open?")
+async def test_kept_knowledge_answers_when_every_store_is_down(fixture: AnsweringFixture) -> None:
+    fixture.retrieval.found = Unavailable("gone", code="ledger_unavailable")
+    await fixture.ledger.aclose()
+    events = await fixture.told("When is the office open?")
     assert isinstance(events[-1], Done)
     answer = events[-1].answer
     assert (answer.served_by, answer.degraded) == ("static_knowledge", True)

@@ -13,7 +13,7 @@ from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.main import app
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 
 def run(*words: str | Path, data_dir: Path, **env: str) -> tuple[int, str, str]:
@@ -38,10 +38,10 @@ def data_dir(tmp_path: Path) -> Path:
 
 async def fill(folder: Path) -> None:
     ledger = await Ledger.open(folder / "ledger.db")
-    desk = Desk(folder, ledger)
-    document, _ = await desk.hand_in(b"The lamp burns oil all night.")
-    await desk.work(document.id)
-    await desk.hand_in(b"The ferry leaves at noon.")
+    lib = LibraryFixture(folder, ledger)
+    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
+    await lib.work(document.id)
+    await lib.hand_in(b"The ferry leaves at noon.")
     await ledger.aclose()
 
 

@@ -8,7 +8,7 @@ import pytest
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.ingest import Workshop
+from tests.support.ingest import IngestFixture
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[Workshop]:
+async def rig(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[IngestFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Workshop(tmp_path, ledger, sandbox, embedder)
+    yield IngestFixture(tmp_path, ledger, sandbox, embedder)
     await ledger.aclose()

@@ -9,63 +9,65 @@ from anyio.abc import TaskStatus
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Desk(tmp_path, ledger)
+    yield LibraryFixture(tmp_path, ledger)
     await ledger.aclose()
 
 
-async def test_watching_ends_with_the_final_state(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
+async def test_watching_ends_with_the_final_state(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
     seen = []
-    async for number, state in desk.library.watch(document.id):
+    async for number, state in lib.library.watch(document.id):
         seen.append((number, state.status))
         if len(seen) == 1:
-            await desk.library.cancel(document.id)
+            await lib.library.cancel(document.id)
     assert seen == [(1, "queued"), (2, "cancelled")]
 
 
-async def test_events_come_again_when_a_ready_document_is_read_anew(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    await desk.work(document.id)
-    last = (await desk.ledger.documents.versioned(document.id))[0]
-    assert [state async for state in desk.library.watch(document.id, last)] == []
-    await desk.library.retry(document.id, force=True)
+async def test_events_come_again_when_a_ready_document_is_read_anew(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    await lib.work(document.id)
+    last = (await lib.ledger.documents.versioned(document.id))[0]
+    assert [state async for state in lib.library.watch(document.id, last)] == []
+    await lib.library.retry(document.id, force=True)
     seen = []
-    async for number, state in desk.library.watch(document.id, last):
+    async for number, state in lib.library.watch(document.id, last):
         seen.append((number > last, state.status))
         if len(seen) == 1:
-            await desk.work(document.id)
+            await lib.work(document.id)
     assert seen == [(True, "queued"), (True, "ready")]
 
 
-async def test_a_number_from_elsewhere_does_not_silence_the_events(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    await desk.library.cancel(document.id)
-    assert [number async for number, _ in desk.library.watch(document.id, 1000)] == [2]
+async def test_a_number_from_elsewhere_does_not_silence_the_events(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    await lib.library.cancel(document.id)
+    assert [number async for number, _ in lib.library.watch(document.id, 1000)] == [2]
 
 
-async def test_watching_shows_that_a_document_waits_for_the_disk_and_that_it_goes_on(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
+async def test_watching_shows_that_a_document_waits_for_the_disk_and_that_it_goes_on(
+    lib: LibraryFixture,
+) -> None:
+    document, _ = await lib.hand_in(b"words")
     seen: list[object] = []
-    async for _, state in desk.library.watch(document.id):
+    async for _, state in lib.library.watch(document.id):
         seen.append((state.waiting_for or {}).get("kind"))
-        desk.may_work = len(seen) != 1
+        lib.may_work = len(seen) != 1
         if len(seen) == 3:
-            await desk.library.cancel(document.id)
+            await lib.library.cancel(document.id)
     assert seen == ["worker", "disk", "worker", None]
 
 
-async def test_all_who_watch_take_one_look_together(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
+async def test_all_who_watch_take_one_look_together(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
     ends: list[str] = []
 
     async def watch() -> None:
-        async for _, state in desk.library.watch(document.id):
+        async for _, state in lib.library.watch(document.id):
             ends.append(state.status)
 
     async with anyio.create_task_group() as group:
@@ -73,18 +75,18 @@ async def test_all_who_watch_take_one_look_together(desk: Desk) -> None:
             group.start_soon(watch)
         while len(ends) < 50:
             await anyio.lowlevel.checkpoint()
-        desk.most_asleep = 0
-        await desk.library.cancel(document.id)
-    assert (ends.count("cancelled"), desk.most_asleep) == (50, 1)
+        lib.most_asleep = 0
+        await lib.library.cancel(document.id)
+    assert (ends.count("cancelled"), lib.most_asleep) == (50, 1)
 
 
-async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
+async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
     ends: list[str] = []
 
     async def watch(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
         with anyio.CancelScope() as scope:
-            async for _, state in desk.library.watch(document.id):
+            async for _, state in lib.library.watch(document.id):
                 ends.append(state.status)
                 if len(ends) < 4:
                     task_status.started(scope)
@@ -92,12 +94,12 @@ async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(desk: D
     async with anyio.create_task_group() as group:
         scopes = [await group.start(watch) for _ in range(3)]
         scopes[0].cancel()
-        await desk.library.cancel(document.id)
+        await lib.library.cancel(document.id)
     assert ends == ["queued"] * 3 + ["cancelled"] * 2
 
 
-async def test_a_deleted_document_ends_its_watching(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
+async def test_a_deleted_document_ends_its_watching(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
     with pytest.raises(Refused, match="no document"):
-        async for _ in desk.library.watch(document.id):
-            await desk.library.delete(document.id)
+        async for _ in lib.library.watch(document.id):
+            await lib.library.delete(document.id)

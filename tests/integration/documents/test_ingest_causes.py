@@ -18,7 +18,7 @@ from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.ledger import Ledger
 from tests.support import poisoned_child
 from tests.support.documents import encrypted_pdf, english_pdf
-from tests.support.ingest import SETTINGS, Broken, Stuck, Ticks, Workshop
+from tests.support.ingest import SETTINGS, Broken, IngestFixture, Stuck, Ticks
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +35,9 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[Workshop]:
+async def rig(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[IngestFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Workshop(tmp_path, ledger, sandbox, embedder, max_attempts=6)
+    yield IngestFixture(tmp_path, ledger, sandbox, embedder, max_attempts=6)
     await ledger.aclose()
 
 
@@ -50,118 +50,120 @@ def tried(**ended: int) -> Attempts:
     return replace(Attempts(0, 0, 0, 0), **ended)
 
 
-async def lose_workers(shop: Workshop, document_ids: list[str], times: int) -> None:
+async def lose_workers(rig: IngestFixture, document_ids: list[str], times: int) -> None:
     """So many workers have died with these documents in their hands."""
     for _ in range(times):
         for one in document_ids:
-            await shop.ledger.claims.claim(one, "dead", shop.clock(), 1.0, recipe=recipe_of(shop.embedder))
-        await shop.ledger.claims.drop_leases()
+            await rig.ledger.claims.claim(one, "dead", rig.clock(), 1.0, recipe=recipe_of(rig.embedder))
+        await rig.ledger.claims.drop_leases()
 
 
 @pytest.mark.parametrize(
     ("marker", "code"), [("deadly by SIGSEGV", "corrupt"), ("deadly by SIGKILL", "parser_limit")]
 )
 async def test_a_document_that_kills_three_parsers_fails_and_says_so(
-    shop: Workshop, marker: str, code: str
+    rig: IngestFixture, marker: str, code: str
 ) -> None:
-    document_id = await shop.hand_in(poisoned_pdf(marker))
+    document_id = await rig.hand_in(poisoned_pdf(marker))
     for _ in range(3):
-        await shop.worker().run(document_id)
-        shop.clock.now_s += 1000
-    document = await shop.ledger.documents.get(document_id)
+        await rig.worker().run(document_id)
+        rig.clock.now_s += 1000
+    document = await rig.ledger.documents.get(document_id)
     assert document.error is not None and (document.status, document.error.code) == ("failed", code)
     signal = marker.rpartition(" ")[2]
     assert document.error.message == f"The parser died 3 times over this file, the last time by {signal}."
     assert (document.attempts, document.attempt) == (tried(crash=3), 3)
 
 
-async def test_the_wait_after_a_crash_is_short_and_grows(shop: Workshop) -> None:
-    document_id = await shop.hand_in(poisoned_pdf("deadly by SIGSEGV"))
+async def test_the_wait_after_a_crash_is_short_and_grows(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV"))
     waits = []
     for _ in range(2):
-        await shop.worker().run(document_id)
-        waits.append(await shop.waits_s(document_id))
-        shop.clock.now_s += 1000
+        await rig.worker().run(document_id)
+        waits.append(await rig.waits_s(document_id))
+        rig.clock.now_s += 1000
     (first, first_s), (second, second_s) = waits
     assert (first, second) == ("retry", "retry")
     assert 0.5 <= first_s <= 1 and 1.5 <= second_s <= 3
 
 
-async def test_pages_before_a_deadly_one_are_kept_for_the_next_try(shop: Workshop) -> None:
-    document_id = await shop.hand_in(poisoned_pdf("deadly by SIGSEGV", page=5, pages=6))
-    await shop.worker().run(document_id)
-    assert (await shop.ledger.documents.get(document_id)).pages_done == 4
+async def test_pages_before_a_deadly_one_are_kept_for_the_next_try(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=5, pages=6))
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).pages_done == 4
 
 
-async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(shop: Workshop) -> None:
-    deadly = await shop.hand_in(poisoned_pdf("deadly by SIGKILL", page=2, pages=3))
-    healthy = await shop.hand_in(english_pdf(4), "b.pdf")
+async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(rig: IngestFixture) -> None:
+    deadly = await rig.hand_in(poisoned_pdf("deadly by SIGKILL", page=2, pages=3))
+    healthy = await rig.hand_in(english_pdf(4), "b.pdf")
     async with anyio.create_task_group() as group:
-        group.start_soon(shop.worker().run, deadly)
-        group.start_soon(shop.worker().run, healthy)
-    document = await shop.ledger.documents.get(healthy)
+        group.start_soon(rig.worker().run, deadly)
+        group.start_soon(rig.worker().run, healthy)
+    document = await rig.ledger.documents.get(healthy)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 4, 1)
-    assert (await shop.ledger.documents.get(deadly)).attempts == tried(crash=1)
+    assert (await rig.ledger.documents.get(deadly)).attempts == tried(crash=1)
 
 
-async def test_six_attempts_take_a_quarter_of_an_hour(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    worker = shop.worker(embedder=Broken(shop.embedder, good_calls=0))
+async def test_six_attempts_take_a_quarter_of_an_hour(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    worker = rig.worker(embedder=Broken(rig.embedder, good_calls=0))
     for most_s in (10, 30, 90, 270, 810):
         await worker.run(document_id)
-        kind, wait_s = await shop.waits_s(document_id)
+        kind, wait_s = await rig.waits_s(document_id)
         assert kind == "retry" and most_s / 2 <= wait_s <= most_s
-        shop.clock.now_s += wait_s
+        rig.clock.now_s += wait_s
     await worker.run(document_id)
-    document = await shop.ledger.documents.get(document_id)
+    document = await rig.ledger.documents.get(document_id)
     assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
 
 
-async def test_a_document_is_not_tried_before_its_time(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    await shop.worker(embedder=Broken(shop.embedder, good_calls=0)).run(document_id)
-    shop.clock.now_s += 4.9
-    await shop.worker().run(document_id)
-    assert (await shop.ledger.documents.get(document_id)).status == "queued"
+async def test_a_document_is_not_tried_before_its_time(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await rig.worker(embedder=Broken(rig.embedder, good_calls=0)).run(document_id)
+    rig.clock.now_s += 4.9
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).status == "queued"
 
 
-async def test_a_neighbour_that_names_a_time_is_given_it(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    await shop.worker(embedder=Broken(shop.embedder, 0, retry_after_s=77)).run(document_id)
-    assert await shop.waits_s(document_id) == ("retry", 77)
+async def test_a_neighbour_that_names_a_time_is_given_it(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await rig.worker(embedder=Broken(rig.embedder, 0, retry_after_s=77)).run(document_id)
+    assert await rig.waits_s(document_id) == ("retry", 77)
 
 
-async def test_a_bad_file_uses_up_one_attempt_and_no_more(shop: Workshop) -> None:
-    document = await shop.ingest(encrypted_pdf())
+async def test_a_bad_file_uses_up_one_attempt_and_no_more(rig: IngestFixture) -> None:
+    document = await rig.ingest(encrypted_pdf())
     assert (document.status, document.attempt, document.attempts) == ("failed", 1, tried())
 
 
-async def test_twenty_deploys_eat_no_attempt(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(42))
+async def test_twenty_deploys_eat_no_attempt(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(42))
     for _ in range(20):
-        worker = shop.worker(on_step=lambda: worker.stop())  # noqa: PLW0108, B023 - it is not there yet
+        worker = rig.worker(on_step=lambda: worker.stop())  # noqa: PLW0108, B023 - it is not there yet
         await worker.run(document_id)
-    waiting = await shop.ledger.documents.get(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
     assert (waiting.attempts, waiting.attempt) == (tried(shutdown=20), 0)
-    await shop.worker().run(document_id)
-    document = await shop.ledger.documents.get(document_id)
+    await rig.worker().run(document_id)
+    document = await rig.ledger.documents.get(document_id)
     assert (document.stage, document.pages_done, document.attempt) == ("indexing", 42, 1)
 
 
-async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_document(shop: Workshop) -> None:
-    document_id = await shop.hand_in(poisoned_pdf("deadly by SIGSEGV", page=3, pages=4))
+async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_document(
+    rig: IngestFixture,
+) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=3, pages=4))
     settings = SETTINGS.model_copy(update={"batch_pages": 1})
-    worker = shop.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
+    worker = rig.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
     await worker.run(document_id)
-    assert (await shop.ledger.documents.get(document_id)).attempts == tried(shutdown=1)
+    assert (await rig.ledger.documents.get(document_id)).attempts == tried(shutdown=1)
 
 
-async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    await lose_workers(shop, [document_id], 3)
+async def test_a_document_that_took_too_many_workers_with_it_is_failed(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await lose_workers(rig, [document_id], 3)
     settings = SETTINGS.model_copy(update={"max_losses": 2})
-    await shop.worker(settings=settings).run(document_id)
-    document = await shop.ledger.documents.get(document_id)
+    await rig.worker(settings=settings).run(document_id)
+    document = await rig.ledger.documents.get(document_id)
     assert document.error is not None
     assert (document.error.code, document.error.message) == (
         "parser_limit",
@@ -169,87 +171,91 @@ async def test_a_document_that_took_too_many_workers_with_it_is_failed(shop: Wor
     )
 
 
-async def test_documents_that_may_have_taken_workers_with_them_are_read_one_at_a_time(shop: Workshop) -> None:
-    first, second = await shop.hand_in(english_pdf(1)), await shop.hand_in(english_pdf(2), "b.pdf")
-    await lose_workers(shop, [first, second], SUSPECT_LOSSES)
-    stuck = Stuck(shop.embedder)
-    worker = shop.worker(embedder=stuck)
+async def test_documents_that_may_have_taken_workers_with_them_are_read_one_at_a_time(
+    rig: IngestFixture,
+) -> None:
+    first, second = await rig.hand_in(english_pdf(1)), await rig.hand_in(english_pdf(2), "b.pdf")
+    await lose_workers(rig, [first, second], SUSPECT_LOSSES)
+    stuck = Stuck(rig.embedder)
+    worker = rig.worker(embedder=stuck)
     async with anyio.create_task_group() as group:
         group.start_soon(worker.run, first)
         await stuck.asked.wait()
         await worker.run(second)
-        postponed = await shop.ledger.documents.get(second)
+        postponed = await rig.ledger.documents.get(second)
         stuck.let_go.set()
     assert (postponed.status, postponed.attempts, postponed.attempt) == ("queued", tried(lost=2), 0)
-    shop.clock.now_s += TURN_AGAIN_S
+    rig.clock.now_s += TURN_AGAIN_S
     await worker.run(second)
-    assert [(await shop.ledger.documents.get(one)).stage for one in (first, second)] == ["indexing"] * 2
+    assert [(await rig.ledger.documents.get(one)).stage for one in (first, second)] == ["indexing"] * 2
 
 
-async def test_nothing_is_begun_without_room_on_the_disk(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    before = await shop.ledger.documents.get(document_id)
-    await shop.worker(may_work=lambda: False).run(document_id)
-    assert await shop.ledger.documents.get(document_id) == before
+async def test_nothing_is_begun_without_room_on_the_disk(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    before = await rig.ledger.documents.get(document_id)
+    await rig.worker(may_work=lambda: False).run(document_id)
+    assert await rig.ledger.documents.get(document_id) == before
 
 
-async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(shop: Workshop) -> None:
-    begun, waiting = await shop.hand_in(english_pdf(6)), await shop.hand_in(english_pdf(5))
+async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(rig: IngestFixture) -> None:
+    begun, waiting = await rig.hand_in(english_pdf(6)), await rig.hand_in(english_pdf(5))
     has_memory = [True]
-    worker = shop.worker(may_start=lambda: has_memory[0], on_step=lambda: has_memory.__setitem__(0, False))
+    worker = rig.worker(may_start=lambda: has_memory[0], on_step=lambda: has_memory.__setitem__(0, False))
     await worker.run(begun)
     await worker.run(waiting)
-    documents = [await shop.ledger.documents.get(one) for one in (begun, waiting)]
+    documents = [await rig.ledger.documents.get(one) for one in (begun, waiting)]
     assert [(one.stage, one.pages_done) for one in documents] == [("indexing", 6), (None, 0)]
 
 
-async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(6))
+async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(6))
     has_room = [True]
-    worker = shop.worker(may_work=lambda: has_room[0], on_step=lambda: has_room.__setitem__(0, False))
+    worker = rig.worker(may_work=lambda: has_room[0], on_step=lambda: has_room.__setitem__(0, False))
     await worker.run(document_id)
-    waiting = await shop.ledger.documents.get(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
     assert (waiting.status, waiting.waiting_for) == ("queued", {"kind": "disk"})
     assert (waiting.pages_done, waiting.attempts, waiting.attempt) == (2, tried(), 0)
-    await shop.worker().run(document_id)
-    assert (await shop.ledger.documents.get(document_id)).stage == "indexing"
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).stage == "indexing"
 
 
 @pytest.mark.parametrize("plan", ["ingest.before_commit:1:enospc", "sqlite.before_commit:3:enospc"])
-async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(shop: Workshop, plan: str) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
+async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(
+    rig: IngestFixture, plan: str
+) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
     faults.arm(plan)
-    await shop.worker().run(document_id)
-    waiting = await shop.ledger.documents.get(document_id)
+    await rig.worker().run(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
     assert (waiting.status, waiting.attempts, waiting.attempt) == ("queued", tried(), 0)
-    assert await shop.waits_s(document_id) == ("disk", 5)
+    assert await rig.waits_s(document_id) == ("disk", 5)
 
 
 async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(
-    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+    rig: IngestFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ingest, "CONFIRM_EVERY_S", 60.0)  # told apart by their length
-    document_id = await shop.hand_in(english_pdf(1))
+    document_id = await rig.hand_in(english_pdf(1))
     # claimed, pages counted; then a batch, and twice its failure, which cannot be written
     faults.arm("sqlite.before_commit:3:enospc,sqlite.before_commit:4:enospc,sqlite.before_commit:5:enospc")
     ticks = Ticks()
     async with anyio.create_task_group() as group:
-        group.start_soon(shop.worker(ticks=ticks).run, document_id)
+        group.start_soon(rig.worker(ticks=ticks).run, document_id)
         await ticks.pass_by(RECORD_EVERY_S, 2)
-    assert await shop.waits_s(document_id) == ("disk", 5)
+    assert await rig.waits_s(document_id) == ("disk", 5)
 
 
-async def test_a_ledger_that_takes_no_claim_leaves_the_document_in_the_queue(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
-    before = await shop.ledger.documents.get(document_id)
+async def test_a_ledger_that_takes_no_claim_leaves_the_document_in_the_queue(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    before = await rig.ledger.documents.get(document_id)
     faults.arm("sqlite.before_commit:1:enospc")
-    await shop.worker().run(document_id)
-    assert await shop.ledger.documents.get(document_id) == before
+    await rig.worker().run(document_id)
+    assert await rig.ledger.documents.get(document_id) == before
 
 
-async def test_a_bug_fails_the_document_as_ours(shop: Workshop) -> None:
-    document_id = await shop.hand_in(english_pdf(1))
+async def test_a_bug_fails_the_document_as_ours(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
     faults.arm("ingest.before_commit:1:raise")
-    await shop.worker().run(document_id)
-    document = await shop.ledger.documents.get(document_id)
+    await rig.worker().run(document_id)
+    document = await rig.ledger.documents.get(document_id)
     assert document.error is not None and document.error.code == "internal"

@@ -11,168 +11,174 @@ from kotaemon_async.domain.model import Document, Failure
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.library import TRACE, Desk
+from tests.support.library import TRACE, LibraryFixture
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield Desk(tmp_path, ledger)
+    yield LibraryFixture(tmp_path, ledger)
     await ledger.aclose()
 
 
-async def test_an_accepted_document_is_in_the_ledger_and_its_bytes_are_under_their_hash(desk: Desk) -> None:
-    document, is_new = await desk.hand_in(b"plain words to keep")
-    _, path = await desk.library.content(document.id)
+async def test_an_accepted_document_is_in_the_ledger_and_its_bytes_are_under_their_hash(
+    lib: LibraryFixture,
+) -> None:
+    document, is_new = await lib.hand_in(b"plain words to keep")
+    _, path = await lib.library.content(document.id)
     assert is_new and document.status == "queued" and document.trace_id == TRACE.trace_id
-    assert path.read_bytes() == b"plain words to keep" and desk.files() == [document.sha256]
-    assert desk.wake_ups == 1
+    assert path.read_bytes() == b"plain words to keep" and lib.files() == [document.sha256]
+    assert lib.wake_ups == 1
 
 
-async def test_sixteen_uploads_of_one_file_at_once_are_one_document(desk: Desk) -> None:
+async def test_sixteen_uploads_of_one_file_at_once_are_one_document(lib: LibraryFixture) -> None:
     ids = set()
 
     async def upload() -> None:
-        ids.add((await desk.hand_in(b"the same words"))[0].id)
+        ids.add((await lib.hand_in(b"the same words"))[0].id)
 
     async with anyio.create_task_group() as group:
         for _ in range(16):
             group.start_soon(upload)
-    assert len(ids) == 1 and len(desk.files()) == 1
+    assert len(ids) == 1 and len(lib.files()) == 1
 
 
-async def test_sixteen_uploads_of_sixteen_files_at_once_are_sixteen_documents(desk: Desk) -> None:
+async def test_sixteen_uploads_of_sixteen_files_at_once_are_sixteen_documents(lib: LibraryFixture) -> None:
     async with anyio.create_task_group() as group:
         for number in range(16):
-            group.start_soon(desk.hand_in, f"words of file {number}".encode())
-    assert (await desk.rows("documents"), len(desk.files())) == (16, 16)
+            group.start_soon(lib.hand_in, f"words of file {number}".encode())
+    assert (await lib.rows("documents"), len(lib.files())) == (16, 16)
 
 
-async def test_a_refused_file_leaves_nothing(desk: Desk) -> None:
+async def test_a_refused_file_leaves_nothing(lib: LibraryFixture) -> None:
     with pytest.raises(Refused) as refused:
-        await desk.hand_in(b"\x89PNG\r\n\x1a\n" + bytes(50), "a.txt")
+        await lib.hand_in(b"\x89PNG\r\n\x1a\n" + bytes(50), "a.txt")
     assert refused.value.code == "unsupported_format"
-    assert desk.files() == []
+    assert lib.files() == []
 
 
-async def test_an_empty_file_is_refused_as_empty(desk: Desk) -> None:
+async def test_an_empty_file_is_refused_as_empty(lib: LibraryFixture) -> None:
     with pytest.raises(BadDocument) as bad:
-        await desk.hand_in(b"")
+        await lib.hand_in(b"")
     assert bad.value.code == "empty"
 
 
-async def test_a_file_over_the_limit_is_refused_while_it_comes_in(desk: Desk) -> None:
+async def test_a_file_over_the_limit_is_refused_while_it_comes_in(lib: LibraryFixture) -> None:
     with pytest.raises(Refused) as refused:
-        await desk.hand_in(b"x" * 1001)
-    assert (refused.value.code, desk.files()) == ("too_large", [])
+        await lib.hand_in(b"x" * 1001)
+    assert (refused.value.code, lib.files()) == ("too_large", [])
 
 
-async def test_a_collection_with_a_strange_name_is_refused(desk: Desk) -> None:
+async def test_a_collection_with_a_strange_name_is_refused(lib: LibraryFixture) -> None:
     with pytest.raises(Refused, match="collection"):
-        await desk.hand_in(b"words", collection="../x")
+        await lib.hand_in(b"words", collection="../x")
 
 
-async def test_a_file_is_kept_while_another_collection_uses_it(desk: Desk) -> None:
-    first, _ = await desk.hand_in(b"shared words", collection="one")
-    second, _ = await desk.hand_in(b"shared words", collection="two")
-    await desk.library.delete(first.id)
-    assert desk.files() == [second.sha256]
-    await desk.library.delete(second.id)
-    assert desk.files() == []
+async def test_a_file_is_kept_while_another_collection_uses_it(lib: LibraryFixture) -> None:
+    first, _ = await lib.hand_in(b"shared words", collection="one")
+    second, _ = await lib.hand_in(b"shared words", collection="two")
+    await lib.library.delete(first.id)
+    assert lib.files() == [second.sha256]
+    await lib.library.delete(second.id)
+    assert lib.files() == []
 
 
-async def test_a_cancelled_document_can_be_started_anew(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    await desk.library.cancel(document.id)
-    again = await desk.library.retry(document.id)
+async def test_a_cancelled_document_can_be_started_anew(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    await lib.library.cancel(document.id)
+    again = await lib.library.retry(document.id)
     assert (again.status, again.version) == ("queued", 2)
     with pytest.raises(Refused, match="only a failed or cancelled"):
-        await desk.library.retry(document.id)
+        await lib.library.retry(document.id)
 
 
-async def test_without_room_to_work_unfinished_documents_wait_for_the_disk(desk: Desk) -> None:
-    unfinished, _ = await desk.hand_in(b"some words")
-    finished, _ = await desk.hand_in(b"other words")
-    await desk.work(finished.id)
-    desk.may_work = False
-    found, _ = await desk.library.page_of(ListQuery())
+async def test_without_room_to_work_unfinished_documents_wait_for_the_disk(lib: LibraryFixture) -> None:
+    unfinished, _ = await lib.hand_in(b"some words")
+    finished, _ = await lib.hand_in(b"other words")
+    await lib.work(finished.id)
+    lib.may_work = False
+    found, _ = await lib.library.page_of(ListQuery())
     assert {one.id: one.waiting_for for one in found} == {unfinished.id: {"kind": "disk"}, finished.id: None}
-    assert (await desk.library.get(unfinished.id)).waiting_for == {"kind": "disk"}
+    assert (await lib.library.get(unfinished.id)).waiting_for == {"kind": "disk"}
 
 
-async def test_all_failed_documents_of_a_collection_are_started_anew(desk: Desk) -> None:
+async def test_all_failed_documents_of_a_collection_are_started_anew(lib: LibraryFixture) -> None:
     broken = Failure("corrupt", "It is broken.", "Mend it.")
-    ids = [(await desk.hand_in(b"%d" % n, collection="en" if n else "zh"))[0].id for n in range(3)]
+    ids = [(await lib.hand_in(b"%d" % n, collection="en" if n else "zh"))[0].id for n in range(3)]
     for document_id in ids:
-        await desk.work(document_id, broken)
-    assert await desk.library.retry_failed("en") == 2
-    assert [(await desk.library.get(one)).status for one in ids] == ["failed", "queued", "queued"]
-    assert (await desk.library.retry_failed(None), await desk.library.retry_failed(None)) == (1, 0)
+        await lib.work(document_id, broken)
+    assert await lib.library.retry_failed("en") == 2
+    assert [(await lib.library.get(one)).status for one in ids] == ["failed", "queued", "queued"]
+    assert (await lib.library.retry_failed(None), await lib.library.retry_failed(None)) == (1, 0)
 
 
-async def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    claim = await desk.ledger.claims.claim(document.id, "me", 1.0, 30.0, recipe="m/1")
-    await desk.library.delete(document.id)
+async def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    claim = await lib.ledger.claims.claim(document.id, "me", 1.0, 30.0, recipe="m/1")
+    await lib.library.delete(document.id)
     assert claim is not None
     with pytest.raises(LeaseLost):
-        await desk.ledger.claims.to_indexing(claim, 1.0)
-    assert [await desk.rows(table) for table in ("documents", "pages", "chunks")] == [0, 0, 0]
-    assert desk.files() == []
+        await lib.ledger.claims.to_indexing(claim, 1.0)
+    assert [await lib.rows(table) for table in ("documents", "pages", "chunks")] == [0, 0, 0]
+    assert lib.files() == []
 
 
-async def test_a_document_deleted_while_it_is_read_anew_leaves_nothing(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    await desk.work(document.id)
-    await desk.library.retry(document.id, force=True)
-    assert await desk.rows("chunks") == 1
-    await desk.library.delete(document.id)
-    assert [await desk.rows(table) for table in ("documents", "pages", "chunks", "keywords")] == [0] * 4
-    assert desk.files() == []
+async def test_a_document_deleted_while_it_is_read_anew_leaves_nothing(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    await lib.work(document.id)
+    await lib.library.retry(document.id, force=True)
+    assert await lib.rows("chunks") == 1
+    await lib.library.delete(document.id)
+    assert [await lib.rows(table) for table in ("documents", "pages", "chunks", "keywords")] == [0] * 4
+    assert lib.files() == []
 
 
-async def test_bytes_that_are_uploaded_while_their_document_is_deleted_keep_their_file(desk: Desk) -> None:
+async def test_bytes_that_are_uploaded_while_their_document_is_deleted_keep_their_file(
+    lib: LibraryFixture,
+) -> None:
     for _ in range(20):
-        document, _ = await desk.hand_in(b"words")
+        document, _ = await lib.hand_in(b"words")
         async with anyio.create_task_group() as group:
-            group.start_soon(desk.library.delete, document.id)
-            group.start_soon(desk.hand_in, b"words")
-        await desk.hand_in(b"words")
-        assert desk.files() == [document.sha256]
+            group.start_soon(lib.library.delete, document.id)
+            group.start_soon(lib.hand_in, b"words")
+        await lib.hand_in(b"words")
+        assert lib.files() == [document.sha256]
 
 
-async def test_an_upload_waits_for_a_deletion_by_another_process(desk: Desk, tmp_path: Path) -> None:
-    other = Blobs(desk.folder, 1000)
+async def test_an_upload_waits_for_a_deletion_by_another_process(lib: LibraryFixture, tmp_path: Path) -> None:
+    other = Blobs(lib.folder, 1000)
     accepted: list[Document] = []
 
     async def upload() -> None:
-        accepted.append((await desk.hand_in(b"words"))[0])
+        accepted.append((await lib.hand_in(b"words"))[0])
 
-    desk.last_sleep = 3
+    lib.last_sleep = 3
     async with anyio.create_task_group() as group:
         async with other.turn():
             group.start_soon(upload)
-            while desk.sleeps < 3:
+            while lib.sleeps < 3:
                 await anyio.lowlevel.checkpoint()
-            assert (accepted, await desk.rows("documents")) == ([], 0)
-        desk.go_on.set()
-    assert desk.files() == [accepted[0].sha256]
+            assert (accepted, await lib.rows("documents")) == ([], 0)
+        lib.go_on.set()
+    assert lib.files() == [accepted[0].sha256]
 
 
-async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    (desk.folder / "incoming" / "torn").write_bytes(b"half")
-    stray = desk.folder / "ab" / ("ab" * 32)
+async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words")
+    (lib.folder / "incoming" / "torn").write_bytes(b"half")
+    stray = lib.folder / "ab" / ("ab" * 32)
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"nobody's")
-    assert await desk.blobs.sweep(await desk.ledger.documents.blobs()) == 2
-    assert desk.files() == [document.sha256]
+    assert await lib.blobs.sweep(await lib.ledger.documents.blobs()) == 2
+    assert lib.files() == [document.sha256]
 
 
-async def test_a_reading_anew_that_is_cancelled_leaves_the_document_ready_as_before(desk: Desk) -> None:
-    document, _ = await desk.hand_in(b"words")
-    await desk.work(document.id)
-    again = await desk.library.retry(document.id, force=True)
-    cancelled = await desk.library.cancel(document.id)
+async def test_a_reading_anew_that_is_cancelled_leaves_the_document_ready_as_before(
+    lib: LibraryFixture,
+) -> None:
+    document, _ = await lib.hand_in(b"words")
+    await lib.work(document.id)
+    again = await lib.library.retry(document.id, force=True)
+    cancelled = await lib.library.cancel(document.id)
     assert (again.status, cancelled.status, cancelled.version) == ("queued", "ready", document.version)
-    assert (cancelled.pages_done, cancelled.chunks_done, await desk.rows("chunks")) == (1, 1, 1)
+    assert (cancelled.pages_done, cancelled.chunks_done, await lib.rows("chunks")) == (1, 1, 1)

@@ -11,7 +11,7 @@ from kotaemon_async.documents.changes import Deleted, DocumentChanges
 from kotaemon_async.domain.model import Document
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import FakeServices, fake_services, serving
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 DOCUMENTS = "/api/v1/documents"
 
@@ -30,9 +30,9 @@ async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def desk(services: FakeServices, tmp_path: Path) -> Desk:
+def lib(services: FakeServices, tmp_path: Path) -> LibraryFixture:
     """Works on documents of the same ledger and the same files."""
-    made = Desk(tmp_path, services.ledger)
+    made = LibraryFixture(tmp_path, services.ledger)
     made.library = services.library
     return made
 
@@ -42,30 +42,34 @@ async def hand_in(client: httpx.AsyncClient, text: str, collection: str = "defau
     return str((await client.post(DOCUMENTS, files=files, data=data)).json()["id"])
 
 
-async def test_collections_are_listed_with_their_documents(client: httpx.AsyncClient, desk: Desk) -> None:
+async def test_collections_are_listed_with_their_documents(
+    client: httpx.AsyncClient, lib: LibraryFixture
+) -> None:
     for text, collection in (("one", "b"), ("two", "b"), ("three", "a")):
         last = await hand_in(client, text, collection)
-    await desk.work(last)
+    await lib.work(last)
     found = (await client.get("/api/v1/collections")).json()["items"]
     assert [(one["name"], one["documents"], one["ready"]) for one in found] == [("a", 1, 1), ("b", 2, 0)]
 
 
-async def test_a_document_moves_without_being_read_anew(client: httpx.AsyncClient, desk: Desk) -> None:
+async def test_a_document_moves_without_being_read_anew(
+    client: httpx.AsyncClient, lib: LibraryFixture
+) -> None:
     document_id = await hand_in(client, "The seal is replaced.")
-    await desk.work(document_id)
-    before = await desk.ledger.vector_log.end()
+    await lib.work(document_id)
+    before = await lib.ledger.vector_log.end()
     reply = await client.patch(f"{DOCUMENTS}/{document_id}", json={"collection": "new"})
     assert (reply.status_code, reply.json()["collection"], reply.json()["status"]) == (200, "new", "ready")
-    entries = await desk.ledger.vector_log.after(before, 10, "m")
+    entries = await lib.ledger.vector_log.after(before, 10, "m")
     assert [(entry.op, entry.collection) for entry in entries] == [("upsert", "new")]
 
 
-async def test_a_moved_document_is_logged_once(client: httpx.AsyncClient, desk: Desk) -> None:
+async def test_a_moved_document_is_logged_once(client: httpx.AsyncClient, lib: LibraryFixture) -> None:
     document_id = await hand_in(client, "The seal is replaced.")
-    await desk.work(document_id)
+    await lib.work(document_id)
     for collection in ("x", "y", "y"):
         await client.patch(f"{DOCUMENTS}/{document_id}", json={"collection": collection})
-    assert await desk.rows("vector_log") == 1
+    assert await lib.rows("vector_log") == 1
 
 
 async def test_a_document_does_not_move_to_where_its_twin_stands(client: httpx.AsyncClient) -> None:
@@ -90,16 +94,16 @@ async def test_a_wrong_move_is_refused(
 
 
 async def test_listeners_hear_of_every_change_and_of_nothing_older(
-    services: FakeServices, desk: Desk
+    services: FakeServices, lib: LibraryFixture
 ) -> None:
-    old, _ = await desk.hand_in(b"old")
+    old, _ = await lib.hand_in(b"old")
     assert services.changes is not None
     told = services.changes.listen()
     with anyio.fail_after(5):
         assert await anext(told) is None
-        new, _ = await desk.hand_in(b"new")
+        new, _ = await lib.hand_in(b"new")
         first = await anext(told)
-        await desk.library.delete(old.id)
+        await lib.library.delete(old.id)
         assert (isinstance(first, Document) and first.id, await anext(told)) == (new.id, Deleted(old.id))
 
 

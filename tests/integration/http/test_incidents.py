@@ -11,7 +11,7 @@ from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
-from tests.integration.stores.test_incidents import Desk
+from tests.integration.stores.test_incidents import BrokerWatch
 from tests.support.fakes import FakeServices, fake_services, serving
 
 
@@ -23,29 +23,31 @@ class Watched:
 
 
 @dataclass
-class Ward(FakeServices):
+class WatchingServices(FakeServices):
     """Dependencies with a watch."""
 
     incidents: Watched | None = None
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+async def broker_watch(tmp_path: Path) -> AsyncIterator[BrokerWatch]:
     file = await TelemetryFile.open(tmp_path / FILE)
-    yield Desk(IncidentStore(file, IncidentBounds(9, 1e9)))
+    yield BrokerWatch(IncidentStore(file, IncidentBounds(9, 1e9)))
     await file.aclose()
 
 
 @pytest.fixture
-async def client(tmp_path: Path, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+async def client(tmp_path: Path, broker_watch: BrokerWatch) -> AsyncIterator[httpx.AsyncClient]:
     async with fake_services(tmp_path) as services:
-        ward = Ward(services.ledger, services.library, incidents=Watched(desk.watch))
-        async with serving(ward, HttpLimits()) as found:
+        watching = WatchingServices(services.ledger, services.library, incidents=Watched(broker_watch.watch))
+        async with serving(watching, HttpLimits()) as found:
             yield found
 
 
-async def test_an_incident_says_since_when_how_far_and_why(desk: Desk, client: httpx.AsyncClient) -> None:
-    await desk.look(6)
+async def test_an_incident_says_since_when_how_far_and_why(
+    broker_watch: BrokerWatch, client: httpx.AsyncClient
+) -> None:
+    await broker_watch.look(6)
     (found,) = (await client.get("/api/v1/incidents")).json()["items"]
     assert (found["status"], found["cause"], found["closed_at"]) == ("open", "broker", None)
     assert found["since"] == "2023-11-14T22:13:25Z" and found["message"] == "The broker does not answer."
@@ -54,8 +56,10 @@ async def test_an_incident_says_since_when_how_far_and_why(desk: Desk, client: h
     assert (await client.get(f"/api/v1/incidents/{found['id']}")).json() == found
 
 
-async def test_the_list_is_of_one_status_when_asked(desk: Desk, client: httpx.AsyncClient) -> None:
-    await desk.look(6)
+async def test_the_list_is_of_one_status_when_asked(
+    broker_watch: BrokerWatch, client: httpx.AsyncClient
+) -> None:
+    await broker_watch.look(6)
     counts = [
         len((await client.get("/api/v1/incidents", params={"status": status})).json()["items"])
         for status in ("open", "closed")
@@ -64,8 +68,8 @@ async def test_the_list_is_of_one_status_when_asked(desk: Desk, client: httpx.As
     assert (await client.get("/api/v1/incidents", params={"status": "x"})).status_code == 400
 
 
-async def test_forecasts_stand_beside_the_list(desk: Desk, client: httpx.AsyncClient) -> None:
-    await desk.look(1)
+async def test_forecasts_stand_beside_the_list(broker_watch: BrokerWatch, client: httpx.AsyncClient) -> None:
+    await broker_watch.look(1)
     found = (await client.get("/api/v1/incidents")).json()["forecasts"]
     assert [(one["resource"], one["left_s"]) for one in found] == [("disk", None), ("memory", None)]
 

@@ -53,7 +53,7 @@ async def test_an_unknown_id_is_not_found(store: IncidentStore) -> None:
     assert refused.value.code == "not_found"
 
 
-class Desk:
+class BrokerWatch:
     """A watch whose broker is away as long as `code` says so."""
 
     def __init__(self, store: IncidentStore) -> None:
@@ -77,18 +77,18 @@ class Desk:
 
 
 async def test_an_incident_is_kept_told_and_closed(store: IncidentStore) -> None:
-    desk = Desk(store)
-    await desk.look(6)
-    (found,) = (await desk.watch.page(status="open", limit=9, cursor=None)).items
+    broker_watch = BrokerWatch(store)
+    await broker_watch.look(6)
+    (found,) = (await broker_watch.watch.page(status="open", limit=9, cursor=None)).items
     assert (found.cause, found.causes[0].signals) == ("broker", ["broker.down"])
-    desk.code = ""
-    await desk.look(12)
-    assert desk.notified == [("opened", "broker"), ("closed", "broker")]
-    assert (await desk.watch.one(found.id)).status == "closed"
+    broker_watch.code = ""
+    await broker_watch.look(12)
+    assert broker_watch.notified == [("opened", "broker"), ("closed", "broker")]
+    assert (await broker_watch.watch.one(found.id)).status == "closed"
 
 
 async def test_the_next_process_goes_on_with_what_was_open(store: IncidentStore) -> None:
-    before, after = Desk(store), Desk(store)
+    before, after = BrokerWatch(store), BrokerWatch(store)
     await before.look(6)
     after.now_s = before.now_s
     await after.look(6)
@@ -107,9 +107,9 @@ async def test_without_the_file_incidents_are_noticed_and_kept_when_it_is_back(f
             await super().save(incidents, now_s)  # type: ignore[arg-type]
 
     away = Away(file, IncidentBounds(9, DAY_S))
-    desk = Desk(away)
-    await desk.look(6)
-    assert desk.notified == [("opened", "broker")] and await away.open() == []
+    broker_watch = BrokerWatch(away)
+    await broker_watch.look(6)
+    assert broker_watch.notified == [("opened", "broker")] and await away.open() == []
     away.is_away = False
-    await desk.look(1)
+    await broker_watch.look(1)
     assert [one.cause for one in await away.open()] == ["broker"]

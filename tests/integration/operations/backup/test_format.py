@@ -14,7 +14,7 @@ from kotaemon_async.operations.backup.format import FORMAT, MANIFEST, TRAILER, B
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.backups import backups_of
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 WORDS = [f"words of file {number}, of which there are a few".encode() for number in range(3)]
 
@@ -22,12 +22,12 @@ WORDS = [f"words of file {number}, of which there are a few".encode() for number
 @pytest.fixture
 async def backup(tmp_path: Path) -> AsyncIterator[Path]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    desk = Desk(tmp_path, ledger)
+    lib = LibraryFixture(tmp_path, ledger)
     for data in WORDS:
-        await desk.hand_in(data)
+        await lib.hand_in(data)
     keys = tmp_path / "keys.json"
     keys.write_text('{"keys": []}')
-    yield backups_of(desk, beside={"keys.json": keys}).create(tmp_path / "out" / "a.tar").path
+    yield backups_of(lib, beside={"keys.json": keys}).create(tmp_path / "out" / "a.tar").path
     await ledger.aclose()
 
 

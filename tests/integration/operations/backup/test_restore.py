@@ -11,7 +11,7 @@ from kotaemon_async.operations.backup.reading import BackupReader
 from kotaemon_async.stores.folder_lock import RESTORING, FolderLock, lock_folder
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from tests.support.backups import as_of_schema_2, backups_of, documents_in, restore
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ async def file(tmp_path: Path) -> AsyncIterator[Path]:
     """A backup of two documents, one of them ready."""
     (tmp_path / "data").mkdir()
     ledger = await Ledger.open(tmp_path / "data" / "ledger.db")
-    desk = Desk(tmp_path / "data", ledger)
-    document, _ = await desk.hand_in(b"The lamp burns oil all night.")
-    await desk.work(document.id)
-    await desk.hand_in(b"The ferry leaves at noon.")
-    yield backups_of(desk).create(tmp_path / "a.tar").path
+    lib = LibraryFixture(tmp_path / "data", ledger)
+    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
+    await lib.work(document.id)
+    await lib.hand_in(b"The ferry leaves at noon.")
+    yield backups_of(lib).create(tmp_path / "a.tar").path
     await ledger.aclose()
 
 
@@ -120,12 +120,12 @@ async def test_a_backup_by_the_release_before_is_restored_and_migrated(tmp_path:
     data = tmp_path / "data"
     data.mkdir()
     ledger = await Ledger.open(data / "ledger.db")
-    desk = Desk(data, ledger)
-    document, _ = await desk.hand_in(b"The lamp burns oil all night.")
-    await desk.work(document.id)
+    lib = LibraryFixture(data, ledger)
+    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
+    await lib.work(document.id)
     await ledger.aclose()
     as_of_schema_2(data / "ledger.db")
-    made = backups_of(desk).create(tmp_path / "old.tar")
+    made = backups_of(lib).create(tmp_path / "old.tar")
     restore(made.path, tmp_path / "new")
     migrated = await Ledger.open(tmp_path / "new" / "ledger.db")
     found = await migrated.documents.get(document.id)

@@ -17,7 +17,7 @@ from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 from tests.support.backups import NOW_S, backups_of
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 DAY_S = 86_400.0
 
@@ -25,8 +25,8 @@ DAY_S = 86_400.0
 class Office:
     """A schedule over a real folder, with a clock and a verifier that the test moves."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
-        self.desk, self.folder = desk, folder
+    def __init__(self, lib: LibraryFixture, folder: Path) -> None:
+        self.lib, self.folder = lib, folder
         self.now_s = NOW_S
         self.trouble: Unavailable | None = None
         self.schedule = self.opened()
@@ -41,7 +41,7 @@ class Office:
     async def _create(self, target: Path) -> CreatedBackup:
         if self.trouble is not None:
             raise self.trouble
-        backups = backups_of(self.desk, now_s=self.now_s)
+        backups = backups_of(self.lib, now_s=self.now_s)
         return await anyio.to_thread.run_sync(backups.create, target)
 
     async def _verify(self, backup: KeptBackup) -> None:
@@ -70,9 +70,9 @@ class Office:
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
     (tmp_path / "data").mkdir()
     ledger = await Ledger.open(tmp_path / "data" / "ledger.db")
-    desk = Desk(tmp_path / "data", ledger)
-    await desk.hand_in(b"words that are kept")
-    yield Office(desk, tmp_path / "backups")
+    lib = LibraryFixture(tmp_path / "data", ledger)
+    await lib.hand_in(b"words that are kept")
+    yield Office(lib, tmp_path / "backups")
     await ledger.aclose()
 
 
@@ -156,7 +156,7 @@ async def test_a_verification_counts_for_the_bytes_it_was_made_of_only(office: O
 
 async def test_a_backup_that_a_person_made_counts_as_well(office: Office) -> None:
     office.now_s += 1.5 * DAY_S
-    backups_of(office.desk, now_s=office.now_s).create(office.folder / "kotaemon-by-hand.tar")
+    backups_of(office.lib, now_s=office.now_s).create(office.folder / "kotaemon-by-hand.tar")
     assert "code" not in await office.schedule.check()
     assert await office.schedule.back_up(office.now_s + 60) == 0
 

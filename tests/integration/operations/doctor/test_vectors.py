@@ -13,13 +13,13 @@ from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
-from tests.support.damage import DIMENSION, MODEL, Ward, open_vectors, open_ward
+from tests.support.damage import DIMENSION, MODEL, DamagedFolder, open_folder, open_vectors
 
 
 @pytest.fixture
-async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
+async def data(tmp_path: Path) -> AsyncIterator[DamagedFolder]:
     """Two documents, three chunks each, all of them followed."""
-    async with open_ward(tmp_path) as opened, open_vectors(opened):
+    async with open_folder(tmp_path) as opened, open_vectors(opened):
         for words in ("one", "two"):
             await opened.indexing(words=words)
         await opened.follow()
@@ -27,13 +27,13 @@ async def ward(tmp_path: Path) -> AsyncIterator[Ward]:
 
 
 @pytest.fixture
-def index(ward: Ward) -> VectorStore:
-    assert ward.vectors is not None
-    return ward.vectors
+def index(data: DamagedFolder) -> VectorStore:
+    assert data.vectors is not None
+    return data.vectors
 
 
-def chunks(ward: Ward) -> list[str]:
-    return [str(chunk_id) for (chunk_id,) in ward.sql("SELECT id FROM chunks ORDER BY row")]
+def chunks(data: DamagedFolder) -> list[str]:
+    return [str(chunk_id) for (chunk_id,) in data.sql("SELECT id FROM chunks ORDER BY row")]
 
 
 def other(chunk_id: str) -> LogEntry:
@@ -42,44 +42,50 @@ def other(chunk_id: str) -> LogEntry:
     return LogEntry(1, "upsert", chunk_id, chunk_id.partition(".")[0], "default", vector)
 
 
-async def test_an_index_that_has_followed_differs_in_nothing(ward: Ward) -> None:
-    assert (await ward.run(deep=True)).findings == {}
+async def test_an_index_that_has_followed_differs_in_nothing(data: DamagedFolder) -> None:
+    assert (await data.run(deep=True)).findings == {}
 
 
-async def test_an_index_that_lacks_vectors_is_rebuilt(ward: Ward, index: VectorStore) -> None:
-    lost, before = chunks(ward)[1:3], index.generation
+async def test_an_index_that_lacks_vectors_is_rebuilt(data: DamagedFolder, index: VectorStore) -> None:
+    lost, before = chunks(data)[1:3], index.generation
     await index.apply([], lost)
-    assert await ward.found() == {"vectors_missing": lost}
-    assert await ward.mended() == "mended"
+    assert await data.found() == {"vectors_missing": lost}
+    assert await data.mended() == "mended"
     assert await index.present(lost) == set(lost) and index.generation != before
 
 
-async def test_an_index_with_unknown_vectors_is_rebuilt(ward: Ward, index: VectorStore) -> None:
+async def test_an_index_with_unknown_vectors_is_rebuilt(data: DamagedFolder, index: VectorStore) -> None:
     await index.apply([other("doc_gone.1.1.0")], [])
-    assert await ward.found() == {"vectors_unknown": ["doc_gone.1.1.0"]}
-    assert await ward.mended() == "mended"
+    assert await data.found() == {"vectors_unknown": ["doc_gone.1.1.0"]}
+    assert await data.mended() == "mended"
     assert await index.present(["doc_gone.1.1.0"]) == set()
 
 
-async def test_a_vector_that_is_not_the_ledgers_shows_in_a_deep_look(ward: Ward, index: VectorStore) -> None:
-    swapped = chunks(ward)[4]
+async def test_a_vector_that_is_not_the_ledgers_shows_in_a_deep_look(
+    data: DamagedFolder, index: VectorStore
+) -> None:
+    swapped = chunks(data)[4]
     await index.apply([other(swapped)], [])
-    assert (await ward.found(deep=True))["vectors_differ"] == [swapped]
-    assert await ward.mended(deep=True) == "mended"
+    assert (await data.found(deep=True))["vectors_differ"] == [swapped]
+    assert await data.mended(deep=True) == "mended"
 
 
-async def test_what_the_index_has_yet_to_follow_is_only_noted(ward: Ward, index: VectorStore) -> None:
-    await ward.indexing(words="three")
-    await ward.library.delete((await ward.accept("one")).id)
-    report = await ward.run()
+async def test_what_the_index_has_yet_to_follow_is_only_noted(
+    data: DamagedFolder, index: VectorStore
+) -> None:
+    await data.indexing(words="three")
+    await data.library.delete((await data.accept("one")).id)
+    report = await data.run()
     assert (report.verdict, list(report.findings)) == ("well", ["vectors_behind"])
     assert report.findings["vectors_behind"].examples == ["6 entries"]
 
 
-async def test_an_index_that_differs_in_several_ways_is_rebuilt_once(ward: Ward, index: VectorStore) -> None:
+async def test_an_index_that_differs_in_several_ways_is_rebuilt_once(
+    data: DamagedFolder, index: VectorStore
+) -> None:
     starts = index.starts
-    await index.apply([other("doc_gone.1.1.0")], chunks(ward)[:3])
-    report = await ward.run(repair=True)
+    await index.apply([other("doc_gone.1.1.0")], chunks(data)[:3])
+    report = await data.run(repair=True)
     assert {kind: one.mended for kind, one in report.findings.items()} == {
         "vectors_missing": 3,
         "vectors_unknown": 1,
@@ -88,26 +94,26 @@ async def test_an_index_that_differs_in_several_ways_is_rebuilt_once(ward: Ward,
 
 
 async def test_an_index_that_claims_to_be_ahead_of_the_log_begins_anew(
-    ward: Ward, index: VectorStore
+    data: DamagedFolder, index: VectorStore
 ) -> None:
-    ward.sql("UPDATE followers SET position = 999")
-    assert await ward.found() == {"vectors_wrong": ["entry 999 of 6"]}
-    assert await ward.mended() == "mended"
+    data.sql("UPDATE followers SET position = 999")
+    assert await data.found() == {"vectors_wrong": ["entry 999 of 6"]}
+    assert await data.mended() == "mended"
     assert await index.count() == 6
 
 
-async def test_an_index_whose_folder_is_taken_away_under_it_is_filled_again(ward: Ward) -> None:
-    shutil.rmtree(ward.folder / "vectors")
-    assert await ward.found() == {"vectors_behind": ["6 entries"]}
-    assert (await ward.run(repair=True)).verdict == "well"
-    assert await ward.found(deep=True) == {}
+async def test_an_index_whose_folder_is_taken_away_under_it_is_filled_again(data: DamagedFolder) -> None:
+    shutil.rmtree(data.folder / "vectors")
+    assert await data.found() == {"vectors_behind": ["6 entries"]}
+    assert (await data.run(repair=True)).verdict == "well"
+    assert await data.found(deep=True) == {}
 
 
 async def test_an_index_that_does_not_answer_is_a_finding_and_stays_one(
-    ward: Ward, index: VectorStore
+    data: DamagedFolder, index: VectorStore
 ) -> None:
     await index.aclose()
-    report = await ward.run(repair=True)
+    report = await data.run(repair=True)
     assert report.findings["vectors_unreadable"].examples == ["vectors_unavailable"]
     assert report.verdict == "differs"
 
@@ -125,10 +131,10 @@ async def alone(folder: Path, *, repair: bool = False) -> Report:
 @pytest.fixture
 async def stopped(tmp_path: Path) -> Path:
     """The data folder of two documents, used by nobody."""
-    async with open_ward(tmp_path) as ward, open_vectors(ward):
+    async with open_folder(tmp_path) as data, open_vectors(data):
         for words in ("one", "two"):
-            await ward.indexing(words=words)
-        await ward.follow()
+            await data.indexing(words=words)
+        await data.follow()
     return tmp_path
 
 
@@ -169,16 +175,16 @@ async def test_an_index_that_was_deleted_is_filled_again(stopped: Path) -> None:
 
 
 async def test_a_repair_follows_the_log_to_its_end(stopped: Path) -> None:
-    async with open_ward(stopped) as ward:
-        document = await ward.indexing(words="three")
+    async with open_folder(stopped) as data:
+        document = await data.indexing(words="three")
     assert (await alone(stopped, repair=True)).verdict == "well"
-    async with open_ward(stopped) as ward:
-        assert (await ward.ledger.documents.get(document.id)).status == "ready"
+    async with open_folder(stopped) as data:
+        assert (await data.ledger.documents.get(document.id)).status == "ready"
     assert (await alone(stopped)).findings == {}
 
 
 async def test_a_folder_without_any_passage_needs_no_index(tmp_path: Path) -> None:
-    async with open_ward(tmp_path) as ward:
-        await ward.accept()
+    async with open_folder(tmp_path) as data:
+        await data.accept()
     assert (await alone(tmp_path, repair=True)).findings == {}
     assert remains(tmp_path) == []

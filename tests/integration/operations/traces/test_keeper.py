@@ -15,7 +15,7 @@ from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.telemetry import logs, traces
 from kotaemon_async.telemetry.metrics import SPANS_DROPPED
 from kotaemon_async.telemetry.settings import LogSettings, TraceSettings
-from tests.support.library import Desk
+from tests.support.library import LibraryFixture
 
 BOUNDS = TraceSettings(max_rows=10_000, max_bytes=1024**3, keep_s=1e6)
 SECRET = "the recipe of aunt Agatha"
@@ -98,13 +98,13 @@ async def test_a_span_that_lasts_is_on_the_disk_soon_after_it_began(traced: Trac
 async def test_a_document_leads_to_the_trace_of_its_upload_even_when_it_is_deleted(
     traced: Traced, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path, traced.ledger)
-    document, _ = await desk.hand_in(b"Hello there.")
+    lib = LibraryFixture(tmp_path, traced.ledger)
+    document, _ = await lib.hand_in(b"Hello there.")
     with traces.continue_from(document.traceparent), traces.span("job", doc_id=document.id):
         pass
     with traces.span("http DELETE", doc_id=document.id):
         assert named(await traced.tracing.path(document.id)) == ["job"]
-        await desk.library.delete(document.id)
+        await lib.library.delete(document.id)
     assert named(await traced.tracing.path(document.id)) == ["job"]
 
 
