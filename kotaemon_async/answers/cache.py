@@ -55,7 +55,7 @@ class AnswerCache:
     def __init__(
         self, answers: AnswerRecords, settings: AnswerSettings, *, links: str, clock: Callable[[], float]
     ) -> None:
-        """`links` stands for the links' configuration: another one makes everything kept void."""
+        """Keep answers; `links` stands for the links' configuration: another one voids all kept answers."""
         self._answers = answers
         self._links = links
         self._clock = clock

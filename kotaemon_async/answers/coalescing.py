@@ -40,7 +40,7 @@ class RequestCoalescing(Generic[T]):
 
     @property
     def running(self) -> int:
-        """How many pieces of work are under way."""
+        """Return how many pieces of work are under way."""
         return len(self._running)
 
     async def share(

@@ -115,7 +115,7 @@ class Knowledge:
 
     @property
     def entries(self) -> int:
-        """How many entries are in use."""
+        """Return how many entries are in use."""
         return len(self._index.entries)
 
     def register_in(self, health: Health) -> None:

@@ -42,18 +42,18 @@ _COPIED: Final = ("embedding", "vectors", "disk")
 
 
 def backup_folder(settings: Settings) -> Path:
-    """Where backups are kept."""
+    """Return the folder that keeps backups."""
     return (settings.backups.folder or settings.data_dir / "backups").absolute()
 
 
 def usable_bytes(settings: Settings, folder: Path) -> int:
-    """What may be written to the folder's disk before its floor is reached."""
+    """Return how many bytes may be written to the folder's disk before its floor is reached."""
     disk = disk_of(folder)
     return disk.free_bytes - floor_bytes_of(disk, settings.disk.floor_bytes, settings.disk.floor_ratio)
 
 
 def backups_over(settings: Settings, go_on: Callable[[], None] = lambda: None) -> Backups:
-    """What makes backups of the data folder, whether a service uses it or not."""
+    """Return what makes backups of the data folder, whether a service uses it or not."""
     folder = settings.data_dir.absolute()
     knowledge = settings.answers.static_knowledge
     beside = {KEYS: folder / KEYS}
@@ -69,14 +69,14 @@ def backups_over(settings: Settings, go_on: Callable[[], None] = lambda: None) -
 
 
 def restoring_into(settings: Settings, folder: Path) -> Restoring:
-    """What restores into the folder; backups that lie in it stay."""
+    """Return what restores into the folder; backups that lie in it stay."""
     backups = backup_folder(settings)
     kept = {backups.relative_to(folder).parts[0]} if backups.is_relative_to(folder) else set()
     return Restoring(folder, schema_version=SCHEMA.version, kept=frozenset(kept), clock=time.time)
 
 
 def schedule_of(settings: Settings) -> BackupSchedule:
-    """The schedule of a running service."""
+    """Return the schedule of a running service."""
     folder = settings.data_dir.absolute()
     return BackupSchedule(
         backup_folder(settings),
@@ -96,7 +96,7 @@ def maintenance_of(
     schedule: BackupSchedule,
     may_start: Callable[[], bool],
 ) -> Maintenance:
-    """Everything that is done from time to time; what takes memory of its own only while it `may_start`."""
+    """Return all maintenance tasks; those that take memory of their own run only while they `may_start`."""
     folder = settings.data_dir.absolute()
     aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
     tasks: dict[str, MaintenanceTask] = {
@@ -129,7 +129,7 @@ async def _create(settings: Settings, target: Path) -> CreatedBackup:
 
 
 async def _verify(settings: Settings, backup: KeptBackup) -> None:
-    """In a process of its own: it opens a second service, whose memory goes when it ends.
+    """Verify in a process of its own: it opens a second service, whose memory goes when it ends.
 
     Raises: Unavailable, `backup_damaged` when the backup is no good.
     """
@@ -155,7 +155,7 @@ async def _verify(settings: Settings, backup: KeptBackup) -> None:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Without what the service was told for itself, such as its faults and the keys of its models."""
+    """Return the environment without what the service alone was given, such as faults and keys of models."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     given = {
         f"{PREFIX}{section}__{name}".upper(): str(value)

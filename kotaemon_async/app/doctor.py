@@ -29,7 +29,7 @@ FOLLOW_TRIES: Final = 5
 def doctor_on_duty(
     settings: Settings, ledger: Ledger, blobs: Blobs, vectors: VectorStore, there_is_news: Callable[[], None]
 ) -> Doctor:
-    """The doctor of a running service; what was mended is taken up by its workers and its follower."""
+    """Return the doctor of a running service; its workers and follower take up what was mended."""
     folder = settings.data_dir.absolute()
     stores = Stores(
         ledger,
@@ -50,7 +50,7 @@ def doctor_on_duty(
 
 @asynccontextmanager
 async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doctor]:
-    """A doctor for a folder that no service uses; with `repair` the vector index is complete in the end.
+    """Yield a doctor for a folder that no service uses; with `repair` the vector index is complete then.
 
     Raises: Misconfigured when the ledger cannot be opened; Unavailable.
     """
@@ -73,7 +73,7 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
 
 
 def name_of(folder: Path) -> str:
-    """What a data folder calls itself, wherever it is mounted; empty when no service ever used it."""
+    """Return the data folder's own name, wherever it is mounted; empty when no service ever used it."""
     try:
         return (folder / FILE).read_text("ascii", "replace").strip()
     except OSError:
@@ -88,7 +88,7 @@ async def _open_vectors(location: IndexLocation, settings: Settings) -> VectorSt
 
 
 async def follow_to_the_end(ledger: Ledger, vectors: VectorStore | None) -> None:
-    """The index has all that the log has, unless it cannot be used, which the next look at it says."""
+    """Apply the whole log to the index; one that cannot be used is found by the next examination."""
     if vectors is None:
         return
     follower = Follower(ledger.vector_log, vectors, clock=time.time, on_ready=_note)
@@ -107,6 +107,6 @@ async def _note(_: list[str]) -> None:
 
 
 def _model_of(settings: Settings) -> str:
-    """The model's name as chunks carry it."""
+    """Return the model's name as chunks carry it."""
     named = settings.embedding.model
     return minilm.MODEL if named.casefold() == minilm.MODEL.casefold() else named

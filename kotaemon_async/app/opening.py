@@ -23,7 +23,7 @@ class Opening:
         self.stack = stack
 
     def keep(self, part: Part) -> Part:
-        """The part: whatever check it has is in the health report, and it is closed with the others."""
+        """Return the part once its check is in the health report and its closing on the stack."""
         if isinstance(part, Closing):
             self.stack.push_async_callback(part.aclose)
         if isinstance(part, Watched):

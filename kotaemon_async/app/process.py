@@ -87,7 +87,7 @@ class _Stop:
     starting: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
     async def listen(self, signals: AsyncIterator[signal.Signals]) -> None:
-        """Hears signals until cancelled; one that comes while the service starts ends the start."""
+        """Receive signals until cancelled; one that comes while the service starts ends the start."""
         async for received in signals:
             logger.bind(signal=received.name).info("service_stopping")
             if self.asked.is_set():
@@ -115,7 +115,7 @@ async def _run(settings: Settings, vector_child: VectorChild | None) -> None:
 
 
 async def _serve(services: Services, listener: socket.socket, stop: _Stop, began_s: float) -> None:
-    """The parts run until the server ends."""
+    """Run the parts until the server ends."""
     server = _server(services, services.settings)
     notifier = Notifier.from_environment()
     systemd = Systemd(notifier, services.ledger.documents)
@@ -151,7 +151,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
 
 
 async def _is_ready(services: Services, server: uvicorn.Server) -> bool:
-    """What /readyz would say."""
+    """Return what /readyz would say."""
     return server.started and (await services.health.report())["status"] != "down"
 
 
@@ -171,7 +171,7 @@ async def _work(services: Services) -> None:
 
 
 async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> None:
-    """When asked to stop: not ready any more, streams and jobs finish within drain_s or at once, the end."""
+    """Stop when asked to: not ready any more, streams and jobs finish within drain_s or are cancelled."""
     await stop.asked.wait()
     services.stopping.set()
     services.broker.rest()
@@ -233,7 +233,7 @@ async def _announce(services: Services, server: uvicorn.Server, began_s: float) 
 
 
 def _greet(settings: Settings) -> None:
-    """For people only; where a program reads along, every line is a line of the log."""
+    """Print a greeting on a terminal; where a program reads, every line is a line of the log."""
     logs.flush()
     sys.stdout.write(
         f"\n  kotaemon_async is ready at http://{settings.http.host}:{settings.http.port}\n"

@@ -73,13 +73,13 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic hands all of them over
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first; the file is added by load_settings, which knows its path."""
+        """Return the environment as the only source; load_settings adds the file, whose path it knows."""
         file = TomlConfigSettingsSource(settings_cls)
         return init_settings, env_settings, file
 
 
 def load_settings(config: Path | None = None) -> Settings:
-    """The settings of `config` (or of the file that KOTAEMON_CONFIG names), overridden by the environment.
+    """Return the settings of `config` (or of KOTAEMON_CONFIG's file), overridden by the environment.
 
     Raises: Misconfigured naming the setting and the file or variable.
     """
@@ -108,7 +108,7 @@ def _check_file(path: Path | None) -> None:
 
 
 def _check_environment() -> None:
-    """Unknown names and broken JSON, which pydantic-settings would skip or report without the variable."""
+    """Raise for unknown names and broken JSON, which pydantic-settings would skip or not name."""
     for variable, text in os.environ.items():
         if not variable.upper().startswith(PREFIX) or variable.upper() in NOT_SETTINGS:
             continue
@@ -147,7 +147,7 @@ def _sentences(error: ValidationError, path: Path | None) -> Iterator[str]:
 
 
 def _source(loc: tuple[int | str, ...], path: Path | None) -> str:
-    """The variable that set it or something above it, else the file."""
+    """Return the variable that set it or something above it, else the file."""
     names = [PREFIX + "__".join(str(part) for part in loc[:end]).upper() for end in range(len(loc), 0, -1)]
     given = {variable.upper(): variable for variable in os.environ}
     found = next((given[name] for name in names if name in given), None)

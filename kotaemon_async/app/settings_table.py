@@ -10,7 +10,7 @@ from kotaemon_async.app.settings import PREFIX, Settings
 
 
 def leaves() -> Iterator[tuple[str, FieldInfo]]:
-    """Every setting with its dotted name, in the order of the example file."""
+    """Yield every setting with its dotted name, in the order of the example file."""
     for name, field in Settings.model_fields.items():
         inner = getattr(field.annotation, "model_fields", None)
         if inner is None:
@@ -20,7 +20,7 @@ def leaves() -> Iterator[tuple[str, FieldInfo]]:
 
 
 def settings_table() -> str:
-    """A Markdown table of every setting, as config/settings.md holds it."""
+    """Return a Markdown table of every setting, as config/settings.md holds it."""
     rows = ["| setting | environment | default | meaning |", "|---|---|---|---|"]
     for dotted, field in leaves():
         variable = PREFIX + dotted.upper().replace(".", "__")
@@ -29,7 +29,7 @@ def settings_table() -> str:
 
 
 def toml_value(default: object) -> str:
-    """A default as TOML writes it."""
+    """Return a default as TOML writes it."""
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, int):

@@ -110,7 +110,7 @@ class Systemd:
         self._notifier.stopping()
 
     async def _beat(self) -> None:
-        """Only a loop that turns gets here; nothing else is asked, so that load never causes a restart."""
+        """Report to systemd that the loop turns; nothing else counts, so load never causes a restart."""
         if self._notifier.watchdog_s is None:
             return
         while True:

@@ -56,12 +56,12 @@ class Trial:
 
     @property
     def is_good(self) -> bool:
-        """Whether every step was."""
+        """Return whether every step succeeded."""
         return all(step.is_good for step in self.steps)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
-        """The step that the block is; raises what the block raises."""
+        """Record the block as a step; raises what the block raises."""
         self.steps.append(step := Step(name))
         began_s = self.clock()
         try:
@@ -84,12 +84,12 @@ class Asked:
 
     @property
     def is_good(self) -> bool:
-        """Whether most was found: a page may stand in many documents. Without any there is nothing to ask."""
+        """Return whether most was found: a page may stand in many documents. Nothing to ask is good."""
         return not self.samples or (self.cited and all(2 * n > self.samples for n in self.found.values()))
 
 
 def settings_for(settings: Settings, folder: Path) -> Settings:
-    """The settings for a copy in `folder`: the same recipe and model, no neighbours, no work of its own."""
+    """Return settings for a copy in `folder`: same recipe and model, no neighbours, no work of its own."""
     patient = {"vector_timeout_s": _PATIENT_S, "keyword_timeout_s": _PATIENT_S}
     return settings.model_copy(
         update={
@@ -106,7 +106,7 @@ def settings_for(settings: Settings, folder: Path) -> Settings:
 
 @asynccontextmanager
 async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Services]:
-    """The parts over the copy, with the one running that fills the vector index from the ledger."""
+    """Open the parts over the copy; only the one that fills the vector index from the ledger runs."""
     async with open_services(settings_for(settings, folder)) as services:
         # Not in a task group, which would hand on what the block raises as a group of one.
         following = asyncio.create_task(services.follower.run(), name="follower")
@@ -120,7 +120,7 @@ async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Service
 async def indexed(
     services: Services, *, clock: Callable[[], float] = time.monotonic, patience_s: float = INDEX_PATIENCE_S
 ) -> int:
-    """How many vectors the index has when it is complete; raises Unavailable when it does not get on."""
+    """Return how many vectors the complete index has. Raises: Unavailable when it makes no progress."""
     follower = services.follower
     seen, since_s = None, clock()
     while True:
@@ -137,12 +137,12 @@ async def indexed(
 
 
 async def generation_of(services: Services) -> str:
-    """The name of the present index; empty while there is none."""
+    """Return the name of the present index; empty while there is none."""
     return str((await _report(services)).get("generation", ""))
 
 
 async def _report(services: Services) -> dict[str, object]:
-    """Of the follower; empty when the index fails at that moment."""
+    """Return the follower's report; empty when the index fails at that moment."""
     try:
         return await services.follower.report()
     except Unavailable:
@@ -150,14 +150,14 @@ async def _report(services: Services) -> dict[str, object]:
 
 
 async def ask_for_samples(services: Services) -> Asked:
-    """Looks for passages by their own words and by their vectors, and asks a question in the words of one."""
+    """Look for passages by their own words and vectors, and ask a question in the words of one."""
     samples = await _samples(services)
     found = {mode: sum([await _is_found(services, one, mode) for one in samples]) for mode in _MODES}
     return Asked(len(samples), found, await _is_cited(services, samples))
 
 
 async def _samples(services: Services) -> list[Passage]:
-    """Passages that can be asked for, from all over the ledger."""
+    """Return passages that can be asked for, from all over the ledger."""
     derived = Derived(services.ledger.database)
     chunks = await derived.texts(await derived.sample(_DRAWN))
     drawn = (await services.ledger.documents.passages([chunk.id for chunk in chunks])).values()
@@ -166,7 +166,7 @@ async def _samples(services: Services) -> list[Passage]:
 
 
 async def _is_found(services: Services, passage: Passage, mode: Mode) -> bool:
-    """By its text: the same words may stand in several documents."""
+    """Return whether the text was found: the same words may stand in several documents."""
     found = await services.retrieval.search(passage.text, Scope(), mode=mode)
     return not found.degraded and passage.text in [one.text for one in found.passages]
 
@@ -192,7 +192,7 @@ Drill = Callable[[Copy], Awaitable[str]]
 
 
 async def lost_index(copy: Copy) -> str:
-    """The folder of the vector index is gone; it is noticed and built anew from the ledger."""
+    """Delete the folder of the vector index and wait until it is noticed and built anew from the ledger."""
     before = await generation_of(copy.services)
     await anyio.to_thread.run_sync(shutil.rmtree, copy.folder / "vectors")
     try:
@@ -206,7 +206,7 @@ async def lost_index(copy: Copy) -> str:
 
 
 async def key_rotation(copy: Copy) -> str:
-    """One key takes the place of another; who reads the keys all the while opens to the new one alone."""
+    """Replace one key by another while readers go on; afterwards only the new one opens."""
     service, writer = ApiKeys.open(copy.folder), ApiKeys.open(copy.folder)
     old, old_secret = writer.create("drill")
     await _until(lambda: service.find(old_secret) is not None, "A new key is not taken.")
@@ -229,7 +229,7 @@ async def _until(look: Callable[[], bool], otherwise: str) -> None:
 
 
 async def found_again(services: Services) -> Asked:
-    """What is found of the documents; raises Unavailable when that is not most of what is looked for."""
+    """Return what is found of the documents. Raises: Unavailable when most of it is not."""
     asked = await ask_for_samples(services)
     if not asked.is_good:
         raise Unavailable(
@@ -239,7 +239,7 @@ async def found_again(services: Services) -> Asked:
 
 
 def shown(asked: Asked) -> str:
-    """In words."""
+    """Return the outcome in words."""
     if not asked.samples:
         return "no pages to ask for"
     lanes = ", ".join(f"{found} of {asked.samples} passages by {mode}" for mode, found in asked.found.items())

@@ -34,7 +34,7 @@ class Connection(asyncio.BufferedProtocol):
         self._requests.connection_made(transport)  # type: ignore[arg-type]  # uvicorn names the kind it needs
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        """A small one for a head, so that little of the body comes with it; a large one for a body."""
+        """Return a small buffer for a head, so that little of the body comes with it; else a large one."""
         cycle = self._requests.cycle
         reads_body = cycle is not None and cycle.more_body
         return _BUFFER if reads_body else _BUFFER[:_HEAD_BYTES]

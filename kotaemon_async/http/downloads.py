@@ -51,7 +51,7 @@ class FileReply(ASGIResponse):
         self._range = range_of(range_header, document.size_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Sends headers and, unless it is HEAD, the bytes; raises Refused `not_found` for a missing file."""
+        """Send headers and, unless it is HEAD, the bytes. Raises: Refused `not_found` for a missing file."""
         start, end = self._range or (0, self._document.size_bytes)
         try:
             source = await anyio.open_file(self._path, "rb")

@@ -57,7 +57,7 @@ class EventStream(ASGIResponse):
         self._lock = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Runs the stream to its end, the reader's leaving or the service's stop; the rest is cancelled."""
+        """Run the stream to its end, the reader's leaving or the service's stop; the rest is cancelled."""
         self._send = send
         failure: Exception | None = None  # as it stays when the reader's leaving cancels the pump
         async with anyio.create_task_group() as tasks:
@@ -73,7 +73,7 @@ class EventStream(ASGIResponse):
             raise failure
 
     async def _pump(self, cut: anyio.CancelScope) -> Exception | None:
-        """Sends the frames; returns what ended them early, once a started stream has told it."""
+        """Send the frames; return what ended them early, once a started stream has sent it."""
         failure: Exception | None = None
         try:
             with cut:
@@ -103,7 +103,7 @@ class EventStream(ASGIResponse):
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _beat(self) -> None:
-        """A comment whenever nothing was sent for a while, so that proxies keep the connection."""
+        """Send a comment whenever nothing was sent for a while, so that proxies keep the connection."""
         every_s = self._closing.heartbeat_s
         self._sent_at_s = anyio.current_time()
         while True:

@@ -164,7 +164,7 @@ class AnswerFrames:
         return await rendered(body) if self._html else body
 
     def _is_time_for_html(self) -> bool:
-        """Rendering starts from the beginning each time, so it is done a few times a second."""
+        """Return whether to render now: each time starts from the beginning, so a few times a second."""
         if is_due := anyio.current_time() >= self._html_at_s + _HTML_EVERY_S:
             self._html_at_s = anyio.current_time()
         return is_due

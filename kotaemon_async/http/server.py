@@ -29,7 +29,7 @@ class _NoKeys:
     in_use = False
 
     def find(self, secret: str) -> None:
-        """None is known."""
+        """Return None: none is known."""
 
 
 def make_app(

@@ -277,7 +277,7 @@ def _versioned(cursor: apsw.Cursor, row: tuple[Any, ...]) -> tuple[int, Document
 
 
 def _waiting_for(named: dict[str, Any]) -> dict[str, object] | None:
-    """Why nothing happens to the document at the moment, or None while something does."""
+    """Return why nothing happens to the document at the moment, or None while something does."""
     if named["waiting_kind"]:
         until_s = named["waiting_until"]
         return {"kind": named["waiting_kind"]} | ({} if until_s is None else {"at": until_s})

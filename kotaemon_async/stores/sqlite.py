@@ -52,7 +52,7 @@ class Schema:
 
     @property
     def version(self) -> int:
-        """The form's number; `steps` lead from 1 to it."""
+        """Return the form's number; `steps` lead from 1 to it."""
         return len(self.steps) + 1
 
 

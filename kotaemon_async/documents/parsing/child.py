@@ -82,7 +82,7 @@ class OpenDocument:
         return {"resident_bytes": resident}
 
     def confinement(self) -> dict[str, Any]:
-        """How the kernel refuses what this process must not do, for tests and the health check."""
+        """Return how the kernel refuses what this process must not do, for tests and the health check."""
         return {name: _refusal(attempt) for name, attempt in (("socket", socket.socket), ("exec", _run_true))}
 
 

@@ -21,13 +21,13 @@ _CHARSET_WITHIN_BYTES = 4096
 
 
 def declared_charset(data: bytes) -> str | None:
-    """The charset that a meta element names."""
+    """Return the charset that a meta element names."""
     found = _CHARSET.search(data[:_CHARSET_WITHIN_BYTES])
     return found[1].decode("ascii") if found else None
 
 
 def html_text(markup: str) -> str:
-    """The visible text: blocks as paragraphs, cells parted by " | ", no scripts and no styles."""
+    """Return the visible text: blocks as paragraphs, cells parted by " | ", no scripts and no styles."""
     root = _tree(markup).root
     parts: list[str] = []
     if root is not None:
@@ -42,7 +42,7 @@ def html_text(markup: str) -> str:
 
 
 def _tree(markup: str) -> LexborHTMLParser:
-    """Any text is HTML to Lexbor; it only gives up, with an error of its own, when no memory is left."""
+    """Parse any text as HTML; Lexbor only fails when no memory is left."""
     try:
         return LexborHTMLParser(markup)
     except SelectolaxError as error:
@@ -50,7 +50,7 @@ def _tree(markup: str) -> LexborHTMLParser:
 
 
 def _collect(root: Any, parts: list[str]) -> None:
-    """Walks the tree without recursion: a page may be nested deeper than the stack."""
+    """Walk the tree without recursion: a page may be nested deeper than the stack."""
     node, entering, depth = root, True, 0  # the depth, because comparing nodes compares their whole markup
     while True:
         if entering and not _enter(node, parts) and (child := node.child) is not None:

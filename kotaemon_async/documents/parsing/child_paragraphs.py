@@ -66,13 +66,13 @@ class _Paragraph:
 
 
 def clean(text: str) -> str:
-    """The text with plain spaces, without ligatures and without what no store bears."""
+    """Return the text with plain spaces, without ligatures and characters that no store takes."""
     text = _UNWANTED.sub("", text.translate(_LIGATURES))
     return _SPACES.sub(" ", text).strip()
 
 
 def page_text(blocks: Sequence[Sequence[Line]]) -> str:
-    """The paragraphs of a page in the order given, parted by empty lines."""
+    """Return the paragraphs of a page in the order given, parted by empty lines."""
     rows_of_blocks = [[row for row in _rows(block) if row.text] for block in blocks]
     known = _Known([row.text for rows in rows_of_blocks for row in rows])
     found: list[_Paragraph] = []
@@ -102,7 +102,7 @@ class _Known:
             self.compounds.update(word.lower() for word in _HYPHENATED.findall(inside))
 
     def join(self, before: str, after: str) -> str:
-        """Two neighbouring rows as one text."""
+        """Join two neighbouring rows to one text."""
         if before.endswith("\u00ad"):
             return before.rstrip("\u00ad") + after
         if before.endswith("\u2010"):
@@ -116,7 +116,7 @@ class _Known:
         return f"{before} {after}"
 
     def keeps_hyphen(self, head: str, tail: str) -> bool:
-        """Whether the hyphen between two parts belongs to the word.
+        """Return whether the hyphen between two parts belongs to the word.
 
         In this order: capitals, digits and further hyphens keep it; then what the page writes elsewhere;
         then common parts of compounds; then two parts that are both words of the page; then a page that has
@@ -141,7 +141,7 @@ def _may_be_divided(row: str) -> bool:
 
 
 def _rows(lines: Sequence[Line]) -> list[Line]:
-    """Visual rows: words of one justified row may come as many short lines."""
+    """Return visual rows: words of one justified row may come as many short lines."""
     rows: list[Line] = []
     for line in lines:
         run = replace(line, text=clean(line.text))
@@ -170,7 +170,7 @@ def _side_by_side(row: Line, line: Line) -> Line:
 
 
 def _paragraphs(rows: Sequence[Line], known: _Known) -> list[_Paragraph]:
-    """The paragraphs inside one block."""
+    """Return the paragraphs inside one block."""
     found: list[_Paragraph] = []
     left = min((row.x0 for row in rows), default=0.0)
     right = max((row.x1 for row in rows), default=0.0)
@@ -202,7 +202,7 @@ def _starts_anew(before: Line, row: Line, left: float, right: float) -> bool:
 
 
 def _deliberate_break(before: Line, row: Line, right: float) -> bool:
-    """Whether the next row's first word would have fitted into this row: an address, a poem, a heading."""
+    """Return whether the next row's first word would have fitted here: an address, a poem, a heading."""
     if not (before.upright and row.upright) or before.text.endswith(("-", "\u00ad")):
         return False
     if row.text[0].islower() and not _SENTENCE_END.search(before.text):
@@ -215,7 +215,7 @@ def _deliberate_break(before: Line, row: Line, right: float) -> bool:
 
 
 def _goes_on(last: _Paragraph, first: _Paragraph) -> bool:
-    """Whether a block continues the one before it, as over a column's end."""
+    """Return whether a block continues the one before it, as over a column's end."""
     if (
         not _same_size(last.size, first.size)
         or _SENTENCE_END.search(last.text[-_END_CHARS:])

@@ -28,7 +28,7 @@ _MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory", "bad_alloc")
 
 
 def open_document(path: str, _media_type: str, _max_pages: int) -> "PdfDocument":
-    """The open document; raises FileError(encrypted | corrupt | parser_limit)."""
+    """Open the document. Raises: FileError(encrypted | corrupt | parser_limit)."""
     try:
         document = pymupdf.open(path, filetype="pdf")
         if document.needs_pass and not document.authenticate(""):
@@ -49,7 +49,7 @@ class PdfDocument:
         return max(0, self._pages)
 
     def page_text(self, number: int) -> str | None:
-        """The text of a page, "" when it has none, None when it is damaged."""
+        """Return the text of a page, "" when it has none, None when it is damaged."""
         try:
             page = self._document[number - 1]
             blocks = page.get_text("dict", flags=_FLAGS)["blocks"]
@@ -61,14 +61,14 @@ class PdfDocument:
             return None
 
     def page(self, number: int) -> Any:
-        """The page itself, to be drawn; raises FileError."""
+        """Return the page itself, to be drawn. Raises: FileError."""
         try:
             return self._document[number - 1]
         except ERRORS as error:
             raise translated(error) from error
 
     def close(self) -> None:
-        """Gives back the file and what MuPDF and malloc keep of it."""
+        """Close the file and give back what MuPDF and malloc keep of it."""
         self._document.close()
         pymupdf.TOOLS.store_shrink(100)
         pymupdf.TOOLS.reset_mupdf_warnings()
@@ -87,7 +87,7 @@ def _lines(block: dict[str, Any]) -> Iterator[Line]:
 
 
 def translated(error: Exception) -> FileError:
-    """What an exception of ERRORS says of the file."""
+    """Translate an exception of ERRORS into what it says of the file."""
     text = str(error)
     if any(word in text.lower() for word in _MEMORY_WORDS):
         return FileError("parser_limit", "Reading the PDF takes more memory than is allowed.")

@@ -39,7 +39,7 @@ def of_text(text: str, width_px: int, quote: str) -> dict[str, Any]:
 
 
 def _sheet(text: str) -> bytes:
-    """A PDF of one page as tall as the text needs; HTML in the text is shown, not obeyed."""
+    """Return a PDF of one page as tall as the text needs; HTML in the text is shown, not obeyed."""
     paragraphs = [html.escape(part).replace("\n", "<br/>") for part in text.split("\n\n")]
     body = "<body>" + "".join(f"<p>{part}</p>" for part in paragraphs) + "</body>"
     column = _SHEET_WIDTH - 2 * _MARGIN
@@ -57,7 +57,7 @@ def _sheet(text: str) -> bytes:
 
 
 def _glyphs(page: Any) -> Iterator[Glyph]:
-    """Every character with its box, in the order in which the page's text is read."""
+    """Return every character with its box, in the order in which the page's text is read."""
     row = 0
     for block in page.get_text("rawdict", flags=pymupdf.TEXTFLAGS_TEXT)["blocks"]:
         for line in block.get("lines", ()):
@@ -87,7 +87,7 @@ def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
 
 
 def _parts_of(box: Box, whole: Any) -> list[float]:
-    """Left, top, right and bottom as parts of the page's sides, from 0 to 1."""
+    """Return left, top, right and bottom as parts of the page's sides, from 0 to 1."""
     x, y = (box[0] - whole.x0, box[2] - whole.x0), (box[1] - whole.y0, box[3] - whole.y0)
     sides = (x[0] / whole.width, y[0] / whole.height, x[1] / whole.width, y[1] / whole.height)
     return [round(min(max(side, 0.0), 1.0), 5) for side in sides]

@@ -29,7 +29,7 @@ class Glyph:
 
 
 def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
-    """The boxes of the quote's words, one for each run in a row, in order; none when it is not there."""
+    """Return the boxes of the quote's words in order, one for each run in a row; none when not found."""
     letters = [(letter, glyph) for glyph in glyphs for letter in plain(glyph.character)]
     stream = "".join(letter for letter, _ in letters)
     found = [letters[at][1] for start, stop in _parts(stream, plain(quote)) for at in range(start, stop)]
@@ -37,13 +37,13 @@ def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
 
 
 def plain(text: str) -> str:
-    """The text as both sides are compared: no white space, no hyphens, no ligatures, no width variants."""
+    """Return the text for comparison: no white space, hyphens, ligatures or width variants."""
     folded = unicodedata.normalize("NFKC", text)
     return "".join(one for one in folded if not one.isspace() and one not in _DROPPED)
 
 
 def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:
-    """Where the quote stands, in one piece or, when something stands between its rows, in several."""
+    """Return where the quote stands: one part or, when something stands between its rows, several."""
     start = stream.find(wanted)
     if not wanted or start >= 0:
         return [(start, start + len(wanted))] if wanted else []
@@ -61,7 +61,7 @@ def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:
 
 
 def _joined(glyphs: Iterable[Glyph]) -> Iterator[Box]:
-    """Neighbours in a row as one box."""
+    """Join neighbours in a row to one box."""
     box: Box | None = None
     row = -1
     for glyph in glyphs:

@@ -60,7 +60,7 @@ _ENDS = (
 
 
 def open_document(path: str, media_type: str, max_pages: int) -> "TextDocument":
-    """The whole text, decoded and cut into pages; raises FileError(empty | too_large)."""
+    """Return the whole text, decoded and cut into pages. Raises: FileError(empty | too_large)."""
     size = Path(path).stat().st_size
     ceiling = min(max_pages * PAGE_CHARS * _BYTES_PER_CHAR, _MAX_BYTES.get(media_type, size))
     if size > ceiling:
@@ -91,7 +91,7 @@ class TextDocument:
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """The text of the bytes: by its mark, as declared, as UTF-8 with few errors, or as detected."""
+    """Decode the bytes: by their mark, as declared, as UTF-8 with few errors, or as detected."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return data[len(mark) :].decode(encoding, "replace")
@@ -119,7 +119,7 @@ def _declared(data: bytes, name: str) -> str | None:
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
-    """UTF-16 without its mark shows in Latin text: nearly every second byte is NUL."""
+    """Detect UTF-16 without its mark, which shows in Latin text: nearly every second byte is NUL."""
     sample = data[:_SAMPLE_BYTES]
     for place, encoding in enumerate(("utf-16-be", "utf-16-le")):
         if sample[place::2].count(0) * 10 > len(sample) * 3 and sample[1 - place :: 2].count(0) * 20 < len(
@@ -130,7 +130,7 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 
 def _detected(data: bytes) -> str:
-    """The codec that reads the bytes best."""
+    """Return the codec that reads the bytes best."""
     sample = data[:_SAMPLE_BYTES]
     best = charset_normalizer.from_bytes(sample, cp_exclusion=["utf_7"]).best()
     name = best.encoding if best else "cp1252"
@@ -142,7 +142,7 @@ def _detected(data: bytes) -> str:
 
 
 def pages_of(text: str) -> list[str]:
-    """Pages of at most `PAGE_CHARS` characters that end with a paragraph, line, sentence or word."""
+    """Return pages of at most `PAGE_CHARS` characters that end with a paragraph, line, sentence or word."""
     text = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     pages: list[str] = []
     for sheet in text.split("\f"):

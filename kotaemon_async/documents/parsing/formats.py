@@ -69,7 +69,7 @@ _NOT_TEXT: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
 
 
 def sniff(head: bytes, name: str) -> str:
-    """One of the four media types, from the first `HEAD_BYTES` or more of a file.
+    """Return one of the four media types, from the first `HEAD_BYTES` or more of a file.
 
     The name decides only between plain text and Markdown, and against a text that claims to be a
     binary kind. Raises Refused(unsupported_format) or BadDocument(empty).
@@ -103,7 +103,7 @@ def _refusal(name: str, kind: str) -> Refused:
 
 
 def _binary_kind(head: bytes) -> str | None:
-    """What a file that is no text is called, or None for text."""
+    """Return what a file that is no text is called, or None for text."""
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
@@ -122,7 +122,7 @@ def _binary_kind(head: bytes) -> str | None:
 
 
 def _looks_like_utf16(head: bytes) -> bool:
-    """Whether nearly every second byte, and only every second, is NUL: Latin text in UTF-16."""
+    """Return whether nearly every second byte, and no other, is NUL: Latin text in UTF-16."""
     even, odd = head[0::2].count(0), head[1::2].count(0)
     few, many = sorted((even, odd))
     return len(head) >= 8 and many * 10 >= len(head) // 2 * 7 and few * 20 <= len(head)

@@ -55,7 +55,7 @@ def _reply(body: object, description: str) -> ResponseSpec:
     summary="List what there is to chat with",
 )
 async def list_models(services: GivenServices) -> ModelList:
-    """`kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
+    """Return `kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
     found = [model_of(one) for one in await services.library.collection_names(_MAX_MODELS)]
     return ModelList([_EVERYTHING, *found])
 
@@ -69,7 +69,7 @@ async def list_models(services: GivenServices) -> ModelList:
     summary="Get one of the models",
 )
 async def get_model(services: GivenServices, model_id: FromPath[str]) -> Model:
-    """The model; its name may hold a slash."""
+    """Return the model; its name may hold a slash."""
     wanted = model_id.removeprefix("/")
     if wanted == MODEL:
         return _EVERYTHING
@@ -93,7 +93,7 @@ async def chat(
     data: JSONBody[ChatRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
-    """The answer to the last user message; with `stream` its chunks."""
+    """Answer the last user message; with `stream` in chunks."""
     asked = replace(await _asked(data, services, limits), deadline_s=within(deadline_s, limits))
     now_s = time.time()
     completion_id = new_id("chatcmpl", now_s).replace("_", "-")
@@ -109,7 +109,7 @@ async def chat(
 
 
 async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) -> Ask:
-    """What the chat asks; raises InvalidParam."""
+    """Return what the chat asks. Raises: InvalidParam."""
     if chat.n is not None and chat.n > 1:
         raise InvalidParam("There is one answer to a question.", "n", hint="Leave n out or set it to 1.")
     question, place = chat.question()
@@ -123,7 +123,7 @@ async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) 
 
 
 async def _scope_of(model_id: str, services: Dependencies) -> Scope:
-    """Where the model looks; a ledger that is away does not refuse, as there is an answer all the same."""
+    """Return where the model looks; a ledger that is away refuses nothing, as there is an answer anyway."""
     if model_id == MODEL:
         return Scope()
     name = _collection_of(model_id)

@@ -76,7 +76,7 @@ class ChatMessage(msgspec.Struct, frozen=True):
     content: str | list[ContentPart] | None = None
 
     def text(self) -> str:
-        """The words in the message."""
+        """Return the words in the message."""
         if isinstance(self.content, list):
             return "\n".join(part.text for part in self.content if part.type == "text" and part.text)
         return self.content or ""
@@ -98,7 +98,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     n: Annotated[int, Meta(ge=1)] | None = None
 
     def question(self) -> tuple[str, int]:
-        """The last user message without the space around it, and its place; raises InvalidParam."""
+        """Return the last user message, stripped, and its place. Raises: InvalidParam."""
         for place in reversed(range(len(self.messages))):
             if self.messages[place].role == "user":
                 if found := self.messages[place].text().strip():
@@ -107,7 +107,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
         raise InvalidParam("There is no user message.", "messages")
 
     def history(self, end: int) -> tuple[tuple[str, str], ...]:
-        """The latest questions before the message at `end` with their answers, empty where there was none."""
+        """Return the latest questions before the message at `end` with their answers, "" without one."""
         found: list[tuple[str, str]] = []
         for message in self.messages[max(0, end - _MAX_HISTORY) : end]:
             if message.role == "user":
@@ -118,7 +118,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
         return tuple(found)
 
     def has_usage(self) -> bool:
-        """Whether a stream of this chat tells its tokens."""
+        """Return whether a stream of this chat reports its tokens."""
         return bool(self.stream_options and self.stream_options.include_usage)
 
 
@@ -207,24 +207,24 @@ class Chunk(msgspec.Struct, frozen=True):
 
 
 def error_envelope(problem: Problem, param: str | None = None) -> ErrorEnvelope:
-    """The failure with its hint in the message, as most chat programs show nothing else."""
+    """Return the failure with its hint in the message, as most chat programs show nothing else."""
     message = f"{problem.detail} {problem.hint}".strip()
     return ErrorEnvelope(ErrorBody(message, _error_type(problem.status), param, problem.code))
 
 
 def model_of(collection: Collection) -> Model:
-    """The model that looks in one collection."""
+    """Return the model that looks in one collection."""
     return Model(f"{MODEL}/{collection.name}", int(collection.since_s))
 
 
 def finish_reason(answer: Answer) -> FinishReason:
-    """`length` when the model that answered stopped at its limit: such an answer is no whole one."""
+    """Return `length` when the model that answered stopped at its limit: its answer is incomplete."""
     is_cut = any(reason.code == "answer_cut" for reason in answer.reasons)
     return "length" if is_cut and answer.served_by in ("primary", "local") else "stop"
 
 
 def usage_of(chat: ChatRequest, answer: Answer) -> ChatUsage:
-    """What the answer took, as far as it is known."""
+    """Return the tokens of the answer, as far as they are known."""
     if answer.usage is not None:
         prompt, completion = answer.usage.prompt_tokens, answer.usage.completion_tokens
     else:
@@ -234,7 +234,7 @@ def usage_of(chat: ChatRequest, answer: Answer) -> ChatUsage:
 
 
 def provenance_of(answer: Answer) -> Provenance:
-    """What else there is to say about the answer."""
+    """Return what else there is to say about the answer."""
     usage_is_estimated = answer.usage is None
     return body_of(
         Provenance, answer_body(answer), answer_id=answer.id, usage_is_estimated=usage_is_estimated
@@ -242,7 +242,7 @@ def provenance_of(answer: Answer) -> Provenance:
 
 
 def completion_of(chat: ChatRequest, answer: Answer, completion_id: str, created_s: float) -> ChatCompletion:
-    """The answer to a chat that is not streamed."""
+    """Return the answer to a chat that is not streamed."""
     message = ReplyMessage(answer.answer + footnotes(answer.citations))
     return ChatCompletion(
         id=completion_id,
@@ -255,6 +255,6 @@ def completion_of(chat: ChatRequest, answer: Answer, completion_id: str, created
 
 
 def _error_type(status: int) -> str:
-    """OpenAI's types; it has none of its own for 404 and 405."""
+    """Return OpenAI's type of error; it has none of its own for 404 and 405."""
     known = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
     return known.get(status, "invalid_request_error" if status < 500 else "server_error")

@@ -48,7 +48,7 @@ _STREAM: Final = (_CHUNKS.role() + _CHUNKS.content(_ANSWER.answer) + _CHUNKS.end
 
 
 def example_of(body: object) -> list[Example]:
-    """The body as the one example of a reply."""
+    """Return the body as the one example of a reply."""
     return [Example(id="example", value=msgspec.to_builtins(body))]
 
 
@@ -57,7 +57,7 @@ class ChatOperation(Operation):
     """The description of a chat, with an example of its request and of its stream."""
 
     def __post_init__(self) -> None:
-        """Adds what a handler's signature does not tell."""
+        """Add what a handler's signature does not say."""
         if isinstance(self.request_body, RequestBody):
             # A null for every parameter that is left out would teach the wrong thing.
             shown = {name: value for name, value in msgspec.to_builtins(_CHAT).items() if value is not None}

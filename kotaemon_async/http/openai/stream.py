@@ -44,15 +44,15 @@ class Chunks:
     created_s: float
 
     def role(self) -> bytes:
-        """The first chunk: somebody is about to say something."""
+        """Return the first chunk, which names the role."""
         return _data(self._chunk(ChunkDelta(role="assistant", content="")))
 
     def content(self, text: str) -> bytes:
-        """The next words; nothing for none."""
+        """Return the next words; nothing for none."""
         return _data(self._chunk(ChunkDelta(content=text))) if text else b""
 
     def end(self, answer: Answer) -> bytes:
-        """How it ended, who said it, the tokens if they were asked for, and the mark of the end."""
+        """Yield how it ended, who answered, the tokens if they were asked for, and the mark of the end."""
         last = self._chunk(ChunkDelta(), finish_reason(answer))
         told = _data(msgspec.structs.replace(last, kotaemon=provenance_of(answer)))
         if self.chat.has_usage():
@@ -82,7 +82,7 @@ class ChatFrames:
         self._ended = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """The events in wire form; nothing is sent before the first one, so that a failure has its status."""
+        """Yield the events in wire form; nothing before the first one, so that a failure has its status."""
         begun = False
         async with aclosing(self._answering.stream(self._asked)) as stream:
             async for event in stream:

@@ -17,24 +17,24 @@ _BYTES_PER_TOKEN: Final = 4
 
 
 def footnotes(citations: Iterable[Citation]) -> str:
-    """One paragraph for each citation, by marker, to stand behind the answer; empty without citations.
+    """Return one paragraph for each citation, by marker, to stand behind the answer; "" without citations.
 
     >>> footnotes([Citation("c", 1, "d", "manual.pdf", 2, "Turn it off.", 0.9)])
-    '\\n\\n[1] manual.pdf, p. 2: “Turn it off.”'
+    '\n\n[1] manual.pdf, p. 2: “Turn it off.”'
     """
     ordered = sorted(citations, key=lambda one: one.marker)
     return "".join(f"{_GAP}{_footnote(one)}" for one in ordered)
 
 
 def begins_anew(question: str, reason: str) -> str:
-    """Tells a reader, whose program cannot take words back, that the text so far is void and why."""
+    """Return a note for readers, whose program cannot take words back, that the text so far is void."""
     if phrases.is_chinese(question):
         return f"{_BROKE_OFF_ZH}（{reason}），请忽略。以下是新的完整回答：*{_GAP}"
     return f"{_BROKE_OFF} ({reason}), please ignore it. A whole new answer begins here:*{_GAP}"
 
 
 def said(text: str) -> str:
-    """An earlier answer as it comes back from a chat program, without footnotes and void beginnings."""
+    """Return an earlier answer from a chat program without footnotes and void beginnings."""
     for sign in (_BROKE_OFF, _BROKE_OFF_ZH):
         _, found, after = text.rpartition(sign)
         text = after.partition(_GAP)[2] if found else text
@@ -47,7 +47,7 @@ def said(text: str) -> str:
 
 
 def estimated_tokens(texts: Sequence[str]) -> int:
-    """About as many tokens as a model would count: one for four letters, three for four of Chinese."""
+    """Estimate the tokens a model would count: one for four letters, three for four of Chinese."""
     size_bytes = sum(len(text.encode("utf-8", "replace")) for text in texts)
     return -(-size_bytes // _BYTES_PER_TOKEN)
 

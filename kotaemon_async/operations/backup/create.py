@@ -68,7 +68,7 @@ class Backups:
         free_bytes: Callable[[Path], int],
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
-        """`free_bytes` tells how much a folder's disk may take, `checkpoint` raises to end it all."""
+        """Make backups; `free_bytes` is what a folder's disk may take, `checkpoint` raises to end it all."""
         self._source = source
         self._clock = clock
         self._free_bytes = free_bytes
@@ -165,7 +165,7 @@ class Backups:
                 written.members[name] = writer.add(name, io.BytesIO(data), len(data))
 
     def _check_capacity(self, folder: Path) -> None:
-        """Raises Unavailable `disk_full` when the backup would not fit."""
+        """Raise Unavailable `disk_full` when the backup would not fit."""
         ledger = self._source.ledger
         with snapshot(ledger) as state:
             blobs_bytes = sum(state.blobs().values())

@@ -48,7 +48,7 @@ class KeptBackup:
 
     @property
     def verified_at_s(self) -> float | None:
-        """When it was found good; None when it was not yet, or not any more."""
+        """Return when it was found good; None when it was not yet, or not any more."""
         return None if self.verified is None else self.verified.at.timestamp()
 
 

@@ -52,12 +52,12 @@ class DocumentState:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every page was committed, so that the file is not needed for it any more."""
+        """Return whether every page was committed, so that the file is not needed for it any more."""
         return self.status == "ready" or (self.status == "processing" and self.stage == "indexing")
 
     @property
     def pages_wanted(self) -> int:
-        """How many pages the row promises."""
+        """Return how many pages the row promises."""
         if self.status in ("failed", "cancelled"):
             return 0
         return (self.pages_total or 0) if self.is_complete else self.pages_done

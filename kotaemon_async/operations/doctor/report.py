@@ -86,7 +86,7 @@ class Finding:
 
     @property
     def weight(self) -> Weight:
-        """How bad it is."""
+        """Return how bad it is."""
         return KINDS[self.kind].weight
 
     def add(self, ids: Sequence[str]) -> None:

@@ -38,7 +38,7 @@ class Deviation:
 
     @property
     def name(self) -> str:
-        """As the signal's own."""
+        """Return the name, written like the signal's."""
         return f"{self.component}.{self.kind}"
 
 
@@ -161,7 +161,7 @@ def _suspect(
 
 
 def _follows(suspect: Suspect, other: Suspect) -> bool:
-    """Whether all that the suspect shows follows from the other, which moved no later."""
+    """Return whether all that the suspect shows follows from the other, which moved no later."""
     return (
         other is not suspect
         and other.since_s <= suspect.since_s + _AT_ONCE_S

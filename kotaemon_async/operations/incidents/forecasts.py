@@ -45,7 +45,7 @@ class Forecast:
 
     @property
     def is_near(self) -> bool:
-        """Whether somebody should know."""
+        """Return whether it is near enough to be reported."""
         return self.left_s < HORIZON_S
 
 

@@ -43,7 +43,7 @@ class Incident:
 
     @property
     def cause(self) -> Cause:
-        """The likeliest one; `unknown` when no component shows anything of its own."""
+        """Return the likeliest cause; `unknown` when no component shows anything of its own."""
         return self.causes[0].cause if self.causes else "unknown"
 
 

@@ -56,14 +56,14 @@ class Series:
 
     @property
     def threshold(self) -> float:
-        """How far above the median a value is too high; infinite while the median is unknown."""
+        """Return how far above the median a value is too high; infinite while the median is unknown."""
         if self.normal is None:
             return float("inf")
         return max(self.rule.least, self._sensitivity * self._spread)
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it is abnormal, or has begun to look like it."""
+        """Return whether it is abnormal, or has begun to look like it."""
         return self.is_abnormal or self._over >= _SUSPECT_SAMPLES
 
     def take(self, at_s: float, value: float | None) -> None:

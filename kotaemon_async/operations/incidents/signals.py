@@ -44,7 +44,7 @@ class Past:
 
     @property
     def last(self) -> Reading:
-        """The newest reading."""
+        """Return the newest reading."""
         return self.readings[-1]
 
     def now(self, name: str, pick: Pick) -> float | None:
@@ -75,7 +75,7 @@ class Signal:
 
     @property
     def name(self) -> str:
-        """Both, as reports have it."""
+        """Return both, as reports have them."""
         return f"{self.component}.{self.kind}"
 
 

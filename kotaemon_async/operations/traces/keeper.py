@@ -221,7 +221,7 @@ async def _is_set(event: asyncio.Event, within_s: float) -> bool:
 
 @contextmanager
 def lines_to(take: Callable[[LineRow], None]) -> Iterator[None]:
-    """While the block runs, give `take` every log line from info on that has a trace id; on any thread."""
+    """Give `take` each line from info on that has a trace id, during the block and on any thread."""
 
     def write(message: "Message") -> None:
         take(_line_of(message.record))

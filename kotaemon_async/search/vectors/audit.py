@@ -89,7 +89,7 @@ class Searched:
 
     @property
     def is_damaged(self) -> bool:
-        """Whether more were lost than an approximate search may miss."""
+        """Return whether more were lost than an approximate search may miss."""
         return len(self.lost) > UNREACHABLE_RATIO * self.chunks
 
 
@@ -221,7 +221,7 @@ class IndexAudit:
         return self._sweep is not None or self._clock() >= self._sweep_at_s
 
     def _notice(self, position: int) -> None:
-        """A child that took over a folder is looked at at once; an index that began empty needs no sweep."""
+        """Audit at once a folder that a child took over; an index that began empty needs no sweep."""
         generation, starts = self._vectors.generation, self._vectors.starts
         if (generation, starts) == (self._generation, self._starts):
             return
@@ -245,7 +245,7 @@ class IndexAudit:
             await self._look_for_wear()
 
     async def _look_for_wear(self) -> None:
-        """Deleted vectors take room for good; an index that is mostly made of them begins anew."""
+        """Discard an index that is mostly deleted vectors: they take room for good."""
         held, deleted = await self._vectors.count(), await self._vectors.deleted()
         self._require_same()
         if deleted <= max(self._worn_at_least, held):
@@ -258,7 +258,7 @@ class IndexAudit:
         )
 
     async def _look_closer(self, position: int) -> None:
-        """A chunk was not found: when that is no exception, what the searches walk along is damaged."""
+        """Probe again after a chunk was not found: when that is no exception, the search graph is damaged."""
         present, _ = await self._sample(position)
         searched = await self._search(present)
         if searched.is_damaged:
@@ -349,6 +349,6 @@ class IndexAudit:
         raise Unavailable("The vector index is not what the ledger says.", code="vectors_rebuilding")
 
     def _require_same(self) -> None:
-        """Raises: Unavailable when another generation has answered, of which nothing is known yet."""
+        """Raise Unavailable when another generation has answered, of which nothing is known yet."""
         if self._vectors.generation != self._generation:
             raise Unavailable("The vector index has begun anew.", code="vectors_rebuilding")

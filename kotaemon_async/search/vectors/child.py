@@ -81,7 +81,7 @@ class Index:
         return generation
 
     def _write_mark(self) -> None:
-        """The mark comes last, so that a folder with a mark is a whole one."""
+        """Write the mark last, so that a folder with a mark is a whole one."""
         draft = self._mark.with_suffix(".new")
         with draft.open("w", encoding="ascii") as file:
             file.write(self.generation + "\n")
@@ -90,7 +90,7 @@ class Index:
         draft.replace(self._mark)
 
     def _probe(self) -> None:
-        """Damaged index files show at the first query; better now than in front of somebody."""
+        """Query once: damaged index files fail at the first query, better now than in front of somebody."""
         if self._chunks.count():
             self._nearest([1.0] * self._dimension, 1, None)
 
@@ -100,11 +100,11 @@ class Index:
         )
 
     def check_folder(self) -> None:
-        """Raises: FolderError when somebody else was at the files."""
+        """Raise FolderError when somebody else was at the files."""
         self._files.check()
 
     def seal(self) -> None:
-        """The last act: files that are whole are noted as such."""
+        """Seal the files as whole; the last act."""
         self._files.check()
         files.seal(self._folder)
 
@@ -139,7 +139,7 @@ class Index:
         return {"ids": found["ids"]}
 
     def compare(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The ids whose vector or place is another one than given, and those that are not there."""
+        """Return the ids whose vector or place is another one than given, and those that are not there."""
         found = self._chunks.get(ids=request["ids"], include=["embeddings", "metadatas"])
         held = dict(zip(found["ids"], zip(found["embeddings"], found["metadatas"], strict=True), strict=True))
         vectors = np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
@@ -172,7 +172,7 @@ class _Absent(types.ModuleType):
 
 
 def leave_out_what_is_not_needed() -> None:
-    """Saves 22 MB and a quarter of the start: exporters, HTTP clients and schema checks of hosted models."""
+    """Skip exporters, HTTP clients and schema checks of hosted models: 22 MB and a quarter of the start."""
     for name in ("opentelemetry.exporter.otlp.proto.grpc.trace_exporter", "httpx", "jsonschema"):
         sys.modules[name] = _Absent(name)
 
@@ -197,7 +197,7 @@ def open_collection(folder: Path) -> Any:
 
 
 def problem_of(error: BaseException) -> dict[str, Any]:
-    """The error in words, and what is wrong with the folder, if it is the folder."""
+    """Return the error in words, and what is wrong with the folder, if it is the folder."""
     text = f"{type(error).__name__}: {error}"
     passing = isinstance(error, (ImportError, MemoryError, files.FolderTakenError)) or any(
         sign in text.lower() for sign in PASSING_TROUBLE

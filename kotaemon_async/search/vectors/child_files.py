@@ -45,7 +45,7 @@ class FolderTakenError(Exception):
 
 
 def take(folder: Path) -> IO[str]:
-    """The open lock file beside the folder; it is ours until the process ends.
+    """Return the open lock file beside the folder; the lock is ours until the process ends.
 
     Raises: FolderTakenError.
     """
@@ -60,7 +60,7 @@ def take(folder: Path) -> IO[str]:
 
 
 def places(folder: Path, dimension: int, max_neighbors: int) -> int:
-    """How many vectors the index file has room for; Chroma never uses the place of a deleted one again.
+    """Return how many vectors the index file has room for; Chroma never reuses that of a deleted one.
 
     Source: hnswlib; a place is the links of the lowest level and their number, the vector and a label.
     """
@@ -76,7 +76,7 @@ class Files:
         self._known: dict[str, State] = {}
 
     def remember(self) -> None:
-        """What is there now is what has to be there before the next call.
+        """Remember the files that are there now, for the check before the next call.
 
         Raises: FolderLostError when files vanished meanwhile; Chroma never deletes one.
         """
@@ -87,7 +87,7 @@ class Files:
         self._known = found
 
     def check(self) -> None:
-        """Raises: FolderLostError, FolderChangedError when somebody else was here since `remember`."""
+        """Raise FolderLostError or FolderChangedError when somebody else was here since `remember`."""
         for name, (inode, size, written_ns) in self._known.items():
             state = _state_of(self._folder / name)
             if state is None or state[0] != inode:
@@ -98,7 +98,7 @@ class Files:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Paths below the folder of all files that stay."""
+    """Return the paths below the folder of all files that stay."""
     return [
         str(Path(where, name).relative_to(folder))
         for where, _, names in os.walk(folder)
@@ -108,7 +108,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def seal(folder: Path) -> None:
-    """Notes every file, so that the next child knows whether any was changed while nobody looked."""
+    """Record every file, so that the next child knows whether any was changed meanwhile."""
     draft = folder / f"{SEAL}.new"
     with draft.open("w", encoding="ascii") as file:
         json.dump({name: _sum_of(folder / name) for name in names_in(folder)}, file)
@@ -118,7 +118,7 @@ def seal(folder: Path) -> None:
 
 
 def break_seal(folder: Path) -> bool:
-    """Whether there was a seal; it is gone then, since Chroma is going to write.
+    """Remove the seal, since Chroma is going to write, and return whether there was one.
 
     Raises: FolderLostError, FolderChangedError when the files are not those that were sealed.
     """
@@ -141,7 +141,7 @@ def break_seal(folder: Path) -> bool:
 
 
 def check(folder: Path, database: Path) -> None:
-    """Raises: FolderLostError, FolderChangedError when the files are not as the last child left them.
+    """Raise FolderLostError or FolderChangedError when the files are not as the last child left them.
 
     After a crash there is no seal; then only the database says whether it is whole.
     """
@@ -152,7 +152,7 @@ def check(folder: Path, database: Path) -> None:
 
 
 def check_database(path: Path) -> None:
-    """Raises: FolderChangedError when SQLite finds its own file damaged."""
+    """Raise FolderChangedError when SQLite finds its own file damaged."""
     try:
         with closing(sqlite3.connect(path)) as connection:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]

@@ -52,7 +52,7 @@ class VectorIndex(Protocol):
 
 
 def collapse(entries: Sequence[LogEntry]) -> tuple[list[LogEntry], list[str]]:
-    """Upserts and deletes with each chunk once, as its last entry wants it; no vector means delete."""
+    """Return upserts and deletes with each chunk once, as its last entry has it; no vector means delete."""
     last = {entry.chunk_id: entry for entry in entries}
     upserts = [entry for entry in last.values() if entry.op == "upsert" and entry.vector is not None]
     kept = {entry.chunk_id for entry in upserts}
@@ -89,7 +89,7 @@ class Follower:
         may_write: Callable[[], bool] = lambda: True,
         on_applied: Callable[[Sequence[LogEntry], float], None] = lambda *_: None,
     ) -> None:
-        """`on_applied` hears which entries were applied, and since when that was tried."""
+        """Call `on_applied` with the entries that were applied and the time at which that was begun."""
         self.behind = 0
         self.waiting_code: str | None = None
         self._log = log
@@ -108,7 +108,7 @@ class Follower:
 
     @property
     def outage(self) -> str | None:
-        """The code of why the index cannot be searched at the moment; None when it can."""
+        """Return the code of why the index cannot be searched at the moment; None when it can."""
         if (code := self._vectors.outage) is not None:
             return code
         if self._audit is not None and self._audit.is_wrong:
@@ -117,24 +117,24 @@ class Follower:
 
     @property
     def is_partial(self) -> bool:
-        """Whether documents that words can find shortage vectors of the present model."""
+        """Return whether documents that words can find have no vectors of the present model yet."""
         return self._audit is not None and self._audit.is_partial
 
     @property
     def era(self) -> object:
-        """Another one after every restart of the child and every rebuild: what was known before is void."""
+        """Return another value after each restart of the child and each rebuild: earlier results are void."""
         return self._vectors.starts, self._complete
 
     def wake(self) -> None:
-        """Something was added to the log: do not wait for the next idle round."""
+        """Apply new entries of the log now, without waiting for the next idle round."""
         self._wake_up.set()
 
     def register_in(self, health: Health) -> None:
-        """How the vectors are is part of the report."""
+        """Make the state of the vectors part of the report."""
         health.register("vectors", self.report)
 
     async def report(self) -> dict[str, object]:
-        """How the index is, for the health report; with a `code` when searches go without it."""
+        """Return the index's state for the health report; with a `code` when searches go without it."""
         found: dict[str, object] = {"behind": self.behind, "generation": self._vectors.generation}
         if self._rebuild is not None:
             found["rebuilding"] = {"done": self._rebuild.done, "total": self._rebuild.total}
@@ -152,7 +152,7 @@ class Follower:
         return found
 
     async def run(self) -> None:
-        """Follows for ever; a neighbour that is away is waited for, visibly in `waiting_code`."""
+        """Follow the log until cancelled; while a neighbour is away, `waiting_code` says so."""
         pause_s = FIRST_PAUSE_S
         while True:
             self._wake_up = wake_up = anyio.Event()
@@ -171,7 +171,7 @@ class Follower:
                     await wake_up.wait()
 
     async def step(self) -> bool:
-        """One batch and one step of the audit; False when there was nothing to do. Raises: Unavailable."""
+        """Apply a batch and do a step of the audit; return False without work. Raises: Unavailable."""
         generation = self._vectors.generation
         if not generation:
             await self._vectors.count()  # the first child has yet to come up
@@ -192,7 +192,7 @@ class Follower:
         return more or bool(entries)
 
     async def _notice(self, generation: str, position: int) -> None:
-        """Finds out, once for each generation, whether it is a copy already or has yet to become one."""
+        """Find out, once for each generation, whether it is a copy already or has yet to become one."""
         if generation == self._noticed:
             return
         log = logger.bind(generation=generation)
@@ -208,7 +208,7 @@ class Follower:
         self._noticed = generation
 
     async def _apply(self, generation: str, entries: Sequence[LogEntry]) -> int:
-        """The position that was reached."""
+        """Apply the entries and return the position that was reached."""
         reached = entries[-1].seq
         upserts, deletes = collapse(entries)
         if not self._may_write():

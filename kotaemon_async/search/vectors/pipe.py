@@ -31,7 +31,7 @@ class IndexLocation:
 
     @property
     def model_tag(self) -> str:
-        """A few characters for the model's name, which may hold any."""
+        """Return a few characters for the model's name, which may hold any."""
         return hashlib.sha256(self.model.encode()).hexdigest()[:12]
 
 

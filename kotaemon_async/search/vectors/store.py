@@ -40,7 +40,7 @@ class _Waiting:
 
 
 def where_of(scope: Scope) -> dict[str, object] | None:
-    """Chroma's filter for the scope, None for everything."""
+    """Return Chroma's filter for the scope, None for everything."""
     clauses: list[dict[str, object]] = []
     if scope.collection is not None:
         clauses.append({"collection": scope.collection})
@@ -101,39 +101,39 @@ class VectorStore:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, while there is a child."""
+        """Return the child's process id, or None without a child."""
         child = self._supervisor.child
         return child.process.pid if child else None
 
     @property
     def generation(self) -> str:
-        """Names the index since it began in an empty folder; under another name it has to be filled again."""
+        """Return the name of the index since it began empty; under another name it has to be filled again."""
         return self._supervisor.generation
 
     @property
     def model(self) -> str:
-        """The embedding model whose vectors it holds."""
+        """Return the embedding model whose vectors it holds."""
         return self.location.model
 
     @property
     def dimension(self) -> int:
-        """The length of its vectors."""
+        """Return the length of its vectors."""
         return self.location.dimension
 
     @property
     def starts(self) -> int:
-        """How many children have come up so far."""
+        """Return how many children have come up so far."""
         return self._supervisor.starts
 
     @property
     def outage(self) -> str | None:
-        """The code of what is known to be wrong without asking, so that nobody needs to wait for it."""
+        """Return the code of what is known to be wrong, without asking the child."""
         since_s = self._busy_since_s
         hangs = since_s is not None and self._clock() - since_s > HUNG_S
         return None if self._supervisor.is_ready and not hangs else "vectors_unavailable"
 
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
-        """Done means written; twice is as once. A vector of another length cannot be found, so it is deleted.
+        """Write the entries; applying them again is harmless. A vector of another length is deleted.
 
         Raises: Unavailable, also when `generation` changes.
         """
@@ -142,7 +142,7 @@ class VectorStore:
         await self._ask(request, generation=self.generation)
 
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
-        """Chunk ids that are missing, and those whose vector, document or collection is not the given one.
+        """Return ids that are missing, and those whose vector, document or collection is not the given one.
 
         Entries whose vector has another length than the index are in neither.
         """
@@ -153,7 +153,7 @@ class VectorStore:
         return set(reply.ids), set(reply.differing)
 
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
-        """Chunk ids with their cosine similarity (-1 to 1), best first."""
+        """Return chunk ids with their cosine similarity (-1 to 1), best first."""
         if limit <= 0:
             return []
         raw = vector.astype("<f4").tobytes()
@@ -164,21 +164,21 @@ class VectorStore:
         return (await self._ask(VectorRequest("count"))).count
 
     async def deleted(self) -> int:
-        """How many deleted vectors take room in its files; the latest thousand changes may not count yet."""
+        """Return how many deleted vectors take room in its files; the latest thousand may not count yet."""
         reply = await self._ask(VectorRequest("count"))
         return max(0, reply.places - reply.count)
 
     async def present(self, chunk_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the index holds."""
+        """Return those of the ids that the index holds."""
         wanted = list(dict.fromkeys(chunk_ids))
         return set((await self._ask(VectorRequest("ids_present", ids=wanted))).ids) if wanted else set()
 
     async def ids(self, offset: int, limit: int) -> list[str]:
-        """Some of the ids that the index holds, in an order that stays as long as nothing is applied."""
+        """Return some of the ids that the index holds, in an order that stays while nothing is applied."""
         return (await self._ask(VectorRequest("ids", offset=offset, limit=limit))).ids
 
     async def discard(self, reason: DiscardReason) -> None:
-        """The index is put aside, and an empty one has taken its place, with a new `generation`.
+        """Put the index aside and begin an empty one with a new `generation`.
 
         Raises: Unavailable when that has not happened yet; the next calls see to it.
         """
@@ -186,7 +186,7 @@ class VectorStore:
         await self.count()
 
     async def aclose(self) -> None:
-        """Ends the child: politely, then not."""
+        """End the child: ask first, then kill."""
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
@@ -220,7 +220,7 @@ class VectorStore:
             raise unavailable(f"The vector index did not answer within {self._call_timeout_s} s.")
 
     async def _serve(self) -> None:
-        """The only task that touches the pipe, so a cancelled caller leaves nothing half read in it."""
+        """Serve the pipe as its only task, so a cancelled caller leaves nothing half read in it."""
         while True:
             await self._wake_up.wait()
             queue = self._searches or self._others

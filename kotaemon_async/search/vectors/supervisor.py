@@ -77,11 +77,11 @@ class VectorSupervisor:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a child is there that has said hello and lives."""
+        """Return whether there is a child that lives and has said hello."""
         return self.child is not None and self.child.process.returncode is None and self._broken is None
 
     async def ready_child(self) -> VectorChild:
-        """Raises: Unavailable, at once during the pause after a failure."""
+        """Return the child. Raises: Unavailable, at once during the pause after a failure."""
         if self.child is not None and self.child.process.returncode is not None:
             # It died while nobody was asking: nobody has been told, so nobody has to wait for a pause.
             paused = self._failures > 0
@@ -97,7 +97,7 @@ class VectorSupervisor:
         return self.child
 
     async def retire(self, child: VectorChild, *, grace_s: float, damage: int = DAMAGE_OF_USE) -> None:
-        """The child has ended, so that the lock on the folder is free for the next one."""
+        """End the child, so that the lock on the folder is free for the next one."""
         self.child = None
         self._count_failure()
         status = await child.process.aclose(grace_s=grace_s)
@@ -106,7 +106,7 @@ class VectorSupervisor:
             self._count_damage(damage)
 
     async def recycle(self, limit_bytes: int) -> None:
-        """A child that has grown beyond the limit has made room for a fresh one; nobody must be asking it."""
+        """Replace a child that has grown beyond the limit; call it only while nobody asks the child."""
         child = self.child
         if child is None or not self.is_ready or self._started_s is None:
             return
@@ -122,19 +122,19 @@ class VectorSupervisor:
             await self.ready_child()
 
     def mark_broken(self, reason: DiscardReason) -> None:
-        """The next call begins a new generation in a new folder."""
+        """Begin a new generation in a new folder with the next call."""
         self._broken = self._broken or reason
         self._retry_at_s = 0.0
 
     def record_failure(self, reply: VectorReply) -> None:
-        """What an error of the child says about the folder."""
+        """Record what an error of the child says about the folder."""
         if reply.reason in ("lost", "changed"):
             self.mark_broken(cast("DiscardReason", reply.reason))
         elif reply.reason:
             self._count_damage(DAMAGE_OF_USE)
 
     def record_success(self) -> None:
-        """A call went well."""
+        """Record that a call went well."""
         self._failures = 0
 
     async def aclose(self) -> None:
@@ -173,7 +173,7 @@ class VectorSupervisor:
         self.generation = ""
 
     async def _start(self) -> VectorChild:
-        """A child that has said hello; a damaged folder is put aside and the start tried once more."""
+        """Return a child that has said hello; a damaged folder is put aside and the start tried once more."""
         for _ in range(2):
             child = await self._start_once()
             if child is not None:
@@ -205,7 +205,7 @@ class VectorSupervisor:
         raise unavailable("The vector index did not start.")
 
     async def _hello(self, child: VectorChild) -> VectorReply | None:
-        """None when the child did not come up; it has ended then."""
+        """Return the child's hello, or None when it did not come up; it has ended then."""
         size_bytes = await anyio.to_thread.run_sync(size_of, self.location.folder)
         try:
             within_s = START_TIMEOUT_S + size_bytes / START_BYTES_PER_S
@@ -227,7 +227,7 @@ class VectorSupervisor:
 
 @contextmanager
 def holding_lock(folder: Path) -> Iterator[None]:
-    """Nobody else opens the folder meanwhile; raises BlockingIOError when somebody has it."""
+    """Hold the folder's lock during the block. Raises: BlockingIOError when somebody else has it."""
     with folder.with_name(f"{folder.name}.lock").open("a", encoding="ascii") as lock:
         if not try_lock(lock.fileno()):
             raise BlockingIOError(errno.EWOULDBLOCK, "another process uses it")
@@ -235,7 +235,7 @@ def holding_lock(folder: Path) -> Iterator[None]:
 
 
 def put_aside(folder: Path) -> None:
-    """Renames the folder to `<name>.broken-<n>`; only the newest of those stays, to be looked at.
+    """Rename the folder to `<name>.broken-<n>`; only the newest of those is kept.
 
     Raises: OSError, BlockingIOError when another process uses the folder.
     """
@@ -262,7 +262,7 @@ def _move(folder: Path, target: Path) -> None:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in the folder; what vanishes meanwhile counts nothing."""
+    """Return the bytes of all files in the folder; what vanishes meanwhile counts nothing."""
     total = 0
     for path in folder.glob("**/*"):
         try:
