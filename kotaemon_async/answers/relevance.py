@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Final, Protocol
 
 from kotaemon_async.answers.extractive import best_sentences
-from kotaemon_async.domain import stopwords, text
+from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage
 
@@ -157,7 +157,7 @@ def _is_name(word: str) -> bool:
 
 
 def _is_stopword(word: str) -> bool:
-    return word.casefold() in stopwords.ENGLISH
+    return word.casefold() in text.STOPWORDS
 
 
 def _compared(word: str) -> str:

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -19,7 +20,6 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
-from kotaemon_async.app.opening import Opening
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.traces import Traces, open_traces
 from kotaemon_async.documents.changes import DocumentChanges
@@ -57,9 +57,49 @@ from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
 from kotaemon_async.stores.ledger import Ledger
-from kotaemon_async.stores.telemetry import TelemetryFile
-from kotaemon_async.telemetry.health import Health
+from kotaemon_async.stores.telemetry import FILE, TelemetryFile
+from kotaemon_async.telemetry import metrics
+from kotaemon_async.telemetry.health import Health, Watched
 from kotaemon_async.telemetry.history import History
+from kotaemon_async.telemetry.trace_export import TraceExport, otlp_exporter
+from kotaemon_async.telemetry.traces import LISTENERS
+
+Part = TypeVar("Part")
+
+
+@runtime_checkable
+class Closable(Protocol):
+    """A part that holds something until it is closed."""
+
+    async def aclose(self) -> None: ...
+
+
+class Opening:
+    """The parts so far: `health` asks all of them, and each is closed before those that came earlier."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self.health = Health()
+        self.stack = stack
+
+    def keep(self, part: Part) -> Part:
+        """Return the part once its check is in the health report and its closing on the stack."""
+        if isinstance(part, Closable):
+            self.stack.push_async_callback(part.aclose)
+        if isinstance(part, Watched):
+            part.register_in(self.health)
+        return part
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What keeps spans, and the file it keeps them in."""
+
+    file: TelemetryFile
+    tracing: Tracing
+
+    def register_in(self, health: Health) -> None:
+        """Make the file's check a part of the report."""
+        self.tracing.register_in(health)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +220,7 @@ async def _open(
     keep, folder, wanted = opening.keep, settings.data_dir.absolute(), settings.embedding
     ledger = keep(await Ledger.open(folder / "ledger.db"))
     capacity = WorkCapacity(keep(_disk_capacity(settings)), keep(_memory_guard(settings)))
-    traces = keep(await open_traces(settings, folder, ledger, opening.stack))
+    traces = keep(await _open_traces(settings, folder, ledger, opening.stack))
     blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
     broker = keep(Broker.open(settings.broker.url, name=lock.name))
     models = keep(
@@ -226,6 +266,23 @@ async def _open(
         knowledge,
         providers,
     )
+
+
+async def _open_traces(settings: Settings, folder: Path, ledger: Ledger, stack: AsyncExitStack) -> Traces:
+    """Open the file, keep spans, and send them where a collector is set; all is closed with the stack."""
+    wanted = settings.traces
+    file = await TelemetryFile.open(folder / FILE)
+    stack.push_async_callback(file.aclose)
+    tracing = Tracing(file, wanted, ledger, alone=not settings.broker.is_shared)
+    if wanted.keep:
+        await stack.enter_async_context(tracing.listening())
+    if wanted.otlp_endpoint is not None:
+        exporter = otlp_exporter(wanted.otlp_endpoint, wanted.otlp_timeout_s)
+        export = TraceExport(exporter, wanted.queue_rows, on_drop=metrics.SPANS_DROPPED.inc)
+        stack.push_async_callback(export.aclose)
+        LISTENERS.add(export)
+        stack.callback(LISTENERS.remove, export)
+    return Traces(file, tracing)
 
 
 def _disk_capacity(settings: Settings) -> DiskCapacity:

@@ -19,7 +19,7 @@ from loguru import logger
 
 from kotaemon_async.resilience import faults
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.task_traces import TASK_TRACES
+from kotaemon_async.telemetry.traces import TASK_TRACES
 
 #: The loop may be held up for this long (promise P5).
 LIMIT_S: Final = 0.25

@@ -8,9 +8,11 @@ import atexit
 import inspect
 import json
 import logging
+import os
 import re
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
@@ -21,7 +23,6 @@ from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.log_targets import LogFiles, target_of
 from kotaemon_async.telemetry.log_writer import LogWriter
 from kotaemon_async.telemetry.settings import LogSettings
-from kotaemon_async.telemetry.tracebacks import safe_traceback
 from kotaemon_async.telemetry.traces import current_ids
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 DRAIN_S: Final = 2.0
 
 _SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_CAUSE: Final = "\nThe above exception was the direct cause of the following exception:\n\n"
+_CONTEXT: Final = "\nDuring handling of the above exception, another exception occurred:\n\n"
 #: Fields that a bound value cannot overwrite.
 _OWN: Final = ("timestamp", "level", "event", "exception")
 #: They log one line per call, some with what was sent; only their warnings are wanted.
@@ -149,6 +152,43 @@ def _exception(record: "Record") -> dict[str, str]:
     if found is None or found.type is None or found.value is None:
         return {"type": "", "traceback": ""}
     return {"type": found.type.__name__, "traceback": safe_traceback(found.value)}
+
+
+def safe_traceback(error: BaseException) -> str:
+    """Return frames and types of the error and those before and below it, outermost last, without texts.
+
+    The texts of exceptions may quote documents, questions and keys.
+    """
+    return "".join(_traceback_parts(error, set()))
+
+
+def _safe_name(error: BaseException) -> str:
+    """Return the type and what quotes nobody: the errno's text of an OSError, the code of our errors."""
+    name = type(error).__qualname__
+    module = type(error).__module__
+    full = name if module in ("builtins", "__main__") else f"{module}.{name}"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"{full}: [Errno {error.errno}] {os.strerror(error.errno)}"
+    code = getattr(error, "code", None)
+    return f"{full}: {code}" if module.startswith("kotaemon_async") and code else full
+
+
+def _traceback_parts(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    before, between = error.__cause__, _CAUSE
+    if before is None and not error.__suppress_context__:
+        before, between = error.__context__, _CONTEXT
+    if before is not None and id(before) not in seen:
+        yield from _traceback_parts(before, seen)
+        yield between
+    if error.__traceback__ is not None:
+        yield "Traceback (most recent call last):\n"
+        yield from traceback.format_tb(error.__traceback__)
+    yield f"{_safe_name(error)}\n"
+    for number, inner in enumerate(getattr(error, "exceptions", ()), 1):
+        if id(inner) not in seen:
+            text = f"{number}: " + "".join(_traceback_parts(inner, seen))
+            yield "".join(f"  | {line}\n" for line in text.splitlines())
 
 
 def _dropped_json(lines: int) -> str:

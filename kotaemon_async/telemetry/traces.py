@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -28,7 +29,6 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from kotaemon_async.domain.errors import KotaemonError
-from kotaemon_async.telemetry.task_traces import TASK_TRACES
 from kotaemon_async.telemetry.trace_words import Attribute, kept_attributes
 
 __all__ = ["Attribute", "SpanKind"]
@@ -68,11 +68,43 @@ class SpanListeners(SpanProcessor):
             processor.on_end(span)
 
 
+class TaskTraces(SpanProcessor):
+    """Remembers which trace each task works for, readable from another thread; threads are left out."""
+
+    def __init__(self) -> None:
+        self._open: WeakKeyDictionary[asyncio.Task[object], dict[int, str]] = WeakKeyDictionary()
+
+    def on_start(self, span: RecordedSpan, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        """Keep the span for the task that runs now."""
+        task, found = _task(), span.get_span_context()
+        if task is not None and found is not None:
+            self._open.setdefault(task, {})[found.span_id] = f"{found.trace_id:032x}"
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Forget the span; one that another task ends goes with the task that began it."""
+        task, found = _task(), span.get_span_context()
+        if task is not None and found is not None:
+            self._open.get(task, {}).pop(found.span_id, None)
+
+    def trace_of(self, task: "asyncio.Task[object] | None") -> str:
+        """Return the trace id of the task's innermost span, "" without one; callable from any thread."""
+        found = self._open.get(task, {}) if task is not None else {}
+        return next(reversed(list(found.values())), "")
+
+
+def _task() -> "asyncio.Task[object] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
 #: Ours alone, not the global one: libraries that trace themselves stay silent. Callers may ask for
 #: any sampling they like, the ids and the local record are made in any case.
 PROVIDER = TracerProvider(
     sampler=ALWAYS_ON, resource=Resource({"service.name": "kotaemon-async"}), shutdown_on_exit=False
 )
+TASK_TRACES = TaskTraces()
 PROVIDER.add_span_processor(TASK_TRACES)
 LISTENERS = SpanListeners()
 PROVIDER.add_span_processor(LISTENERS)

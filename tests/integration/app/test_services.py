@@ -9,8 +9,7 @@ import pytest
 
 import kotaemon_async
 from kotaemon_async.answers.settings import LinkSettings, LlmSettings
-from kotaemon_async.app.opening import Opening
-from kotaemon_async.app.services import Services, open_services
+from kotaemon_async.app.services import Opening, Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.telemetry.health import Health, Watched
