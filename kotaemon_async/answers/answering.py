@@ -42,7 +42,7 @@ class Searches(Protocol):
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found: ...
 
 
-class Records(Protocol):
+class AnswerRecords(Protocol):
     """The part of the ledger that keeps answers."""
 
     async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None: ...
@@ -57,7 +57,7 @@ class Answering:
         retrieval: Searches,
         chain: Chain,
         documents: Pages,
-        answers: Records,
+        answers: AnswerRecords,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
         relevance: Relevance | None = None,

@@ -388,7 +388,7 @@ def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retri
         vectors=opened.vectors,
         embedder=opened.embedder,
         settings=settings.retrieval,
-        watch=follower,
+        status=follower,
     )
 
 

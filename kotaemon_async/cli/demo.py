@@ -9,7 +9,7 @@ import pymupdf
 from rich.markup import escape
 
 from kotaemon_async.cli.client import EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, Client, CommandError, Json
-from kotaemon_async.cli.ingest import Ingest
+from kotaemon_async.cli.ingest import IngestCommand
 from kotaemon_async.cli.render import cited, out, print_error, print_json
 from kotaemon_async.cli.throwaway import StartError, Throwaway, throwaway_service
 
@@ -91,7 +91,7 @@ def _show(service: Throwaway, documents: list[Path], *, as_json: bool) -> Json:
             f"{service.url} was ready after {service.start_s:.2f} s; ingesting {len(documents)} documents"
         )
     began_s = time.monotonic()
-    ingest = Ingest(client, "demo", as_json=as_json, print_document=lambda _: None)
+    ingest = IngestCommand(client, "demo", as_json=as_json, print_document=lambda _: None)
     ingest.run(documents)
     ingest_s = time.monotonic() - began_s
     answers = []

@@ -27,7 +27,7 @@ def files_in(paths: Iterable[Path]) -> Iterator[Path]:
                 yield found
 
 
-class Ingest:
+class IngestCommand:
     """One run of the command; `failed` counts the files that did not become ready."""
 
     def __init__(

@@ -56,10 +56,10 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Upload files, and folders with all that is in them, and wait until each is ready or has failed."""
-    from kotaemon_async.cli.ingest import Ingest
+    from kotaemon_async.cli.ingest import IngestCommand
 
     with client(url, as_json) as service:
-        code = Ingest(service, collection, as_json=as_json).run(paths)
+        code = IngestCommand(service, collection, as_json=as_json).run(paths)
     raise typer.Exit(code)
 
 

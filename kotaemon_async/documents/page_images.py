@@ -21,7 +21,7 @@ _DRAW_S: Final = 20.0
 IDLE_S: Final = 60.0
 
 
-class Records(Protocol):
+class DocumentRecords(Protocol):
     """The part of the ledger that knows documents and their pages."""
 
     async def get(self, document_id: str) -> Document: ...
@@ -39,7 +39,7 @@ class Pictures:
 
     def __init__(
         self,
-        documents: Records,
+        documents: DocumentRecords,
         answers: Cited,
         path_of: Callable[[str], Path],
         drawers: Sandbox,

@@ -26,7 +26,7 @@ _ROLES: Final = (
 )
 
 
-class Usage(NamedTuple):
+class ProcessUsage(NamedTuple):
     """Proportional set size (shared pages split among their users) and CPU time so far."""
 
     memory_bytes: int
@@ -45,13 +45,13 @@ def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, s
     return found
 
 
-def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, Usage]:
+def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, ProcessUsage]:
     """Return memory and CPU by process name, added up for each name; takes some milliseconds."""
-    sums: dict[str, Usage] = {}
+    sums: dict[str, ProcessUsage] = {}
     for one, name in processes(proc, pid).items():
-        before = sums.get(name, Usage(0, 0.0))
+        before = sums.get(name, ProcessUsage(0, 0.0))
         folder = proc / str(one)
-        sums[name] = Usage(before.memory_bytes + pss_bytes(folder), before.cpu_s + _cpu_s(folder))
+        sums[name] = ProcessUsage(before.memory_bytes + pss_bytes(folder), before.cpu_s + _cpu_s(folder))
     return sums
 
 
@@ -101,22 +101,22 @@ class Sampler:
 
     def __init__(
         self,
-        read: Callable[[], dict[str, Usage]] = usage,
+        read: Callable[[], dict[str, ProcessUsage]] = usage,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._clock = clock
-        self._before: tuple[float, dict[str, Usage]] = (clock(), {})
+        self._before: tuple[float, dict[str, ProcessUsage]] = (clock(), {})
         self.total_bytes = 0
         self.peak_bytes = 0
 
-    def take(self, now: dict[str, Usage]) -> None:
+    def take(self, now: dict[str, ProcessUsage]) -> None:
         """Set the metrics from one reading and the one before."""
         before_s, before = self._before
         now_s = self._clock()
         for name in before.keys() | now.keys():
-            part = now.get(name, Usage(0, 0.0))
+            part = now.get(name, ProcessUsage(0, 0.0))
             metrics.MEMORY.labels(process=name).set(part.memory_bytes)
             # children come and go, and with them their CPU time; a negative ratio would mean nothing
             spent_s = max(0.0, part.cpu_s - before[name].cpu_s) if name in before else 0.0

@@ -10,7 +10,7 @@ import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.memory import Sampler, Usage, give_back, limit_bytes, usage
+from kotaemon_async.resilience.memory import ProcessUsage, Sampler, give_back, limit_bytes, usage
 from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
@@ -35,7 +35,7 @@ class MemoryGuard:
     def __init__(
         self,
         *,
-        read: Callable[[], dict[str, Usage]] = usage,
+        read: Callable[[], dict[str, ProcessUsage]] = usage,
         settings: MemorySettings,
         limit: Callable[[], int] = limit_bytes,
         clock: Callable[[], float] = time.monotonic,
@@ -128,7 +128,7 @@ class MemoryGuard:
         self._judge(found)
 
 
-def total_of(parts: Mapping[str, Usage]) -> int:
+def total_of(parts: Mapping[str, ProcessUsage]) -> int:
     """Return the PSS of all processes together."""
     return sum(part.memory_bytes for part in parts.values())
 

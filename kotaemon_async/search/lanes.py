@@ -1,4 +1,4 @@
-"""The two lanes of a search, by meaning and by words: each has its own deadline and says why it was lost."""
+"""The two lanes of a search, vectors and keywords: each has its own deadline and reports why it was lost."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,20 +23,20 @@ _MOST_ASKED: Final = 16
 _EMBEDDER_SHARE: Final = 0.75
 
 
-class KeywordIndex(Protocol):
+class KeywordSearch(Protocol):
     """Finds by words."""
 
     async def search(self, query: str, scope: Scope, limit: int) -> Hits: ...
 
 
-class VectorIndex(Protocol):
+class VectorSearch(Protocol):
     """Finds by vector."""
 
     async def search(self, vector: Any, *, limit: int, scope: Scope) -> Hits: ...
 
 
-class VectorWatch(Protocol):
-    """Knows how the vector index is, without asking it."""
+class VectorStatus(Protocol):
+    """What is known of the vector index without asking it."""
 
     @property
     def outage(self) -> str | None: ...
@@ -58,14 +58,6 @@ class SearchableChunks(Protocol):
     async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]: ...
 
 
-class NoWatch:
-    """Knows of no outage."""
-
-    outage: str | None = None
-    era: object = None
-    is_partial: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Lane:
     """What one lane found in one search, or why nothing."""
@@ -81,10 +73,10 @@ class _LostError(Exception):
         self.lane = Lane([], Reason(component, code))
 
 
-class WordLane:
+class KeywordLane:
     """Finds by words."""
 
-    def __init__(self, keywords: KeywordIndex, *, timeout_s: float) -> None:
+    def __init__(self, keywords: KeywordSearch, *, timeout_s: float) -> None:
         self._keywords = keywords
         self._timeout_s = timeout_s
 
@@ -97,25 +89,25 @@ class WordLane:
             return error.lane
 
 
-class MeaningLane:
-    """Finds by meaning; embedder and index have a breaker each, and neither is blamed for the other."""
+class VectorLane:
+    """Finds by vector; embedder and index have a breaker each, and neither is blamed for the other."""
 
     def __init__(
         self,
         *,
         embedder: QueryEmbedder,
-        vectors: VectorIndex,
+        vectors: VectorSearch,
         documents: SearchableChunks,
-        watch: VectorWatch,
+        status: VectorStatus,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._embedder = embedder
         self._vectors = vectors
         self._documents = documents
-        self._watch = watch
+        self._status = status
         self._timeout_s = timeout_s
-        self._era = watch.era
+        self._era = status.era
         self.embedder_breaker = Breaker("embedder", clock=clock)
         self.vectors_breaker = Breaker("vectors", clock=clock)
 
@@ -128,20 +120,20 @@ class MeaningLane:
             lane = Lane(await self._searchable(await self._embedded(query), scope, limit, ends_at_s))
         except _LostError as error:
             lane = error.lane
-        if self._watch.outage == "vectors_rebuilding" or self._watch.era != era:
+        if self._status.outage == "vectors_rebuilding" or self._status.era != era:
             # Another index may have answered, that does not hold everything yet.
             return Lane([], lane.lost or Reason("vectors", "vectors_rebuilding"))
         return lane
 
     def _present_era(self) -> object:
-        if (era := self._watch.era) != self._era:
+        if (era := self._status.era) != self._era:
             self._era = era
             self.vectors_breaker.reset()
         return era
 
     def _check_index(self) -> None:
         """Raise _LostError before anything is embedded for an index that is away."""
-        code = self._watch.outage
+        code = self._status.outage
         if code is not None or self.vectors_breaker.state == "open":
             raise _LostError("vectors", code or "vectors_unavailable")
 
@@ -175,12 +167,12 @@ class MeaningLane:
             asked *= _ASK_MORE
 
     async def _nearest(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
-        era = self._watch.era
+        era = self._status.era
         if not self.vectors_breaker.allow():
             raise _LostError("vectors", "vectors_unavailable")
         # What is known to be away will be known when it is back, too.
         excused = self.vectors_breaker.watching(
-            lambda: self._watch.outage is not None or self._watch.era != era
+            lambda: self._status.outage is not None or self._status.era != era
         )
         with _lost_by("vectors"), excused, _until(ends_at_s):
             return await self._vectors.search(vector, limit=limit, scope=scope)

@@ -16,15 +16,14 @@ from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.search import fusion
 from kotaemon_async.search.lanes import (
     Hits,
-    KeywordIndex,
+    KeywordLane,
+    KeywordSearch,
     Lane,
-    MeaningLane,
-    NoWatch,
     QueryEmbedder,
     SearchableChunks,
-    VectorIndex,
-    VectorWatch,
-    WordLane,
+    VectorLane,
+    VectorSearch,
+    VectorStatus,
 )
 from kotaemon_async.search.settings import RetrievalSettings
 from kotaemon_async.telemetry import traces
@@ -55,23 +54,23 @@ class Retrieval:
         self,
         *,
         documents: Passages,
-        keywords: KeywordIndex,
-        vectors: VectorIndex,
+        keywords: KeywordSearch,
+        vectors: VectorSearch,
         embedder: QueryEmbedder,
+        status: VectorStatus,
         settings: RetrievalSettings,
         clock: Callable[[], float] = time.monotonic,
-        watch: VectorWatch | None = None,
     ) -> None:
         self._documents = documents
         self._read_timeout_s = settings.keyword_timeout_s
         self._candidates = settings.candidates
-        self._watch = watch or NoWatch()
-        self._words = WordLane(keywords, timeout_s=settings.keyword_timeout_s)
-        self._meaning = MeaningLane(
+        self._status = status
+        self._keyword_lane = KeywordLane(keywords, timeout_s=settings.keyword_timeout_s)
+        self._vector_lane = VectorLane(
             embedder=embedder,
             vectors=vectors,
             documents=documents,
-            watch=self._watch,
+            status=status,
             timeout_s=settings.vector_timeout_s,
             clock=clock,
         )
@@ -79,7 +78,7 @@ class Retrieval:
     @property
     def breakers(self) -> tuple[Breaker, ...]:
         """Return the breakers of the embedder and of the vector index."""
-        return self._meaning.embedder_breaker, self._meaning.vectors_breaker
+        return self._vector_lane.embedder_breaker, self._vector_lane.vectors_breaker
 
     def register_in(self, health: Health) -> None:
         """Add what its breakers know of embedder and index to the report."""
@@ -97,32 +96,32 @@ class Retrieval:
             return await self._searched(query, scope, top_k, mode)
 
     async def _searched(self, query: str, scope: Scope, top_k: int, mode: Mode) -> Found:
-        by_meaning, by_words = await self._lanes(query, scope, max(self._candidates, top_k), mode)
-        lost = tuple(lane.lost for lane in (by_meaning, by_words) if lane.lost)
+        by_vector, by_keyword = await self._lanes(query, scope, max(self._candidates, top_k), mode)
+        lost = tuple(lane.lost for lane in (by_vector, by_keyword) if lane.lost)
         if len(lost) == 2 or (mode == "keyword" and lost):
             raise SearchLost(lost)
-        if mode != "keyword" and not by_meaning.lost and self._watch.is_partial:
+        if mode != "keyword" and not by_vector.lost and self._status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
-        passages = await self._passages(query, by_meaning.hits, by_words.hits)
+        passages = await self._passages(query, by_vector.hits, by_keyword.hits)
         return Found(tuple(passages[:top_k]), lost)
 
     async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
         """Search by meaning and by words, side by side."""
-        found = {"meaning": _NOT_ASKED, "words": _NOT_ASKED}
+        found = {"vector": _NOT_ASKED, "keyword": _NOT_ASKED}
 
-        async def find(name: str, lane: MeaningLane | WordLane) -> None:
+        async def find(name: str, lane: VectorLane | KeywordLane) -> None:
             found[name] = await lane.find(query, scope, limit)
             if (lost := found[name].lost) is not None:
                 traces.event("lane_lost", component=lost.component, code=lost.code)
 
         async with anyio.create_task_group() as group:
             if mode != "keyword":
-                group.start_soon(find, "meaning", self._meaning)
+                group.start_soon(find, "vector", self._vector_lane)
             if mode != "vector":
-                group.start_soon(find, "words", self._words)
-        if mode == "vector" and found["meaning"].lost:
-            await find("words", self._words)
-        return found["meaning"], found["words"]
+                group.start_soon(find, "keyword", self._keyword_lane)
+        if mode == "vector" and found["vector"].lost:
+            await find("keyword", self._keyword_lane)
+        return found["vector"], found["keyword"]
 
     async def _passages(self, query: str, by_vector: Hits, by_keyword: Hits) -> list[Passage]:
         """Return all that was found and not deleted since, best first."""

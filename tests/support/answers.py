@@ -179,7 +179,7 @@ class AnswerService:
                 vectors=vectors,
                 embedder=embedder,
                 settings=hasty if "hangs" in faults.values() else RetrievalSettings(),
-                watch=services.follower,
+                status=services.follower,
             )
             links = [self._link(role, cast("Script", faults.get(role, "ok"))) for role in NAMES]
             answering = answering_over(

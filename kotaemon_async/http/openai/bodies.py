@@ -194,7 +194,7 @@ class ChunkChoice(msgspec.Struct, frozen=True):
     logprobs: None = None
 
 
-class Chunk(msgspec.Struct, frozen=True):
+class CompletionChunk(msgspec.Struct, frozen=True):
     """A piece of a streamed answer; `usage` is null in all but the last when it was asked for."""
 
     id: str

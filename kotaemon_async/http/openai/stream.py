@@ -19,9 +19,9 @@ from kotaemon_async.domain.model import Answer
 from kotaemon_async.http import events
 from kotaemon_async.http.openai.bodies import (
     ChatRequest,
-    Chunk,
     ChunkChoice,
     ChunkDelta,
+    CompletionChunk,
     FinishReason,
     error_envelope,
     finish_reason,
@@ -60,8 +60,8 @@ class Chunks:
             told += _data(msgspec.structs.replace(last, choices=[], usage=usage))
         return told + _END
 
-    def _chunk(self, delta: ChunkDelta, reason: FinishReason | None = None) -> Chunk:
-        return Chunk(
+    def _chunk(self, delta: ChunkDelta, reason: FinishReason | None = None) -> CompletionChunk:
+        return CompletionChunk(
             id=self.id,
             created=int(self.created_s),
             model=self.chat.model,

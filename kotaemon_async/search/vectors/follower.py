@@ -24,7 +24,7 @@ LONGEST_PAUSE_S: Final = 5.0
 COUNT_TIMEOUT_S: Final = 1.0
 
 
-class VectorLog(Protocol):
+class FollowedLog(Protocol):
     """What the follower needs of the ledger."""
 
     async def after(self, position: int, limit: int, model: str) -> list[LogEntry]: ...
@@ -78,7 +78,7 @@ class Follower:
 
     def __init__(  # noqa: PLR0913
         self,
-        log: VectorLog,
+        log: FollowedLog,
         vectors: VectorIndex,
         *,
         clock: Callable[[], float],

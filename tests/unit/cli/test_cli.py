@@ -12,7 +12,7 @@ from kotaemon_async.app.settings_table import settings_table
 from kotaemon_async.cli import render as cli_render
 from kotaemon_async.cli.client import Client, CommandError, Json, ServerEvent, Times, TryAgainError
 from kotaemon_async.cli.demo import write_documents
-from kotaemon_async.cli.ingest import Ingest, files_in
+from kotaemon_async.cli.ingest import IngestCommand, files_in
 from kotaemon_async.cli.main import app
 from kotaemon_async.cli.throwaway import free_port
 from tests.bench.__main__ import quantiles_ms
@@ -213,7 +213,7 @@ def test_ingest_prints_one_json_line_for_each_document(
     client = connect(
         in_turn(httpx.Response(202, json=READY | {"status": "queued"}), httpx.Response(200, json=READY))
     )
-    assert Ingest(client, "default", as_json=True).run([tmp_path]) == 0
+    assert IngestCommand(client, "default", as_json=True).run([tmp_path]) == 0
     assert [json.loads(line)["status"] for line in capsys.readouterr().out.splitlines()] == ["ready"]
 
 
@@ -227,7 +227,7 @@ def test_ingest_goes_on_after_a_refused_file_and_exits_1(
         httpx.Response(200, json=READY),
         problem(415, "unsupported_format"),
     ]
-    assert Ingest(connect(in_turn(*replies)), "default", as_json=True).run([tmp_path]) == 1
+    assert IngestCommand(connect(in_turn(*replies)), "default", as_json=True).run([tmp_path]) == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["name"], last["error"]["code"]) == ("b.exe", "unsupported_format")
 

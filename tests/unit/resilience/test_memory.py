@@ -93,9 +93,9 @@ def test_the_first_version_of_groups_is_read_too(tmp_path: Path) -> None:
 def test_two_readings_make_a_ratio_and_a_peak() -> None:
     now = [0.0]
     sampler = memory.Sampler(clock=lambda: now[0])
-    sampler.take({"main": memory.Usage(100, 1.0), "parser": memory.Usage(50, 9.0)})
+    sampler.take({"main": memory.ProcessUsage(100, 1.0), "parser": memory.ProcessUsage(50, 9.0)})
     now[0] = 2.0
-    sampler.take({"main": memory.Usage(120, 2.0)})
+    sampler.take({"main": memory.ProcessUsage(120, 2.0)})
     value = metrics.REGISTRY.get_sample_value
     assert value("kotaemon_cpu_ratio", {"process": "main"}) == 0.5
     assert value("kotaemon_memory_bytes", {"process": "parser"}) == 0

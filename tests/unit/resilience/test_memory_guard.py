@@ -8,7 +8,7 @@ import pytest
 from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.memory import Usage
+from kotaemon_async.resilience.memory import ProcessUsage
 from kotaemon_async.resilience.memory_guard import RELIEF_EVERY_S, MemoryGuard
 from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
@@ -24,7 +24,7 @@ class Machine:
         self.dropped: list[str] = []
         self.guard = MemoryGuard(
             settings=MemorySettings(),
-            read=lambda: {"main": Usage(self.used_bytes, 0.0)},
+            read=lambda: {"main": ProcessUsage(self.used_bytes, 0.0)},
             limit=lambda: self.limit_bytes,
             clock=lambda: self.now_s,
             trim=anyio.lowlevel.checkpoint,

@@ -17,7 +17,7 @@ from kotaemon_async.telemetry.health import Health
 TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
 
 
-class Shelf:
+class LedgerOfTexts:
     """A ledger that knows the chunks of TEXTS, each on its own page."""
 
     async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
@@ -47,7 +47,7 @@ class Lane:
         return await self.search(text)
 
 
-class Watch:
+class IndexStatus:
     """What is known of the index without asking it."""
 
     def __init__(self) -> None:
@@ -68,17 +68,17 @@ def retrieval(
     keywords: Lane,
     vectors: Lane,
     embedder: Lane | None = None,
-    watch: Watch | None = None,
-    documents: Shelf | None = None,
+    status: IndexStatus | None = None,
+    documents: LedgerOfTexts | None = None,
 ) -> Retrieval:
     return Retrieval(
-        documents=documents or Shelf(),
+        documents=documents or LedgerOfTexts(),
         keywords=keywords,
         vectors=vectors,
         embedder=embedder or Lane(),
         settings=RetrievalSettings(vector_timeout_s=0.01, keyword_timeout_s=0.01),
         clock=lambda: 0.0,
-        watch=watch,
+        status=status or IndexStatus(),
     )
 
 
@@ -185,7 +185,7 @@ async def test_the_health_report_shows_how_the_breakers_of_embedder_and_index_st
 
 @pytest.mark.parametrize("ill", [{"error": "ledger_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
 async def test_a_ledger_that_cannot_be_read_opens_no_breaker(ill: dict[str, Any]) -> None:
-    class Locked(Shelf):
+    class Locked(LedgerOfTexts):
         async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
             return set(dict(await Lane(**ill).search()))
 
@@ -218,33 +218,33 @@ async def test_nothing_found_is_an_empty_answer() -> None:
 
 
 async def test_an_index_that_is_known_to_be_away_is_not_asked_and_not_blamed() -> None:
-    vectors, watch = Lane(VECTORS), Watch()
-    search = retrieval(Lane(KEYWORDS), vectors, watch=watch).search
-    watch.outage = "vectors_rebuilding"
+    vectors, status = Lane(VECTORS), IndexStatus()
+    search = retrieval(Lane(KEYWORDS), vectors, status=status).search
+    status.outage = "vectors_rebuilding"
     found = [await search("pump", Scope()) for _ in range(20)]
     assert {one.degraded for one in found} == {(Reason("vectors", "vectors_rebuilding"),)}
-    watch.outage = None
+    status.outage = None
     assert ((await search("pump", Scope())).degraded, vectors.calls) == ((), 1)
 
 
 async def test_an_index_that_came_back_is_asked_at_once() -> None:
-    vectors, watch = Lane(error="vectors_unavailable"), Watch()
-    search = retrieval(Lane(KEYWORDS), vectors, watch=watch).search
+    vectors, status = Lane(error="vectors_unavailable"), IndexStatus()
+    search = retrieval(Lane(KEYWORDS), vectors, status=status).search
     for _ in range(8):
         await search("pump", Scope())
-    vectors.error, vectors.hits, watch.era = "", VECTORS, 2
+    vectors.error, vectors.hits, status.era = "", VECTORS, 2
     assert (await search("red pump", Scope())).degraded == ()
 
 
 async def test_hits_of_an_index_that_began_anew_meanwhile_do_not_count() -> None:
-    watch = Watch()
+    status = IndexStatus()
 
     class Renewed(Lane):
         async def search(self, *_: object, **__: object) -> Hits:
-            watch.outage = "vectors_rebuilding"
+            status.outage = "vectors_rebuilding"
             return [("b", 0.9)]
 
-    found = await retrieval(Lane(), Renewed(), Lane(), watch).search("pump", Scope())
+    found = await retrieval(Lane(), Renewed(), Lane(), status).search("pump", Scope())
     assert (found.passages, found.degraded) == ((), (Reason("vectors", "vectors_rebuilding"),))
 
 
@@ -281,9 +281,9 @@ async def test_more_is_asked_for_when_most_hits_are_of_a_version_that_is_not_sea
 
 
 async def test_an_index_that_holds_only_some_documents_is_used_and_that_is_said() -> None:
-    watch = Watch()
-    watch.is_partial = True
-    search = retrieval(Lane(KEYWORDS), Lane(VECTORS), watch=watch).search
+    status = IndexStatus()
+    status.is_partial = True
+    search = retrieval(Lane(KEYWORDS), Lane(VECTORS), status=status).search
     found = await search("red pump", Scope())
     assert [one.id for one in found.passages] == ["a", "b", "c"]
     assert found.degraded == (Reason("vectors", "vectors_rebuilding"),)
