@@ -31,7 +31,7 @@ _DRAWN: Final = 4 * SAMPLES
 _WORDS: Final = 5
 _QUESTION_CHARS: Final = 200
 #: So long nothing may come into the index before it counts as stuck.
-INDEX_PATIENCE_S: Final = 120.0
+INDEX_LIMIT_S: Final = 120.0
 _POLL_S: Final = 0.1
 _PATIENT_S: Final = 30.0
 _MODES: Final[tuple[Mode, ...]] = ("keyword", "vector")
@@ -117,9 +117,7 @@ async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Service
             await asyncio.wait({following})
 
 
-async def indexed(
-    services: Services, *, clock: Callable[[], float] = time.monotonic, patience_s: float = INDEX_PATIENCE_S
-) -> int:
+async def indexed(services: Services, *, clock: Callable[[], float] = time.monotonic) -> int:
     """Return how many vectors the complete index has. Raises: Unavailable when it makes no progress."""
     follower = services.follower
     seen, since_s = None, clock()
@@ -130,7 +128,7 @@ async def indexed(
         now = (report.get("generation"), report.get("count"), str(report.get("rebuilding")))
         if now != seen:
             seen, since_s = now, clock()
-        if clock() - since_s > patience_s:
+        if clock() - since_s > INDEX_LIMIT_S:
             code = follower.outage or follower.waiting_code or "vectors_rebuilding"
             raise Unavailable("The vector index of the copy does not get on.", code=code)
         await anyio.sleep(_POLL_S)

@@ -76,7 +76,7 @@ class Times:
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    patience_s: float = 600.0
+    retry_for_s: float = 600.0
     away_s: float = 30.0
 
 
@@ -127,7 +127,7 @@ class Client:
         Every attempt has the same Idempotency-Key, so that the reply that was lost comes again.
         """
         key = str(uuid.uuid4())
-        end_s, reached_s = self.times.clock() + self.times.patience_s, -math.inf
+        end_s, reached_s = self.times.clock() + self.times.retry_for_s, -math.inf
         while True:
             try:
                 return self._upload_once(path, collection, key, on_bytes)

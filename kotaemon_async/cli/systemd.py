@@ -8,7 +8,6 @@ from typing import Final
 from kotaemon_async.cli.client import EXIT_FAILED, CommandError
 
 NAME: Final = "kotaemon-async.service"
-UNITS: Final = Path("/etc/systemd/system")
 #: Folders that the unit's sandbox hides from the service.
 _HIDDEN: Final = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - named, not used
 

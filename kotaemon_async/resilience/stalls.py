@@ -47,11 +47,9 @@ class StallWatch:
         self,
         *,
         limit_s: float = LIMIT_S,
-        beat_s: float = BEAT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit_s = limit_s
-        self._beat_s = beat_s
         self._clock = clock
         self._beat_at_s = clock()
         self._looked_at_s = clock()
@@ -65,7 +63,7 @@ class StallWatch:
         self._beat_at_s = self._looked_at_s = self._clock()
 
         def watch() -> None:
-            while not over.wait(self._beat_s):
+            while not over.wait(BEAT_S):
                 self.look(lambda: _held(loop, loop_thread))
 
         thread = threading.Thread(target=watch, name="stall-watch", daemon=True)
@@ -74,7 +72,7 @@ class StallWatch:
             while True:
                 self.beat()
                 faults.hit("stalls.beat")
-                await sleep(self._beat_s)
+                await sleep(BEAT_S)
         finally:
             over.set()
             thread.join()
@@ -91,9 +89,9 @@ class StallWatch:
         """Log once what holds the loop, when its beat is overdue."""
         now_s, since_s = self._clock(), self._beat_at_s
         asked_s, self._looked_at_s = now_s - self._looked_at_s, now_s
-        if now_s - since_s < self._beat_s + self._limit_s or self._held_since_s is not None:
+        if now_s - since_s < BEAT_S + self._limit_s or self._held_since_s is not None:
             return
-        if asked_s > self._beat_s + self._limit_s:
+        if asked_s > BEAT_S + self._limit_s:
             return  # this thread slept too long as well: the machine was busy or asleep, not the loop
         self._held_since_s = since_s
         metrics.LOOP_STALLS.inc()

@@ -34,7 +34,6 @@ async def supervise(
     *,
     max_wait_s: float = MAX_WAIT_S,
     sleep: Sleep = anyio.sleep,
-    on_restart: Callable[[], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run `start()` again whenever it ends or raises, until this task is cancelled.
@@ -52,8 +51,6 @@ async def supervise(
             _log_restart(name, failures, wait_s, error)
         metrics.CHILD_RESTARTS.labels(child=name).inc()
         await sleep(wait_s)
-        if on_restart is not None:
-            on_restart()
 
 
 def _log_restart(name: str, failures: int, wait_s: float, error: BaseException | None) -> None:

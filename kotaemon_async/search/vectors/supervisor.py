@@ -57,7 +57,6 @@ class VectorSupervisor:
         clock: Callable[[], float],
         *,
         launched: VectorChild | None = None,
-        resident: Callable[[int], int] = resident_bytes,
     ) -> None:
         self.location = location
         self._launched = launched
@@ -65,7 +64,6 @@ class VectorSupervisor:
         self.starts = 0
         self.child: VectorChild | None = None
         self._clock = clock
-        self._resident = resident
         self._fresh_bytes = 0
         self._broken: DiscardReason | None = None
         self._failures = 0
@@ -110,7 +108,7 @@ class VectorSupervisor:
         child = self.child
         if child is None or not self.is_ready or self._started_s is None:
             return
-        size_bytes = self._resident(child.process.pid)
+        size_bytes = resident_bytes(child.process.pid)
         grown = size_bytes > max(limit_bytes, GROWTH * self._fresh_bytes)
         if not grown or self._clock() - self._started_s < RECYCLE_EVERY_S:
             return
@@ -195,7 +193,7 @@ class VectorSupervisor:
             raise
         if hello is not None:
             self.generation, self._started_s = hello.generation, self._clock()
-            self._fresh_bytes = self._resident(child.process.pid)
+            self._fresh_bytes = resident_bytes(child.process.pid)
             self.starts += 1
             log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
             log.info("child_started")

@@ -111,14 +111,6 @@ async def test_cancelling_the_supervisor_ends_it() -> None:
     assert scope.cancelled_caught
 
 
-async def test_the_restart_is_told_before_the_next_start() -> None:
-    told: list[str] = []
-    script = Script(OSError(), OSError())
-    with pytest.raises(Stop):
-        await supervise("script", script.start, sleep=script.sleep, on_restart=lambda: told.append("again"))
-    assert told == ["again", "again"]
-
-
 async def test_the_probe_measures_how_late_it_was_woken() -> None:
     lag, now_s, late_s = LoopLag(), [0.0], iter([0.0, 0.02, 0.3])
 
