@@ -144,7 +144,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "memory": services.memory.run,
         "models": services.models.run,
         "maintenance": services.maintenance.run,
-        "pictures": services.pictures.run,
+        "pictures": services.page_images.run,
         "history": services.history.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }

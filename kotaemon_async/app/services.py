@@ -25,7 +25,7 @@ from kotaemon_async.app.traces import Traces, open_traces
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.ingest import Ingest, recipe_of
 from kotaemon_async.documents.library import Library
-from kotaemon_async.documents.page_images import Pictures
+from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
@@ -309,8 +309,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         follower.wake()
 
     retrieval = opening.keep(_retrieval(settings, opened, follower))
-    pictures = Pictures(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
-    _give_back_under_pressure(opened, pictures)
+    page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
+    _give_back_under_pressure(opened, page_images)
     answering = answering_over(settings, ledger, retrieval, opened.providers, opened.knowledge)
     return Services(
         settings=settings,
@@ -418,7 +418,7 @@ def _incidents(
     return IncidentParts(opening.keep(watch), webhook, wanted.enabled)
 
 
-def _give_back_under_pressure(opened: _Opened, page_images: Pictures) -> None:
+def _give_back_under_pressure(opened: _Opened, page_images: PageImages) -> None:
     """Have the memory guard ask for all that is only there for speed."""
     guard = opened.capacity.memory
     guard.on_pressure("caches", forget)

@@ -198,11 +198,10 @@ def restore(
 def drill(config: Config = None, as_json: AsJson = False) -> None:
     """On a copy, beside the service: restore it, lose its vector index, mend it, and say how long it took."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import drill as drilling
     from kotaemon_async.cli import render
     from kotaemon_async.cli import verify as verifying
 
     with ending(as_json=as_json):
-        report = drilling.drill(load_settings(config))
+        report = verifying.drill(load_settings(config))
     (render.print_json if as_json else render.print_steps)(report)
     raise typer.Exit(verifying.EXIT_CODES[report["verdict"]])

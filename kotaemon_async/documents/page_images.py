@@ -1,4 +1,4 @@
-"""Use case: a page of a document as a picture, with the quote of a citation marked where it stands."""
+"""Use case: a page of a document as an image, with the quote of a citation marked where it stands."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Citation, Document
 from kotaemon_async.telemetry.traces import span
 
-#: Pictures come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
+#: Images come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
 WIDTHS: Final = (400, 800, 1200, 1600)
 #: The page's text is drawn for what has no pages of its own.
 _PAGED: Final = frozenset({"application/pdf"})
@@ -34,22 +34,22 @@ class Cited(Protocol):
     async def get(self, answer_id: str) -> Answer: ...
 
 
-class Pictures:
-    """Draws pages in children and keeps the last pictures, `cache_bytes` of them at most."""
+class PageImages:
+    """Renders pages in children and keeps the last images, `cache_bytes` of them at most."""
 
     def __init__(
         self,
         documents: DocumentRecords,
         answers: Cited,
         path_of: Callable[[str], Path],
-        drawers: Sandbox,
+        renderers: Sandbox,
         *,
         cache_bytes: int = 32 * 1024**2,
     ) -> None:
         self._documents = documents
         self._answers = answers
         self._path_of = path_of
-        self._drawers = drawers
+        self._renderers = renderers
         self._cache_bytes = cache_bytes
         self._kept: OrderedDict[tuple[str, int, int, str], PageImage] = OrderedDict()
         self._kept_bytes = 0
@@ -58,31 +58,31 @@ class Pictures:
 
     @property
     def kept_bytes(self) -> int:
-        """Room that the kept pictures take."""
+        """Return the size of the kept images."""
         return self._kept_bytes
 
     def forget(self) -> None:
-        """No picture is kept any more."""
+        """Drop the kept images."""
         self._kept.clear()
         self._kept_bytes = 0
 
     async def run(self, *, sleep: Callable[[float], Awaitable[None]] = anyio.sleep) -> None:
-        """Ends the drawing child whenever nobody has looked at a page for a while; until cancelled."""
+        """End the rendering child whenever nobody has looked at a page for a while, until cancelled."""
         while True:
             drawn = self._drawn
             await sleep(IDLE_S)
             if drawn == self._drawn:
-                await self._drawers.release_idle()
+                await self._renderers.release_idle()
 
     async def give_back(self) -> None:
-        """Neither pictures nor idle children take memory any more."""
+        """Release the memory of kept images and of idle children."""
         self.forget()
-        await self._drawers.release_idle()
+        await self._renderers.release_idle()
 
-    async def picture(
+    async def image(
         self, document_id: str, page: int, *, width_px: int = 1200, highlight: str | None = None
     ) -> PageImage:
-        """The page, 1-based, at the nearest of WIDTHS; `highlight` is the id of a citation on it.
+        """Return the page, 1-based, at the nearest of WIDTHS; `highlight` is the id of a citation on it.
 
         Raises:
             Refused: `not_found`: there is no such document, page, or citation on this page.
@@ -111,7 +111,7 @@ class Pictures:
         raise Refused("The citation is not on this page.", code="not_found")
 
     async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> PageImage:
-        """Draws; who wants the same meanwhile waits and finds it kept."""
+        """Render the page; who wants the same meanwhile waits and finds it kept."""
         self._drawing[key] = done = anyio.Event()
         self._drawn += 1
         try:
@@ -128,12 +128,12 @@ class Pictures:
     async def _draw(self, document: Document, page: int, width_px: int, quote: str) -> PageImage:
         if document.media_type in _PAGED:
             path = self._path_of(document.sha256)
-            async with self._drawers.open(path, document.media_type) as opened:
+            async with self._renderers.open(path, document.media_type) as opened:
                 return await opened.image(page, width_px, quote)
         text = await self._documents.page_text(document.id, page)
         if text is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
-        return await self._drawers.text_image(text, width_px, quote)
+        return await self._renderers.text_image(text, width_px, quote)
 
     def _keep(self, key: tuple[str, int, int, str], image: PageImage) -> None:
         if len(image.png) > self._cache_bytes:

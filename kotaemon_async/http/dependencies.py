@@ -14,7 +14,7 @@ from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
-from kotaemon_async.documents.page_images import Pictures
+from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
@@ -62,7 +62,7 @@ class Dependencies(Protocol):
     @property
     def history(self) -> History: ...
     @property
-    def pictures(self) -> Pictures: ...
+    def page_images(self) -> PageImages: ...
     @property
     def stopping(self) -> anyio.Event: ...
 

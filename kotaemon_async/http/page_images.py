@@ -1,4 +1,4 @@
-"""Pages of documents as pictures over HTTP, and where a quote stands on them."""
+"""Pages of documents as images over HTTP, and where a quote stands on them."""
 
 import re
 from typing import Annotated
@@ -15,12 +15,12 @@ from kotaemon_async.http.problems import responses
 
 _PAGES = "/api/v1/documents/{document_id:str}/pages"
 _FILE = re.compile(r"([1-9]\d{0,6})\.png", re.ASCII)
-_PNG = ResponseSpec(bytes, generate_examples=False, description="The picture.", media_type="image/png")
+_PNG = ResponseSpec(bytes, generate_examples=False, description="The image.", media_type="image/png")
 _PROBLEMS = responses(
     *("bad_request", "not_found", "encrypted", "corrupt", "parser_limit", "parser_unavailable"),
     *("timeout", "ledger_unavailable"),
 )
-# Documents do not change, so a picture may be kept, by this caller alone.
+# Documents do not change, so an image may be kept, by this caller alone.
 _CACHE = "private, max-age=600"
 
 Width = Annotated[int, QueryParameter(ge=100, le=4000, description="Width in pixels; the nearest there is.")]
@@ -30,7 +30,7 @@ Highlight = Annotated[
 
 
 class PageMarks(msgspec.Struct, frozen=True):
-    """A page's picture in pixels; each mark is left, top, right, bottom as a part of its sides, 0 to 1."""
+    """A page's image in pixels; each mark is left, top, right, bottom as a part of its sides, 0 to 1."""
 
     page: int
     width_px: int
@@ -42,7 +42,7 @@ class PageMarks(msgspec.Struct, frozen=True):
     _PAGES + "/{name:str}",
     media_type="image/png",
     responses={200: _PNG, **_PROBLEMS},
-    summary="A page as a picture",
+    summary="A page as an image",
 )
 async def page_picture(
     request: AnyRequest,
@@ -56,7 +56,7 @@ async def page_picture(
     number = _FILE.fullmatch(name)
     if number is None:
         raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
-    drawn = await services.pictures.picture(document_id, int(number[1]), width_px=width, highlight=highlight)
+    drawn = await services.page_images.image(document_id, int(number[1]), width_px=width, highlight=highlight)
     headers = {"ETag": f'"{drawn.etag}"', "Cache-Control": _CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
@@ -76,7 +76,7 @@ async def page_marks(
     highlight: Highlight = None,
 ) -> PageMarks:
     """Return the boxes of the quote's words on the image of the same width."""
-    drawn = await services.pictures.picture(document_id, number, width_px=width, highlight=highlight)
+    drawn = await services.page_images.image(document_id, number, width_px=width, highlight=highlight)
     return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
 
 

@@ -21,7 +21,7 @@ _TYPES: Final = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-# Pictures of pages are fetched with a key and shown as blobs; nothing comes from anywhere else.
+# Images of pages are fetched with a key and shown as blobs; nothing comes from anywhere else.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"

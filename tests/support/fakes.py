@@ -16,7 +16,7 @@ from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
-from kotaemon_async.documents.page_images import Pictures
+from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP

@@ -63,15 +63,15 @@ class OpenDocument:
         return {"pages": pages}
 
     def draw_page(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
-        from kotaemon_async.documents.parsing import child_pictures
+        from kotaemon_async.documents.parsing import child_images
 
-        return child_pictures.of_page(self.document.page(number), width_px, quote)
+        return child_images.of_page(self.document.page(number), width_px, quote)
 
     def draw_text(self, text: str, width_px: int, quote: str) -> dict[str, Any]:
-        from kotaemon_async.documents.parsing import child_pictures
+        from kotaemon_async.documents.parsing import child_images
 
         child_jail.allow_cpu(self.settings["cpu_s"])
-        return child_pictures.of_text(text, width_px, quote)
+        return child_images.of_text(text, width_px, quote)
 
     def close(self) -> dict[str, Any]:
         if self.document is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.documents.page_images import WIDTHS, Pictures
+from kotaemon_async.documents.page_images import WIDTHS, PageImages
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
@@ -18,7 +18,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass
-class Shelf:
+class StoredFile:
     """One file and the answers that cite it."""
 
     folder: Path
@@ -55,10 +55,10 @@ class Shelf:
 
 
 class Cited:
-    """The answer that cites what is quoted of the shelf's file."""
+    """The answer that cites what is quoted of the stored's file."""
 
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
+    def __init__(self, stored: StoredFile) -> None:
+        self._shelf = stored
 
     async def get(self, answer_id: str) -> Answer:
         cited = tuple(
@@ -78,24 +78,24 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    made = Shelf(tmp_path)
+def stored(tmp_path: Path) -> StoredFile:
+    made = StoredFile(tmp_path)
     made.put(english_pdf(2))
     return made
 
 
 @pytest.fixture
-def pictures(shelf: Shelf, sandbox: Sandbox) -> Pictures:
-    return Pictures(shelf, Cited(shelf), shelf.path, sandbox)
+def images(stored: StoredFile, sandbox: Sandbox) -> PageImages:
+    return PageImages(stored, Cited(stored), stored.path, sandbox)
 
 
-def words_in(shelf: Shelf, page: int, picture: PageImage) -> str:
+def words_in(stored: StoredFile, page: int, picture: PageImage) -> str:
     """The words of the file that lie under the marks, by PyMuPDF in this process."""
-    return words_under(shelf.path("").read_bytes(), page, picture.marks)
+    return words_under(stored.path("").read_bytes(), page, picture.marks)
 
 
-async def test_a_page_is_a_png_of_the_nearest_width(pictures: Pictures) -> None:
-    found = await pictures.picture("doc_1", 1, width_px=900)
+async def test_a_page_is_a_png_of_the_nearest_width(images: PageImages) -> None:
+    found = await images.image("doc_1", 1, width_px=900)
     assert (found.png[:8], found.width_px, found.marks) == (PNG, 800, ())
     assert found.height_px == pytest.approx(800 * 842 / 595, abs=1)
 
@@ -110,17 +110,17 @@ async def test_a_page_is_a_png_of_the_nearest_width(pictures: Pictures) -> None:
     ],
 )
 async def test_the_marked_words_are_those_of_the_quote(
-    data: bytes, quote: str, shelf: Shelf, pictures: Pictures
+    data: bytes, quote: str, stored: StoredFile, images: PageImages
 ) -> None:
-    shelf.put(data)
-    shelf.quotes = [(1, quote)]
-    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
-    assert "".join(words_in(shelf, 1, found).split()) == "".join(quote.split())
+    stored.put(data)
+    stored.quotes = [(1, quote)]
+    found = await images.image("doc_1", 1, highlight="ans_1.1")
+    assert "".join(words_in(stored, 1, found).split()) == "".join(quote.split())
 
 
-async def test_the_mark_is_drawn_into_the_picture(shelf: Shelf, pictures: Pictures) -> None:
-    shelf.quotes = [(1, "wound the clock")]
-    plain, marked = [await pictures.picture("doc_1", 1, highlight=one) for one in (None, "ans_1.1")]
+async def test_the_mark_is_drawn_into_the_picture(stored: StoredFile, images: PageImages) -> None:
+    stored.quotes = [(1, "wound the clock")]
+    plain, marked = [await images.image("doc_1", 1, highlight=one) for one in (None, "ans_1.1")]
     (mark,) = marked.marks
     before, after = (pymupdf.Pixmap(one.png) for one in (plain, marked))
     y = int((mark[1] + mark[3]) / 2 * marked.height_px)
@@ -130,21 +130,23 @@ async def test_the_mark_is_drawn_into_the_picture(shelf: Shelf, pictures: Pictur
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])
-async def test_a_turned_page_is_marked_where_it_is_seen(turn: int, shelf: Shelf, pictures: Pictures) -> None:
+async def test_a_turned_page_is_marked_where_it_is_seen(
+    turn: int, stored: StoredFile, images: PageImages
+) -> None:
     with pymupdf.open(stream=english_pdf(1), filetype="pdf") as document:
         document[0].set_rotation(turn)
-        shelf.put(document.tobytes())
-    shelf.pages, shelf.quotes = 1, [(1, "wound the clock")]
-    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
-    assert words_in(shelf, 1, found) == "wound the clock"
+        stored.put(document.tobytes())
+    stored.pages, stored.quotes = 1, [(1, "wound the clock")]
+    found = await images.image("doc_1", 1, highlight="ans_1.1")
+    assert words_in(stored, 1, found) == "wound the clock"
 
 
 async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
-    shelf: Shelf, pictures: Pictures
+    stored: StoredFile, images: PageImages
 ) -> None:
-    shelf.media_type, shelf.texts = "text/html", {1: "<script>alert(1)</script> 首都是巴黎。\n\nThe end."}
-    shelf.quotes = [(1, "<script>alert(1)</script> 首都是巴黎。")]
-    found = await pictures.picture("doc_1", 1, highlight="ans_1.1")
+    stored.media_type, stored.texts = "text/html", {1: "<script>alert(1)</script> 首都是巴黎。\n\nThe end."}
+    stored.quotes = [(1, "<script>alert(1)</script> 首都是巴黎。")]
+    found = await images.image("doc_1", 1, highlight="ans_1.1")
     assert (found.png[:8], len(found.marks)) == (PNG, 1)
 
 
@@ -152,56 +154,58 @@ async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
     ("page", "highlight"), [(0, None), (3, None), (1, "ans_1.9"), (2, "ans_1.1"), (1, "ans_2.1"), (1, "x")]
 )
 async def test_what_is_not_there_is_not_found(
-    page: int, highlight: str | None, shelf: Shelf, pictures: Pictures
+    page: int, highlight: str | None, stored: StoredFile, images: PageImages
 ) -> None:
-    shelf.quotes = [(1, "lamp")]
+    stored.quotes = [(1, "lamp")]
     with pytest.raises(Refused) as error:
-        await pictures.picture("doc_1", page, highlight=highlight)
+        await images.image("doc_1", page, highlight=highlight)
     assert error.value.code == "not_found"
 
 
 async def test_a_file_that_cannot_be_drawn_says_why_and_the_next_one_is_drawn(
-    shelf: Shelf, pictures: Pictures
+    stored: StoredFile, images: PageImages
 ) -> None:
-    shelf.put(b"%PDF-1.7 nonsense")
+    stored.put(b"%PDF-1.7 nonsense")
     with pytest.raises(BadDocument) as error:
-        await pictures.picture("doc_1", 1)
-    shelf.put(english_pdf(1))
-    assert (error.value.code, (await pictures.picture("doc_1", 1)).png[:8]) == ("corrupt", PNG)
+        await images.image("doc_1", 1)
+    stored.put(english_pdf(1))
+    assert (error.value.code, (await images.image("doc_1", 1)).png[:8]) == ("corrupt", PNG)
 
 
-async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(shelf: Shelf, pictures: Pictures) -> None:
+async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(
+    stored: StoredFile, images: PageImages
+) -> None:
     with pymupdf.open() as document:
         document.new_page(width=14_000, height=200).insert_text((10, 50), "wide")
         document.new_page(width=200, height=14_000).insert_text((10, 50), "tall")
-        shelf.put(document.tobytes())
+        stored.put(document.tobytes())
     for page in (1, 2):
-        found = await pictures.picture("doc_1", page, width_px=1600)
+        found = await images.image("doc_1", page, width_px=1600)
         assert found.width_px * found.height_px <= 6_100_000
 
 
-async def test_a_picture_is_drawn_once_for_all_who_want_it(shelf: Shelf, pictures: Pictures) -> None:
+async def test_a_picture_is_drawn_once_for_all_who_want_it(stored: StoredFile, images: PageImages) -> None:
     found: list[PageImage] = []
 
     async def want() -> None:
-        found.append(await pictures.picture("doc_1", 1))
+        found.append(await images.image("doc_1", 1))
 
     async with anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(want)
-    shelf.put(b"")
+    stored.put(b"")
     assert len({id(one) for one in found}) == 1
-    assert await pictures.picture("doc_1", 1) is found[0]
+    assert await images.image("doc_1", 1) is found[0]
 
 
-async def test_no_more_is_kept_than_there_is_room_for(shelf: Shelf, sandbox: Sandbox) -> None:
+async def test_no_more_is_kept_than_there_is_room_for(stored: StoredFile, sandbox: Sandbox) -> None:
     one = len(
-        (await Pictures(shelf, Cited(shelf), shelf.path, sandbox).picture("doc_1", 1, width_px=400)).png
+        (await PageImages(stored, Cited(stored), stored.path, sandbox).image("doc_1", 1, width_px=400)).png
     )
-    pictures = Pictures(shelf, Cited(shelf), shelf.path, sandbox, cache_bytes=2 * one)
+    images = PageImages(stored, Cited(stored), stored.path, sandbox, cache_bytes=2 * one)
     for width_px in WIDTHS[:2]:
         for page in (1, 2):
-            await pictures.picture("doc_1", page, width_px=width_px)
-    assert 0 < pictures.kept_bytes <= 2 * one or pictures.kept_bytes == 0
-    pictures.forget()
-    assert pictures.kept_bytes == 0
+            await images.image("doc_1", page, width_px=width_px)
+    assert 0 < images.kept_bytes <= 2 * one or images.kept_bytes == 0
+    images.forget()
+    assert images.kept_bytes == 0

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 import pytest
 
-from kotaemon_async.app.trial import Trial
+from kotaemon_async.app.copy_checks import CheckRun
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.maintenance import FIRST_WAIT_S, Maintenance, when
 
@@ -67,13 +67,13 @@ async def test_a_service_that_has_just_started_is_left_alone_for_a_while(
 
 def test_a_trial_ends_with_the_step_that_fails_and_says_why() -> None:
     times = iter([1.0, 1.5, 2.0, 4.0])
-    trial = Trial(clock=lambda: next(times))
-    with trial.step("restore") as step:
+    checks = CheckRun(clock=lambda: next(times))
+    with checks.step("restore") as step:
         step.detail = "3 files"
-    with pytest.raises(Unavailable), trial.step("index"):
+    with pytest.raises(Unavailable), checks.step("index"):
         raise Unavailable("It hangs.", code="timeout")
-    assert [(s.name, s.is_good, s.duration_s, s.detail) for s in trial.steps] == [
+    assert [(s.name, s.is_good, s.duration_s, s.detail) for s in checks.steps] == [
         ("restore", True, 0.5, "3 files"),
         ("index", False, 2.0, "timeout: It hangs."),
     ]
-    assert not trial.is_good
+    assert not checks.is_good

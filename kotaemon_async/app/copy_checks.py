@@ -1,4 +1,4 @@
-"""A data folder on trial: opened with the service's own parts, asked for its pages, broken on purpose."""
+"""Checks of a copy of the data folder: opened with the service's parts, asked, broken on purpose."""
 
 import asyncio
 import shutil
@@ -33,7 +33,7 @@ _QUESTION_CHARS: Final = 200
 #: So long nothing may come into the index before it counts as stuck.
 INDEX_LIMIT_S: Final = 120.0
 _POLL_S: Final = 0.1
-_PATIENT_S: Final = 30.0
+_SEARCH_LIMIT_S: Final = 30.0
 _MODES: Final[tuple[Mode, ...]] = ("keyword", "vector")
 
 
@@ -48,7 +48,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Trial:
+class CheckRun:
     """The steps in their order; the first that fails ends it."""
 
     clock: Callable[[], float] = time.monotonic
@@ -90,7 +90,7 @@ class Asked:
 
 def settings_for(settings: Settings, folder: Path) -> Settings:
     """Return settings for a copy in `folder`: same recipe and model, no neighbours, no work of its own."""
-    patient = {"vector_timeout_s": _PATIENT_S, "keyword_timeout_s": _PATIENT_S}
+    unhurried = {"vector_timeout_s": _SEARCH_LIMIT_S, "keyword_timeout_s": _SEARCH_LIMIT_S}
     return settings.model_copy(
         update={
             "data_dir": folder,
@@ -98,7 +98,7 @@ def settings_for(settings: Settings, folder: Path) -> Settings:
             "broker": BrokerSettings(),
             "llm": LlmSettings(),
             "backups": BackupSettings(every_s=0),
-            "retrieval": settings.retrieval.model_copy(update=patient),
+            "retrieval": settings.retrieval.model_copy(update=unhurried),
             "answers": settings.answers.model_copy(update={"static_knowledge": None, "deadline_s": 60.0}),
         }
     )
