@@ -37,7 +37,7 @@ _SHARE: Final = 0.1
 _AT_MOST_S: Final = 1.0
 
 
-class AnswerRecords(Protocol):
+class CachedAnswers(Protocol):
     """The part of the ledger that keeps answers."""
 
     async def stamp(self, scope: Scope) -> str: ...
@@ -53,7 +53,7 @@ class AnswerCache:
     """Finds and keeps answers; every method works, to no effect, while the ledger is down."""
 
     def __init__(
-        self, answers: AnswerRecords, settings: AnswerSettings, *, links: str, clock: Callable[[], float]
+        self, answers: CachedAnswers, settings: AnswerSettings, *, links: str, clock: Callable[[], float]
     ) -> None:
         """Keep answers; `links` stands for the links' configuration: another one voids all kept answers."""
         self._answers = answers

@@ -35,7 +35,7 @@ class LinkSettings(SettingsSection):
     @field_validator("base_url")
     @classmethod
     def _either_a_server_or_a_folder(cls, base_url: str | None, info: ValidationInfo) -> str | None:
-        """A link is one or the other."""
+        """Raise unless a link has either a server or a folder."""
         if (base_url is None) == (info.data.get("folder") is None):
             raise ValueError("give either base_url (a server) or folder (a model that runs here)")
         return base_url
@@ -43,7 +43,7 @@ class LinkSettings(SettingsSection):
     @field_validator("model")
     @classmethod
     def _a_server_is_told_the_model(cls, model: str | None, info: ValidationInfo) -> str | None:
-        """A server may have several; a folder holds one."""
+        """Raise unless a link with a server names its model: it may have several, a folder holds one."""
         if model is None and info.data.get("base_url") is not None:
             raise ValueError("a server has to be told which model to use")
         return model
@@ -59,7 +59,7 @@ class LlmSettings(SettingsSection):
     @field_validator("links")
     @classmethod
     def _each_has_its_own_name(cls, links: tuple[LinkSettings, ...]) -> tuple[LinkSettings, ...]:
-        """Reasons, metrics and health reports tell links apart by name, and from the other components."""
+        """Raise for names that reasons, metrics and health reports could not keep apart."""
         names = [link.name for link in links]
         for name in names:
             if name in COMPONENTS or names.count(name) > 1:

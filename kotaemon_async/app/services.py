@@ -21,7 +21,6 @@ from kotaemon_async.app.answers import answering_over, kept_knowledge, model_lin
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.settings import Settings
-from kotaemon_async.app.traces import Traces, open_traces
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.ingest import Ingest, recipe_of
 from kotaemon_async.documents.library import Library
@@ -149,7 +148,7 @@ class Services:
     ingest: Ingest
     library: Library
     changes: DocumentChanges
-    pictures: Pictures
+    page_images: PageImages
     history: History
     keys: ApiKeys
     retrieval: Retrieval
@@ -322,7 +321,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         ingest=_ingest(settings, opened, work_changed),
         library=_library(settings, opened, work_changed),
         changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
-        pictures=pictures,
+        page_images=page_images,
         history=History(),
         keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,

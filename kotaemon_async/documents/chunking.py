@@ -28,7 +28,7 @@ _ENDS_A_SENTENCE: Final = re.compile(r"[.!?;:,。！？；：，、…]$")
 
 
 def split_page(page: Page) -> list[Chunk]:
-    """The chunks of one page in reading order; none for a page without text."""
+    """Return the chunks of one page in reading order; none for a page without text."""
     characters = CJK_CHARACTERS if cjk_share(page.text) > 0.3 else ENGLISH_CHARACTERS
     spans = [
         span
@@ -42,7 +42,7 @@ def split_page(page: Page) -> list[Chunk]:
 
 
 def _sections(text: str, characters: int) -> Iterator[Section]:
-    """Each part of a page; a part begins where a heading follows a paragraph.
+    """Yield each part of a page; a part begins where a heading follows a paragraph.
 
     Short parts stay together while they fit into one chunk.
     """
@@ -59,7 +59,7 @@ def _sections(text: str, characters: int) -> Iterator[Section]:
 
 
 def _body(blocks: Sequence[tuple[int, int]], headings: Sequence[bool], index: int) -> int:
-    """Where the headings that open a section at block `index` end and its text begins."""
+    """Return where the headings that open a section at block `index` end and its text begins."""
     return next((blocks[at][0] for at in range(index, len(blocks)) if not headings[at]), 0)
 
 

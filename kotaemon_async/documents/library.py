@@ -52,16 +52,16 @@ class Library:
         self._poller = EventPoller(ledger.documents.events_of, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
-        """A file to write to; what is not accepted before the block ends is removed."""
+        """Return a file to write to; what is not accepted before the block ends is removed."""
         return self._blobs.incoming()
 
     async def check_key(self, key: str) -> None:
-        """Nothing, when no request with this Idempotency-Key runs; raises Refused `key_in_use`."""
+        """Raise Refused `key_in_use` while a request with this Idempotency-Key runs."""
         await self._ledger.idempotency.kept_reply(key, self._clock())
 
     @asynccontextmanager
     async def reserved(self, key: str | None) -> AsyncIterator[Reservation | KeptReply | None]:
-        """The key for the block, free again if that fails; or the reply the key has already.
+        """Reserve the key for the block, which frees it on failure; or yield the reply the key has already.
 
         Raises: Refused `key_in_use`.
         """
@@ -90,7 +90,7 @@ class Library:
         trace: TraceContext,
         key: Reservation | KeptReply | None = None,
     ) -> tuple[Document, bool]:
-        """The durable document and whether it is new work; False means that the same bytes are there already.
+        """Return the durable document and whether it is new; False means the same bytes are there already.
 
         With a kept reply nothing is accepted: it is what was replied before.
 
@@ -128,17 +128,17 @@ class Library:
         return document, is_new
 
     async def get(self, document_id: str) -> Document:
-        """The document; raises Refused `not_found`."""
+        """Return the document. Raises: Refused `not_found`."""
         return self._shown(await self._ledger.documents.get(document_id))
 
     async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
-        """One page of documents, newest first, and the cursor of the next."""
+        """Return one page of documents, newest first, and the cursor of the next."""
         found, following = await self._ledger.documents.page(query)
         shortage = self._shortage()
         return [shown(document, shortage) for document in found], following
 
     async def retry(self, document_id: str, *, force: bool = False) -> Document:
-        """The document, queued from its first page; what is searchable of it stays so until it is ready.
+        """Queue the document from its first page and return it; its old text can be found until it is ready.
 
         Raises: Refused when it is not failed or cancelled, unless it is forced.
         """
@@ -149,14 +149,14 @@ class Library:
         return self._shown(document)
 
     async def retry_failed(self, collection: str | None) -> int:
-        """How many failed documents are queued again, of one collection or of all."""
+        """Queue failed documents again, of one collection or of all, and return how many."""
         retried = await self._ledger.documents.start_all_anew(collection, self._clock())
         self._enqueue()
         logger.bind(documents=retried).info("documents_retried")
         return retried
 
     async def cancel(self, document_id: str) -> Document:
-        """The document, cancelled, or ready as before if it was read anew; its worker writes nothing more.
+        """Cancel the document and return it, ready as before if it was read anew; its worker writes no more.
 
         Raises: Refused when it is final already.
         """
@@ -167,7 +167,7 @@ class Library:
         return document
 
     async def delete(self, document_id: str) -> None:
-        """The document, its contents and its file are gone."""
+        """Delete the document, its contents and its file."""
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
                 unused = await self._ledger.documents.delete(document_id)
@@ -178,7 +178,7 @@ class Library:
         logger.bind(doc_id=document_id).info("document_deleted")
 
     async def move(self, document_id: str, collection: str) -> Document:
-        """The document, in the collection from now on; raises Refused."""
+        """Move the document to the collection and return it. Raises: Refused."""
         _check_collection(collection)
         await self._ledger.documents.get(document_id)
         await self._ledger.documents.move(document_id, collection, self._clock())
@@ -187,7 +187,7 @@ class Library:
         return await self.get(document_id)
 
     async def collections(self, limit: int) -> list[CountedCollection]:
-        """Up to `limit` collections by name, with their documents counted."""
+        """Return up to `limit` collections by name, with their documents counted."""
         return await self._ledger.documents.counted_collections(limit)
 
     async def collection_names(self, limit: int) -> list[Collection]:
@@ -199,12 +199,12 @@ class Library:
         return await self._ledger.documents.collection(name)
 
     async def content(self, document_id: str) -> tuple[Document, Path]:
-        """The document and where its file lies."""
+        """Return the document and where its file lies."""
         document = await self._ledger.documents.get(document_id)
         return document, self._blobs.path(document.sha256)
 
     async def watch(self, document_id: str, after: int = 0) -> AsyncIterator[tuple[int, Document]]:
-        """Every state after event `after`, with its number, until a final one; raises Refused `not_found`."""
+        """Yield every state after event `after` with its number, the final one last. Raises: Refused."""
         number, document = await self._ledger.documents.versioned(document_id)
         # A greater number comes from another ledger, or from nowhere.
         seen = after if after <= number else 0
@@ -236,7 +236,7 @@ def _check_collection(name: str) -> None:
 
 
 def _fingerprint(sha256: str, name: str, collection: str) -> str:
-    """The same for the same file under the same name in the same collection."""
+    """Return the same for the same file under the same name in the same collection."""
     return hashlib.sha256(json.dumps([sha256, name, collection]).encode()).hexdigest()
 
 

@@ -21,7 +21,7 @@ class _Requests(HttpToolsProtocol):
             self.flow.pause_reading()
 
 
-class Connection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.BufferedProtocol):
     """One connection of uvicorn's: hundreds of bodies that nobody reads take a few kilobytes each.
 
     uvicorn by itself takes what there is, 64 to 300 KB of each body, before the application is asked.
@@ -56,4 +56,4 @@ class Connection(asyncio.BufferedProtocol):
 
 
 #: uvicorn asks for a Protocol by name, and takes whatever the loop takes.
-HTTP: Final = cast("type[asyncio.Protocol]", Connection)
+HTTP: Final = cast("type[asyncio.Protocol]", HttpConnection)

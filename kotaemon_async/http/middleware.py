@@ -46,7 +46,7 @@ class Observed:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the request; replies carry `X-Trace-Id`."""
+        """Serve the request; replies carry `X-Trace-Id`."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -87,7 +87,7 @@ class Staggered:
         self._begins = anyio.CapacityLimiter(_BEGIN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the request."""
+        """Serve the request."""
         if scope["type"] == ScopeType.HTTP and _is_form(scope):
             token = object()
             await self._begins.acquire_on_behalf_of(token)
@@ -109,7 +109,7 @@ class Lingering:
         self._drains = anyio.CapacityLimiter(_DRAIN_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves the request."""
+        """Serve the request."""
         if scope["type"] != ScopeType.HTTP or not _has_body(scope):
             await self._app(scope, receive, send)
             return

@@ -40,14 +40,14 @@ class _Program(ctypes.Structure):
 
 
 def die_with(parent_pid: int) -> None:
-    """The kernel kills this process when its parent ends, also when it has ended already."""
+    """Let the kernel kill this process when its parent ends, also when it has ended already."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         sys.exit(0)
 
 
 def step_back() -> None:
-    """This process yields to the service: for the CPU, and when memory runs out."""
+    """Give the service precedence: for the CPU, and when memory runs out."""
     os.nice(_NICENESS)
     with contextlib.suppress(OSError):  # /proc may be missing or read-only in a container
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
@@ -64,7 +64,7 @@ def limit(memory_bytes: int, file_size_bytes: int, *, of: int = resource.RLIMIT_
 
 
 def allow_cpu(cpu_s: float) -> None:
-    """From now on this many more seconds of CPU; then SIGXCPU ends the process."""
+    """Allow this many more seconds of CPU; then SIGXCPU ends the process."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + cpu_s) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -87,7 +87,7 @@ def deny_network(*, allow_unix: bool = False) -> bool:
 
 
 def _filter(architecture: int, numbers: tuple[int, ...], *, allow_unix: bool) -> bytes:
-    """Classic BPF over call number, architecture and family; what is unknown about the machine is denied."""
+    """Return classic BPF over call number, architecture and family; unknown architectures are denied."""
     denied = numbers[1:] if allow_unix else numbers
     deny = 4 + len(denied) + (3 if allow_unix else 0) + 1  # the place of the last step
     steps: list[tuple[int, int, int, int]] = [

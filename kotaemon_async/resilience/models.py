@@ -126,7 +126,7 @@ def _released_for_good() -> Unavailable:
 
 
 async def _dropped(_model: object) -> None:
-    """What nobody refers to any more is freed."""
+    """Do nothing: what nobody refers to any more is freed."""
 
 
 class LeasedModel(Generic[T]):
@@ -168,17 +168,17 @@ class LeasedModel(Generic[T]):
 
     @property
     def is_loaded(self) -> bool:
-        """Whether it is in memory."""
+        """Return whether it is in memory."""
         return self._model is not None
 
     @property
     def is_leased(self) -> bool:
-        """Whether somebody has it, or waits for it."""
+        """Return whether somebody has it, or waits for it."""
         return self._leases > 0 or self._coming is not None
 
     @property
     def is_idle(self) -> bool:
-        """Whether it is in memory and could be released."""
+        """Return whether it is in memory and could be released."""
         return self.is_loaded and not self.is_leased
 
     @asynccontextmanager

@@ -97,7 +97,7 @@ class FakeServices:
     answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
     admission: Admission = field(default_factory=lambda: Admission(4))
     changes: DocumentChanges | None = None
-    pictures: Pictures | None = None
+    page_images: PageImages | None = None
     health: Health = field(default_factory=Health)
     tracing: Tracing | None = None
     started: anyio.Event = field(default_factory=_is_set)

@@ -162,7 +162,7 @@ class _Call:
             self._breaker.forgot()
 
     def _was_too_short(self, error: Unavailable) -> bool:
-        """Whether only the question's own deadline was, which says nothing about the provider."""
+        """Return whether only the question's own deadline was too short, not the provider."""
         waited_s = self._deadline.clock() - self._started_s
         is_spared = self.has_begun or waited_s < FAIR_WAIT_S
         return is_spared and error.code == "timeout" and self._deadline.left_s() < _EARLY_S
@@ -187,7 +187,7 @@ class ProviderBreaker:
 
     @property
     def is_well(self) -> bool:
-        """Whether calls go through freely."""
+        """Return whether calls go through freely."""
         return self._mark is None and self._breaker.state == "closed"
 
     def refusal(self) -> CircuitOpen | None:

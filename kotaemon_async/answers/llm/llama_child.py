@@ -42,7 +42,7 @@ def main() -> NoReturn:
 
 
 def confine(settings: dict[str, Any]) -> None:
-    """No outliving the parent, no network, first to go when memory is short, and a limit on memory.
+    """Make this process end with its parent, without network, first to go and limited in memory.
 
     The limit is on data, not on addresses: a model's file is mapped, and what is only read of it can be given
     back at any time.

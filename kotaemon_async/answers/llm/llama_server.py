@@ -101,7 +101,7 @@ class LlamaProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it runs."""
+        """Return whether it runs."""
         return self._child.returncode is None
 
     async def exit_error(self) -> ProviderFailed | None:

@@ -262,7 +262,7 @@ class Slots:
 
     @property
     def taken(self) -> int:
-        """How many calls run."""
+        """Return how many calls run."""
         return self._limiter.borrowed_tokens
 
 

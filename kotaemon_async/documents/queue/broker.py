@@ -85,7 +85,7 @@ class Broker:
 
     @classmethod
     def open(cls, url: str, *, name: str = "", clock: Callable[[], float] = time.monotonic) -> "Broker":
-        """A broker for `memory://`, `redis://…` or `unix://…`, not connected yet; `name` parts its users.
+        """Return a broker for `memory://`, `redis://…` or `unix://…`, not connected; `name` parts its users.
 
         Raises: Misconfigured.
         """
@@ -165,7 +165,7 @@ class Broker:
             await supervise("worker", lambda: self._listen(jobs, context, slots), max_wait_s=MAX_WAIT_S)
 
     async def _listen(self, jobs: Sequence[Job], context: dict[str, Any], slots: "_JobSlots") -> None:
-        """One arq worker's life, which ends at the first error of its broker. Raises Unavailable."""
+        """Run one arq worker until the first error of its broker. Raises: Unavailable."""
         worker = _WakeUpWorker(
             [func(slots.answering(job), name=job.__name__) for job in jobs],
             queue_name=self._queue,
@@ -203,13 +203,13 @@ class Broker:
             self._note_return()
 
     def _note_return(self) -> None:
-        """The broker has just answered, so nobody waits for the breaker's pause to end."""
+        """Close the breaker: the broker has just answered, so nobody waits for its pause to end."""
         if self.breaker.state != "closed":
             self.breaker.reset()
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[ArqRedis]:
-        """The connection, with a deadline on what is done with it; left alone while its breaker is open."""
+        """Yield the connection, with a deadline for the block; raises at once while the breaker is open."""
         if not self.breaker.allow():
             raise Unavailable("The broker failed and is left alone for a while.", code="broker_unavailable")
         with self.breaker.watching(), _translated(), anyio.fail_after(self._call_timeout_s):
@@ -280,7 +280,7 @@ class _WakeUpWorker(Worker):
 
     @max_jobs.setter
     def max_jobs(self, _given: int) -> None:
-        """arq sets it once; it follows from the slots."""
+        """Return the number of slots; arq sets it once, which is ignored."""
 
     async def _poll_iteration(self) -> None:
         with anyio.fail_after(LOOK_TIMEOUT_S):

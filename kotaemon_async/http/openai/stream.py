@@ -95,7 +95,7 @@ class ChatFrames:
             raise AssertionError("the events of a question end with Done or Interrupted")
 
     def closing_frame(self, failure: Exception | None) -> bytes:
-        """The error that ended the stream early, unless the end has been sent already."""
+        """Return the error that ended the stream early, unless the end has been sent already."""
         if self._ended:
             return events.COMMENT
         error = failure or Unavailable("The service is stopping.", code="shutting_down")

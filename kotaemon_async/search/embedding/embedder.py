@@ -144,7 +144,7 @@ class Embedder:
 
 
 async def _again(pool: ThreadPoolExecutor, load: Callable[[], _Session]) -> _Session:
-    """The model, loaded while the service runs; raises Unavailable for what would have stopped the start."""
+    """Load the model while the service runs; raises Unavailable for what would have stopped the start."""
     try:
         return await asyncio.get_running_loop().run_in_executor(pool, load)
     except Misconfigured as error:

@@ -136,7 +136,7 @@ class VectorSupervisor:
         self._failures = 0
 
     async def aclose(self) -> None:
-        """Ends the child: politely, then not."""
+        """End the child: ask first, then kill."""
         child, self.child, self._launched = self.child or self._launched, None, None
         if child is not None:
             await child.process.aclose(grace_s=CLOSE_GRACE_S)
@@ -180,7 +180,7 @@ class VectorSupervisor:
         raise unavailable("The vector index cannot open a new folder either.")
 
     async def _start_once(self) -> VectorChild | None:
-        """None when the folder is condemned: the child said so, or two in a row did not survive it."""
+        """Return a child, or None when the folder is broken: it said so, or two in a row died on it."""
         child, self._launched = self._launched or VectorChild.launch(), None
         self._started_s = None
         self._spawned += 1

@@ -1,4 +1,4 @@
-"""What Connection relies on inside of uvicorn: a body stays in the kernel until the application asks for it.
+"""What HttpConnection relies on inside of uvicorn: a body stays in the kernel until it is asked for.
 
 It reads `headers`, `flow` and `cycle` of uvicorn's own protocol class; an upgrade that changes them fails.
 """
@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from kotaemon_async.http.connection import Connection
+from kotaemon_async.http.connection import HttpConnection
 
 
 class Pipe(asyncio.Transport):
@@ -51,14 +51,14 @@ class App:
         await send({"type": "http.response.body", "body": b"%4d" % length})
 
 
-def connect(app: App) -> tuple[Connection, Pipe]:
+def connect(app: App) -> tuple[HttpConnection, Pipe]:
     config = uvicorn.Config(app, ws="none", lifespan="off", log_config=None, access_log=False)
-    connection, pipe = Connection(config=config, server_state=ServerState(), app_state={}), Pipe()
+    connection, pipe = HttpConnection(config=config, server_state=ServerState(), app_state={}), Pipe()
     connection.connection_made(pipe)
     return connection, pipe
 
 
-def feed(connection: Connection, data: bytes) -> None:
+def feed(connection: HttpConnection, data: bytes) -> None:
     while data:
         buffer = connection.get_buffer(-1)
         size = min(len(buffer), len(data))
