@@ -28,9 +28,9 @@ class LinkSettings(SettingsSection):
     max_concurrency: int = setting(4, "Calls at once; a model that runs here takes one.", ge=1)
     prompt_budget_chars: int = setting(12_000, "Characters of the passages that the model gets.", ge=500)
     max_tokens: int = setting(512, "Longest answer of a model that runs here.", ge=1)
-    memory_bytes: int = setting(8 * 1024**3, "Memory that it may take.", ge=256 * 1024**2)
-    load_timeout_s: float = setting(120.0, "Longest time to load it, at its first question.", gt=0)
-    idle_release_s: float = setting(600.0, "Idle for so long, it gives its memory back.", gt=0)
+    memory_bytes: int = setting(8 * 1024**3, "Memory that the model's process may take.", ge=256 * 1024**2)
+    load_timeout_s: float = setting(120.0, "Longest time to load the model, at its first question.", gt=0)
+    idle_release_s: float = setting(600.0, "Idle time after which the model's memory is released.", gt=0)
 
     @field_validator("base_url")
     @classmethod
@@ -74,14 +74,12 @@ class AnswerSettings(SettingsSection):
     passages: int = setting(6, "Passages that an answer is made from.", ge=1, le=50)
     max_deadline_s: float = setting(120.0, "Longest time that a caller may ask for with X-Deadline-S.", gt=0)
     fresh_s: float = setting(
-        600.0, "A model's answer is given again for so long instead of asking anew.", ge=0
+        600.0, "How long a model's answer is served from the cache instead of asking again.", ge=0
     )
-    stale_s: float = setting(
-        86_400.0, "A model's answer may stand in for so long when no model answers.", ge=0
-    )
-    cache_rows: int = setting(1000, "Answers kept to be given again.", ge=0)
-    cache_bytes: int = setting(16 * 1024**2, "Room for them.", ge=0)
+    stale_s: float = setting(86_400.0, "How long a cached answer may be served when no model answers.", ge=0)
+    cache_rows: int = setting(1000, "Answers in the cache.", ge=0)
+    cache_bytes: int = setting(16 * 1024**2, "Size of the cache, in bytes.", ge=0)
     keep_s: float = setting(
-        7_776_000.0, "Answers outside of conversations are deleted after so long; 0 keeps them.", ge=0
+        7_776_000.0, "Age at which answers outside of conversations are deleted; 0 keeps them.", ge=0
     )
     static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")

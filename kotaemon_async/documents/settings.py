@@ -22,16 +22,14 @@ class IngestSettings(SettingsSection):
     """How documents are worked on."""
 
     concurrency: int = setting(3, "Documents at once.", ge=1, le=64)
-    batch_pages: int = setting(8, "Pages between two checkpoints.", ge=1, le=256)
+    batch_pages: int = setting(8, "Pages committed at once, as a checkpoint.", ge=1, le=256)
     max_pages: int = setting(5000, "Longest document that is accepted, in pages.", ge=1)
-    lease_s: float = setting(30.0, "After this long without renewal another worker takes over.", ge=6)
-    max_queued: int = setting(10_000, "Documents that may wait; further uploads get 429.", ge=1)
+    lease_s: float = setting(30.0, "Lease of a document; without renewal another worker takes over.", ge=6)
+    max_queued: int = setting(10_000, "Longest queue of documents; further uploads get 429.", ge=1)
     max_attempts: int = setting(6, "Attempts before a document is failed.", ge=1)
-    max_crashes: int = setting(
-        3, "Parser children that a document may take with it before it is failed.", ge=1
-    )
+    max_crashes: int = setting(3, "Crashes of the parser before a document is failed.", ge=1)
     max_losses: int = setting(
-        10, "Workers that may die on a document, without a checkpoint between, before it is failed.", ge=1
+        10, "Lost workers, without a checkpoint between, before a document is failed.", ge=1
     )
     backoff_base_s: float = setting(
         10.0, "Wait after the first failed attempt; then three times as long.", gt=0
@@ -49,5 +47,5 @@ class ParserSettings(SettingsSection):
     children: int = setting(2, "Children at once.", ge=1, le=64)
     max_documents: int = setting(50, "Documents after which a child is replaced by a fresh one.", ge=1)
     recycle_bytes: int = setting(
-        200 * 1024**2, "The same when it keeps more memory than this between two documents.", ge=1
+        200 * 1024**2, "Memory between two documents above which a child is replaced.", ge=1
     )

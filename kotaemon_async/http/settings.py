@@ -11,7 +11,7 @@ class HttpSettings(SettingsSection):
     max_upload_bytes: int = setting(100 * 1024**2, "Largest file that is accepted.", ge=1)
     max_concurrent_uploads: int = setting(8, "Uploads at once; further ones get 429.", ge=1)
     upload_wait_s: float = setting(
-        1.0, "How long some of them wait for a place before they get it.", ge=0, le=60
+        1.0, "How long an upload waits for a slot before it gets 429.", ge=0, le=60
     )
     max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)

@@ -8,18 +8,16 @@ from kotaemon_async.domain.sections import OptionalPath, OptionalUrl, SettingsSe
 class IncidentSettings(SettingsSection):
     """What is noticed without being asked: series that leave their normal range, and their likely causes."""
 
-    enabled: bool = setting(True, "Whether the service looks at its own series.")
+    enabled: bool = setting(True, "Whether the service watches its own metrics for incidents.")
     every_s: float = setting(
-        5.0, "Time between two looks; learned ranges and confirmations count looks.", ge=0.05, le=60
+        5.0, "Time between two readings; baselines and confirmations count readings.", ge=0.05, le=60
     )
     sensitivity_ratio: float = setting(
         6.0, "Robust standard deviations above the median from which a value is abnormal.", ge=2, le=100
     )
-    webhook_url: OptionalUrl = setting(
-        "", "Address that each opened, changed and closed incident is posted to."
-    )
+    webhook_url: OptionalUrl = setting("", "URL to which each opened, changed and closed incident is posted.")
     keep_rows: int = setting(1000, "Closed incidents that are kept.", ge=1)
-    keep_s: float = setting(7_776_000.0, "How long they are kept.", gt=0)
+    keep_s: float = setting(7_776_000.0, "How long closed incidents are kept.", gt=0)
 
 
 class BackupSettings(SettingsSection):
@@ -30,7 +28,7 @@ class BackupSettings(SettingsSection):
     keep_files: int = setting(3, "Backups that are kept; the newest verified one is never removed.", ge=1)
     verify: Literal["restore", "bytes", "off"] = setting(
         "restore",
-        "restore: each is restored for a trial and asked questions; bytes: its hashes are checked; off.",
+        "restore: each is restored to a scratch folder and asked questions; bytes: hashes are checked; off.",
     )
 
 
@@ -40,6 +38,6 @@ class MaintenanceSettings(SettingsSection):
     every_s: float = setting(3600.0, "Time between two rounds.", gt=0)
     keep_aside_s: float = setting(
         604_800.0,
-        "What was put aside (a broken vector index, the ledger of an earlier release) stays so long.",
+        "How long a broken vector index or the ledger of an earlier release is kept aside.",
         ge=0,
     )

@@ -13,7 +13,9 @@ class DiskSettings(SettingsSection):
     floor_bytes: int = setting(
         500_000_000, "Uploads are refused when less is free; work waits below half of it.", ge=0
     )
-    floor_ratio: float = setting(0.05, "The same as a part of the disk, for small disks.", ge=0, le=0.9)
+    floor_ratio: float = setting(
+        0.05, "The same as a part of the disk; the smaller one counts.", ge=0, le=0.9
+    )
 
 
 class MemorySettings(SettingsSection):
@@ -23,10 +25,10 @@ class MemorySettings(SettingsSection):
         0, "Memory for all processes; 0 takes the control group's limit, or the machine's memory.", ge=0
     )
     high_ratio: float = setting(
-        0.75, "Part of it above which nothing new is taken, and what can be given back is.", gt=0, le=1
+        0.75, "Ratio of it above which no new work starts and caches are released.", gt=0, le=1
     )
-    again_ratio: float = setting(0.70, "Part of it below which new documents are taken again.", gt=0, le=1)
-    critical_ratio: float = setting(0.90, "Part of it above which /healthz is 503.", gt=0, le=1)
+    again_ratio: float = setting(0.70, "Ratio of it below which new work starts again.", gt=0, le=1)
+    critical_ratio: float = setting(0.90, "Ratio of it above which /healthz is 503.", gt=0, le=1)
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -38,7 +40,7 @@ class MemorySettings(SettingsSection):
 class ModelSettings(SettingsSection):
     """Models in memory: the embedding model and local language models."""
 
-    max_loaded: int = setting(8, "Models at once; the least recently used one makes room.", ge=1, le=64)
+    max_loaded: int = setting(8, "Models at once; the least recently used one is released.", ge=1, le=64)
     idle_release_s: float = setting(
-        1800.0, "A model that nobody used for so long gives its memory back until it is needed.", gt=0
+        1800.0, "Idle time after which a model is released until it is needed.", gt=0
     )

@@ -54,38 +54,38 @@ ANSWER_DURATION = _histogram("answer_duration_seconds", "From question to last w
 LLM_TTFT = _histogram(
     "llm_time_to_first_token_seconds", "From the call to the model's first token.", _ANSWER_S, "link"
 )
-LLM_RETRIES = _counter("llm_retries_total", "Second tries: healed, failed, or kept back.", "link", "outcome")
+LLM_RETRIES = _counter("llm_retries_total", "Retried calls to a model server.", "link", "outcome")
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half open, 2 open.", "component")
-FALLBACKS = _counter("fallbacks_total", "Steps down to a later link.", "from", "to", "reason")
-EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "How late the loop wakes a sleeper.", _LAG_S)
-LOOP_STALLS = _counter("loop_stalls_total", "Times that the loop did not turn for a quarter of a second.")
+FALLBACKS = _counter("fallbacks_total", "Fallbacks to a later link.", "from", "to", "reason")
+EVENT_LOOP_LAG = _histogram("event_loop_lag_seconds", "Delay of a timer in the event loop.", _LAG_S)
+LOOP_STALLS = _counter("loop_stalls_total", "Stalls of the event loop of more than 0.25 s.")
 ASYNCIO_TASKS = _gauge("asyncio_tasks", "Tasks that the event loop has not finished.")
 VECTOR_LOG_BEHIND = _gauge("vector_log_behind", "Log entries the vector index still has to apply.")
-VECTOR_REBUILDS = _counter("vector_rebuilds_total", "Vector indexes put aside, to be built anew.", "reason")
-VECTOR_REBUILD_RATIO = _gauge("vector_rebuild_ratio", "How much of the vector index is there; 1 is all.")
+VECTOR_REBUILDS = _counter("vector_rebuilds_total", "Rebuilds of the vector index.", "reason")
+VECTOR_REBUILD_RATIO = _gauge("vector_rebuild_ratio", "Share of the vector index that is built; 1 is all.")
 CHILD_RESTARTS = _counter("child_restarts_total", "Restarts of supervised parts.", "child")
 MEMORY = _gauge("memory_bytes", "Proportional set size.", "process")
 MEMORY_LIMIT = _gauge("memory_limit_bytes", "The control group's limit, or the machine's memory.")
-MEMORY_PRESSURE = _gauge("memory_pressure", "0 well, 1 nothing new is taken, 2 the service counts as down.")
+MEMORY_PRESSURE = _gauge("memory_pressure", "0 normal, 1 no new work starts, 2 the service counts as down.")
 MODELS_LOADED = _gauge("models_loaded", "Models in memory.")
 CPU_RATIO = _gauge("cpu_ratio", "CPU seconds per second since the last sample.", "process")
 DISK_FREE = _gauge("disk_free_bytes", "Free bytes of the disk that holds the data folder.")
-DISK_FLOOR = _gauge("disk_floor_bytes", "Below so many free bytes uploads are refused.")
-LOG_LINES_DROPPED = _counter("log_lines_dropped_total", "Log lines that the log's target did not take.")
+DISK_FLOOR = _gauge("disk_floor_bytes", "Free bytes below which uploads are refused.")
+LOG_LINES_DROPPED = _counter("log_lines_dropped_total", "Log lines that the log's target lost.")
 START_TIME = _gauge("start_time_seconds", "When this process was ready, in seconds since 1970.")
 BACKUP_AGE = _gauge("backup_age_seconds", "Age of the newest backup; without one, that of the data folder.")
 BACKUP_VERIFIED_AGE = _gauge(
     "backup_verified_age_seconds", "Time since a backup was last found good, or since the folder was made."
 )
-CHORES = _counter("chores_total", "Rounds of maintenance by what was to be done.", "chore", "outcome")
+CHORES = _counter("chores_total", "Runs of maintenance tasks.", "chore", "outcome")
 IMPACTED = _counter(
     "affected_total",
-    "Replies and tries of documents that a component's trouble touched.",
+    "Answers and ingest attempts impacted by a component's failure.",
     "component",
     "code",
 )
 INCIDENTS_OPEN = _gauge("incidents_open", "Incidents that are open.", "cause")
-FORECAST = _gauge("forecast_seconds", "Time until it is used up at the present slope.", "resource")
+FORECAST = _gauge("forecast_seconds", "Time until the resource is exhausted at the present rate.", "resource")
 SPANS_DROPPED = _counter("spans_dropped_total", "Spans and lines of traces that were not kept or not sent.")
 
 
