@@ -12,11 +12,12 @@ from typing import Any, Final
 import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from kotaemon_async.cli.throwaway import Throwaway, free_port
+from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.answers import PAGE, QUESTION
 from tests.support.documents import english_pdf
 from tests.support.llm_faults import Script
 from tests.support.llm_server import llm_server
+from tests.support.service import serving, upload_all
 
 ADDED_LIMIT_S: Final = 0.05
 EXTRACTIVE_LIMIT_S: Final = 1.0
@@ -25,7 +26,6 @@ _LEAST_ROUNDS: Final = 2
 _MOST_ROUNDS: Final = 6
 #: So many questions open the breakers of dead links.
 _OPENING: Final = 6
-_READY_S: Final = 60.0
 _SCRIPTS: Final[tuple[Script, ...]] = ("ok", "refuse", "hang")
 
 
@@ -134,31 +134,19 @@ def asker(folder: Path, model_folder: Path, links: Sequence[dict[str, Any]]) -> 
         "KOTAEMON_LLM__LINKS": json.dumps(links),
         "KOTAEMON_ANSWERS__FRESH_S": "0",
         "KOTAEMON_ANSWERS__STALE_S": "0",
-        "KOTAEMON_EMBEDDING__FOLDER": str(model_folder),
     }
-    service = Throwaway(folder, free_port(), env)
-    service.start()
-    try:
-        with httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client:
-            for name, data in (("harbour.md", PAGE), ("other.pdf", english_pdf(20))):
-                _hand_in(client, name, data)
-            yield Asker(service, client)
-    finally:
-        service.stop()
+    with (
+        serving(folder, model_folder, env) as service,
+        httpx.Client(base_url=service.url, timeout=60, trust_env=False) as client,
+    ):
+        upload_all(service, folder, {"harbour.md": PAGE, "other.pdf": english_pdf(20)})
+        yield Asker(service, client)
 
 
 @contextmanager
 def _base_url(portal: BlockingPortal, script: Script) -> Iterator[str]:
     with portal.wrap_async_context_manager(llm_server(script)) as server:
         yield server.base_url
-
-
-def _hand_in(client: httpx.Client, name: str, data: bytes) -> None:
-    sent = client.post("/api/v1/documents", files={"file": (name, data)})
-    end_s = time.monotonic() + _READY_S
-    while client.get(sent.headers["location"]).json()["status"] != "ready":
-        assert time.monotonic() < end_s, f"{name} does not become ready"
-        time.sleep(0.05)
 
 
 def _ask(one: Asker, served_by: str, count: int) -> None:

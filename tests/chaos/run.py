@@ -35,7 +35,7 @@ KILLED: Final = -signal.SIGKILL
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to anybody who connects."""
+    """Return a port that nobody listens on, below those that the kernel gives to anybody who connects."""
     while True:
         port = 12_000 + secrets.randbelow(20_000)
         with socket.socket() as probe, suppress(OSError):
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 @cache
 def files() -> dict[str, File]:
-    """What is handed in: some batches of pages, one page, other formats, and one that cannot be read."""
+    """Return files: some batches of pages, one page, other formats, and one that cannot be read."""
     return {
         "book": File("book.pdf", english_pdf(pages=7)),
         "chinese": File("guide.pdf", chinese_pdf(pages=3)),
@@ -77,7 +77,7 @@ class Run:
         return Look(self.service.data_dir)
 
     def start(self, faults: str = "") -> bool:
-        """Whether the service became ready; False when a fault killed it before. Raises: StartError."""
+        """Start the service; return False when a fault killed it before it was ready. Raises: StartError."""
         self.service.env = {**self.service.env, "KOTAEMON_FAULTS": faults}
         self.service.port = free_port()
         self.visitor.move(self.service.url)
@@ -90,15 +90,15 @@ class Run:
         return True
 
     def wait(self, within_s: float = END_LIMIT_S) -> list[str]:
-        """Empty once every document is final and followed, else what is not. Raises: GoneError."""
+        """Wait until every document is final and followed; return what is not. Raises: GoneError."""
         return self.look.wait(within_s, self.is_alive)
 
     def wait_for_progress(self, before: Mapping[str, int], within_s: float) -> float:
-        """After how long one of the documents went on. Raises: GoneError."""
+        """Return after how many seconds one of the documents went on. Raises: GoneError."""
         return self.look.wait_for_progress(before, within_s, self.is_alive)
 
     def wait_for_events(self, number: int, within_s: float) -> None:
-        """So many events of documents are waited for, or so long. Raises: GoneError."""
+        """Wait for so many events of documents, or so long. Raises: GoneError."""
         end_s, wanted = time.monotonic() + within_s, self.look.events() + number
         while self.look.events() < wanted and time.monotonic() < end_s:
             if not self.is_alive():
@@ -106,16 +106,16 @@ class Run:
             time.sleep(0.01)
 
     def wait_for_end(self, within_s: float) -> None:
-        """Returns when the process has ended, or after so long."""
+        """Return when the process has ended, or after so long."""
         with suppress(subprocess.TimeoutExpired):
             self.service.process.wait(within_s)
 
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Tell whether the process runs."""
         return self.service.process.poll() is None
 
     def begin(self, name: str, collection: str, key: str | None = None) -> str:
-        """The id of one of the files, handed in and in work. Raises: GoneError."""
+        """Upload one of the files; return its id once it is in work. Raises: GoneError."""
         document_id = self.visitor.upload(files()[name], collection, key)
         if document_id is None:
             raise GoneError(f"{name} is refused")
@@ -126,7 +126,7 @@ class Run:
         return document_id
 
     def end(self, within_s: float = STOP_LIMIT_S) -> int | None:
-        """How the process ended, None when it did not in time (it is killed then)."""
+        """Return how the process ended, None when it did not in time (it is killed then)."""
         try:
             return self.service.process.wait(within_s)
         except subprocess.TimeoutExpired:
@@ -134,7 +134,7 @@ class Run:
             return None
 
     def kill_child(self, role: str) -> bool:
-        """Whether one of the service's children of that role was there to be killed."""
+        """Kill a child of that role and tell whether there was one."""
         family = processes(pid=self.service.process.pid)
         pids = [pid for pid, name in family.items() if name == role]
         for pid in pids[-1:]:
@@ -143,20 +143,20 @@ class Run:
         return bool(pids)
 
     def lose_vectors(self) -> None:
-        """The folder of the index is gone."""
+        """Delete the folder of the index."""
         shutil.rmtree(self.service.data_dir / "vectors", ignore_errors=True)
 
     def terminate(self, within_s: float = STOP_LIMIT_S) -> int | None:
-        """How the process ended after SIGTERM, None when it did not in time."""
+        """Send SIGTERM; return how the process ended, None when it did not in time."""
         self.service.process.send_signal(signal.SIGTERM)
         return self.end(within_s)
 
     def kill(self) -> None:
-        """The process has got SIGKILL, if it was not dead before."""
+        """Send SIGKILL, if the process is not dead yet."""
         if self.service._process is not None:
             self.service.kill()
 
     def close(self) -> None:
-        """Nothing of it is left running."""
+        """Leave nothing of it running."""
         self.visitor.close()
         self.kill()

@@ -29,7 +29,7 @@ BACKUPS: Final = {
 
 
 def points(package: Path = PACKAGE) -> list[str]:
-    """Every literal name in a call of `faults.hit` in the package, sorted."""
+    """Return every literal name in a call of `faults.hit` in the package, sorted."""
     found = set()
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf8"))):
@@ -39,7 +39,7 @@ def points(package: Path = PACKAGE) -> list[str]:
 
 
 def use(run: Run) -> None:
-    """Everything that people do with documents, until SIGTERM. Raises: GoneError when nobody answers."""
+    """Do all that people do with documents, until SIGTERM. Raises: GoneError when nobody answers."""
     visitor, given = run.visitor, files()
     doomed = run.begin("doomed", "en", "doomed-1")
     victim = run.begin("victim", "en")
@@ -61,7 +61,7 @@ def use(run: Run) -> None:
 
 
 def again(run: Run) -> None:
-    """Ready documents are deleted, read anew and handed in again, some of them while others are in work."""
+    """Delete, retry and upload ready documents again, some of them while others are in work."""
     visitor, given = run.visitor, files()
     run.wait()
     book = visitor.upload(given["book"], "en")
@@ -78,7 +78,7 @@ def again(run: Run) -> None:
 
 
 def lose_vectors(run: Run) -> None:
-    """The folder of the index is gone; the service notices and fills a new one."""
+    """Delete the folder of the index; the service notices and fills a new one."""
     run.lose_vectors()
     run.visitor.post("/api/v1/search", {"query": "oil", "mode": "vector"})
     run.wait()
@@ -108,7 +108,7 @@ class Counted(Throwaway):
     """A service that counts the hits of its fault points into hits.json of its folder."""
 
     def spawn(self) -> None:
-        """Starts the process and does not wait for it."""
+        """Start the process without waiting for it."""
         env = self._environment() | {"FAULT_HITS": str(self.folder / "hits.json")}
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
@@ -118,7 +118,7 @@ class Counted(Throwaway):
 
 
 def undisturbed(run: Run) -> Undisturbed:
-    """The same use without a fault."""
+    """Return what the same use shows without a fault."""
     run.service = Counted(run.service.folder, run.service.port, run.service.env)
     try:
         run.start()
@@ -141,7 +141,7 @@ def undisturbed(run: Run) -> Undisturbed:
 
 
 def walk(run: Run, point: str, count: int, right: Counts) -> Walked:
-    """Kills the service at the `count`-th hit of the point, starts it again and looks at what is left."""
+    """Kill the service at the `count`-th hit of the point, starts it again and looks at what is left."""
     began_s = time.monotonic()
     problems = []
     try:

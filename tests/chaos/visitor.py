@@ -70,15 +70,15 @@ class Visitor:
         self._keys: dict[str, str] = {}
 
     def move(self, url: str) -> None:
-        """The service is at another address now."""
+        """Go on with the service at another address."""
         self._http.base_url = url
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Give the connections back."""
         self._http.close()
 
     def upload(self, file: File, collection: str, key: str | None = None) -> str | None:
-        """The id of the document, None when the service cannot take it now. Raises: GoneError."""
+        """Upload a file; return its document's id, None if it is not taken now. Raises: GoneError."""
         return self._send(Upload(file, collection, key))
 
     def _send(self, upload: Upload) -> str | None:
@@ -111,38 +111,38 @@ class Visitor:
                 self.trouble.append(f"duplicated: {upload.key!r} gave {first} and then {document_id}")
 
     def delete(self, document_id: str) -> None:
-        """The document is gone. Raises: GoneError."""
+        """Delete the document. Raises: GoneError."""
         reply = self._change("DELETE", document_id)
         if self._is_done(reply, 204):
             self.promised[document_id] = Expected(frozenset(), "yes")
 
     def cancel(self, document_id: str) -> None:
-        """Work on it has ended, unless it was ready before. Raises: GoneError."""
+        """Cancel the document, unless it is ready. Raises: GoneError."""
         reply = self._change("POST", document_id, "/cancel")
         if self._is_done(reply, 200):
             self._note_status(document_id, reply.json()["status"])
 
     def retry(self, document_id: str, *, force: bool = False) -> None:
-        """It is read anew; without `force` only when it failed or was cancelled. Raises: GoneError."""
+        """Have it read anew; without `force` only when it failed or was cancelled. Raises: GoneError."""
         reply = self._change("POST", document_id, "/retry", {"force": "true"} if force else {})
         if self._is_done(reply, 200):
             self.promised[document_id] = Expected(self.uploads[document_id].file.ends)
 
     def status(self, document_id: str) -> str:
-        """Its status now, `gone` when there is no such document. Raises: GoneError."""
+        """Return its status, `gone` when there is no such document. Raises: GoneError."""
         reply = self._call("GET", f"{DOCUMENTS}/{document_id}")
         if reply.status_code in NOT_NOW:
             raise GoneError(f"GET {document_id}: {reply.status_code}")
         return str(reply.json()["status"]) if self._is_done(reply, 200) else "gone"
 
     def post(self, path: str, body: Json) -> None:
-        """Any other call, which has to succeed whatever is broken. Raises: GoneError."""
+        """Make any other call, which has to succeed whatever is broken. Raises: GoneError."""
         reply = self._call("POST", path, json=body)
         if reply.status_code != 200:
             self.trouble.append(f"stuck: POST {path} was answered with {reply.status_code}: {reply.text}")
 
     def follow(self, document_id: str) -> None:
-        """Reads the events of a document to their end. Raises: GoneError."""
+        """Read the events of a document to their end. Raises: GoneError."""
         try:
             with self._http.stream("GET", f"{DOCUMENTS}/{document_id}/events") as reply:
                 for _ in reply.iter_raw():
@@ -151,7 +151,7 @@ class Visitor:
             raise GoneError from error
 
     def settle(self) -> None:
-        """What was not answered is sent again if it has a key, else looked up: every promise is clear.
+        """Send again what was not answered, or look it up if it has no key: every promise is clear then.
 
         Raises: GoneError.
         """
@@ -218,12 +218,12 @@ class Look:
     data_dir: Path
 
     def unfinished(self) -> dict[str, int]:
-        """The number of the last event of every document that is not final."""
+        """Return the number of the last event of every document that is not final."""
         rows = self._rows("SELECT id, event, status FROM documents")
         return {name: event for name, event, status in rows if status not in FINAL_STATUSES}
 
     def is_followed(self) -> bool:
-        """Whether the vector index holds all that the log wants."""
+        """Tell whether the vector index holds all that the log wants."""
         try:
             generation = (self.data_dir / "vectors" / "generation").read_text("ascii").strip()
         except OSError:
@@ -235,7 +235,7 @@ class Look:
         return bool(self._rows(query, generation)[0][0])
 
     def wait(self, within_s: float, is_alive: Callable[[], bool]) -> list[str]:
-        """Empty once every document is final and followed; else what is not so when the time is over.
+        """Wait until every document is final and followed; return what is not when the time is over.
 
         Raises: GoneError when the service has died.
         """
@@ -251,7 +251,7 @@ class Look:
     def wait_for_progress(
         self, before: Mapping[str, int], within_s: float, is_alive: Callable[[], bool]
     ) -> float:
-        """After how many seconds one of the documents went on; all of the time, if none did.
+        """Return after how many seconds one of the documents went on; all of the time, if none did.
 
         Raises: GoneError when the service has died.
         """
@@ -266,7 +266,7 @@ class Look:
         return within_s if before else 0.0
 
     def events(self) -> int:
-        """How many events all documents have had together."""
+        """Return how many events all documents have had together."""
         return int(self._rows("SELECT coalesce(sum(event), 0) FROM documents")[0][0])
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:

@@ -23,7 +23,7 @@ def backups_of(
     free_bytes: int = PLENTY_BYTES,
     now_s: float = NOW_S,
 ) -> Backups:
-    """Make a backup of the library's folder at a fixed time."""
+    """Return the backups of the library's folder, made at a fixed time."""
     source = Source(lib.folder.parent / "ledger.db", lib.blobs.path, beside or {}, "0.1.0")
     return Backups(source, clock=lambda: now_s, free_bytes=lambda _: free_bytes, checkpoint=go_on)
 

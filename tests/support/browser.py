@@ -48,7 +48,7 @@ class Seen:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; it may only live while no asynchronous test runs, so a module has one of its own."""
+    """Open a browser; it may only live while no asynchronous test runs."""
     found = shutil.which("chromium")
     assert found, "chromium is missing; run: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -70,7 +70,7 @@ def opened(
     size: tuple[int, int] = (1280, 800),
     **context: Any,
 ) -> Iterator[Page]:
-    """The page as a person sees it; afterwards nothing forbidden has happened in it."""
+    """Open the page as a person sees it; check afterwards that nothing forbidden has happened in it."""
     locale = "zh-CN" if language == "zh" else "en-GB"
     held = browser.new_context(
         locale=locale,
@@ -95,7 +95,7 @@ def opened(
 
 
 def check(page: Page, seen: Seen, service: Throwaway) -> None:
-    """No violation of the policy, no other host, no error of a script."""
+    """Check for violations of the policy, other hosts and errors of scripts."""
     violations = page.evaluate("window.violations")
     assert violations == [], violations
     assert seen.hosts <= {service.url.split("/")[2]}, seen.hosts
@@ -106,13 +106,13 @@ def check(page: Page, seen: Seen, service: Throwaway) -> None:
 
 
 def picture(page: Page, name: str) -> None:
-    """Leaves a picture of what is shown now."""
+    """Leave a picture of what is shown now."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
 def accessible(page: Page) -> list[str]:
-    """What axe-core finds wrong, by WCAG 2.1 A and AA, as `rule: where`."""
+    """Return what axe-core finds wrong, by WCAG 2.1 A and AA, as `rule: where`."""
     from axe_playwright_python.sync_playwright import Axe
 
     options = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}

@@ -18,17 +18,17 @@ CHINESE = (
 
 
 def english_pdf(pages: int = 1, texts: Sequence[str] | None = None) -> bytes:
-    """A PDF in English; `texts` gives one text per page, else each page tells its number."""
+    """Return a PDF in English; `texts` gives one text per page, else each page tells its number."""
     return _pdf(texts or [ENGLISH.format(number=number) for number in range(1, pages + 1)], "helv")
 
 
 def chinese_pdf(pages: int = 1, texts: Sequence[str] | None = None) -> bytes:
-    """A PDF in simplified Chinese with MuPDF's built-in font."""
+    """Return a PDF in simplified Chinese with MuPDF's built-in font."""
     return _pdf(texts or [CHINESE.format(number=number) for number in range(1, pages + 1)], "china-s")
 
 
 def encrypted_pdf(password: str = "secret") -> bytes:
-    """A PDF that opens with a password only."""
+    """Return a PDF that opens with a password only."""
     with pymupdf.open(stream=english_pdf(), filetype="pdf") as document:
         return bytes(
             document.tobytes(
@@ -38,7 +38,7 @@ def encrypted_pdf(password: str = "secret") -> bytes:
 
 
 def image_only_pdf(pages: int = 1) -> bytes:
-    """A scan without a text layer."""
+    """Return a scan without a text layer."""
     with pymupdf.open() as document:
         for _ in range(pages):
             picture = pymupdf.Pixmap(pymupdf.csRGB, pymupdf.IRect(0, 0, 40, 40), False)
@@ -48,7 +48,7 @@ def image_only_pdf(pages: int = 1) -> bytes:
 
 
 def two_column_pdf(left: Sequence[str], right: Sequence[str]) -> bytes:
-    """One page with given lines in two columns."""
+    """Return a PDF of one page with given lines in two columns."""
     with pymupdf.open() as document:
         page = document.new_page()
         for x, lines in ((60, left), (320, right)):
@@ -58,12 +58,12 @@ def two_column_pdf(left: Sequence[str], right: Sequence[str]) -> bytes:
 
 
 def lying_pdf(count: int) -> bytes:
-    """A PDF of one page whose page tree claims another number."""
+    """Return a PDF of one page whose page tree claims another number."""
     return english_pdf().replace(b"/Count 1", b"/Count %d" % count)
 
 
 def bomb_pdf(mebibytes: int = 200) -> bytes:
-    """A small file with a content stream that inflates to so much."""
+    """Return a small file with a content stream that inflates to so much."""
     with pymupdf.open() as document:
         page = document.new_page()
         page.insert_text((50, 50), "x")
@@ -73,7 +73,7 @@ def bomb_pdf(mebibytes: int = 200) -> bytes:
 
 
 def words_under(pdf: bytes, page: int, marks: Sequence[Sequence[float]]) -> str:
-    """The text of a page that lies under marks, given as parts of its sides; by PyMuPDF in this process."""
+    """Return the text of a page that lies under marks, given as parts of its sides; by PyMuPDF."""
     with pymupdf.open(stream=pdf, filetype="pdf") as document:
         one = document[page - 1]
         width, height = one.rect.width, one.rect.height
@@ -94,7 +94,7 @@ def _is_inside(char: Sequence[float], box: Sequence[float]) -> bool:
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
-    """The path of a new file with the bytes."""
+    """Write a new file with the bytes and return its path."""
     path = folder / name
     path.write_bytes(data)
     return path

@@ -68,7 +68,7 @@ class Scene:
 def violations(
     data_dir: Path, expected: Mapping[str, Expected], undisturbed: Counts | None = None
 ) -> list[str]:
-    """A sentence for everything that does not hold, each beginning with its kind; empty when all is well."""
+    """Return a sentence for everything that does not hold, each beginning with its kind."""
     with tempfile.TemporaryDirectory(prefix="invariants-") as scratch:
         book = copied_book(data_dir, Path(scratch))
         scene = Scene(data_dir, book, expected, undisturbed or {})
@@ -76,7 +76,7 @@ def violations(
 
 
 def counts(data_dir: Path) -> dict[str, tuple[int, int]]:
-    """Pages and chunks of every ready document, by SHA-256."""
+    """Return pages and chunks of every ready document, by SHA-256."""
     with tempfile.TemporaryDirectory(prefix="invariants-") as scratch:
         scene = Scene(data_dir, copied_book(data_dir, Path(scratch)), {})
     return {
@@ -87,7 +87,7 @@ def counts(data_dir: Path) -> dict[str, tuple[int, int]]:
 
 
 def ledger_violations(scene: Scene) -> Iterator[str]:
-    """What is wrong inside of the ledger."""
+    """Yield what is wrong inside of the ledger."""
     yield from (f"lost: the ledger is damaged: {text}" for text in scene.book.damage)
     yield from _promises(scene)
     for document in scene.book.documents.values():

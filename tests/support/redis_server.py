@@ -31,7 +31,7 @@ class RedisServer:
         return f"unix://{self.socket}"
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Start it and return when it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         end_s = time.monotonic() + READY_S
         while self.cli("PING") != "PONG":
@@ -39,7 +39,7 @@ class RedisServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """It is gone, with everything it knew."""
+        """Kill it, with everything it knew."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -48,17 +48,17 @@ class RedisServer:
             self._script.wait()
 
     def freeze(self) -> None:
-        """It accepts connections and answers nobody."""
+        """Let it accept connections and answer nobody."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on where it stood."""
+        """Let it go on where it stood."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def begin_endless_script(self) -> None:
-        """It answers BUSY to everybody until it gets SCRIPT KILL."""
+        """Let it answer BUSY to everybody until it gets SCRIPT KILL."""
         self.cli("CONFIG", "SET", "busy-reply-threshold", "100")
         command = ["redis-cli", "-s", str(self.socket), "EVAL", "while true do end", "0"]
         self._script = subprocess.Popen(command, stdout=subprocess.DEVNULL)
@@ -66,13 +66,13 @@ class RedisServer:
             time.sleep(0.01)
 
     def end_endless_script(self) -> None:
-        """It answers as ever."""
+        """Let it answer as ever."""
         self.cli("SCRIPT", "KILL")
         while self.cli("PING") != "PONG":
             time.sleep(0.01)
 
     def cli(self, *words: str) -> str:
-        """What redis-cli prints."""
+        """Return what redis-cli prints."""
         command = ["redis-cli", "-s", str(self.socket), *words]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
@@ -98,12 +98,12 @@ class Wire:
         return f"unix://{self.path}"
 
     def cut(self) -> None:
-        """Every connection through it is gone; new ones are possible."""
+        """Cut every connection through it; new ones are possible."""
         for scope in self._open:
             scope.cancel()
 
     async def carry(self, near: SocketStream) -> None:
-        """Serves one connection."""
+        """Serve one connection."""
         with anyio.CancelScope() as scope:
             self._open.add(scope)
             try:
@@ -133,7 +133,7 @@ class Wire:
 
 @asynccontextmanager
 async def wire(path: Path, server: Path) -> AsyncIterator[Wire]:
-    """A wire that listens on `path`."""
+    """Open a wire that listens on `path`."""
     made = Wire(path, server)
     async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, made.carry)
