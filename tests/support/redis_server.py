@@ -33,19 +33,16 @@ class RedisServer:
     def start(self) -> None:
         """Start it and return when it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        end_s = time.monotonic() + READY_S
-        while self.cli("PING") != "PONG":
-            assert time.monotonic() < end_s, "redis-server does not answer"
-            time.sleep(0.01)
+        self._until_it_says("PONG")
 
     def stop(self) -> None:
         """Kill it, with everything it knew."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.wait(READY_S)
             self._process = None
         if self._script is not None:
-            self._script.wait()
+            self._script.wait(READY_S)
 
     def freeze(self) -> None:
         """Let it accept connections and answer nobody."""
@@ -62,19 +59,24 @@ class RedisServer:
         self.cli("CONFIG", "SET", "busy-reply-threshold", "100")
         command = ["redis-cli", "-s", str(self.socket), "EVAL", "while true do end", "0"]
         self._script = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        while "BUSY" not in self.cli("PING"):
-            time.sleep(0.01)
+        self._until_it_says("BUSY")
 
     def end_endless_script(self) -> None:
         """Let it answer as ever."""
         self.cli("SCRIPT", "KILL")
-        while self.cli("PING") != "PONG":
-            time.sleep(0.01)
+        self._until_it_says("PONG")
 
     def cli(self, *words: str) -> str:
         """Return what redis-cli prints."""
         command = ["redis-cli", "-s", str(self.socket), *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=READY_S)
+        return done.stdout.strip()
+
+    def _until_it_says(self, word: str) -> None:
+        end_s = time.monotonic() + READY_S
+        while word not in self.cli("PING"):
+            assert time.monotonic() < end_s, f"redis-server does not say {word}"
+            time.sleep(0.01)
 
     def __enter__(self) -> Self:
         self.start()

@@ -291,16 +291,25 @@ class _WakeUpWorker(Worker):
 
 async def _end(worker: Worker, main: "asyncio.Task[None]") -> None:
     """End the worker: it answers no wake-up any more."""
-    main.cancel()
-    await asyncio.wait({main})
+    await _cancel({main})
     # arq shields its last words on a wake-up from cancellation: they get a moment before they are given up.
     if answers := set(worker.tasks.values()):
-        _, late = await asyncio.wait(answers, timeout=END_S)
-        for task in late:
-            task.cancel()
-        await asyncio.wait(answers)
+        await asyncio.wait(answers, timeout=END_S)
+        await _cancel(answers)
     for task in answers | {main}:
         _ = task.cancelled() or task.exception()  # seen: the broker's failure is known
+
+
+async def _cancel(tasks: "set[asyncio.Task[None]]") -> None:
+    """Cancel the tasks until they have ended.
+
+    Python 3.11's `wait_for`, which redis-py has around each write, forgets a cancellation that comes as the
+    write ends: once would leave arq polling, and its end awaited, for ever.
+    """
+    while running := {task for task in tasks if not task.done()}:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running, timeout=END_S)
 
 
 @command((), (bytes,))

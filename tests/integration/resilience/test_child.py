@@ -29,6 +29,20 @@ async def plain(code: str) -> ChildProcess:
     return await ChildProcess.start([sys.executable, "-c", code], keep_errors=True)
 
 
+STUBBORN = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("up", file=sys.stderr, flush=True)
+time.sleep(60)
+"""
+
+
+async def is_up(child: ChildProcess) -> None:
+    with anyio.fail_after(20):
+        while not child.error_tail():  # noqa: ASYNC110
+            await anyio.sleep(0.02)
+
+
 async def asked(child: FramedChild, message: object, within_s: float = 20.0) -> dict[str, Any]:
     return await child.call(message, dict[str, Any], within_s=within_s)
 
@@ -84,23 +98,22 @@ async def test_how_a_child_ended_is_said_in_a_word(code: str, reason: str) -> No
 
 @pytest.mark.parametrize("start", [plain, framed])
 async def test_a_child_that_does_not_leave_by_itself_is_killed(start: Any) -> None:
-    child = await start("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
-    await anyio.sleep(0.3)
+    child = await start(STUBBORN)
+    await is_up(child)
     assert await child.aclose(grace_s=0.1) == -signal.SIGKILL
     assert await child.aclose() == -signal.SIGKILL
 
 
 async def test_a_child_without_frames_is_asked_to_end_by_sigterm() -> None:
     child = await plain("import time; print('up', flush=True); time.sleep(60)")
-    with anyio.fail_after(20):
-        while not child.error_tail():  # noqa: ASYNC110
-            await anyio.sleep(0.02)
+    await is_up(child)
     assert await child.aclose(grace_s=10) == -signal.SIGTERM
     assert child.error_tail() == "up"
 
 
 async def test_a_cancelled_end_leaves_no_child_behind() -> None:
-    child = await plain("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)")
+    child = await plain(STUBBORN)
+    await is_up(child)
     with anyio.move_on_after(0.1):
         await child.aclose(grace_s=60)
     assert child.returncode is not None

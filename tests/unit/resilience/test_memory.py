@@ -62,11 +62,7 @@ def test_a_real_child_is_seen() -> None:
 
 
 def machine(root: Path, cgroup: str, files: dict[str, str]) -> int:
-    for name, text in {
-        "proc/meminfo": "MemTotal: 8192 kB\n",
-        "proc/self/cgroup": cgroup,
-        **files,
-    }.items():
+    for name, text in {"proc/meminfo": "MemTotal: 8192 kB\n", "proc/self/cgroup": cgroup, **files}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     return memory.limit_bytes(root)

@@ -126,11 +126,7 @@ async def test_an_index_opened_at_any_point_of_its_log_stays_what_it_is(tmp_path
 
 @pytest.mark.parametrize(
     ("name", "damage"),
-    [
-        ("chroma.sqlite3", flip),
-        ("data_level0.bin", truncate),
-        ("index_metadata.pickle", Path.unlink),
-    ],
+    [("chroma.sqlite3", flip), ("data_level0.bin", truncate), ("index_metadata.pickle", Path.unlink)],
 )
 async def test_a_file_that_changes_under_the_child_ends_the_generation(
     tmp_path: Path, name: str, damage: Callable[[Path], None]
@@ -147,12 +143,7 @@ async def test_a_file_that_changes_under_the_child_ends_the_generation(
 
 
 @pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("data_level0.bin", flip),
-        ("header.bin", flip),
-        ("chroma.sqlite3", Path.unlink),
-    ],
+    ("name", "damage"), [("data_level0.bin", flip), ("header.bin", flip), ("chroma.sqlite3", Path.unlink)]
 )
 async def test_a_file_that_changes_while_the_index_is_closed_ends_the_generation(
     tmp_path: Path, name: str, damage: Callable[[Path], None]
