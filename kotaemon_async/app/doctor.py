@@ -22,7 +22,7 @@ from kotaemon_async.stores.folder_lock import FILE
 from kotaemon_async.stores.ledger import Ledger
 
 #: Nobody waits for an answer meanwhile.
-PATIENT_CALL_S: Final = 120.0
+SLOW_CALL_S: Final = 120.0
 FOLLOW_TRIES: Final = 5
 
 
@@ -81,9 +81,9 @@ def name_of(folder: Path) -> str:
 
 
 async def _open_vectors(location: IndexLocation, settings: Settings) -> VectorStore:
-    patient = settings.vectors.model_copy(update={"call_timeout_s": PATIENT_CALL_S})
+    unhurried = settings.vectors.model_copy(update={"call_timeout_s": SLOW_CALL_S})
     return await VectorStore.open(
-        location.folder, patient, model=location.model, dimension=location.dimension
+        location.folder, unhurried, model=location.model, dimension=location.dimension
     )
 
 

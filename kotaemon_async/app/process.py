@@ -23,7 +23,7 @@ from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.resilience import faults
-from kotaemon_async.resilience.stalls import StallWatch
+from kotaemon_async.resilience.stalls import StallDetector
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.search.vectors.pipe import VectorChild
 from kotaemon_async.telemetry import logs, metrics
@@ -140,7 +140,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "follower": services.follower.run,
         "dispatcher": services.dispatcher.run,
         "loop_lag": services.loop_lag.run,
-        "stalls": StallWatch().run,
+        "stalls": StallDetector().run,
         "memory": services.memory.run,
         "models": services.models.run,
         "maintenance": services.maintenance.run,

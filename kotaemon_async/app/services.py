@@ -309,7 +309,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
 
     retrieval = opening.keep(_retrieval(settings, opened, follower))
     page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
-    _give_back_under_pressure(opened, page_images)
+    _release_under_pressure(opened, page_images)
     answering = answering_over(settings, ledger, retrieval, opened.providers, opened.knowledge)
     return Services(
         settings=settings,
@@ -417,14 +417,14 @@ def _incidents(
     return IncidentParts(opening.keep(watch), webhook, wanted.enabled)
 
 
-def _give_back_under_pressure(opened: _Opened, page_images: PageImages) -> None:
+def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:
     """Have the memory guard ask for all that is only there for speed."""
     guard = opened.capacity.memory
     guard.on_pressure("caches", forget)
     guard.on_pressure("ledger", opened.ledger.database.shrink)
     guard.on_pressure("parsers", opened.parsers.release_idle)
     guard.on_pressure("models", opened.models.release_idle)
-    guard.on_pressure("pictures", page_images.give_back)
+    guard.on_pressure("pictures", page_images.release_memory)
 
 
 def _writable_folder(settings: Settings) -> Path:

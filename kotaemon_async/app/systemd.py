@@ -15,7 +15,7 @@ from kotaemon_async.domain.errors import Unavailable
 
 _SILENT_AFTER = 3
 STATUS_EVERY_S: Final = 5.0
-#: Beats within the time after which the manager loses patience.
+#: Beats within the time after which systemd ends the process.
 _BEATS: Final = 3
 _READY_POLL_S: Final = 0.05
 _COUNTED: Final = ("queued", "processing", "ready", "failed")

@@ -50,10 +50,10 @@ class IngestCommand:
         with bars.progress:
             for file in files:
                 self._send(file, bars)
-                self._look(bars)
+                self._poll(bars)
             while self._waiting:
                 self._client.times.sleep(POLL_S)
-                self._look(bars)
+                self._poll(bars)
         return EXIT_FAILED if self.failed or not files else EXIT_OK
 
     def _send(self, file: Path, bars: IngestBars) -> None:
@@ -71,7 +71,7 @@ class IngestCommand:
         finally:
             bars.sent(task)
 
-    def _look(self, bars: IngestBars) -> None:
+    def _poll(self, bars: IngestBars) -> None:
         for document_id in list(self._waiting)[:WATCHED]:
             document = self._client.document(document_id)
             if document["status"] in FINAL_STATUSES:

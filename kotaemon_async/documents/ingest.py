@@ -194,7 +194,7 @@ class Ingest:
             try:
                 await self._try(claim)
             except anyio.get_cancelled_exc_class():
-                await self._outcomes.give_back(claim)
+                await self._outcomes.requeue(claim)
                 raise
             finally:
                 self.active -= 1
@@ -224,7 +224,7 @@ class Ingest:
         except Exception as error:
             cause = cause_of(error)
             if self._stopping and isinstance(cause, Unavailable):
-                await self._outcomes.give_back(claim)  # it may be the stop itself
+                await self._outcomes.requeue(claim)  # it may be the stop itself
             else:
                 await self._outcomes.record(claim, cause)
 
@@ -258,7 +258,7 @@ class Ingest:
                 await self._ledger.claims.set_pages_total(claim, parsed.pages_total, self._clock())
             is_finished = await self._batches(IngestRun(claim, heartbeat, parsed))
         if not is_finished:
-            await self._outcomes.give_back(claim)
+            await self._outcomes.requeue(claim)
             return
         if (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
             raise BadDocument("No page of the file holds text.", code="no_text")

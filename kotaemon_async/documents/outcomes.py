@@ -60,7 +60,7 @@ class Outcomes:
         else:
             await self._fail(claim, _failure(error))
 
-    async def give_back(self, claim: Claim) -> None:
+    async def requeue(self, claim: Claim) -> None:
         """Let another worker, or this one after a restart, go on from the last checkpoint."""
         with anyio.CancelScope(shield=True):
             try:

@@ -74,7 +74,7 @@ class PageImages:
             if drawn == self._drawn:
                 await self._renderers.release_idle()
 
-    async def give_back(self) -> None:
+    async def release_memory(self) -> None:
         """Release the memory of kept images and of idle children."""
         self.forget()
         await self._renderers.release_idle()

@@ -60,7 +60,7 @@ class DiskCapacity:
         self._floor_ratio = floor_ratio
         self._works = True
 
-    def look(self) -> Disk:
+    def read(self) -> Disk:
         """Return the disk as it is now."""
         disk = self._disk()
         metrics.DISK_FREE.set(disk.free_bytes)
@@ -73,14 +73,14 @@ class DiskCapacity:
 
     def may_accept(self, extra_bytes: int = 0) -> bool:
         """Say whether the floor of uploads stays free after so much more; may raise InsufficientStorage."""
-        disk = self.look()
+        disk = self.read()
         return disk.free_bytes - extra_bytes >= self.floor_bytes(disk)
 
     def may_work(self) -> bool:
         """Say whether work that was accepted before may go on."""
         ratio = _WORK_RATIO if self._works else _WORK_AGAIN_RATIO
         try:
-            disk = self.look()
+            disk = self.read()
         except InsufficientStorage:
             self._works = False
         else:
@@ -93,7 +93,7 @@ class DiskCapacity:
 
     async def check(self) -> dict[str, object]:
         """Report `free_bytes` and `floor_bytes`; raises InsufficientStorage when uploads are refused."""
-        disk = self.look()
+        disk = self.read()
         floor_bytes = self.floor_bytes(disk)
         if disk.free_bytes < floor_bytes:
             raise InsufficientStorage(

@@ -86,12 +86,12 @@ def limit_bytes(root: Path = Path("/")) -> int:
 def trim() -> None:
     """Give freed memory back to the machine, as far as the C library keeps it."""
     gc.collect()
-    give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others give back by themselves
-    if give_back is not None:
-        give_back(0)
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others do so by themselves
+    if malloc_trim is not None:
+        malloc_trim(0)
 
 
-async def give_back() -> None:
+async def trim_in_thread() -> None:
     """Give freed memory back, off the event loop."""
     await anyio.to_thread.run_sync(trim)
 

@@ -10,7 +10,7 @@ import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.memory import ProcessUsage, Sampler, give_back, limit_bytes, usage
+from kotaemon_async.resilience.memory import ProcessUsage, Sampler, limit_bytes, trim_in_thread, usage
 from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
@@ -21,12 +21,12 @@ EVERY_S: Final = 2.0
 #: Under lasting pressure everything is given back again after so long.
 RELIEF_EVERY_S: Final = 30.0
 #: One part that does not come to an end must not keep the others from giving back.
-_DROP_S: Final = 10.0
+_RELEASE_S: Final = 10.0
 
 #: 0 well, 1 nothing new is taken, 2 the service counts as down.
 Pressure = Literal[0, 1, 2]
 #: Gives back memory that is only there for speed.
-Drop = Callable[[], Awaitable[object]]
+Release = Callable[[], Awaitable[object]]
 
 
 class MemoryGuard:
@@ -39,7 +39,7 @@ class MemoryGuard:
         settings: MemorySettings,
         limit: Callable[[], int] = limit_bytes,
         clock: Callable[[], float] = time.monotonic,
-        trim: Drop = give_back,
+        trim: Release = trim_in_thread,
     ) -> None:
         self._sampler = Sampler(read, clock=clock)
         self._read = read
@@ -47,7 +47,7 @@ class MemoryGuard:
         self._settings = settings
         self._clock = clock
         self._trim = trim
-        self._drops: dict[str, Drop] = {}
+        self._releases: dict[str, Release] = {}
         self._relieved_s: float | None = None
         self.pressure: Pressure = 0
 
@@ -55,15 +55,15 @@ class MemoryGuard:
         """Make its check part of the report."""
         health.register("memory", self.check, core=True)
 
-    def on_pressure(self, name: str, drop: Drop) -> None:
-        """Register `drop` to be called under pressure, to release what is only kept for speed."""
-        self._drops[name] = drop
+    def on_pressure(self, name: str, release: Release) -> None:
+        """Register `release` to be called under pressure, to release what is only kept for speed."""
+        self._releases[name] = release
 
     def may_start(self) -> bool:
         """Return whether there is memory for new work; what has begun goes on."""
         return self.pressure == 0
 
-    async def look(self) -> Pressure:
+    async def update(self) -> Pressure:
         """Measure, release memory if there is pressure, and return the pressure."""
         self._judge(await self._sampled())
         if self.pressure and (self._relieved_s is None or self._clock() - self._relieved_s >= RELIEF_EVERY_S):
@@ -90,7 +90,7 @@ class MemoryGuard:
     ) -> None:
         """Measure again and again until cancelled."""
         while True:
-            await self.look()
+            await self.update()
             await sleep(every_s)
 
     async def _sampled(self) -> tuple[int, int]:
@@ -119,8 +119,8 @@ class MemoryGuard:
     async def _relieve(self) -> None:
         self._relieved_s = self._clock()
         before_bytes = self._sampler.total_bytes
-        for name, drop in self._drops.items():
-            await _dropped(name, drop)
+        for name, release in self._releases.items():
+            await _released(name, release)
         await self._trim()
         found = await self._sampled()
         freed_bytes = max(0, before_bytes - found[0])
@@ -133,10 +133,10 @@ def total_of(parts: Mapping[str, ProcessUsage]) -> int:
     return sum(part.memory_bytes for part in parts.values())
 
 
-async def _dropped(name: str, drop: Drop) -> None:
+async def _released(name: str, release: Release) -> None:
     """Let one part release memory; its failure does not keep the others from doing so."""
     try:
-        with anyio.fail_after(_DROP_S):
-            await drop()
+        with anyio.fail_after(_RELEASE_S):
+            await release()
     except Exception as error:  # whatever a part does here, the guard has to watch on
         logger.bind(component=name).opt(exception=error).warning("memory_not_given_back")

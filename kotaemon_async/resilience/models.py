@@ -13,7 +13,7 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.resilience.memory import give_back
+from kotaemon_async.resilience.memory import trim_in_thread
 from kotaemon_async.telemetry import metrics
 
 #: How soon a model that finds no capacity looks again whether another one is idle by now.
@@ -34,7 +34,7 @@ class ModelRegistry:
         idle_release_s: float = 1800.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
-        trim: Callable[[], Awaitable[object]] = give_back,
+        trim: Callable[[], Awaitable[object]] = trim_in_thread,
     ) -> None:
         self.clock = clock
         self._max_loaded = max_loaded
@@ -202,7 +202,7 @@ class LeasedModel(Generic[T]):
                 await self._drop_dead()
 
     @asynccontextmanager
-    async def glance(self) -> AsyncIterator[T | None]:
+    async def peek(self) -> AsyncIterator[T | None]:
         """Hold the model during the block if it is loaded; a look that does not count as use."""
         self._leases += 1
         try:

@@ -32,7 +32,7 @@ _FRAMES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Stall:
     """The loop's thread, caught while it was held up."""
 
     place: str
@@ -40,7 +40,7 @@ class Held:
     trace_id: str
 
 
-class StallWatch:
+class StallDetector:
     """Beats in the loop, and a thread that misses the beats."""
 
     def __init__(
@@ -64,7 +64,7 @@ class StallWatch:
 
         def watch() -> None:
             while not over.wait(BEAT_S):
-                self.look(lambda: _held(loop, loop_thread))
+                self.check(lambda: _held(loop, loop_thread))
 
         thread = threading.Thread(target=watch, name="stall-watch", daemon=True)
         thread.start()
@@ -85,7 +85,7 @@ class StallWatch:
         if since_s is not None:
             logger.bind(component="event_loop", duration_s=round(now_s - since_s, 3)).info("loop_turns_again")
 
-    def look(self, held: Callable[[], Held]) -> None:
+    def check(self, held: Callable[[], Stall]) -> None:
         """Log once what holds the loop, when its beat is overdue."""
         now_s, since_s = self._clock(), self._beat_at_s
         asked_s, self._looked_at_s = now_s - self._looked_at_s, now_s
@@ -97,7 +97,7 @@ class StallWatch:
         metrics.LOOP_STALLS.inc()
         self._log(held(), now_s, now_s - since_s)
 
-    def _log(self, held: Held, now_s: float, for_s: float) -> None:
+    def _log(self, held: Stall, now_s: float, for_s: float) -> None:
         if now_s - self._logged_at_s.get(held.place, -REPEAT_S) < REPEAT_S:
             return
         if len(self._logged_at_s) >= _PLACES:
@@ -108,10 +108,10 @@ class StallWatch:
         bound.warning("loop_stalled")
 
 
-def _held(loop: asyncio.AbstractEventLoop, thread: int) -> Held:
+def _held(loop: asyncio.AbstractEventLoop, thread: int) -> Stall:
     frame = sys._current_frames().get(thread)
     trace_id = TASK_TRACES.trace_of(asyncio.current_task(loop))
-    return Held(_place(frame), _lines(frame), trace_id)
+    return Stall(_place(frame), _lines(frame), trace_id)
 
 
 def _place(frame: FrameType | None) -> str:

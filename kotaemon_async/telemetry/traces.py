@@ -34,7 +34,7 @@ from kotaemon_async.telemetry.trace_words import Attribute, kept_attributes
 __all__ = ["Attribute", "SpanKind"]
 
 # A streamed reply may be closed from another task than it was started in; the context is then gone
-# already, and the complaint of detach() would be noise.
+# already, and what detach() logs would be noise.
 logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
 # A header of another's making is nothing to warn of.
 logging.getLogger("opentelemetry.trace.propagation.tracecontext").setLevel(logging.CRITICAL)

@@ -33,7 +33,7 @@ ASK_AGAIN_S: Final = 300.0
 REFUSALS: Final = 3
 #: A provider that says nothing for this long has failed, even when the question's deadline ended the wait.
 FAIR_WAIT_S: Final = 5.0
-#: Timers may ring a little early.
+#: Timers may fire a little early.
 _EARLY_S: Final = 0.05
 #: Longest pause before a second try, and what has to be left of the deadline after it.
 _PAUSE_S: Final = 0.2

@@ -168,13 +168,13 @@ class Sandbox:
             await self._discard(child)
         else:
             child.resident_bytes = reply["resident_bytes"]
-            await self._give_back(child)
+            await self._return_child(child)
 
     def _count_restart(self) -> None:
         self.restarts += 1
         metrics.CHILD_RESTARTS.labels(child="parser").inc()
 
-    async def _give_back(self, child: ParserChild) -> None:
+    async def _return_child(self, child: ParserChild) -> None:
         is_old = child.documents >= self._settings.max_documents
         worn_out = is_old or child.resident_bytes > self._settings.recycle_bytes
         if worn_out or self._closed:

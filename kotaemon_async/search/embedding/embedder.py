@@ -126,7 +126,7 @@ class Embedder:
 
     async def check(self) -> dict[str, object]:
         """Try the model if it is loaded; return `model`, `dimension`, `loaded`. Raises: Unavailable."""
-        async with self._session.glance() as session:
+        async with self._session.peek() as session:
             if session is not None:
                 await _in(self._questions, [partial(_run, session.model, "health", query=True)])
             return {"model": self.name, "dimension": self.dimension, "loaded": session is not None}

@@ -32,7 +32,7 @@ FIRST_BACKOFF_S: Final = 0.2
 LONGEST_BACKOFF_S: Final = 10.0
 #: Deaths that damaged files cause. SIGKILL is not one: that is the kernel, short of memory, or a person.
 DAMAGE_SIGNALS: Final = {-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, -signal.SIGFPE}
-#: Two failed starts or three failures in use condemn a folder, unless a child lived well in between.
+#: Two failed starts or three failures in use give a folder up, unless a child ran steadily in between.
 DAMAGE_LIMIT: Final = 6
 DAMAGE_OF_START: Final = 3
 DAMAGE_OF_USE: Final = 2

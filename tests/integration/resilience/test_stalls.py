@@ -4,7 +4,7 @@ import time
 import anyio
 import pytest
 
-from kotaemon_async.resilience.stalls import StallWatch
+from kotaemon_async.resilience.stalls import StallDetector
 from kotaemon_async.telemetry import traces
 from tests.support.log_records import logged
 
@@ -16,7 +16,7 @@ def hold_the_loop_up(seconds: float) -> None:
 async def test_what_holds_the_loop_up_is_named_while_it_does_with_its_trace() -> None:
     with logged("loop_stalled") as records:
         async with anyio.create_task_group() as group:
-            group.start_soon(StallWatch().run)
+            group.start_soon(StallDetector().run)
             await anyio.wait_all_tasks_blocked()
             with traces.span("guilty"):
                 trace_id = traces.current().trace_id
@@ -30,7 +30,7 @@ async def test_what_holds_the_loop_up_is_named_while_it_does_with_its_trace() ->
 
 async def test_the_thread_ends_with_the_watch() -> None:
     with anyio.move_on_after(0.05):
-        await StallWatch().run()
+        await StallDetector().run()
     assert "stall-watch" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -38,7 +38,7 @@ async def test_the_thread_ends_with_the_watch() -> None:
 async def test_short_work_is_no_stall(busy_s: float) -> None:
     with logged("loop_stalled") as records:
         async with anyio.create_task_group() as group:
-            group.start_soon(StallWatch(limit_s=1.0).run)
+            group.start_soon(StallDetector(limit_s=1.0).run)
             for _ in range(5):
                 hold_the_loop_up(busy_s)
                 await anyio.lowlevel.checkpoint()

@@ -31,15 +31,15 @@ class Machine:
         )
 
     def holds(self, name: str, size_bytes: int) -> None:
-        async def drop() -> None:
+        async def release() -> None:
             self.dropped.append(name)
             self.used_bytes -= size_bytes
 
-        self.guard.on_pressure(name, drop)
+        self.guard.on_pressure(name, release)
 
     async def look(self, used_bytes: int) -> int:
         self.used_bytes = used_bytes
-        return await self.guard.look()
+        return await self.guard.update()
 
 
 @pytest.fixture

@@ -183,11 +183,11 @@ async def test_under_pressure_only_what_is_in_use_stays() -> None:
 
 async def test_a_glance_neither_loads_nor_counts_as_use() -> None:
     one = Fixture()
-    async with one.models["a"].glance() as nothing:
+    async with one.models["a"].peek() as nothing:
         assert nothing is None
     await one.use("a")
     one.now_s = 200.0
-    async with one.models["a"].glance() as model:
+    async with one.models["a"].peek() as model:
         assert model == "a"
         assert await one.registry.release_idle() == ()  # though nobody takes it away under the eyes
     assert await one.registry.release_due() == ("a",)

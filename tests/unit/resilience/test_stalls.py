@@ -1,6 +1,6 @@
 """The watch over the loop, with a clock of its own; its thread is in tests/integration/test_stalls.py."""
 
-from kotaemon_async.resilience.stalls import REPEAT_S, Held, StallWatch
+from kotaemon_async.resilience.stalls import REPEAT_S, Stall, StallDetector
 from kotaemon_async.telemetry import metrics
 from tests.support.log_records import logged
 
@@ -10,15 +10,15 @@ class Watched:
 
     def __init__(self) -> None:
         self.now_s = 100.0
-        self.watch = StallWatch(clock=lambda: self.now_s)
+        self.detector = StallDetector(clock=lambda: self.now_s)
 
     def passes(self, seconds: float, *, turns: bool, place: str = "a.py:f") -> None:
         """Time goes by in steps of the thread's looks; the loop beats with each when it turns."""
         for _ in range(round(seconds / 0.1)):
             self.now_s += 0.1
             if turns:
-                self.watch.beat()
-            self.watch.look(lambda: Held(place, ("a.py:1 f",), "t" * 32))
+                self.detector.beat()
+            self.detector.check(lambda: Stall(place, ("a.py:1 f",), "t" * 32))
 
 
 def stalls() -> float:
@@ -71,6 +71,6 @@ def test_a_machine_that_slept_is_not_the_loops_fault() -> None:
     one = Watched()
     with logged("loop_stalled") as records:
         one.now_s += 3600
-        one.watch.look(lambda: Held("a.py:f", (), ""))
+        one.detector.check(lambda: Stall("a.py:f", (), ""))
         one.passes(1, turns=True)
     assert records == []
