@@ -78,6 +78,15 @@ class Settings(BaseSettings):
         return init_settings, env_settings, file
 
 
+def ledger_folder(settings: Settings) -> Path:
+    """Return the data folder, absolute. Raises: Misconfigured when no service ever used it."""
+    folder = settings.data_dir.absolute()
+    if not (folder / "ledger.db").exists():
+        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
+        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    return folder
+
+
 def load_settings(config: Path | None = None) -> Settings:
     """Return the settings of `config` (or of KOTAEMON_CONFIG's file), overridden by the environment.
 

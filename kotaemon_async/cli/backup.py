@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kotaemon_async.app.backups import backup_folder, backups_over, restoring_into
-from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings import Settings, ledger_folder
 from kotaemon_async.cli.client import Json
-from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.backup.folder import kept_backups, name_at
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.resilience import faults
@@ -19,10 +18,7 @@ from kotaemon_async.stores.files import give_to_owner_of
 
 def create(settings: Settings, output: Path | None) -> Json:
     """Make a backup and return what is in it. Raises: Misconfigured, Unavailable."""
-    folder = settings.data_dir.absolute()
-    if not (folder / "ledger.db").exists():
-        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
-        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    folder = ledger_folder(settings)
     faults.arm(settings.faults)
     began_s = time.monotonic()
     target = output or backup_folder(settings) / name_at(time.time())

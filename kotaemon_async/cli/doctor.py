@@ -8,7 +8,7 @@ import anyio
 import msgspec
 
 from kotaemon_async.app.doctor import doctor_alone, name_of
-from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings import Settings, ledger_folder
 from kotaemon_async.cli.client import (
     EXIT_FAILED,
     EXIT_TRY_AGAIN,
@@ -34,10 +34,7 @@ def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) ->
 
     Raises: CommandError, Misconfigured, Unavailable.
     """
-    folder = settings.data_dir.absolute()
-    if not (folder / "ledger.db").exists():
-        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
-        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    folder = ledger_folder(settings)
     lock = FolderLock.take(folder, shared=False)
     if lock is None:
         wanted = {"repair": repair, "deep": deep, "folder": name_of(folder)}

@@ -23,9 +23,9 @@ from kotaemon_async.app.copy_checks import (
     opened_copy,
     shown,
 )
-from kotaemon_async.app.settings import Settings
+from kotaemon_async.app.settings import Settings, ledger_folder
 from kotaemon_async.cli.client import Json
-from kotaemon_async.domain.errors import KotaemonError, Misconfigured
+from kotaemon_async.domain.errors import KotaemonError
 from kotaemon_async.operations.backup.folder import Depth, Verified, note_verified, scratch_folder
 from kotaemon_async.operations.backup.format import BadBackup
 from kotaemon_async.operations.backup.reading import BackupReader, open_backup
@@ -110,10 +110,7 @@ async def open_and_ask(settings: Settings, copy: Path, checks: CheckRun) -> None
 
 def drill(settings: Settings) -> Json:
     """Run the drill and return its report. Raises: Misconfigured when there is nothing to copy."""
-    folder = settings.data_dir.absolute()
-    if not (folder / "ledger.db").exists():
-        hint = "Name the service's folder with KOTAEMON_DATA_DIR or its settings file with --config."
-        raise Misconfigured(f"data_dir: there is no ledger in {folder}.", hint=hint)
+    ledger_folder(settings)
     logs.configure(LogSettings(level="error"), stream=sys.stderr)
     checks, began_s = CheckRun(), time.monotonic()
     try:

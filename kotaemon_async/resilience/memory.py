@@ -55,11 +55,6 @@ def usage(proc: Path = Path("/proc"), pid: int | None = None) -> dict[str, Proce
     return sums
 
 
-def total_bytes() -> int:
-    """Return the PSS of this process and all its children."""
-    return sum(part.memory_bytes for part in usage().values())
-
-
 def pss_bytes(folder: Path) -> int:
     """Return the PSS of the process behind a /proc folder, else its RSS; 0 when it is gone."""
     match = _PSS_KB.search(_read(folder / "smaps_rollup"))
@@ -97,19 +92,12 @@ async def trim_in_thread() -> None:
 
 
 class Sampler:
-    """Keeps the memory and CPU metrics fresh, and remembers the highest total that it saw."""
+    """Keeps the memory and CPU metrics fresh."""
 
-    def __init__(
-        self,
-        read: Callable[[], dict[str, ProcessUsage]] = usage,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._read = read
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._before: tuple[float, dict[str, ProcessUsage]] = (clock(), {})
         self.total_bytes = 0
-        self.peak_bytes = 0
 
     def take(self, now: dict[str, ProcessUsage]) -> None:
         """Set the metrics from one reading and the one before."""
@@ -123,7 +111,6 @@ class Sampler:
             metrics.CPU_RATIO.labels(process=name).set(spent_s / max(now_s - before_s, 1e-6))
         self._before = (now_s, now)
         self.total_bytes = sum(part.memory_bytes for part in now.values())
-        self.peak_bytes = max(self.peak_bytes, self.total_bytes)
 
 
 def _read(path: Path) -> bytes:

@@ -41,7 +41,7 @@ class MemoryGuard:
         clock: Callable[[], float] = time.monotonic,
         trim: Release = trim_in_thread,
     ) -> None:
-        self._sampler = Sampler(read, clock=clock)
+        self._sampler = Sampler(clock=clock)
         self._read = read
         self._limit = limit
         self._settings = settings

@@ -98,10 +98,6 @@ class LoopLag:
         self._samples.append(lag_s)
         metrics.EVENT_LOOP_LAG.observe(lag_s)
 
-    def clear(self) -> None:
-        """Forget the samples, for a measurement that starts now."""
-        self._samples.clear()
-
     def percentile_s(self, percent: float) -> float:
         """Return the smallest lag that `percent` of the samples do not exceed; 0 without samples."""
         if not self._samples:
@@ -114,10 +110,6 @@ class LoopLag:
         health.register("event_loop", self.check)
 
     async def check(self) -> dict[str, float]:
-        """Return the summary for the health report."""
-        return self.summary()
-
-    def summary(self) -> dict[str, float]:
         """Return `p50_s`, `p99_s` and `max_s`."""
         return {
             name: round(self.percentile_s(p), 6) for name, p in (("p50_s", 50), ("p99_s", 99), ("max_s", 100))
