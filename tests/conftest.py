@@ -3,12 +3,14 @@
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
@@ -35,6 +37,13 @@ def llm_folder() -> Path:
     if not smollm.is_prepared():
         pytest.fail(f"no model in {smollm.FOLDER}; run: python -m tests.support.smollm", pytrace=False)
     return smollm.FOLDER
+
+
+@pytest.fixture(autouse=True)
+def disarmed() -> Iterator[None]:
+    """No fault point stays armed after its test."""
+    yield
+    faults.arm("")
 
 
 _ended: dict[str, int] = {}

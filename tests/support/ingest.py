@@ -88,15 +88,11 @@ class Stuck(Embedder):
 class IngestFixture:
     """A library and workers over one folder."""
 
-    def __init__(
-        self, folder: Path, ledger: Ledger, sandbox: Sandbox, embedder: Embedder, *, max_attempts: int = 2
-    ) -> None:
+    def __init__(self, folder: Path, ledger: Ledger, sandbox: Sandbox, embedder: Embedder) -> None:
         self.ledger, self.sandbox, self.embedder = ledger, sandbox, embedder
         self.clock = Clock()
         self.blobs = Blobs(folder / "blobs", 10**7)
-        self.library = Library(
-            ledger, self.blobs, enqueue=lambda: None, clock=self.clock, max_attempts=max_attempts
-        )
+        self.library = Library(ledger, self.blobs, enqueue=lambda: None, clock=self.clock, max_attempts=6)
 
     def worker(
         self,

@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import anyio
-import numpy as np
 
-from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.model import Document, Failure, Page
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
+from tests.support.ledger import batch_of, claimed, make_ready
 
 TRACE = TraceContext("a" * 32, f"00-{'a' * 32}-{'b' * 16}-01")
 
@@ -57,19 +55,17 @@ class LibraryFixture:
 
     async def work(self, document_id: str, failure: Failure | None = None) -> None:
         """The document is ready, with its text as its only page, or has failed."""
-        claim = await self.ledger.claims.claim(document_id, "me", 1.0, 30.0, recipe="m/1")
-        assert claim is not None
         if failure is not None:
-            await self.ledger.claims.fail(claim, failure, 1.0)
+            await self.ledger.claims.fail(await claimed(self.ledger, document_id), failure, 1.0)
             return
-        page = Page(1, (await self.library.content(document_id))[1].read_text())
-        chunks = split_page(page)
-        vectors = np.full((len(chunks), 4), 0.5, np.float32)
-        await self.ledger.claims.commit_batch(
-            claim, Batch([page], chunks, vectors, [c.text for c in chunks], 1, "m"), 1.0
-        )
-        await self.ledger.claims.to_indexing(claim, 1.0)
-        await self.ledger.vector_log.advance("g", await self.ledger.vector_log.end(), 1.0)
+        text = (await self.library.content(document_id))[1].read_text()
+        await make_ready(self.ledger, document_id, batch_of([Page(1, text)]))
+
+    async def ready(self, data: bytes) -> Document:
+        """A document that can be searched."""
+        document, _ = await self.hand_in(data)
+        await self.work(document.id)
+        return await self.library.get(document.id)
 
     async def rows(self, table: str) -> int:
         """How many rows a table has."""

@@ -39,8 +39,7 @@ def data_dir(tmp_path: Path) -> Path:
 async def fill(folder: Path) -> None:
     ledger = await Ledger.open(folder / "ledger.db")
     lib = LibraryFixture(folder, ledger)
-    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
-    await lib.work(document.id)
+    await lib.ready(b"The lamp burns oil all night.")
     await lib.hand_in(b"The ferry leaves at noon.")
     await ledger.aclose()
 

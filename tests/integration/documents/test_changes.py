@@ -1,22 +1,11 @@
 """Following documents: events, who takes the look at the ledger, and what ends it."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import anyio
 import pytest
 from anyio.abc import TaskStatus
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.library import LibraryFixture
-
-
-@pytest.fixture
-async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield LibraryFixture(tmp_path, ledger)
-    await ledger.aclose()
 
 
 async def test_watching_ends_with_the_final_state(lib: LibraryFixture) -> None:
@@ -30,8 +19,7 @@ async def test_watching_ends_with_the_final_state(lib: LibraryFixture) -> None:
 
 
 async def test_events_come_again_when_a_ready_document_is_read_anew(lib: LibraryFixture) -> None:
-    document, _ = await lib.hand_in(b"words")
-    await lib.work(document.id)
+    document = await lib.ready(b"words")
     last = (await lib.ledger.documents.versioned(document.id))[0]
     assert [state async for state in lib.library.watch(document.id, last)] == []
     await lib.library.retry(document.id, force=True)

@@ -1,22 +1,11 @@
 """Ingestion with the real parser children, the real model and a real ledger."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from kotaemon_async.documents.parsing.sandbox import Sandbox
-from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.search.embedding.embedder import Embedder
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
 from tests.support.ingest import Broken, IngestFixture
-
-
-@pytest.fixture(scope="module")
-async def sandbox() -> AsyncIterator[Sandbox]:
-    opened = Sandbox(ParserSettings(children=2), max_pages=5000)
-    yield opened
-    await opened.aclose()
 
 
 async def test_every_page_of_a_pdf_is_searchable_before_the_index_has_followed(rig: IngestFixture) -> None:
@@ -50,22 +39,6 @@ async def test_a_bad_file_fails_at_once_with_its_code_and_a_hint(
 async def test_text_kinds_are_read_too(rig: IngestFixture, name: str) -> None:
     document = await rig.ingest(b"# Oxygen\n\nOxygen is an element.\n", name)
     assert (document.stage, document.pages_done, document.chunks_done) == ("indexing", 1, 1)
-
-
-async def test_a_lost_neighbour_means_a_later_attempt_and_at_last_a_failure(rig: IngestFixture) -> None:
-    document_id = await rig.hand_in(english_pdf(1))
-    worker = rig.worker(embedder=Broken(rig.embedder, good_calls=0))
-    await worker.run(document_id)
-    waiting = await rig.ledger.documents.get(document_id)
-    assert (
-        waiting.status == "queued"
-        and waiting.waiting_for is not None
-        and waiting.waiting_for["kind"] == "retry"
-    )
-    rig.clock.now_s += 1000
-    await worker.run(document_id)
-    failed = await rig.ledger.documents.get(document_id)
-    assert failed.error is not None and (failed.attempt, failed.error.code) == (2, "embedder_unavailable")
 
 
 async def test_work_goes_on_from_the_last_checkpoint(rig: IngestFixture) -> None:

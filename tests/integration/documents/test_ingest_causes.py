@@ -1,6 +1,6 @@
 """Why a try ends, and what that means for the next one: crashes, errors, stops, lost workers, a full disk."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,17 +14,9 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Attempts
 from kotaemon_async.resilience import faults
-from kotaemon_async.search.embedding.embedder import Embedder
-from kotaemon_async.stores.ledger import Ledger
 from tests.support import poisoned_child
 from tests.support.documents import encrypted_pdf, english_pdf
 from tests.support.ingest import SETTINGS, Broken, IngestFixture, Stuck, Ticks
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    faults.arm("")
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +24,6 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     opened = Sandbox(ParserSettings(children=2), max_pages=5000, script=Path(poisoned_child.__file__))
     yield opened
     await opened.aclose()
-
-
-@pytest.fixture
-async def rig(tmp_path: Path, sandbox: Sandbox, embedder: Embedder) -> AsyncIterator[IngestFixture]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield IngestFixture(tmp_path, ledger, sandbox, embedder, max_attempts=6)
-    await ledger.aclose()
 
 
 def poisoned_pdf(marker: str, page: int = 1, pages: int = 1) -> bytes:
@@ -115,6 +100,7 @@ async def test_six_attempts_take_a_quarter_of_an_hour(rig: IngestFixture) -> Non
     await worker.run(document_id)
     document = await rig.ledger.documents.get(document_id)
     assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
+    assert document.error is not None and document.error.code == "embedder_unavailable"
 
 
 async def test_a_document_is_not_tried_before_its_time(rig: IngestFixture) -> None:

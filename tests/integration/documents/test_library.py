@@ -1,6 +1,5 @@
 """Accepting, listing and removing documents over a real ledger and real files."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -10,15 +9,7 @@ from kotaemon_async.domain.errors import BadDocument, LeaseLost, Refused
 from kotaemon_async.domain.model import Document, Failure
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.documents import ListQuery
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.library import TRACE, LibraryFixture
-
-
-@pytest.fixture
-async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield LibraryFixture(tmp_path, ledger)
-    await ledger.aclose()
 
 
 async def test_an_accepted_document_is_in_the_ledger_and_its_bytes_are_under_their_hash(
@@ -94,8 +85,7 @@ async def test_a_cancelled_document_can_be_started_anew(lib: LibraryFixture) -> 
 
 async def test_without_room_to_work_unfinished_documents_wait_for_the_disk(lib: LibraryFixture) -> None:
     unfinished, _ = await lib.hand_in(b"some words")
-    finished, _ = await lib.hand_in(b"other words")
-    await lib.work(finished.id)
+    finished = await lib.ready(b"other words")
     lib.may_work = False
     found, _ = await lib.library.page_of(ListQuery())
     assert {one.id: one.waiting_for for one in found} == {unfinished.id: {"kind": "disk"}, finished.id: None}
@@ -124,8 +114,7 @@ async def test_a_document_deleted_while_it_is_worked_on_leaves_nothing(lib: Libr
 
 
 async def test_a_document_deleted_while_it_is_read_anew_leaves_nothing(lib: LibraryFixture) -> None:
-    document, _ = await lib.hand_in(b"words")
-    await lib.work(document.id)
+    document = await lib.ready(b"words")
     await lib.library.retry(document.id, force=True)
     assert await lib.rows("chunks") == 1
     await lib.library.delete(document.id)
@@ -171,14 +160,3 @@ async def test_stray_files_are_swept_at_the_start_and_used_ones_are_not(lib: Lib
     stray.write_bytes(b"nobody's")
     assert await lib.blobs.sweep(await lib.ledger.documents.blobs()) == 2
     assert lib.files() == [document.sha256]
-
-
-async def test_a_reading_anew_that_is_cancelled_leaves_the_document_ready_as_before(
-    lib: LibraryFixture,
-) -> None:
-    document, _ = await lib.hand_in(b"words")
-    await lib.work(document.id)
-    again = await lib.library.retry(document.id, force=True)
-    cancelled = await lib.library.cancel(document.id)
-    assert (again.status, cancelled.status, cancelled.version) == ("queued", "ready", document.version)
-    assert (cancelled.pages_done, cancelled.chunks_done, await lib.rows("chunks")) == (1, 1, 1)

@@ -1,6 +1,6 @@
 """Uploads over a real socket: keys, back-pressure and disks, refused unread where that is possible."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -33,12 +33,6 @@ async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
 async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
     async with serving(services, LIMITS) as found:
         yield found
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    faults.arm("")
 
 
 async def hand_in(

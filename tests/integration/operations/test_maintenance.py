@@ -1,27 +1,16 @@
 """What a round of maintenance clears away, and what it leaves alone."""
 
 import os
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-
-import pytest
 
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.operations.maintenance import remove_old, remove_unused_files
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.idempotency import KEEP_S
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.library import LibraryFixture
 
 ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
-
-
-@pytest.fixture
-async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield LibraryFixture(tmp_path, ledger)
-    await ledger.aclose()
 
 
 async def test_files_of_no_document_go_and_uploads_on_their_way_stay(lib: LibraryFixture) -> None:

@@ -2,30 +2,21 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Answer, Chunk, Failure, Page, Scope
+from kotaemon_async.domain.model import Answer, Failure, Scope
 from kotaemon_async.stores.answers import CacheBounds
-from kotaemon_async.stores.claims import Batch
-from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
+from tests.support.ledger import claimed, make_ready, new_document, word_batch
 
 ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
 BOUNDS = CacheBounds(rows=100, size_bytes=10**6, age_s=100.0)
 
 
 async def a_document(ledger: Ledger, name: str, collection: str = "default") -> None:
-    new = NewDocument(name, f"{name}.pdf", "application/pdf", 1, name * 8, collection, 6, "", "")
-    await ledger.documents.accept(new, 1.0)
-    claim = await ledger.claims.claim(name, "me", 1.0, 30.0, recipe="m/1")
-    assert claim is not None
-    chunk = Chunk(1, 0, 0, 5, "words")
-    batch = Batch([Page(1, "words")], [chunk], np.full((1, 4), 0.5, np.float32), ["word"], 1, "m")
-    await ledger.claims.commit_batch(claim, batch, 1.0)
-    await ledger.claims.to_indexing(claim, 1.0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 1.0)
+    await ledger.documents.accept(new_document(name, collection=collection), 1.0)
+    await make_ready(ledger, name, word_batch(1))
 
 
 async def keep(ledger: Ledger, key: str, now_s: float, bounds: CacheBounds = BOUNDS) -> None:
@@ -62,8 +53,7 @@ async def test_any_change_of_a_document_makes_its_answers_void(ledger: Ledger, c
         await ledger.documents.delete("b")
     else:
         await ledger.documents.start_anew("b", 11.0, force=True)
-        claim = await ledger.claims.claim("b", "me", 11.0, 30.0, recipe="m/1")
-        assert claim is not None
+        claim = await claimed(ledger, "b", 11.0)
         if change == "fail":
             await ledger.claims.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 12.0)
         elif change == "cancel":

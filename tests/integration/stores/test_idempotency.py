@@ -1,22 +1,11 @@
 """Keys, reservations and kept replies over a real ledger and real files."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import anyio
 import pytest
 
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.stores.idempotency import KEEP_S, LOST_AFTER_S, KeptReply, Reservation
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.library import TRACE, LibraryFixture
-
-
-@pytest.fixture
-async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    yield LibraryFixture(tmp_path, ledger)
-    await ledger.aclose()
 
 
 async def keys(lib: LibraryFixture) -> list[str]:

@@ -1,43 +1,19 @@
 """The ledger over a real SQLite file."""
 
-import numpy as np
 import pytest
 
-from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.errors import LeaseLost, Refused
 from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
-from kotaemon_async.domain.text import segment
-from kotaemon_async.stores.claims import Batch, Claim
+from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.documents import Collection, ListQuery, NewDocument
 from kotaemon_async.stores.ledger import Ledger
+from tests.support.ledger import batch_of, claimed, make_ready, new_document
 
 PAGES = [Page(1, "Oxygen is a chemical element.\n\n水的密度很稳定。"), Page(2, "The Rhine flows to the sea.")]
 
 
 def a_file(number: int = 1, *, collection: str = "default", sha256: str | None = None) -> NewDocument:
-    return NewDocument(
-        id=f"doc_{number}",
-        name=f"file {number}.pdf",
-        media_type="application/pdf",
-        size_bytes=10,
-        sha256=sha256 or f"{number:064x}",
-        collection=collection,
-        max_attempts=3,
-        trace_id="a" * 32,
-        traceparent="",
-    )
-
-
-def a_batch(pages: list[Page], total: int = 2) -> Batch:
-    chunks = [chunk for page in pages for chunk in split_page(page)]
-    vectors = np.full((len(chunks), 4), 0.5, np.float32)
-    return Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], total, "m")
-
-
-async def claimed(ledger: Ledger, now_s: float = 2.0) -> Claim:
-    claim = await ledger.claims.claim("doc_1", "me", now_s, lease_s=30.0, recipe="m/1")
-    assert claim is not None
-    return claim
+    return new_document(f"doc_{number}", collection=collection, sha256=sha256)
 
 
 async def begun(ledger: Ledger) -> Claim:
@@ -45,12 +21,9 @@ async def begun(ledger: Ledger) -> Claim:
     return await claimed(ledger)
 
 
-async def make_ready(ledger: Ledger) -> Document:
-    claim = await begun(ledger)
-    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
-    await ledger.claims.to_indexing(claim, 4.0)
-    await ledger.vector_log.advance("g1", await ledger.vector_log.end(), 5.0)
-    return await ledger.documents.get("doc_1")
+async def ready(ledger: Ledger) -> Document:
+    await ledger.documents.accept(a_file(), 1.0)
+    return await make_ready(ledger, "doc_1", batch_of(PAGES))
 
 
 async def test_the_same_bytes_in_one_collection_are_one_document(ledger: Ledger) -> None:
@@ -75,19 +48,19 @@ async def test_only_one_worker_gets_a_document(ledger: Ledger) -> None:
 
 async def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced_off(ledger: Ledger) -> None:
     await ledger.documents.accept(a_file(), 1.0)
-    old, new = await claimed(ledger, 2.0), await claimed(ledger, 40.0)
+    old, new = await claimed(ledger), await claimed(ledger, now_s=40.0)
     assert new.recovered and new.token > old.token
     with pytest.raises(LeaseLost):
-        await ledger.claims.commit_batch(old, a_batch(PAGES), 41.0)
-    assert await ledger.claims.commit_batch(new, a_batch(PAGES), 42.0) == 2
+        await ledger.claims.commit_batch(old, batch_of(PAGES), 41.0)
+    assert await ledger.claims.commit_batch(new, batch_of(PAGES), 42.0) == 2
 
 
 async def test_a_page_is_never_committed_twice(ledger: Ledger) -> None:
     claim = await begun(ledger)
-    assert await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 3.0) == 1
+    assert await ledger.claims.commit_batch(claim, batch_of(PAGES[:1], 2), 3.0) == 1
     with pytest.raises(LeaseLost):
-        await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 4.0)
-    assert await ledger.claims.commit_batch(claim, a_batch(PAGES[1:]), 5.0) == 2
+        await ledger.claims.commit_batch(claim, batch_of(PAGES[:1], 2), 4.0)
+    assert await ledger.claims.commit_batch(claim, batch_of(PAGES[1:], 2), 5.0) == 2
     assert (await ledger.documents.get("doc_1")).chunks_done == len(
         await ledger.vector_log.after(0, 100, "m")
     )
@@ -95,7 +68,7 @@ async def test_a_page_is_never_committed_twice(ledger: Ledger) -> None:
 
 async def test_a_document_is_ready_when_the_follower_has_passed_its_last_entry(ledger: Ledger) -> None:
     claim = await begun(ledger)
-    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
+    await ledger.claims.commit_batch(claim, batch_of(PAGES), 3.0)
     await ledger.claims.to_indexing(claim, 4.0)
     assert await ledger.vector_log.advance("g1", await ledger.vector_log.end() - 1, 5.0) == []
     assert await ledger.vector_log.advance("g1", await ledger.vector_log.end(), 6.0) == ["doc_1"]
@@ -106,7 +79,7 @@ async def test_a_document_whose_last_entry_was_passed_early_becomes_ready_all_th
     ledger: Ledger,
 ) -> None:
     claim = await begun(ledger)
-    await ledger.claims.commit_batch(claim, a_batch(PAGES), 3.0)
+    await ledger.claims.commit_batch(claim, batch_of(PAGES), 3.0)
     end = await ledger.vector_log.end()
     assert await ledger.vector_log.advance("g1", end, 4.0) == []
     await ledger.claims.to_indexing(claim, 5.0)
@@ -116,7 +89,7 @@ async def test_a_document_whose_last_entry_was_passed_early_becomes_ready_all_th
 
 
 async def test_vectors_come_out_of_the_log_as_they_went_in(ledger: Ledger) -> None:
-    await make_ready(ledger)
+    await ready(ledger)
     entries = await ledger.vector_log.after(0, 100, "m")
     assert [entry.op for entry in entries] == ["upsert"] * len(entries)
     vectors = [entry.vector.tolist() for entry in entries if entry.vector is not None]
@@ -127,25 +100,25 @@ async def test_vectors_come_out_of_the_log_as_they_went_in(ledger: Ledger) -> No
 async def test_keywords_find_words_in_any_form_and_chinese_of_two_characters(
     ledger: Ledger, query: str, page: int
 ) -> None:
-    await make_ready(ledger)
+    await ready(ledger)
     found = await ledger.keywords.search(query, Scope(collection="default"), 5)
     passages = await ledger.documents.passages([chunk_id for chunk_id, _ in found])
     assert [passages[chunk_id].page for chunk_id, _ in found] == [page]
 
 
 async def test_keywords_stay_inside_their_scope(ledger: Ledger) -> None:
-    await make_ready(ledger)
+    await ready(ledger)
     scopes = Scope(collection="other"), Scope(document_ids=("doc_9",)), Scope(document_ids=("doc_1",))
     assert [len(await ledger.keywords.search("oxygen", scope, 5)) for scope in scopes] == [0, 0, 1]
 
 
 async def test_a_query_of_operators_is_only_words(ledger: Ledger) -> None:
-    await make_ready(ledger)
+    await ready(ledger)
     assert await ledger.keywords.search('" OR NEAR(a b) * ^ :', Scope(), 5) == []
 
 
 async def test_a_deleted_document_leaves_nothing_but_orders_to_forget_it(ledger: Ledger) -> None:
-    await make_ready(ledger)
+    await ready(ledger)
     chunks = {entry.chunk_id for entry in await ledger.vector_log.after(0, 100, "m")}
     assert await ledger.documents.delete("doc_1") == a_file().sha256
     assert {(entry.op, entry.chunk_id) for entry in await ledger.vector_log.after(0, 100, "m")} == {
@@ -155,19 +128,12 @@ async def test_a_deleted_document_leaves_nothing_but_orders_to_forget_it(ledger:
     assert await ledger.documents.page_text("doc_1", 1) is None
 
 
-async def test_a_blob_that_another_document_uses_is_kept(ledger: Ledger) -> None:
-    await ledger.documents.accept(a_file(1, sha256="f" * 64), 1.0)
-    await ledger.documents.accept(a_file(2, sha256="f" * 64, collection="other"), 1.0)
-    assert await ledger.documents.delete("doc_1") is None
-    assert await ledger.documents.delete("doc_2") == "f" * 64
-
-
 async def test_a_cancelled_document_takes_its_worker_the_right_to_write(ledger: Ledger) -> None:
     claim = await begun(ledger)
-    await ledger.claims.commit_batch(claim, a_batch(PAGES[:1]), 3.0)
+    await ledger.claims.commit_batch(claim, batch_of(PAGES[:1], 2), 3.0)
     assert (await ledger.documents.cancel("doc_1", 4.0)).status == "cancelled"
     with pytest.raises(LeaseLost):
-        await ledger.claims.commit_batch(claim, a_batch(PAGES[1:]), 5.0)
+        await ledger.claims.commit_batch(claim, batch_of(PAGES[1:], 2), 5.0)
     assert await ledger.keywords.search("oxygen", Scope(), 5) == []
 
 
@@ -197,7 +163,7 @@ async def test_pages_of_the_list_are_newest_first_and_complete(ledger: Ledger) -
 
 async def test_names_are_searched_as_plain_text(ledger: Ledger) -> None:
     await ledger.documents.accept(a_file(1), 1.0)
-    assert len((await ledger.documents.page(ListQuery(q="file 1")))[0]) == 1
+    assert len((await ledger.documents.page(ListQuery(q="file doc_1")))[0]) == 1
     assert (await ledger.documents.page(ListQuery(q="%")))[0] == []
 
 

@@ -1,34 +1,16 @@
 """What an index that has followed the log up to some entry has to hold, as the ledger says."""
 
-import numpy as np
-
-from kotaemon_async.domain.model import Chunk, Page
-from kotaemon_async.stores.claims import Batch
-from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
+from tests.support.ledger import index, make_ready, new_document, word_batch
 
 SPOTS = [n / 20 for n in range(20)]
 
 
 async def add(ledger: Ledger, name: str, chunks: int, *, model: str = "m", ready: bool = True) -> None:
     """A document with so many one-word chunks on one page; ready means that a follower has passed it."""
-    await ledger.documents.accept(
-        NewDocument(name, "a.pdf", "application/pdf", 1, f"{name:0>64}", "default", 6, "a" * 32, ""), 1.0
-    )
-    await read(ledger, name, chunks, model=model)
-    if ready:
-        await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
-
-
-async def read(ledger: Ledger, name: str, chunks: int, *, model: str = "m") -> None:
-    claim = await ledger.claims.claim(name, "me", 2.0, 30.0, recipe=f"{model}/1")
-    assert claim is not None
-    cut = [Chunk(1, n, 5 * n, 5 * n + 4, "word") for n in range(chunks)]
-    vectors = np.full((chunks, 4), 0.5, np.float32)
-    batch = Batch([Page(1, "word " * chunks)], cut, vectors, ["word"] * chunks, 1, model)
-    await ledger.claims.commit_batch(claim, batch, 3.0)
-    await ledger.claims.to_indexing(claim, 4.0)
+    await ledger.documents.accept(new_document(name), 1.0)
+    await (make_ready if ready else index)(ledger, name, word_batch(chunks, model))
 
 
 def ids(entries: list[LogEntry]) -> list[str]:
@@ -114,7 +96,7 @@ async def test_while_everything_is_read_anew_an_empty_index_still_lacks_it(ledge
 async def test_only_chunks_of_the_searchable_version_are_searchable(ledger: Ledger) -> None:
     await add(ledger, "a", 1)
     await ledger.documents.start_anew("a", 6.0, force=True)
-    await read(ledger, "a", 1)
+    await index(ledger, "a", word_batch(1))
     assert await ledger.documents.searchable_ids(["a.1.1.0", "a.2.1.0", "never"]) == {"a.1.1.0"}
 
 
@@ -134,6 +116,6 @@ async def test_documents_of_another_model_wait_for_this_one_until_they_are_read_
     seen.append(await log.waits_for_model("m"))
     await ledger.documents.start_anew("a", 6.0, force=True)
     seen.append(await log.waits_for_model("m"))
-    await read(ledger, "a", 1)
+    await index(ledger, "a", word_batch(1))
     await log.advance("g", await log.end(), 7.0)
     assert [*seen, await log.waits_for_model("m")] == [False, False, True, False]

@@ -1,47 +1,29 @@
 """Reading a document anew: its old version stays searchable until one transaction switches."""
 
-import numpy as np
 import pytest
 
-from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Document, Failure, Page, Scope
-from kotaemon_async.domain.text import segment
-from kotaemon_async.stores.claims import Batch, Claim
-from kotaemon_async.stores.documents import NewDocument
+from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.ledger import Ledger
+from tests.support.ledger import batch_of, claimed, make_ready, new_document
 
+BROKEN = Failure("corrupt", "It is broken.", "Mend it.")
 OLD, NEW = "The old lighthouse burned oil.", "The new lighthouse burns electric light."
 
 
 @pytest.fixture
 async def ledger(ledger: Ledger) -> Ledger:
-    new = NewDocument("doc_1", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, "")
-    await ledger.documents.accept(new, 1.0)
+    await ledger.documents.accept(new_document(), 1.0)
     return ledger
 
 
-async def claimed(ledger: Ledger, recipe: str = "m/1") -> Claim:
-    claim = await ledger.claims.claim("doc_1", "me", 2.0, 30.0, recipe=recipe)
-    assert claim is not None
-    return claim
+async def commit(ledger: Ledger, claim: Claim, text: str) -> None:
+    await ledger.claims.commit_batch(claim, batch_of([Page(1, text)]), 3.0)
 
 
-async def commit(ledger: Ledger, claim: Claim, text: str, model: str = "m") -> None:
-    page = Page(1, text)
-    chunks = split_page(page)
-    vectors = np.full((len(chunks), 4), 0.5, np.float32)
-    await ledger.claims.commit_batch(
-        claim, Batch([page], chunks, vectors, [segment(c.text) for c in chunks], 1, model), 3.0
-    )
-
-
-async def ready(ledger: Ledger, text: str, recipe: str = "m/1") -> Document:
-    claim = await claimed(ledger, recipe)
-    await commit(ledger, claim, text, recipe.partition("/")[0])
-    await ledger.claims.to_indexing(claim, 4.0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
-    return await ledger.documents.get("doc_1")
+async def ready(ledger: Ledger, text: str, model: str = "m") -> Document:
+    return await make_ready(ledger, "doc_1", batch_of([Page(1, text)], model=model))
 
 
 async def found(ledger: Ledger, word: str) -> list[str]:
@@ -83,7 +65,7 @@ async def test_a_new_version_that_fails_leaves_the_old_one_searchable(ledger: Le
     await ledger.documents.start_anew("doc_1", 6.0, force=True)
     claim = await claimed(ledger)
     await commit(ledger, claim, NEW)
-    await ledger.claims.fail(claim, Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    await ledger.claims.fail(claim, BROKEN, 7.0)
     assert (await ledger.documents.get("doc_1")).status == "failed"
     assert await found(ledger, "lighthouse") == [OLD]
     assert await indexed(ledger) == {"doc_1.1.1.0"}
@@ -92,7 +74,7 @@ async def test_a_new_version_that_fails_leaves_the_old_one_searchable(ledger: Le
 async def test_a_retry_after_that_still_keeps_the_old_version(ledger: Ledger) -> None:
     await ready(ledger, OLD)
     await ledger.documents.start_anew("doc_1", 6.0, force=True)
-    await ledger.claims.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 7.0)
+    await ledger.claims.fail(await claimed(ledger), BROKEN, 7.0)
     assert (await ledger.documents.start_anew("doc_1", 8.0)).version == 3
     assert await found(ledger, "oil") == [OLD]
     await ready(ledger, NEW)
@@ -128,7 +110,7 @@ async def test_delete_removes_every_version(ledger: Ledger) -> None:
     await ready(ledger, OLD)
     await ledger.documents.start_anew("doc_1", 6.0, force=True)
     await commit(ledger, await claimed(ledger), NEW)
-    assert await ledger.documents.delete("doc_1") == "f" * 64
+    assert await ledger.documents.delete("doc_1") == new_document().sha256
     tables = ("documents", "pages", "chunks", "keywords_docsize")
     rows = await ledger.database.read(
         lambda conn: [conn.execute(f"SELECT count(*) FROM {name}").get for name in tables]
@@ -141,21 +123,24 @@ async def test_another_recipe_has_ready_documents_read_anew_once(ledger: Ledger)
     assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 1
     assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 0
     assert await found(ledger, "oil") == [OLD]
-    await ready(ledger, NEW, "m/2")
+    claim = await claimed(ledger, recipe="m/2")
+    await commit(ledger, claim, NEW)
+    await ledger.claims.to_indexing(claim, 4.0)
+    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
     assert await ledger.documents.start_stale_anew("m/2", "m", 7.0) == 0
 
 
 async def test_a_half_read_document_begins_again_under_another_recipe(ledger: Ledger) -> None:
     await commit(ledger, await claimed(ledger), OLD)
     await ledger.claims.drop_leases()
-    claim = await claimed(ledger, "m/2")
+    claim = await claimed(ledger, recipe="m/2")
     assert (claim.document.pages_done, claim.document.chunks_done) == (0, 0)
     await commit(ledger, claim, NEW)
     assert await found(ledger, "lighthouse") == [NEW]
 
 
 async def test_vectors_of_another_model_are_not_followed(ledger: Ledger) -> None:
-    await ready(ledger, OLD, "old/1")
+    await ready(ledger, OLD, "old")
     assert await indexed(ledger, "new") == set()
     assert await found(ledger, "oil") == [OLD]
 
@@ -167,13 +152,6 @@ async def test_what_an_earlier_release_made_counts_as_made_by_this_one(ledger: L
     )
     assert await ledger.documents.start_stale_anew("m/1", "m", 6.0) == 0
     assert await indexed(ledger) == {"doc_1.1.1.0"}
-
-
-async def test_all_failed_documents_of_a_collection_start_anew(ledger: Ledger) -> None:
-    await ledger.claims.fail(await claimed(ledger), Failure("corrupt", "It is broken.", "Mend it."), 3.0)
-    assert await ledger.documents.start_all_anew("other", 4.0) == 0
-    assert await ledger.documents.start_all_anew(None, 4.0) == 1
-    assert (await ledger.documents.get("doc_1")).status == "queued"
 
 
 async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) -> None:

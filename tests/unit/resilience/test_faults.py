@@ -3,18 +3,11 @@
 import errno
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience import faults
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    faults.arm("")
 
 
 def test_a_point_acts_at_its_count_and_at_that_one_alone() -> None:

@@ -3,7 +3,6 @@
 import errno
 import os
 import resource
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import anyio
@@ -26,27 +25,12 @@ from tests.support.backups import backups_of, documents_in, restore
 from tests.support.library import LibraryFixture
 
 
-@pytest.fixture
-async def lib(tmp_path: Path) -> AsyncIterator[LibraryFixture]:
-    (tmp_path / "data").mkdir()
-    ledger = await Ledger.open(tmp_path / "data" / "ledger.db")
-    yield LibraryFixture(tmp_path / "data", ledger)
-    await ledger.aclose()
-
-
-@pytest.fixture(autouse=True)
-def disarmed() -> Iterator[None]:
-    yield
-    faults.arm("")
-
-
 def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
 async def test_what_was_in_the_library_is_in_the_restored_one(lib: LibraryFixture, tmp_path: Path) -> None:
-    ready, _ = await lib.hand_in(b"The lamp burns oil all night.")
-    await lib.work(ready.id)
+    ready = await lib.ready(b"The lamp burns oil all night.")
     waiting, _ = await lib.hand_in(b"The ferry leaves at noon.")
     file = backups_of(lib).create(tmp_path / "out" / "a.tar").path
     restored = restore(file, tmp_path / "new")
@@ -58,8 +42,7 @@ async def test_what_was_in_the_library_is_in_the_restored_one(lib: LibraryFixtur
 async def test_the_restored_ledger_is_searched_like_the_one_it_was_made_of(
     lib: LibraryFixture, tmp_path: Path
 ) -> None:
-    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
-    await lib.work(document.id)
+    await lib.ready(b"The lamp burns oil all night.")
     restore(backups_of(lib).create(tmp_path / "a.tar").path, tmp_path / "new")
     ledger = await Ledger.open(tmp_path / "new" / "ledger.db")
     entries = await ledger.vector_log.after(0, 10, "m")

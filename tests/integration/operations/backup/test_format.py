@@ -1,7 +1,6 @@
 """The file itself: every byte counts, and what is wrong is named."""
 
 import tarfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from kotaemon_async.domain.errors import BadDocument, Misconfigured
 from kotaemon_async.operations.backup.format import FORMAT, MANIFEST, TRAILER, BackupWriter, Manifest
 from kotaemon_async.operations.backup.reading import open_backup
-from kotaemon_async.stores.ledger import Ledger
 from tests.support.backups import backups_of
 from tests.support.library import LibraryFixture
 
@@ -20,15 +18,17 @@ WORDS = [f"words of file {number}, of which there are a few".encode() for number
 
 
 @pytest.fixture
-async def backup(tmp_path: Path) -> AsyncIterator[Path]:
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    lib = LibraryFixture(tmp_path, ledger)
+async def backup(lib: LibraryFixture, tmp_path: Path) -> Path:
     for data in WORDS:
         await lib.hand_in(data)
     keys = tmp_path / "keys.json"
     keys.write_text('{"keys": []}')
-    yield backups_of(lib, beside={"keys.json": keys}).create(tmp_path / "out" / "a.tar").path
-    await ledger.aclose()
+    return backups_of(lib, beside={"keys.json": keys}).create(tmp_path / "out" / "a.tar").path
+
+
+@pytest.fixture
+def data(backup: Path) -> bytes:
+    return backup.read_bytes()
 
 
 def trouble(path: Path, data: bytes) -> str:
@@ -38,10 +38,6 @@ def trouble(path: Path, data: bytes) -> str:
         backup.check()
     assert raised.value.code == "corrupt"
     return raised.value.message
-
-
-def bytes_of(path: Path) -> bytes:
-    return path.read_bytes()
 
 
 def places(path: Path) -> dict[str, int]:
@@ -59,17 +55,14 @@ async def test_any_tar_program_unpacks_it(backup: Path, tmp_path: Path) -> None:
     assert small == {"ledger.db.gz", "keys.json", MANIFEST, TRAILER}
 
 
-async def test_a_changed_byte_of_a_member_names_the_member(backup: Path, tmp_path: Path) -> None:
-    data = bytes_of(backup)
+async def test_a_changed_byte_of_a_member_names_the_member(backup: Path, data: bytes, tmp_path: Path) -> None:
     for name, at in places(backup).items():
         changed = bytearray(data)
         changed[at + 2] ^= 4
         assert name in trouble(tmp_path / "changed.tar", bytes(changed))
 
 
-async def test_no_byte_can_be_changed_or_left_out_unnoticed(backup: Path, tmp_path: Path) -> None:
-    data = bytes_of(backup)
-
+async def test_no_byte_can_be_changed_or_left_out_unnoticed(data: bytes, tmp_path: Path) -> None:
     @settings(max_examples=300, deadline=None, database=None)
     @given(st.integers(0, len(data) - 1), st.integers(1, 255))
     def change(at: int, by: int) -> None:
@@ -81,39 +74,43 @@ async def test_no_byte_can_be_changed_or_left_out_unnoticed(backup: Path, tmp_pa
     change()
 
 
-async def test_bytes_behind_its_end_are_not_accepted(backup: Path, tmp_path: Path) -> None:
-    assert "no backup" in trouble(tmp_path / "long.tar", bytes_of(backup) + b"more")
+async def test_bytes_behind_its_end_are_not_accepted(data: bytes, tmp_path: Path) -> None:
+    assert "no backup" in trouble(tmp_path / "long.tar", data + b"more")
 
 
-async def test_a_missing_member_is_named(backup: Path, tmp_path: Path) -> None:
-    with open_backup(backup) as made:
-        manifest = made.manifest
-    path = tmp_path / "short.tar"
+def rewritten(path: Path, manifest: Manifest, **members: Path) -> Path:
+    """A backup that holds these members alone."""
     with path.open("wb") as file:
-        BackupWriter(file, manifest.created_at, pace=lambda _: None).finish(manifest)
+        writer = BackupWriter(file, manifest.created_at, pace=lambda _: None)
+        added = {}
+        for name, source in members.items():
+            with source.open("rb") as data:
+                added[name] = writer.add(name, data, source.stat().st_size)
+        writer.finish(msgspec.structs.replace(manifest, members=added, blobs=0) if added else manifest)
+    return path
+
+
+@pytest.fixture
+def manifest(backup: Path) -> Manifest:
+    with open_backup(backup) as made:
+        return made.manifest
+
+
+async def test_a_missing_member_is_named(manifest: Manifest, tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "short.tar", manifest)
     assert "keys.json, ledger.db.gz" in trouble(path, path.read_bytes())
 
 
 @pytest.mark.parametrize("name", ["../keys.json", "/etc/passwd", "blobs/ab/evil", "sub/keys.json"])
 async def test_a_member_that_would_leave_the_folder_is_refused(
-    backup: Path, tmp_path: Path, name: str
+    manifest: Manifest, tmp_path: Path, name: str
 ) -> None:
-    with open_backup(backup) as made:
-        manifest = made.manifest
-    path, source = tmp_path / "evil.tar", tmp_path / "keys.json"
-    with path.open("wb") as file, source.open("rb") as keys:
-        writer = BackupWriter(file, manifest.created_at, pace=lambda _: None)
-        member = writer.add(name, keys, source.stat().st_size)
-        writer.finish(msgspec.structs.replace(manifest, members={name: member}, blobs=0))
+    path = rewritten(tmp_path / "evil.tar", manifest, **{name: tmp_path / "keys.json"})
     assert name in trouble(path, path.read_bytes())
 
 
-async def test_a_file_of_a_later_form_is_refused_with_advice(backup: Path, tmp_path: Path) -> None:
-    with open_backup(backup) as made:
-        later = msgspec.structs.replace(made.manifest, format=FORMAT + 1)
-    path = tmp_path / "later.tar"
-    with path.open("wb") as file:
-        BackupWriter(file, later.created_at, pace=lambda _: None).finish(later)
+async def test_a_file_of_a_later_form_is_refused_with_advice(manifest: Manifest, tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "later.tar", msgspec.structs.replace(manifest, format=FORMAT + 1))
     with pytest.raises(Misconfigured, match="form 2") as raised, open_backup(path):
         pass
     assert "newer" in raised.value.hint
@@ -127,9 +124,7 @@ async def test_what_is_no_backup_is_refused(tmp_path: Path, data: bytes, said: s
     assert said in trouble(tmp_path / "x.tar", data)
 
 
-async def test_the_manifest_says_what_is_in_it(backup: Path) -> None:
-    with open_backup(backup) as made:
-        found: Manifest = made.manifest
-    assert (found.documents, found.blobs, found.lacking) == ({"queued": 3}, 3, [])
-    assert found.blobs_bytes == sum(map(len, WORDS))
-    assert sorted(found.members) == ["keys.json", "ledger.db.gz"]
+async def test_the_manifest_says_what_is_in_it(manifest: Manifest) -> None:
+    assert (manifest.documents, manifest.blobs, manifest.lacking) == ({"queued": 3}, 3, [])
+    assert manifest.blobs_bytes == sum(map(len, WORDS))
+    assert sorted(manifest.members) == ["keys.json", "ledger.db.gz"]

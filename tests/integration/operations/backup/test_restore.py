@@ -1,7 +1,6 @@
 """A backup becomes a data folder again; what was there is never lost, and nothing half done is started."""
 
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,11 @@ from tests.support.library import LibraryFixture
 
 
 @pytest.fixture
-async def file(tmp_path: Path) -> AsyncIterator[Path]:
+async def file(lib: LibraryFixture, tmp_path: Path) -> Path:
     """A backup of two documents, one of them ready."""
-    (tmp_path / "data").mkdir()
-    ledger = await Ledger.open(tmp_path / "data" / "ledger.db")
-    lib = LibraryFixture(tmp_path / "data", ledger)
-    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
-    await lib.work(document.id)
+    await lib.ready(b"The lamp burns oil all night.")
     await lib.hand_in(b"The ferry leaves at noon.")
-    yield backups_of(lib).create(tmp_path / "a.tar").path
-    await ledger.aclose()
+    return backups_of(lib).create(tmp_path / "a.tar").path
 
 
 def names(folder: Path) -> set[str]:
@@ -116,15 +110,12 @@ async def test_a_restore_that_was_interrupted_keeps_a_service_from_starting(
     (await lock_folder(new, shared=False)).release()
 
 
-async def test_a_backup_by_the_release_before_is_restored_and_migrated(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    ledger = await Ledger.open(data / "ledger.db")
-    lib = LibraryFixture(data, ledger)
-    document, _ = await lib.hand_in(b"The lamp burns oil all night.")
-    await lib.work(document.id)
-    await ledger.aclose()
-    as_of_schema_2(data / "ledger.db")
+async def test_a_backup_by_the_release_before_is_restored_and_migrated(
+    lib: LibraryFixture, tmp_path: Path
+) -> None:
+    document = await lib.ready(b"The lamp burns oil all night.")
+    await lib.ledger.aclose()
+    as_of_schema_2(tmp_path / "data" / "ledger.db")
     made = backups_of(lib).create(tmp_path / "old.tar")
     restore(made.path, tmp_path / "new")
     migrated = await Ledger.open(tmp_path / "new" / "ledger.db")

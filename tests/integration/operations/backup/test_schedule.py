@@ -1,7 +1,6 @@
 """When a backup is made, verified and removed, judged by what lies in the folder alone."""
 
 import shutil
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.backup.create import CreatedBackup
 from kotaemon_async.operations.backup.folder import KeptBackup, Verified, kept_backups, note_verified
 from kotaemon_async.operations.backup.schedule import BackupSchedule
-from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
 from tests.support.backups import NOW_S, backups_of
@@ -22,7 +20,7 @@ from tests.support.library import LibraryFixture
 DAY_S = 86_400.0
 
 
-class Office:
+class Planned:
     """A schedule over a real folder, with a clock and a verifier that the test moves."""
 
     def __init__(self, lib: LibraryFixture, folder: Path) -> None:
@@ -67,19 +65,15 @@ class Office:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    (tmp_path / "data").mkdir()
-    ledger = await Ledger.open(tmp_path / "data" / "ledger.db")
-    lib = LibraryFixture(tmp_path / "data", ledger)
+async def planned(lib: LibraryFixture, tmp_path: Path) -> Planned:
     await lib.hand_in(b"words that are kept")
-    yield Office(lib, tmp_path / "backups")
-    await ledger.aclose()
+    return Planned(lib, tmp_path / "backups")
 
 
-async def test_each_day_one_is_made_and_verified_and_the_oldest_goes(office: Office) -> None:
-    assert [await office.day() for _ in range(4)] == [(1, 1, 0), (1, 1, 0), (1, 1, 1), (1, 1, 1)]
-    assert office.kept() == [0, 1]
-    assert sorted(path.suffix for path in office.folder.iterdir()) == [
+async def test_each_day_one_is_made_and_verified_and_the_oldest_goes(planned: Planned) -> None:
+    assert [await planned.day() for _ in range(4)] == [(1, 1, 0), (1, 1, 0), (1, 1, 1), (1, 1, 1)]
+    assert planned.kept() == [0, 1]
+    assert sorted(path.suffix for path in planned.folder.iterdir()) == [
         ".tar",
         ".tar",
         ".verified",
@@ -87,85 +81,85 @@ async def test_each_day_one_is_made_and_verified_and_the_oldest_goes(office: Off
     ]
 
 
-async def test_what_is_not_due_is_not_done_again_after_a_restart_either(office: Office) -> None:
-    await office.day()
-    office.now_s += DAY_S / 2
-    office.schedule = office.opened()
-    assert office.schedule.age_s() == pytest.approx(DAY_S / 2, abs=1)
-    assert office.schedule.verified_age_s() == pytest.approx(DAY_S / 2, abs=1)
-    assert await office.schedule.back_up(office.now_s) == 0
-    assert await office.schedule.verify(office.now_s) == 0
+async def test_what_is_not_due_is_not_done_again_after_a_restart_either(planned: Planned) -> None:
+    await planned.day()
+    planned.now_s += DAY_S / 2
+    planned.schedule = planned.opened()
+    assert planned.schedule.age_s() == pytest.approx(DAY_S / 2, abs=1)
+    assert planned.schedule.verified_age_s() == pytest.approx(DAY_S / 2, abs=1)
+    assert await planned.schedule.back_up(planned.now_s) == 0
+    assert await planned.schedule.verify(planned.now_s) == 0
 
 
-async def test_the_newest_verified_one_is_never_removed(office: Office) -> None:
-    await office.day()
+async def test_the_newest_verified_one_is_never_removed(planned: Planned) -> None:
+    await planned.day()
     for _ in range(4):
-        office.now_s += DAY_S
-        await office.schedule.back_up(office.now_s)
-        await office.schedule.prune(office.now_s)
-    assert office.kept() == [0, 1, 4]
+        planned.now_s += DAY_S
+        await planned.schedule.back_up(planned.now_s)
+        await planned.schedule.prune(planned.now_s)
+    assert planned.kept() == [0, 1, 4]
 
 
-async def test_one_that_is_no_good_is_followed_by_another_at_once(office: Office) -> None:
-    office.now_s += DAY_S
-    await office.schedule.back_up(office.now_s)
-    office.trouble = Unavailable("flipped", code="backup_damaged")
+async def test_one_that_is_no_good_is_followed_by_another_at_once(planned: Planned) -> None:
+    planned.now_s += DAY_S
+    await planned.schedule.back_up(planned.now_s)
+    planned.trouble = Unavailable("flipped", code="backup_damaged")
     with pytest.raises(Unavailable):
-        await office.schedule.verify(office.now_s)
-    assert (await office.schedule.check())["code"] == "backup_damaged"
-    office.trouble = None
-    office.now_s += 60
-    assert await office.schedule.back_up(office.now_s) == 1
-    assert await office.schedule.verify(office.now_s) == 1
-    assert "code" not in await office.schedule.check()
+        await planned.schedule.verify(planned.now_s)
+    assert (await planned.schedule.check())["code"] == "backup_damaged"
+    planned.trouble = None
+    planned.now_s += 60
+    assert await planned.schedule.back_up(planned.now_s) == 1
+    assert await planned.schedule.verify(planned.now_s) == 1
+    assert "code" not in await planned.schedule.check()
 
 
-async def test_the_report_says_why_the_last_try_failed_until_one_succeeds(office: Office) -> None:
-    office.trouble = Unavailable("It needs room.", code="disk_full")
+async def test_the_report_says_why_the_last_try_failed_until_one_succeeds(planned: Planned) -> None:
+    planned.trouble = Unavailable("It needs room.", code="disk_full")
     with pytest.raises(Unavailable):
-        await office.schedule.back_up(office.now_s + DAY_S)
-    found = await office.schedule.check()
+        await planned.schedule.back_up(planned.now_s + DAY_S)
+    found = await planned.schedule.check()
     assert (found["code"], found["message"]) == ("disk_full", "It needs room.")
-    office.trouble = None
-    await office.day()
-    assert "code" not in await office.schedule.check()
+    planned.trouble = None
+    await planned.day()
+    assert "code" not in await planned.schedule.check()
 
 
-async def test_backups_that_stop_are_overdue_after_twice_their_time(office: Office) -> None:
-    await office.day()
-    office.now_s += 1.9 * DAY_S
-    assert "code" not in await office.schedule.check()
-    office.now_s += 0.2 * DAY_S
-    assert (await office.schedule.check())["code"] == "backup_overdue"
+async def test_backups_that_stop_are_overdue_after_twice_their_time(planned: Planned) -> None:
+    await planned.day()
+    planned.now_s += 1.9 * DAY_S
+    assert "code" not in await planned.schedule.check()
+    planned.now_s += 0.2 * DAY_S
+    assert (await planned.schedule.check())["code"] == "backup_overdue"
 
 
-async def test_without_any_backup_the_age_of_the_folder_counts(office: Office) -> None:
-    assert office.schedule.age_s() == DAY_S
-    office.now_s += 1.1 * DAY_S
-    assert (await office.schedule.check())["code"] == "backup_overdue"
+async def test_without_any_backup_the_age_of_the_folder_counts(planned: Planned) -> None:
+    assert planned.schedule.age_s() == DAY_S
+    planned.now_s += 1.1 * DAY_S
+    assert (await planned.schedule.check())["code"] == "backup_overdue"
 
 
-async def test_a_verification_counts_for_the_bytes_it_was_made_of_only(office: Office) -> None:
-    await office.day()
-    await office.day()
-    newest, older = kept_backups(office.folder)
+async def test_a_verification_counts_for_the_bytes_it_was_made_of_only(planned: Planned) -> None:
+    await planned.day()
+    await planned.day()
+    newest, older = kept_backups(planned.folder)
     shutil.copy(older.path, newest.path)
-    verified = {one.path: one.verified is not None for one in kept_backups(office.folder)}
+    verified = {one.path: one.verified is not None for one in kept_backups(planned.folder)}
     assert verified == {newest.path: False, older.path: True}
 
 
-async def test_a_backup_that_a_person_made_counts_as_well(office: Office) -> None:
-    office.now_s += 1.5 * DAY_S
-    backups_of(office.lib, now_s=office.now_s).create(office.folder / "kotaemon-by-hand.tar")
-    assert "code" not in await office.schedule.check()
-    assert await office.schedule.back_up(office.now_s + 60) == 0
+async def test_a_backup_that_a_person_made_counts_as_well(planned: Planned) -> None:
+    planned.now_s += 1.5 * DAY_S
+    backups_of(planned.lib, now_s=planned.now_s).create(planned.folder / "kotaemon-by-hand.tar")
+    assert "code" not in await planned.schedule.check()
+    assert await planned.schedule.back_up(planned.now_s + 60) == 0
 
 
-async def test_metrics_and_health_have_the_ages_of_the_moment(office: Office) -> None:
+async def test_metrics_and_health_have_the_ages_of_the_moment(planned: Planned) -> None:
     health = Health()
-    office.schedule.register_in(health)
-    await office.day()
-    office.now_s += 60
+    planned.schedule.register_in(health)
+    await planned.day()
+    planned.now_s += 60
     value = partial(metrics.REGISTRY.get_sample_value, "kotaemon_backup_age_seconds")
     assert value() == pytest.approx(60, abs=1)
     report = await health.report()
