@@ -1,11 +1,11 @@
-"""Small stand-ins that behave, and a real server on a real socket around them."""
+"""Small stand-ins that behave, a real server on a real socket around them, and how to talk to it."""
 
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -22,6 +22,7 @@ from kotaemon_async.http.auth import Keys
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.http.server import make_app
+from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.blobs import Blobs
@@ -30,6 +31,9 @@ from kotaemon_async.telemetry.health import Health
 
 PASSAGE = Passage("doc_1.1.2.0", "doc_1", "report.pdf", 2, "Revenue rose by 8 percent.", 0.91234)
 ANSWER = Answer("ans_1", "How much?", "By 8 percent. [1]", "extractive", False, (), (), "a" * 32)
+
+FORM_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+FORM_KIND = {"content-type": "multipart/form-data; boundary=x"}
 
 
 class FixedRetrieval:
@@ -53,12 +57,14 @@ class ScriptedAnswering:
             Delta("percent. [1]"),
             Done(ANSWER),
         ]
+        self.asked: list[Ask] = []
         self.closed = anyio.Event()
 
     async def answer(self, ask: Ask) -> Answer:
         return [event async for event in self.stream(ask)][-1].answer  # type: ignore[union-attr]
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Event, None]:
+        self.asked.append(ask)
         try:
             for step in self.script:
                 if isinstance(step, Exception):
@@ -88,28 +94,29 @@ def _is_set() -> anyio.Event:
 
 
 @dataclass
-class FakeServices:
-    """A real ledger, library and admission; scripted answers."""
+class Fakes:
+    """The services: a real ledger, library and admission; scripted answers."""
 
     ledger: Ledger
     library: Library
     retrieval: FixedRetrieval = field(default_factory=FixedRetrieval)
     answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
     admission: Admission = field(default_factory=lambda: Admission(4))
-    changes: DocumentChanges | None = None
     page_images: PageImages | None = None
     health: Health = field(default_factory=Health)
     tracing: Tracing | None = None
     started: anyio.Event = field(default_factory=_is_set)
     stopping: anyio.Event = field(default_factory=anyio.Event)
+    doctor: Doctor | None = None
+    incidents: Any = None
 
-    @property
-    def answer_history(self) -> AnswerHistory:
-        return AnswerHistory(self.ledger.answers, self.ledger.conversations)
+    def __post_init__(self) -> None:
+        self.changes = DocumentChanges(self.ledger.documents)
+        self.answer_history = AnswerHistory(self.ledger.answers, self.ledger.conversations)
 
 
 @asynccontextmanager
-async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[FakeServices]:
+async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[Fakes]:
     """Dependencies over a folder."""
     ledger = await Ledger.open(folder / "ledger.db")
     library = Library(
@@ -120,7 +127,7 @@ async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> Asyn
         max_attempts=6,
     )
     try:
-        yield FakeServices(ledger, library)
+        yield Fakes(ledger, library)
     finally:
         await ledger.aclose()
 
@@ -137,7 +144,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(
-    services: FakeServices | Dependencies, limits: HttpLimits, *, keys: Keys | None = None
+    services: Fakes | Dependencies, limits: HttpLimits, *, keys: Keys | None = None
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a uvicorn that runs in this loop, on a port of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -174,3 +181,44 @@ async def sse(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, str]]:
         elif event:
             yield event
             event = {}
+
+
+@asynccontextmanager
+async def listening(
+    client: httpx.AsyncClient, method: str, path: str, **given: Any
+) -> AsyncIterator[AsyncIterator[dict[str, str]]]:
+    """The events of a stream that is read while the block runs."""
+    async with client.stream(method, path, **given) as reply:
+        yield sse(reply.aiter_lines())
+
+
+async def hand_in(
+    client: httpx.AsyncClient,
+    text: str = "Hello there.",
+    collection: str = "en",
+    *,
+    name: str = "a.txt",
+    key: str | None = None,
+) -> httpx.Response:
+    """The reply to an upload."""
+    headers = {} if key is None else {"Idempotency-Key": key}
+    files, data = {"file": (name, text.encode())}, {"collection": collection}
+    return await client.post("/api/v1/documents", files=files, data=data, headers=headers)
+
+
+async def form(piece: bytes, times: int) -> AsyncIterator[bytes]:
+    """The body of an upload in pieces, without a length; its kind is FORM_KIND."""
+    yield FORM_HEAD
+    for _ in range(times):
+        yield piece
+    yield b"\r\n--x--\r\n"
+
+
+def problem_of(reply: httpx.Response) -> tuple[int, str]:
+    """The status and the code of a refusal."""
+    return reply.status_code, reply.json()["code"]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """All files below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]

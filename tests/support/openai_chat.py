@@ -1,17 +1,15 @@
 """What the tests of the OpenAI-compatible calls share: an answer, its script, how to listen to a stream."""
 
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import anyio
-import httpx
 import openai
 from openai.types.chat import ChatCompletionChunk
 
-from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.events import Done, Event, PassagesFound
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.domain.model import Answer, Citation, Reason
-from tests.support.fakes import FakeServices, ScriptedAnswering
+from tests.support.fakes import Fakes
 
 CHATS = "/v1/chat/completions"
 USER = {"role": "user", "content": "How much?"}
@@ -32,29 +30,8 @@ TEXT = "By 8 percent. [1]\n\n[1] report.pdf, p. 2: “rose by 8 percent”"
 SCRIPT: list[Event] = [PassagesFound((), ()), Delta("By 8 "), Delta("percent. [1]"), Done(ANSWER)]
 
 
-class Answering(ScriptedAnswering):
-    """Remembers what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.script = [*SCRIPT]
-        self.asked: list[Ask] = []
-
-    async def stream(self, ask: Ask) -> AsyncGenerator[Event, None]:
-        self.asked.append(ask)
-        async for event in super().stream(ask):
-            yield event
-
-
-def play(services: FakeServices, *script: Event | Exception | anyio.Event) -> None:
+def play(services: Fakes, *script: Event | Exception | anyio.Event) -> None:
     services.answering.script = list(script)
-
-
-async def upload(http: httpx.AsyncClient, collection: str) -> None:
-    reply = await http.post(
-        "/api/v1/documents", files={"file": ("a.txt", b"Some words.")}, data={"collection": collection}
-    )
-    assert reply.status_code == 202
 
 
 async def chunks(client: openai.AsyncOpenAI, **given: Any) -> list[ChatCompletionChunk]:

@@ -1,7 +1,7 @@
-"""Answers from the cache, from a shared flight and from the kept knowledge, over a real ledger."""
+"""Answers from the cache, from work that is shared and from the kept knowledge, over a real ledger."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -11,21 +11,17 @@ import pytest
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
-from kotaemon_async.answers.events import Ask, Done, Event, Restart
+from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
+from kotaemon_async.answers.llm.base import Delta, Finish, Piece, Provider
 from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy
+from kotaemon_async.domain.model import Answer, Found, Passage, Reason
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
-
-PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
-PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
-DOWN = Unavailable("down", code="llm_unavailable")
-QUESTION = "What is the capital of France?"
+from tests.support.answering import DOWN, PARIS, QUESTION, FakeRetrieval, Model, Pages
 
 SETTINGS = AnswerSettings(fresh_s=600.0, stale_s=86_400.0)
 
@@ -39,37 +35,6 @@ class Clock:
 
 
 @dataclass
-class Retrieval:
-    found: Found | Exception = field(default_factory=lambda: Found((PARIS,)))
-
-    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
-
-
-@dataclass
-class Model:
-    """Says the same each time, or fails; counts its calls and may wait to be let on."""
-
-    pieces: tuple[Piece | Exception, ...] = (Delta("Paris [1]."), Finish())
-    name: str = "main"
-    served_by: ServedBy = "primary"
-    calls: int = 0
-    asked: anyio.Event = field(default_factory=anyio.Event)
-    go_on: anyio.Event = field(default_factory=anyio.Event)
-
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        self.calls += 1
-        self.asked.set()
-        await self.go_on.wait()
-        for piece in self.pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
-
-
-@dataclass
 class Judge:
     """Whether passages have to do with the question, whichever they are."""
 
@@ -79,20 +44,17 @@ class Judge:
         return self.verdict
 
 
-class Pages:
-    """Documents on whose pages the passage stands."""
-
-    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        return dict.fromkeys(pages, PAGE)
-
-
 class AnsweringFixture:
     """A ledger with one document, a model, a retrieval, and the answering over them."""
 
     def __init__(self, ledger: Ledger, folder: Path) -> None:
-        self.ledger, self.clock, self.model, self.retrieval = ledger, Clock(), Model(), Retrieval()
+        self.ledger, self.clock, self.model, self.retrieval = (
+            ledger,
+            Clock(),
+            Model(Delta("Paris [1]."), Finish()),
+            FakeRetrieval(),
+        )
         self.judge = Judge()
-        self.model.go_on.set()
         kept = folder / "kept.yaml"
         kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
         knowledge = Knowledge(kept)
@@ -103,7 +65,7 @@ class AnsweringFixture:
             ExtractiveProvider(),
             KnowledgeProvider(knowledge),
         ]
-        self.service = Answering(
+        self.answering = Answering(
             retrieval=self.retrieval,
             chain=Chain([self.model, *others]),
             documents=Pages(),
@@ -115,11 +77,11 @@ class AnsweringFixture:
         )
 
     async def ask(self, question: str = QUESTION) -> Answer:
-        return await self.service.answer(Ask(question))
+        return await self.answering.answer(Ask(question))
 
     async def asked_at_once(self, times: int) -> list[Answer]:
         """The answers to one question that so many ask before the model says a word."""
-        self.model.go_on = anyio.Event()
+        self.model.pieces = (go_on := anyio.Event(), *self.model.pieces)
         answers: list[Answer] = []
 
         async def ask() -> None:
@@ -129,18 +91,18 @@ class AnsweringFixture:
             for _ in range(times):
                 group.start_soon(ask)
             await anyio.wait_all_tasks_blocked()
-            self.model.go_on.set()
+            go_on.set()
         return answers
 
     async def told(self, question: str = QUESTION) -> list[Event]:
-        return [event async for event in self.service.stream(Ask(question))]
+        return [event async for event in self.answering.stream(Ask(question))]
 
-    def break_model(self, *pieces: Piece | Exception) -> None:
+    def break_model(self, *pieces: Piece | anyio.Event) -> None:
         self.model.pieces = (*pieces, DOWN)
 
 
 @pytest.fixture
-async def fixture(tmp_path: Path) -> AsyncIterator[AnsweringFixture]:
+async def service(tmp_path: Path) -> AsyncIterator[AnsweringFixture]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
     await ledger.documents.accept(
         NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0
@@ -150,131 +112,122 @@ async def fixture(tmp_path: Path) -> AsyncIterator[AnsweringFixture]:
 
 
 async def test_a_question_that_was_just_answered_makes_no_call_and_tells_its_age(
-    fixture: AnsweringFixture,
+    service: AnsweringFixture,
 ) -> None:
-    first = await fixture.ask()
-    fixture.clock.now_s += 30
-    again = await fixture.ask("what is the CAPITAL of  France")
-    assert (fixture.model.calls, again.answer, again.served_by) == (1, first.answer, "primary")
+    first = await service.ask()
+    service.clock.now_s += 30
+    again = await service.ask("what is the CAPITAL of  France")
+    assert (len(service.model.prompts), again.answer, again.served_by) == (1, first.answer, "primary")
     assert (again.age_s, again.degraded, again.id != first.id) == (30.0, False, True)
     assert [c.id for c in again.citations] == [f"{again.id}.1"]
 
 
-async def test_after_the_fresh_time_the_model_is_asked_anew(fixture: AnsweringFixture) -> None:
-    await fixture.ask()
-    fixture.clock.now_s += 601
-    assert ((await fixture.ask()).age_s, fixture.model.calls) == (0.0, 2)
+async def test_after_the_fresh_time_the_model_is_asked_anew(service: AnsweringFixture) -> None:
+    await service.ask()
+    service.clock.now_s += 601
+    assert ((await service.ask()).age_s, len(service.model.prompts)) == (0.0, 2)
 
 
-async def test_a_dead_model_is_stood_in_for_by_its_old_answer(fixture: AnsweringFixture) -> None:
-    await fixture.ask()
-    fixture.clock.now_s += 3600
-    fixture.break_model()
-    answer = await fixture.ask()
+async def test_a_dead_model_is_stood_in_for_by_its_old_answer(service: AnsweringFixture) -> None:
+    await service.ask()
+    service.clock.now_s += 3600
+    service.break_model()
+    answer = await service.ask()
     assert (answer.served_by, answer.age_s, answer.answer) == ("stale_cache", 3600.0, "Paris [1].")
     assert (answer.degraded, answer.reasons) == (True, (Reason("main", "llm_unavailable"),))
 
 
-async def test_an_answer_of_yesterday_is_too_old(fixture: AnsweringFixture) -> None:
-    await fixture.ask()
-    fixture.clock.now_s += 86_401
-    fixture.break_model()
-    assert (await fixture.ask()).served_by == "extractive"
+async def test_an_answer_of_yesterday_is_too_old(service: AnsweringFixture) -> None:
+    await service.ask()
+    service.clock.now_s += 86_401
+    service.break_model()
+    assert (await service.ask()).served_by == "extractive"
 
 
 @pytest.mark.parametrize("deleted", [True, False])
 async def test_a_changed_document_is_never_answered_from_the_cache(
-    fixture: AnsweringFixture, deleted: bool
+    service: AnsweringFixture, deleted: bool
 ) -> None:
-    await fixture.ask()
+    await service.ask()
     if deleted:
-        await fixture.ledger.documents.delete("d")
+        await service.ledger.documents.delete("d")
     else:
-        await fixture.ledger.documents.start_anew("d", 2000.0, force=True)
-    fixture.break_model()
-    assert (await fixture.ask()).served_by == "extractive"
+        await service.ledger.documents.start_anew("d", 2000.0, force=True)
+    service.break_model()
+    assert (await service.ask()).served_by == "extractive"
 
 
 async def test_a_document_that_goes_while_models_are_asked_is_not_answered_from_the_cache(
-    fixture: AnsweringFixture,
+    service: AnsweringFixture,
 ) -> None:
-    await fixture.ask()
-    fixture.clock.now_s += 3600
-    fixture.break_model()
-    fixture.model.asked, fixture.model.go_on = anyio.Event(), anyio.Event()
+    await service.ask()
+    service.clock.now_s += 3600
+    service.break_model(go_on := anyio.Event())
+    service.model.asked = anyio.Event()
     answers: list[Answer] = []
 
     async def ask() -> None:
-        answers.append(await fixture.ask())
+        answers.append(await service.ask())
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask)
-        await fixture.model.asked.wait()
-        await fixture.ledger.documents.delete("d")
-        fixture.model.go_on.set()
+        await service.model.asked.wait()
+        await service.ledger.documents.delete("d")
+        go_on.set()
     assert answers[0].served_by == "extractive"
 
 
-async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(fixture: AnsweringFixture) -> None:
-    fixture.retrieval.found = Found((PARIS,), (Reason("vectors", "vectors_unavailable"),))
-    await fixture.ask()
-    await fixture.ask()
-    assert fixture.model.calls == 2
+async def test_an_answer_that_rests_on_a_lame_search_is_not_kept(service: AnsweringFixture) -> None:
+    service.retrieval.found = Found((PARIS,), (Reason("vectors", "vectors_unavailable"),))
+    await service.ask()
+    await service.ask()
+    assert len(service.model.prompts) == 2
 
 
-async def test_ten_equal_questions_at_once_make_one_call(fixture: AnsweringFixture) -> None:
-    answers = await fixture.asked_at_once(10)
-    assert (fixture.model.calls, len({one.id for one in answers})) == (1, 10)
+async def test_ten_equal_questions_at_once_make_one_call(service: AnsweringFixture) -> None:
+    answers = await service.asked_at_once(10)
+    assert (len(service.model.prompts), len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
-    assert [await fixture.ledger.answers.get(one.id) for one in answers] == answers
+    assert [await service.ledger.answers.get(one.id) for one in answers] == answers
 
 
 async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(
-    fixture: AnsweringFixture,
+    service: AnsweringFixture,
 ) -> None:
-    fixture.judge.verdict = False
-    fixture.break_model(Delta("Par"))
-    answers = await fixture.asked_at_once(3)
-    assert fixture.model.calls == 1
+    service.judge.verdict = False
+    service.break_model(Delta("Par"))
+    answers = await service.asked_at_once(3)
+    assert len(service.model.prompts) == 1
     assert [(one.served_by, one.complete, one.reasons) for one in answers] == [
         ("extractive", True, (Reason("main", "llm_unavailable"),))
     ] * 3
 
 
-async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(fixture: AnsweringFixture) -> None:
-    await fixture.ask()
-    fixture.clock.now_s += 3600
-    fixture.break_model(Delta("Par"))
-    events = await fixture.told()
-    assert [type(event).__name__ for event in events] == [
-        "PassagesFound",
-        "Delta",
-        "Restart",
-        "Delta",
-        "Done",
-    ]
+async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(service: AnsweringFixture) -> None:
+    await service.ask()
+    service.clock.now_s += 3600
+    service.break_model(Delta("Par"))
+    events = await service.told()
+    assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
     assert events[2] == Restart("stale_cache", "llm_unavailable")
 
 
-async def test_a_restart_names_the_link_that_really_follows(fixture: AnsweringFixture) -> None:
-    fixture.break_model(Delta("Par"))
-    assert Restart("extractive", "llm_unavailable") in await fixture.told()
+async def test_a_restart_names_the_link_that_really_follows(service: AnsweringFixture) -> None:
+    service.break_model(Delta("Par"))
+    assert Restart("extractive", "llm_unavailable") in await service.told()
 
 
-async def test_kept_knowledge_answers_what_the_documents_do_not(fixture: AnsweringFixture) -> None:
-    fixture.retrieval.found = Found(())
-    answer = await fixture.ask("When is the office open?")
-    assert (answer.served_by, answer.answer, answer.degraded) == (
-        "static_knowledge",
-        "From nine to five.",
-        False,
-    )
+async def test_kept_knowledge_answers_what_the_documents_do_not(service: AnsweringFixture) -> None:
+    service.retrieval.found = Found(())
+    answer = await service.ask("When is the office open?")
+    assert (answer.served_by, answer.answer) == ("static_knowledge", "From nine to five.")
+    assert not answer.degraded
 
 
-async def test_kept_knowledge_answers_when_every_store_is_down(fixture: AnsweringFixture) -> None:
-    fixture.retrieval.found = Unavailable("gone", code="ledger_unavailable")
-    await fixture.ledger.aclose()
-    events = await fixture.told("When is the office open?")
+async def test_kept_knowledge_answers_when_every_store_is_down(service: AnsweringFixture) -> None:
+    service.retrieval.found = Unavailable("gone", code="ledger_unavailable")
+    await service.ledger.aclose()
+    events = await service.told("When is the office open?")
     assert isinstance(events[-1], Done)
     answer = events[-1].answer
     assert (answer.served_by, answer.degraded) == ("static_knowledge", True)

@@ -7,19 +7,12 @@ from pathlib import Path
 import anyio
 import apsw
 import pytest
-from typer.testing import CliRunner
 
 from kotaemon_async.cli.client import Json
-from kotaemon_async.cli.main import app
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.ledger import Ledger
+from tests.support.command import run
 from tests.support.library import LibraryFixture
-
-
-def run(*words: str | Path, data_dir: Path, **env: str) -> tuple[int, str, str]:
-    given = {"KOTAEMON_DATA_DIR": str(data_dir), **env}
-    result = CliRunner().invoke(app, [str(word) for word in words], env=given)
-    return result.exit_code, result.stdout, result.stderr
 
 
 def said(*words: str | Path, data_dir: Path, **env: str) -> tuple[int, Json]:

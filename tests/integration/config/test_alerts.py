@@ -169,9 +169,3 @@ def test_panels_lie_beside_each_other() -> None:
         cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
         assert not cells & taken and max(x for x, _ in cells) < 24, panel["title"]
         taken |= cells
-
-
-def test_a_metric_that_is_not_there_is_found() -> None:
-    assert list(faults('sum by (colour) (kotaemon_documents{shape="x"}) > kotaemon_nothing')) == [
-        "kotaemon_documents{shape}", "kotaemon_nothing", "colour",
-    ]  # fmt: skip

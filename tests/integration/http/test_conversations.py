@@ -1,15 +1,12 @@
 """Conversations over HTTP, on a real ledger."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
-import httpx
 import pytest
+from httpx import AsyncClient
 
 from kotaemon_async.domain.model import Citation
-from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import ANSWER, FakeServices, fake_services, serving
+from tests.support.fakes import ANSWER, Fakes
 
 PATH = "/api/v1/conversations"
 CITED = replace(
@@ -17,35 +14,27 @@ CITED = replace(
 )
 
 
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        await opened.ledger.answers.save(CITED, "c1", 10.0)
-        await opened.ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
-        yield opened
+@pytest.fixture(autouse=True)
+async def told(services: Fakes) -> None:
+    await services.ledger.answers.save(CITED, "c1", 10.0)
+    await services.ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
 
 
-@pytest.fixture
-async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, HttpLimits()) as opened:
-        yield opened
-
-
-async def test_a_conversation_holds_its_answers_in_order(client: httpx.AsyncClient) -> None:
+async def test_a_conversation_holds_its_answers_in_order(client: AsyncClient) -> None:
     found = (await client.get(f"{PATH}/c1")).json()
     assert (found["conversation"]["title"], found["conversation"]["turns"]) == ("How much?", 2)
     assert [answer["question"] for answer in found["answers"]] == ["How much?", "And then?"]
 
 
 async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
-    client: httpx.AsyncClient, services: FakeServices
+    client: AsyncClient, services: Fakes
 ) -> None:
     await services.ledger.answers.save(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
     found = (await client.get(f"{PATH}/c1")).json()
     assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
 
 
-async def test_conversations_are_listed_page_by_page(client: httpx.AsyncClient) -> None:
+async def test_conversations_are_listed_page_by_page(client: AsyncClient) -> None:
     begun = await client.post(PATH, json={"title": "  Rivers "})
     assert (begun.status_code, begun.json()["title"]) == (201, "Rivers")
     assert begun.headers["location"] == f"{PATH}/{begun.json()['id']}"
@@ -55,19 +44,19 @@ async def test_conversations_are_listed_page_by_page(client: httpx.AsyncClient) 
     assert second["next_cursor"] is None
 
 
-async def test_a_title_is_changed_and_searched(client: httpx.AsyncClient) -> None:
+async def test_a_title_is_changed_and_searched(client: AsyncClient) -> None:
     assert (await client.patch(f"{PATH}/c1", json={"title": "Sums"})).json()["title"] == "Sums"
     assert len((await client.get(PATH, params={"q": "sum"})).json()["items"]) == 1
     assert (await client.get(PATH, params={"q": "much"})).json()["items"] == []
 
 
-async def test_a_deleted_conversation_is_gone_with_its_answers(client: httpx.AsyncClient) -> None:
+async def test_a_deleted_conversation_is_gone_with_its_answers(client: AsyncClient) -> None:
     assert (await client.delete(f"{PATH}/c1")).status_code == 204
     for path in (f"{PATH}/c1", f"{PATH}/c1/export", "/api/v1/answers/ans_1"):
         assert (await client.get(path)).json()["code"] == "not_found"
 
 
-async def test_the_export_is_markdown_with_sources(client: httpx.AsyncClient) -> None:
+async def test_the_export_is_markdown_with_sources(client: AsyncClient) -> None:
     reply = await client.get(f"{PATH}/c1/export")
     assert reply.headers["content-type"].startswith("text/markdown")
     assert 'filename="conversation-c1.md"' in reply.headers["content-disposition"]
@@ -76,9 +65,9 @@ async def test_the_export_is_markdown_with_sources(client: httpx.AsyncClient) ->
 
 
 @pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": "x" * 201}, {"title": "a", "more": 1}])
-async def test_a_wrong_title_is_refused(client: httpx.AsyncClient, body: dict[str, object]) -> None:
+async def test_a_wrong_title_is_refused(client: AsyncClient, body: dict[str, object]) -> None:
     assert (await client.patch(f"{PATH}/c1", json=body)).json()["code"] == "bad_request"
 
 
-async def test_a_cursor_of_somebody_else_is_refused(client: httpx.AsyncClient) -> None:
+async def test_a_cursor_of_somebody_else_is_refused(client: AsyncClient) -> None:
     assert (await client.get(PATH, params={"cursor": "x:y"})).json()["code"] == "bad_request"

@@ -1,12 +1,10 @@
 """Search and answers over a real socket."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import anyio
-import httpx
 import pytest
+from httpx import AsyncClient
 
 from kotaemon_async.answers.events import PassagesFound
 from kotaemon_async.answers.llm.base import Delta
@@ -14,31 +12,19 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.settings import HttpSettings
-from tests.support.fakes import ANSWER, FakeServices, fake_services, serving, sse
+from tests.support.fakes import ANSWER, Fakes, listening, problem_of
 
-LIMITS = HttpLimits(HttpSettings(drain_s=0.0), max_question_length=50, heartbeat_s=0.02)
+LIMITS = HttpLimits(HttpSettings(drain_s=0.0), max_question_length=50, heartbeat_s=0.02, max_deadline_s=60)
 ANSWERS = "/api/v1/answers"
 ASK = {"question": "How much?", "stream": True}
 
 
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        yield opened
+async def stream(client: AsyncClient) -> list[dict[str, str]]:
+    async with listening(client, "POST", ANSWERS, json=ASK) as events:
+        return [event async for event in events if "event" in event]
 
 
-@pytest.fixture
-async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, LIMITS) as found:
-        yield found
-
-
-async def stream(client: httpx.AsyncClient) -> list[dict[str, str]]:
-    async with client.stream("POST", ANSWERS, json=ASK) as reply:
-        return [event async for event in sse(reply.aiter_lines()) if "event" in event]
-
-
-async def test_a_search_returns_passages(client: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_a_search_returns_passages(client: AsyncClient, services: Fakes) -> None:
     reply = await client.post("/api/v1/search", json={"query": " rise ", "collection": "en", "top_k": 3})
     assert reply.json()["passages"][0]["page"] == 2
     assert (reply.json()["degraded"], reply.json()["trace_id"]) == ([], reply.headers["x-trace-id"])
@@ -57,32 +43,31 @@ async def test_a_search_returns_passages(client: httpx.AsyncClient, services: Fa
     ],
 )
 async def test_a_search_that_does_not_fit_says_why(
-    client: httpx.AsyncClient, body: dict[str, object], said: str
+    client: AsyncClient, body: dict[str, object], said: str
 ) -> None:
     reply = await client.post("/api/v1/search", json=body)
-    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
-    assert said in reply.json()["detail"]
+    assert problem_of(reply) == (400, "bad_request") and said in reply.json()["detail"]
 
 
-async def test_a_body_that_is_no_json_is_a_problem(client: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_no_json_is_a_problem(client: AsyncClient) -> None:
     reply = await client.post(ANSWERS, content=b"{", headers={"content-type": "application/json"})
-    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
+    assert problem_of(reply) == (400, "bad_request")
 
 
-async def test_an_answer_comes_as_json(client: httpx.AsyncClient) -> None:
+async def test_an_answer_comes_as_json(client: AsyncClient) -> None:
     reply = await client.post(ANSWERS, json={"question": "How much?"})
     names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"
     assert (reply.status_code, reply.json()["answer"]) == (200, "By 8 percent. [1]")
     assert set(reply.json()) == {*names.split(), "complete"}
 
 
-async def test_an_answer_is_read_again(client: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_an_answer_is_read_again(client: AsyncClient, services: Fakes) -> None:
     await services.ledger.answers.save(ANSWER, None, 1.0)
     assert (await client.get(f"{ANSWERS}/ans_1")).json()["answer"] == "By 8 percent. [1]"
     assert (await client.get(f"{ANSWERS}/ans_2")).json()["code"] == "not_found"
 
 
-async def test_a_stream_ends_with_exactly_one_done(client: httpx.AsyncClient) -> None:
+async def test_a_stream_ends_with_exactly_one_done(client: AsyncClient) -> None:
     events = await stream(client)
     assert [event["event"] for event in events] == ["passages", "delta", "delta", "done"]
     assert json.loads(events[1]["data"]) == {"text": "By 8 "}
@@ -90,7 +75,7 @@ async def test_a_stream_ends_with_exactly_one_done(client: httpx.AsyncClient) ->
 
 
 async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
-    client: httpx.AsyncClient, services: FakeServices
+    client: AsyncClient, services: Fakes
 ) -> None:
     services.answering.script = [
         PassagesFound((), ()),
@@ -105,17 +90,17 @@ async def test_a_stream_that_fails_after_its_start_ends_as_interrupted(
 
 
 async def test_a_stream_that_fails_before_its_start_is_a_problem(
-    client: httpx.AsyncClient, services: FakeServices
+    client: AsyncClient, services: Fakes
 ) -> None:
     services.answering.script = [Unavailable("away", code="ledger_unavailable", retry_after_s=3)]
     reply = await client.post(ANSWERS, json=ASK)
-    assert (reply.status_code, reply.json()["code"]) == (503, "ledger_unavailable")
+    assert problem_of(reply) == (503, "ledger_unavailable")
     assert reply.headers["retry-after"] == "3"
 
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_answer_is_given_up_when_the_reader_leaves(
-    client: httpx.AsyncClient, services: FakeServices, streamed: bool
+    client: AsyncClient, services: Fakes, streamed: bool
 ) -> None:
     waits = anyio.Event()
     services.answering.script = [Delta("By "), waits]
@@ -127,20 +112,31 @@ async def test_an_answer_is_given_up_when_the_reader_leaves(
         await services.answering.closed.wait()
 
 
-async def test_a_silent_stream_is_kept_open_with_comments(
-    client: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_silent_stream_is_kept_open_with_comments(client: AsyncClient, services: Fakes) -> None:
     services.answering.script = [anyio.Event()]
-    async with client.stream("POST", ANSWERS, json=ASK) as reply:
-        async for event in sse(reply.aiter_lines()):
-            assert event == {"": "still here"}
-            break
+    async with listening(client, "POST", ANSWERS, json=ASK) as events:
+        assert await anext(events) == {"": "still here"}
 
 
-async def test_a_stream_is_interrupted_when_the_service_stops(
-    client: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_stream_is_interrupted_when_the_service_stops(client: AsyncClient, services: Fakes) -> None:
     services.answering.script = [Delta("By "), services.stopping]
     events = await stream(client)
     assert [event["event"] for event in events] == ["delta", "interrupted"]
     assert json.loads(events[1]["data"])["reasons"] == [{"component": "service", "code": "shutting_down"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given_s"), [(None, None), ("2.5", 2.5), ("0", 0.2), ("-3", 0.2), ("9999", 60.0), ("inf", 60.0)]
+)
+async def test_a_deadline_is_kept_within_its_bounds(
+    client: AsyncClient, services: Fakes, asked: str | None, given_s: float | None
+) -> None:
+    headers = {} if asked is None else {"X-Deadline-S": asked}
+    reply = await client.post(ANSWERS, json={"question": "Why?"}, headers=headers)
+    assert (reply.status_code, [ask.deadline_s for ask in services.answering.asked]) == (200, [given_s])
+
+
+@pytest.mark.parametrize("asked", ["soon", "nan", ""])
+async def test_a_deadline_that_is_no_number_is_refused(client: AsyncClient, asked: str) -> None:
+    reply = await client.post(ANSWERS, json={"question": "Why?"}, headers={"X-Deadline-S": asked})
+    assert problem_of(reply) == (400, "bad_request")

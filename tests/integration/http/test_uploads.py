@@ -5,72 +5,47 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import httpx
 import pytest
 from anyio.abc import SocketStream
+from httpx import AsyncClient
 
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission
 from kotaemon_async.resilience.capacity import Disk, DiskCapacity
-from tests.support.fakes import FakeServices, fake_services, serving
+from tests.support.fakes import FORM_KIND, Fakes, files_in, form, hand_in, problem_of, serving
 
 MB = 1024**2
 LIMITS = HttpLimits(HttpSettings(max_upload_bytes=20 * MB), linger_s=2.0)
 DOCUMENTS = "/api/v1/documents"
-FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
-KIND = {"content-type": "multipart/form-data; boundary=x"}
-
-
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path, max_upload_bytes=20 * MB) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def client(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, LIMITS) as found:
-        yield found
-
-
-async def hand_in(
-    client: httpx.AsyncClient, key: str | None = "k", text: str = "Hello there.", collection: str = "en"
-) -> httpx.Response:
-    headers = {} if key is None else {"Idempotency-Key": key}
-    files, data = {"file": ("a.txt", text.encode())}, {"collection": collection}
-    return await client.post(DOCUMENTS, files=files, data=data, headers=headers)
 
 
 @asynccontextmanager
-async def begun(client: httpx.AsyncClient, key: str, length: int = 5000) -> AsyncIterator[SocketStream]:
+async def begun(client: AsyncClient, key: str, length: int = 5000) -> AsyncIterator[SocketStream]:
     """A request that has sent its head only."""
     async with await anyio.connect_tcp("127.0.0.1", client.base_url.port or 0) as stream:
-        head = (
-            f"POST {DOCUMENTS} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {key}\r\nContent-Length: {length}\r\n"
-        )
-        await stream.send(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
+        head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {key}\r\n"
+        kind = f"Content-Length: {length}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
+        await stream.send((head + kind).encode())
         yield stream
 
 
-async def in_flight(services: FakeServices) -> None:
+async def in_flight(services: Fakes) -> None:
     """Returns once a request has reserved its key."""
     query = "SELECT count(*) FROM idempotency WHERE record IS NULL"
     while not await services.ledger.database.read(lambda conn: conn.execute(query).get):
         await anyio.lowlevel.checkpoint()
 
 
-async def keys(services: FakeServices) -> int:
+async def keys(services: Fakes) -> int:
     query = "SELECT count(*) FROM idempotency"
     found: int = await services.ledger.database.read(lambda conn: conn.execute(query).get)
     return found
 
 
-async def test_the_same_upload_under_its_key_gets_the_same_reply_marked_as_such(
-    client: httpx.AsyncClient,
-) -> None:
-    first = await hand_in(client)
+async def test_the_same_upload_under_its_key_gets_the_same_reply_marked_as_such(client: AsyncClient) -> None:
+    first = await hand_in(client, key="k")
     await client.post(f"{first.headers['location']}/cancel")
     again = await hand_in(client, key='"k"')
     assert (again.status_code, again.content, again.headers["location"]) == (
@@ -79,7 +54,7 @@ async def test_the_same_upload_under_its_key_gets_the_same_reply_marked_as_such(
     assert [one.headers.get("idempotent-replayed") for one in (first, again)] == [None, "true"]
 
 
-async def test_a_reply_for_bytes_that_were_there_already_is_kept_too(client: httpx.AsyncClient) -> None:
+async def test_a_reply_for_bytes_that_were_there_already_is_kept_too(client: AsyncClient) -> None:
     await hand_in(client, key="first")
     replies = [await hand_in(client, key="second") for _ in range(2)]
     assert [one.status_code for one in replies] == [200, 200]
@@ -87,17 +62,13 @@ async def test_a_reply_for_bytes_that_were_there_already_is_kept_too(client: htt
 
 
 @pytest.mark.parametrize("other", [{"text": "Other words."}, {"collection": "zh"}])
-async def test_a_key_is_not_taken_for_another_upload(
-    client: httpx.AsyncClient, other: dict[str, str]
-) -> None:
-    await hand_in(client)
-    reply = await hand_in(client, **other)
-    assert (reply.status_code, reply.json()["code"]) == (422, "key_reused")
+async def test_a_key_is_not_taken_for_another_upload(client: AsyncClient, other: dict[str, str]) -> None:
+    await hand_in(client, key="k")
+    reply = await hand_in(client, key="k", **other)
+    assert problem_of(reply) == (422, "key_reused")
 
 
-async def test_a_key_in_use_is_refused_before_the_body_is_read(
-    client: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_key_in_use_is_refused_before_the_body_is_read(client: AsyncClient, services: Fakes) -> None:
     async with begun(client, "k"):
         await in_flight(services)
         async with begun(client, "k") as second:
@@ -106,46 +77,42 @@ async def test_a_key_in_use_is_refused_before_the_body_is_read(
     assert "\r\nretry-after: 1\r\n" in reply.lower() and "\r\nconnection: close\r\n" in reply.lower()
 
 
-async def test_a_key_in_use_is_told_also_when_no_place_is_left(
-    client: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_key_in_use_is_told_also_when_no_place_is_left(client: AsyncClient, services: Fakes) -> None:
     services.admission = Admission(1)
     async with serving(services, LIMITS) as client, begun(client, "k"):
         await in_flight(services)
-        assert (await hand_in(client)).status_code == 409
+        assert (await hand_in(client, key="k")).status_code == 409
         assert (await hand_in(client, key="another")).status_code == 429
         assert await keys(services) == 1
 
 
-async def test_a_key_is_free_again_when_its_sender_leaves(
-    client: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_key_is_free_again_when_its_sender_leaves(client: AsyncClient, services: Fakes) -> None:
     async with begun(client, "k"):
         await in_flight(services)
     while await keys(services):
         await anyio.lowlevel.checkpoint()
-    assert (await hand_in(client)).status_code == 202
+    assert (await hand_in(client, key="k")).status_code == 202
 
 
-async def test_a_refused_upload_leaves_no_key(client: httpx.AsyncClient, services: FakeServices) -> None:
-    refused = await hand_in(client, text="")
+async def test_a_refused_upload_leaves_no_key(client: AsyncClient, services: Fakes) -> None:
+    refused = await hand_in(client, "", key="k")
     assert (refused.json()["code"], await keys(services)) == ("empty", 0)
-    assert (await hand_in(client)).status_code == 202
+    assert (await hand_in(client, key="k")).status_code == 202
 
 
 @pytest.mark.parametrize("given", [[""], ['""'], ["k" * 256], ["k", "l"]])
-async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, given: list[str]) -> None:
+async def test_a_key_that_is_none_is_refused(client: AsyncClient, given: list[str]) -> None:
     headers = [("Idempotency-Key", one) for one in given]
     reply = await client.post(DOCUMENTS, files={"file": ("a.txt", b"text")}, headers=headers)
-    assert (reply.status_code, reply.json()["code"]) == (400, "bad_request")
+    assert problem_of(reply) == (400, "bad_request")
     assert (await hand_in(client, key="k" * 255)).status_code == 202
 
 
-async def test_all_of_many_refused_bodies_get_their_reply(services: FakeServices) -> None:
+async def test_all_of_many_refused_bodies_get_their_reply(services: Fakes) -> None:
     services.admission, replies = Admission(1), []
 
-    async def upload(client: httpx.AsyncClient) -> None:
-        replies.append(await hand_in(client, key=None, text="x" * MB))
+    async def upload(client: AsyncClient) -> None:
+        replies.append(await hand_in(client, "x" * MB))
 
     async with (
         serving(services, LIMITS) as client,
@@ -158,7 +125,7 @@ async def test_all_of_many_refused_bodies_get_their_reply(services: FakeServices
     assert max(int(one.headers["retry-after"]) for one in replies) > 1
 
 
-def on_a_disk(services: FakeServices, *free_bytes: int) -> None:
+def on_a_disk(services: Fakes, *free_bytes: int) -> None:
     """One look after the other finds so much free; 1,000 bytes are kept free."""
     left = list(free_bytes)
 
@@ -168,7 +135,7 @@ def on_a_disk(services: FakeServices, *free_bytes: int) -> None:
     services.admission = Admission(4, capacity=DiskCapacity(look, floor_bytes=1000, floor_ratio=0.05))
 
 
-async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(services: FakeServices) -> None:
+async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(services: Fakes) -> None:
     on_a_disk(services, 5000)
     async with serving(services, LIMITS) as client, begun(client, "k", length=4001) as stream:
         reply = (await stream.receive()).decode()
@@ -178,31 +145,27 @@ async def test_a_body_that_does_not_fit_on_the_disk_is_refused_unread(services: 
 
 
 async def test_a_body_without_a_length_is_stopped_when_the_disk_fills_up(
-    services: FakeServices, tmp_path: Path
+    services: Fakes, tmp_path: Path
 ) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield FORM
-        for _ in range(2 * CHECK_EVERY_BYTES // MB):
-            yield b"x" * MB
-
     on_a_disk(services, 5000, 999)
     async with serving(services, LIMITS) as client:
-        reply = await client.post(DOCUMENTS, content=pieces(), headers={**KIND, "Idempotency-Key": "k"})
+        body, headers = form(b"x" * MB, 2 * CHECK_EVERY_BYTES // MB), FORM_KIND | {"Idempotency-Key": "k"}
+        reply = await client.post(DOCUMENTS, content=body, headers=headers)
     assert (reply.status_code, reply.json()["code"], await keys(services)) == (507, "disk_full", 0)
-    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+    assert files_in(tmp_path / "blobs") == []
 
 
 async def test_a_disk_that_is_full_at_the_end_is_told_and_the_key_is_free(
-    client: httpx.AsyncClient, services: FakeServices
+    client: AsyncClient, services: Fakes
 ) -> None:
     faults.arm("blobs.after_sync:1:enospc")
-    reply = await hand_in(client)
+    reply = await hand_in(client, key="k")
     assert (reply.status_code, reply.json()["code"], reply.json()["retryable"]) == (507, "disk_full", True)
-    assert (await hand_in(client)).status_code == 202
+    assert (await hand_in(client, key="k")).status_code == 202
 
 
-async def test_a_reply_that_was_lost_after_acceptance_comes_again(client: httpx.AsyncClient) -> None:
+async def test_a_reply_that_was_lost_after_acceptance_comes_again(client: AsyncClient) -> None:
     faults.arm("library.after_accept:1:raise")
-    assert (await hand_in(client)).status_code == 500
-    again = await hand_in(client)
+    assert (await hand_in(client, key="k")).status_code == 500
+    again = await hand_in(client, key="k")
     assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")

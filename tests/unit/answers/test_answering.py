@@ -1,6 +1,5 @@
 """From a question to its answer, with small fakes for retrieval, ledger and model."""
 
-from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 
 import anyio
@@ -10,39 +9,19 @@ from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Provider
+from kotaemon_async.answers.llm.base import Delta, Finish, Provider
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Reason, Scope, ServedBy, Usage
+from kotaemon_async.domain.model import Answer, Found, Reason, Usage
 from kotaemon_async.search.retrieval import SearchLost
-
-PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
-PARIS = Passage("d.1.3.0", "d", "a.pdf", 3, PAGE, 0.9)
-DOWN = Unavailable("down", code="llm_unavailable")
+from tests.support.answering import DOWN, PAGE, PARIS, QUESTION, FakeRetrieval, Model, Pages
 
 
 @dataclass
-class Retrieval:
-    found: Found | Exception = field(default_factory=lambda: Found((PARIS,)))
-    hangs: bool = False
-
-    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
-        if self.hangs:
-            await anyio.sleep_forever()
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
-
-
-@dataclass
-class Ledger:
-    page: str = PAGE
+class Ledger(Pages):
     broken: bool = False
     hangs: bool = False
     saved: list[tuple[Answer, str | None]] = field(default_factory=list)
-
-    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
-        return dict.fromkeys(pages, self.page)
 
     async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
         await anyio.lowlevel.checkpoint()
@@ -54,30 +33,13 @@ class Ledger:
         self.saved.append((answer, conversation_id))
 
 
-@dataclass
-class Model:
-    pieces: tuple[Piece | Exception, ...]
-    name: str = "main"
-    served_by: ServedBy = "primary"
-    closed: bool = False
-
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        try:
-            for piece in self.pieces:
-                if isinstance(piece, Exception):
-                    raise piece
-                yield piece
-        finally:
-            self.closed = True
-
-
 def answering(
-    *providers: Provider, retrieval: Retrieval | None = None, ledger: Ledger | None = None
+    *providers: Provider, retrieval: FakeRetrieval | None = None, ledger: Ledger | None = None
 ) -> Answering:
     chain = Chain(providers or (ExtractiveProvider(),))
     kept = ledger or Ledger()
     return Answering(
-        retrieval=retrieval or Retrieval(),
+        retrieval=retrieval or FakeRetrieval(),
         chain=chain,
         documents=kept,
         answers=kept,
@@ -86,7 +48,7 @@ def answering(
     )
 
 
-async def told(service: Answering, question: str = "What is the capital of France?") -> list[Event]:
+async def told(service: Answering, question: str = QUESTION) -> list[Event]:
     return [event async for event in service.stream(Ask(question))]
 
 
@@ -104,7 +66,7 @@ async def test_without_a_model_the_answer_is_extractive_and_not_degraded() -> No
 
 
 async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None:
-    model = Model((Delta("The capital is Paris [1]. Sure [4]."), Finish(Usage(9, 2))))
+    model = Model(Delta("The capital is Paris [1]. Sure [4]."), Finish(Usage(9, 2)))
     answer = last(await told(answering(model, ExtractiveProvider())))
     assert (answer.answer, answer.served_by) == ("The capital is Paris [1]. Sure.", "primary")
     assert (answer.usage, answer.degraded) == (Usage(9, 2), False)
@@ -112,24 +74,24 @@ async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None
 
 
 async def test_a_claim_in_another_language_keeps_its_citation() -> None:
-    model = Model((Delta("法国的首都是巴黎[1]。"), Finish()))
+    model = Model(Delta("法国的首都是巴黎[1]。"), Finish())
     answer = last(await told(answering(model), "法国的首都是哪里？"))
     assert answer.citations[0].quote in PAGE
 
 
 async def test_a_failed_model_makes_the_answer_degraded_and_says_why() -> None:
-    answer = last(await told(answering(Model((DOWN,)), ExtractiveProvider())))
+    answer = last(await told(answering(Model(DOWN), ExtractiveProvider())))
     assert (answer.served_by, answer.degraded) == ("extractive", True)
     assert answer.reasons == (Reason("main", "llm_unavailable"),)
 
 
 async def test_a_failure_before_the_first_token_is_not_seen() -> None:
-    events = await told(answering(Model((DOWN,)), ExtractiveProvider()))
+    events = await told(answering(Model(DOWN), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Done]
 
 
 async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
-    events = await told(answering(Model((Delta("Par"), DOWN)), ExtractiveProvider()))
+    events = await told(answering(Model(Delta("Par"), DOWN), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
     assert events[2] == Restart("extractive", "llm_unavailable")
     assert not last(events).answer.startswith("Par [")
@@ -137,9 +99,7 @@ async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
 
 
 async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
-    events = await told(
-        answering(Model((Delta("Par"), DOWN)), Model((DOWN,), name="second", served_by="local"))
-    )
+    events = await told(answering(Model(Delta("Par"), DOWN), Model(DOWN, name="second", served_by="local")))
     assert isinstance(events[-1], Interrupted)
     assert not last(events).complete
     assert (last(events).answer, last(events).served_by, last(events).degraded) == ("Par", "primary", True)
@@ -147,13 +107,13 @@ async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
 
 
 async def test_a_whole_answer_is_never_a_cut_one() -> None:
-    answer = await answering(Model((Delta("Par"), DOWN))).answer(Ask("Capital?"))
+    answer = await answering(Model(Delta("Par"), DOWN)).answer(Ask("Capital?"))
     assert (answer.served_by, answer.degraded, answer.answer.startswith("Sorry")) == ("busy", True, True)
 
 
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "I found nothing"), ("为什么？", "在这些文档中")])
 async def test_nothing_found_is_said_in_the_language_of_the_question(question: str, begins: str) -> None:
-    answer = last(await told(answering(Model(()), retrieval=Retrieval(Found(()))), question))
+    answer = last(await told(answering(Model(), retrieval=FakeRetrieval(Found(()))), question))
     assert (answer.served_by, answer.degraded, answer.citations) == ("extractive", False, ())
     assert answer.answer.startswith(begins)
 
@@ -161,19 +121,19 @@ async def test_nothing_found_is_said_in_the_language_of_the_question(question: s
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "Sorry"), ("为什么？", "抱歉")])
 async def test_without_retrieval_a_polite_sentence_says_so(question: str, begins: str) -> None:
     gone = Unavailable("gone", code="ledger_unavailable")
-    answer = last(await told(answering(retrieval=Retrieval(gone)), question))
+    answer = last(await told(answering(retrieval=FakeRetrieval(gone)), question))
     assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "ledger_unavailable"),))
     assert answer.answer.startswith(begins)
 
 
 async def test_retrieval_that_hangs_leaves_time_for_an_answer() -> None:
-    answer = await answering(retrieval=Retrieval(hangs=True)).answer(Ask("Why?", deadline_s=0.05))
+    answer = await answering(retrieval=FakeRetrieval(anyio.Event())).answer(Ask("Why?", deadline_s=0.05))
     assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "timeout"),))
 
 
 async def test_what_retrieval_missed_is_told_with_the_answer() -> None:
     lost = Reason("vectors", "vectors_unavailable")
-    events = await told(answering(retrieval=Retrieval(Found((PARIS,), (lost,)))))
+    events = await told(answering(retrieval=FakeRetrieval(Found((PARIS,), (lost,)))))
     assert events[0] == PassagesFound((PARIS,), (lost,))
     assert (last(events).degraded, last(events).reasons) == (True, (lost,))
 
@@ -185,7 +145,7 @@ async def test_a_passage_that_no_longer_stands_on_its_page_is_not_used() -> None
 
 async def test_an_unknown_document_is_refused() -> None:
     with pytest.raises(Refused):
-        await told(answering(retrieval=Retrieval(Refused("no such document", code="not_found"))))
+        await told(answering(retrieval=FakeRetrieval(Refused("no such document", code="not_found"))))
 
 
 async def test_the_answer_is_kept_as_it_was_sent() -> None:
@@ -208,7 +168,7 @@ async def test_an_answer_whose_record_hangs_is_given_in_time_and_says_so() -> No
 
 async def test_lanes_that_are_lost_are_told_one_by_one() -> None:
     lost = (Reason("vectors", "timeout"), Reason("keywords", "ledger_unavailable"))
-    answer = last(await told(answering(retrieval=Retrieval(SearchLost(lost)))))
+    answer = last(await told(answering(retrieval=FakeRetrieval(SearchLost(lost)))))
     assert (answer.served_by, answer.reasons) == ("busy", lost)
 
 
@@ -222,7 +182,7 @@ async def test_the_record_is_written_although_the_question_is_cancelled() -> Non
 
 
 async def test_a_client_that_leaves_closes_the_stream_of_the_model() -> None:
-    model = Model((Delta("Par"), Delta("is"), Finish()))
+    model = Model(Delta("Par"), Delta("is"), Finish())
     stream = answering(model).stream(Ask("Capital?"))
     async for event in stream:
         if isinstance(event, Delta):
@@ -237,7 +197,7 @@ async def test_the_times_of_an_answer_are_in_order() -> None:
 
 
 async def test_sentences_without_a_marker_are_named() -> None:
-    model = Model((Delta("The capital is Paris [1]. It has many bridges. 河很长。[1] 山很高。"), Finish()))
+    model = Model(Delta("The capital is Paris [1]. It has many bridges. 河很长。[1] 山很高。"), Finish())
     answer = last(await told(answering(model)))
     assert answer.uncited == ("It has many bridges.", "山很高。")
 

@@ -13,23 +13,10 @@ from kotaemon_async.answers.extractive import ExtractiveProvider, Picked, compos
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt, Quote
 from kotaemon_async.answers.llm.guarded import CircuitOpen, Timing
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage, ServedBy
+from kotaemon_async.domain.model import Passage
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
-
-
-class Scripted:
-    served_by: ServedBy = "primary"
-
-    def __init__(self, name: str, *pieces: Piece | Exception) -> None:
-        self.name, self.pieces, self.left_s = name, pieces, 0.0
-
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        self.left_s = deadline.left_s()
-        for piece in self.pieces:
-            if isinstance(piece, Exception):
-                raise piece
-            yield piece
+from tests.support.answering import DOWN, Model, passage
 
 
 @dataclass
@@ -43,23 +30,22 @@ class Times:
         return self.now_s
 
 
-@dataclass
-class Greedy:
+class Greedy(Model):
     """Uses up a part of its time, then fails."""
 
-    times: Times
-    used_share: float
-    name: str = "greedy"
-    served_by: ServedBy = "primary"
+    def __init__(self, times: Times, used_share: float) -> None:
+        super().__init__(DOWN)
+        self.times, self.used_share = times, used_share
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
         self.times.shares_s.append(deadline.left_s())
         self.times.now_s += deadline.left_s() * self.used_share
-        raise DOWN
-        yield
+        async for piece in super().stream(prompt, deadline):
+            yield piece
 
 
-DOWN = Unavailable("down", code="llm_unavailable")
+def link(name: str, *pieces: Piece | Exception) -> Model:
+    return Model(*pieces, name=name)
 
 
 def fallbacks(source: str, target: str) -> float:
@@ -67,12 +53,8 @@ def fallbacks(source: str, target: str) -> float:
     return metrics.REGISTRY.get_sample_value("kotaemon_fallbacks_total", labels) or 0.0
 
 
-def passage(text: str) -> Passage:
-    return Passage("d.1.1.0", "d", "a.pdf", 1, text, 0.5)
-
-
 async def events(
-    *links: Scripted | ExtractiveProvider, passages: tuple[Passage, ...] = ()
+    *links: Model | ExtractiveProvider, passages: tuple[Passage, ...] = ()
 ) -> list[tuple[str, object]]:
     told: list[tuple[str, object]] = []
     async for event in Chain(links).stream(Prompt("Q?", passages), Deadline(10.0, lambda: 0.0)):
@@ -89,23 +71,23 @@ async def events(
 
 
 async def test_the_first_link_that_can_gives_the_answer() -> None:
-    told = await events(Scripted("a", Delta("x"), Finish()), Scripted("b", Delta("y"), Finish()))
+    told = await events(link("a", Delta("x"), Finish()), link("b", Delta("y"), Finish()))
     assert told == [("delta", "x"), ("completed", "a")]
 
 
 async def test_a_failure_before_the_first_token_moves_on() -> None:
-    told = await events(Scripted("a", DOWN), Scripted("b", Delta("y"), Finish()))
+    told = await events(link("a", DOWN), link("b", Delta("y"), Finish()))
     assert told == [("failed", ("a", "llm_unavailable", False)), ("delta", "y"), ("completed", "b")]
 
 
 async def test_a_failure_after_the_first_token_says_that_text_was_sent() -> None:
-    told = await events(Scripted("a", Delta("x"), DOWN), Scripted("b", Delta("y"), Finish()))
+    told = await events(link("a", Delta("x"), DOWN), link("b", Delta("y"), Finish()))
     assert told[1:3] == [("failed", ("a", "llm_unavailable", True)), ("restart", ("b", "llm_unavailable"))]
 
 
 async def test_a_restart_names_who_speaks_next_and_why_words_broke_off() -> None:
-    passes, silent = Scripted("b", NoAnswer("no")), Scripted("c", Unavailable("late", code="timeout"))
-    told = await events(Scripted("a", Delta("x"), DOWN), passes, silent, Scripted("d", Delta("y"), Finish()))
+    passes, silent = link("b", NoAnswer("no")), link("c", Unavailable("late", code="timeout"))
+    told = await events(link("a", Delta("x"), DOWN), passes, silent, link("d", Delta("y"), Finish()))
     assert told == [
         ("delta", "x"),
         ("failed", ("a", "llm_unavailable", True)),
@@ -118,30 +100,30 @@ async def test_a_restart_names_who_speaks_next_and_why_words_broke_off() -> None
 
 async def test_a_step_is_counted_to_the_next_provider_that_did_not_just_pass() -> None:
     before = fallbacks("a", "c")
-    await events(Scripted("a", DOWN), Scripted("b", NoAnswer("no")), Scripted("c", Delta("y"), Finish()))
+    await events(link("a", DOWN), link("b", NoAnswer("no")), link("c", Delta("y"), Finish()))
     assert fallbacks("a", "c") == before + 1
 
 
 async def test_who_is_skipped_is_not_asked() -> None:
-    chain = Chain([Scripted("a", Delta("x"), Finish()), ExtractiveProvider()])
+    chain = Chain([link("a", Delta("x"), Finish()), ExtractiveProvider()])
     asked = chain.stream(Prompt("Q?"), Deadline(10.0, lambda: 0.0), skip={"primary"})
     assert [one.provider.name async for one in asked if isinstance(one, Completed)] == ["extractive"]
 
 
 async def test_an_answer_without_a_finish_is_not_complete() -> None:
-    told = await events(Scripted("a", Delta("x")))
+    told = await events(link("a", Delta("x")))
     assert told == [("delta", "x"), ("failed", ("a", "llm_unavailable", True))]
 
 
 async def test_only_unavailable_moves_on() -> None:
     with pytest.raises(ZeroDivisionError):
-        await events(Scripted("a", ZeroDivisionError()), Scripted("b", Finish()))
+        await events(link("a", ZeroDivisionError()), link("b", Finish()))
 
 
 async def test_a_link_leaves_time_for_the_one_that_follows() -> None:
-    first, last = Scripted("a", DOWN), Scripted("b", Finish())
+    first, last = link("a", DOWN), link("b", Finish())
     await events(first, last)
-    assert (first.left_s, last.left_s) == (8.0, 10.0)
+    assert (first.left_s, last.left_s) == ([8.0], [10.0])
 
 
 @settings(deadline=None)
@@ -158,10 +140,10 @@ async def test_whatever_links_use_up_each_has_a_share_and_none_passes_the_deadli
 
 
 async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() -> None:
-    first = Scripted("a", Unavailable("key", code="misconfigured"))
-    chain = Chain([first, Scripted("b", Delta("y"), Finish())])
+    first = link("a", Unavailable("key", code="misconfigured"))
+    chain = Chain([first, link("b", Delta("y"), Finish())])
     for asked in (True, False):
-        first.left_s = 0.0
+        first.left_s.clear()
         told = [event async for event in chain.stream(Prompt("Q?", ()), Deadline(10.0, lambda: 0.0))]
         assert isinstance(told[0], Failed)
         assert (isinstance(told[0].error, CircuitOpen), told[0].error.code) == (not asked, "misconfigured")
@@ -169,7 +151,7 @@ async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() ->
 
 
 async def test_states_name_the_models_in_order_and_no_other_link() -> None:
-    chain = Chain([Scripted("b", DOWN), Scripted("a", DOWN), ExtractiveProvider()])
+    chain = Chain([link("b", DOWN), link("a", DOWN), ExtractiveProvider()])
     assert [(name, state["state"]) for name, state in chain.states().items()] == [
         ("b", "closed"),
         ("a", "closed"),
@@ -177,7 +159,7 @@ async def test_states_name_the_models_in_order_and_no_other_link() -> None:
 
 
 async def test_a_model_whose_calls_all_failed_is_degraded_and_has_no_success_to_show() -> None:
-    chain, health = Chain([Scripted("a", DOWN)]), Health()
+    chain, health = Chain([link("a", DOWN)]), Health()
     chain.register_in(health)
     assert await shown(health) == ("ok", None, None)
     _ = [event async for event in chain.stream(Prompt("Q?"), Deadline.within(1.0))]
@@ -186,7 +168,7 @@ async def test_a_model_whose_calls_all_failed_is_degraded_and_has_no_success_to_
 
 async def test_a_model_that_answered_shows_how_long_ago() -> None:
     times = Times()
-    health, model = Health(), Scripted("a", Delta("x"), Finish())
+    health, model = Health(), link("a", Delta("x"), Finish())
     chain = Chain([model], Timing(clock=times.clock))
     chain.register_in(health)
     _ = [event async for event in chain.stream(Prompt("Q?"), Deadline.within(1.0))]
@@ -214,10 +196,8 @@ def test_neighbouring_sentences_share_a_marker_and_a_quote() -> None:
 
 
 def test_chinese_sentences_are_joined_without_blanks() -> None:
-    text, _ = compose(
-        (passage("系统很\n稳定。性能好。"), passage("第三。")),
-        [Picked("系统很\n稳定。", 0), Picked("第三。", 1)],
-    )
+    passages = (passage("系统很\n稳定。性能好。"), passage("第三。"))
+    text, _ = compose(passages, [Picked("系统很\n稳定。", 0), Picked("第三。", 1)])
     assert text == "系统很稳定。[1]第三。[2]"
 
 

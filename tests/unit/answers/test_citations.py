@@ -1,5 +1,5 @@
 from kotaemon_async.answers.citations import cite
-from kotaemon_async.domain.model import Passage
+from tests.support.answering import passage
 
 MANUAL = """5 Maintenance
 
@@ -12,9 +12,8 @@ Shaft seal set P40-S2, to be replaced with its two O-rings, after hours of use."
 SEAL = "轴封每四千小时更换一次。打开外壳之前先断开电源。"
 
 
-def quote_of(answer: str, passage: str) -> str:
-    passages = (Passage("c", "d", "a.pdf", 1, passage, 0.9),)
-    (citation,) = cite("ans_1", answer, passages, None)[1]
+def quote_of(answer: str, text: str) -> str:
+    (citation,) = cite("ans_1", answer, (passage(text),), None)[1]
     return citation.quote
 
 

@@ -3,17 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.extractive import (
-    CJK_CHARACTERS,
-    ENGLISH_CHARACTERS,
-    best_sentences,
-    sentences,
-)
-from kotaemon_async.domain.model import Passage
-
-
-def passage(text: str, score: float = 1.0) -> Passage:
-    return Passage(f"p{len(text)}", "d1", "a.pdf", 1, text, score)
+from kotaemon_async.answers.extractive import CJK_CHARACTERS, ENGLISH_CHARACTERS, best_sentences, sentences
+from tests.support.answering import passage
 
 
 def test_abbreviations_initials_and_decimals_end_no_sentence() -> None:
@@ -52,7 +43,7 @@ def test_what_has_nothing_to_do_with_the_question_is_left_out_even_where_there_i
     passages = [
         passage("The bridge was built in 1901."),
         passage("Sheep like grass."),
-        passage("桥很旧。", 0.1),
+        passage("桥很旧。", score=0.1),
     ]
     picked = best_sentences("When was the bridge built?", passages)
     assert [one.text for one in picked] == ["The bridge was built in 1901."]
@@ -95,6 +86,6 @@ def test_no_passages_give_no_sentences() -> None:
 
 @given(st.lists(st.text(alphabet=st.sampled_from("ab c. 。中文泵!\n"), max_size=600), max_size=4))
 def test_picks_are_verbatim_and_short(texts: list[str]) -> None:
-    picked = best_sentences("a 中文", [passage(text, 0.0) for text in texts])
+    picked = best_sentences("a 中文", [passage(text, score=0.0) for text in texts])
     assert all(one.text in texts[one.passage] for one in picked)
     assert sum(len(one.text) for one in picked) <= max(ENGLISH_CHARACTERS, CJK_CHARACTERS)

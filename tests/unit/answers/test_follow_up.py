@@ -1,7 +1,6 @@
 """A follow-up is made to stand alone by a model in time, else by rule, and never fails."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import anyio
 import pytest
@@ -11,8 +10,9 @@ from kotaemon_async.answers.follow_up import QuestionRewriter, by_rule, leans
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
 from kotaemon_async.answers.llm.prompt import messages
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Answer, ServedBy
+from kotaemon_async.domain.model import Answer
 from kotaemon_async.stores.conversations import Turn
+from tests.support.answering import DOWN, Model
 
 BEFORE = "What was the revenue in 2018?"
 BY_RULE = "What was the revenue in 2019?"
@@ -35,26 +35,9 @@ class Histories:
         ]
 
 
-@dataclass
-class Model:
-    """Says what it is told to, letter by letter."""
-
-    text: str = BY_MODEL
-    broken: bool = False
-    hangs: bool = False
-    name: str = "main"
-    served_by: ServedBy = "primary"
-    asked: list[Prompt] = field(default_factory=list)
-
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        self.asked.append(prompt)
-        for letter in self.text:
-            yield Delta(letter)
-        if self.hangs:
-            await anyio.sleep_forever()
-        if self.broken:
-            raise Unavailable("down", code="llm_unavailable")
-        yield Finish()
+def model(text: str = BY_MODEL, *ends: Piece | Exception | anyio.Event) -> Model:
+    """Says it letter by letter."""
+    return Model(*map(Delta, text), *(ends or (Finish(),)))
 
 
 async def standalone(
@@ -69,22 +52,20 @@ async def standalone(
 
 @pytest.mark.parametrize("text", [BY_MODEL, f'\n "{BY_MODEL}"\n'])
 async def test_a_model_rewrites_a_follow_up_after_the_conversation(text: str) -> None:
-    model = Model(text)
-    assert await standalone(model=model) == BY_MODEL
-    assert model.asked == [Prompt("and in 2019?", history=((BEFORE, "Four. [1]"),))]
+    asked = model(text)
+    assert await standalone(model=asked) == BY_MODEL
+    assert asked.prompts == [Prompt("and in 2019?", history=((BEFORE, "Four. [1]"),))]
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        None,
-        Model(broken=True),
-        Model(hangs=True),
-        *map(Model, ["", "   ", "Sure!\nWhat was the revenue?", "x" * 501]),
-    ],
-)
-async def test_without_one_question_of_a_model_in_time_a_rule_does_it(model: Model | None) -> None:
-    assert await standalone(model=model, left_s=0.1 if model and model.hangs else 30.0) == BY_RULE
+@pytest.mark.parametrize("text", ["", "   ", "Sure!\nWhat was the revenue?", "x" * 501])
+async def test_without_one_question_of_a_model_a_rule_does_it(text: str) -> None:
+    assert await standalone(model=model(text)) == BY_RULE
+
+
+async def test_without_a_model_in_time_a_rule_does_it() -> None:
+    assert await standalone() == BY_RULE
+    assert await standalone(model=model(BY_MODEL, DOWN)) == BY_RULE
+    assert await standalone(model=model(BY_MODEL, anyio.Event()), left_s=0.1) == BY_RULE
 
 
 async def test_follow_ups_of_follow_ups_keep_their_subject() -> None:
@@ -93,15 +74,15 @@ async def test_follow_ups_of_follow_ups_keep_their_subject() -> None:
 
 
 async def test_a_question_that_stands_alone_asks_no_model() -> None:
-    model = Model()
+    unasked = model()
     question = "How many employees work in the harbour office?"
-    assert (await standalone(question, model=model), model.asked) == (question, [])
+    assert (await standalone(question, model=unasked), unasked.prompts) == (question, [])
 
 
 @pytest.mark.parametrize("histories", [Histories(()), Histories(broken=True), Histories(hangs=True)])
 async def test_without_a_conversation_the_question_is_left_as_it_is(histories: Histories) -> None:
     with anyio.fail_after(1):
-        assert await standalone(histories=histories, model=Model(), left_s=0.5) == "and in 2019?"
+        assert await standalone(histories=histories, model=model(), left_s=0.5) == "and in 2019?"
 
 
 async def test_a_caller_may_bring_the_conversation_along() -> None:

@@ -1,57 +1,25 @@
 """The command line without a service: help, exit codes, what it prints, how it waits."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
 from kotaemon_async.app.settings_table import settings_table
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli.client import Client, CommandError, Json, ServerEvent, Times, TryAgainError
+from kotaemon_async.cli.client import CommandError, Json, ServerEvent, TryAgainError
 from kotaemon_async.cli.demo import write_documents
-from kotaemon_async.cli.ingest import IngestCommand, files_in
-from kotaemon_async.cli.main import app
+from kotaemon_async.cli.ingest import IngestCommand, files_in, retry_all, retry_each
 from kotaemon_async.cli.throwaway import free_port
-from tests.bench.__main__ import quantiles_ms
+from tests.support.command import Connect, Reply, problem, run
+from tests.unit.cli.conftest import Clock
 
 ROOT = Path(__file__).parents[3]
 READY: Json = {
     "id": "doc_1", "name": "a.txt", "collection": "default", "status": "ready", "stage": None,
     "progress": {"pages_done": 1, "pages_total": 1, "chunks_done": 1}, "error": None, "waiting_for": None,
 }  # fmt: skip
-Reply = Callable[[httpx.Request], httpx.Response]
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def sleep(self, wait_s: float) -> None:
-        self.now_s += wait_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def connect(clock: Clock) -> Iterator[Callable[[Reply], Client]]:
-    made: list[Client] = []
-
-    def to(reply: Reply) -> Client:
-        times = Times(clock=lambda: clock.now_s, sleep=clock.sleep)
-        made.append(Client("http://service", times=times, transport=httpx.MockTransport(reply)))
-        return made[-1]
-
-    yield to
-    for client in made:
-        client.close()
 
 
 def in_turn(*replies: httpx.Response) -> Reply:
@@ -59,14 +27,11 @@ def in_turn(*replies: httpx.Response) -> Reply:
     return lambda _: queue.pop(0)
 
 
-def problem(status: int, code: str, **headers: str) -> httpx.Response:
-    body = {"code": code, "detail": f"It is {code}.", "hint": "Do something."}
-    return httpx.Response(status, json=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
-
-
-def run(*words: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, list(words))
-    return result.exit_code, result.stdout, result.stderr
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.txt"
+    path.write_text("text")
+    return path
 
 
 def test_no_arguments_show_the_help() -> None:
@@ -87,12 +52,9 @@ def test_every_command_for_programs_has_json(command: str) -> None:
     assert "--json" in run(command, "--help")[1]
 
 
-def test_an_unknown_option_is_wrong_usage() -> None:
-    assert run("ask", "why?", "--loudly")[0] == 2
-
-
-def test_a_path_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
-    assert run("ingest", str(tmp_path / "none.pdf"))[0] == 2
+@pytest.mark.parametrize("words", [("ask", "why?", "--loudly"), ("ingest", "/no/such/file.pdf")], ids=str)
+def test_an_unknown_option_or_path_is_wrong_usage(words: tuple[str, ...]) -> None:
+    assert run(*words)[0] == 2
 
 
 def test_a_service_that_is_not_there_exits_69_and_says_how_to_start_one() -> None:
@@ -113,65 +75,57 @@ def test_a_wrong_setting_exits_78_and_names_it(monkeypatch: pytest.MonkeyPatch) 
     assert "http.port" in err and "KOTAEMON_HTTP__PORT" in err
 
 
-def test_an_upload_waits_as_long_as_a_full_service_asks(
-    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
-) -> None:
-    (tmp_path / "a.txt").write_text("text")
+def test_an_upload_waits_as_long_as_a_full_service_asks(clock: Clock, connect: Connect, file: Path) -> None:
     full = [problem(429, "busy", retry_after="7"), problem(507, "disk_full", retry_after="5")]
     client = connect(in_turn(*full, httpx.Response(202, json=READY)))
-    assert client.upload(tmp_path / "a.txt", "default")["id"] == "doc_1"
+    assert client.upload(file, "default")["id"] == "doc_1"
     assert clock.now_s == 12
 
 
 def test_an_upload_gives_up_with_try_again_after_ten_minutes(
-    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+    clock: Clock, connect: Connect, file: Path
 ) -> None:
-    (tmp_path / "a.txt").write_text("text")
     with pytest.raises(TryAgainError) as raised:
-        connect(lambda _: problem(503, "shutting_down", retry_after="30")).upload(tmp_path / "a.txt", "c")
+        connect(lambda _: problem(503, "shutting_down", retry_after="30")).upload(file, "c")
     assert raised.value.exit_code == 75
     assert clock.now_s == 600
 
 
 def test_an_upload_whose_connection_broke_is_sent_again_under_the_same_key(
-    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+    clock: Clock, connect: Connect, file: Path
 ) -> None:
-    (tmp_path / "a.txt").write_text("text")
     keys: list[str] = []
 
     def reply(request: httpx.Request) -> httpx.Response:
         keys.append(request.headers["idempotency-key"])
         if len(keys) == 1:
             raise httpx.ReadError("reset", request=request)
-        return (
-            problem(409, "key_in_use", retry_after="1") if len(keys) == 2 else httpx.Response(202, json=READY)
-        )
+        is_taken = len(keys) == 2
+        return problem(409, "key_in_use", retry_after="1") if is_taken else httpx.Response(202, json=READY)
 
-    assert connect(reply).upload(tmp_path / "a.txt", "default")["id"] == "doc_1"
+    assert connect(reply).upload(file, "default")["id"] == "doc_1"
     assert (len(keys), len(set(keys)), clock.now_s) == (3, 1, 2)
 
 
 def test_an_upload_to_a_service_that_does_not_come_back_ends_after_half_a_minute(
-    tmp_path: Path, clock: Clock, connect: Callable[[Reply], Client]
+    clock: Clock, connect: Connect, file: Path
 ) -> None:
-    (tmp_path / "a.txt").write_text("text")
-
     def reply(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request) if clock.now_s else httpx.ReadError("reset")
 
     with pytest.raises(CommandError) as raised:
-        connect(reply).upload(tmp_path / "a.txt", "default")
+        connect(reply).upload(file, "default")
     assert (raised.value.exit_code, clock.now_s) == (69, 31)
 
 
-def test_an_upload_tells_how_many_bytes_went_out(tmp_path: Path, connect: Callable[[Reply], Client]) -> None:
+def test_an_upload_tells_how_many_bytes_went_out(tmp_path: Path, connect: Connect) -> None:
     (tmp_path / "a.txt").write_bytes(b"x" * 200_000)
     sent: list[int] = []
     connect(lambda _: httpx.Response(202, json=READY)).upload(tmp_path / "a.txt", "default", sent.append)
     assert sum(sent) == 200_000
 
 
-def test_a_service_that_restarts_is_waited_for(clock: Clock, connect: Callable[[Reply], Client]) -> None:
+def test_a_service_that_restarts_is_waited_for(clock: Clock, connect: Connect) -> None:
     def reply(request: httpx.Request) -> httpx.Response:
         if clock.now_s < 3:
             raise httpx.ConnectError("refused", request=request)
@@ -180,19 +134,19 @@ def test_a_service_that_restarts_is_waited_for(clock: Clock, connect: Callable[[
     assert connect(reply).document("doc_1")["status"] == "ready"
 
 
-def test_a_refusal_carries_the_services_words(connect: Callable[[Reply], Client]) -> None:
+def test_a_refusal_carries_the_services_words(connect: Connect) -> None:
     with pytest.raises(CommandError) as raised:
         connect(lambda _: problem(404, "not_found")).document("doc_9")
     error = raised.value
     assert (error.exit_code, error.code, error.message) == (1, "not_found", "It is not_found.")
 
 
-def test_a_reply_that_is_no_json_still_is_an_error(connect: Callable[[Reply], Client]) -> None:
+def test_a_reply_that_is_no_json_still_is_an_error(connect: Connect) -> None:
     with pytest.raises(CommandError, match="replied 502"):
         connect(lambda _: httpx.Response(502, text="<html>")).document("doc_9")
 
 
-def test_events_are_read_over_pings_and_ids(connect: Callable[[Reply], Client]) -> None:
+def test_events_are_read_over_pings_and_ids(connect: Connect) -> None:
     sent = ': ping\n\nid: 1\nevent: delta\ndata: {"text": "a"}\n\nevent: done\ndata: {}\n\n'
     reply = httpx.Response(200, text=sent, headers={"content-type": "text/event-stream"})
     events = list(connect(lambda _: reply).stream_answer("q", None))
@@ -207,7 +161,7 @@ def test_folders_give_all_their_files_but_hidden_ones(tmp_path: Path) -> None:
 
 
 def test_ingest_prints_one_json_line_for_each_document(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Callable[[Reply], Client]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Connect
 ) -> None:
     (tmp_path / "a.txt").write_text("text")
     client = connect(
@@ -218,7 +172,7 @@ def test_ingest_prints_one_json_line_for_each_document(
 
 
 def test_ingest_goes_on_after_a_refused_file_and_exits_1(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Callable[[Reply], Client]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Connect
 ) -> None:
     for name in ("a.txt", "b.exe"):
         (tmp_path / name).write_text("text")
@@ -230,6 +184,47 @@ def test_ingest_goes_on_after_a_refused_file_and_exits_1(
     assert IngestCommand(connect(in_turn(*replies)), "default", as_json=True).run([tmp_path]) == 1
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (last["name"], last["error"]["code"]) == ("b.exe", "unsupported_format")
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("doc_1", "--all"), ("--all", "--force"), ("doc_1", "--collection", "c")]
+)
+def test_retry_wants_either_documents_or_all(words: tuple[str, ...]) -> None:
+    assert run("retry", *words)[0] == 2
+
+
+def test_documents_are_retried_one_by_one_and_a_refusal_stops_none(
+    connect: Connect,
+) -> None:
+    sent: list[tuple[str, Json]] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        sent.append((request.url.raw_path.decode(), json.loads(request.content)))
+        return (
+            problem(409, "conflict") if "doc_1" in sent[-1][0] else httpx.Response(200, json={"id": "doc_2"})
+        )
+
+    queued, refused = retry_each(connect(reply), ["doc_1", "doc_2"], force=True)
+    assert [path for path, _ in sent] == [f"/api/v1/documents/doc_{n}/retry" for n in (1, 2)]
+    assert sent[0][1] == {"force": True}
+    assert (queued, refused[0]["id"], refused[0]["error"]["code"]) == ([{"id": "doc_2"}], "doc_1", "conflict")
+
+
+def test_all_of_a_collection_are_retried_at_once(connect: Connect) -> None:
+    sent: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.raw_path.decode())
+        return httpx.Response(200, json={"retried": 4})
+
+    assert retry_all(connect(reply), "my docs") == {"retried": 4}
+    assert sent == ["/api/v1/documents/retry?collection=my+docs"]
+
+
+def test_a_service_that_is_away_ends_the_retry(connect: Connect) -> None:
+    with pytest.raises(CommandError) as raised:
+        retry_each(connect(lambda _: problem(503, "shutting_down")), ["doc_1"], force=False)
+    assert raised.value.exit_code == 75
 
 
 def test_a_citation_is_one_line_with_marker_name_page_and_quote() -> None:
@@ -248,10 +243,6 @@ def test_a_cut_stream_is_not_shown_as_a_whole_answer(capsys: pytest.CaptureFixtu
 def test_brackets_in_an_answer_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     cli_render.print_stream(iter([ServerEvent("delta", {"text": "see [1] and [bold]"})]))
     assert "see [1] and [bold]" in capsys.readouterr().out
-
-
-def test_quantiles_are_milliseconds() -> None:
-    assert quantiles_ms([0.001 * n for n in range(1, 101)]) == {"p50": 51.0, "p95": 96.0, "count": 100}
 
 
 def test_the_demo_makes_documents_of_three_formats_in_two_languages(tmp_path: Path) -> None:

@@ -1,57 +1,27 @@
-"""The commands `doctor` and `retry` without a service: exit codes, what they print, what they send."""
+"""The command `doctor` without a service: exit codes, what they print, what they send."""
 
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 import httpx
 import pytest
-from typer.testing import CliRunner
 
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli import doctor as cli_doctor
-from kotaemon_async.cli import ingest as cli_ingest
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli.client import Client, CommandError, Json
-from kotaemon_async.cli.main import app
+from kotaemon_async.cli.client import CommandError, Json
 from kotaemon_async.cli.throwaway import free_port
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.stores.folder_lock import FolderLock
+from tests.support.command import Connect, problem, run
 
-Reply = Callable[[httpx.Request], httpx.Response]
 FINDING: Json = {
     "kind": "keywords_missing", "weight": "mendable", "sentence": "passages without keywords",
     "remedy": "filled in from the page text", "count": 7, "mended": 7, "left": 0,
     "examples": ["doc_1.1.2.0", "doc_1.1.3.0"],
 }  # fmt: skip
 REPORT: Json = {"verdict": "mended", "repair": True, "deep": False, "duration_s": 0.1, "findings": [FINDING]}
-
-
-@pytest.fixture
-def connect() -> Iterator[Callable[[Reply], Client]]:
-    made: list[Client] = []
-
-    def to(reply: Reply) -> Client:
-        made.append(Client("http://service", transport=httpx.MockTransport(reply)))
-        return made[-1]
-
-    yield to
-    for client in made:
-        client.close()
-
-
-def problem(status: int, code: str) -> httpx.Response:
-    return httpx.Response(status, json={"code": code, "detail": f"It is {code}.", "hint": "Do something."})
-
-
-def run(*words: str, data_dir: Path | None = None) -> tuple[int, str, str]:
-    env = {} if data_dir is None else {"KOTAEMON_DATA_DIR": str(data_dir)}
-    result = CliRunner().invoke(app, list(words), env=env)
-    return result.exit_code, result.stdout, result.stderr
-
-
-# doctor
 
 
 def test_the_help_of_doctor_has_the_exit_codes_of_its_own() -> None:
@@ -97,14 +67,14 @@ def test_a_folder_in_use_whose_service_does_not_answer_exits_69(tmp_path: Path) 
     ],
 )
 def test_no_failure_can_be_taken_for_a_verdict(
-    reply: httpx.Response, exit_code: int, connect: Callable[[Reply], Client]
+    reply: httpx.Response, exit_code: int, connect: Connect
 ) -> None:
     with pytest.raises(CommandError) as raised:
         cli_doctor.ask(connect(lambda _: reply), {})
     assert raised.value.exit_code == exit_code
 
 
-def test_the_running_service_is_told_what_is_wanted(connect: Callable[[Reply], Client]) -> None:
+def test_the_running_service_is_told_what_is_wanted(connect: Connect) -> None:
     bodies: list[Json] = []
 
     def reply(request: httpx.Request) -> httpx.Response:
@@ -117,11 +87,7 @@ def test_the_running_service_is_told_what_is_wanted(connect: Callable[[Reply], C
 
 @pytest.mark.parametrize(
     ("host", "url"),
-    [
-        ("0.0.0.0", "http://127.0.0.1:81"),
-        ("::", "http://[::1]:81"),
-        ("10.0.0.7", "http://10.0.0.7:81"),
-    ],
+    [("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81"), ("10.0.0.7", "http://10.0.0.7:81")],
 )
 def test_the_service_is_looked_for_where_the_settings_have_it(host: str, url: str) -> None:
     assert cli_doctor.url_of(Settings(http=HttpSettings(host=host, port=81))) == url
@@ -141,48 +107,3 @@ def test_every_verdict_has_its_words(verdict: str, repair: bool, capsys: pytest.
         return
     cli_render.print_report({"verdict": verdict, "repair": repair, "findings": []})
     assert "differ" in capsys.readouterr().out
-
-
-# retry
-
-
-@pytest.mark.parametrize(
-    "words",
-    [(), ("doc_1", "--all"), ("--all", "--force"), ("doc_1", "--collection", "c")],
-)
-def test_retry_wants_either_documents_or_all(words: tuple[str, ...]) -> None:
-    assert run("retry", *words)[0] == 2
-
-
-def test_documents_are_retried_one_by_one_and_a_refusal_stops_none(
-    connect: Callable[[Reply], Client],
-) -> None:
-    sent: list[tuple[str, Json]] = []
-
-    def reply(request: httpx.Request) -> httpx.Response:
-        sent.append((request.url.raw_path.decode(), json.loads(request.content)))
-        return (
-            problem(409, "conflict") if "doc_1" in sent[-1][0] else httpx.Response(200, json={"id": "doc_2"})
-        )
-
-    queued, refused = cli_ingest.retry_each(connect(reply), ["doc_1", "doc_2"], force=True)
-    assert [path for path, _ in sent] == [f"/api/v1/documents/doc_{n}/retry" for n in (1, 2)]
-    assert sent[0][1] == {"force": True}
-    assert (queued, refused[0]["id"], refused[0]["error"]["code"]) == ([{"id": "doc_2"}], "doc_1", "conflict")
-
-
-def test_all_of_a_collection_are_retried_at_once(connect: Callable[[Reply], Client]) -> None:
-    sent: list[str] = []
-
-    def reply(request: httpx.Request) -> httpx.Response:
-        sent.append(request.url.raw_path.decode())
-        return httpx.Response(200, json={"retried": 4})
-
-    assert cli_ingest.retry_all(connect(reply), "my docs") == {"retried": 4}
-    assert sent == ["/api/v1/documents/retry?collection=my+docs"]
-
-
-def test_a_service_that_is_away_ends_the_retry(connect: Callable[[Reply], Client]) -> None:
-    with pytest.raises(CommandError) as raised:
-        cli_ingest.retry_each(connect(lambda _: problem(503, "shutting_down")), ["doc_1"], force=False)
-    assert raised.value.exit_code == 75

@@ -1,47 +1,25 @@
 """The unmodified `openai` client: models, and answers in one reply."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
+from httpx import AsyncClient
+from openai import AsyncOpenAI
 
 from kotaemon_async.answers.events import Done
 from kotaemon_async.domain.model import Reason, Scope, Usage
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeServices, fake_services, serving
-from tests.support.openai_chat import ANSWER, ASK, TEXT, USER, Answering, chunks, play, upload
+from tests.support.fakes import Fakes, hand_in
+from tests.support.openai_chat import ANSWER, ASK, TEXT, USER, chunks, play
 
 LIMITS = HttpLimits(max_question_length=50)
 
 
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        opened.answering = Answering()
-        yield opened
-
-
-@pytest.fixture
-async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, LIMITS) as found:
-        yield found
-
-
-@pytest.fixture
-async def client(http: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as made:
-        yield made
-
-
-async def test_the_models_are_the_service_and_each_collection(
-    client: openai.AsyncOpenAI, http: httpx.AsyncClient
-) -> None:
-    await upload(http, "my papers")
-    await upload(http, "en")
+async def test_the_models_are_the_service_and_each_collection(client: AsyncOpenAI, http: AsyncClient) -> None:
+    await hand_in(http, "Some words.", "my papers")
+    await hand_in(http, "Some words.", "en")
     found = [model async for model in client.models.list()]
     assert [model.id for model in found] == ["kotaemon", "kotaemon/en", "kotaemon/my papers"]
     assert {(model.object, model.owned_by) for model in found} == {("model", "kotaemon")}
@@ -49,21 +27,19 @@ async def test_the_models_are_the_service_and_each_collection(
 
 
 @pytest.mark.parametrize("name", ["kotaemon", "kotaemon/my papers"])
-async def test_a_model_is_retrieved_by_its_name(
-    client: openai.AsyncOpenAI, http: httpx.AsyncClient, name: str
-) -> None:
-    await upload(http, "my papers")
+async def test_a_model_is_retrieved_by_its_name(client: AsyncOpenAI, http: AsyncClient, name: str) -> None:
+    await hand_in(http, "Some words.", "my papers")
     assert (await client.models.retrieve(name)).id == name
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "kotaemon/none", "other/en"])
-async def test_an_unknown_model_is_not_found(client: openai.AsyncOpenAI, name: str) -> None:
+async def test_an_unknown_model_is_not_found(client: AsyncOpenAI, name: str) -> None:
     with pytest.raises(openai.NotFoundError) as raised:
         await client.models.retrieve(name)
     assert (raised.value.code, raised.value.type) == ("not_found", "invalid_request_error")
 
 
-async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: openai.AsyncOpenAI) -> None:
+async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: AsyncOpenAI) -> None:
     reply = await client.chat.completions.create(**ASK)
     (choice,) = reply.choices
     assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", TEXT, "stop")
@@ -75,16 +51,14 @@ async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: open
     assert told["trace_id"] == "a" * 32
 
 
-async def test_a_usage_that_nobody_counted_is_estimated(client: openai.AsyncOpenAI) -> None:
+async def test_a_usage_that_nobody_counted_is_estimated(client: AsyncOpenAI) -> None:
     reply = await client.chat.completions.create(**ASK)
     assert reply.usage is not None
     assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens) == (3, 5, 8)
     assert (reply.model_extra or {})["kotaemon"]["usage_is_estimated"] is True
 
 
-async def test_the_usage_that_the_model_counted_is_told(
-    client: openai.AsyncOpenAI, services: FakeServices
-) -> None:
+async def test_the_usage_that_the_model_counted_is_told(client: AsyncOpenAI, services: Fakes) -> None:
     play(services, Done(replace(ANSWER, usage=Usage(120, 7))))
     reply = await client.chat.completions.create(**ASK)
     assert reply.usage is not None
@@ -93,7 +67,7 @@ async def test_the_usage_that_the_model_counted_is_told(
 
 
 async def test_an_answer_that_the_model_cut_at_its_limit_ends_with_length(
-    client: openai.AsyncOpenAI, services: FakeServices
+    client: AsyncOpenAI, services: Fakes
 ) -> None:
     play(services, Done(replace(ANSWER, reasons=(Reason("qwen", "answer_cut"),))))
     assert (await client.chat.completions.create(**ASK)).choices[0].finish_reason == "length"
@@ -101,26 +75,26 @@ async def test_an_answer_that_the_model_cut_at_its_limit_ends_with_length(
 
 
 async def test_a_model_of_a_collection_looks_there_only(
-    client: openai.AsyncOpenAI, http: httpx.AsyncClient, services: FakeServices
+    client: AsyncOpenAI, http: AsyncClient, services: Fakes
 ) -> None:
-    await upload(http, "en")
+    await hand_in(http, "Some words.", "en")
     await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     await client.chat.completions.create(**ASK)
-    assert [ask.scope for ask in services.answering.asked] == [Scope("en"), Scope()]  # type: ignore[attr-defined]
+    assert [ask.scope for ask in services.answering.asked] == [Scope("en"), Scope()]
 
 
 async def test_earlier_messages_are_the_history_of_the_last_question(
-    client: openai.AsyncOpenAI, services: FakeServices
+    client: AsyncOpenAI, services: Fakes
 ) -> None:
     system: Any = {"role": "system", "content": "You are a pirate."}
     before: Any = {"role": "user", "content": [{"type": "text", "text": "Revenue in 2018?"}]}
     reply: Any = {"role": "assistant", "content": TEXT}
     await client.chat.completions.create(model="kotaemon", messages=[system, before, reply, USER])  # type: ignore[list-item]
-    (asked,) = services.answering.asked  # type: ignore[attr-defined]
+    (asked,) = services.answering.asked
     assert (asked.question, asked.history) == ("How much?", (("Revenue in 2018?", "By 8 percent. [1]"),))
 
 
-async def test_parameters_without_a_meaning_here_are_accepted(client: openai.AsyncOpenAI) -> None:
+async def test_parameters_without_a_meaning_here_are_accepted(client: AsyncOpenAI) -> None:
     tool: Any = {"type": "function", "function": {"name": "look", "parameters": {}}}
     reply = await client.chat.completions.create(
         **ASK, temperature=0.2, max_tokens=5, top_p=1, seed=7, user="me", n=1, stop=["x"], tools=[tool],
@@ -130,17 +104,17 @@ async def test_parameters_without_a_meaning_here_are_accepted(client: openai.Asy
 
 
 async def test_a_chat_over_a_collection_is_answered_while_the_ledger_is_away(
-    client: openai.AsyncOpenAI, services: FakeServices
+    client: AsyncOpenAI, services: Fakes
 ) -> None:
     await services.ledger.aclose()
     reply = await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     assert reply.choices[0].finish_reason == "stop"
 
 
-async def test_a_caller_may_say_how_long_it_waits(client: openai.AsyncOpenAI, services: FakeServices) -> None:
+async def test_a_caller_may_say_how_long_it_waits(client: AsyncOpenAI, services: Fakes) -> None:
     await client.chat.completions.create(**ASK, extra_headers={"X-Deadline-S": "2.5"})
     await client.chat.completions.create(**ASK)
-    assert [ask.deadline_s for ask in services.answering.asked] == [2.5, None]  # type: ignore[attr-defined]
+    assert [ask.deadline_s for ask in services.answering.asked] == [2.5, None]
     with pytest.raises(openai.BadRequestError) as raised:
         await client.chat.completions.create(**ASK, extra_headers={"X-Deadline-S": "soon"})
     assert raised.value.code == "bad_request"

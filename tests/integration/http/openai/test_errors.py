@@ -1,47 +1,25 @@
 """Every failure under /v1 comes in OpenAI's envelope, with the service's own codes."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import openai
 import pytest
+from httpx import AsyncClient, Response
+from openai import AsyncOpenAI
 
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeServices, fake_services, serving
+from tests.support.fakes import Fakes
+from tests.support.openai_chat import ASK, CHATS
 
-CHATS = "/v1/chat/completions"
-USER = {"role": "user", "content": "How much?"}
-ASK: dict[str, Any] = {"model": "kotaemon", "messages": [USER]}
-PICTURE = {
-    "role": "user",
-    "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,x"}}],
-}
+LIMITS = HttpLimits(max_question_length=50, max_json_bytes=10_000)
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,x"}}
+PICTURE = {"role": "user", "content": [IMAGE]}
 BUSY = Refused("Too many at once.", code="busy", retry_after_s=3)
 AWAY = Unavailable("The ledger is away.", code="ledger_unavailable")
 
 
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, HttpLimits(max_question_length=50, max_json_bytes=10_000)) as found:
-        yield found
-
-
-@pytest.fixture
-async def client(http: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as made:
-        yield made
-
-
-def error_of(reply: httpx.Response) -> dict[str, Any]:
+def error_of(reply: Response) -> dict[str, Any]:
     """The one error of a reply, once the reply is known to be OpenAI's kind."""
     assert reply.headers["content-type"] == "application/json"
     assert len(reply.headers["x-trace-id"]) == 32
@@ -67,7 +45,7 @@ def error_of(reply: httpx.Response) -> dict[str, Any]:
     ],
 )
 async def test_a_request_that_cannot_be_served_names_its_parameter(
-    http: httpx.AsyncClient, given: dict[str, Any], param: str, said: str
+    http: AsyncClient, given: dict[str, Any], param: str, said: str
 ) -> None:
     reply = await http.post(CHATS, json=ASK | given)
     error = error_of(reply)
@@ -77,14 +55,14 @@ async def test_a_request_that_cannot_be_served_names_its_parameter(
 
 
 @pytest.mark.parametrize("missing", ["model", "messages"])
-async def test_a_missing_parameter_is_named(http: httpx.AsyncClient, missing: str) -> None:
+async def test_a_missing_parameter_is_named(http: AsyncClient, missing: str) -> None:
     reply = await http.post(CHATS, json={name: value for name, value in ASK.items() if name != missing})
     assert reply.status_code == 400
     assert missing in error_of(reply)["message"]
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "kotaemon/none"])
-async def test_a_chat_with_an_unknown_model_is_not_found(http: httpx.AsyncClient, model: str) -> None:
+async def test_a_chat_with_an_unknown_model_is_not_found(http: AsyncClient, model: str) -> None:
     reply = await http.post(CHATS, json=ASK | {"model": model})
     error = error_of(reply)
     assert (reply.status_code, error["param"], error["code"]) == (404, "model", "not_found")
@@ -103,7 +81,7 @@ async def test_a_chat_with_an_unknown_model_is_not_found(http: httpx.AsyncClient
     ],
 )
 async def test_an_unknown_call_is_told_in_the_envelope(
-    http: httpx.AsyncClient, method: str, path: str, status: int, code: str
+    http: AsyncClient, method: str, path: str, status: int, code: str
 ) -> None:
     reply = await http.request(method, path)
     error = error_of(reply)
@@ -112,17 +90,17 @@ async def test_an_unknown_call_is_told_in_the_envelope(
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"[]", b"\xff\xfe"])
-async def test_a_body_that_is_no_chat_is_a_bad_request(http: httpx.AsyncClient, body: bytes) -> None:
+async def test_a_body_that_is_no_chat_is_a_bad_request(http: AsyncClient, body: bytes) -> None:
     reply = await http.post(CHATS, content=body, headers={"content-type": "application/json"})
     assert (reply.status_code, error_of(reply)["code"]) == (400, "bad_request")
 
 
-async def test_a_body_that_is_too_large_is_told_in_the_envelope(http: httpx.AsyncClient) -> None:
+async def test_a_body_that_is_too_large_is_told_in_the_envelope(http: AsyncClient) -> None:
     reply = await http.post(CHATS, json=ASK | {"metadata": "x" * 10_000})
     assert (reply.status_code, error_of(reply)["code"]) == (413, "too_large")
 
 
-async def test_a_path_that_only_begins_alike_has_a_problem(http: httpx.AsyncClient) -> None:
+async def test_a_path_that_only_begins_alike_has_a_problem(http: AsyncClient) -> None:
     reply = await http.get("/v1beta/models")
     assert (reply.status_code, reply.headers["content-type"]) == (404, "application/problem+json")
 
@@ -139,8 +117,8 @@ async def test_a_path_that_only_begins_alike_has_a_problem(http: httpx.AsyncClie
     ],
 )
 async def test_the_client_raises_its_own_kind_of_error(
-    client: openai.AsyncOpenAI,
-    services: FakeServices,
+    client: AsyncOpenAI,
+    services: Fakes,
     streamed: bool,
     failure: Exception,
     kind: type[openai.APIStatusError],
@@ -154,16 +132,14 @@ async def test_the_client_raises_its_own_kind_of_error(
     assert (raised.value.status_code, raised.value.code, raised.value.type) == (status, code, error_type)
 
 
-async def test_a_client_is_told_when_to_come_again(http: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_a_client_is_told_when_to_come_again(http: AsyncClient, services: Fakes) -> None:
     services.answering.script = [BUSY]
     assert (await http.post(CHATS, json=ASK)).headers["retry-after"] == "3"
     services.answering.script = [AWAY]
     assert (await http.post(CHATS, json=ASK)).headers["retry-after"] == "2"
 
 
-async def test_models_are_unavailable_while_the_ledger_is_away(
-    client: openai.AsyncOpenAI, services: FakeServices
-) -> None:
+async def test_models_are_unavailable_while_the_ledger_is_away(client: AsyncOpenAI, services: Fakes) -> None:
     await services.ledger.aclose()
     with pytest.raises(openai.InternalServerError) as raised:
         await client.models.list()

@@ -5,17 +5,16 @@ Source: open-webui, backend/open_webui/routers/openai.py and tasks.py, utils/mid
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from httpx import AsyncClient, Response
 
 from kotaemon_async.answers.events import Interrupted
 from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.http.dependencies import HttpLimits
-from tests.support.fakes import FakeServices, fake_services, serving
-from tests.support.openai_chat import ANSWER, CHATS, SCRIPT, TEXT, Answering, play, upload
+from tests.support.fakes import Fakes, hand_in, serving
+from tests.support.openai_chat import ANSWER, CHATS, SCRIPT, TEXT, play
 
 KEY = {"Authorization": "Bearer sk-anything", "Content-Type": "application/json"}
 USER = {
@@ -54,20 +53,13 @@ TITLE = {
 
 
 @pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        opened.answering = Answering()
-        yield opened
-
-
-@pytest.fixture
-async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+async def http(services: Fakes) -> AsyncIterator[AsyncClient]:
     async with serving(services, HttpLimits()) as found:
-        await upload(found, "en")
+        await hand_in(found, "Some words.", "en")
         yield found
 
 
-def read_as_open_webui(reply: httpx.Response) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+def read_as_open_webui(reply: Response) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
     """Text, usages and errors, line by line as the program takes them from the stream."""
     text, usages, errors = "", [], []
     for line in reply.text.splitlines():
@@ -82,53 +74,43 @@ def read_as_open_webui(reply: httpx.Response) -> tuple[str, list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("headers", [KEY, {"Authorization": "Bearer sk-anything"}, KEY | USER])
-async def test_a_connection_is_verified_by_its_models(
-    http: httpx.AsyncClient, headers: dict[str, str]
-) -> None:
+async def test_a_connection_is_verified_by_its_models(http: AsyncClient, headers: dict[str, str]) -> None:
     reply = await http.get("/v1/models", headers=headers)
     assert (reply.status_code, reply.json()["object"]) == (200, "list")
     assert [model["id"] for model in reply.json()["data"]] == ["kotaemon", "kotaemon/en"]
 
 
-async def test_a_chat_with_all_its_parameters_is_streamed(
-    http: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_chat_with_all_its_parameters_is_streamed(http: AsyncClient, services: Fakes) -> None:
     reply = await http.post(CHATS, content=json.dumps(CHAT), headers=KEY | USER)
     assert reply.headers["content-type"].startswith("text/event-stream")
     text, (usage,), errors = read_as_open_webui(reply)
     assert (text, errors, set(usage)) == (
         TEXT, [], {"prompt_tokens", "completion_tokens", "total_tokens"}
     )  # fmt: skip
-    (asked,) = services.answering.asked  # type: ignore[attr-defined]
+    (asked,) = services.answering.asked
     assert (asked.question, asked.scope.collection) == ("How much?", "en")
     assert asked.history == (("What does the report say?", "By 8 percent. [1]"),)
 
 
-async def test_a_stream_that_breaks_off_shows_an_error(
-    http: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_stream_that_breaks_off_shows_an_error(http: AsyncClient, services: Fakes) -> None:
     play(services, *SCRIPT[:2], Interrupted(ANSWER, ANSWER))
     text, usages, (error,) = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
     assert (text, usages, error["code"]) == ("By 8 ", [], "timeout")
 
 
-async def test_a_title_is_asked_for_without_a_stream(http: httpx.AsyncClient) -> None:
+async def test_a_title_is_asked_for_without_a_stream(http: AsyncClient) -> None:
     reply = await http.post(CHATS, content=json.dumps(TITLE), headers=KEY)
     (choice,) = reply.json()["choices"]
     assert (reply.status_code, choice["message"]["content"]) == (200, TEXT)
 
 
-async def test_a_title_over_a_long_chat_is_refused_as_the_program_can_read_it(
-    http: httpx.AsyncClient,
-) -> None:
+async def test_a_title_over_a_long_chat_is_refused_as_the_program_can_read_it(http: AsyncClient) -> None:
     task = {"role": "user", "content": TASK * 10}
     reply = await http.post(CHATS, json=TITLE | {"messages": [task]}, headers=KEY)
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages[0].content")
 
 
-async def test_an_answer_from_nothing_is_shown_as_any_other(
-    http: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_an_answer_from_nothing_is_shown_as_any_other(http: AsyncClient, services: Fakes) -> None:
     play(services, Delta("I found nothing."), SCRIPT[-1])
     text, _, errors = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
     assert (text[:16], errors) == ("I found nothing.", [])

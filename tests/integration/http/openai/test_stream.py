@@ -1,17 +1,17 @@
 """The unmodified `openai` clients reading a stream: what is whole says `stop`, what broke off raises."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
-import httpx
 import msgspec
 import openai
 import pytest
+from httpx import AsyncClient
+from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk
 
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
@@ -22,33 +22,14 @@ from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.openai.bodies import ChatRequest
 from kotaemon_async.http.openai.stream import ChatFrames, Chunks
 from kotaemon_async.http.settings import HttpSettings
-from tests.support.fakes import FakeServices, fake_services, serving, sse
-from tests.support.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, Answering, chunks, play, text_of
+from tests.support.fakes import Fakes, listening, sse
+from tests.support.openai_chat import ANSWER, ASK, CHATS, SCRIPT, TEXT, chunks, play, text_of
 
 T = TypeVar("T")
 LIMITS = HttpLimits(HttpSettings(drain_s=0.0), heartbeat_s=0.02)
 
 
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[FakeServices]:
-    async with fake_services(tmp_path) as opened:
-        opened.answering = Answering()
-        yield opened
-
-
-@pytest.fixture
-async def http(services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
-    async with serving(services, LIMITS) as found:
-        yield found
-
-
-@pytest.fixture
-async def client(http: httpx.AsyncClient) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as made:
-        yield made
-
-
-async def heard_until_error(client: openai.AsyncOpenAI) -> tuple[list[ChatCompletionChunk], openai.APIError]:
+async def heard_until_error(client: AsyncOpenAI) -> tuple[list[ChatCompletionChunk], openai.APIError]:
     """What a stream said before the client raised, and what it raised."""
     heard: list[ChatCompletionChunk] = []
     with pytest.raises(openai.APIError) as raised:
@@ -57,7 +38,7 @@ async def heard_until_error(client: openai.AsyncOpenAI) -> tuple[list[ChatComple
     return heard, raised.value
 
 
-async def test_a_stream_says_role_words_footnotes_and_then_stop(client: openai.AsyncOpenAI) -> None:
+async def test_a_stream_says_role_words_footnotes_and_then_stop(client: AsyncOpenAI) -> None:
     found = await chunks(client)
     deltas = [chunk.choices[0].delta for chunk in found]
     assert [delta.role for delta in deltas] == ["assistant", None, None, None, None]
@@ -68,7 +49,7 @@ async def test_a_stream_says_role_words_footnotes_and_then_stop(client: openai.A
     assert len({(chunk.id, chunk.created, chunk.model) for chunk in found}) == 1
 
 
-async def test_a_stream_tells_its_usage_when_it_is_asked_to(client: openai.AsyncOpenAI) -> None:
+async def test_a_stream_tells_its_usage_when_it_is_asked_to(client: AsyncOpenAI) -> None:
     found = await chunks(client, stream_options={"include_usage": True})
     assert [chunk.usage is None for chunk in found] == [True] * 5 + [False]
     assert found[-1].choices == []
@@ -76,7 +57,7 @@ async def test_a_stream_tells_its_usage_when_it_is_asked_to(client: openai.Async
     assert found[-1].usage.total_tokens == 8
 
 
-async def test_the_end_of_a_stream_is_done(http: httpx.AsyncClient) -> None:
+async def test_the_end_of_a_stream_is_done(http: AsyncClient) -> None:
     async with http.stream("POST", CHATS, json={**ASK, "stream": True}) as reply:
         events = [event async for event in sse(reply.aiter_lines()) if "data" in event]
     assert reply.headers["content-type"] == "text/event-stream; charset=utf-8"
@@ -84,9 +65,7 @@ async def test_the_end_of_a_stream_is_done(http: httpx.AsyncClient) -> None:
     assert events[-1] == {"data": "[DONE]"}
 
 
-async def test_a_new_answer_after_words_were_sent_is_announced(
-    client: openai.AsyncOpenAI, services: FakeServices
-) -> None:
+async def test_a_new_answer_after_words_were_sent_is_announced(client: AsyncOpenAI, services: Fakes) -> None:
     play(services, Delta("It ro"), Restart("local", "timeout"), *SCRIPT[1:])
     text = text_of(await chunks(client))
     assert text == (
@@ -96,7 +75,7 @@ async def test_a_new_answer_after_words_were_sent_is_announced(
 
 
 async def test_words_that_the_check_added_are_sent_before_the_footnotes(
-    client: openai.AsyncOpenAI, services: FakeServices
+    client: AsyncOpenAI, services: Fakes
 ) -> None:
     play(services, Delta("By 8 "), Done(ANSWER))
     assert text_of(await chunks(client)) == TEXT
@@ -112,7 +91,7 @@ async def test_words_that_the_check_added_are_sent_before_the_footnotes(
     ],
 )
 async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
-    client: openai.AsyncOpenAI, services: FakeServices, end: Event | Exception, code: str
+    client: AsyncOpenAI, services: Fakes, end: Event | Exception, code: str
 ) -> None:
     play(services, Delta("By "), end)
     heard, error = await heard_until_error(client)
@@ -123,16 +102,16 @@ async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
 
 
 async def test_a_stream_that_is_cut_by_the_stop_of_the_service_raises(
-    client: openai.AsyncOpenAI, services: FakeServices
+    client: AsyncOpenAI, services: Fakes
 ) -> None:
     play(services, Delta("By "), services.stopping)
     heard, error = await heard_until_error(client)
     assert (text_of(heard), error.code) == ("By ", "shutting_down")
 
 
-async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -> None:
+async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error(services: Fakes) -> None:
     chat = msgspec.convert(ASK, ChatRequest)
-    answer = ChatFrames(Answering(), Ask("How much?"), Chunks(chat, "chatcmpl-1", 1.0))  # type: ignore[arg-type]
+    answer = ChatFrames(services.answering, Ask("How much?"), Chunks(chat, "chatcmpl-1", 1.0))  # type: ignore[arg-type]
     async with aclosing(answer.frames()) as frames:
         sent = [await anext(frames) for _ in SCRIPT]
         assert sent[-1].endswith(b"[DONE]\n\n")
@@ -141,7 +120,7 @@ async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error() -
     assert answer.closing_frame(None) == events.COMMENT
 
 
-async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_a_broken_stream_has_no_done(http: AsyncClient, services: Fakes) -> None:
     play(services, Delta("By "), Interrupted(ANSWER, ANSWER))
     reply = await http.post(CHATS, json={**ASK, "stream": True})
     last = json.loads(reply.text.strip().rpartition("data: ")[2])
@@ -149,19 +128,15 @@ async def test_a_broken_stream_has_no_done(http: httpx.AsyncClient, services: Fa
     assert "[DONE]" not in reply.text
 
 
-async def test_a_silent_stream_is_kept_open_with_comments(
-    http: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_a_silent_stream_is_kept_open_with_comments(http: AsyncClient, services: Fakes) -> None:
     play(services, anyio.Event())
-    async with http.stream("POST", CHATS, json={**ASK, "stream": True}) as reply:
-        async for event in sse(reply.aiter_lines()):
-            assert event == {"": "still here"}
-            break
+    async with listening(http, "POST", CHATS, json={**ASK, "stream": True}) as events:
+        assert await anext(events) == {"": "still here"}
 
 
 @pytest.mark.parametrize("streamed", [True, False])
 async def test_an_answer_is_given_up_when_the_reader_leaves(
-    client: openai.AsyncOpenAI, services: FakeServices, streamed: bool
+    client: AsyncOpenAI, services: Fakes, streamed: bool
 ) -> None:
     waits = anyio.Event()
     play(services, Delta("By "), waits)
@@ -173,9 +148,7 @@ async def test_an_answer_is_given_up_when_the_reader_leaves(
         await services.answering.closed.wait()
 
 
-async def test_the_blocking_client_chats_streams_and_raises_alike(
-    http: httpx.AsyncClient, services: FakeServices
-) -> None:
+async def test_the_blocking_client_chats_streams_and_raises_alike(http: AsyncClient, services: Fakes) -> None:
     with openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="any", max_retries=0) as client:
 
         def stream() -> list[ChatCompletionChunk]:

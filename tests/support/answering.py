@@ -1,0 +1,72 @@
+"""Small stand-ins for what an answer is made of: passages, a search, pages, a model."""
+
+from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass, field
+
+import anyio
+
+from kotaemon_async.answers.llm.base import Deadline, Piece, Prompt
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Found, Mode, Passage, Scope, ServedBy
+
+PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
+QUESTION = "What is the capital of France?"
+DOWN = Unavailable("down", code="llm_unavailable")
+
+
+def passage(text: str, name: str = "a.pdf", *, page: int = 1, score: float = 0.9) -> Passage:
+    return Passage(f"d.1.{page}.0", "d", name, page, text, score)
+
+
+PARIS = passage(PAGE, page=3)
+
+
+@dataclass
+class FakeRetrieval:
+    """Finds the same each time, or fails; for an event it waits until it is set."""
+
+    found: Found | Exception | anyio.Event = field(default_factory=lambda: Found((PARIS,)))
+
+    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+        if isinstance(self.found, anyio.Event):
+            await self.found.wait()
+        if isinstance(self.found, Found):
+            return self.found
+        raise self.found if isinstance(self.found, Exception) else TimeoutError
+
+
+@dataclass
+class Pages:
+    """Documents whose every page has the same text."""
+
+    page: str = PAGE
+
+    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        return dict.fromkeys(pages, self.page)
+
+
+class Model:
+    """Says the same each time; an exception is raised, an event waited for. Remembers how it was asked."""
+
+    def __init__(
+        self, *pieces: Piece | Exception | anyio.Event, name: str = "main", served_by: ServedBy = "primary"
+    ) -> None:
+        self.pieces, self.name, self.served_by = pieces, name, served_by
+        self.prompts: list[Prompt] = []
+        self.left_s: list[float] = []
+        self.asked, self.closed = anyio.Event(), False
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        self.prompts.append(prompt)
+        self.left_s.append(deadline.left_s())
+        self.asked.set()
+        try:
+            for piece in self.pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                if isinstance(piece, anyio.Event):
+                    await piece.wait()
+                else:
+                    yield piece
+        finally:
+            self.closed = True
