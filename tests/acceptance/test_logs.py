@@ -40,7 +40,7 @@ KEPT: Final = ("document", "name", "collection", "question", "title")
 LIMIT_S: Final = 2.0
 
 
-class Told(NamedTuple):
+class Received(NamedTuple):
     """What a stopped service has shown, by where it stands, and what it has kept."""
 
     seen: dict[str, bytes]
@@ -48,7 +48,7 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Told:
+def received(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Received:
     """Of a service into which every canary was put, and which writes every line that there is."""
     folder = tmp_path_factory.mktemp("logs")
     knowledge = folder / "knowledge.yaml"
@@ -65,7 +65,7 @@ def told(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Told:
         with serving(folder, model_folder, env) as service:
             plant(service, folder)
             seen = seen_of(service)
-    return Told(seen, b"".join(path.read_bytes() for path in service.data_dir.glob("ledger.db*")))
+    return Received(seen, b"".join(path.read_bytes() for path in service.data_dir.glob("ledger.db*")))
 
 
 def plant(service: Throwaway, tmp_path: Path) -> None:
@@ -141,13 +141,13 @@ def around(text: bytes, canary: str) -> bytes:
     return text[max(0, at - 200) : at + 60]
 
 
-def test_nobodys_text_and_no_secret_is_in_any_output(told: Told) -> None:
-    assert {b"http_request" in told.seen["output"], b"link_failed" in told.seen["output"]} == {True}
-    assert {CANARIES[name].encode() in told.kept for name in KEPT} == {True}
+def test_nobodys_text_and_no_secret_is_in_any_output(received: Received) -> None:
+    assert {b"http_request" in received.seen["output"], b"link_failed" in received.seen["output"]} == {True}
+    assert {CANARIES[name].encode() in received.kept for name in KEPT} == {True}
     found = {
         (name, where, around(text, canary))
         for name, canary in CANARIES.items()
-        for where, text in told.seen.items()
+        for where, text in received.seen.items()
         if canary.encode() in text.lower()
     }
     assert not found
@@ -165,10 +165,10 @@ def test_a_password_in_an_address_is_in_no_output(start: Start, tmp_path: Path) 
     assert not [where for where, text in seen_of(service).items() if secret.encode() in text]
 
 
-def test_every_line_is_as_the_page_says(told: Told) -> None:
+def test_every_line_is_as_the_page_says(received: Received) -> None:
     fields = {row[0].strip("`"): TYPES[row[1]] for row in table("logs.md", "Fields")}
     events = {row[0].strip("`"): row for row in table("logs.md", "Events")}
-    lines = [json.loads(line) for line in told.seen["output"].splitlines()]
+    lines = [json.loads(line) for line in received.seen["output"].splitlines()]
     assert len({line["event"] for line in lines}) > 8
     for line in lines:
         _, levels, named, _ = events[line["event"]]
@@ -244,8 +244,8 @@ def test_a_reader_that_stops_holds_up_nothing_and_lost_lines_are_counted_and_tol
     assert knock(piped) < LIMIT_S
     lost = dropped(piped)
     assert lost > 100
-    told = next(line for line in map(json.loads, piped.reader) if line["event"] == "log_lines_dropped")
-    assert told["level"] == "warning" and told["lines"] >= lost
+    received = next(line for line in map(json.loads, piped.reader) if line["event"] == "log_lines_dropped")
+    assert received["level"] == "warning" and received["lines"] >= lost
 
 
 def test_a_reader_that_stops_does_not_keep_the_service_from_ending(piped: Piped) -> None:

@@ -35,8 +35,8 @@ def test_the_openai_client_finds_its_model_and_gets_cited_answers(chat: openai.O
     assert reply.choices[0].finish_reason == "stop"
     assert "closed on Mondays. [1]" in whole
     assert "\n\n[1] notes.md, p. 1: “" in whole
-    told = (reply.model_extra or {})["kotaemon"]
-    assert (told["served_by"], told["degraded"]) == ("extractive", False)
+    received = (reply.model_extra or {})["kotaemon"]
+    assert (received["served_by"], received["degraded"]) == ("extractive", False)
     chunks = list(chat.chat.completions.create(**ASK, stream=True))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == whole
     assert chunks[-1].choices[0].finish_reason == "stop"

@@ -65,10 +65,10 @@ def test_a_service_tells_its_manager_when_it_can_work_how_it_is_and_that_it_stop
         assert manager.keep(until_ready=1, within_s=60)
         assert httpx.get(f"http://127.0.0.1:{env['KOTAEMON_HTTP__PORT']}/readyz").status_code == 200
         said = manager.lives[0].said
-        eventually(lambda: manager.hear(1) and said.count("WATCHDOG=1") >= 3, within_s=10, seen=said)
+        eventually(lambda: manager.receive(1) and said.count("WATCHDOG=1") >= 3, within_s=10, seen=said)
         assert "STATUS=documents: 0 queued, 0 processing, 0 ready, 0 failed" in said
         manager.end(signal.SIGTERM)
-        while manager.hear(0) is not None:
+        while manager.receive(0) is not None:
             pass
         assert ("STOPPING=1" in said, manager.lives[0].ended_by) == (True, 0)
 

@@ -107,10 +107,10 @@ class Chaos:
         recovery_s = self._start(plan)
         ended = self._live(how, plan)
         unfinished = len(copied_unfinished(self._run.service.data_dir))
-        told = "" if recovery_s is None else f"recovery {recovery_s:.2f} s"
+        recovery = "" if recovery_s is None else f"recovery {recovery_s:.2f} s"
         _say(
             f"round {number:3}  {how:8} {plan:36} {ended:8} {len(self._run.visitor.promised):4} accepted"
-            f" {unfinished:3} unfinished  {time.monotonic() - began_s:4.1f} s  {told}"
+            f" {unfinished:3} unfinished  {time.monotonic() - began_s:4.1f} s  {recovery}"
         )
 
     def finish(self) -> None:

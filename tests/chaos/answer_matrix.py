@@ -147,7 +147,7 @@ def _wrong(reply: Reply, right: Expected) -> list[str]:
         return [f"HTTP {reply.status}"]
     answer = reply.answer
     reasons = frozenset((one["component"], one["code"]) for one in answer["reasons"])
-    told = {
+    claims = {
         "served_by": (answer["served_by"], right.served_by),
         "reasons": (sorted(reasons), sorted(right.reasons)),
         "degraded": (answer["degraded"], bool(right.reasons)),
@@ -157,7 +157,7 @@ def _wrong(reply: Reply, right: Expected) -> list[str]:
         "has an age": (answer["age_s"] > 0, right.served_by == "stale_cache"),
     }
     return [
-        f"{name}: {found} instead of {wanted}" for name, (found, wanted) in told.items() if found != wanted
+        f"{name}: {found} instead of {wanted}" for name, (found, wanted) in claims.items() if found != wanted
     ]
 
 

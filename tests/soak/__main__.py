@@ -158,7 +158,7 @@ def report(soak: Soak, seed: int) -> str:
     """Markdown: the figures, and what was done meanwhile."""
     times = soak.times
     traffic = soak.traffic
-    told = {
+    results = {
         "warm-up, not measured": f"{times.warm_s / 60:.1f} min",
         "measured": f"{times.measured_s / 60:.1f} min, a sample each {times.every_s:g} s,"
         f" medians of {times.block_s:g} s",
@@ -167,7 +167,7 @@ def report(soak: Soak, seed: int) -> str:
         "seed": seed,
         "trouble": _counted(traffic.trouble) or "none",
     }
-    rows = [f"| {name} | {value} |" for name, value in told.items()]
+    rows = [f"| {name} | {value} |" for name, value in results.items()]
     figures = table(soak.trends(), (soak.rests[0], soak.rests[1]))
     return "\n".join([figures, "", "| | |", "|---|---|", *rows])
 

@@ -38,7 +38,7 @@ class Local:
     registry: ModelRegistry
     folder: Path
 
-    async def told(
+    async def received(
         self, prompt: Prompt = PROMPT, seconds: float = 60.0
     ) -> tuple[str, Finish | None, Unavailable | None]:
         """The text, and how it ended."""

@@ -50,7 +50,7 @@ class StandIn:
                 start_new_session=True,
             )
 
-    def hear(self, within_s: float) -> str | None:
+    def receive(self, within_s: float) -> str | None:
         """The next message, None when none comes in time."""
         if not select.select([self.listener], [], [], max(0.0, within_s))[0]:
             return None
@@ -65,7 +65,7 @@ class StandIn:
         end_s = time.monotonic() + within_s
         heard_s = time.monotonic()
         while time.monotonic() < end_s:
-            message = self.hear(0.2)
+            message = self.receive(0.2)
             if len(self.lives) == until_ready and self.lives[-1].ready_s is not None:
                 return True
             if message == "WATCHDOG=1" or self.lives[-1].ready_s is None:

@@ -62,9 +62,9 @@ def test_a_file_that_is_dropped_is_uploaded_read_and_ready_without_a_reload(page
     throttle(page, bytes_per_s=400_000)
     drop(page, {"long.pdf": english_pdf(120)})
     expect(row(page, "long.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
-    told = page.evaluate("window.told.join('\\n')")
-    assert re.search(r"\d k?B of \d+ kB", told) and re.search(r"page \d+ of 120", told)
-    assert not re.search(r"NaN|undefined|of 0\b|0/0", told)
+    received = page.evaluate("window.told.join('\\n')")
+    assert re.search(r"\d k?B of \d+ kB", received) and re.search(r"page \d+ of 120", received)
+    assert not re.search(r"NaN|undefined|of 0\b|0/0", received)
     expect(page.locator(".upload")).to_have_count(0)
     expect(row(page, "long.pdf").locator(".n")).to_have_text("120")
 

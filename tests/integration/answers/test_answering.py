@@ -94,7 +94,7 @@ class AnsweringFixture:
             go_on.set()
         return answers
 
-    async def told(self, question: str = QUESTION) -> list[Event]:
+    async def received(self, question: str = QUESTION) -> list[Event]:
         return [event async for event in self.answering.stream(Ask(question))]
 
     def break_model(self, *pieces: Piece | anyio.Event) -> None:
@@ -207,14 +207,14 @@ async def test_after_cut_words_the_old_answer_comes_whole_behind_a_restart(servi
     await service.ask()
     service.clock.now_s += 3600
     service.break_model(Delta("Par"))
-    events = await service.told()
+    events = await service.received()
     assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
     assert events[2] == Restart("stale_cache", "llm_unavailable")
 
 
 async def test_a_restart_names_the_link_that_really_follows(service: AnsweringFixture) -> None:
     service.break_model(Delta("Par"))
-    assert Restart("extractive", "llm_unavailable") in await service.told()
+    assert Restart("extractive", "llm_unavailable") in await service.received()
 
 
 async def test_kept_knowledge_answers_what_the_documents_do_not(service: AnsweringFixture) -> None:
@@ -227,7 +227,7 @@ async def test_kept_knowledge_answers_what_the_documents_do_not(service: Answeri
 async def test_kept_knowledge_answers_when_every_store_is_down(service: AnsweringFixture) -> None:
     service.retrieval.found = Unavailable("gone", code="ledger_unavailable")
     await service.ledger.aclose()
-    events = await service.told("When is the office open?")
+    events = await service.received("When is the office open?")
     assert isinstance(events[-1], Done)
     answer = events[-1].answer
     assert (answer.served_by, answer.degraded) == ("static_knowledge", True)

@@ -73,13 +73,13 @@ async def test_listeners_hear_of_every_change_and_of_nothing_older(
     services: Fakes, lib: LibraryFixture
 ) -> None:
     old, _ = await lib.hand_in(b"old")
-    told = services.changes.listen()
+    received = services.changes.listen()
     with anyio.fail_after(5):
-        assert await anext(told) is None
+        assert await anext(received) is None
         new, _ = await lib.hand_in(b"new")
-        first = await anext(told)
+        first = await anext(received)
         await lib.library.delete(old.id)
-        assert (isinstance(first, Document) and first.id, await anext(told)) == (new.id, Deleted(old.id))
+        assert (isinstance(first, Document) and first.id, await anext(received)) == (new.id, Deleted(old.id))
 
 
 async def test_the_stream_says_open_then_what_changed(client: AsyncClient) -> None:

@@ -15,7 +15,7 @@ CITED = replace(
 
 
 @pytest.fixture(autouse=True)
-async def told(services: Fakes) -> None:
+async def received(services: Fakes) -> None:
     await services.ledger.answers.save(CITED, "c1", 10.0)
     await services.ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
 

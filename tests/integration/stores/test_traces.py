@@ -17,14 +17,14 @@ def span(number: int, *, trace: str = "t", at_s: float = 100.0, **attributes: ob
 
 async def test_a_trace_is_read_as_it_was_told(file: TelemetryFile) -> None:
     store = TraceStore(file, WIDE)
-    told = SpanRow(
+    kept = SpanRow(
         "t", "1", "0", "ingest", 5.0, 6.5, True, {"pages": 3}, (EventRow(5.5, "waits", {"code": "x"}),)
     )
     line = LineRow("t", "1", 6.0, "warning", "document_waits", "", {"wait_s": 1.5})
-    await store.append([told, line], 7.0)
+    await store.append([kept, line], 7.0)
     rows = await store.trace("t")
     assert rows is not None
-    assert (rows.spans, rows.lines) == ([replace(told, process=store.process)], [line])
+    assert (rows.spans, rows.lines) == ([replace(kept, process=store.process)], [line])
     assert rows.processes[store.process].seen_s == 7.0
     assert await store.trace("other") is None
 

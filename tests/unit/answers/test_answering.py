@@ -48,7 +48,7 @@ def answering(
     )
 
 
-async def told(service: Answering, question: str = QUESTION) -> list[Event]:
+async def received(service: Answering, question: str = QUESTION) -> list[Event]:
     return [event async for event in service.stream(Ask(question))]
 
 
@@ -58,7 +58,7 @@ def last(events: list[Event]) -> Answer:
 
 
 async def test_without_a_model_the_answer_is_extractive_and_not_degraded() -> None:
-    answer = last(await told(answering()))
+    answer = last(await received(answering()))
     assert (answer.served_by, answer.degraded, answer.reasons) == ("extractive", False, ())
     assert "Paris is the capital of France." in answer.answer
     cited = answer.citations[0]
@@ -67,7 +67,7 @@ async def test_without_a_model_the_answer_is_extractive_and_not_degraded() -> No
 
 async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None:
     model = Model(Delta("The capital is Paris [1]. Sure [4]."), Finish(Usage(9, 2)))
-    answer = last(await told(answering(model, ExtractiveProvider())))
+    answer = last(await received(answering(model, ExtractiveProvider())))
     assert (answer.answer, answer.served_by) == ("The capital is Paris [1]. Sure.", "primary")
     assert (answer.usage, answer.degraded) == (Usage(9, 2), False)
     assert [(c.marker, "Paris is the capital" in c.quote) for c in answer.citations] == [(1, True)]
@@ -75,23 +75,23 @@ async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None
 
 async def test_a_claim_in_another_language_keeps_its_citation() -> None:
     model = Model(Delta("法国的首都是巴黎[1]。"), Finish())
-    answer = last(await told(answering(model), "法国的首都是哪里？"))
+    answer = last(await received(answering(model), "法国的首都是哪里？"))
     assert answer.citations[0].quote in PAGE
 
 
 async def test_a_failed_model_makes_the_answer_degraded_and_says_why() -> None:
-    answer = last(await told(answering(Model(DOWN), ExtractiveProvider())))
+    answer = last(await received(answering(Model(DOWN), ExtractiveProvider())))
     assert (answer.served_by, answer.degraded) == ("extractive", True)
     assert answer.reasons == (Reason("main", "llm_unavailable"),)
 
 
 async def test_a_failure_before_the_first_token_is_not_seen() -> None:
-    events = await told(answering(Model(DOWN), ExtractiveProvider()))
+    events = await received(answering(Model(DOWN), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Done]
 
 
 async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
-    events = await told(answering(Model(Delta("Par"), DOWN), ExtractiveProvider()))
+    events = await received(answering(Model(Delta("Par"), DOWN), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
     assert events[2] == Restart("extractive", "llm_unavailable")
     assert not last(events).answer.startswith("Par [")
@@ -99,7 +99,9 @@ async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:
 
 
 async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
-    events = await told(answering(Model(Delta("Par"), DOWN), Model(DOWN, name="second", served_by="local")))
+    events = await received(
+        answering(Model(Delta("Par"), DOWN), Model(DOWN, name="second", served_by="local"))
+    )
     assert isinstance(events[-1], Interrupted)
     assert not last(events).complete
     assert (last(events).answer, last(events).served_by, last(events).degraded) == ("Par", "primary", True)
@@ -113,7 +115,7 @@ async def test_a_whole_answer_is_never_a_cut_one() -> None:
 
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "I found nothing"), ("为什么？", "在这些文档中")])
 async def test_nothing_found_is_said_in_the_language_of_the_question(question: str, begins: str) -> None:
-    answer = last(await told(answering(Model(), retrieval=FakeRetrieval(Found(()))), question))
+    answer = last(await received(answering(Model(), retrieval=FakeRetrieval(Found(()))), question))
     assert (answer.served_by, answer.degraded, answer.citations) == ("extractive", False, ())
     assert answer.answer.startswith(begins)
 
@@ -121,7 +123,7 @@ async def test_nothing_found_is_said_in_the_language_of_the_question(question: s
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "Sorry"), ("为什么？", "抱歉")])
 async def test_without_retrieval_a_polite_sentence_says_so(question: str, begins: str) -> None:
     gone = Unavailable("gone", code="ledger_unavailable")
-    answer = last(await told(answering(retrieval=FakeRetrieval(gone)), question))
+    answer = last(await received(answering(retrieval=FakeRetrieval(gone)), question))
     assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "ledger_unavailable"),))
     assert answer.answer.startswith(begins)
 
@@ -133,19 +135,19 @@ async def test_retrieval_that_hangs_leaves_time_for_an_answer() -> None:
 
 async def test_what_retrieval_missed_is_told_with_the_answer() -> None:
     lost = Reason("vectors", "vectors_unavailable")
-    events = await told(answering(retrieval=FakeRetrieval(Found((PARIS,), (lost,)))))
+    events = await received(answering(retrieval=FakeRetrieval(Found((PARIS,), (lost,)))))
     assert events[0] == PassagesFound((PARIS,), (lost,))
     assert (last(events).degraded, last(events).reasons) == (True, (lost,))
 
 
 async def test_a_passage_that_no_longer_stands_on_its_page_is_not_used() -> None:
-    events = await told(answering(ledger=Ledger(page="Other words.")))
+    events = await received(answering(ledger=Ledger(page="Other words.")))
     assert (events[0], last(events).citations) == (PassagesFound((), ()), ())
 
 
 async def test_an_unknown_document_is_refused() -> None:
     with pytest.raises(Refused):
-        await told(answering(retrieval=FakeRetrieval(Refused("no such document", code="not_found"))))
+        await received(answering(retrieval=FakeRetrieval(Refused("no such document", code="not_found"))))
 
 
 async def test_the_answer_is_kept_as_it_was_sent() -> None:
@@ -155,7 +157,7 @@ async def test_the_answer_is_kept_as_it_was_sent() -> None:
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
-    answer = last(await told(answering(ledger=Ledger(broken=True))))
+    answer = last(await received(answering(ledger=Ledger(broken=True))))
     assert ("Paris" in answer.answer, answer.degraded) == (True, True)
     assert answer.reasons == (Reason("ledger", "ledger_unavailable"),)
 
@@ -168,7 +170,7 @@ async def test_an_answer_whose_record_hangs_is_given_in_time_and_says_so() -> No
 
 async def test_lanes_that_are_lost_are_told_one_by_one() -> None:
     lost = (Reason("vectors", "timeout"), Reason("keywords", "ledger_unavailable"))
-    answer = last(await told(answering(retrieval=FakeRetrieval(SearchLost(lost)))))
+    answer = last(await received(answering(retrieval=FakeRetrieval(SearchLost(lost)))))
     assert (answer.served_by, answer.reasons) == ("busy", lost)
 
 
@@ -192,15 +194,15 @@ async def test_a_client_that_leaves_closes_the_stream_of_the_model() -> None:
 
 
 async def test_the_times_of_an_answer_are_in_order() -> None:
-    times = last(await told(answering())).timings_s
+    times = last(await received(answering())).timings_s
     assert 0 <= times["retrieval"] <= times["first_token"] <= times["total"] < 1
 
 
 async def test_sentences_without_a_marker_are_named() -> None:
     model = Model(Delta("The capital is Paris [1]. It has many bridges. 河很长。[1] 山很高。"), Finish())
-    answer = last(await told(answering(model)))
+    answer = last(await received(answering(model)))
     assert answer.uncited == ("It has many bridges.", "山很高。")
 
 
 async def test_an_extractive_answer_has_no_sentence_without_a_marker() -> None:
-    assert last(await told(answering())).uncited == ()
+    assert last(await received(answering())).uncited == ()

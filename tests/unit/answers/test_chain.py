@@ -56,39 +56,42 @@ def fallbacks(source: str, target: str) -> float:
 async def events(
     *links: Model | ExtractiveProvider, passages: tuple[Passage, ...] = ()
 ) -> list[tuple[str, object]]:
-    told: list[tuple[str, object]] = []
+    received: list[tuple[str, object]] = []
     async for event in Chain(links).stream(Prompt("Q?", passages), Deadline(10.0, lambda: 0.0)):
         match event:
             case Delta():
-                told.append(("delta", event.text))
+                received.append(("delta", event.text))
             case Restart():
-                told.append(("restart", (event.link, event.reason)))
+                received.append(("restart", (event.link, event.reason)))
             case Failed():
-                told.append(("failed", (event.provider.name, event.error.code, event.text_was_sent)))
+                received.append(("failed", (event.provider.name, event.error.code, event.text_was_sent)))
             case Completed():
-                told.append(("completed", event.provider.name))
-    return told
+                received.append(("completed", event.provider.name))
+    return received
 
 
 async def test_the_first_link_that_can_gives_the_answer() -> None:
-    told = await events(link("a", Delta("x"), Finish()), link("b", Delta("y"), Finish()))
-    assert told == [("delta", "x"), ("completed", "a")]
+    received = await events(link("a", Delta("x"), Finish()), link("b", Delta("y"), Finish()))
+    assert received == [("delta", "x"), ("completed", "a")]
 
 
 async def test_a_failure_before_the_first_token_moves_on() -> None:
-    told = await events(link("a", DOWN), link("b", Delta("y"), Finish()))
-    assert told == [("failed", ("a", "llm_unavailable", False)), ("delta", "y"), ("completed", "b")]
+    received = await events(link("a", DOWN), link("b", Delta("y"), Finish()))
+    assert received == [("failed", ("a", "llm_unavailable", False)), ("delta", "y"), ("completed", "b")]
 
 
 async def test_a_failure_after_the_first_token_says_that_text_was_sent() -> None:
-    told = await events(link("a", Delta("x"), DOWN), link("b", Delta("y"), Finish()))
-    assert told[1:3] == [("failed", ("a", "llm_unavailable", True)), ("restart", ("b", "llm_unavailable"))]
+    received = await events(link("a", Delta("x"), DOWN), link("b", Delta("y"), Finish()))
+    assert received[1:3] == [
+        ("failed", ("a", "llm_unavailable", True)),
+        ("restart", ("b", "llm_unavailable")),
+    ]
 
 
 async def test_a_restart_names_who_speaks_next_and_why_words_broke_off() -> None:
     passes, silent = link("b", NoAnswer("no")), link("c", Unavailable("late", code="timeout"))
-    told = await events(link("a", Delta("x"), DOWN), passes, silent, link("d", Delta("y"), Finish()))
-    assert told == [
+    received = await events(link("a", Delta("x"), DOWN), passes, silent, link("d", Delta("y"), Finish()))
+    assert received == [
         ("delta", "x"),
         ("failed", ("a", "llm_unavailable", True)),
         ("failed", ("c", "timeout", False)),
@@ -111,8 +114,8 @@ async def test_who_is_skipped_is_not_asked() -> None:
 
 
 async def test_an_answer_without_a_finish_is_not_complete() -> None:
-    told = await events(link("a", Delta("x")))
-    assert told == [("delta", "x"), ("failed", ("a", "llm_unavailable", True))]
+    received = await events(link("a", Delta("x")))
+    assert received == [("delta", "x"), ("failed", ("a", "llm_unavailable", True))]
 
 
 async def test_only_unavailable_moves_on() -> None:
@@ -131,12 +134,12 @@ async def test_a_link_leaves_time_for_the_one_that_follows() -> None:
 async def test_whatever_links_use_up_each_has_a_share_and_none_passes_the_deadline(
     seconds: float, count: int, used_share: float
 ) -> None:
-    told = Times()
-    chain = Chain([Greedy(told, used_share) for _ in range(count)])
-    _ = [event async for event in chain.stream(Prompt("Q?", ()), Deadline.within(seconds, told.clock))]
-    assert len(told.shares_s) == count
-    assert min(told.shares_s) >= min(seconds, 8.0) * 0.25**count * 0.99
-    assert told.now_s <= seconds * 1.0001
+    received = Times()
+    chain = Chain([Greedy(received, used_share) for _ in range(count)])
+    _ = [event async for event in chain.stream(Prompt("Q?", ()), Deadline.within(seconds, received.clock))]
+    assert len(received.shares_s) == count
+    assert min(received.shares_s) >= min(seconds, 8.0) * 0.25**count * 0.99
+    assert received.now_s <= seconds * 1.0001
 
 
 async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() -> None:
@@ -144,9 +147,12 @@ async def test_a_link_that_is_kept_back_moves_on_at_once_with_its_last_code() ->
     chain = Chain([first, link("b", Delta("y"), Finish())])
     for asked in (True, False):
         first.left_s.clear()
-        told = [event async for event in chain.stream(Prompt("Q?", ()), Deadline(10.0, lambda: 0.0))]
-        assert isinstance(told[0], Failed)
-        assert (isinstance(told[0].error, CircuitOpen), told[0].error.code) == (not asked, "misconfigured")
+        received = [event async for event in chain.stream(Prompt("Q?", ()), Deadline(10.0, lambda: 0.0))]
+        assert isinstance(received[0], Failed)
+        assert (isinstance(received[0].error, CircuitOpen), received[0].error.code) == (
+            not asked,
+            "misconfigured",
+        )
         assert bool(first.left_s) is asked
 
 
@@ -183,8 +189,8 @@ async def shown(health: Health) -> tuple[str, str | None, float | None]:
 
 
 async def test_without_passages_the_extractive_link_says_that_nothing_was_found() -> None:
-    told = await events(ExtractiveProvider())
-    assert told[0] == ("delta", "I found nothing in the documents that answers this question.")
+    received = await events(ExtractiveProvider())
+    assert received[0] == ("delta", "I found nothing in the documents that answers this question.")
 
 
 def test_neighbouring_sentences_share_a_marker_and_a_quote() -> None:

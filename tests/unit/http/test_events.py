@@ -14,16 +14,16 @@ ENDLESS_S = 3600.0
 class Reader:
     """Listens to a stream, and leaves once it has heard so many messages."""
 
-    def __init__(self, hears: int) -> None:
-        self.heard: list[Message] = []
-        self._hears = hears
+    def __init__(self, receives: int) -> None:
+        self.received: list[Message] = []
+        self._hears = receives
         self._has_enough = anyio.Event()
-        if not hears:
+        if not receives:
             self._has_enough.set()
 
     async def send(self, message: Message) -> None:
-        self.heard.append(message)
-        if len(self.heard) >= self._hears:
+        self.received.append(message)
+        if len(self.received) >= self._hears:
             self._has_enough.set()
 
     async def receive(self) -> HTTPReceiveMessage:
@@ -47,10 +47,10 @@ class Frames:
             self.closed = True
 
 
-@pytest.mark.parametrize("hears", [0, 2])
-async def test_a_reader_who_leaves_ends_the_stream_without_an_error(hears: int) -> None:
-    reader, frames = Reader(hears), Frames(count=hears)
+@pytest.mark.parametrize("receives", [0, 2])
+async def test_a_reader_who_leaves_ends_the_stream_without_an_error(receives: int) -> None:
+    reader, frames = Reader(receives), Frames(count=receives)
     stream = EventStream(frames.each(), Closing(anyio.Event()))
     with anyio.fail_after(5):
         await stream(HTTPScope(), reader.receive, reader.send)  # type: ignore[typeddict-item]
-    assert (len(reader.heard) >= hears, frames.closed) == (True, True)
+    assert (len(reader.received) >= receives, frames.closed) == (True, True)

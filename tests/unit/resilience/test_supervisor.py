@@ -1,18 +1,16 @@
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.supervisor import LoopLag, supervise
 from kotaemon_async.telemetry import metrics
+from tests.support.log_records import logged
 
 if TYPE_CHECKING:
-    from loguru import Record
+    pass
 
 
 class Stop(BaseException):
@@ -41,17 +39,6 @@ class Script:
         with pytest.raises(Stop):
             await supervise("script", self.start, sleep=self.sleep, clock=lambda: self.now_s)
         return self.waits
-
-
-@contextmanager
-def logged(event: str) -> Iterator[list["Record"]]:
-    """The log's records of an event, as they come."""
-    records: list[Record] = []
-    number = logger.add(
-        lambda message: records.append(message.record), filter=lambda r: r["message"] == event
-    )
-    yield records
-    logger.remove(number)
 
 
 def restarts() -> float:

@@ -23,7 +23,7 @@ from tests.support.llm_server import LlmServer, llm_server
 
 PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
 SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
-Told = list[Delta | Restart | Failed | Completed]
+Received = list[Delta | Restart | Failed | Completed]
 
 every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
 every_passing_fault = pytest.mark.parametrize(
@@ -49,12 +49,12 @@ class Linked:
     async def sleep(self, seconds: float) -> None:
         self.pauses_s.append(seconds)
 
-    async def told(self, seconds: float = 20.0) -> Told:
+    async def received(self, seconds: float = 20.0) -> Received:
         return [event async for event in self.chain.stream(PROMPT, Deadline.within(seconds))]
 
     async def fails(self, times: int) -> None:
         for _ in range(times):
-            await self.told()
+            await self.received()
 
     @property
     def state(self) -> str:
@@ -77,25 +77,25 @@ def limits_of(fault: Fault) -> dict[str, float]:
     return SHORT | {"first_token_timeout_s": 1.0} if fault.waits else {}
 
 
-def moves(told: Told) -> list[Failed]:
-    return [event for event in told if isinstance(event, Failed)]
+def moves(received: Received) -> list[Failed]:
+    return [event for event in received if isinstance(event, Failed)]
 
 
-def served_by(told: Told) -> str:
-    assert isinstance(told[-1], Completed)
-    return told[-1].provider.served_by
+def served_by(received: Received) -> str:
+    assert isinstance(received[-1], Completed)
+    return received[-1].provider.served_by
 
 
 @every_fault
 async def test_every_fault_moves_on_in_time_and_says_why(fault: Fault) -> None:
     async with linked(fault.script, **limits_of(fault)) as one:
         started_s = time.monotonic()
-        told = await one.told()
+        received = await one.received()
         assert time.monotonic() - started_s < 3.0
-        assert [(move.error.code, move.text_was_sent) for move in moves(told)] == [
+        assert [(move.error.code, move.text_was_sent) for move in moves(received)] == [
             (fault.code, fault.sends_text)
         ]
-        assert (served_by(told), one.state) == ("extractive", fault.state)
+        assert (served_by(received), one.state) == ("extractive", fault.state)
 
 
 @pytest.mark.parametrize(
@@ -115,14 +115,14 @@ async def test_bytes_that_are_no_tokens_extend_no_limit_and_tokens_not_the_last(
     total_s = 1.0 if script in {"drip_reasoning", "slow_tokens"} else 20.0
     async with linked(script, **SHORT | {"total_timeout_s": total_s}) as one:
         with anyio.fail_after(5):
-            (move,) = moves(await one.told())
+            (move,) = moves(await one.received())
         assert move.error.message == f"the model server kept us waiting for {wanted}"
 
 
 @every_fault
 async def test_only_what_a_moment_heals_is_tried_twice(fault: Fault) -> None:
     async with linked(fault.script, **limits_of(fault)) as one:
-        await one.told()
+        await one.received()
         asked = 0 if fault.script in {"refuse", "accept_and_hang"} else 1 + fault.heals
         assert (len(one.server.requests), one.pauses_s) == (asked, [0.1] * fault.heals)
 
@@ -131,8 +131,8 @@ async def test_only_what_a_moment_heals_is_tried_twice(fault: Fault) -> None:
 async def test_a_second_try_that_works_is_all_the_reader_sees(fault: Fault) -> None:
     before = retries("healed")
     async with linked(fault.script, "ok") as one:
-        told = await one.told()
-        assert (served_by(told), moves(told), one.state) == ("primary", [], "closed")
+        received = await one.received()
+        assert (served_by(received), moves(received), one.state) == ("primary", [], "closed")
         assert retries("healed") == before + 1
 
 
@@ -141,7 +141,7 @@ async def test_a_server_in_trouble_is_soon_left_alone(fault: Fault) -> None:
     async with linked(fault.script) as one:
         await one.fails(5)
         asked = len(one.server.requests)
-        (move,) = moves(await one.told())
+        (move,) = moves(await one.received())
         assert (one.state, len(one.server.requests)) == ("open", asked)
         assert (type(move.error), move.error.code) == (CircuitOpen, fault.code)
 
@@ -152,13 +152,13 @@ async def test_after_its_pause_one_question_finds_out_that_the_server_is_back() 
         one.server.script = "ok"
         one.now_s += 5
         assert one.state == "half_open"
-        assert (served_by(await one.told()), one.state) == ("primary", "closed")
+        assert (served_by(await one.received()), one.state) == ("primary", "closed")
 
 
 @pytest.mark.parametrize("script", ["429", "503_wait"])
 async def test_retry_after_is_waited_for(script: Script) -> None:
     async with linked(script) as one:
-        await one.told()
+        await one.received()
         assert one.chain.states()["main"] == {
             "state": "open",
             "code": "llm_unavailable",
@@ -168,7 +168,7 @@ async def test_retry_after_is_waited_for(script: Script) -> None:
         }
         one.now_s += 7
         one.server.script = "ok"
-        assert served_by(await one.told()) == "primary"
+        assert served_by(await one.received()) == "primary"
 
 
 @pytest.mark.parametrize("script", ["401", "403", "404"])
@@ -181,7 +181,7 @@ async def test_a_wrong_setting_is_told_and_asked_about_again_after_a_while(scrip
         assert "secret" not in str(state)
         one.server.script = "ok"
         one.now_s += ASK_AGAIN_S
-        assert (served_by(await one.told()), one.state) == ("primary", "closed")
+        assert (served_by(await one.received()), one.state) == ("primary", "closed")
         assert len(one.server.requests) == 2
 
 
@@ -196,7 +196,7 @@ async def test_a_link_that_refuses_a_prompt_is_told_at_once_and_left_alone_after
 async def test_the_key_does_not_follow_a_redirect() -> None:
     async with llm_server("ok") as elsewhere, linked("307") as one:
         one.server.location = f"{elsewhere.base_url}/chat/completions"
-        await one.told()
+        await one.received()
         assert (one.server.keys, elsewhere.keys) == (["Bearer k-secret"], [])
 
 
@@ -206,7 +206,7 @@ async def test_a_reader_who_leaves_closes_the_connection_and_blames_nobody(scrip
         for _ in range(6):
             one.server.left.clear()
             with anyio.move_on_after(0.1):
-                await one.told()
+                await one.received()
             with anyio.fail_after(1):
                 await one.server.left.wait()
         assert one.state == "closed"
@@ -215,7 +215,7 @@ async def test_a_reader_who_leaves_closes_the_connection_and_blames_nobody(scrip
 async def test_a_question_that_had_too_little_time_blames_nobody() -> None:
     async with linked("hang", first_token_timeout_s=10) as one:
         for _ in range(6):
-            assert moves(await one.told(0.05))[0].error.code == "timeout"
+            assert moves(await one.received(0.05))[0].error.code == "timeout"
         assert one.state == "closed"
 
 
@@ -224,7 +224,7 @@ async def test_a_full_link_moves_on_in_time_and_is_not_to_blame(slot_s: float, s
     async with linked("stall", max_concurrency=1, idle_timeout_s=10, first_token_timeout_s=slot_s) as one:
         first = one.chain.stream(PROMPT, Deadline.within(20))
         await anext(first)
-        codes = [moves(await one.told(seconds))[0].error.code for _ in range(6)]
+        codes = [moves(await one.received(seconds))[0].error.code for _ in range(6)]
         assert (codes, one.state) == (["busy"] * 6, "closed")
         await first.aclose()
 
@@ -232,14 +232,14 @@ async def test_a_full_link_moves_on_in_time_and_is_not_to_blame(slot_s: float, s
 @pytest.mark.parametrize("script", ["end_and_rst", "tiny_writes"])
 async def test_an_answer_with_its_finish_reason_is_whole_however_it_came(script: Script) -> None:
     async with linked(script) as one:
-        told = await one.told()
-        text = "".join(event.text for event in told if isinstance(event, Delta))
-        assert (text, served_by(told)) == ("Paris is the capital [1].", "primary")
+        received = await one.received()
+        text = "".join(event.text for event in received if isinstance(event, Delta))
+        assert (text, served_by(received)) == ("Paris is the capital [1].", "primary")
 
 
 async def test_no_compressed_reply_is_asked_for() -> None:
     async with linked("ok") as one:
-        await one.told()
+        await one.received()
         assert one.server.headers[0]["accept-encoding"] == "identity"
 
 

@@ -30,7 +30,7 @@ async def until_idle(pid: int) -> None:
 
 async def test_an_answer_is_counted_and_cut_at_its_longest(llm_folder: Path) -> None:
     async with local(llm_folder, max_tokens=8) as one:
-        text, finish, _ = await one.told()
+        text, finish, _ = await one.received()
         assert text and finish and finish.usage and finish.cut
         assert finish.usage.completion_tokens == 8
         assert finish.usage.prompt_tokens > 100
@@ -51,7 +51,7 @@ async def test_a_reader_who_leaves_stops_the_reading_of_the_prompt(llm_folder: P
             pid = model_pid()
         await until_idle(pid)
         with anyio.move_on_after(0.5) as gone:
-            await one.told(prompt_of("One crane, two cranes, three cranes. " * 300))
+            await one.received(prompt_of("One crane, two cranes, three cranes. " * 300))
         assert gone.cancelled_caught
         await until_idle(pid)
 
@@ -66,7 +66,7 @@ async def test_a_prompt_longer_than_the_context_is_told_from_a_wrong_request(
 ) -> None:
     history = (("When? " * 80, "In October. " * 40),) * 30
     async with local(llm_folder, prompt_budget_chars=500) as one:
-        _, _, error = await one.told(Prompt("When?", history=history))
+        _, _, error = await one.received(Prompt("When?", history=history))
         assert error and error.message == "the prompt does not fit into the model's context"
 
 
@@ -82,7 +82,7 @@ async def test_the_process_has_no_network_and_sees_no_keys(
 
 async def test_a_context_larger_than_the_memory_is_a_wrong_setting(llm_folder: Path) -> None:
     async with local(llm_folder, memory_bytes=256 * 1024**2, prompt_budget_chars=100_000) as one:
-        _, _, error = await one.told()
+        _, _, error = await one.received()
         assert error and (error.code, "memory_bytes" in error.message) == ("misconfigured", True)
 
 
@@ -93,7 +93,7 @@ async def test_a_file_that_is_cut_off_is_a_wrong_setting_with_the_reason(
         shutil.copyfileobj(source, target)
         target.truncate(8 * 1024**2)
     async with local(tmp_path) as one:
-        _, _, error = await one.told()
+        _, _, error = await one.received()
         assert isinstance(error, ProviderFailed)
         assert (error.code, error.fault) == ("misconfigured", "setting")
         assert re.search(rf"{tmp_path}: it cannot be loaded: .*file bounds", error.message)

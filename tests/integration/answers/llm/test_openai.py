@@ -28,7 +28,9 @@ async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAIPro
             await link.aclose()
 
 
-async def told(link: OpenAIProvider, seconds: float = 20.0) -> tuple[str, Finish | None, Unavailable | None]:
+async def received(
+    link: OpenAIProvider, seconds: float = 20.0
+) -> tuple[str, Finish | None, Unavailable | None]:
     text, finish = "", None
     try:
         async for piece in link.stream(PROMPT, Deadline.within(seconds)):
@@ -43,7 +45,7 @@ async def told(link: OpenAIProvider, seconds: float = 20.0) -> tuple[str, Finish
 
 async def test_a_whole_answer_streams_and_brings_its_token_counts() -> None:
     async with linked("ok") as (link, server):
-        assert await told(link) == ("Paris is the capital [1].", Finish(Usage(120, 7)), None)
+        assert await received(link) == ("Paris is the capital [1].", Finish(Usage(120, 7)), None)
         assert server.keys == ["Bearer k-1"]
         assert server.requests[0]["model"] == "m"
         assert "Paris is the capital of France." in server.requests[0]["messages"][1]["content"]
@@ -53,7 +55,7 @@ async def test_a_whole_answer_streams_and_brings_its_token_counts() -> None:
 async def test_a_late_first_token_is_a_timeout_and_closes_the_connection(script: Script) -> None:
     async with linked(script, first_token_timeout_s=0.2) as (link, server):
         await link.warm()
-        text, _, error = await told(link)
+        text, _, error = await received(link)
         assert (text, error and error.code) == ("", "timeout")
         with anyio.fail_after(1):
             await server.left.wait()
@@ -66,14 +68,14 @@ async def test_the_questions_deadline_and_the_total_limit_end_a_stream_that_stal
     async with linked("stall", **limits) as (link, _):
         await link.warm()
         started_s = time.monotonic()
-        _, _, error = await told(link, seconds)
+        _, _, error = await received(link, seconds)
         assert error and error.code == "timeout"
         assert time.monotonic() - started_s < 1.0
 
 
 async def test_an_answer_at_the_length_limit_is_marked_as_cut() -> None:
     async with linked("length") as (link, _):
-        _, finish, _ = await told(link)
+        _, finish, _ = await received(link)
         assert finish == Finish(Usage(120, 7), cut=True)
 
 
@@ -89,4 +91,4 @@ async def test_a_reader_who_leaves_closes_the_connection_to_the_model() -> None:
 async def test_a_marker_of_a_passage_that_was_not_shown_is_removed() -> None:
     async with linked("ok") as (link, server):
         server.words = ("Paris [", "9] is", " it [1", "].")
-        assert (await told(link))[0] == "Paris is it [1]."
+        assert (await received(link))[0] == "Paris is it [1]."

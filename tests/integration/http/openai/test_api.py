@@ -44,11 +44,11 @@ async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: Asyn
     (choice,) = reply.choices
     assert (choice.message.role, choice.message.content, choice.finish_reason) == ("assistant", TEXT, "stop")
     assert (reply.object, reply.model, reply.id[:9]) == ("chat.completion", "kotaemon", "chatcmpl-")
-    told = (reply.model_extra or {})["kotaemon"]
-    assert (told["answer_id"], told["served_by"], told["degraded"]) == ("ans_1", "local", True)
-    assert (told["reasons"], told["age_s"]) == ([{"component": "primary", "code": "timeout"}], 1.5)
-    assert (told["citations"][0]["document_name"], told["citations"][0]["page"]) == ("report.pdf", 2)
-    assert told["trace_id"] == "a" * 32
+    received = (reply.model_extra or {})["kotaemon"]
+    assert (received["answer_id"], received["served_by"], received["degraded"]) == ("ans_1", "local", True)
+    assert (received["reasons"], received["age_s"]) == ([{"component": "primary", "code": "timeout"}], 1.5)
+    assert (received["citations"][0]["document_name"], received["citations"][0]["page"]) == ("report.pdf", 2)
+    assert received["trace_id"] == "a" * 32
 
 
 async def test_a_usage_that_nobody_counted_is_estimated(client: AsyncOpenAI) -> None:

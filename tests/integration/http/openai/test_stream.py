@@ -31,11 +31,11 @@ LIMITS = HttpLimits(HttpSettings(drain_s=0.0), heartbeat_s=0.02)
 
 async def heard_until_error(client: AsyncOpenAI) -> tuple[list[ChatCompletionChunk], openai.APIError]:
     """What a stream said before the client raised, and what it raised."""
-    heard: list[ChatCompletionChunk] = []
+    received: list[ChatCompletionChunk] = []
     with pytest.raises(openai.APIError) as raised:
         async for chunk in await client.chat.completions.create(**ASK, stream=True):
-            heard.append(chunk)  # noqa: PERF401 - what came before the error counts
-    return heard, raised.value
+            received.append(chunk)  # noqa: PERF401 - what came before the error counts
+    return received, raised.value
 
 
 async def test_a_stream_says_role_words_footnotes_and_then_stop(client: AsyncOpenAI) -> None:
@@ -94,9 +94,9 @@ async def test_a_stream_that_breaks_off_raises_and_never_says_stop(
     client: AsyncOpenAI, services: Fakes, end: Event | Exception, code: str
 ) -> None:
     play(services, Delta("By "), end)
-    heard, error = await heard_until_error(client)
-    assert text_of(heard) == "By "
-    assert {chunk.choices[0].finish_reason for chunk in heard} == {None}
+    received, error = await heard_until_error(client)
+    assert text_of(received) == "By "
+    assert {chunk.choices[0].finish_reason for chunk in received} == {None}
     assert (error.code, error.type) == (code, "server_error")
     assert "secret" not in error.message
 
@@ -105,8 +105,8 @@ async def test_a_stream_that_is_cut_by_the_stop_of_the_service_raises(
     client: AsyncOpenAI, services: Fakes
 ) -> None:
     play(services, Delta("By "), services.stopping)
-    heard, error = await heard_until_error(client)
-    assert (text_of(heard), error.code) == ("By ", "shutting_down")
+    received, error = await heard_until_error(client)
+    assert (text_of(received), error.code) == ("By ", "shutting_down")
 
 
 async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error(services: Fakes) -> None:

@@ -50,7 +50,9 @@ def incident(number: int) -> Incident:
     return Incident(f"inc_{number}", 1000.0, 1010.0, (), ())
 
 
-async def told(receiver: Receiver, posts: int, *, news: int = 1, limits: RetryLimits = QUICK) -> list[str]:
+async def received(
+    receiver: Receiver, posts: int, *, news: int = 1, limits: RetryLimits = QUICK
+) -> list[str]:
     """The ids in the order of the posts, once there were so many."""
     webhook = Webhook(receiver.url, limits=limits)
     async with anyio.create_task_group() as group:
@@ -67,7 +69,7 @@ async def told(receiver: Receiver, posts: int, *, news: int = 1, limits: RetryLi
 
 async def test_each_change_is_posted_once_and_in_order() -> None:
     async with receiving(204) as receiver:
-        assert await told(receiver, 3, news=3) == ["inc_0", "inc_1", "inc_2"]
+        assert await received(receiver, 3, news=3) == ["inc_0", "inc_1", "inc_2"]
     body = receiver.bodies[0]
     assert (body["event"], body["incident"]["cause"]) == ("incident_opened", "unknown")
     assert body["incident"]["since"] == "1970-01-01T00:16:40Z"
@@ -76,18 +78,18 @@ async def test_each_change_is_posted_once_and_in_order() -> None:
 @pytest.mark.parametrize("status", [429, 500, 503, 0])
 async def test_what_may_pass_is_tried_again(status: int) -> None:
     async with receiving(status, status, 200) as receiver:
-        assert await told(receiver, 4, news=2) == ["inc_0", "inc_0", "inc_0", "inc_1"]
+        assert await received(receiver, 4, news=2) == ["inc_0", "inc_0", "inc_0", "inc_1"]
 
 
 @pytest.mark.parametrize("status", [302, 400, 404])
 async def test_what_will_not_change_is_given_up_at_once(status: int) -> None:
     async with receiving(status, 200) as receiver:
-        assert await told(receiver, 2, news=2) == ["inc_0", "inc_1"]
+        assert await received(receiver, 2, news=2) == ["inc_0", "inc_1"]
 
 
 async def test_a_receiver_that_stays_away_costs_a_few_attempts_and_the_next_news_goes_on() -> None:
     async with receiving(500) as receiver:
-        assert await told(receiver, 6, news=2) == ["inc_0"] * 5 + ["inc_1"]
+        assert await received(receiver, 6, news=2) == ["inc_0"] * 5 + ["inc_1"]
 
 
 async def test_telling_never_waits_and_drops_what_does_not_fit() -> None:

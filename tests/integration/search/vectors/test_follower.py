@@ -16,51 +16,36 @@ from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
+from tests.support.vector_log import ListLog
 
 DIMENSION = 16
 ENTRIES = 400
 RNG_SEED = 5
 
 
-class ListLog:
-    """A vector log that calls `on_advance` with each position that the follower records."""
+class LongLog(ListLog):
+    """A log of many entries, which names each position that the follower records."""
 
     def __init__(self) -> None:
         drawn = np.random.default_rng(RNG_SEED).normal(size=(ENTRIES, DIMENSION)).astype(np.float32)
-        self.entries = [
-            LogEntry(n + 1, "upsert", f"c{n}", f"d{n // 50}", "a", v) for n, v in enumerate(drawn)
-        ]
-        self.positions: dict[str, int] = {}
+        super().__init__(
+            *(LogEntry(n + 1, "upsert", f"c{n}", f"d{n // 50}", "a", v) for n, v in enumerate(drawn))
+        )
         self.reads: list[int] = []
 
     async def after(self, position: int, limit: int, model: str) -> list[LogEntry]:
         self.reads.append(position)
-        return self.entries[position : position + limit]
-
-    async def end(self) -> int:
-        return len(self.entries)
-
-    async def length(self, position: int) -> int:
-        return len([entry for entry in self.entries if entry.seq > position])
-
-    async def waits_for_follower(self, position: int) -> bool:
-        return bool(self.positions) and position < max(self.positions.values())
-
-    async def position(self, generation: str) -> int:
-        return self.positions.get(generation, 0)
-
-    async def make_ready(self, position: int, now_s: float) -> list[str]:
-        return []
+        return await super().after(position, limit, model)
 
     async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
-        self.positions[generation] = position
+        await super().advance(generation, position, now_s)
         return [f"at {position}"]
 
 
 class Scene:
     """A follower at work on a store."""
 
-    def __init__(self, folder: Path, log: ListLog, store: VectorStore) -> None:
+    def __init__(self, folder: Path, log: LongLog, store: VectorStore) -> None:
         self.folder, self.log, self.store = folder, log, store
         self.reached = 0
         self.moved = anyio.Event()
@@ -78,7 +63,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def following(folder: Path, log: ListLog) -> AsyncIterator[Scene]:
+async def following(folder: Path, log: LongLog) -> AsyncIterator[Scene]:
     store = await VectorStore.open(folder, VectorSettings(call_timeout_s=20), model="m", dimension=DIMENSION)
     scene = Scene(folder, log, store)
     try:
@@ -91,7 +76,7 @@ async def following(folder: Path, log: ListLog) -> AsyncIterator[Scene]:
 
 
 async def test_every_entry_of_the_log_can_be_found(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
+    async with following(tmp_path / "vectors", LongLog()) as scene:
         await scene.until(ENTRIES)
         vector = scene.log.entries[123].vector
         assert vector is not None
@@ -100,7 +85,7 @@ async def test_every_entry_of_the_log_can_be_found(tmp_path: Path) -> None:
 
 
 async def test_a_child_killed_in_the_middle_costs_no_entry(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
+    async with following(tmp_path / "vectors", LongLog()) as scene:
         await scene.until(100)
         assert scene.store.pid is not None
         os.kill(scene.store.pid, signal.SIGKILL)
@@ -110,7 +95,7 @@ async def test_a_child_killed_in_the_middle_costs_no_entry(tmp_path: Path) -> No
 
 
 async def test_a_batch_whose_record_was_lost_is_applied_again_without_a_trace(tmp_path: Path) -> None:
-    log = ListLog()
+    log = LongLog()
     async with following(tmp_path / "vectors", log) as scene:
         await scene.until(ENTRIES)
     log.positions[scene.store.generation] = 150
@@ -121,7 +106,7 @@ async def test_a_batch_whose_record_was_lost_is_applied_again_without_a_trace(tm
 
 
 async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", ListLog()) as scene:
+    async with following(tmp_path / "vectors", LongLog()) as scene:
         await scene.until(ENTRIES)
         shutil.rmtree(scene.folder)
         scene.follower.wake()
@@ -132,7 +117,7 @@ async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs
 
 
 async def test_deletes_in_the_log_reach_the_index(tmp_path: Path) -> None:
-    log = ListLog()
+    log = LongLog()
     async with following(tmp_path / "vectors", log) as scene:
         await scene.until(ENTRIES)
         log.entries += [LogEntry(ENTRIES + 1, "delete", "c7", "d0", "a", None)]

@@ -49,15 +49,15 @@ class Scripted:
             else:
                 yield step
 
-    async def told(self, seconds: float = 30.0) -> list[Piece | str]:
+    async def received(self, seconds: float = 30.0) -> list[Piece | str]:
         """What comes out, and the code of the failure at the end."""
-        told: list[Piece | str] = []
+        received: list[Piece | str] = []
         try:
             async for piece in self.guarded.stream(Prompt("Q?", ()), self.within(seconds)):
-                told.append(piece)  # noqa: PERF401 - what came before the failure counts
+                received.append(piece)  # noqa: PERF401 - what came before the failure counts
         except Unavailable as error:
-            told.append(error.code)
-        return told
+            received.append(error.code)
+        return received
 
     def within(self, seconds: float) -> Deadline:
         return Deadline.within(seconds, lambda: self.now_s)
@@ -75,19 +75,19 @@ def tries(outcome: str) -> float:
 
 async def test_a_break_before_the_first_word_is_healed_unseen() -> None:
     link = Scripted((BROKE,), GOOD)
-    assert (await link.told(), link.pauses_s) == ([Delta("x"), Finish()], [0.1])
+    assert (await link.received(), link.pauses_s) == ([Delta("x"), Finish()], [0.1])
 
 
 async def test_the_wait_for_the_first_word_is_measured_over_both_tries() -> None:
     before_s = first_word_s()
-    await Scripted((1.0, BROKE), (2.0, *GOOD)).told()
+    await Scripted((1.0, BROKE), (2.0, *GOOD)).received()
     assert first_word_s() - before_s == pytest.approx(3.1)
 
 
 async def test_there_is_one_second_try_and_no_third() -> None:
     before = tries("failed")
     link = Scripted((BROKE,), (BROKE,), GOOD)
-    assert (await link.told(), len(link.calls), tries("failed") - before) == (["llm_unavailable"], 1, 1)
+    assert (await link.received(), len(link.calls), tries("failed") - before) == (["llm_unavailable"], 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,14 @@ async def test_there_is_one_second_try_and_no_third() -> None:
 )
 async def test_nothing_else_is_tried_twice(call: Steps) -> None:
     link = Scripted(call, GOOD)
-    await link.told()
+    await link.received()
     assert (len(link.calls), link.pauses_s) == (1, [])
 
 
 async def test_without_time_there_is_no_second_try() -> None:
     before = tries("no_time")
     link = Scripted((29.0, BROKE), GOOD)
-    assert (await link.told(), tries("no_time") - before) == (["llm_unavailable"], 1)
+    assert (await link.received(), tries("no_time") - before) == (["llm_unavailable"], 1)
 
 
 async def test_second_tries_stay_within_their_budget() -> None:
@@ -118,14 +118,14 @@ async def test_second_tries_stay_within_their_budget() -> None:
     good_ones = [GOOD] * 10
     link = Scripted(*good_ones, (BROKE,), GOOD, (BROKE,), GOOD, (BROKE,), GOOD, (BROKE,), GOOD)
     for _ in range(14):
-        await link.told()
+        await link.received()
     assert (len(link.pauses_s), tries("no_budget") - before) == (3, 1)
 
 
 async def test_a_first_try_that_opens_the_breaker_is_the_last() -> None:
     link = Scripted(*[(ProviderFailed("500"),)] * 4, (BROKE,), GOOD)
     for _ in range(5):
-        await link.told()
+        await link.received()
     assert (link.guarded.breaker.state()["state"], len(link.calls), link.pauses_s) == ("open", 1, [])
 
 
@@ -134,7 +134,7 @@ async def test_a_reader_who_leaves_blames_nobody() -> None:
     for _ in range(6):
         async with aclosing(link.guarded.stream(Prompt("Q?", ()), link.within(30))) as pieces:
             assert await anext(pieces) == Delta("x")
-    await link.told()
+    await link.received()
     assert link.guarded.breaker.is_well
 
 
@@ -142,14 +142,14 @@ async def test_a_bug_of_ours_blames_nobody() -> None:
     link = Scripted(*[(ZeroDivisionError(),)] * 6)
     for _ in range(6):
         with pytest.raises(ZeroDivisionError):
-            await link.told()
+            await link.received()
     assert link.guarded.breaker.is_well
 
 
 async def test_an_answer_without_a_finish_counts_as_a_failure() -> None:
     link = Scripted(*[(Delta("x"),)] * 5)
     for _ in range(5):
-        assert await link.told() == [Delta("x"), "llm_unavailable"]
+        assert await link.received() == [Delta("x"), "llm_unavailable"]
     assert not link.guarded.breaker.is_well
 
 
@@ -166,7 +166,7 @@ async def test_a_question_that_runs_out_of_time_is_not_the_links_fault(call: Ste
     seconds = 2.0 if call[0] in (1.0, 2.0) else FAIR_WAIT_S
     link = Scripted(*[call] * 5)
     for _ in range(5):
-        assert (await link.told(seconds))[-1] == "timeout"
+        assert (await link.received(seconds))[-1] == "timeout"
     assert link.guarded.breaker.is_well is is_well
 
 
@@ -188,16 +188,16 @@ class Watched:
 
     def calls(self, *outcomes: Unavailable | float | None) -> str:
         """Return for each call whether it was let through: y or n."""
-        told = ""
+        received = ""
         for outcome in outcomes:
             if isinstance(outcome, float):
                 self.now_s += outcome
             elif self.breaker.refusal() is not None:
-                told += "n"
+                received += "n"
             else:
-                told += "y"
+                received += "y"
                 self.breaker.failed(outcome) if outcome else self.breaker.succeeded()
-        return told
+        return received
 
     @property
     def said(self) -> tuple[object, ...]:

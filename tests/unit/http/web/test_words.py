@@ -121,8 +121,8 @@ def test_each_step_of_a_path_has_words() -> None:
 
 
 def test_each_event_that_explains_a_delay_has_words() -> None:
-    told = {name.split(".")[1] for name in KNOWN if name.startswith("event.")}
-    assert {*FALLBACKS, "waits", "retry", "recovered"} <= told
+    received = {name.split(".")[1] for name in KNOWN if name.startswith("event.")}
+    assert {*FALLBACKS, "waits", "retry", "recovered"} <= received
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))

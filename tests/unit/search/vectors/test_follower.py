@@ -10,6 +10,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.search.vectors.follower import Follower, collapse
 from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
+from tests.support.vector_log import ListLog
 
 
 def upsert(seq: int, chunk_id: str, value: float = 1.0) -> LogEntry:
@@ -18,36 +19,6 @@ def upsert(seq: int, chunk_id: str, value: float = 1.0) -> LogEntry:
 
 def delete(seq: int, chunk_id: str) -> LogEntry:
     return LogEntry(seq, "delete", chunk_id, "d1", "default", None)
-
-
-class ListLog:
-    """A vector log in a list; document `d1` is ready when the last entry is reached."""
-
-    def __init__(self, *entries: LogEntry) -> None:
-        self.entries = list(entries)
-        self.positions: dict[str, int] = {}
-
-    async def after(self, position: int, limit: int, model: str) -> list[LogEntry]:
-        return [entry for entry in self.entries if entry.seq > position][:limit]
-
-    async def end(self) -> int:
-        return self.entries[-1].seq if self.entries else 0
-
-    async def length(self, position: int) -> int:
-        return len([entry for entry in self.entries if entry.seq > position])
-
-    async def waits_for_follower(self, position: int) -> bool:
-        return bool(self.positions) and position < max(self.positions.values())
-
-    async def position(self, generation: str) -> int:
-        return self.positions.get(generation, 0)
-
-    async def make_ready(self, position: int, now_s: float) -> list[str]:
-        return []
-
-    async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
-        self.positions[generation] = position
-        return ["d1"] if position == await self.end() else []
 
 
 class DictIndex:
