@@ -64,17 +64,8 @@ def kept_knowledge(settings: Settings) -> Knowledge:
 
 def model_link(index: int, link: LinkSettings, models: ModelRegistry) -> ModelProvider:
     """Return one model; the first is served as `primary`, later ones as `local`. Raises: Misconfigured."""
-    return OpenAIProvider(
-        name=link.name,
-        served_by="local" if index else "primary",
-        server=_remote(index, link) if link.folder is None else LlamaServer(link, models),
-        model=link.model or "" if link.folder is None else link.folder.stem,
-        first_token_timeout_s=link.first_token_timeout_s,
-        idle_timeout_s=link.idle_timeout_s,
-        total_timeout_s=link.total_timeout_s,
-        max_concurrency=link.max_concurrency if link.folder is None else 1,
-        prompt_budget_chars=link.prompt_budget_chars,
-    )
+    server = _remote(index, link) if link.folder is None else LlamaServer(link, models)
+    return OpenAIProvider(link, "local" if index else "primary", server)
 
 
 def _remote(index: int, link: LinkSettings) -> ModelServer:

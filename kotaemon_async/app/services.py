@@ -222,9 +222,7 @@ async def _open(
     traces = keep(await _open_traces(settings, folder, ledger, opening.stack))
     blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
     broker = keep(Broker.open(settings.broker.url, name=lock.name))
-    models = keep(
-        ModelRegistry(max_loaded=settings.models.max_loaded, idle_release_s=settings.models.idle_release_s)
-    )
+    models = keep(ModelRegistry(settings.models))
     embedder = keep(
         await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
     )

@@ -58,12 +58,12 @@ class Document:
     version: int
     created_at_s: float
     updated_at_s: float
+    max_attempts: int
     stage: Stage | None = None
     pages_done: int = 0
     pages_total: int | None = None
     chunks_done: int = 0
     attempt: int = 0
-    max_attempts: int = 6
     attempts: Attempts = Attempts(0, 0, 0, 0)
     waiting_for: dict[str, object] | None = None
     error: Failure | None = None

@@ -14,6 +14,7 @@ from loguru import logger
 
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.resilience.memory import trim_in_thread
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.telemetry import metrics
 
 #: How soon a model that finds no capacity looks again whether another one is idle by now.
@@ -29,16 +30,15 @@ class ModelRegistry:
 
     def __init__(
         self,
+        settings: ModelSettings,
         *,
-        max_loaded: int = 8,
-        idle_release_s: float = 1800.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         trim: Callable[[], Awaitable[object]] = trim_in_thread,
     ) -> None:
         self.clock = clock
-        self._max_loaded = max_loaded
-        self._idle_release_s = idle_release_s
+        self._max_loaded = settings.max_loaded
+        self._idle_release_s = settings.idle_release_s
         self._sleep = sleep
         self._trim = trim
         self._models: list[LeasedModel[Any]] = []

@@ -25,6 +25,7 @@ from kotaemon_async.documents.ingest import ingest_document
 from kotaemon_async.documents.queue.broker import WakeUp
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
 from kotaemon_async.search.vectors.store import VectorStore
@@ -147,7 +148,8 @@ class AnswerService:
             urls = {"patient": server.base_url, "hasty": server.base_url, "refuse": refused.base_url}
             for kind, url in urls.items():
                 limits: dict[str, Any] = HASTY if kind == "hasty" else {}
-                link = model_link(number, _link_settings(NAMES[role], url, **limits), ModelRegistry())
+                settings = _link_settings(NAMES[role], url, **limits)
+                link = model_link(number, settings, ModelRegistry(ModelSettings()))
                 stack.push_async_callback(link.aclose)
                 await link.warm()
                 self._links[role, kind] = link

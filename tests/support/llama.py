@@ -17,6 +17,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.resilience.memory import processes
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from tests.support import scripted_llama_child
 
 SCRIPTED = Path(scripted_llama_child.__file__)
@@ -68,18 +69,10 @@ async def local(
     folder: Path, *, script: Path = SCRIPT, first_token_timeout_s: float = 60.0, **settings: Any
 ) -> AsyncIterator[Local]:
     """A provider of the model in the folder, which looks for idle models often."""
-    registry = ModelRegistry()
-    made = LinkSettings(name="here", folder=folder, **settings)
+    registry = ModelRegistry(ModelSettings())
+    made = LinkSettings(name="here", folder=folder, first_token_timeout_s=first_token_timeout_s, **settings)
     server = LlamaServer(made, registry, script)
-    provider = OpenAIProvider(
-        "here",
-        "primary",
-        server,
-        "m",
-        first_token_timeout_s=first_token_timeout_s,
-        max_concurrency=1,
-        prompt_budget_chars=made.prompt_budget_chars,
-    )
+    provider = OpenAIProvider(made, "primary", server)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(lambda: registry.run(every_s=0.05))
         try:

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from kotaemon_async.answers.llm.openai import OpenAIProvider, RemoteServer
+from kotaemon_async.answers.settings import LinkSettings
 from tests.support.llm_faults import Script
 
 #: Seconds between two drops of a drip.
@@ -260,3 +262,11 @@ def _deaf() -> socket.socket:
     held = socket.socket()
     held.bind(("127.0.0.1", 0))
     return held
+
+
+def provider_of(server: LlmServer, name: str = "main", key: str = "k-1", **limits: Any) -> OpenAIProvider:
+    """Return a provider of the server's model; the one called `main` is the first, others come after it."""
+    settings = LinkSettings(name=name, base_url=server.base_url, model="m", **limits)
+    return OpenAIProvider(
+        settings, "primary" if name == "main" else "local", RemoteServer(server.base_url, key)
+    )

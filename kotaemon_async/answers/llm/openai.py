@@ -19,8 +19,9 @@ from kotaemon_async.answers.llm.base import (
     PromptTooLong,
     ProviderFailed,
 )
-from kotaemon_async.answers.llm.prompt import BUDGET_CHARS, Messages, messages
+from kotaemon_async.answers.llm.prompt import Messages, messages
 from kotaemon_async.answers.quotes import MarkerFilter
+from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy, Usage
 from kotaemon_async.telemetry import traces
@@ -116,18 +117,15 @@ async def connected(base_url: str, api_key: str | None, socket: str | None = Non
 class OpenAIProvider:
     """Streams answers of one model; every failure of its server becomes ProviderFailed."""
 
-    name: str
+    settings: LinkSettings
     served_by: ServedBy
     server: ModelServer
-    model: str
-    first_token_timeout_s: float = 15.0
-    idle_timeout_s: float = 10.0
-    total_timeout_s: float = 60.0
-    max_concurrency: int = 4
-    prompt_budget_chars: int = BUDGET_CHARS
 
     def __post_init__(self) -> None:
-        self._slots = Slots(self.max_concurrency)
+        folder = self.settings.folder
+        self.name = self.settings.name
+        self.model = self.settings.model or ("" if folder is None else folder.stem)
+        self._slots = Slots(self.settings.max_concurrency if folder is None else 1)
 
     async def warm(self) -> None:
         """Make ready what can be made ready before the first question."""
@@ -139,12 +137,12 @@ class OpenAIProvider:
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
         """Yield Deltas, then the Finish with token counts; raises ProviderFailed, also when it was cut."""
-        total = deadline.at_most(self.total_timeout_s)
+        total = deadline.at_most(self.settings.total_timeout_s)
         reply = _Reply()
         with traces.span(f"chat {self.model}", kind=traces.SpanKind.CLIENT, **self._attributes()):
-            slot = self._slots.one(total.at_most(self.first_token_timeout_s))
+            slot = self._slots.one(total.at_most(self.settings.first_token_timeout_s))
             async with slot, self.server.lease(total) as connection:
-                due = total.at_most(self.first_token_timeout_s)
+                due = total.at_most(self.settings.first_token_timeout_s)
                 chunks, shown = await self._ask(connection, prompt, due)
                 async with chunks:
                     while (chunk := await self._next(chunks, reply, due)) is not None:
@@ -171,7 +169,7 @@ class OpenAIProvider:
         self, connection: Connection, prompt: Prompt, due: Deadline
     ) -> "tuple[AsyncStream[ChatCompletionChunk], MarkerFilter]":
         """Send as much of the passages as fits; return the answer's chunks, and the markers it may have."""
-        budget = self.prompt_budget_chars
+        budget = self.settings.prompt_budget_chars
         with time_limit(due, _LATE.format("first")):
             for _ in range(_FITTINGS):
                 words = messages(prompt, budget)
@@ -210,7 +208,7 @@ class OpenAIProvider:
         """Return by when the next token has to come; comments and empty chunks bring no more time."""
         if reply.news == "end":
             return total.at_most(_USAGE_WAIT_S)
-        return total.at_most(self.idle_timeout_s) if reply.news == "token" else due
+        return total.at_most(self.settings.idle_timeout_s) if reply.news == "token" else due
 
 
 def without_commands(text: str, commands: tuple[str, ...]) -> str:

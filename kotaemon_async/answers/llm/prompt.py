@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from kotaemon_async.answers.llm.base import HistoryTurn, Prompt
 from kotaemon_async.domain.model import Passage
 
-BUDGET_CHARS = 12_000
 _SHORTEST_PIECE_CHARS = 200
 _NAME_CHARS = 100
 
@@ -37,7 +36,7 @@ class Messages:
     shown: int
 
 
-def messages(prompt: Prompt, budget_chars: int = BUDGET_CHARS) -> Messages:
+def messages(prompt: Prompt, budget_chars: int) -> Messages:
     """Return the prompt in words, its passages within the budget, the best ones first."""
     if prompt.history:
         return _rewriting(prompt.question, prompt.history)

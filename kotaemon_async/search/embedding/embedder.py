@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.search.embedding import minilm
 from kotaemon_async.telemetry.health import Health
 
@@ -90,7 +91,7 @@ class Embedder:
             questions.shutdown(wait=False)
             raise
         again = partial(_again, questions, load)
-        session = LeasedModel("embedder", models or ModelRegistry(), again, loaded=loaded)
+        session = LeasedModel("embedder", models or ModelRegistry(ModelSettings()), again, loaded=loaded)
         return cls(session, questions, name=name, dimension=loaded.dimension, threads=max(1, threads))
 
     @property

@@ -47,6 +47,7 @@ class StoredFile:
             1,
             1.0,
             1.0,
+            6,
             pages_total=self.pages,
         )
 

@@ -91,7 +91,7 @@ async def test_a_caller_may_bring_the_conversation_along() -> None:
 
 
 def test_the_model_sees_the_conversation_as_data_and_the_last_question() -> None:
-    seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)))
+    seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)), 12_000)
     assert "data" in seen.system
     assert seen.user == f"Q: {BEFORE}\nA: Four million. [1]\nLast question: and in 2019?"
 

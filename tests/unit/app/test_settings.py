@@ -1,8 +1,10 @@
+import ast
 import json
 import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from kotaemon_async.app.settings_table import leaves, settings_table, toml_value
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
+PACKAGE = Path(__file__).parents[3] / "kotaemon_async"
 EXAMPLE = Path(__file__).parents[3] / "config" / "kotaemon.example.toml"
 SETTINGS_MODULES = {"settings", "sections", "errors"}
 LINK = {"name": "main", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
@@ -51,6 +54,33 @@ def test_the_example_shows_the_default_below_its_sentence(dotted: str, field: Fi
     line = f"# {field.description}\n{dotted.rpartition('.')[2]} = {toml_value(field.default)}\n"
     assert line in EXAMPLE.read_text()
     assert (field.description or "").endswith(".")
+
+
+def test_no_part_repeats_the_default_of_a_setting() -> None:
+    defaults = {dotted.rpartition(".")[2]: field.default for dotted, field in leaves()}
+    defaults |= {name: field.default for name, field in LinkSettings.model_fields.items()}
+    repeated = [
+        f"{path.name}: {name} = {value}"
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "settings.py"
+        for name, value in given_defaults(ast.parse(path.read_text("utf8")))
+        if value not in (None, "") and defaults.get(name) == value
+    ]
+    assert repeated == []
+
+
+def given_defaults(module: ast.Module) -> Iterator[tuple[str, object]]:
+    """Every parameter and every field with a plain value as its default."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found = [(node.target.id, node.value)]
+        elif isinstance(node, ast.arguments):
+            positional = [*node.posonlyargs, *node.args]
+            found = [(one.arg, value) for one, value in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+            found += [(a.arg, d) for a, d in zip(reversed(positional), reversed(node.defaults), strict=False)]
+        else:
+            continue
+        yield from ((name, value.value) for name, value in found if isinstance(value, ast.Constant))
 
 
 def test_the_example_shows_every_key_of_a_link() -> None:

@@ -35,7 +35,7 @@ def capacity(disk: FilledDisk) -> DiskCapacity:
 
 
 def document(status: str) -> Document:
-    made = Document("doc_1", "a.pdf", "application/pdf", 9, "f" * 64, "default", "queued", 1, 0.0, 0.0)
+    made = Document("doc_1", "a.pdf", "application/pdf", 9, "f" * 64, "default", "queued", 1, 0.0, 0.0, 6)
     return replace(made, status=status, waiting_for={"kind": "worker"})  # type: ignore[arg-type]
 
 

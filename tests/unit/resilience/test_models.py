@@ -8,6 +8,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.telemetry import metrics
 
 
@@ -25,8 +26,7 @@ class Fixture:
         self.go_on.set()
         self.asleep = anyio.Event()
         self.registry = ModelRegistry(
-            max_loaded=max_loaded,
-            idle_release_s=idle_release_s,
+            ModelSettings(max_loaded=max_loaded, idle_release_s=idle_release_s),
             clock=lambda: self.now_s,
             sleep=self._sleep,
             trim=self._trim,

@@ -15,11 +15,11 @@ from kotaemon_async.answers.events import Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Prompt
 from kotaemon_async.answers.llm.guarded import ASK_AGAIN_S, CircuitOpen, Timing
-from kotaemon_async.answers.llm.openai import OpenAIProvider, RemoteServer
+from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.telemetry import metrics
 from tests.support.llm_faults import FAULTS, Fault, Script
-from tests.support.llm_server import LlmServer, llm_server
+from tests.support.llm_server import LlmServer, llm_server, provider_of
 
 PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
 SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
@@ -64,7 +64,7 @@ class Linked:
 @asynccontextmanager
 async def linked(*scripts: Script, **limits: Any) -> AsyncIterator[Linked]:
     async with llm_server(*scripts) as server:
-        link = OpenAIProvider("main", "primary", RemoteServer(server.base_url, "k-secret"), "m", **limits)
+        link = provider_of(server, key="k-secret", **limits)
         await link.warm()
         try:
             yield Linked(server, link)
@@ -253,8 +253,8 @@ async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
 
 async def test_a_dead_first_link_costs_next_to_nothing_once_it_is_known() -> None:
     async with llm_server("refuse") as dead, llm_server("ok") as alive:
-        first = OpenAIProvider("dead", "primary", RemoteServer(dead.base_url), "m")
-        second = OpenAIProvider("alive", "local", RemoteServer(alive.base_url), "m")
+        first = provider_of(dead, "dead")
+        second = provider_of(alive, "alive")
         alone, both = Chain([second]), Chain([first, second])
         for _ in range(6):
             await first_word_s(both)

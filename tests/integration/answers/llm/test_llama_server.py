@@ -19,6 +19,7 @@ from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.model import Passage, Usage
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.telemetry import metrics
 from tests.support.llama import (
     PROMPT,
@@ -99,7 +100,7 @@ async def test_two_questions_at_once_are_served_in_turn(tmp_path: Path) -> None:
 
 async def test_a_question_that_waits_too_long_for_its_turn_is_told_so(tmp_path: Path) -> None:
     async with played(tmp_path, ENDLESS) as one, aclosing(await first_words(one)):
-        one.provider.first_token_timeout_s = 0.1
+        one.provider.settings = one.provider.settings.model_copy(update={"first_token_timeout_s": 0.1})
         _, _, error = await one.received()
         assert isinstance(error, ProviderFailed)
         assert (error.code, error.fault) == ("busy", "nobody")
@@ -115,12 +116,11 @@ async def test_after_a_crash_in_the_middle_the_next_provider_gives_a_whole_answe
 
 async def test_a_count_of_models_makes_room_for_the_next_one(tmp_path: Path) -> None:
     (tmp_path / "play.json").write_text("{}")
-    registry = ModelRegistry(max_loaded=1)
-    servers = [
-        LlamaServer(LinkSettings(name=name, folder=tmp_path), registry, SCRIPTED) for name in ("a", "b")
-    ]
-    for server in servers:
-        provider = OpenAIProvider("x", "local", server, "m")
+    registry = ModelRegistry(ModelSettings(max_loaded=1))
+    links = [LinkSettings(name=name, folder=tmp_path) for name in ("a", "b")]
+    servers = [LlamaServer(link, registry, SCRIPTED) for link in links]
+    for link, server in zip(links, servers, strict=True):
+        provider = OpenAIProvider(link, "local", server)
         assert [piece async for piece in provider.stream(PROMPT, Deadline.within(30))]
     assert registry.loaded == ("link.b",)
     for server in servers:

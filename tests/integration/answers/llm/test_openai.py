@@ -9,11 +9,11 @@ import anyio
 import pytest
 
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
-from kotaemon_async.answers.llm.openai import OpenAIProvider, RemoteServer
+from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Passage, Usage
 from tests.support.llm_faults import Script
-from tests.support.llm_server import LlmServer, llm_server
+from tests.support.llm_server import LlmServer, llm_server, provider_of
 
 PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
 
@@ -21,7 +21,7 @@ PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the c
 @asynccontextmanager
 async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAIProvider, LlmServer]]:
     async with llm_server(script) as server:
-        link = OpenAIProvider("main", "primary", RemoteServer(server.base_url, "k-1"), "m", **limits)
+        link = provider_of(server, **limits)
         try:
             yield link, server
         finally:

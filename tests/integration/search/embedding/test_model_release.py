@@ -9,6 +9,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.resilience.supervisor import LoopLag
 from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
@@ -28,7 +29,7 @@ def own_bytes() -> int:
 
 @pytest.fixture
 async def models() -> AsyncIterator[ModelRegistry]:
-    made = ModelRegistry()
+    made = ModelRegistry(ModelSettings())
     yield made
     await made.aclose()
 
