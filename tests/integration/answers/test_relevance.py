@@ -4,17 +4,14 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from kotaemon_async.answers.relevance import Relevance, covered
-from kotaemon_async.documents.chunking import split_page
 from kotaemon_async.domain.model import Page, Passage
-from kotaemon_async.domain.text import segment
-from kotaemon_async.stores.claims import Batch
-from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.ledger import Ledger
+from tests.support.answering import passage
+from tests.support.ledger import batch_of, claimed, new_document
 
 TEXTS = [
     "The lighthouse keeper wound the clock every evening.",
@@ -26,16 +23,9 @@ TEXTS = [
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
     ledger = await Ledger.open(tmp_path / "ledger.db")
-    await ledger.documents.accept(
-        NewDocument("d", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "", ""), 1.0
-    )
-    claim = await ledger.claims.claim("d", "me", 1.0, 30.0, recipe="m/1")
-    assert claim is not None
+    await ledger.documents.accept(new_document("d"), 1.0)
     pages = [Page(number, text) for number, text in enumerate(TEXTS, start=1)]
-    chunks = [chunk for page in pages for chunk in split_page(page)]
-    vectors = np.full((len(chunks), 4), 0.5, np.float32)
-    batch = Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], 3, "m")
-    await ledger.claims.commit_batch(claim, batch, 1.0)
+    await ledger.claims.commit_batch(await claimed(ledger, "d"), batch_of(pages), 1.0)
     yield ledger
     await ledger.aclose()
 
@@ -46,7 +36,7 @@ def keywords(ledger: Ledger) -> Keywords:
 
 
 def passages() -> list[Passage]:
-    return [Passage(str(n), "d", "a.pdf", n, text, 0.9) for n, text in enumerate(TEXTS, start=1)]
+    return [passage(text, page=number) for number, text in enumerate(TEXTS, start=1)]
 
 
 async def test_a_term_is_the_rarer_the_fewer_chunks_hold_it(keywords: Keywords) -> None:

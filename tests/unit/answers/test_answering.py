@@ -79,15 +79,11 @@ async def test_a_claim_in_another_language_keeps_its_citation() -> None:
     assert answer.citations[0].quote in PAGE
 
 
-async def test_a_failed_model_makes_the_answer_degraded_and_says_why() -> None:
-    answer = last(await received(answering(Model(DOWN), ExtractiveProvider())))
-    assert (answer.served_by, answer.degraded) == ("extractive", True)
-    assert answer.reasons == (Reason("main", "llm_unavailable"),)
-
-
-async def test_a_failure_before_the_first_token_is_not_seen() -> None:
+async def test_a_failure_before_the_first_token_is_not_seen_but_told_in_the_answer() -> None:
     events = await received(answering(Model(DOWN), ExtractiveProvider()))
     assert [type(event) for event in events] == [PassagesFound, Delta, Done]
+    assert (last(events).served_by, last(events).degraded) == ("extractive", True)
+    assert last(events).reasons == (Reason("main", "llm_unavailable"),)
 
 
 async def test_after_text_a_restart_comes_before_the_whole_new_answer() -> None:

@@ -1,5 +1,6 @@
 """Sentences as answers."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,19 +8,18 @@ from kotaemon_async.answers.extractive import CJK_CHARACTERS, ENGLISH_CHARACTERS
 from tests.support.answering import passage
 
 
-def test_abbreviations_initials_and_decimals_end_no_sentence() -> None:
-    text = "Dr. J. Smith paid 3.5 dollars, i.e. too much. He left."
-    assert [found for _, found in sentences(text)] == [text[:45], "He left."]
-
-
-def test_chinese_sentences_end_at_their_own_marks() -> None:
-    assert [found for _, found in sentences("他来了。她走了！谁在？「好。」完")] == [
-        "他来了。", "她走了！", "谁在？", "「好。」", "完",
-    ]  # fmt: skip
-
-
-def test_an_empty_line_ends_a_sentence() -> None:
-    assert sentences("Heading\n\nText here.") == [(0, "Heading"), (9, "Text here.")]
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Dr. J. Smith paid 3.5 dollars, i.e. too much. He left.", [(0, 45), (46, 54)]),
+        ("他来了。她走了！谁在？「好。」完", [(0, 4), (4, 8), (8, 11), (11, 15), (15, 16)]),
+        ("Heading\n\nText here.", [(0, 7), (9, 19)]),
+        ("# Rules\n\n- Five books.", [(2, 7), (11, 22)]),
+    ],
+    ids=["abbreviations, initials, decimals", "marks of Chinese", "an empty line", "marks of Markdown"],
+)
+def test_a_text_is_cut_into_its_sentences(text: str, found: list[tuple[int, int]]) -> None:
+    assert sentences(text) == [(start, text[start:end]) for start, end in found]
 
 
 def test_the_sentence_that_answers_is_picked() -> None:
@@ -47,10 +47,6 @@ def test_what_has_nothing_to_do_with_the_question_is_left_out_even_where_there_i
     ]
     picked = best_sentences("When was the bridge built?", passages)
     assert [one.text for one in picked] == ["The bridge was built in 1901."]
-
-
-def test_marks_of_markdown_are_not_part_of_a_sentence() -> None:
-    assert sentences("# Rules\n\n- Five books.") == [(2, "Rules"), (11, "Five books.")]
 
 
 def test_picks_are_in_reading_order() -> None:

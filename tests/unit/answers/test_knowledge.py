@@ -28,6 +28,12 @@ Call the *depot*.
 """
 
 
+def written(folder: Path, content: str, name: str = "k.yaml") -> Path:
+    path = folder / name
+    path.write_text(content, "utf-8")
+    return path
+
+
 @pytest.mark.parametrize(
     ("question", "entry"),
     [
@@ -55,15 +61,12 @@ def test_the_same_words_count_as_a_whole_match() -> None:
 
 @pytest.mark.parametrize(("name", "content"), [("k.yaml", YAML), ("k.md", MARKDOWN)])
 def test_a_file_of_either_kind_is_read(tmp_path: Path, name: str, content: str) -> None:
-    path = tmp_path / name
-    path.write_text(content, "utf-8")
-    assert load(path)[0] == HOURS
+    assert load(written(tmp_path, content, name))[0] == HOURS
 
 
 def test_an_answer_in_markdown_keeps_its_markup(tmp_path: Path) -> None:
-    path = tmp_path / "k.md"
-    path.write_text(MARKDOWN, "utf-8")
-    assert load(path)[1] == Entry("How do I return a machine?", "Call the *depot*.")
+    found = load(written(tmp_path, MARKDOWN, "k.md"))[1]
+    assert found == Entry("How do I return a machine?", "Call the *depot*.")
 
 
 @pytest.mark.parametrize(
@@ -78,10 +81,8 @@ def test_an_answer_in_markdown_keeps_its_markup(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_file_says_where_it_is_wrong(tmp_path: Path, name: str, content: str, why: str) -> None:
-    path = tmp_path / name
-    path.write_text(content, "utf-8")
     with pytest.raises(KnowledgeError, match=why):
-        load(path)
+        load(written(tmp_path, content, name))
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -92,8 +93,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_in_use_after_a_look(tmp_path: Path) -> None:
-    path = tmp_path / "k.yaml"
-    path.write_text('- {question: "When is it open?", answer: Never.}', "utf-8")
+    path = written(tmp_path, '- {question: "When is it open?", answer: Never.}')
     knowledge = Knowledge(path)
     assert knowledge.refresh() and not knowledge.refresh()
     path.write_text('- {question: "When is it open?", answer: Always.}', "utf-8")
@@ -103,22 +103,14 @@ def test_a_changed_file_is_in_use_after_a_look(tmp_path: Path) -> None:
     assert match is not None and match.entry.answer == "Always."
 
 
-def test_a_wrong_change_keeps_the_last_good_file_and_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "k.yaml"
-    path.write_text(YAML, "utf-8")
-    knowledge = Knowledge(path)
+@pytest.mark.parametrize("change", ["- nonsense", None], ids=["wrong", "deleted"])
+def test_a_wrong_change_keeps_the_last_good_file_and_says_so(tmp_path: Path, change: str | None) -> None:
+    knowledge = Knowledge(path := written(tmp_path, YAML))
     knowledge.refresh()
-    path.write_text("- nonsense", "utf-8")
+    if change is None:
+        path.unlink()
+    else:
+        written(tmp_path, change)
     assert not knowledge.refresh()
     assert (knowledge.entries, knowledge.find("opening hours") is not None) == (1, True)
     assert knowledge.problem is not None and "k.yaml" in knowledge.problem
-
-
-def test_a_deleted_file_keeps_the_last_good_one(tmp_path: Path) -> None:
-    path = tmp_path / "k.yaml"
-    path.write_text(YAML, "utf-8")
-    knowledge = Knowledge(path)
-    knowledge.refresh()
-    path.unlink()
-    assert not knowledge.refresh()
-    assert (knowledge.entries, knowledge.problem is not None) == (1, True)

@@ -1,36 +1,98 @@
-"""The link to a model server, against a server that speaks the real protocol over a socket."""
+"""The link to a model server over a socket: what it brings, and everything that the server can do wrong."""
 
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
 import pytest
 
+from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.events import Restart
+from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
+from kotaemon_async.answers.llm.guarded import ASK_AGAIN_S, CircuitOpen, Timing
 from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage, Usage
-from tests.support.llm_faults import Script
+from kotaemon_async.domain.model import Usage
+from kotaemon_async.telemetry import metrics
+from tests.support.answering import passage
+from tests.support.llm_faults import FAULTS, Fault, Script
 from tests.support.llm_server import LlmServer, llm_server, provider_of
 
-PROMPT = Prompt("Capital?", (Passage("d.1.1.0", "d", "a.pdf", 1, "Paris is the capital of France.", 0.9),))
+PROMPT = Prompt("Capital?", (passage("Paris is the capital of France."),))
+SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
+Received = list[Delta | Restart | Failed | Completed]
+
+every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
+every_passing_fault = pytest.mark.parametrize(
+    "fault",
+    [fault for fault in FAULTS if fault.code == "llm_unavailable" and fault.script != "content_filter"],
+    ids=lambda fault: fault.script,
+)
+
+
+@dataclass
+class Linked:
+    """A chain of one model's link and the extractive one, whose breaker has a clock of its own."""
+
+    server: LlmServer
+    link: OpenAIProvider
+    now_s: float = 1000.0
+    pauses_s: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        timing = Timing(lambda: self.now_s, self.sleep, lambda: 0.0)
+        self.chain = Chain([self.link, ExtractiveProvider()], timing)
+
+    async def sleep(self, seconds: float) -> None:
+        self.pauses_s.append(seconds)
+
+    async def received(self, seconds: float = 20.0) -> Received:
+        return [event async for event in self.chain.stream(PROMPT, Deadline.within(seconds))]
+
+    async def fails(self, times: int) -> None:
+        for _ in range(times):
+            await self.received()
+
+    @property
+    def state(self) -> str:
+        return self.chain.states()["main"]["state"]
 
 
 @asynccontextmanager
-async def linked(script: Script, **limits: Any) -> AsyncIterator[tuple[OpenAIProvider, LlmServer]]:
-    async with llm_server(script) as server:
-        link = provider_of(server, **limits)
+async def linked(*scripts: Script, **limits: Any) -> AsyncIterator[Linked]:
+    async with llm_server(*scripts) as server:
+        link = provider_of(server, key="k-secret", **limits)
+        await link.warm()
         try:
-            yield link, server
+            yield Linked(server, link)
         finally:
             await link.aclose()
 
 
-async def received(
-    link: OpenAIProvider, seconds: float = 20.0
-) -> tuple[str, Finish | None, Unavailable | None]:
+def limits_of(fault: Fault) -> dict[str, float]:
+    """Short ones for those that wait, with the time for a request to arrive and for words to be sent."""
+    return SHORT | {"first_token_timeout_s": 1.0} if fault.waits else {}
+
+
+def moves(received: Received) -> list[Failed]:
+    return [event for event in received if isinstance(event, Failed)]
+
+
+def served_by(received: Received) -> str:
+    assert isinstance(received[-1], Completed)
+    return received[-1].provider.served_by
+
+
+def retries(outcome: str) -> float:
+    labels = {"link": "main", "outcome": outcome}
+    return metrics.REGISTRY.get_sample_value("kotaemon_llm_retries_total", labels) or 0.0
+
+
+async def parts(link: OpenAIProvider, seconds: float = 20.0) -> tuple[str, Finish | None, Unavailable | None]:
     text, finish = "", None
     try:
         async for piece in link.stream(PROMPT, Deadline.within(seconds)):
@@ -44,51 +106,180 @@ async def received(
 
 
 async def test_a_whole_answer_streams_and_brings_its_token_counts() -> None:
-    async with linked("ok") as (link, server):
-        assert await received(link) == ("Paris is the capital [1].", Finish(Usage(120, 7)), None)
-        assert server.keys == ["Bearer k-1"]
-        assert server.requests[0]["model"] == "m"
-        assert "Paris is the capital of France." in server.requests[0]["messages"][1]["content"]
+    async with linked("ok") as one:
+        assert await parts(one.link) == ("Paris is the capital [1].", Finish(Usage(120, 7)), None)
+        assert one.server.keys == ["Bearer k-secret"]
+        assert one.server.requests[0]["model"] == "m"
+        assert "Paris is the capital of France." in one.server.requests[0]["messages"][1]["content"]
 
 
 @pytest.mark.parametrize("script", ["hang", "slow_first"])
 async def test_a_late_first_token_is_a_timeout_and_closes_the_connection(script: Script) -> None:
-    async with linked(script, first_token_timeout_s=0.2) as (link, server):
-        await link.warm()
-        text, _, error = await received(link)
+    async with linked(script, first_token_timeout_s=0.2) as one:
+        text, _, error = await parts(one.link)
         assert (text, error and error.code) == ("", "timeout")
         with anyio.fail_after(1):
-            await server.left.wait()
+            await one.server.left.wait()
 
 
 @pytest.mark.parametrize(("seconds", "limits"), [(0.3, {}), (20.0, {"total_timeout_s": 0.3})])
 async def test_the_questions_deadline_and_the_total_limit_end_a_stream_that_stalls(
     seconds: float, limits: dict[str, float]
 ) -> None:
-    async with linked("stall", **limits) as (link, _):
-        await link.warm()
+    async with linked("stall", **limits) as one:
         started_s = time.monotonic()
-        _, _, error = await received(link, seconds)
+        _, _, error = await parts(one.link, seconds)
         assert error and error.code == "timeout"
         assert time.monotonic() - started_s < 1.0
 
 
 async def test_an_answer_at_the_length_limit_is_marked_as_cut() -> None:
-    async with linked("length") as (link, _):
-        _, finish, _ = await received(link)
+    async with linked("length") as one:
+        _, finish, _ = await parts(one.link)
         assert finish == Finish(Usage(120, 7), cut=True)
 
 
-async def test_a_reader_who_leaves_closes_the_connection_to_the_model() -> None:
-    async with linked("stall") as (link, server):
-        stream = link.stream(PROMPT, Deadline.within(20))
-        assert await anext(stream) == Delta("Paris")
-        await stream.aclose()
-        with anyio.fail_after(1):
-            await server.left.wait()
-
-
 async def test_a_marker_of_a_passage_that_was_not_shown_is_removed() -> None:
-    async with linked("ok") as (link, server):
-        server.words = ("Paris [", "9] is", " it [1", "].")
-        assert (await received(link))[0] == "Paris is it [1]."
+    async with linked("ok") as one:
+        one.server.words = ("Paris [", "9] is", " it [1", "].")
+        assert (await parts(one.link))[0] == "Paris is it [1]."
+
+
+@every_fault
+async def test_every_fault_moves_on_in_time_and_says_why(fault: Fault) -> None:
+    async with linked(fault.script, **limits_of(fault)) as one:
+        started_s = time.monotonic()
+        received = await one.received()
+        assert time.monotonic() - started_s < 3.0
+        (move,) = moves(received)
+        assert (move.error.code, move.text_was_sent) == (fault.code, fault.sends_text)
+        assert (served_by(received), one.state) == ("extractive", fault.state)
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("drip_head", "the first token"),
+        ("drip_comments", "the first token"),
+        ("drip_roles", "the first token"),
+        ("comments_after_text", "the next token"),
+        ("drip_reasoning", "the next token"),
+        ("slow_tokens", "the next token"),
+    ],
+)
+async def test_bytes_that_are_no_tokens_extend_no_limit_and_tokens_not_the_last(
+    script: Script, wanted: str
+) -> None:
+    total_s = 1.0 if script in {"drip_reasoning", "slow_tokens"} else 20.0
+    async with linked(script, **SHORT | {"total_timeout_s": total_s}) as one:
+        with anyio.fail_after(5):
+            (move,) = moves(await one.received())
+        assert move.error.message == f"the model server kept us waiting for {wanted}"
+
+
+@every_fault
+async def test_only_what_a_moment_heals_is_tried_twice(fault: Fault) -> None:
+    async with linked(fault.script, **limits_of(fault)) as one:
+        await one.received()
+        asked = 0 if fault.script in {"refuse", "accept_and_hang"} else 1 + fault.heals
+        assert (len(one.server.requests), one.pauses_s) == (asked, [0.1] * fault.heals)
+
+
+@pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.heals], ids=lambda fault: fault.script)
+async def test_a_second_try_that_works_is_all_the_reader_sees(fault: Fault) -> None:
+    before = retries("healed")
+    async with linked(fault.script, "ok") as one:
+        received = await one.received()
+        assert (served_by(received), moves(received), one.state) == ("primary", [], "closed")
+        assert retries("healed") == before + 1
+
+
+@every_passing_fault
+async def test_a_server_in_trouble_is_soon_left_alone(fault: Fault) -> None:
+    async with linked(fault.script) as one:
+        await one.fails(5)
+        asked = len(one.server.requests)
+        (move,) = moves(await one.received())
+        assert (one.state, len(one.server.requests)) == ("open", asked)
+        assert (type(move.error), move.error.code) == (CircuitOpen, fault.code)
+
+
+@pytest.mark.parametrize("script", ["429", "503_wait"])
+async def test_retry_after_is_waited_for(script: Script) -> None:
+    async with linked(script) as one:
+        await one.received()
+        assert one.chain.states()["main"] == {
+            "state": "open",
+            "code": "llm_unavailable",
+            "message": f"the model server replied {script[:3]}",
+            "retry_in_s": 7.0,
+            "last_success_age_s": None,
+        }
+        one.now_s += 7
+        one.server.script = "ok"
+        assert served_by(await one.received()) == "primary"
+
+
+@pytest.mark.parametrize("script", ["401", "403", "404"])
+async def test_a_wrong_setting_is_told_and_asked_about_again_after_a_while(script: Script) -> None:
+    async with linked(script) as one:
+        await one.fails(2)
+        state = one.chain.states()["main"]
+        assert (state["state"], state["code"], state["retry_in_s"]) == ("misconfigured",) * 2 + (ASK_AGAIN_S,)
+        assert f"replied {script}: " in (state["message"] or "")
+        assert "secret" not in str(state)
+        one.server.script = "ok"
+        one.now_s += ASK_AGAIN_S
+        assert (served_by(await one.received()), one.state) == ("primary", "closed")
+        assert len(one.server.requests) == 2
+
+
+async def test_the_key_does_not_follow_a_redirect() -> None:
+    async with llm_server("ok") as elsewhere, linked("307") as one:
+        one.server.location = f"{elsewhere.base_url}/chat/completions"
+        await one.received()
+        assert (one.server.keys, elsewhere.keys) == (["Bearer k-secret"], [])
+
+
+@pytest.mark.parametrize("script", ["slow_first", "stall"])
+async def test_a_reader_who_leaves_closes_the_connection_and_blames_nobody(script: Script) -> None:
+    async with linked(script, first_token_timeout_s=10, idle_timeout_s=10) as one:
+        for _ in range(6):
+            one.server.left.clear()
+            with anyio.move_on_after(0.1):
+                await one.received()
+            with anyio.fail_after(1):
+                await one.server.left.wait()
+        assert one.state == "closed"
+
+
+@pytest.mark.parametrize(("slot_s", "seconds"), [(0.05, 20.0), (10.0, 0.1)])
+async def test_a_full_link_moves_on_in_time_and_is_not_to_blame(slot_s: float, seconds: float) -> None:
+    async with linked("stall", max_concurrency=1, idle_timeout_s=10, first_token_timeout_s=slot_s) as one:
+        first = one.chain.stream(PROMPT, Deadline.within(20))
+        await anext(first)
+        codes = [moves(await one.received(seconds))[0].error.code for _ in range(6)]
+        assert (codes, one.state) == (["busy"] * 6, "closed")
+        await first.aclose()
+
+
+@pytest.mark.parametrize("script", ["end_and_rst", "tiny_writes"])
+async def test_an_answer_with_its_finish_reason_is_whole_however_it_came(script: Script) -> None:
+    async with linked(script) as one:
+        received = await one.received()
+        text = "".join(event.text for event in received if isinstance(event, Delta))
+        assert (text, served_by(received)) == ("Paris is the capital [1].", "primary")
+
+
+async def test_no_compressed_reply_is_asked_for() -> None:
+    async with linked("ok") as one:
+        await one.received()
+        assert one.server.headers[0]["accept-encoding"] == "identity"
+
+
+async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
+    async with linked("ok", prompt_budget_chars=500) as one:
+        prompt = Prompt("Capital?", (passage("x" * 2_000),))
+        async for _ in one.chain.stream(prompt, Deadline.within(5)):
+            pass
+        assert one.server.requests[0]["messages"][1]["content"].count("x") == 500

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
-from kotaemon_async.answers.events import Interrupted
-from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import Fakes, hand_in, serving
-from tests.support.openai_chat import ANSWER, CHATS, SCRIPT, TEXT, play
+from tests.support.openai_chat import CHATS, TEXT
 
 KEY = {"Authorization": "Bearer sk-anything", "Content-Type": "application/json"}
 USER = {
@@ -92,12 +90,6 @@ async def test_a_chat_with_all_its_parameters_is_streamed(http: AsyncClient, ser
     assert asked.history == (("What does the report say?", "By 8 percent. [1]"),)
 
 
-async def test_a_stream_that_breaks_off_shows_an_error(http: AsyncClient, services: Fakes) -> None:
-    play(services, *SCRIPT[:2], Interrupted(ANSWER, ANSWER))
-    text, usages, (error,) = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
-    assert (text, usages, error["code"]) == ("By 8 ", [], "timeout")
-
-
 async def test_a_title_is_asked_for_without_a_stream(http: AsyncClient) -> None:
     reply = await http.post(CHATS, content=json.dumps(TITLE), headers=KEY)
     (choice,) = reply.json()["choices"]
@@ -108,9 +100,3 @@ async def test_a_title_over_a_long_chat_is_refused_as_the_program_can_read_it(ht
     task = {"role": "user", "content": TASK * 10}
     reply = await http.post(CHATS, json=TITLE | {"messages": [task]}, headers=KEY)
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages[0].content")
-
-
-async def test_an_answer_from_nothing_is_shown_as_any_other(http: AsyncClient, services: Fakes) -> None:
-    play(services, Delta("I found nothing."), SCRIPT[-1])
-    text, _, errors = read_as_open_webui(await http.post(CHATS, json=CHAT, headers=KEY))
-    assert (text[:16], errors) == ("I found nothing.", [])

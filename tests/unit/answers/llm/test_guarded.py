@@ -173,8 +173,6 @@ async def test_a_question_that_runs_out_of_time_is_not_the_links_fault(call: Ste
 DOWN = ProviderFailed("the server is down")
 WRONG_KEY = ProviderFailed("wrong key", code="misconfigured", fault="setting")
 TOO_LONG = ProviderFailed("too long", code="misconfigured", fault="prompt")
-
-
 BUSY = ProviderFailed("no place", code="busy", fault="nobody")
 TOO_MANY = ProviderFailed("too many", retry_after_s=42.0)
 
@@ -211,6 +209,9 @@ class Watched:
         ((), "", "closed", 0.0),
         ((DOWN,) * 6, "yyyyyn", "open", 5.0),
         ((Unavailable("no", code="timeout"),) * 5, "yyyyy", "open", 5.0),
+        # After its pause one call finds out whether the server is back.
+        ((*[DOWN] * 5, 5.0), "yyyyy", "half_open", 0.0),
+        ((*[DOWN] * 5, 5.0, None), "yyyyyy", "closed", 0.0),
         # One wrong setting is asked about again after five minutes, by one call.
         ((WRONG_KEY, None), "yn", "misconfigured", ASK_AGAIN_S),
         ((Unavailable("no", code="misconfigured"), None), "yn", "misconfigured", ASK_AGAIN_S),
@@ -221,6 +222,7 @@ class Watched:
         ((WRONG_KEY, ASK_AGAIN_S, DOWN), "yy", "misconfigured", 0.0),
         ((WRONG_KEY, ASK_AGAIN_S, DOWN, None), "yyy", "closed", 0.0),
         # The third refused prompt in a row is a wrong setting.
+        ((TOO_LONG,), "y", "misconfigured", 0.0),
         ((TOO_LONG,) * 4, "yyyn", "misconfigured", ASK_AGAIN_S),
         ((TOO_LONG, TOO_LONG, None, TOO_LONG, TOO_LONG), "yyyyy", "misconfigured", 0.0),
         ((TOO_LONG, TOO_LONG, DOWN, TOO_LONG, TOO_LONG), "yyyyy", "misconfigured", 0.0),
