@@ -21,8 +21,7 @@ from tests.chaos.pack import pack_files
 from tests.chaos.run import KILLED, Run
 from tests.chaos.scenario import points
 from tests.chaos.visitor import File, GoneError
-from tests.support.invariants import KINDS, Counts, counts, violations
-from tests.support.invariants_rows import copied_unfinished
+from tests.support.invariants import KINDS, Counts, copied_unfinished, counts, violations
 
 T = TypeVar("T")
 

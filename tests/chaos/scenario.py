@@ -13,8 +13,7 @@ from typing import Final
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.chaos.run import KILLED, Run, files
 from tests.chaos.visitor import GoneError
-from tests.support.invariants import Counts, counts, violations
-from tests.support.invariants_rows import copied_unfinished
+from tests.support.invariants import Counts, copied_unfinished, counts, violations
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGE: Final = ROOT / "kotaemon_async"

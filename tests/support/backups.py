@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
-
 from kotaemon_async.operations.backup.create import Backups, Source
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.operations.backup.restore import Restored, Restoring
 from kotaemon_async.stores.ledger import SCHEMA
+from tests.support.ledger import run_sql
 from tests.support.library import LibraryFixture
 
 NOW_S = 1_795_632_000.25
@@ -37,15 +36,12 @@ def restore(file: Path, folder: Path, *, replace: bool = False, known: int = SCH
 
 def documents_in(folder: Path) -> dict[str, str]:
     """The status of each document in a restored folder, by the hash of its file, all of which are there."""
-    connection = apsw.Connection(str(folder / "ledger.db"))
-    found = dict(connection.execute("SELECT sha256, status FROM documents"))
-    connection.close()
+    rows = run_sql(folder / "ledger.db", "SELECT sha256, status FROM documents")
+    found = {str(sha256): str(status) for sha256, status in rows}
     assert [sha256 for sha256 in found if not (folder / "blobs" / sha256[:2] / sha256).is_file()] == []
     return found
 
 
 def as_of_schema_2(ledger: Path) -> None:
     """The ledger has the form that the release before conversations wrote."""
-    connection = apsw.Connection(str(ledger))
-    connection.execute("DROP TABLE cached_answers; DROP TABLE conversations; PRAGMA user_version = 2")
-    connection.close()
+    run_sql(ledger, "DROP TABLE cached_answers; DROP TABLE conversations; PRAGMA user_version = 2")

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import apsw
 import numpy as np
 
 from kotaemon_async.app.doctor import follow_to_the_end
@@ -21,6 +20,7 @@ from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
 from tests.support.documents import ENGLISH
+from tests.support.ledger import run_sql
 
 MODEL = "model"
 DIMENSION = 8
@@ -76,12 +76,7 @@ class DamagedFolder:
         return await self.ledger.documents.get(document.id)
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        """Runs what no part of the service would run; foreign keys are not checked."""
-        connection = apsw.Connection(str(self.folder / "ledger.db"))
-        try:
-            return list(connection.execute(statement, values))
-        finally:
-            connection.close()
+        return run_sql(self.folder / "ledger.db", statement, *values)
 
     def file(self, document: Document) -> Path:
         return self.blobs.path(document.sha256)
@@ -110,6 +105,12 @@ class DamagedFolder:
         verdict = (await self.run(repair=True, deep=deep)).verdict
         assert await self.found(deep=True) == {}
         return verdict
+
+    async def repaired(self, *, deep: bool = False) -> dict[str, list[str]]:
+        """What was found, all of which a repair mended."""
+        found = await self.found(deep=deep)
+        assert await self.mended(deep=deep) == "mended"
+        return found
 
     async def follow(self) -> None:
         """The index has all that the log has."""

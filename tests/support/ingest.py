@@ -15,18 +15,9 @@ from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.traces import TraceContext
+from tests.support.clock import Clock
 
 SETTINGS = IngestSettings(batch_pages=2)
-
-
-class Clock:
-    """Time that passes only when it is told to."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 class Ticks:
@@ -90,7 +81,7 @@ class IngestFixture:
 
     def __init__(self, folder: Path, ledger: Ledger, sandbox: Sandbox, embedder: Embedder) -> None:
         self.ledger, self.sandbox, self.embedder = ledger, sandbox, embedder
-        self.clock = Clock()
+        self.clock = Clock(1_000_000.0)
         self.blobs = Blobs(folder / "blobs", 10**7)
         self.library = Library(ledger, self.blobs, enqueue=lambda: None, clock=self.clock, max_attempts=6)
 

@@ -1,7 +1,9 @@
 """What tests put into a ledger again and again: documents, claims, batches and what is ready."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import apsw
 import numpy as np
 
 from kotaemon_async.documents.chunking import split_page
@@ -56,3 +58,12 @@ async def make_ready(ledger: Ledger, document_id: str, batch: Batch) -> Document
     await index(ledger, document_id, batch)
     await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
     return await ledger.documents.get(document_id)
+
+
+def run_sql(path: Path, statement: str, *values: object) -> list[tuple[object, ...]]:
+    """Run what no part of the service would run; foreign keys are not checked."""
+    connection = apsw.Connection(str(path))
+    try:
+        return list(connection.execute(statement, values))
+    finally:
+        connection.close()

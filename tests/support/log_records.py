@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def logged(event: str) -> Iterator[list["Record"]]:
-    """The log's records of an event, as they come."""
+def logged(*events: str) -> Iterator[list["Record"]]:
+    """The log's records of these events, or of all, as they come."""
     records: list[Record] = []
     number = logger.add(
-        lambda message: records.append(message.record), filter=lambda r: r["message"] == event
+        lambda message: records.append(message.record), filter=lambda r: not events or r["message"] in events
     )
     try:
         yield records

@@ -1,6 +1,5 @@
 """Pages drawn by a real parser child; the marks are compared with the words of the PDF itself."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import pytest
 
 from kotaemon_async.documents.page_images import WIDTHS, PageImages
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
-from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Answer, Citation, Document
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
@@ -37,45 +35,28 @@ class StoredFile:
         if document_id != "doc_1":
             raise Refused("no such document", code="not_found")
         return Document(
-            "doc_1",
-            "a.pdf",
-            self.media_type,
-            1,
-            "s" * 64,
-            "default",
-            "ready",
-            1,
-            1.0,
-            1.0,
-            6,
+            "doc_1", "a.pdf", self.media_type, 1, "s" * 64, "default", "ready", 1, 1.0, 1.0, 6,
             pages_total=self.pages,
-        )
+        )  # fmt: skip
 
     async def page_text(self, _document_id: str, page: int) -> str | None:
         return self.texts.get(page)
 
 
 class Cited:
-    """The answer that cites what is quoted of the stored's file."""
+    """The answer that cites what is quoted of the stored file."""
 
     def __init__(self, stored: StoredFile) -> None:
-        self._shelf = stored
+        self._stored = stored
 
     async def get(self, answer_id: str) -> Answer:
         cited = tuple(
             Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0)
-            for number, (page, quote) in enumerate(self._shelf.quotes, start=1)
+            for number, (page, quote) in enumerate(self._stored.quotes, start=1)
         )
         if answer_id != "ans_1":
             raise Refused("no such answer", code="not_found")
         return Answer("ans_1", "q", "a", "extractive", False, (), cited, "t")
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    made = Sandbox(ParserSettings(children=1), max_pages=5000)
-    yield made
-    await made.aclose()
 
 
 @pytest.fixture

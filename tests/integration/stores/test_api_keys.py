@@ -6,16 +6,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.api_keys import FILE, LOOK_EVERY_S, ApiKeys
-
-
-class Clock:
-    """Time that passes by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.clock import Clock
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import apsw
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
+from tests.support.ledger import run_sql
 
 OLD = Path(__file__).parents[2] / "data"
 TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY name"
@@ -14,22 +14,18 @@ TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'index') ORDER 
 
 def shape(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """Every table and index with its columns: name, type, not null, default, key."""
-    connection = apsw.Connection(str(path))
-    names = [name for (name,) in connection.execute(TABLES)]
-    found = {name: list(connection.execute(f"SELECT * FROM pragma_table_info('{name}')")) for name in names}
-    connection.close()
-    return found
+    names = [name for (name,) in run_sql(path, TABLES)]
+    return {str(name): run_sql(path, f"SELECT * FROM pragma_table_info('{name}')") for name in names}
 
 
 def old_ledger(path: Path, version: int) -> Path:
-    connection = apsw.Connection(str(path))
-    connection.execute((OLD / f"schema_{version}.sql").read_text("utf8"))
-    connection.execute(
+    run_sql(path, (OLD / f"schema_{version}.sql").read_text("utf8"))
+    run_sql(
+        path,
         "INSERT INTO documents (id, name, media_type, size_bytes, sha256, collection, status, max_attempts,"
         " attempt, trace_id, traceparent, created_at, updated_at)"
-        " VALUES ('doc_1', 'a.pdf', 'application/pdf', 1, 'f', 'default', 'queued', 6, 3, '', '', 1, 1)"
+        " VALUES ('doc_1', 'a.pdf', 'application/pdf', 1, 'f', 'default', 'queued', 6, 3, '', '', 1, 1)",
     )
-    connection.close()
     return path
 
 
@@ -51,9 +47,7 @@ async def test_a_migrated_document_keeps_its_place_and_its_attempts(tmp_path: Pa
 async def test_a_ledger_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     await (await Ledger.open(path)).aclose()
-    connection = apsw.Connection(str(path))
-    connection.execute(f"PRAGMA user_version = {SCHEMA.version + 1}")
-    connection.close()
+    run_sql(path, f"PRAGMA user_version = {SCHEMA.version + 1}")
     before = path.read_bytes()
     with pytest.raises(Misconfigured, match="schema"):
         await Ledger.open(path)

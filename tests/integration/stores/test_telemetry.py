@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import apsw
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.telemetry import AGAIN_AFTER_S, FILE, SCHEMA, TelemetryFile
+from tests.support.ledger import run_sql
 
 COUNT = "SELECT count(*) FROM trace_rows"
 ROW = "INSERT INTO trace_rows VALUES (NULL, 't', 'span', 's', 'p', 1, 2, '{}')"
@@ -51,9 +51,7 @@ async def test_a_file_that_is_no_database_is_put_aside(tmp_path: Path) -> None:
 
 async def test_a_file_of_a_newer_release_is_put_aside(tmp_path: Path) -> None:
     await filled(tmp_path / FILE)
-    connection = apsw.Connection(str(tmp_path / FILE))
-    connection.pragma("user_version", SCHEMA.version + 1)
-    connection.close()
+    run_sql(tmp_path / FILE, f"PRAGMA user_version = {SCHEMA.version + 1}")
     file = await TelemetryFile.open(tmp_path / FILE)
     assert (await rows(file), file.renewals) == (0, 1)
     await file.aclose()

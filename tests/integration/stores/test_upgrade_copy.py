@@ -10,6 +10,7 @@ import pytest
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from tests.integration.stores.test_migration import old_ledger
+from tests.support.ledger import run_sql
 
 
 class Usage(NamedTuple):
@@ -19,10 +20,9 @@ class Usage(NamedTuple):
 
 
 def version_of(path: Path) -> int:
-    connection = apsw.Connection(str(path))
-    version = int(connection.pragma("user_version"))
-    assert connection.execute("SELECT name FROM documents").get == "a.pdf"
-    connection.close()
+    assert run_sql(path, "SELECT name FROM documents") == [("a.pdf",)]
+    [(version,)] = run_sql(path, "PRAGMA user_version")
+    assert isinstance(version, int)
     return version
 
 
@@ -45,9 +45,8 @@ async def test_what_is_still_in_the_write_ahead_log_is_in_the_copy(tmp_path: Pat
     connection.execute("UPDATE documents SET collection = 'late'")
     await upgrade(path)
     connection.close()
-    copy = apsw.Connection(str(tmp_path / "backups" / "ledger-schema-2.db"))
-    assert copy.execute("SELECT collection FROM documents").get == "late"
-    copy.close()
+    copy = tmp_path / "backups" / "ledger-schema-2.db"
+    assert run_sql(copy, "SELECT collection FROM documents") == [("late",)]
 
 
 async def test_the_copy_of_an_earlier_upgrade_stays(tmp_path: Path) -> None:

@@ -11,23 +11,14 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.telemetry.log_targets import LogFiles, StreamTarget, target_of
+from tests.support.clock import Clock
 
 DAY_S = 86_400.0
 
 
-class Clock:
-    """Real time plus what a test adds."""
-
-    def __init__(self) -> None:
-        self.now_s = time.time()
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(time.time())
 
 
 def opened(path: Path, clock: Clock, *, max_bytes: int = 10, keep_files: int = 9) -> LogFiles:

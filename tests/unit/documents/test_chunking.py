@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,16 +13,13 @@ ENGLISH = "The pump runs at a steady pace. " * 120
 CHINESE = "设备在正常运行时保持稳定。" * 120
 
 
-def test_english_chunks_end_with_a_sentence_and_fit() -> None:
-    chunks = split_page(Page(3, ENGLISH))
-    assert all(chunk.text.endswith("pace.") for chunk in chunks)
-    assert max(len(chunk.text) for chunk in chunks) <= ENGLISH_CHARACTERS
-
-
-def test_chinese_chunks_are_shorter_and_end_with_a_sentence() -> None:
-    chunks = split_page(Page(3, CHINESE))
-    assert all(chunk.text.endswith("。") for chunk in chunks)
-    assert max(len(chunk.text) for chunk in chunks) <= CJK_CHARACTERS
+@pytest.mark.parametrize(
+    ("text", "end", "most"), [(ENGLISH, "pace.", ENGLISH_CHARACTERS), (CHINESE, "。", CJK_CHARACTERS)]
+)
+def test_chunks_end_with_a_sentence_and_fit(text: str, end: str, most: int) -> None:
+    chunks = split_page(Page(3, text))
+    assert all(chunk.text.endswith(end) for chunk in chunks)
+    assert max(len(chunk.text) for chunk in chunks) <= most
 
 
 def test_ordinals_count_from_zero_on_each_page() -> None:

@@ -7,24 +7,22 @@ from hypothesis import strategies as st
 from kotaemon_async.domain.text import cjk_share, query_terms, segment, terms
 
 
-def test_english_words_are_stemmed_and_numbers_kept() -> None:
-    assert segment("Museums of 2024, running") == "museum of 2024 run"
-
-
-def test_chinese_becomes_pairs_of_characters() -> None:
-    assert segment("系统稳定!") == "系统 统稳 稳定"
-
-
-def test_a_lone_chinese_character_stands_for_itself() -> None:
-    assert segment("第3章") == "第 3 章"
+@pytest.mark.parametrize(
+    ("text", "segmented"),
+    [
+        ("Museums of 2024, running", "museum of 2024 run"),
+        ("系统稳定!", "系统 统稳 稳定"),
+        ("第3章", "第 3 章"),
+        ("すし 한국어", "すし 한국 국어"),
+    ],
+    ids=["English is stemmed", "Chinese is paired", "a lone character", "kana and hangul are paired"],
+)
+def test_a_text_becomes_index_terms(text: str, segmented: str) -> None:
+    assert segment(text) == segmented
 
 
 def test_a_two_character_word_is_found_inside_a_sentence() -> None:
     assert set(query_terms("稳定")) <= set(terms("设备在正常运行时保持稳定。"))
-
-
-def test_japanese_kana_and_korean_become_pairs_too() -> None:
-    assert segment("すし 한국어") == "すし 한국 국어"
 
 
 @pytest.mark.parametrize(("one", "other"), [
@@ -39,14 +37,13 @@ def test_a_list_of_numbers_is_not_one_number() -> None:
     assert terms("1,2,3456") == ["1", "2", "3456"]
 
 
-def test_question_words_are_dropped_from_queries_only() -> None:
-    assert query_terms("What is the height of towers?") == ["height", "tower"]
-    assert "what" in terms("What is it?")
-
-
-def test_chinese_question_words_are_dropped_from_queries_only() -> None:
-    assert query_terms("为什么下雨?") == ["下雨"]
-    assert "什么" in terms("为什么下雨")
+@pytest.mark.parametrize(
+    ("question", "kept", "word"),
+    [("What is the height of towers?", ["height", "tower"], "what"), ("为什么下雨?", ["下雨"], "什么")],
+)
+def test_question_words_are_dropped_from_queries_only(question: str, kept: list[str], word: str) -> None:
+    assert query_terms(question) == kept
+    assert word in terms(question)
 
 
 @pytest.mark.parametrize("question", ["the who", "为什么"])

@@ -8,25 +8,13 @@ from anyio.abc import TaskStatus
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue
-from kotaemon_async.resilience.capacity import Disk, DiskCapacity
 from kotaemon_async.telemetry import metrics
-
-GB = 1000**3
+from tests.support.disks import SmallDisk
 
 
 def rejections(reason: str) -> float:
     name = "kotaemon_admission_rejections_total"
     return metrics.REGISTRY.get_sample_value(name, {"reason": reason}) or 0.0
-
-
-class SmallDisk:
-    """A disk of which a test says how much is free; 1,000 bytes of it are kept free."""
-
-    def __init__(self, free_bytes: int) -> None:
-        self.free_bytes = free_bytes
-        self.capacity = DiskCapacity(
-            lambda: Disk(self.free_bytes, 100 * GB), floor_bytes=1000, floor_ratio=0.05
-        )
 
 
 async def refusal(admission: Admission, announced_bytes: int = 0) -> Refused:

@@ -8,14 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.breaker import MAX_OPEN_S, MAX_RETRY_AFTER_S, Breaker
 from kotaemon_async.telemetry import metrics
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.clock import Clock
 
 
 @pytest.fixture
@@ -31,6 +24,13 @@ def breaker(clock: Clock) -> Breaker:
 def fail(breaker: Breaker, times: int = 1) -> None:
     for _ in range(times):
         breaker.failure()
+
+
+def probe(breaker: Breaker, clock: Clock) -> None:
+    """It has opened, its pause is over, and the one call that may is on its way."""
+    fail(breaker, 5)
+    clock.now_s += 5
+    assert breaker.allow()
 
 
 def test_four_failures_are_too_few_to_open(breaker: Breaker) -> None:
@@ -77,9 +77,7 @@ def test_half_open_lets_one_call_through_at_a_time(breaker: Breaker, clock: Cloc
 
 
 def test_a_good_probe_closes_and_the_next_opening_is_short_again(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 5)
-    clock.now_s += 5
-    assert breaker.allow()
+    probe(breaker, clock)
     breaker.success()
     assert breaker.state == "closed"
     fail(breaker, 5)
@@ -97,14 +95,12 @@ def test_failed_probes_double_the_pause_up_to_two_minutes(breaker: Breaker, cloc
     assert pauses == [5, 10, 20, 40, 80, 120, 120]
 
 
-def test_retry_after_opens_at_once_for_that_long(breaker: Breaker) -> None:
-    breaker.failure(retry_after_s=42)
-    assert (breaker.state, breaker.retry_after_s) == ("open", 42.0)
-
-
-def test_a_retry_after_of_a_day_is_cut(breaker: Breaker) -> None:
-    breaker.failure(retry_after_s=86_400)
-    assert breaker.retry_after_s == MAX_RETRY_AFTER_S
+@pytest.mark.parametrize(("asked_s", "given_s"), [(42, 42.0), (86_400, MAX_RETRY_AFTER_S)])
+def test_retry_after_opens_at_once_for_that_long_but_not_for_a_day(
+    breaker: Breaker, asked_s: float, given_s: float
+) -> None:
+    breaker.failure(retry_after_s=asked_s)
+    assert (breaker.state, breaker.retry_after_s) == ("open", given_s)
 
 
 def test_a_success_from_before_the_opening_does_not_close_it(breaker: Breaker) -> None:
@@ -114,17 +110,13 @@ def test_a_success_from_before_the_opening_does_not_close_it(breaker: Breaker) -
 
 
 def test_a_probe_that_was_cancelled_gives_its_place_back(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 5)
-    clock.now_s += 5
-    assert breaker.allow()
+    probe(breaker, clock)
     breaker.forget()
     assert breaker.allow()
 
 
 def test_a_probe_that_never_reports_does_not_lock_the_breaker(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 5)
-    clock.now_s += 5
-    assert breaker.allow()
+    probe(breaker, clock)
     clock.now_s += 5
     assert breaker.allow()
 
@@ -147,18 +139,14 @@ def test_a_watched_call_that_fails_is_a_failure(breaker: Breaker, error: Excepti
 def test_a_watched_call_that_is_given_up_frees_the_probe_and_changes_nothing(
     breaker: Breaker, clock: Clock, error: type[BaseException]
 ) -> None:
-    fail(breaker, 5)
-    clock.now_s += 5
-    assert breaker.allow()
+    probe(breaker, clock)
     with pytest.raises(error), breaker.watching():
         raise error
     assert (breaker.state, breaker.allow()) == ("half_open", True)
 
 
 def test_a_watched_call_that_is_good_closes(breaker: Breaker, clock: Clock) -> None:
-    fail(breaker, 5)
-    clock.now_s += 5
-    assert breaker.allow()
+    probe(breaker, clock)
     with breaker.watching():
         pass
     assert breaker.state == "closed"

@@ -16,22 +16,7 @@ from kotaemon_async.resilience.capacity import (
     shown,
 )
 from kotaemon_async.telemetry import metrics
-
-GB = 1000**3
-
-
-class FilledDisk:
-    """A disk of 100 GB whose free bytes a test sets."""
-
-    def __init__(self, free_bytes: int) -> None:
-        self.free_bytes = free_bytes
-
-    def __call__(self) -> Disk:
-        return Disk(self.free_bytes, 100 * GB)
-
-
-def capacity(disk: FilledDisk) -> DiskCapacity:
-    return DiskCapacity(disk, floor_bytes=1000, floor_ratio=0.05)
+from tests.support.disks import GB, SmallDisk
 
 
 def document(status: str) -> Document:
@@ -53,20 +38,20 @@ def test_the_floor_is_the_smaller_one_of_bytes_and_ratio(total_bytes: int, floor
     [(1000, 0, True), (999, 0, False), (1500, 500, True), (1500, 501, False)],
 )
 def test_uploads_leave_the_floor_free(free_bytes: int, extra_bytes: int, may: bool) -> None:
-    assert capacity(FilledDisk(free_bytes)).may_accept(extra_bytes) is may
+    assert SmallDisk(free_bytes).capacity.may_accept(extra_bytes) is may
 
 
 def test_work_goes_on_below_the_floor_and_stops_at_half_of_it() -> None:
-    disk = FilledDisk(500)
-    looked = capacity(disk)
+    disk = SmallDisk(500)
+    looked = disk.capacity
     assert not looked.may_accept() and looked.may_work()
     disk.free_bytes = 499
     assert not looked.may_work()
 
 
 def test_work_begins_again_a_little_above_where_it_stopped() -> None:
-    disk = FilledDisk(499)
-    looked = capacity(disk)
+    disk = SmallDisk(499)
+    looked = disk.capacity
     seen = []
     for disk.free_bytes in (499, 500, 599, 600, 500):
         seen.append(looked.may_work())
@@ -87,8 +72,8 @@ def test_the_disk_of_a_folder_has_room_and_a_size(tmp_path: Path) -> None:
 
 
 async def test_the_health_report_says_how_much_is_free_and_when_that_is_too_little() -> None:
-    disk = FilledDisk(1000)
-    looked = capacity(disk)
+    disk = SmallDisk(1000)
+    looked = disk.capacity
     assert await looked.check() == {"free_bytes": 1000, "floor_bytes": 1000}
     disk.free_bytes = 999
     with pytest.raises(InsufficientStorage, match="999 bytes are free"):

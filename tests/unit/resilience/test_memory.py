@@ -61,29 +61,25 @@ def test_a_real_child_is_seen() -> None:
         child.communicate(b"\n")
 
 
-def machine(root: Path, cgroup: str, files: dict[str, str]) -> int:
-    for name, text in {"proc/meminfo": "MemTotal: 8192 kB\n", "proc/self/cgroup": cgroup, **files}.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return memory.limit_bytes(root)
-
-
-def test_without_a_group_limit_it_is_the_machine(tmp_path: Path) -> None:
-    assert machine(tmp_path, "0::/a/b\n", {"sys/fs/cgroup/a/b/memory.max": "max\n"}) == 8 * MB
-
-
-def test_the_smallest_limit_of_the_groups_above_counts(tmp_path: Path) -> None:
-    files = {"sys/fs/cgroup/a/b/memory.max": "5000000\n", "sys/fs/cgroup/a/memory.max": "4000000\n"}
-    assert machine(tmp_path, "0::/a/b\n", files) == 4_000_000
-
-
-def test_inside_a_container_the_top_of_the_mount_counts(tmp_path: Path) -> None:
-    assert machine(tmp_path, "0::/../x\n", {"sys/fs/cgroup/memory.max": "3000000\n"}) == 3_000_000
-
-
-def test_the_first_version_of_groups_is_read_too(tmp_path: Path) -> None:
-    files = {"sys/fs/cgroup/memory/d/memory.limit_in_bytes": "2000000\n"}
-    assert machine(tmp_path, "3:cpu:/d\n2:memory:/d\n", files) == 2_000_000
+@pytest.mark.parametrize(
+    ("cgroup", "files", "limit"),
+    [
+        ("0::/a/b\n", {"a/b/memory.max": "max\n"}, 8 * MB),
+        ("0::/a/b\n", {"a/b/memory.max": "5000000\n", "a/memory.max": "4000000\n"}, 4_000_000),
+        ("0::/../x\n", {"memory.max": "3000000\n"}, 3_000_000),
+        ("3:cpu:/d\n2:memory:/d\n", {"memory/d/memory.limit_in_bytes": "2000000\n"}, 2_000_000),
+    ],
+    ids=["the machine", "the smallest of the groups above", "in a container", "the first version of groups"],
+)
+def test_the_smallest_limit_that_applies_counts(
+    tmp_path: Path, cgroup: str, files: dict[str, str], limit: int
+) -> None:
+    groups = {f"sys/fs/cgroup/{name}": text for name, text in files.items()}
+    machine = {"proc/meminfo": "MemTotal: 8192 kB\n", "proc/self/cgroup": cgroup}
+    for name, text in (machine | groups).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert memory.limit_bytes(tmp_path) == limit
 
 
 def test_two_readings_make_a_ratio_and_a_sum() -> None:

@@ -1,11 +1,7 @@
 """Under pressure nothing new is taken and everybody gives back; below it, things go on by themselves."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import anyio
 import pytest
-from loguru import logger
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import ProcessUsage
@@ -13,6 +9,7 @@ from kotaemon_async.resilience.memory_guard import RELIEF_EVERY_S, MemoryGuard
 from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
+from tests.support.log_records import logged
 
 
 class Machine:
@@ -40,14 +37,6 @@ class Machine:
     async def look(self, used_bytes: int) -> int:
         self.used_bytes = used_bytes
         return await self.guard.update()
-
-
-@pytest.fixture
-def records() -> Iterator[list[dict[str, Any]]]:
-    found: list[dict[str, Any]] = []
-    sink = logger.add(lambda m: found.append({"event": m.record["message"], **m.record["extra"]}))
-    yield found
-    logger.remove(sink)
 
 
 async def test_pressure_begins_above_three_quarters_and_ends_below_seven_tenths() -> None:
@@ -93,22 +82,24 @@ async def test_pressure_that_comes_again_is_relieved_at_once() -> None:
     assert machine.dropped == ["caches", "caches"]
 
 
-async def test_a_part_that_fails_keeps_nobody_else_from_giving_back(records: list[dict[str, Any]]) -> None:
+async def test_a_part_that_fails_keeps_nobody_else_from_giving_back() -> None:
     async def fail() -> None:
         raise ValueError("broken")
 
     machine = Machine()
     machine.guard.on_pressure("broken", fail)
     machine.holds("caches", 20)
-    assert await machine.look(80) == 0
-    assert [one["component"] for one in records if one["event"] == "memory_not_given_back"] == ["broken"]
+    with logged("memory_not_given_back") as records:
+        assert await machine.look(80) == 0
+    assert [one["extra"]["component"] for one in records] == ["broken"]
 
 
-async def test_each_change_is_logged_once(records: list[dict[str, Any]]) -> None:
+async def test_each_change_is_logged_once() -> None:
     machine = Machine()
-    for used in (50, 80, 80, 95, 50, 50):
-        await machine.look(used)
-    changes = [(one["event"], one["pressure"]) for one in records if "pressure" in one]
+    with logged("memory_pressure", "memory_pressure_over") as records:
+        for used in (50, 80, 80, 95, 50, 50):
+            await machine.look(used)
+    changes = [(one["message"], one["extra"]["pressure"]) for one in records]
     assert changes == [("memory_pressure", 1), ("memory_pressure", 2), ("memory_pressure_over", 0)]
 
 

@@ -1,5 +1,4 @@
 import asyncio
-from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -8,9 +7,6 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.supervisor import LoopLag, supervise
 from kotaemon_async.telemetry import metrics
 from tests.support.log_records import logged
-
-if TYPE_CHECKING:
-    pass
 
 
 class Stop(BaseException):

@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage, Reason, Scope
+from kotaemon_async.domain.model import Mode, Passage, Reason, Scope
 from kotaemon_async.search.lanes import Hits
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import RetrievalSettings
@@ -56,6 +56,7 @@ class IndexStatus:
         self.is_partial = False
 
 
+HANGS: dict[str, Any] = {"hangs": True}
 KEYWORDS = [("a", 9.0), ("b", 3.0)]
 VECTORS = [("c", 0.9), ("a", 0.5)]
 
@@ -108,14 +109,17 @@ async def test_top_k_limits_the_passages() -> None:
     assert [one.id for one in found.passages] == ["a"]
 
 
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
 @pytest.mark.parametrize(("vectors", "embedder", "reason"), [
     (Lane(error="vectors_unavailable"), Lane(), Reason("vectors", "vectors_unavailable")),
     (Lane(hangs=True), Lane(), Reason("vectors", "timeout")),
     (Lane(), Lane(error="embedder_unavailable"), Reason("embedder", "embedder_unavailable")),
     (Lane(), Lane(hangs=True), Reason("embedder", "timeout")),
 ])  # fmt: skip
-async def test_keywords_carry_on_without_vectors(vectors: Lane, embedder: Lane, reason: Reason) -> None:
-    found = await retrieval(Lane(KEYWORDS), vectors, embedder).search("pump", Scope())
+async def test_keywords_stand_in_for_vectors(
+    vectors: Lane, embedder: Lane, reason: Reason, mode: Mode
+) -> None:
+    found = await retrieval(Lane(KEYWORDS), vectors, embedder).search("pump", Scope(), mode=mode)
     assert [one.id for one in found.passages] == ["a", "b"]
     assert found.degraded == (reason,)
 
@@ -132,9 +136,11 @@ async def test_both_lanes_down_is_unavailable() -> None:
         await down.search("pump", Scope())
 
 
-async def test_the_only_lane_of_a_mode_down_is_unavailable() -> None:
+@pytest.mark.parametrize("mode", ["keyword", "vector"])
+async def test_a_mode_without_a_lane_is_unavailable(mode: Mode) -> None:
+    down = retrieval(Lane(error="ledger_unavailable"), Lane(error="vectors_unavailable"))
     with pytest.raises(Unavailable):
-        await retrieval(Lane(error="ledger_unavailable"), Lane()).search("pump", Scope(), mode="keyword")
+        await down.search("pump", Scope(), mode=mode)
 
 
 async def test_a_lane_that_fails_again_and_again_is_no_longer_asked() -> None:
@@ -145,9 +151,9 @@ async def test_a_lane_that_fails_again_and_again_is_no_longer_asked() -> None:
     assert found[-1].degraded == (Reason("vectors", "vectors_unavailable"),)
 
 
-@pytest.mark.parametrize("ill", [{"error": "embedder_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
-async def test_an_embedder_that_fails_opens_its_own_breaker(ill: dict[str, Any]) -> None:
-    vectors, embedder = Lane(VECTORS), Lane(**ill)
+@pytest.mark.parametrize("fault", [{"error": "embedder_unavailable"}, HANGS], ids=["fails", "hangs"])
+async def test_an_embedder_that_fails_opens_its_own_breaker(fault: dict[str, Any]) -> None:
+    vectors, embedder = Lane(VECTORS), Lane(**fault)
     service = retrieval(Lane(KEYWORDS), vectors, embedder)
     found = [await service.search("pump", Scope()) for _ in range(8)]
     assert states(service) == {"embedder": "open", "vectors": "closed"}
@@ -155,10 +161,10 @@ async def test_an_embedder_that_fails_opens_its_own_breaker(ill: dict[str, Any])
     assert found[-1].degraded == (Reason("embedder", "embedder_unavailable"),)
 
 
-@pytest.mark.parametrize("ill", [{"error": "vectors_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
-async def test_an_index_that_fails_never_opens_the_embedder_s_breaker(ill: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fault", [{"error": "vectors_unavailable"}, HANGS], ids=["fails", "hangs"])
+async def test_an_index_that_fails_never_opens_the_embedder_s_breaker(fault: dict[str, Any]) -> None:
     embedder = Lane()
-    service = retrieval(Lane(KEYWORDS), Lane(**ill), embedder)
+    service = retrieval(Lane(KEYWORDS), Lane(**fault), embedder)
     for _ in range(8):
         await service.search("pump", Scope())
     assert states(service) == {"embedder": "closed", "vectors": "open"}
@@ -175,28 +181,25 @@ async def test_the_health_report_shows_how_the_breakers_of_embedder_and_index_st
     report: Any = await health.report()
     embedder, vectors = (report["components"][name] for name in ("embedder", "vectors"))
     assert (embedder["status"], embedder["state"]) == ("ok", "closed")
-    assert (vectors["status"], vectors["state"], vectors["code"]) == (
-        "degraded",
-        "open",
-        "vectors_unavailable",
-    )
+    expected = ("degraded", "open", "vectors_unavailable")
+    assert (vectors["status"], vectors["state"], vectors["code"]) == expected
     assert metrics.REGISTRY.get_sample_value("kotaemon_breaker_state", {"component": "vectors"}) == 2
 
 
-@pytest.mark.parametrize("ill", [{"error": "ledger_unavailable"}, {"hangs": True}], ids=["fails", "hangs"])
-async def test_a_ledger_that_cannot_be_read_opens_no_breaker(ill: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fault", [{"error": "ledger_unavailable"}, HANGS], ids=["fails", "hangs"])
+async def test_a_ledger_that_cannot_be_read_opens_no_breaker(fault: dict[str, Any]) -> None:
     class Locked(LedgerOfTexts):
         async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
-            return set(dict(await Lane(**ill).search()))
+            return set(dict(await Lane(**fault).search()))
 
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
-            return dict(await Lane(**ill).search())  # type: ignore[arg-type]
+            return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
     service = retrieval(Lane(KEYWORDS), Lane(VECTORS), documents=Locked())
     for _ in range(8):
         with pytest.raises(Unavailable) as caught:
             await service.search("pump", Scope())
-        assert caught.value.code == ill.get("error", "timeout")
+        assert caught.value.code == fault.get("error", "timeout")
     assert states(service) == {"embedder": "closed", "vectors": "closed"}
 
 
@@ -246,27 +249,6 @@ async def test_hits_of_an_index_that_began_anew_meanwhile_do_not_count() -> None
 
     found = await retrieval(Lane(), Renewed(), Lane(), status).search("pump", Scope())
     assert (found.passages, found.degraded) == ((), (Reason("vectors", "vectors_rebuilding"),))
-
-
-@pytest.mark.parametrize(
-    ("vectors", "embedder", "reason"),
-    [
-        (Lane(error="vectors_unavailable"), Lane(), Reason("vectors", "vectors_unavailable")),
-        (Lane(), Lane(error="embedder_unavailable"), Reason("embedder", "embedder_unavailable")),
-    ],
-)
-async def test_words_stand_in_for_vectors_in_vector_mode(
-    vectors: Lane, embedder: Lane, reason: Reason
-) -> None:
-    found = await retrieval(Lane(KEYWORDS), vectors, embedder).search("pump", Scope(), mode="vector")
-    assert [one.id for one in found.passages] == ["a", "b"]
-    assert found.degraded == (reason,)
-
-
-async def test_vector_mode_without_vectors_and_words_is_unavailable() -> None:
-    down = retrieval(Lane(error="ledger_unavailable"), Lane(error="vectors_unavailable"))
-    with pytest.raises(Unavailable):
-        await down.search("pump", Scope(), mode="vector")
 
 
 async def test_more_is_asked_for_when_most_hits_are_of_a_version_that_is_not_searchable_yet() -> None:

@@ -6,14 +6,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.telemetry.health import Health
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.support.clock import Clock
 
 
 async def works() -> None:
@@ -34,19 +27,25 @@ async def component(health: Health, name: str) -> dict[str, Any]:
     return found
 
 
-async def status(**checks: Any) -> object:
+async def is_short() -> dict[str, object]:
+    return {"code": "memory_high"}
+
+
+@pytest.mark.parametrize(
+    ("ledger", "vectors", "status"),
+    [
+        (works, works, "ok"),
+        (works, fails, "degraded"),
+        (fails, works, "down"),
+        (is_short, works, "degraded"),
+    ],
+    ids=["all is well", "a part is lost", "a core part is lost", "a core part works in part"],
+)
+async def test_the_whole_is_as_well_as_its_parts(ledger: Any, vectors: Any, status: str) -> None:
     health = Health()
-    for name, check in checks.items():
-        health.register(name, check, core=name == "ledger")
-    return (await health.report())["status"]
-
-
-async def test_everything_works_is_ok() -> None:
-    assert await status(ledger=works, vectors=works) == "ok"
-
-
-async def test_a_lost_part_is_degraded() -> None:
-    assert await status(ledger=works, vectors=fails) == "degraded"
+    health.register("ledger", ledger, core=True)
+    health.register("vectors", vectors)
+    assert (await health.report())["status"] == status
 
 
 @pytest.mark.parametrize(("check", "expected"), [(works, "degraded"), (fails, "down")])
@@ -70,12 +69,8 @@ async def test_a_part_that_works_in_part_is_degraded_and_keeps_its_details() -> 
     assert (await health.report())["status"] == "degraded"
 
 
-async def test_a_lost_core_part_is_down() -> None:
-    assert await status(ledger=fails, vectors=works) == "down"
-
-
 async def test_a_failed_part_says_why_and_since_when() -> None:
-    clock, up = Clock(), [True]
+    clock, up = Clock(100.0), [True]
 
     async def check() -> None:
         await (works() if up[0] else fails())
@@ -143,8 +138,7 @@ async def test_a_check_that_cannot_be_cancelled_is_left_behind_and_not_started_t
     assert len(started) == 1
 
 
-@pytest.mark.parametrize("reports", [3])
-async def test_reports_at_the_same_time_share_one_check(reports: int) -> None:
+async def test_reports_at_the_same_time_share_one_check() -> None:
     started: list[int] = []
 
     async def check() -> None:
@@ -154,7 +148,7 @@ async def test_reports_at_the_same_time_share_one_check(reports: int) -> None:
     health = Health()
     health.register("ledger", check)
     async with anyio.create_task_group() as group:
-        for _ in range(reports):
+        for _ in range(3):
             group.start_soon(health.report)
     assert len(started) == 1
 
@@ -167,13 +161,6 @@ async def test_without_details_only_the_status_of_each_part_is_told() -> None:
         "status": "degraded",
         "components": {"vectors": {"status": "down"}, "ledger": {"status": "ok"}},
     }
-
-
-async def test_a_core_part_that_works_in_part_does_not_take_the_service_down() -> None:
-    async def is_short() -> dict[str, object]:
-        return {"code": "memory_high"}
-
-    assert await status(ledger=is_short) == "degraded"
 
 
 async def test_what_others_know_of_a_part_is_reported_with_it_whoever_comes_first() -> None:

@@ -60,10 +60,15 @@ def stuck(writer: LogWriter, sink: Sink) -> None:
     assert sink.asked.wait(5)
 
 
-def test_lines_come_out_in_order_and_nothing_is_told(writer: LogWriter, sink: Sink) -> None:
-    for line in ("a", "b", "c"):
+def write(writer: LogWriter, *lines: str) -> None:
+    """They have been given to the target."""
+    for line in lines:
         writer.put(line)
     assert writer.flush(5)
+
+
+def test_lines_come_out_in_order_and_nothing_is_told(writer: LogWriter, sink: Sink) -> None:
+    write(writer, "a", "b", "c")
     assert sink.data == b"a\nb\nc\n"
 
 
@@ -85,8 +90,7 @@ def test_what_was_dropped_is_told_once(writer: LogWriter, sink: Sink) -> None:
         writer.put(line)
     sink.gate.set()
     assert writer.flush(5)
-    writer.put("c")
-    assert writer.flush(5)
+    write(writer, "c")
     assert sink.data == b"first\na\nb\ndropped 1\nc\n"
 
 
@@ -122,11 +126,9 @@ def test_a_full_disk_loses_lines_and_a_torn_one_is_closed(
     writer: LogWriter, sink: Sink, dropped: list[int]
 ) -> None:
     sink.room = 3
-    writer.put("torn")
-    assert writer.flush(5)
+    write(writer, "torn")
     sink.room = 10**9
-    writer.put("whole")
-    assert writer.flush(5)
+    write(writer, "whole")
     assert (sink.data, sum(dropped)) == (b"tor\nwhole\ndropped 1\n", 1)
 
 
@@ -134,12 +136,10 @@ def test_a_target_that_takes_nothing_is_tried_again_with_every_line(
     writer: LogWriter, sink: Sink, dropped: list[int]
 ) -> None:
     sink.room = 0
-    for line in ("a", "b"):
-        writer.put(line)
-        assert writer.flush(5)
+    write(writer, "a")
+    write(writer, "b")
     sink.room = 10**9
-    writer.put("c")
-    assert writer.flush(5)
+    write(writer, "c")
     assert (sink.data, sum(dropped)) == (b"c\ndropped 2\n", 2)
 
 
@@ -160,7 +160,5 @@ def test_closing_does_not_wait_for_a_stuck_target(writer: LogWriter, sink: Sink)
 
 
 def test_a_character_that_is_none_does_not_stop_the_lines(writer: LogWriter, sink: Sink) -> None:
-    writer.put("\ud800")
-    writer.put("b")
-    assert writer.flush(5)
+    write(writer, "\ud800", "b")
     assert sink.data == b"\\ud800\nb\n"

@@ -5,7 +5,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio
@@ -19,15 +19,37 @@ from kotaemon_async.domain.errors import BadDocument, Unavailable
 from tests.support import documents
 
 ONE = ParserSettings(children=1)
+#: Made when they are needed: they are large.
+LONG = lambda: ("灯塔" * 20_000_000).encode()[: 55 * 1024**2]  # noqa: E731
+DEEP = lambda: b"<i>" * 6_000_000  # noqa: E731
+OpenSandbox = Callable[..., Sandbox]
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(ParserSettings(children=2), max_pages=5000)
-    yield sandbox
-    children = sandbox.pids
-    await sandbox.aclose()
+async def opened() -> AsyncIterator[OpenSandbox]:
+    """Opens sandboxes, of which no child is left at the end."""
+    made: list[Sandbox] = []
+
+    def open_sandbox(settings: ParserSettings = ONE, max_pages: int = 5000, **given: Path) -> Sandbox:
+        made.append(Sandbox(settings, max_pages=max_pages, **given))
+        return made[-1]
+
+    yield open_sandbox
+    children = [pid for sandbox in made for pid in sandbox.pids]
+    for sandbox in made:
+        await sandbox.aclose()
     assert not any(exists(pid) for pid in children)
+
+
+@pytest.fixture
+def sandbox(opened: OpenSandbox) -> Sandbox:
+    return opened(ParserSettings(children=2))
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> Path:
+    """A PDF of one page."""
+    return documents.write(tmp_path, "a.pdf", documents.english_pdf())
 
 
 def exists(pid: int) -> bool:
@@ -80,10 +102,11 @@ async def test_pages_come_in_the_batches_asked_for(sandbox: Sandbox, tmp_path: P
         (documents.english_pdf(12), "too_large"),
     ],
 )
-async def test_a_pdf_that_cannot_be_used_says_why(data: bytes, code: str, tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserSettings(children=1), max_pages=10)
+async def test_a_pdf_that_cannot_be_used_says_why(
+    opened: OpenSandbox, data: bytes, code: str, tmp_path: Path
+) -> None:
+    sandbox = opened(max_pages=10)
     assert await failure(sandbox, documents.write(tmp_path, "a.pdf", data)) == code
-    await sandbox.aclose()
 
 
 async def test_a_scan_has_pages_without_text(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -122,58 +145,51 @@ async def test_a_child_is_used_again_after_success_and_replaced_after_a_failure(
     ],
     ids=["after two documents", "too large", "by default"],
 )
-async def test_a_worn_out_child_is_replaced(settings: ParserSettings, pids: int, tmp_path: Path) -> None:
-    sandbox, seen = Sandbox(settings, max_pages=5000), set[int]()
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+async def test_a_worn_out_child_is_replaced(
+    opened: OpenSandbox, settings: ParserSettings, pids: int, pdf: Path
+) -> None:
+    sandbox, seen = opened(settings), set[int]()
     for _ in range(4):
-        async with sandbox.open(path, PDF) as parsed:
+        async with sandbox.open(pdf, PDF) as parsed:
             seen.update(sandbox.pids)
             assert len(await parsed.read(1, 1)) == 1
     await sandbox.aclose()
     assert (len(seen), sandbox.restarts) == (pids, 0)
 
 
-async def test_idle_children_are_released_and_a_working_one_stays(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+async def test_idle_children_are_released_and_a_working_one_stays(sandbox: Sandbox, pdf: Path) -> None:
     await sandbox.warm()
-    async with sandbox.open(path, PDF) as parsed:
+    async with sandbox.open(pdf, PDF) as parsed:
         await sandbox.release_idle()
         assert len(await parsed.read(1, 1)) == 1
     await sandbox.release_idle()
     assert sandbox.pids == ()
-    assert len(await texts(sandbox, path)) == 1
+    assert len(await texts(sandbox, pdf)) == 1
 
 
-async def test_a_document_that_needs_too_much_memory_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserSettings(memory_bytes=200 * 1024**2, children=1), max_pages=5000)
-    path = documents.write(tmp_path, "a.txt", ("灯塔" * 20_000_000).encode()[: 55 * 1024**2])
-    assert await failure(sandbox, path, TEXT) == "parser_limit"
-    await sandbox.aclose()
+@pytest.mark.parametrize(
+    ("settings", "media_type", "data"),
+    [
+        (ParserSettings(memory_bytes=200 * 1024**2, children=1), TEXT, LONG),
+        (ONE, HTML, DEEP),
+        (ParserSettings(cpu_s=0.1, memory_bytes=4 * 1024**3, children=1), HTML, DEEP),
+    ],
+    ids=["memory", "memory for its tree", "CPU time"],
+)
+async def test_a_document_that_needs_too_much_hits_the_limit(
+    opened: OpenSandbox, tmp_path: Path, settings: ParserSettings, media_type: str, data: Callable[[], bytes]
+) -> None:
+    path = documents.write(tmp_path, "a", data())
+    assert await failure(opened(settings), path, media_type) == "parser_limit"
 
 
-async def test_a_page_whose_tree_does_not_fit_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ONE, max_pages=5000)
-    path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
-    assert await failure(sandbox, path, HTML) == "parser_limit"
-    await sandbox.aclose()
-
-
-async def test_a_document_that_needs_too_much_cpu_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserSettings(cpu_s=0.1, memory_bytes=4 * 1024**3, children=1), max_pages=5000)
-    path = documents.write(tmp_path, "a.html", b"<i>" * 6_000_000)
-    assert await failure(sandbox, path, HTML) == "parser_limit"
-    await sandbox.aclose()
-
-
-async def test_a_call_that_takes_too_long_hits_the_limit(tmp_path: Path) -> None:
-    sandbox = Sandbox(ParserSettings(wall_s=2, children=1), max_pages=5000)
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+async def test_a_call_that_takes_too_long_hits_the_limit(opened: OpenSandbox, pdf: Path) -> None:
+    sandbox = opened(ParserSettings(wall_s=2, children=1))
     with pytest.raises(BadDocument) as problem:
-        async with sandbox.open(path, PDF) as parsed:
+        async with sandbox.open(pdf, PDF) as parsed:
             os.kill(sandbox.pids[0], signal.SIGSTOP)
             await parsed.read(1, 1)
     assert problem.value.code == "parser_limit"
-    await sandbox.aclose()
 
 
 @pytest.mark.parametrize(
@@ -186,31 +202,30 @@ async def test_a_call_that_takes_too_long_hits_the_limit(tmp_path: Path) -> None
     ],
 )
 async def test_a_child_that_dies_over_a_document_tells_what_it_will_have_been(
-    sandbox: Sandbox, tmp_path: Path, fatal: signal.Signals, final_code: str
+    sandbox: Sandbox, pdf: Path, fatal: signal.Signals, final_code: str
 ) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
     with pytest.raises(ParserDied, match=fatal.name) as died:
-        async with sandbox.open(path, PDF) as parsed:
+        async with sandbox.open(pdf, PDF) as parsed:
             os.kill(sandbox.pids[0], fatal)
             await parsed.read(1, 1)
     found = died.value
     assert (found.code, found.final_code, found.ending) == ("parser_unavailable", final_code, fatal.name)
-    assert len(await texts(sandbox, path)) == 1
+    assert len(await texts(sandbox, pdf)) == 1
 
 
 @pytest.mark.parametrize("script", [b"raise SystemExit(3)", b"import os; os.write(1, b'no frame at all')"])
-async def test_a_child_that_cannot_start_is_not_the_documents_fault(tmp_path: Path, script: bytes) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    sandbox = Sandbox(
-        ParserSettings(children=1), max_pages=5000, script=documents.write(tmp_path, "child.py", script)
-    )
+async def test_a_child_that_cannot_start_is_not_the_documents_fault(
+    opened: OpenSandbox, tmp_path: Path, pdf: Path, script: bytes
+) -> None:
+    sandbox = opened(script=documents.write(tmp_path, "child.py", script))
     with pytest.raises(Unavailable, match="could not start") as problem:
-        await texts(sandbox, path)
+        await texts(sandbox, pdf)
     assert not isinstance(problem.value, ParserDied)
-    await sandbox.aclose()
 
 
-async def test_a_child_that_says_something_odd_has_died_over_the_document(tmp_path: Path) -> None:
+async def test_a_child_that_says_something_odd_has_died_over_the_document(
+    opened: OpenSandbox, tmp_path: Path
+) -> None:
     script = (
         b"import os, time\n"
         b"os.write(1, b'\\0\\0\\0\\1\\x80')\n"  # ready
@@ -218,55 +233,45 @@ async def test_a_child_that_says_something_odd_has_died_over_the_document(tmp_pa
         b"os.write(1, b'\\0\\0\\0\\2]]')\n"
         b"time.sleep(60)\n"
     )
-    sandbox = Sandbox(
-        ParserSettings(children=1), max_pages=5000, script=documents.write(tmp_path, "child.py", script)
-    )
+    sandbox = opened(script=documents.write(tmp_path, "child.py", script))
     with pytest.raises(ParserDied) as died:
         await texts(sandbox, tmp_path)
     assert (died.value.final_code, died.value.ending) == ("corrupt", "an odd reply")
-    await sandbox.aclose()
 
 
-async def test_a_child_that_dies_without_a_document_is_replaced_unseen(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    await texts(sandbox, path)
+async def test_a_child_that_dies_without_a_document_is_replaced_unseen(sandbox: Sandbox, pdf: Path) -> None:
+    await texts(sandbox, pdf)
     (dead,) = sandbox.pids
     os.kill(dead, signal.SIGKILL)
     assert ends_within(dead, timeout_s=5)
-    assert len(await texts(sandbox, path)) == 1
+    assert len(await texts(sandbox, pdf)) == 1
     assert dead not in sandbox.pids
 
 
 async def test_a_child_that_dies_after_the_last_page_takes_nothing_with_it(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, pdf: Path
 ) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    async with sandbox.open(path, PDF) as parsed:
+    async with sandbox.open(pdf, PDF) as parsed:
         pages = await parsed.read(1, 1)
         os.kill(sandbox.pids[0], signal.SIGSEGV)
     assert (len(pages), sandbox.restarts, sandbox.pids) == (1, 1, ())
 
 
-async def test_a_child_is_ended_by_the_service_and_not_by_sigterm(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
-    async with sandbox.open(path, PDF) as parsed:
+async def test_a_child_is_ended_by_the_service_and_not_by_sigterm(sandbox: Sandbox, pdf: Path) -> None:
+    async with sandbox.open(pdf, PDF) as parsed:
         os.kill(sandbox.pids[0], signal.SIGTERM)
         assert len(await parsed.read(1, 1)) == 1
 
 
-async def test_a_cancelled_read_kills_its_child_and_frees_the_place(tmp_path: Path) -> None:
-    sandbox = Sandbox(ONE, max_pages=5000)
-    path = documents.write(tmp_path, "a.pdf", documents.english_pdf())
+async def test_a_cancelled_read_kills_its_child_and_frees_the_place(opened: OpenSandbox, pdf: Path) -> None:
+    sandbox = opened()
     with anyio.CancelScope() as scope:
-        async with sandbox.open(path, PDF) as parsed:
+        async with sandbox.open(pdf, PDF) as parsed:
             (stopped,) = sandbox.pids
             scope.cancel()
             await parsed.read(1, 1)
     assert not exists(stopped)
-    assert len(await texts(sandbox, path)) == 1
-    await sandbox.aclose()
+    assert len(await texts(sandbox, pdf)) == 1
 
 
 async def test_many_readers_share_few_children(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -283,8 +288,10 @@ async def test_many_readers_share_few_children(sandbox: Sandbox, tmp_path: Path)
     assert len(sandbox.pids) <= 2
 
 
-async def test_a_closed_sandbox_has_no_children_and_takes_no_documents(tmp_path: Path) -> None:
-    sandbox = Sandbox(ONE, max_pages=5000)
+async def test_a_closed_sandbox_has_no_children_and_takes_no_documents(
+    opened: OpenSandbox, tmp_path: Path
+) -> None:
+    sandbox = opened()
     await sandbox.warm()
     (pid,) = sandbox.pids
     await sandbox.aclose()

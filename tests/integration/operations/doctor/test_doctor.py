@@ -45,8 +45,7 @@ async def test_contents_of_an_older_version_are_removed(data: DamagedFolder) -> 
         "INSERT INTO chunks SELECT row + 100, id || '.7', document_id, 7, page, ordinal, start, stop, vector,"
         " model FROM chunks"
     )
-    assert (await data.found())["stray_contents"] == [f"{document.id}.1"]
-    assert await data.mended() == "mended"
+    assert (await data.repaired())["stray_contents"] == [f"{document.id}.1"]
     assert data.sql("SELECT DISTINCT version FROM chunks") == [(7,)]
 
 
@@ -54,8 +53,7 @@ async def test_contents_of_a_document_that_is_gone_are_removed_also_from_the_log
     document = await data.ready()
     kept = await data.ready(words="kept")
     data.sql("DELETE FROM documents WHERE id = ?", document.id)
-    assert (await data.found())["stray_contents"] == [f"{document.id}.1"]
-    assert await data.mended() == "mended"
+    assert (await data.repaired())["stray_contents"] == [f"{document.id}.1"]
     assert data.sql("SELECT DISTINCT document_id FROM vector_log WHERE op = 'upsert'") == [(kept.id,)]
 
 
@@ -91,8 +89,7 @@ async def test_the_version_that_a_failed_one_has_left_searchable_is_kept(data: D
 async def test_a_ready_document_that_lacks_something_is_read_anew(data: DamagedFolder, damage: str) -> None:
     document = await data.ready()
     data.sql(damage)
-    assert (await data.found())["document_incomplete"] == [document.id]
-    assert await data.mended() == "mended"
+    assert (await data.repaired())["document_incomplete"] == [document.id]
     assert (await data.ledger.documents.get(document.id)).status == "queued"
 
 
@@ -110,8 +107,7 @@ async def test_an_unfinished_document_that_lacks_a_page_is_read_anew(data: Damag
     document = await data.accept()
     await data.commit(await data.claim(document), [Page(1, "The first page."), Page(2, "The second.")], 3)
     data.sql("DELETE FROM pages WHERE number = 1")
-    assert (await data.found())["document_incomplete"] == [document.id]
-    assert await data.mended() == "mended"
+    assert (await data.repaired())["document_incomplete"] == [document.id]
     assert (await data.ledger.documents.get(document.id)).pages_done == 0
 
 
@@ -121,8 +117,7 @@ async def test_wrong_counters_are_corrected_without_reading_the_file(
 ) -> None:
     document = await data.ready()
     data.sql(f"UPDATE documents SET {damage}")
-    assert await data.found() == {"counters_differ": [document.id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"counters_differ": [document.id]}
     after = await data.ledger.documents.get(document.id)
     assert (after.status, after.pages_done, after.chunks_done) == ("ready", 3, document.chunks_done)
 
@@ -201,8 +196,7 @@ async def test_an_unread_document_without_its_file_is_failed_with_a_hint(
     document = await data.accept()
     data.sql("UPDATE documents SET status = ?, error_code = 'embedder_unavailable'", status)
     data.file(document).unlink()
-    assert await data.found() == {"file_lost": [document.id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"file_lost": [document.id]}
     failed = await data.ledger.documents.get(document.id)
     assert failed.status == "failed" and failed.error is not None
     assert (failed.error.code, failed.error.hint) == ("corrupt", "Upload the file again.")
@@ -283,24 +277,21 @@ async def test_an_index_that_lacks_keywords_is_filled_anew(data: DamagedFolder) 
     await data.ready()
     rows = [row for (row,) in data.sql("SELECT row FROM chunks")]
     data.sql("DELETE FROM keywords WHERE rowid = ?", rows[1])
-    assert list(await data.found()) == ["keywords_missing"]
-    assert await data.mended() == "mended"
+    assert list(await data.repaired()) == ["keywords_missing"]
     assert await found_words(data) == 3
 
 
 async def test_an_index_with_keywords_of_chunks_that_are_gone_is_filled_anew(data: DamagedFolder) -> None:
     await data.ready()
     data.sql("INSERT INTO keywords (rowid, terms) VALUES (77, 'lighthouse')")
-    assert await data.found() == {"keywords_orphaned": ["77"]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"keywords_orphaned": ["77"]}
     assert data.sql("SELECT count(*) FROM keywords_docsize") == [(3,)]
 
 
 async def test_a_damaged_keyword_index_is_emptied_and_filled(data: DamagedFolder) -> None:
     await data.ready()
     data.sql("DELETE FROM keywords_data WHERE id > 10")
-    assert list(await data.found()) == ["keywords_damaged", "keywords_wrong"]
-    assert await data.mended() == "mended"
+    assert list(await data.repaired()) == ["keywords_damaged", "keywords_wrong"]
     assert await found_words(data) == 3
 
 
@@ -309,8 +300,7 @@ async def test_keywords_that_belong_to_other_chunks_are_noticed_by_searching(dat
     [(row, chunk_id)] = data.sql("SELECT row, id FROM chunks WHERE page = 2")
     data.sql("DELETE FROM keywords WHERE rowid = ?", row)
     data.sql("INSERT INTO keywords (rowid, terms) VALUES (?, 'quite other words')", row)
-    assert await data.found() == {"keywords_wrong": [chunk_id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"keywords_wrong": [chunk_id]}
     assert await found_words(data, "quite other") == 0
 
 
@@ -318,8 +308,7 @@ async def test_an_index_that_was_filled_behind_our_back_is_not_called_damaged(da
     await data.ready()
     assert await data.found() == {}
     data.sql("INSERT INTO keywords (keywords) VALUES ('delete-all')")
-    assert list(await data.found()) == ["keywords_missing"]
-    assert await data.mended() == "mended"
+    assert list(await data.repaired()) == ["keywords_missing"]
 
 
 # The vector log
@@ -328,8 +317,7 @@ async def test_an_index_that_was_filled_behind_our_back_is_not_called_damaged(da
 async def test_a_chunk_without_an_entry_is_appended_to_the_log(data: DamagedFolder) -> None:
     await data.ready()
     [(chunk_id,)] = data.sql("DELETE FROM vector_log WHERE seq = 2 RETURNING chunk_id")
-    assert await data.found() == {"log_missing": [chunk_id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"log_missing": [chunk_id]}
     [last] = await data.ledger.vector_log.after(3, 10, "model")
     assert (last.op, last.chunk_id) == ("upsert", chunk_id)
 
@@ -346,15 +334,13 @@ async def test_an_entry_that_deletes_a_chunk_which_is_there_is_put_right(data: D
     await data.ready()
     [(chunk_id,)] = data.sql("SELECT id FROM chunks WHERE page = 1")
     data.sql("INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('delete', ?, 'doc')", chunk_id)
-    assert await data.found() == {"log_missing": [chunk_id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"log_missing": [chunk_id]}
 
 
 async def test_an_entry_whose_chunk_is_gone_becomes_a_delete(data: DamagedFolder) -> None:
     document = await data.ready()
     data.sql("INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', 'gone', ?)", document.id)
-    assert await data.found() == {"log_orphaned": ["gone"]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"log_orphaned": ["gone"]}
     assert [(entry.op, entry.chunk_id) for entry in await data.ledger.vector_log.after(3, 9, "model")] == [
         ("delete", "gone")
     ]
@@ -365,8 +351,7 @@ async def test_a_vector_of_the_wrong_length_leaves_the_log_and_its_document_is_r
 ) -> None:
     document = await data.ready()
     [(chunk_id,)] = data.sql("UPDATE chunks SET vector = x'0011' WHERE page = 2 RETURNING id")
-    assert await data.found() == {"vector_malformed": [chunk_id]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"vector_malformed": [chunk_id]}
     assert (await data.ledger.documents.get(document.id)).status == "queued"
     upserts = [
         entry.chunk_id for entry in await data.ledger.vector_log.after(0, 9, "model") if entry.op == "upsert"

@@ -49,15 +49,13 @@ async def test_an_index_that_has_followed_differs_in_nothing(data: DamagedFolder
 async def test_an_index_that_lacks_vectors_is_rebuilt(data: DamagedFolder, index: VectorStore) -> None:
     lost, before = chunks(data)[1:3], index.generation
     await index.apply([], lost)
-    assert await data.found() == {"vectors_missing": lost}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"vectors_missing": lost}
     assert await index.present(lost) == set(lost) and index.generation != before
 
 
 async def test_an_index_with_unknown_vectors_is_rebuilt(data: DamagedFolder, index: VectorStore) -> None:
     await index.apply([other("doc_gone.1.1.0")], [])
-    assert await data.found() == {"vectors_unknown": ["doc_gone.1.1.0"]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"vectors_unknown": ["doc_gone.1.1.0"]}
     assert await index.present(["doc_gone.1.1.0"]) == set()
 
 
@@ -66,8 +64,7 @@ async def test_a_vector_that_is_not_the_ledgers_shows_in_a_deep_look(
 ) -> None:
     swapped = chunks(data)[4]
     await index.apply([other(swapped)], [])
-    assert (await data.found(deep=True))["vectors_differ"] == [swapped]
-    assert await data.mended(deep=True) == "mended"
+    assert (await data.repaired(deep=True))["vectors_differ"] == [swapped]
 
 
 async def test_what_the_index_has_yet_to_follow_is_only_noted(
@@ -97,8 +94,7 @@ async def test_an_index_that_claims_to_be_ahead_of_the_log_begins_anew(
     data: DamagedFolder, index: VectorStore
 ) -> None:
     data.sql("UPDATE followers SET position = 999")
-    assert await data.found() == {"vectors_wrong": ["entry 999 of 6"]}
-    assert await data.mended() == "mended"
+    assert await data.repaired() == {"vectors_wrong": ["entry 999 of 6"]}
     assert await index.count() == 6
 
 

@@ -7,8 +7,7 @@ import pytest
 
 from kotaemon_async.operations.incidents.incidents import Incident, Incidents
 from kotaemon_async.operations.incidents.signals import signals_of
-from tests.simulation.parts import Parts
-from tests.simulation.service import TICK_S, SimulatedService
+from tests.simulation.service import TICK_S, Parts, SimulatedService
 
 MB = 1024.0**2
 #: A Tuesday, 13:00 UTC: people work.

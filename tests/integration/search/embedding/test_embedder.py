@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -15,13 +14,6 @@ from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
 
 TEXTS = ["pump " * 150, "A contract ends.", "", "设备在正常运行时保持稳定。", "Revenue rose. " * 20] * 4
-
-
-@pytest.fixture
-async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model=minilm.MODEL, threads=2)
-    yield opened
-    await opened.aclose()
 
 
 async def test_the_golden_vectors_are_found_again(embedder: Embedder, model_folder: Path) -> None:

@@ -10,21 +10,16 @@ import numpy as np
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Chunk, Page
-from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.claims import Batch
-from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
+from tests.support.ledger import index, new_document, word_batch
+from tests.support.vectors import DIMENSION, opened, vector_of
 
-DIMENSION = 16
 CHUNKS = 150
 WORN_AT_LEAST = 500
-
-PATIENT = VectorSettings(call_timeout_s=20)
 
 
 class Scene:
@@ -58,14 +53,13 @@ class Scene:
 
 
 @pytest.fixture
-async def still(tmp_path: Path) -> AsyncIterator[Scene]:
+async def still(tmp_path: Path, ledger: Ledger) -> AsyncIterator[Scene]:
     """Nobody follows yet."""
-    ledger = await Ledger.open(tmp_path / "ledger.db")
-    await read_document(ledger)
-    store = await VectorStore.open(tmp_path / "vectors", PATIENT, model="m", dimension=DIMENSION)
-    yield Scene(ledger, store)
-    await store.aclose()
-    await ledger.aclose()
+    await ledger.documents.accept(new_document("doc"), 1.0)
+    vectors = np.random.default_rng(3).normal(size=(CHUNKS, DIMENSION)).astype(np.float32)
+    await index(ledger, "doc", word_batch(CHUNKS, vectors=vectors))
+    async with opened(tmp_path / "vectors") as store:
+        yield Scene(ledger, store)
 
 
 @asynccontextmanager
@@ -81,19 +75,6 @@ async def scene(still: Scene) -> AsyncIterator[Scene]:
     async with following(still):
         await still.until(lambda: True)
         yield still
-
-
-async def read_document(ledger: Ledger) -> None:
-    await ledger.documents.accept(
-        NewDocument("doc", "a.pdf", "application/pdf", 1, "f" * 64, "default", 6, "a" * 32, ""), 1.0
-    )
-    claim = await ledger.claims.claim("doc", "me", 2.0, 30.0, recipe="m/1")
-    assert claim is not None
-    chunks = [Chunk(1, n, 5 * n, 5 * n + 4, "word") for n in range(CHUNKS)]
-    vectors = np.random.default_rng(3).normal(size=(CHUNKS, DIMENSION)).astype(np.float32)
-    batch = Batch([Page(1, "word " * CHUNKS)], chunks, vectors, ["word"] * CHUNKS, 1, "m")
-    await ledger.claims.commit_batch(claim, batch, 3.0)
-    await ledger.claims.to_indexing(claim, 4.0)
 
 
 async def test_chunks_that_the_index_lost_come_back(scene: Scene) -> None:
@@ -114,11 +95,7 @@ async def test_vectors_of_nothing_are_taken_out(scene: Scene) -> None:
 async def test_a_vector_that_is_another_one_ends_the_generation(scene: Scene) -> None:
     generation = scene.store.generation
     chunks = await scene.held()
-    turned = [
-        LogEntry(one.seq, "upsert", one.chunk_id, "doc", "default", -one.vector)
-        for one in chunks
-        if one.vector is not None
-    ]
+    turned = [LogEntry(one.seq, "upsert", one.chunk_id, "doc", "default", -vector_of(one)) for one in chunks]
     await scene.store.apply(turned, [])
     await scene.until(lambda: scene.store.generation != generation)
     assert await scene.store.count() == CHUNKS

@@ -9,28 +9,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import numpy as np
 
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
 from tests.support.vector_log import ListLog
+from tests.support.vectors import entries, opened, vector_of
 
-DIMENSION = 16
 ENTRIES = 400
-RNG_SEED = 5
 
 
-class LongLog(ListLog):
-    """A log of many entries, which names each position that the follower records."""
+class Log(ListLog):
+    """A log that remembers from where it was read, and tells each position that the follower records."""
 
     def __init__(self) -> None:
-        drawn = np.random.default_rng(RNG_SEED).normal(size=(ENTRIES, DIMENSION)).astype(np.float32)
-        super().__init__(
-            *(LogEntry(n + 1, "upsert", f"c{n}", f"d{n // 50}", "a", v) for n, v in enumerate(drawn))
-        )
+        super().__init__(*entries(ENTRIES))
         self.reads: list[int] = []
 
     async def after(self, position: int, limit: int, model: str) -> list[LogEntry]:
@@ -45,7 +39,7 @@ class LongLog(ListLog):
 class Scene:
     """A follower at work on a store."""
 
-    def __init__(self, folder: Path, log: LongLog, store: VectorStore) -> None:
+    def __init__(self, folder: Path, log: Log, store: VectorStore) -> None:
         self.folder, self.log, self.store = folder, log, store
         self.reached = 0
         self.moved = anyio.Event()
@@ -63,29 +57,24 @@ class Scene:
 
 
 @asynccontextmanager
-async def following(folder: Path, log: LongLog) -> AsyncIterator[Scene]:
-    store = await VectorStore.open(folder, VectorSettings(call_timeout_s=20), model="m", dimension=DIMENSION)
-    scene = Scene(folder, log, store)
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(scene.follower.run)
-            yield scene
-            group.cancel_scope.cancel()
-    finally:
-        await store.aclose()
+async def following(folder: Path, log: Log) -> AsyncIterator[Scene]:
+    async with opened(folder) as store, anyio.create_task_group() as group:
+        scene = Scene(folder, log, store)
+        group.start_soon(scene.follower.run)
+        yield scene
+        group.cancel_scope.cancel()
 
 
 async def test_every_entry_of_the_log_can_be_found(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", LongLog()) as scene:
+    async with following(tmp_path / "vectors", Log()) as scene:
         await scene.until(ENTRIES)
-        vector = scene.log.entries[123].vector
-        assert vector is not None
+        vector = vector_of(scene.log.entries[123])
         assert (await scene.store.search(vector, limit=1, scope=Scope()))[0][0] == "c123"
         assert await scene.store.count() == ENTRIES
 
 
 async def test_a_child_killed_in_the_middle_costs_no_entry(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", LongLog()) as scene:
+    async with following(tmp_path / "vectors", Log()) as scene:
         await scene.until(100)
         assert scene.store.pid is not None
         os.kill(scene.store.pid, signal.SIGKILL)
@@ -95,7 +84,7 @@ async def test_a_child_killed_in_the_middle_costs_no_entry(tmp_path: Path) -> No
 
 
 async def test_a_batch_whose_record_was_lost_is_applied_again_without_a_trace(tmp_path: Path) -> None:
-    log = LongLog()
+    log = Log()
     async with following(tmp_path / "vectors", log) as scene:
         await scene.until(ENTRIES)
     log.positions[scene.store.generation] = 150
@@ -106,7 +95,7 @@ async def test_a_batch_whose_record_was_lost_is_applied_again_without_a_trace(tm
 
 
 async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs(tmp_path: Path) -> None:
-    async with following(tmp_path / "vectors", LongLog()) as scene:
+    async with following(tmp_path / "vectors", Log()) as scene:
         await scene.until(ENTRIES)
         shutil.rmtree(scene.folder)
         scene.follower.wake()
@@ -117,7 +106,7 @@ async def test_a_deleted_folder_is_rebuilt_from_the_start_while_the_service_runs
 
 
 async def test_deletes_in_the_log_reach_the_index(tmp_path: Path) -> None:
-    log = LongLog()
+    log = Log()
     async with following(tmp_path / "vectors", log) as scene:
         await scene.until(ENTRIES)
         log.entries += [LogEntry(ENTRIES + 1, "delete", "c7", "d0", "a", None)]

@@ -5,8 +5,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -19,55 +18,13 @@ from kotaemon_async.resilience.child import FramedChild
 from kotaemon_async.search.settings import VectorSettings
 from kotaemon_async.search.vectors import supervisor as vector_supervisor
 from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.vector_log import LogEntry, Vector
 from kotaemon_async.telemetry import metrics
+from tests.support.clock import Clock
+from tests.support.vectors import DIMENSION, entries, opened, vector_of
 
-DIMENSION = 32
 EVERYTHING = Scope()
-
-PATIENT = VectorSettings(call_timeout_s=20)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-def vectors_of(count: int, seed: int = 1) -> Vector:
-    drawn = np.random.default_rng(seed).normal(size=(count, DIMENSION))
-    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
-
-
-def entries_of(vectors: Vector, per_document: int = 10) -> list[LogEntry]:
-    """Chunk c7 is in document d0 for per_document=10; even documents are in collection a, odd ones in b."""
-    return [
-        LogEntry(n, "upsert", f"c{n}", f"d{n // per_document}", "ab"[n // per_document % 2], vector)
-        for n, vector in enumerate(vectors)
-    ]
-
-
-@asynccontextmanager
-async def opened(
-    folder: Path,
-    *,
-    timeout_s: float = 20.0,
-    clock: Callable[[], float] | None = None,
-    recycle_bytes: int = 512 * 1024**2,
-) -> AsyncIterator[VectorStore]:
-    store = await VectorStore.open(
-        folder,
-        VectorSettings(call_timeout_s=timeout_s, recycle_bytes=recycle_bytes),
-        model="m",
-        dimension=DIMENSION,
-        clock=clock or Clock(),
-    )
-    try:
-        yield store
-    finally:
-        await store.aclose()
+#: A child of any size is too large.
+SMALL = VectorSettings(call_timeout_s=20, recycle_bytes=1)
 
 
 def is_alive(status: Path) -> bool:
@@ -81,11 +38,6 @@ def folders_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
-def scribble_over(folder: Path) -> None:
-    for file in folder.glob("*/*.bin"):
-        file.write_bytes(os.urandom(file.stat().st_size))
-
-
 def send_signal(store: VectorStore, number: int) -> int:
     """The process id of the child that got the signal."""
     assert store.pid is not None
@@ -93,23 +45,10 @@ def send_signal(store: VectorStore, number: int) -> int:
     return store.pid
 
 
-@pytest.fixture(scope="module")
-async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorStore]:
-    """An index in a child that tests share to whom it does not matter which one it is."""
-    async with opened(tmp_path_factory.mktemp("shared") / "vectors") as store:
-        yield store
-
-
-@pytest.fixture
-async def store(running: VectorStore) -> VectorStore:
-    """The shared index, empty again."""
-    await running.apply([], await running.ids(0, 5000))
-    return running
-
-
 async def test_the_nearest_chunk_comes_first_with_its_cosine(store: VectorStore) -> None:
-    vectors = vectors_of(50)
-    await store.apply(entries_of(vectors), [])
+    chunks = entries(50)
+    await store.apply(chunks, [])
+    vectors = np.array([vector_of(one) for one in chunks])
     found = await store.search(vectors[7], limit=3, scope=EVERYTHING)
     expected = np.sort(vectors @ vectors[7])[::-1][:3]
     assert found[0][0] == "c7"
@@ -117,28 +56,27 @@ async def test_the_nearest_chunk_comes_first_with_its_cosine(store: VectorStore)
 
 
 async def test_a_narrow_scope_finds_all_of_its_chunks(store: VectorStore) -> None:
-    vectors = vectors_of(600)
+    chunks = entries(600)
     for start in range(0, 600, 60):
-        await store.apply(entries_of(vectors)[start : start + 60], [])
+        await store.apply(chunks[start : start + 60], [])
     scope = Scope(collection="b", document_ids=("d3", "d4", "d57"))
-    found = await store.search(vectors[0], limit=50, scope=scope)
-    nothing = await store.search(vectors[0], limit=50, scope=Scope(document_ids=("other",)))
+    found = await store.search(vector_of(chunks[0]), limit=50, scope=scope)
+    nothing = await store.search(vector_of(chunks[0]), limit=50, scope=Scope(document_ids=("other",)))
     assert {chunk for chunk, _ in found} == {f"c{n}" for n in (*range(30, 40), *range(570, 580))}
     assert nothing == []
 
 
 async def test_applying_the_same_entries_twice_changes_nothing(store: VectorStore) -> None:
-    entries = entries_of(vectors_of(20))
+    chunks = entries(20)
     for _ in range(2):
-        await store.apply(entries[:15], ["c15", "never-there"])
+        await store.apply(chunks[:15], ["c15", "never-there"])
     assert await store.count() == 15
     assert await store.present(["c3", "c15"]) == {"c3"}
 
 
 async def test_vectors_and_generation_outlive_the_process(tmp_path: Path) -> None:
-    entries = entries_of(vectors_of(20))
     async with opened(tmp_path / "vectors") as store:
-        await store.apply(entries, ["c1"])
+        await store.apply(entries(20), ["c1"])
         first = store.generation
     async with opened(tmp_path / "vectors") as store:
         assert (store.generation, await store.count()) == (first, 19)
@@ -155,7 +93,7 @@ async def test_closing_leaves_no_child_and_refuses_calls(tmp_path: Path) -> None
 
 async def test_a_child_killed_while_idle_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     async with opened(tmp_path / "vectors", clock=time.monotonic) as store:
-        await store.apply(entries_of(vectors_of(5)), [])
+        await store.apply(entries(5), [])
         killed = send_signal(store, signal.SIGKILL)
         with anyio.fail_after(20):
             counted = [n async for n in _counts_until(store, 5)]
@@ -174,7 +112,9 @@ async def _counts_until(store: VectorStore, wanted: int) -> AsyncIterator[int]:
 
 async def test_a_stopped_child_is_killed_at_the_deadline_and_calls_fail_at_once(tmp_path: Path) -> None:
     clock = Clock()
-    async with opened(tmp_path / "vectors", timeout_s=1.0, clock=clock) as store:
+    async with opened(
+        tmp_path / "vectors", settings=VectorSettings(call_timeout_s=1.0), clock=clock
+    ) as store:
         # The first start may take longer than a call.
         assert [n async for n in _counts_until(store, 0)][-1] == 0
         stopped = send_signal(store, signal.SIGSTOP)
@@ -190,33 +130,32 @@ async def test_a_stopped_child_is_killed_at_the_deadline_and_calls_fail_at_once(
 
 
 async def test_a_cancelled_search_does_not_give_its_answer_to_the_next_caller(tmp_path: Path) -> None:
-    vectors = vectors_of(30)
+    chunks = entries(30)
     async with opened(tmp_path / "vectors") as store:
-        await store.apply(entries_of(vectors), [])
+        await store.apply(chunks, [])
         pid = store.pid
         async with anyio.create_task_group() as group:
-            group.start_soon(lambda: store.search(vectors[1], limit=1, scope=EVERYTHING))
+            group.start_soon(lambda: store.search(vector_of(chunks[1]), limit=1, scope=EVERYTHING))
             await anyio.lowlevel.checkpoint()
             await anyio.lowlevel.checkpoint()
             group.cancel_scope.cancel()
-        found = await store.search(vectors[2], limit=1, scope=EVERYTHING)
+        found = await store.search(vector_of(chunks[2]), limit=1, scope=EVERYTHING)
         assert (found[0][0], store.pid) == ("c2", pid)
 
 
 async def test_a_search_goes_ahead_of_waiting_applies(tmp_path: Path) -> None:
-    entries, order = entries_of(vectors_of(40)), []
+    order: list[str] = []
+    chunks = entries(40)
     async with opened(tmp_path / "vectors") as store, anyio.create_task_group() as group:
 
         async def apply(number: int) -> None:
-            await store.apply(entries[number * 10 : number * 10 + 10], [])
+            await store.apply(chunks[number * 10 : number * 10 + 10], [])
             order.append(f"apply {number}")
 
         for number in range(4):
             group.start_soon(apply, number)
         await anyio.lowlevel.checkpoint()
-        vector = entries[0].vector
-        assert vector is not None
-        await store.search(vector, limit=1, scope=EVERYTHING)
+        await store.search(vector_of(chunks[0]), limit=1, scope=EVERYTHING)
         order.append("search")
     assert order.index("search") <= 1
 
@@ -233,34 +172,10 @@ async def test_an_unreadable_folder_is_put_aside_and_only_the_newest_is_kept(tmp
     assert folders_in(tmp_path) == ["vectors", "vectors.broken-4"]
 
 
-async def test_damaged_index_files_end_in_a_new_generation(tmp_path: Path) -> None:
-    folder, clock = tmp_path / "vectors", Clock()
-    async with opened(folder) as store:
-        vectors = vectors_of(1100)
-        for start in range(0, 1100, 100):
-            await store.apply(entries_of(vectors)[start : start + 100], [])
-        old = store.generation
-    scribble_over(folder)
-    async with opened(folder, clock=clock) as store:
-        while store.generation in ("", old):
-            clock.now_s += 10
-            async for _ in _counts_until(store, 0):
-                clock.now_s += 10
-    assert store.generation not in ("", old)
-
-
-async def test_vectors_of_another_length_begin_a_new_generation(tmp_path: Path) -> None:
-    async with opened(tmp_path / "vectors") as store:
-        await store.apply(entries_of(vectors_of(5)), [])
-    store = await VectorStore.open(tmp_path / "vectors", PATIENT, model="m", dimension=8)
-    assert (store.generation[-2:], await store.count()) == ("-8", 0)
-    await store.aclose()
-
-
 async def test_a_folder_taken_away_under_the_child_is_noticed(tmp_path: Path) -> None:
     clock = Clock()
     async with opened(tmp_path / "vectors", clock=clock) as store:
-        await store.apply(entries_of(vectors_of(5)), [])
+        await store.apply(entries(5), [])
         old = store.generation
         shutil.rmtree(tmp_path / "vectors")
         with pytest.raises(Unavailable, match="taken away"):
@@ -279,14 +194,15 @@ async def test_a_child_that_has_grown_is_replaced_and_every_question_is_answered
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vector_supervisor, "GROWTH", 0.5)  # any size counts as grown
-    clock, vectors, found = Clock(), vectors_of(30), list[str]()
-    async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
-        await store.apply(entries_of(vectors), [])
+    clock, chunks, found = Clock(), entries(30), list[str]()
+    async with opened(tmp_path / "vectors", clock=clock, settings=SMALL) as store:
+        await store.apply(chunks, [])
         before = store.pid, store.generation, restarts()
         clock.now_s += vector_supervisor.RECYCLE_EVERY_S
 
         async def ask(number: int) -> None:
-            found.extend(key for key, _ in await store.search(vectors[number], limit=1, scope=EVERYTHING))
+            hits = await store.search(vector_of(chunks[number]), limit=1, scope=EVERYTHING)
+            found.extend(key for key, _ in hits)
 
         while store.pid in (None, before[0]):
             async with anyio.create_task_group() as group:
@@ -303,8 +219,8 @@ async def test_a_child_that_needs_its_memory_or_is_young_is_kept(
 ) -> None:
     monkeypatch.setattr(vector_supervisor, "GROWTH", growth)
     clock = Clock()
-    async with opened(tmp_path / "vectors", clock=clock, recycle_bytes=1) as store:
-        await store.apply(entries_of(vectors_of(5)), [])
+    async with opened(tmp_path / "vectors", clock=clock, settings=SMALL) as store:
+        await store.apply(entries(5), [])
         pid = store.pid
         clock.now_s += age_s
         assert [await store.count() for _ in range(3)] == [5, 5, 5]

@@ -16,21 +16,6 @@ def block(
     return rows
 
 
-def test_rows_of_a_block_become_one_paragraph() -> None:
-    assert page_text([block("The lamp burned all", "night long.")]) == "The lamp burned all night long."
-
-
-def test_chinese_rows_are_joined_without_a_space() -> None:
-    assert (
-        page_text([block("灯塔看守人每天晚上七", "点给时钟上发条。")])
-        == "灯塔看守人每天晚上七点给时钟上发条。"
-    )
-
-
-def test_a_number_at_a_row_end_in_chinese_gets_no_space() -> None:
-    assert page_text([block("该塔建成于", "1973年。")]) == "该塔建成于1973年。"
-
-
 def test_words_of_one_justified_row_are_joined_by_their_height() -> None:
     words = [
         Line(60 + 60 * n, 100, 100 + 60 * n, 111, 10, word)
@@ -42,6 +27,9 @@ def test_words_of_one_justified_row_are_joined_by_their_height() -> None:
 @pytest.mark.parametrize(
     ("rows", "text"),
     [
+        (("The lamp burned all", "night long."), "The lamp burned all night long."),
+        (("灯塔看守人每天晚上七", "点给时钟上发条。"), "灯塔看守人每天晚上七点给时钟上发条。"),
+        (("该塔建成于", "1973年。"), "该塔建成于1973年。"),
         (("an exam-", "ple of it"), "an example of it"),
         (("the IFN-", "regulated genes"), "the IFN-regulated genes"),
         (("in 2-", "5 days"), "in 2-5 days"),
@@ -57,7 +45,7 @@ def test_words_of_one_justified_row_are_joined_by_their_height() -> None:
         (("pause -", "then on"), "pause - then on"),
     ],
 )
-def test_a_hyphen_at_a_row_end_is_kept_only_on_evidence(rows: tuple[str, ...], text: str) -> None:
+def test_rows_become_one_paragraph_with_hyphens_only_on_evidence(rows: tuple[str, ...], text: str) -> None:
     assert page_text([block(*rows)]) == text
 
 

@@ -43,20 +43,18 @@ def test_a_long_text_is_cut_at_paragraphs_and_nothing_is_lost() -> None:
     assert " ".join(" ".join(pages).split()) == " ".join(" ".join(paragraphs).split())
 
 
-def test_one_long_line_is_cut_into_pages_of_the_same_size() -> None:
-    assert [len(page) for page in pages_of("x" * 7000)] == [3000, 3000, 1000]
-
-
-def test_a_form_feed_ends_a_page() -> None:
-    assert pages_of("one\ftwo\r\nlines") == ["one", "two\nlines"]
-
-
-def test_nul_bytes_and_surrogates_are_dropped() -> None:
-    assert pages_of("a\x00b\ud800c\ufffed") == ["abcd"]
-
-
-def test_a_blank_text_has_one_blank_page() -> None:
-    assert pages_of(" \n \n") == [""]
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ("x" * 7000, ["x" * 3000, "x" * 3000, "x" * 1000]),
+        ("one\ftwo\r\nlines", ["one", "two\nlines"]),
+        ("a\x00b\ud800c\ufffed", ["abcd"]),
+        (" \n \n", [""]),
+    ],
+    ids=["one long line", "a form feed", "NUL and surrogates", "blank"],
+)
+def test_a_text_becomes_pages(text: str, pages: list[str]) -> None:
+    assert pages_of(text) == pages
 
 
 def test_html_keeps_what_is_read_and_drops_scripts_and_styles() -> None:

@@ -80,7 +80,7 @@ class Scene:
         return self.wake_ups.receive()
 
 
-async def test_every_due_document_is_rung_for_once() -> None:
+async def test_every_due_document_is_notified_once() -> None:
     scene = Scene("a", "b")
     assert await scene.dispatcher.notify_due() == 2
     assert await scene.dispatcher.notify_due() == 0
@@ -90,21 +90,21 @@ async def test_every_due_document_is_rung_for_once() -> None:
     ]
 
 
-async def test_a_document_with_a_new_token_is_rung_for_again() -> None:
+async def test_a_document_with_a_new_token_is_notified_again() -> None:
     scene = Scene("a")
     assert await scene.later(0) == ["a"]
     scene.documents.tokens["a"] = 1
     assert await scene.later(0.1) == ["a"]
 
 
-async def test_a_wake_upthat_was_heard_and_led_to_nothing_is_rung_again_after_a_while() -> None:
+async def test_a_wake_up_that_was_received_and_led_to_nothing_is_sent_again_after_a_while() -> None:
     scene = Scene("a")
     assert await scene.later(0) == ["a"]
     assert await scene.later(4.9) == []
     assert await scene.later(0.2) == ["a"]
 
 
-async def test_a_wake_upthat_waits_in_the_broker_is_not_rung_again_however_long_it_takes() -> None:
+async def test_a_wake_up_that_waits_in_the_broker_is_not_sent_again_however_long_it_takes() -> None:
     scene = Scene("a")
     for _ in range(100):
         scene.now_s += 7
@@ -112,14 +112,14 @@ async def test_a_wake_upthat_waits_in_the_broker_is_not_rung_again_however_long_
     assert len(scene.wake_ups.sent) == 1
 
 
-async def test_after_a_flush_all_wake_up_are_rung_again_at_the_next_round() -> None:
+async def test_after_a_flush_all_wake_ups_are_sent_again_at_the_next_round() -> None:
     scene = Scene("a", "b")
     await scene.dispatcher.notify_due()
     scene.wake_ups.flush()
     assert await scene.later(0.1) == ["a", "b"]
 
 
-async def test_a_flush_while_nothing_is_due_makes_no_noise() -> None:
+async def test_a_flush_while_nothing_is_due_sends_nothing() -> None:
     scene = Scene()
     await scene.dispatcher.notify_due()
     scene.wake_ups.flush()
@@ -128,7 +128,7 @@ async def test_a_flush_while_nothing_is_due_makes_no_noise() -> None:
     assert await scene.later(1) == ["a"]
 
 
-async def test_what_could_not_be_rung_is_rung_when_the_broker_is_back() -> None:
+async def test_what_could_not_be_sent_is_sent_when_the_broker_is_back() -> None:
     scene = Scene("a")
     scene.wake_ups.away = True
     with pytest.raises(Unavailable):
@@ -137,7 +137,7 @@ async def test_what_could_not_be_rung_is_rung_when_the_broker_is_back() -> None:
     assert await scene.later(0) == ["a"]
 
 
-async def test_two_processes_never_use_the_same_bell() -> None:
+async def test_two_processes_never_use_the_same_wake_up() -> None:
     scene = Scene("a")
     other = Dispatcher(scene.documents, scene.wake_ups, clock=lambda: scene.now_s)
     await scene.dispatcher.notify_due()
@@ -150,7 +150,7 @@ async def test_the_queue_in_the_broker_stays_short() -> None:
     assert len(await scene.later(0)) == AT_ONCE
 
 
-async def test_without_room_nothing_is_rung_for_and_with_room_at_once() -> None:
+async def test_without_capacity_nothing_is_sent_and_with_capacity_at_once() -> None:
     scene = Scene("a")
     scene.room = False
     assert await scene.later(1) == []

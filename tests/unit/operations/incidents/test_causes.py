@@ -49,16 +49,17 @@ def test_no_link_may_have_the_name_of_a_component_that_signals() -> None:
     assert {signal.component for signal in signals_of([])} <= COMPONENTS
 
 
-def test_nothing_abnormal_has_no_cause() -> None:
-    assert order() == []
-
-
-def test_symptoms_alone_have_no_cause() -> None:
-    assert order(moved("http.errors_share"), moved("answers.duration")) == []
-
-
-def test_a_link_is_blamed_for_its_own_signals_only() -> None:
-    assert order(moved("second.failed_share")) == [("llm_down", "second")]
+@pytest.mark.parametrize(
+    ("deviations", "causes"),
+    [
+        ((), []),
+        ((moved("http.errors_share"), moved("answers.duration")), []),
+        ((moved("second.failed_share"),), [("llm_down", "second")]),
+    ],
+    ids=["nothing is abnormal", "symptoms alone", "a link has its own signals only"],
+)
+def test_causes_are_found(deviations: tuple[Deviation, ...], causes: list[tuple[str, str]]) -> None:
+    assert order(*deviations) == causes
 
 
 def test_what_moved_first_is_likelier() -> None:

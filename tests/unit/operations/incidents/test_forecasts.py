@@ -41,17 +41,18 @@ def test_a_flat_line_is_never_used_up() -> None:
     assert found.left_bytes == pytest.approx(50 * GB, rel=0.01)
 
 
-def test_a_step_is_no_slope() -> None:
-    assert not [at for at in range(10, 110, 5) if after(*[50 * GB] * at, *[70 * GB] * (120 - at)).is_near]
+STEPS = [[*[50 * GB] * at, *[70 * GB] * (120 - at)] for at in range(10, 110, 5)]
+LEVELS_OFF = [90 * GB * (1 - math.exp(-minute / 12)) for minute in range(60)]
+WAVES = [50 * GB + 30 * GB * math.sin(minute / 9) for minute in range(240)]
 
 
-def test_what_levels_off_is_no_slope() -> None:
-    assert not after(*(90 * GB * (1 - math.exp(-minute / 12)) for minute in range(60))).is_near
-
-
-def test_waves_are_no_slope() -> None:
-    waves = [50 * GB + 30 * GB * math.sin(minute / 9) for minute in range(240)]
-    assert not [end for end in range(30, 240, 7) if after(*waves[:end]).is_near]
+@pytest.mark.parametrize(
+    "runs",
+    [STEPS, [LEVELS_OFF], [WAVES[:end] for end in range(30, 240, 7)]],
+    ids=["a step", "what levels off", "waves"],
+)
+def test_what_does_not_rise_steadily_is_no_slope(runs: list[list[float]]) -> None:
+    assert not [used for used in runs if after(*used).is_near]
 
 
 def test_a_slow_rise_is_foretold_but_is_no_news() -> None:

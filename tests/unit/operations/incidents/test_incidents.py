@@ -1,15 +1,12 @@
-from collections.abc import Iterator
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loguru import logger
 
 from kotaemon_async.operations.incidents.incidents import Incident, Incidents
 from kotaemon_async.operations.incidents.series import Rule
 from kotaemon_async.operations.incidents.signals import Past, Reading, Signal, signals_of
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.impacted import Impacted
+from tests.support.log_records import logged
 
 STATE = Rule(least=0.5, normal=0.0, confirm=2, calm=3)
 
@@ -46,23 +43,16 @@ class Service:
         return [(change, one.cause) for change, one in changes]
 
 
-@pytest.fixture
-def events() -> Iterator[list[str]]:
-    found: list[str] = []
-    sink = logger.add(lambda message: found.append(message.record["message"]), level="INFO")
-    yield found
-    logger.remove(sink)
-
-
-def test_an_incident_opens_with_its_cause_and_closes_when_all_is_calm(events: list[str]) -> None:
+def test_an_incident_opens_with_its_cause_and_closes_when_all_is_calm() -> None:
     service = Service()
-    assert service.run(5) == []
-    assert service.run(3, "broker.down") == [("opened", "broker")]
-    (incident,) = service.incidents.open
-    assert (incident.since_s, incident.opened_at_s, incident.closed_at_s) == (1030, 1035, None)
-    assert service.run(3) == [("closed", "broker")]
+    with logged() as records:
+        assert service.run(5) == []
+        assert service.run(3, "broker.down") == [("opened", "broker")]
+        (incident,) = service.incidents.open
+        assert (incident.since_s, incident.opened_at_s, incident.closed_at_s) == (1030, 1035, None)
+        assert service.run(3) == [("closed", "broker")]
     assert service.incidents.open == []
-    assert events == ["incident_opened", "incident_closed"]
+    assert [one["message"] for one in records] == ["incident_opened", "incident_closed"]
 
 
 def test_the_metric_counts_open_incidents_by_cause() -> None:
