@@ -29,6 +29,14 @@ def data_dir(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def file(data_dir: Path, tmp_path: Path) -> Path:
+    """A backup of the folder."""
+    path = tmp_path / "a.tar"
+    assert said("backup", "create", "--output", path, data_dir=data_dir)[0] == 0
+    return path
+
+
 async def fill(folder: Path) -> None:
     ledger = await Ledger.open(folder / "ledger.db")
     lib = LibraryFixture(folder, ledger)
@@ -62,9 +70,7 @@ def test_people_are_told_the_same(data_dir: Path, tmp_path: Path) -> None:
     assert "start the service" in run("backup", "restore", file, data_dir=tmp_path / "new")[1]
 
 
-def test_a_flipped_byte_exits_1_and_names_the_member(data_dir: Path, tmp_path: Path) -> None:
-    file = tmp_path / "a.tar"
-    said("backup", "create", "--output", file, data_dir=data_dir)
+def test_a_flipped_byte_exits_1_and_names_the_member(data_dir: Path, file: Path) -> None:
     flip(file, 512 + 3)
     code, report = said("backup", "verify", file, "--bytes", data_dir=data_dir)
     assert (code, report["verdict"]) == (1, "damaged")
@@ -72,9 +78,7 @@ def test_a_flipped_byte_exits_1_and_names_the_member(data_dir: Path, tmp_path: P
     assert [step["good"] for step in report["steps"]] == [False]
 
 
-def test_a_file_cut_off_exits_1(data_dir: Path, tmp_path: Path) -> None:
-    file = tmp_path / "a.tar"
-    said("backup", "create", "--output", file, data_dir=data_dir)
+def test_a_file_cut_off_exits_1(data_dir: Path, tmp_path: Path, file: Path) -> None:
     cut(file)
     assert said("backup", "verify", file, data_dir=data_dir)[1]["verdict"] == "damaged"
     assert said("backup", "restore", file, data_dir=tmp_path / "new")[0] == 1
@@ -101,9 +105,7 @@ def test_a_folder_without_a_ledger_exits_78_and_is_not_made(data_dir: Path, tmp_
     assert not (tmp_path / "none").exists()
 
 
-def test_a_folder_that_is_used_or_full_exits_2(data_dir: Path, tmp_path: Path) -> None:
-    file = tmp_path / "a.tar"
-    said("backup", "create", "--output", file, data_dir=data_dir)
+def test_a_folder_that_is_used_or_full_exits_2(data_dir: Path, file: Path) -> None:
     code, problem = said("backup", "restore", file, data_dir=data_dir)
     assert (code, problem["error"]["code"]) == (2, "conflict")
     lock = FolderLock.take(data_dir, shared=False)

@@ -1,4 +1,4 @@
-"""Alerts, dashboard, runbook and code say the same; Prometheus' own tool checks and runs the rules."""
+"""Alerts, dashboard and code say the same; Prometheus' own tool checks and runs the rules."""
 
 import json
 import re
@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer.main
 import yaml
 
-from kotaemon_async.app.settings_table import leaves
-from kotaemon_async.cli.main import app as cli
 from kotaemon_async.telemetry import metrics
-from tests.support.vocabulary import CONFIG, events
+from tests.support.vocabulary import CONFIG
 
 RULES: Final[list[dict[str, Any]]] = [
     rule
@@ -23,7 +20,6 @@ RULES: Final[list[dict[str, Any]]] = [
 ]
 CASES: Final[list[dict[str, Any]]] = yaml.safe_load((CONFIG / "alerts.test.yml").read_text("utf8"))["tests"]
 DASHBOARD: Final[dict[str, Any]] = json.loads((CONFIG / "grafana-dashboard.json").read_text("utf8"))
-RUNBOOK: Final = (CONFIG / "runbook.md").read_text("utf8")
 #: What Prometheus itself says of a target.
 _OWN: Final = {"up": {"instance", "job"}}
 _SELECTOR: Final = re.compile(r"\b(up|kotaemon_\w+)\b(?:\{([^}]*)\})?")
@@ -73,13 +69,6 @@ def expressions() -> Iterator[tuple[str, str]]:
     )
 
 
-def anchors() -> dict[str, str]:
-    """The sections of the runbook by the anchors that renderers give them, without the drills."""
-    alerts = RUNBOOK.partition("\n## Drills\n")[0]
-    found = re.split(r"^### (.+)$", alerts, flags=re.MULTILINE)[1:]
-    return {name.lower().replace(" ", "-"): text for name, text in zip(found[::2], found[1::2], strict=True)}
-
-
 def test_the_rules_are_such_that_prometheus_takes_them() -> None:
     assert f"{len(RULES)} rules found" in promtool("check", "rules", "alerts.yml")
 
@@ -106,27 +95,6 @@ def test_an_alert_says_how_bad_what_and_where_to_read_on(rule: dict[str, Any]) -
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
 def test_an_alert_asks_only_for_what_the_code_has(rule: dict[str, Any]) -> None:
     assert not list(faults(rule["expr"]))
-
-
-def test_every_alert_has_its_section_in_the_runbook_and_no_section_is_left_over() -> None:
-    assert set(anchors()) == {rule["alert"].lower() for rule in RULES}
-
-
-@pytest.mark.parametrize(("anchor", "text"), anchors().items(), ids=list(anchors()))
-def test_a_section_says_what_it_means_what_to_look_at_and_what_to_type(anchor: str, text: str) -> None:
-    assert [part in text for part in ("**Means**", "**Look at**", "**Type**", "```sh\n")] == [True] * 4
-
-
-def test_the_runbook_names_only_commands_events_and_settings_that_there_are() -> None:
-    commands = set(re.findall(r"^kotaemon-async (\w[\w-]*)", RUNBOOK, re.MULTILINE))
-    logged = set(
-        re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", " ".join(re.findall(r"grep (?:-E )?'?(\w\S+)", RUNBOOK)))
-    )
-    named = set(re.findall(r"`([a-z]+\.[a-z_]+)(?: = \S+)?`", RUNBOOK)) - {"alerts.yml", "ledger.db"}
-    assert commands <= set(getattr(typer.main.get_command(cli), "commands"))  # noqa: B009 - click's type has none
-    words = " ".join((*events(), *known()))
-    assert not [word for word in logged if word not in words]
-    assert named <= {dotted for dotted, _ in leaves()} | {"metrics.md", "logs.md"}
 
 
 @pytest.mark.parametrize(("title", "expression"), list(expressions()))

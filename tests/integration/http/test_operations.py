@@ -91,9 +91,8 @@ async def test_a_check_that_hangs_holds_up_nobody_and_is_asked_once_for_all(
             await hangs.wait()
             assert (await client.get("/livez")).status_code == 200
     stuck = [reply.json()["components"]["stuck"] for reply in replies]
-    assert {(one["status"], one["code"], one["last_success_age_s"]) for one in stuck} == {
-        ("down", "timeout", None)
-    }
+    told = {(one["status"], one["code"], one["last_success_age_s"]) for one in stuck}
+    assert told == {("down", "timeout", None)}
     assert {reply.status_code for reply in replies} == {200}
     assert len(asked) < len(replies) / 5
 
@@ -181,9 +180,8 @@ async def test_a_report_names_what_differs_and_what_is_left_of_it(
     assert (found["verdict"], found["findings"][0]["examples"]) == ("differs", [document.id])
     mended = (await client.post("/api/v1/doctor", json={"repair": True})).json()
     assert mended["verdict"] == "mended"
-    assert [mended["findings"][0][name] for name in ("kind", "count", "mended", "left")] == [
-        *("counters_differ", 1, 1, 0)
-    ]
+    (finding,) = mended["findings"]
+    assert [finding[name] for name in ("kind", "count", "mended", "left")] == ["counters_differ", 1, 1, 0]
     assert (await client.post("/api/v1/doctor", json={"deep": True})).json()["findings"] == []
 
 

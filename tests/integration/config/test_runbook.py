@@ -1,17 +1,19 @@
-"""The drills of the runbook: a section for each, and commands that are there as they are written."""
+"""The runbook: a section for each alert and drill, and commands that are there as they are written."""
 
 import re
 import shlex
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import typer
+import typer.main
 
+from kotaemon_async.app.settings_table import leaves
 from kotaemon_async.cli.main import app
+from tests.integration.config.test_alerts import RULES, known
+from tests.support.vocabulary import CONFIG, events
 
-RUNBOOK: Final = Path(__file__).parents[3] / "config" / "runbook.md"
-DRILLS: Final = RUNBOOK.read_text("utf8").partition("\n## Drills\n")[2]
+RUNBOOK: Final = (CONFIG / "runbook.md").read_text("utf8")
+ALERTS, _, DRILLS = RUNBOOK.partition("\n## Drills\n")
 WANTED: Final = {
     "Database restore",
     "Lost index",
@@ -23,9 +25,12 @@ WANTED: Final = {
 }
 
 
-def sections() -> dict[str, str]:
-    found = re.split(r"^### (.+)$", DRILLS, flags=re.MULTILINE)[1:]
+def sections(part: str) -> dict[str, str]:
+    found = re.split(r"^### (.+)$", part, flags=re.MULTILINE)[1:]
     return dict(zip(found[::2], found[1::2], strict=True))
+
+
+SECTIONS: Final = sections(RUNBOOK)
 
 
 def lines() -> list[str]:
@@ -42,13 +47,26 @@ def calls() -> list[list[str]]:
     return [shlex.split(text) for text in (*typed, *said)]
 
 
-def test_there_is_a_section_for_every_drill() -> None:
-    assert set(sections()) == WANTED
+def test_there_is_a_section_for_every_alert_and_every_drill_and_none_is_left_over() -> None:
+    assert set(sections(ALERTS)) == {rule["alert"] for rule in RULES}
+    assert set(sections(DRILLS)) == WANTED
 
 
-@pytest.mark.parametrize("text", sections().values(), ids=list(sections()))
-def test_a_drill_says_what_it_means_what_to_look_at_and_what_to_type(text: str) -> None:
+@pytest.mark.parametrize("text", SECTIONS.values(), ids=list(SECTIONS))
+def test_a_section_says_what_it_means_what_to_look_at_and_what_to_type(text: str) -> None:
     assert [part in text for part in ("**Means**", "**Look at**", "**Type**", "```sh\n")] == [True] * 4
+
+
+def test_the_runbook_names_only_commands_events_and_settings_that_there_are() -> None:
+    commands = set(re.findall(r"^kotaemon-async (\w[\w-]*)", RUNBOOK, re.MULTILINE))
+    logged = set(
+        re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", " ".join(re.findall(r"grep (?:-E )?'?(\w\S+)", RUNBOOK)))
+    )
+    named = set(re.findall(r"`([a-z]+\.[a-z_]+)(?: = \S+)?`", RUNBOOK)) - {"alerts.yml", "ledger.db"}
+    assert commands <= set(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 - click's type has none
+    words = " ".join((*events(), *known()))
+    assert not [word for word in logged if word not in words]
+    assert named <= {dotted for dotted, _ in leaves()} | {"metrics.md", "logs.md"}
 
 
 @pytest.mark.parametrize("words", calls(), ids=" ".join)
