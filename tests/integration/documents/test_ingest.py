@@ -1,11 +1,47 @@
-"""Ingestion with the real parser children, the real model and a real ledger."""
+"""Ingestion with real parser children, the real model and a real ledger."""
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
 import pytest
 
-from kotaemon_async.domain.model import Scope
+from kotaemon_async.documents import ingest
+from kotaemon_async.documents.ingest import SUSPECT_LOSSES, recipe_of
+from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
+from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.model import Attempts, Scope
+from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
+from tests.support import poisoned_child
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
-from tests.support.ingest import Broken, IngestFixture
+from tests.support.ingest import SETTINGS, Broken, IngestFixture, Stuck, Ticks
+
+
+@pytest.fixture(scope="module")
+async def sandbox() -> AsyncIterator[Sandbox]:
+    opened = Sandbox(ParserSettings(children=2), max_pages=5000, script=Path(poisoned_child.__file__))
+    yield opened
+    await opened.aclose()
+
+
+def poisoned_pdf(marker: str, page: int = 1, pages: int = 1) -> bytes:
+    return english_pdf(texts=[f"A page, {marker if n == page else n}." for n in range(1, pages + 1)])
+
+
+def tried(**ended: int) -> Attempts:
+    """Tries that ended, by cause."""
+    return replace(Attempts(0, 0, 0, 0), **ended)
+
+
+async def lose_workers(rig: IngestFixture, document_ids: list[str], times: int) -> None:
+    """So many workers have died with these documents in their hands."""
+    for _ in range(times):
+        for one in document_ids:
+            await rig.ledger.claims.claim(one, "dead", rig.clock(), 1.0, recipe=recipe_of(rig.embedder))
+        await rig.ledger.claims.drop_leases()
 
 
 async def test_every_page_of_a_pdf_is_searchable_before_the_index_has_followed(rig: IngestFixture) -> None:
@@ -81,3 +117,210 @@ class Cancelling(Embedder):
         if self._calls == 2:
             await self._shop.library.cancel(self._document_id)
         return await self._shop.embedder.embed_passages(texts)
+
+
+# Why a try ends, and what that means for the next one: crashes, errors, stops, lost workers, a full disk.
+
+
+@pytest.mark.parametrize(
+    ("marker", "code"), [("deadly by SIGSEGV", "corrupt"), ("deadly by SIGKILL", "parser_limit")]
+)
+async def test_a_document_that_kills_three_parsers_fails_and_says_so(
+    rig: IngestFixture, marker: str, code: str
+) -> None:
+    document_id = await rig.hand_in(poisoned_pdf(marker))
+    for _ in range(3):
+        await rig.worker().run(document_id)
+        rig.clock.now_s += 1000
+    document = await rig.ledger.documents.get(document_id)
+    assert document.error is not None and (document.status, document.error.code) == ("failed", code)
+    signal = marker.rpartition(" ")[2]
+    assert document.error.message == f"The parser died 3 times over this file, the last time by {signal}."
+    assert (document.attempts, document.attempt) == (tried(crash=3), 3)
+
+
+async def test_the_wait_after_a_crash_is_short_and_grows(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV"))
+    waits = []
+    for _ in range(2):
+        await rig.worker().run(document_id)
+        waits.append(await rig.waits_s(document_id))
+        rig.clock.now_s += 1000
+    (first, first_s), (second, second_s) = waits
+    assert (first, second) == ("retry", "retry")
+    assert 0.5 <= first_s <= 1 and 1.5 <= second_s <= 3
+
+
+async def test_pages_before_a_deadly_one_are_kept_for_the_next_try(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=5, pages=6))
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).pages_done == 4
+
+
+async def test_a_healthy_document_beside_a_deadly_one_needs_one_try(rig: IngestFixture) -> None:
+    deadly = await rig.hand_in(poisoned_pdf("deadly by SIGKILL", page=2, pages=3))
+    healthy = await rig.hand_in(english_pdf(4), "b.pdf")
+    async with anyio.create_task_group() as group:
+        group.start_soon(rig.worker().run, deadly)
+        group.start_soon(rig.worker().run, healthy)
+    document = await rig.ledger.documents.get(healthy)
+    assert (document.stage, document.pages_done, document.attempt) == ("indexing", 4, 1)
+    assert (await rig.ledger.documents.get(deadly)).attempts == tried(crash=1)
+
+
+async def test_six_attempts_take_a_quarter_of_an_hour(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    worker = rig.worker(embedder=Broken(rig.embedder, good_calls=0))
+    for most_s in (10, 30, 90, 270, 810):
+        await worker.run(document_id)
+        kind, wait_s = await rig.waits_s(document_id)
+        assert kind == "retry" and most_s / 2 <= wait_s <= most_s
+        rig.clock.now_s += wait_s
+    await worker.run(document_id)
+    document = await rig.ledger.documents.get(document_id)
+    assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
+    assert document.error is not None and document.error.code == "embedder_unavailable"
+
+
+async def test_a_document_is_not_tried_before_its_time(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await rig.worker(embedder=Broken(rig.embedder, good_calls=0)).run(document_id)
+    rig.clock.now_s += 4.9
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).status == "queued"
+
+
+async def test_a_neighbour_that_names_a_time_is_given_it(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await rig.worker(embedder=Broken(rig.embedder, 0, retry_after_s=77)).run(document_id)
+    assert await rig.waits_s(document_id) == ("retry", 77)
+
+
+async def test_a_bad_file_uses_up_one_attempt_and_no_more(rig: IngestFixture) -> None:
+    document = await rig.ingest(encrypted_pdf())
+    assert (document.status, document.attempt, document.attempts) == ("failed", 1, tried())
+
+
+async def test_twenty_deploys_eat_no_attempt(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(42))
+    for _ in range(20):
+        worker = rig.worker(on_step=lambda: worker.stop())  # noqa: PLW0108, B023 - it is not there yet
+        await worker.run(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
+    assert (waiting.attempts, waiting.attempt) == (tried(shutdown=20), 0)
+    await rig.worker().run(document_id)
+    document = await rig.ledger.documents.get(document_id)
+    assert (document.stage, document.pages_done, document.attempt) == ("indexing", 42, 1)
+
+
+async def test_a_parser_that_dies_while_the_service_stops_is_no_crash_of_the_document(
+    rig: IngestFixture,
+) -> None:
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=3, pages=4))
+    settings = SETTINGS.model_copy(update={"batch_pages": 1})
+    worker = rig.worker(settings=settings, on_step=lambda: worker.stop())  # noqa: PLW0108
+    await worker.run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).attempts == tried(shutdown=1)
+
+
+async def test_a_document_that_took_too_many_workers_with_it_is_failed(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    await lose_workers(rig, [document_id], 3)
+    settings = SETTINGS.model_copy(update={"max_losses": 2})
+    await rig.worker(settings=settings).run(document_id)
+    document = await rig.ledger.documents.get(document_id)
+    assert document.error is not None
+    assert (document.error.code, document.error.message) == (
+        "parser_limit",
+        "The service died 3 times over this file.",
+    )
+
+
+async def test_documents_that_may_have_taken_workers_with_them_are_read_one_at_a_time(
+    rig: IngestFixture,
+) -> None:
+    first, second = await rig.hand_in(english_pdf(1)), await rig.hand_in(english_pdf(2), "b.pdf")
+    await lose_workers(rig, [first, second], SUSPECT_LOSSES)
+    stuck = Stuck(rig.embedder)
+    worker = rig.worker(embedder=stuck)
+    async with anyio.create_task_group() as group:
+        group.start_soon(worker.run, first)
+        await stuck.asked.wait()
+        await worker.run(second)
+        postponed = await rig.ledger.documents.get(second)
+        stuck.let_go.set()
+    assert (postponed.status, postponed.attempts, postponed.attempt) == ("queued", tried(lost=2), 0)
+    rig.clock.now_s += TURN_AGAIN_S
+    await worker.run(second)
+    assert [(await rig.ledger.documents.get(one)).stage for one in (first, second)] == ["indexing"] * 2
+
+
+async def test_nothing_is_begun_without_room_on_the_disk(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    before = await rig.ledger.documents.get(document_id)
+    await rig.worker(may_work=lambda: False).run(document_id)
+    assert await rig.ledger.documents.get(document_id) == before
+
+
+async def test_under_memory_pressure_nothing_begins_and_what_has_begun_goes_on(rig: IngestFixture) -> None:
+    begun, waiting = await rig.hand_in(english_pdf(6)), await rig.hand_in(english_pdf(5))
+    has_memory = [True]
+    worker = rig.worker(may_start=lambda: has_memory[0], on_step=lambda: has_memory.__setitem__(0, False))
+    await worker.run(begun)
+    await worker.run(waiting)
+    documents = [await rig.ledger.documents.get(one) for one in (begun, waiting)]
+    assert [(one.stage, one.pages_done) for one in documents] == [("indexing", 6), (None, 0)]
+
+
+async def test_work_waits_for_the_disk_at_its_checkpoint_and_goes_on_from_there(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(6))
+    has_room = [True]
+    worker = rig.worker(may_work=lambda: has_room[0], on_step=lambda: has_room.__setitem__(0, False))
+    await worker.run(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
+    assert (waiting.status, waiting.waiting_for) == ("queued", {"kind": "disk"})
+    assert (waiting.pages_done, waiting.attempts, waiting.attempt) == (2, tried(), 0)
+    await rig.worker().run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).stage == "indexing"
+
+
+@pytest.mark.parametrize("plan", ["ingest.before_commit:1:enospc", "sqlite.before_commit:3:enospc"])
+async def test_a_write_without_room_is_a_wait_for_the_disk_and_no_attempt(
+    rig: IngestFixture, plan: str
+) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    faults.arm(plan)
+    await rig.worker().run(document_id)
+    waiting = await rig.ledger.documents.get(document_id)
+    assert (waiting.status, waiting.attempts, waiting.attempt) == ("queued", tried(), 0)
+    assert await rig.waits_s(document_id) == ("disk", 5)
+
+
+async def test_an_outcome_that_the_ledger_does_not_take_is_offered_every_second(
+    rig: IngestFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "CONFIRM_EVERY_S", 60.0)  # told apart by their length
+    document_id = await rig.hand_in(english_pdf(1))
+    # claimed, pages counted; then a batch, and twice its failure, which cannot be written
+    faults.arm("sqlite.before_commit:3:enospc,sqlite.before_commit:4:enospc,sqlite.before_commit:5:enospc")
+    ticks = Ticks()
+    async with anyio.create_task_group() as group:
+        group.start_soon(rig.worker(ticks=ticks).run, document_id)
+        await ticks.pass_by(RECORD_EVERY_S, 2)
+    assert await rig.waits_s(document_id) == ("disk", 5)
+
+
+async def test_a_ledger_that_takes_no_claim_leaves_the_document_in_the_queue(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    before = await rig.ledger.documents.get(document_id)
+    faults.arm("sqlite.before_commit:1:enospc")
+    await rig.worker().run(document_id)
+    assert await rig.ledger.documents.get(document_id) == before
+
+
+async def test_a_bug_fails_the_document_as_ours(rig: IngestFixture) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    faults.arm("ingest.before_commit:1:raise")
+    await rig.worker().run(document_id)
+    document = await rig.ledger.documents.get(document_id)
+    assert document.error is not None and document.error.code == "internal"

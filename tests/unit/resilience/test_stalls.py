@@ -1,4 +1,4 @@
-"""The watch over the loop, with a clock of its own; its thread is in tests/integration/test_stalls.py."""
+"""The watch over the loop with a clock of its own; its thread is in the integration tests."""
 
 from kotaemon_async.resilience.stalls import REPEAT_S, Stall, StallDetector
 from kotaemon_async.telemetry import metrics
