@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 
 from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.library import Library
@@ -26,8 +27,12 @@ class Ticks:
     def __init__(self) -> None:
         self._sleepers: dict[float, list[anyio.Event]] = {}
         self._came = anyio.Event()
+        self._free: set[float] = set()
 
     async def sleep(self, seconds: float) -> None:
+        if seconds in self._free:
+            await anyio.lowlevel.checkpoint()
+            return
         over = anyio.Event()
         self._sleepers.setdefault(seconds, []).append(over)
         self._came.set()
@@ -44,6 +49,12 @@ class Ticks:
                 self._came = anyio.Event()
                 await self._came.wait()
             self._sleepers[seconds].pop(0).set()
+
+    def run_free(self, seconds: float) -> None:
+        """Let sleeps of this length end at once from now on, whether one is waiting or has just passed."""
+        self._free.add(seconds)
+        for over in self._sleepers.pop(seconds, []):
+            over.set()
 
 
 class Broken(Embedder):

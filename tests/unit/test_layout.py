@@ -1,6 +1,7 @@
 """The rooms of the package: a folder imports only from those below it."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
@@ -107,3 +108,12 @@ def test_a_child_imports_nothing_of_ours_but_what_is_made_for_children() -> None
 
 def test_package_files_are_empty() -> None:
     assert not [path for path in PACKAGE.rglob("__init__.py") if path.read_text("utf-8").strip()]
+
+
+def test_the_walks_of_the_readme_name_files_that_are_there() -> None:
+    text = (PACKAGE.parent / "README.md").read_text("utf-8")
+    house = text.partition("\n## The house\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]+)`", house))
+    found = {name for name in named if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
+    assert named - found == set()
+    assert len(named) > 30
