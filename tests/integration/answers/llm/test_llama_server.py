@@ -36,6 +36,17 @@ from tests.support.service import is_alive
 ENDLESS: dict[str, Any] = {"never_ends": True, "pause_s": 0.01}
 
 
+async def killed(pid: int) -> None:
+    """Kill the process and wait until its last thread is gone: only then can it be collected."""
+    ended = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        with anyio.fail_after(10):
+            await anyio.wait_readable(ended)
+    finally:
+        os.close(ended)
+
+
 async def until_gone(pid: int) -> None:
     with anyio.fail_after(10):
         while is_alive(pid):  # noqa: ASYNC110 - nobody tells
@@ -170,8 +181,7 @@ async def test_a_process_that_dies_in_the_middle_says_so_and_a_fresh_one_follows
 async def test_a_process_that_died_between_two_questions_is_replaced_unseen(tmp_path: Path) -> None:
     async with played(tmp_path) as one:
         await one.received()
-        os.kill(pid := model_pid(), signal.SIGKILL)
-        await until_gone(pid)
+        await killed(pid := model_pid())
         assert (await one.received())[0] == SAID
         assert model_pid() != pid
 
