@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import anyio
 import anyio.to_thread
@@ -35,7 +35,6 @@ from kotaemon_async.operations.incidents.incidents import Incidents
 from kotaemon_async.operations.incidents.readings import SignalReader
 from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.operations.incidents.watch import IncidentWatch
-from kotaemon_async.operations.incidents.webhook import Webhook
 from kotaemon_async.operations.maintenance import Maintenance
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience import faults
@@ -62,6 +61,9 @@ from kotaemon_async.telemetry.health import Health, Watched
 from kotaemon_async.telemetry.history import History
 from kotaemon_async.telemetry.trace_export import TraceExport, otlp_exporter
 from kotaemon_async.telemetry.traces import LISTENERS
+
+if TYPE_CHECKING:
+    from kotaemon_async.operations.incidents.webhook import Webhook
 
 Part = TypeVar("Part")
 
@@ -122,7 +124,7 @@ class IncidentParts:
     """The watch, and who tells the world."""
 
     watch: IncidentWatch
-    webhook: Webhook | None
+    webhook: "Webhook | None"
     is_enabled: bool
 
     def tasks(self) -> dict[str, Callable[[], Awaitable[None]]]:
@@ -403,7 +405,12 @@ def _incidents(
     settings: Settings, opening: Opening, ledger: Ledger, file: TelemetryFile, links: Sequence[str]
 ) -> IncidentParts:
     wanted = settings.incidents
-    webhook = opening.keep(Webhook(wanted.webhook_url)) if wanted.webhook_url else None
+    webhook = None
+    if wanted.webhook_url:
+        # httpx, which nothing else of the service needs, takes a tenth of a second to import.
+        from kotaemon_async.operations.incidents.webhook import Webhook  # noqa: PLC0415
+
+        webhook = opening.keep(Webhook(wanted.webhook_url))
     incidents = Incidents(signals_of(links), links, sensitivity=wanted.sensitivity_ratio)
     watch = IncidentWatch(
         SignalReader(opening.health, ledger.check).read,

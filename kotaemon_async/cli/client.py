@@ -14,16 +14,9 @@ from urllib.parse import quote, urlsplit
 import httpx
 from httpx_sse import EventSource
 
-from kotaemon_async.domain.errors import BadDocument, KotaemonError, Misconfigured, Refused
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, CommandError, TryAgainError
 
 Json = dict[str, Any]
-
-EXIT_OK: Final = 0
-EXIT_FAILED: Final = 1
-EXIT_USAGE: Final = 2
-EXIT_UNREACHABLE: Final = 69
-EXIT_TRY_AGAIN: Final = 75
-EXIT_MISCONFIGURED: Final = 78
 
 #: Replies that mean "full at the moment": too many uploads, a part is away, no disk left.
 TRY_AGAIN_STATUSES: Final = frozenset({429, 503, 507})
@@ -31,35 +24,6 @@ MAX_RETRY_AFTER_S: Final = 30.0
 #: Pause before a connection that broke is tried again.
 AGAIN_AFTER_S: Final = 1.0
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-#: Exit codes by whose fault a failure on this machine is; what remains may pass.
-_EXIT_BY_FAULT: Final = (
-    (Misconfigured, EXIT_MISCONFIGURED),
-    (BadDocument, EXIT_FAILED),
-    (Refused, EXIT_USAGE),
-)
-
-
-def exit_code_of(error: KotaemonError) -> int:
-    """Return the exit code for a failure of the service's own parts."""
-    return next((code for kind, code in _EXIT_BY_FAULT if isinstance(error, kind)), EXIT_TRY_AGAIN)
-
-
-class CommandError(Exception):
-    """End a command: an exit code, a code from errors.CODES, a sentence and a hint."""
-
-    def __init__(self, exit_code: int, code: str, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.exit_code, self.code, self.message, self.hint = exit_code, code, message, hint
-
-
-class TryAgainError(CommandError):
-    """The service is full for now; `retry_after_s` is what it asked for."""
-
-    def __init__(self, code: str, message: str, hint: str, retry_after_s: float) -> None:
-        super().__init__(EXIT_TRY_AGAIN, code, message, hint)
-        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,8 @@ import msgspec
 
 from kotaemon_async.app.doctor import doctor_alone, name_of
 from kotaemon_async.app.settings import Settings, ledger_folder
-from kotaemon_async.cli.client import (
-    EXIT_FAILED,
-    EXIT_TRY_AGAIN,
-    EXIT_UNREACHABLE,
-    Client,
-    CommandError,
-    Json,
-)
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_UNREACHABLE, CommandError
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.examination import is_damage
 from kotaemon_async.operations.doctor.report import Report, ReportBody, body_of

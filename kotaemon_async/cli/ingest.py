@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from kotaemon_async.cli.client import EXIT_FAILED, EXIT_OK, Client, CommandError, Json
+from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, CommandError
 from kotaemon_async.cli.render import IngestBars, print_json
 from kotaemon_async.domain.model import FINAL_STATUSES
 

@@ -10,7 +10,8 @@ from kotaemon_async.cli.options import EXIT_CODES, AsJson, Config, ending
 from kotaemon_async.domain.times import iso_time
 
 if TYPE_CHECKING:
-    from kotaemon_async.cli.client import CommandError, Json
+    from kotaemon_async.cli.client import Json
+    from kotaemon_async.cli.errors import CommandError
     from kotaemon_async.stores.api_keys import ApiKey, ApiKeys
 
 app = typer.Typer(
@@ -88,7 +89,7 @@ def _print_made(made: "Json", *, as_json: bool) -> None:
 
 
 def _unknown(key_id: str) -> "CommandError":
-    from kotaemon_async.cli.client import EXIT_FAILED, CommandError
+    from kotaemon_async.cli.errors import EXIT_FAILED, CommandError
 
     return CommandError(
         EXIT_FAILED, "not_found", f"There is no key {key_id}.", "See: kotaemon-async keys list"

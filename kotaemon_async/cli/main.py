@@ -2,15 +2,12 @@
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from kotaemon_async.cli import operate
 from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, ending
-
-if TYPE_CHECKING:
-    from kotaemon_async.app.settings import Settings
 
 app = typer.Typer(
     name="kotaemon-async",
@@ -40,11 +37,18 @@ def root(
 @app.command(epilog=EXIT_CODES)
 def serve(config: Config = None) -> None:
     """Run the service until SIGTERM or Ctrl-C; both drain first."""
+    # Imports make no garbage, yet looking for it takes a sixth of the start; the process turns it on again.
+    gc.disable()
     from kotaemon_async.app.settings import load_settings
 
     with ending():
         settings = load_settings(config)
-        code = _serve(settings)
+        from kotaemon_async.search.vectors.pipe import VectorChild
+
+        vector_child = VectorChild.launch()  # loads Chroma on another core while this process loads itself
+        from kotaemon_async.app import process  # slow to import: only once the settings are right
+
+        code = process.serve(settings, vector_child)
     raise typer.Exit(code)
 
 
@@ -172,18 +176,6 @@ app.add_typer(operate.app)
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     app()
-
-
-def _serve(settings: "Settings") -> int:
-    """Run the service; its imports are the largest part of its start."""
-    # They make no garbage, yet looking for it takes a sixth of the time; the process turns it on again.
-    gc.disable()
-    from kotaemon_async.search.vectors.pipe import VectorChild
-
-    vector_child = VectorChild.launch()  # loads Chroma on another core meanwhile
-    from kotaemon_async.app import process
-
-    return process.serve(settings, vector_child)
 
 
 def _answer_code(answer: dict[str, Any]) -> int:

@@ -36,7 +36,7 @@ def client(url: str, as_json: bool) -> "Iterator[Client]":
 @contextmanager
 def ending(*, as_json: bool = False) -> Iterator[None]:
     """End the command with the exit code that belongs to what fails in the block."""
-    from kotaemon_async.cli.client import CommandError, exit_code_of
+    from kotaemon_async.cli.errors import CommandError, exit_code_of
     from kotaemon_async.cli.render import print_error
     from kotaemon_async.domain.errors import KotaemonError
 

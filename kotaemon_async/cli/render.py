@@ -11,7 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from kotaemon_async.cli.client import CommandError, Json, ServerEvent
+from kotaemon_async.cli.client import Json, ServerEvent
+from kotaemon_async.cli.errors import CommandError
 
 _COLOURS = {
     "ready": "green",

@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.cli.client import EXIT_FAILED, CommandError
+from kotaemon_async.cli.errors import EXIT_FAILED, CommandError
 
 NAME: Final = "kotaemon-async.service"
 #: Folders that the unit's sandbox hides from the service.

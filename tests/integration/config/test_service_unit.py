@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.cli import systemd as cli_service
-from kotaemon_async.cli.client import CommandError
+from kotaemon_async.cli.errors import CommandError
 
 CONFIG = Path(__file__).parents[3] / "config"
 #: What exposure `systemd-analyze security` may find at most, of 10.

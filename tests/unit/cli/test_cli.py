@@ -8,8 +8,9 @@ import pytest
 
 from kotaemon_async.app.settings_table import settings_table
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli.client import CommandError, Json, ServerEvent, TryAgainError
+from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.demo import write_documents
+from kotaemon_async.cli.errors import CommandError, TryAgainError
 from kotaemon_async.cli.ingest import IngestCommand, files_in, retry_all, retry_each
 from kotaemon_async.cli.throwaway import free_port
 from tests.support.command import Connect, Reply, problem, run

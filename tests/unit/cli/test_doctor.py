@@ -10,7 +10,8 @@ import pytest
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.cli import doctor as cli_doctor
 from kotaemon_async.cli import render as cli_render
-from kotaemon_async.cli.client import CommandError, Json
+from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.errors import CommandError
 from kotaemon_async.cli.throwaway import free_port
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.stores.folder_lock import FolderLock
