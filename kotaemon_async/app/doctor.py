@@ -109,4 +109,4 @@ async def _note(_: list[str]) -> None:
 def _model_of(settings: Settings) -> str:
     """Return the model's name as chunks carry it."""
     named = settings.embedding.model
-    return minilm.MODEL if named.casefold() == minilm.MODEL.casefold() else named
+    return minilm.MODEL if minilm.is_default(named) else named

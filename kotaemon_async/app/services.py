@@ -44,11 +44,12 @@ from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
+from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
-from kotaemon_async.search.vectors.pipe import VectorChild
+from kotaemon_async.search.vectors.pipe import IndexLocation, VectorChild
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
@@ -218,30 +219,18 @@ class _Opened:
 async def _open(
     settings: Settings, lock: FolderLock, opening: Opening, vector_child: VectorChild | None
 ) -> _Opened:
-    keep, folder, wanted = opening.keep, settings.data_dir.absolute(), settings.embedding
+    keep, folder = opening.keep, settings.data_dir.absolute()
     ledger = keep(await Ledger.open(folder / "ledger.db"))
     capacity = WorkCapacity(keep(_disk_capacity(settings)), keep(_memory_guard(settings)))
     traces = keep(await _open_traces(settings, folder, ledger, opening.stack))
     blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
     broker = keep(Broker.open(settings.broker.url, name=lock.name))
     models = keep(ModelRegistry(settings.models))
-    embedder = keep(
-        await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
-    )
+    embedder, vectors = await _open_search(settings, opening, models, vector_child)
     if lock.alone:
         await _clear_up(ledger, blobs, embedder)
     if settings.broker.is_shared:
         await share_folder(lock)
-    index = folder / "vectors"
-    vectors = keep(
-        await VectorStore.open(
-            index,
-            settings.vectors,
-            model=embedder.name,
-            dimension=embedder.dimension,
-            launched=vector_child,
-        )
-    )
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
     await parsers.warm()
     # A child of its own, so that a reader does not wait for documents.
@@ -251,6 +240,7 @@ async def _open(
     providers = [model_link(index, link, models) for index, link in enumerate(settings.llm.links)]
     for provider in providers:
         await keep(provider).warm()
+    await vectors.tried()
     return _Opened(
         ledger,
         capacity,
@@ -265,6 +255,25 @@ async def _open(
         knowledge,
         providers,
     )
+
+
+async def _open_search(
+    settings: Settings, opening: Opening, models: ModelRegistry, vector_child: VectorChild | None
+) -> tuple[Embedder, VectorStore]:
+    """Load the embedder and let the index open, side by side for a model whose dimension is known."""
+    wanted, index = settings.embedding, settings.data_dir.absolute() / "vectors"
+
+    def begun(model: str, dimension: int) -> VectorStore:
+        location = IndexLocation(index, model, dimension)
+        store = VectorStore(location, settings.vectors, clock=time.monotonic, launched=vector_child)
+        store.begin()
+        return opening.keep(store)
+
+    early = begun(minilm.MODEL, minilm.WIDTH) if minilm.is_default(wanted.model) else None
+    embedder = opening.keep(
+        await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
+    )
+    return embedder, early or begun(embedder.name, embedder.dimension)
 
 
 async def _open_traces(settings: Settings, folder: Path, ledger: Ledger, stack: AsyncExitStack) -> Traces:

@@ -80,7 +80,7 @@ class Embedder:
         `folder` is the prepared model's, or for any other model of fastembed the cache it is kept in.
         Raises: Misconfigured naming `embedding.folder` or `embedding.model`.
         """
-        prepared = model.casefold() == minilm.MODEL.casefold()
+        prepared = minilm.is_default(model)
         name = minilm.MODEL if prepared else model
         load = partial(_load_prepared, folder) if prepared else partial(_load_named, folder, model)
         # Always loaded by the same thread: the C library keeps memory for each one that ever asked for much.

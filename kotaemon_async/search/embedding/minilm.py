@@ -30,6 +30,11 @@ GOLDEN_FILE: Final = "golden.json"
 FORMAT: Final = 3
 
 
+def is_default(model: str) -> bool:
+    """Return whether the name is this model's, in any case of its letters."""
+    return model.casefold() == MODEL.casefold()
+
+
 def is_prepared(folder: Path) -> bool:
     """Return whether the folder is whole and of this version's format."""
     try:

@@ -77,6 +77,7 @@ class VectorStore:
         self._others: deque[_Waiting] = deque()
         self._wake_up = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._first: asyncio.Task[int] | None = None
 
     @classmethod
     async def open(
@@ -94,10 +95,20 @@ class VectorStore:
         `launched` is a child that was started ahead of time.
         """
         store = cls(IndexLocation(folder, model, dimension), settings, launched=launched, clock=clock)
-        store._pump = asyncio.create_task(store._serve(), name="vectors")
-        with suppress(Unavailable):
-            await store.count()
+        store.begin()
+        await store.tried()
         return store
+
+    def begin(self) -> None:
+        """Let the child open the index while the caller goes on; `tried` waits for it."""
+        self._pump = asyncio.create_task(self._serve(), name="vectors")
+        self._first = asyncio.create_task(self.count(), name="vectors_first")
+
+    async def tried(self) -> None:
+        """Wait until the child has come up, or has failed once."""
+        if self._first is not None:
+            with suppress(Unavailable):
+                await self._first
 
     @property
     def pid(self) -> int | None:
@@ -193,6 +204,7 @@ class VectorStore:
             self._pump = None
         for waiting in (*self._searches, *self._others):
             _resolve(waiting, unavailable("The vector index is closed."))
+        await self.tried()
         await self._supervisor.aclose()
 
     def _with_entries(self, op: Literal["apply", "compare"], entries: Sequence[LogEntry]) -> VectorRequest:
