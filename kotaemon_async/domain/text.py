@@ -36,12 +36,12 @@ _CHINESE = """
 STOPWORDS: Final = frozenset(_ENGLISH.split())
 
 #: Han, kana and Hangul: scripts whose words are not, or not wholly, set apart by spaces.
-_CJK: Final = (
+CJK: Final = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_CJK_CHARACTER: Final = re.compile(f"[{_CJK}]")
-_RUN: Final = re.compile(f"(?P<cjk>[{_CJK}]+)|(?P<word>[^\\W_{_CJK}]+)")
+_CJK_CHARACTER: Final = re.compile(f"[{CJK}]")
+_RUN: Final = re.compile(f"(?P<cjk>[{CJK}]+)|(?P<word>[^\\W_{CJK}]+)")
 _POSSESSIVE: Final = re.compile(r"['\u2019]s\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ACCENTS_AND_SOFT_HYPHENS: Final = re.compile("[\u0300-\u036f\u00ad]")
