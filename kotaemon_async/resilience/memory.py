@@ -21,7 +21,7 @@ _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 _ROLES: Final = (
     (b"vectors/child.py", "vectors"),
     (b"llama_child", "llm"),
-    (b"parsing", "parser"),
+    (b"parsing/child.py", "parser"),
     (b"backup\0verify", "backup"),
 )
 

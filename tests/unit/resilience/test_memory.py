@@ -25,7 +25,7 @@ def proc(tmp_path: Path) -> Path:
     process(tmp_path, 11, 10, "python vectors/child.py", 2048)
     process(tmp_path, 12, 10, "python parsing/child.py", 512)
     process(tmp_path, 13, 10, "python parsing/child.py", 512)
-    process(tmp_path, 14, 12, "tracker", 256)
+    process(tmp_path, 14, 12, "/srv/parsing/bin/tracker", 256)
     process(tmp_path, 15, 10, "python llm/llama_child.py", 128)
     process(tmp_path, 99, 1, "someone else", 4096)
     return tmp_path
