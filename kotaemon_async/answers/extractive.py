@@ -93,7 +93,7 @@ def compose(passages: Sequence[Passage], picked: Sequence[Picked]) -> tuple[str,
 
 
 def _marked(sentence: str, marker: int) -> str:
-    return f"{phrases.one_line(sentence)}{'' if phrases.is_chinese(sentence) else ' '}[{marker}]"
+    return f"{text.one_line(sentence)}{'' if phrases.is_chinese(sentence) else ' '}[{marker}]"
 
 
 def _joined(parts: Sequence[str]) -> str:

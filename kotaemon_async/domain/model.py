@@ -8,6 +8,8 @@ Status = Literal["queued", "processing", "ready", "failed", "cancelled"]
 Stage = Literal["parsing", "embedding", "indexing"]
 Mode = Literal["hybrid", "vector", "keyword"]
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
+#: The answer to the question · what comes nearest to it, without something that it insists on · neither.
+Outcome = Literal["answer", "nearest", "nothing"]
 
 FINAL_STATUSES: frozenset[str] = frozenset({"ready", "failed", "cancelled"})
 
@@ -81,14 +83,47 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A part of a page's text: `page.text[start:stop]`."""
+
+    page: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a document in one line, where it stands, and the last heading above it.
+
+    It has two places, in order, when it goes on over a page break. A `row` is a line of a table.
+    """
+
+    text: str
+    places: tuple[Place, ...]
+    heading: str = ""
+    kind: Literal["sentence", "row"] = "sentence"
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSentences:
+    """The sentences of one passage, in order, and the title of its document."""
+
+    title: str
+    sentences: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of one page: `text == page.text[start:end]`."""
+    """A piece of one page, `page.text[start:end]`, and of the next one, where its last sentence goes on."""
 
     page: int
     ordinal: int
     start: int
     end: int
     text: str
+    over: Place | None = None
+    title: str = ""
+    sentences: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +163,19 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotePart:
+    """What of a quote stands on one page, word for word."""
+
+    page: int
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
-    """A quote that stands, word for word, on the named page."""
+    """A quote that stands, word for word, on the named page.
+
+    Over a page break it has two `parts`, in order; `page` and `quote` are those of the longer one.
+    """
 
     id: str
     marker: int
@@ -138,6 +184,17 @@ class Citation:
     page: int
     quote: str
     score: float
+    parts: tuple[QuotePart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence of a model, and whether what it cites supports it; `reason` is what is missing there."""
+
+    sentence: str
+    verdict: Literal["supported", "check", "unsupported"]
+    reason: Literal["figure", "code", "name", "subject"] | None = None
+    markers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +210,8 @@ class Answer:
     """A reply with who gave it, how good it is and what it rests on.
 
     `uncited` holds its sentences, in order, that no marker stands behind; one that broke off is not complete.
+    `missing` names what the question insists on and the nearest passage lacks; `rejected` are the words of a
+    model whose claims are all unsupported, so that another provider answered.
     """
 
     id: str
@@ -168,3 +227,7 @@ class Answer:
     usage: Usage | None = None
     uncited: tuple[str, ...] = ()
     complete: bool = True
+    outcome: Outcome = "answer"
+    missing: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    rejected: str | None = None

@@ -40,6 +40,8 @@ CJK: Final = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
+#: Chinese characters and their punctuation, which take no blank beside them.
+_WIDE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uff65]")
 _CJK_CHARACTER: Final = re.compile(f"[{CJK}]")
 _RUN: Final = re.compile(f"(?P<cjk>[{CJK}]+)|(?P<word>[^\\W_{CJK}]+)")
 _POSSESSIVE: Final = re.compile(r"['\u2019]s\b")
@@ -59,6 +61,20 @@ def cjk_share(text: str) -> float:
     """Return the CJK part of all letters and digits, 0 to 1; 0 for a text without any."""
     letters = sum(character.isalnum() for character in text)
     return len(_CJK_CHARACTER.findall(text)) / letters if letters else 0.0
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks; between Chinese characters nothing takes their place."""
+    line = ""
+    for word in text.split():
+        line = joined(line, word)
+    return line
+
+
+def joined(before: str, after: str) -> str:
+    """Return both texts in one line: with a blank between them, but not between Chinese characters."""
+    needs_blank = before and after and not (_WIDE.match(before[-1]) and _WIDE.match(after[0]))
+    return f"{before} {after}" if needs_blank else before + after
 
 
 def terms(text: str) -> list[str]:

@@ -10,10 +10,12 @@ from kotaemon_async.domain.model import (
     Answer,
     Attempts,
     Citation,
+    Claim,
     Document,
     Failure,
     Found,
     Mode,
+    Outcome,
     Passage,
     Reason,
     Scope,
@@ -125,6 +127,10 @@ class AnswerBody(msgspec.Struct, frozen=True):
     usage: Usage | None
     uncited: tuple[str, ...]
     complete: bool = True
+    outcome: Outcome = "answer"
+    missing: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    rejected: str | None = None
     html: str | msgspec.UnsetType = msgspec.UNSET
 
 

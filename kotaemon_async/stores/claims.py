@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import LeaseLost
 from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
+from kotaemon_async.stores import context
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
@@ -202,6 +203,9 @@ def _insert_chunks(conn: apsw.Connection, document_id: str, version: int, batch:
             "stop": chunk.end,
             "vector": vector.tobytes(),
             "model": batch.model,
+            "over_start": chunk.over and chunk.over.start,
+            "over_stop": chunk.over and chunk.over.stop,
+            "context": context.encoded(chunk),
         }
         row = conn.execute(SQL["insert_chunk"], values).get
         conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})

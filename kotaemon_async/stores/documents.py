@@ -8,7 +8,9 @@ from typing import Any
 import apsw
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Attempts, Document, Failure, Passage
+from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, PassageSentences
+from kotaemon_async.domain.text import joined
+from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import like, page_of, page_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
@@ -202,8 +204,20 @@ class Documents(Store):
     def passages(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         """Return the passages of the chunks that can be found at present, by id, with score 0."""
         rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
-        found = (Passage(chunk_id, of, name, page, text, 0.0) for chunk_id, of, name, page, text in rows)
+        found = (
+            Passage(chunk_id, of, name, page, text if over is None else joined(text, over), 0.0)
+            for chunk_id, of, name, page, text, over in rows
+        )
         return {passage.id: passage for passage in found}
+
+    @reads
+    def sentences(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+        """Return the sentences of the chunks that can be found at present, by id.
+
+        Chunks of releases that did not keep sentences are left out.
+        """
+        rows = conn.execute(SQL["sentences"], {"ids": json.dumps(list(chunk_ids))})
+        return {row[0]: context.decoded(*row[1:]) for row in rows}
 
     @reads
     def page_text(self, conn: apsw.Connection, document_id: str, page: int) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kotaemon_async.answers import phrases
+from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Citation
 
 _QUOTE_CHARS: Final = 240
@@ -53,6 +54,6 @@ def estimated_tokens(texts: Sequence[str]) -> int:
 
 
 def _footnote(one: Citation) -> str:
-    quote = phrases.one_line(one.quote)
+    quote = text.one_line(one.quote)
     shown = quote if len(quote) <= _QUOTE_CHARS else f"{quote[:_QUOTE_CHARS].rstrip()}…"
-    return f"[{one.marker}] {phrases.one_line(one.document_name)}, p. {one.page}: “{shown}”"
+    return f"[{one.marker}] {text.one_line(one.document_name)}, p. {one.page}: “{shown}”"

@@ -121,9 +121,22 @@ WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
 ORDER BY created_at LIMIT :limit
 
 -- name: passages
-SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start)
+SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start),
+    (SELECT substr(o.text, c.over_start + 1, c.over_stop - c.over_start) FROM pages AS o
+     WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
+       AND c.over_start IS NOT NULL)
 FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+
+-- name: sentences
+SELECT c.id, c.page, c.over_start, c.over_stop, c.context, p.text,
+    (SELECT o.text FROM pages AS o
+     WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
+       AND c.over_start IS NOT NULL)
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value AND c.context <> ''
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
 

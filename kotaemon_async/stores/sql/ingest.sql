@@ -29,8 +29,8 @@ SELECT pages_done, version FROM documents WHERE id = :id AND token = :token AND 
 INSERT INTO pages (document_id, version, number, text) VALUES (:document_id, :version, :number, :text)
 
 -- name: insert_chunk
-INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model)
-VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model)
+INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context)
+VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model, :over_start, :over_stop, :context)
 RETURNING row
 
 -- name: insert_keywords

@@ -50,6 +50,8 @@ CREATE TABLE pages (
     PRIMARY KEY (document_id, version, number)
 ) STRICT, WITHOUT ROWID;
 
+-- `over_start` and `over_stop` are places on the next page, where the last sentence goes on; `context` holds
+-- the document's title, headings and the places of the sentences, empty for chunks of earlier releases.
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -60,7 +62,10 @@ CREATE TABLE chunks (
     start INTEGER NOT NULL,
     stop INTEGER NOT NULL,
     vector BLOB NOT NULL,
-    model TEXT NOT NULL DEFAULT ''
+    model TEXT NOT NULL DEFAULT '',
+    over_start INTEGER,
+    over_stop INTEGER,
+    context TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, version, page, ordinal);
 
@@ -121,4 +126,4 @@ CREATE TABLE conversations (
 ) STRICT;
 CREATE INDEX conversations_by_age ON conversations (updated_at, id);
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
