@@ -87,8 +87,8 @@ class Answering:
     async def answer(self, ask: Ask) -> Answer:
         """Return the whole answer; raises Refused when the scope names an unknown document."""
         with traces.span("answer"):
-            question = await self._question(ask)
-            async with aclosing(await self._events(question)) as events:
+            question = self._question(ask)
+            async with aclosing(self._heard(question)) as events:
                 async for event in events:
                     if isinstance(event, Done):
                         return await self._saved(question, event.answer)
@@ -99,26 +99,46 @@ class Answering:
     async def stream(self, ask: Ask) -> AsyncGenerator[Event]:
         """Yield PassagesFound, Deltas (a Restart makes earlier ones void), then Done or Interrupted.
 
-        Closing the generator closes the connection to the model, unless others wait for the same answer.
+        Closing the generator closes the connection to the model, unless others wait for the same answer, and
+        keeps the turn as it stands.
         """
         with traces.span("answer"):
-            question = await self._question(ask)
-            async with aclosing(await self._events(question)) as events:
+            question = self._question(ask)
+            async with aclosing(self._heard(question)) as events:
                 async for event in events:
                     if isinstance(event, Done | Interrupted):
                         yield replace(event, answer=await self._saved(question, event.answer))
                     else:
                         yield event
 
-    async def _question(self, ask: Ask) -> Question:
+    def _question(self, ask: Ask) -> Question:
         started_s = time.monotonic()
         deadline = Deadline(started_s + (ask.deadline_s or self._deadline_s))
+        return Question(ask, ask.question, new_id("ans", self._clock()), deadline, started_s)
+
+    async def _heard(self, question: Question) -> AsyncGenerator[Event]:
+        """Yield the question's events; when its reader leaves before the end, keep what was heard."""
+        draft, is_over = Draft(question), False
+        try:
+            async with aclosing(await self._events(await self._prepared(question))) as events:
+                async for event in events:
+                    draft.hear(event)
+                    is_over = isinstance(event, Done | Interrupted)
+                    yield event
+        except (anyio.get_cancelled_exc_class(), GeneratorExit):
+            if not is_over:
+                await self._keep_stopped(question, draft.stopped())
+            raise
+
+    async def _prepared(self, question: Question) -> Question:
+        """Return the question as it may be asked alone, with the place of its answer in the cache."""
+        ask, deadline = question.ask, question.deadline
         standalone, key = ask.question, None
         if self._rewriter is not None:
             standalone = await self._rewriter.standalone(ask, deadline)
         if self._cache is not None:
             key = await self._cache.key(standalone, ask.scope, deadline)
-        return Question(ask, standalone, new_id("ans", self._clock()), deadline, started_s, key)
+        return replace(question, standalone=standalone, cache_key=key)
 
     async def _events(self, question: Question) -> AsyncGenerator[Event]:
         """Return a fresh answer of the cache, or the work's events, shared with who asks the same."""
@@ -169,7 +189,7 @@ class Answering:
         if sent_by is not None:
             yield Interrupted(replace(draft.answer(draft.text, sent_by), complete=False), instead)
         else:
-            yield Delta(instead.answer)
+            yield Delta(instead.answer, instead.served_by)
             yield Done(instead)
 
     async def _search(self, question: Question) -> Evidence:
@@ -209,6 +229,19 @@ class Answering:
         A client that leaves now does not stop the writing.
         """
         answer = addressed(answer, question)
+        if (code := await self._save(question, answer)) is not None:
+            answer = replace(answer, degraded=True, reasons=(*answer.reasons, Reason("ledger", code)))
+        _report(answer)
+        return answer
+
+    async def _keep_stopped(self, question: Question, answer: Answer) -> None:
+        """Write down a turn whose reader has left, with the text so far."""
+        await self._save(question, answer)
+        traces.mark(answer_id=answer.id)
+        logger.bind(answer_id=answer.id, duration_s=answer.timings_s["total"]).info("answer_stopped")
+
+    async def _save(self, question: Question, answer: Answer) -> str | None:
+        """Write the answer down and return None, or the code of what kept it from being written."""
         saving = self._answers.save(answer, question.ask.conversation_id, self._clock())
         try:
             with anyio.CancelScope(shield=True):
@@ -216,15 +249,14 @@ class Answering:
         except (KotaemonError, TimeoutError) as error:
             code = error.code if isinstance(error, KotaemonError) else "timeout"
             logger.bind(component="ledger", code=code).warning("answer_not_saved")
-            answer = replace(answer, degraded=True, reasons=(*answer.reasons, Reason("ledger", code)))
-        _report(answer)
-        return answer
+            return code
+        return None
 
 
 async def _repeated(answer: Answer) -> AsyncGenerator[Event]:
     """Yield the events of an answer that was given before."""
     yield PassagesFound((), ())
-    yield Delta(answer.answer)
+    yield Delta(answer.answer, answer.served_by)
     yield Done(answer)
 
 

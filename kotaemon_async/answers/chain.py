@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -88,7 +88,7 @@ class Chain:
                             if broken_off is not None:
                                 yield Restart(provider.name, broken_off)
                             sent, broken_off = True, None
-                            yield piece
+                            yield replace(piece, served_by=provider.served_by)
                     error = Unavailable("the answer ended without a finish", code="llm_unavailable")
                 except NoAnswer:
                     continue

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from kotaemon_async.answers import phrases
 from kotaemon_async.answers.chain import Completed
 from kotaemon_async.answers.citations import cite, uncited
-from kotaemon_async.answers.events import Ask
-from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline
+from kotaemon_async.answers.events import Ask, Event, Restart
+from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta
 from kotaemon_async.domain.model import Answer, Passage, Reason, ServedBy
 from kotaemon_async.telemetry import traces
 
@@ -44,6 +44,7 @@ class Draft:
         self.question = question
         self.evidence = evidence or Evidence()
         self.text = ""
+        self._sent_by: ServedBy = "busy"
         self._reasons = list(self.evidence.reasons)
         self._timings_s = {} if evidence is None else {"retrieval": question.elapsed_s()}
 
@@ -56,6 +57,18 @@ class Draft:
         """Note what was sent."""
         self._timings_s.setdefault("first_token", self.question.elapsed_s())
         self.text += text
+
+    def hear(self, event: Event) -> None:
+        """Note what a reader of the events has got so far."""
+        if isinstance(event, Delta):
+            self.add_text(event.text)
+            self._sent_by = event.served_by or self._sent_by
+        elif isinstance(event, Restart):
+            self.text = ""
+
+    def stopped(self) -> Answer:
+        """Return what was heard before the reader left, which is not complete."""
+        return replace(self.answer(self.text, self._sent_by), complete=False)
 
     def answer(self, text: str, served_by: ServedBy) -> Answer:
         """Return the answer as it stands now."""

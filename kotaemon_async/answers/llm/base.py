@@ -72,9 +72,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of the answer's text."""
+    """The next piece of the answer's text; the chain adds who sent it."""
 
     text: str
+    served_by: ServedBy | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """From a question to its answer, with small fakes for retrieval, ledger and model."""
 
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import anyio
@@ -202,3 +203,67 @@ async def test_sentences_without_a_marker_are_named() -> None:
 
 async def test_an_extractive_answer_has_no_sentence_without_a_marker() -> None:
     assert last(await received(answering())).uncited == ()
+
+
+async def left_after(service: Answering, deltas: int, ask: Ask) -> None:
+    """Read the stream up to so many Deltas, then leave."""
+    async with aclosing(service.stream(ask)) as stream:
+        async for event in stream:
+            deltas -= isinstance(event, Delta)
+            if deltas == 0:
+                return
+
+
+async def cancelled_once_asked(service: Answering, model: Model, ask: Ask) -> None:
+    """Ask for the whole answer and give up while the model is silent."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(service.answer, ask)
+        await model.asked.wait()
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_reader_who_leaves_a_stream_leaves_the_turn_behind() -> None:
+    ledger, model = Ledger(), Model(Delta("Paris is "), Delta("the "), anyio.Event())
+    await left_after(answering(model, ledger=ledger), 2, Ask(QUESTION, conversation_id="c1"))
+    ((kept, conversation),) = ledger.saved
+    assert (kept.question, kept.answer, kept.complete) == (QUESTION, "Paris is the ", False)
+    assert (kept.served_by, conversation, model.closed) == ("primary", "c1", True)
+
+
+async def test_who_gives_up_waiting_for_a_whole_answer_leaves_the_turn_behind() -> None:
+    ledger, model = Ledger(), Model(Delta("Paris "), anyio.Event())
+    await cancelled_once_asked(answering(model, ledger=ledger), model, Ask("Capital?", conversation_id="c1"))
+    assert [(one.question, one.answer, one.complete) for one, _ in ledger.saved] == [
+        ("Capital?", "Paris ", False)
+    ]
+
+
+async def test_a_question_that_is_stopped_before_any_word_is_kept() -> None:
+    ledger, found = Ledger(), FakeRetrieval(anyio.Event())
+    with anyio.move_on_after(0.01):
+        await answering(ledger=ledger, retrieval=found).answer(Ask("为什么？", conversation_id="c1"))
+    assert [(one.question, one.answer, one.complete) for one, _ in ledger.saved] == [("为什么？", "", False)]
+
+
+async def test_words_that_a_restart_made_void_are_not_kept() -> None:
+    ledger, second = Ledger(), Model(Delta("Lyon"), anyio.Event(), name="second", served_by="local")
+    service = answering(Model(Delta("Par"), DOWN), second, ledger=ledger)
+    await left_after(service, 2, Ask("Capital?", conversation_id="c1"))
+    assert [(one.answer, one.served_by) for one, _ in ledger.saved] == [("Lyon", "local")]
+
+
+async def test_a_reader_who_leaves_after_the_end_leaves_one_whole_turn() -> None:
+    ledger = Ledger()
+    async with aclosing(answering(ledger=ledger).stream(Ask(QUESTION))) as stream:
+        async for event in stream:
+            if isinstance(event, Done):
+                break
+    assert [one.complete for one, _ in ledger.saved] == [True]
+
+
+async def test_a_refusal_leaves_no_turn() -> None:
+    ledger, refused = Ledger(), FakeRetrieval(Refused("no such document", code="not_found"))
+    with pytest.raises(Refused):
+        await answering(ledger=ledger, retrieval=refused).answer(Ask("Why?", conversation_id="c1"))
+    assert ledger.saved == []
