@@ -16,8 +16,8 @@ from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
+from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Chunk, Page
-from kotaemon_async.domain.text import segment
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import InsufficientStorage
 from kotaemon_async.search.embedding.embedder import Embedder

@@ -1,7 +1,7 @@
-"""Index terms, the same for what is stored and what is asked: stemmed words and pairs of CJK characters.
+"""Words of a text as they are compared, whatever they were written with: stems, and pairs of CJK characters.
 
->>> segment("Museums of 2024: 系统稳定!")
-'museum of 2024 系统 统稳 稳定'
+>>> terms("Museums of 2024: 系統穩定!")
+['museum', 'of', '2024', '系统', '统稳', '稳定']
 >>> query_terms("What is 稳定?")
 ['稳定']
 """
@@ -9,11 +9,13 @@
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
+from importlib import resources
 from typing import Final
 
 from py_rust_stemmers import SnowballStemmer
+
+from kotaemon_async.domain.child_characters import legible
 
 _ENGLISH = """
     a about also am an and any are as at be because been being between both but by can could did do does
@@ -24,12 +26,10 @@ _ENGLISH = """
     whom whose why will with would you your yours
 """
 
-#: Both scripts, since neither is folded into the other.
+#: Simplified, as every text is compared.
 _CHINESE = """
-    什么 什麼 甚么 甚麼 为什么 為什麼 为何 為何 怎么 怎麼 怎样 怎樣 怎么样 怎麼樣 如何 何时 何時 何地
-    何处 何處 何人 何种 何種 哪 哪些 哪个 哪個 哪里 哪裡 哪裏 哪位 哪年 哪一 哪一个 哪一個 哪一年 哪几
-    哪幾 哪种 哪種 哪儿 哪兒 谁 誰 多少 几个 幾個 几年 幾年 多久 多大 多长 多長 多高 多远 多遠 请问 請問
-    是否 吗 嗎 呢 有没有 有沒有
+    什么 甚么 为什么 为何 怎么 怎样 怎么样 如何 何时 何地 何处 何人 何种 哪 哪些 哪个 哪里 哪位 哪年 哪一
+    哪一个 哪一年 哪几 哪种 哪儿 谁 多少 几个 几年 多久 多大 多长 多高 多远 请问 是否 吗 呢 有没有
 """
 
 #: Words that a question holds because it is a question: dropped from queries, never from the index.
@@ -42,25 +42,38 @@ CJK: Final = (
 )
 #: Chinese characters and their punctuation, which take no blank beside them.
 _WIDE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uff65]")
-_CJK_CHARACTER: Final = re.compile(f"[{CJK}]")
-_RUN: Final = re.compile(f"(?P<cjk>[{CJK}]+)|(?P<word>[^\\W_{CJK}]+)")
+CJK_CHARACTER: Final = re.compile(f"[{CJK}]")
+#: One word, or CJK characters in a row.
+RUN: Final = re.compile(f"(?P<cjk>[{CJK}]+)|(?P<word>[^\\W_{CJK}]+)")
 _POSSESSIVE: Final = re.compile(r"['\u2019]s\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-_ACCENTS_AND_SOFT_HYPHENS: Final = re.compile("[\u0300-\u036f\u00ad]")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
+#: Hyphens and dashes that are no ASCII, and the minus sign.
+_DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 #: Longest first, so that 为什么 is found before 什么.
 _CHINESE_QUESTION_WORD: Final = re.compile("|".join(sorted(_CHINESE.split(), key=len, reverse=True)))
 _stemmers = threading.local()
 
 
+def _simplified() -> dict[int, int]:
+    """Return the simplified character of each traditional one, for str.translate."""
+    table = resources.files(f"{__package__}.data").joinpath("simplified.txt").read_text("utf-8")
+    pairs = "".join(line for line in table.splitlines() if not line.startswith("#"))
+    return str.maketrans(pairs[::2], pairs[1::2])
+
+
+_SIMPLIFIED: Final = _simplified()
+
+
 def is_cjk(character: str) -> bool:
     """Return whether the character is of a script that is written without spaces."""
-    return _CJK_CHARACTER.match(character) is not None
+    return CJK_CHARACTER.match(character) is not None
 
 
 def cjk_share(text: str) -> float:
     """Return the CJK part of all letters and digits, 0 to 1; 0 for a text without any."""
     letters = sum(character.isalnum() for character in text)
-    return len(_CJK_CHARACTER.findall(text)) / letters if letters else 0.0
+    return len(CJK_CHARACTER.findall(text)) / letters if letters else 0.0
 
 
 def one_line(text: str) -> str:
@@ -79,12 +92,7 @@ def joined(before: str, after: str) -> str:
 
 def terms(text: str) -> list[str]:
     """Return every index term of a text, in order and with repetitions."""
-    return list(_terms(normalized(text)))
-
-
-def segment(text: str) -> str:
-    """Return the index terms with a space between them, for a tokenizer that splits at spaces."""
-    return " ".join(terms(text))
+    return _terms(normalized(text))
 
 
 def query_terms(text: str) -> list[str]:
@@ -93,42 +101,49 @@ def query_terms(text: str) -> list[str]:
     A question of nothing but such words keeps them all: they are all there is to look for.
     """
     plain = normalized(text)
-    content = _CHINESE_QUESTION_WORD.sub(" ", plain)
-    kept = [
-        term
-        for run in _RUN.finditer(content)
-        if run["cjk"] or run["word"] not in STOPWORDS
-        for term in _run_terms(run)
-    ]
-    return list(dict.fromkeys(kept or _terms(plain)))
+    return list(dict.fromkeys(_terms(content(plain)) or _terms(plain)))
+
+
+def content(plain: str) -> str:
+    """Return a normalized text without question and function words."""
+    bare = _CHINESE_QUESTION_WORD.sub(" ", plain)
+    return RUN.sub(lambda run: "" if run["word"] in STOPWORDS else run[0], bare)
 
 
 def normalized(text: str) -> str:
-    """Fold compatibility forms, case, accents, possessives and thousands separators into one spelling."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    bare = _ACCENTS_AND_SOFT_HYPHENS.sub("", unicodedata.normalize("NFD", folded))
-    return _THOUSANDS.sub("", _POSSESSIVE.sub("", unicodedata.normalize("NFC", bare)))
+    """Return the folded text without possessives and thousands separators."""
+    return _THOUSANDS.sub("", _POSSESSIVE.sub("", folded(text)))
 
 
-def _terms(plain: str) -> Iterator[str]:
-    for run in _RUN.finditer(plain):
-        yield from _run_terms(run)
+def folded(text: str) -> str:
+    """Fold compatibility forms, case, accents, dashes, scripts and radicals into one spelling."""
+    plain = text if text.isascii() else legible(unicodedata.normalize("NFKC", text))
+    if plain.isascii():
+        return plain.casefold()
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
+    return _DASHES.sub("-", unicodedata.normalize("NFC", bare)).translate(_SIMPLIFIED)
 
 
-def _run_terms(run: re.Match[str]) -> list[str]:
+def _terms(plain: str) -> list[str]:
+    return [term for run in RUN.finditer(plain) for term in run_terms(run)]
+
+
+def run_terms(run: re.Match[str]) -> list[str]:
+    """Return the terms of a run of RUN: the stem of a word, pairs of CJK characters or a lone one."""
     cjk = run["cjk"]
     if cjk is None:
-        return [_stem(run["word"])]
+        return [stem(run["word"])]
     return [cjk[at : at + 2] for at in range(len(cjk) - 1)] or [cjk]
 
 
 def forget() -> None:
     """Clear the cache of stems."""
-    _stem.cache_clear()
+    stem.cache_clear()
 
 
 @lru_cache(maxsize=8_192)  # the frequent words; 2 MB when it is full
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """Return the stem of a folded English word; other words are cut only where they end like one."""
     stemmer = getattr(_stemmers, "english", None)
     if stemmer is None:
         stemmer = _stemmers.english = SnowballStemmer("english")

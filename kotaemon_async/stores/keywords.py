@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import apsw
 
+from kotaemon_async.domain.index_terms import search_terms
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.domain.text import query_terms
 from kotaemon_async.stores.sqlite import Store, queries, reads
 
 SQL = queries("keywords.sql")
@@ -25,11 +25,14 @@ class Keywords(Store):
 
         Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", as in FTS5.
         """
-        terms = list(dict.fromkeys(query_terms(query)))[:MAX_TERMS]
-        if not terms:
+        asked = search_terms(query)
+        known = _frequencies(conn, [*asked.parts, *asked.terms[:MAX_TERMS]])
+        terms, beginnings = asked.sought(known)
+        looked_for = [*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS]
+        if not looked_for:
             return []
         values: dict[str, str | int | None] = {
-            "match": " OR ".join(f'"{term}"' for term in terms),
+            "match": " OR ".join(looked_for),
             "collection": scope.collection,
             "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
             "limit": limit,
@@ -41,5 +44,10 @@ class Keywords(Store):
         """Return each term's inverse document frequency; a term that no chunk has is the rarest."""
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
         chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
-        counts = dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(wanted)}))
+        counts = _frequencies(conn, wanted)
         return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in wanted}
+
+
+def _frequencies(conn: apsw.Connection, terms: Sequence[str]) -> dict[str, int]:
+    """Return in how many chunks each term stands; a term that no chunk has is left out."""
+    return dict(conn.execute(SQL["frequencies"], {"terms": json.dumps(list(terms))}))

@@ -9,8 +9,8 @@ import numpy as np
 from kotaemon_async.app.doctor import follow_to_the_end
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.documents.library import Library
+from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Document, Page
-from kotaemon_async.domain.text import segment
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.settings import VectorSettings

@@ -7,8 +7,8 @@ import apsw
 import numpy as np
 
 from kotaemon_async.documents.chunking import split_page
+from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Chunk, Document, Page
-from kotaemon_async.domain.text import segment
 from kotaemon_async.stores.claims import Batch, Claim
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger

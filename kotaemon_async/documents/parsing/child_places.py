@@ -5,10 +5,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from kotaemon_async.domain.child_characters import legible
+
 Box = tuple[float, float, float, float]
 
-#: What reading changes: hyphens at the ends of rows, marks of no width.
-_DROPPED = frozenset("-\u00ad\u2010\u2011\u200b\u2060\ufeff")
+#: What reading changes at the ends of rows.
+_HYPHENS = frozenset("-\u2010\u2011")
 #: A part of a quote that is shorter than this may stand anywhere.
 _LEAST_PART_CHARS = 6
 #: How much of a quote has to be found; the rest may be lost between columns.
@@ -37,9 +39,9 @@ def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
 
 
 def plain(text: str) -> str:
-    """Return the text for comparison: no white space, hyphens, ligatures or width variants."""
-    folded = unicodedata.normalize("NFKC", text)
-    return "".join(one for one in folded if not one.isspace() and one not in _DROPPED)
+    """Return the text for comparison: no white space, hyphens, ligatures, radicals or variants of width."""
+    folded = unicodedata.normalize("NFKC", legible(text))
+    return "".join(one for one in folded if not one.isspace() and one not in _HYPHENS)
 
 
 def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:

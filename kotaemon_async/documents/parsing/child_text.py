@@ -33,8 +33,12 @@ _SUPERSETS = {
     "latin_1": "cp1252",
     "iso8859_1": "cp1252",
 }
+#: Controls that stand between words: NUL, word processors' line break, separators of records.
+_PARTING = re.compile("[\x00\x0b\x1c-\x1f]")
+#: Other controls, lone surrogates, noncharacters, marks of no width; joiners within Latin words.
 _UNWANTED = re.compile(
-    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufeff]+"
+    "[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufeff\u200b\u2060]+"
+    "|(?<=[A-Za-z\u00c0-\u024f])[\u200c\u200d]+(?=[A-Za-z\u00c0-\u024f])"
 )
 #: Codecs in which few bytes above 127 are normal: Latin alphabets, and Chinese words in an English text.
 _SPARSE_CODECS = (
@@ -143,7 +147,7 @@ def _detected(data: bytes) -> str:
 
 def pages_of(text: str) -> list[str]:
     """Return pages of at most `PAGE_CHARS` characters that end with a paragraph, line, sentence or word."""
-    text = _UNWANTED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = _UNWANTED.sub("", _PARTING.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
     pages: list[str] = []
     for sheet in text.split("\f"):
         start = 0

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import apsw
 from anyio import to_thread
 
-from kotaemon_async.domain.text import segment, terms
+from kotaemon_async.domain.index_terms import index_terms, segment
 from kotaemon_async.operations.doctor.documents import ReadAnew
 from kotaemon_async.operations.doctor.report import Difference
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
@@ -165,7 +165,7 @@ class KeywordArea:
     async def _phrases(self, rows: Sequence[int]) -> list[tuple[ChunkText, str]]:
         """Return the first index terms of each chunk that has any."""
         chunks = await self._derived.texts(rows)
-        begun = await to_thread.run_sync(lambda: [terms(chunk.text)[:PHRASE_TERMS] for chunk in chunks])
+        begun = await to_thread.run_sync(lambda: [index_terms(chunk.text)[:PHRASE_TERMS] for chunk in chunks])
         return [(chunk, " ".join(words)) for chunk, words in zip(chunks, begun, strict=True) if words]
 
 

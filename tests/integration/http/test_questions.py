@@ -54,6 +54,15 @@ async def test_a_body_that_is_no_json_is_a_problem(client: AsyncClient) -> None:
     assert problem_of(reply) == (400, "bad_request")
 
 
+@pytest.mark.parametrize(("path", "body"), [
+    (ANSWERS, b'{"question": "a\xffb"}'), ("/api/v1/search", '{"query": "阀门"}'.encode("gbk")),
+    ("/api/v1/conversations", b'{"title": "a\xed\xa0\xbdb"}'),
+])  # fmt: skip
+async def test_json_that_is_not_in_utf_8_is_a_problem(client: AsyncClient, path: str, body: bytes) -> None:
+    reply = await client.post(path, content=body, headers={"content-type": "application/json"})
+    assert problem_of(reply) == (400, "bad_request") and "UTF-8" in reply.json()["detail"]
+
+
 async def test_an_answer_comes_as_json(client: AsyncClient) -> None:
     reply = await client.post(ANSWERS, json={"question": "How much?"})
     names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.domain.text import cjk_share, query_terms, segment, terms
+from kotaemon_async.domain import text as domain_text
+from kotaemon_async.domain.text import cjk_share, folded, query_terms, terms
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,7 @@ from kotaemon_async.domain.text import cjk_share, query_terms, segment, terms
     ids=["English is stemmed", "Chinese is paired", "a lone character", "kana and hangul are paired"],
 )
 def test_a_text_becomes_index_terms(text: str, segmented: str) -> None:
-    assert segment(text) == segmented
+    assert " ".join(terms(text)) == segmented
 
 
 def test_a_two_character_word_is_found_inside_a_sentence() -> None:
@@ -27,7 +28,12 @@ def test_a_two_character_word_is_found_inside_a_sentence() -> None:
 
 @pytest.mark.parametrize(("one", "other"), [
     ("Café", "CAFE"), ("ＡＢＣ１２", "abc12"), ("1,000,000", "1000000"), ("King's", "king"),
-    ("straße", "STRASSE"), ("co\u00adoperate", "cooperate"),
+    ("straße", "STRASSE"), ("co\u00adoperate", "cooperate"), ("Ru\u0308ckgabe", "Rückgabe"),
+    ("ПРИКАЗ", "приказ"),
+    ("資料庫備份", "资料库备份"), ("裡面", "里面"), ("⻓期⻅证", "长期见证"),
+    ("一九三⼀\uf98e", "一九三一年"),
+    ("of\u200cfice", "office"), ("co\u200boperation", "cooperation"), ("長\U000e0100城", "长城"),
+    ("ガイド", "ｶﾞｲﾄﾞ"),
 ])  # fmt: skip
 def test_spellings_of_one_word_are_one_term(one: str, other: str) -> None:
     assert terms(one) == terms(other)
@@ -62,9 +68,21 @@ def test_punctuation_alone_has_no_terms() -> None:
 @given(st.text(st.characters(exclude_categories=("Cn", "Cs", "Co"))))
 def test_every_term_is_letters_and_digits(text: str) -> None:
     assert all(term.isalnum() for term in terms(text))
-    assert segment(text).split(" ") == (terms(text) or [""])
 
 
 def test_cjk_share_counts_letters_only() -> None:
     assert cjk_share("中文 ab。") == 0.5
     assert cjk_share(" . ") == 0.0
+
+
+@given(st.text(st.characters(exclude_categories=("Cn", "Cs", "Co"))))
+def test_folding_is_done_once(text: str) -> None:
+    once = folded(text)
+    assert folded(once) == once
+
+
+def test_every_traditional_character_has_a_simplified_one_that_stays() -> None:
+    pairs = domain_text._SIMPLIFIED
+    assert len(pairs) == 4137
+    assert not set(pairs.values()) & set(pairs)
+    assert "漢語資料庫備份與檢查".translate(pairs) == "汉语资料库备份与检查"

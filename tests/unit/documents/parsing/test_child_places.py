@@ -29,6 +29,7 @@ GAP = [*row("left", 0), *row("right", 0, x=200.0)]
             "The customer may withdraw within fourteen days.",
             [(0.0, 0.0, 125.0, 10.0), (0.0, 24.0, 105.0, 34.0)],
         ),
+        (row("高级⻓期⻅证 of\u200cfice", 0), "长期见证 office", [(10.0, 0.0, 70.0, 10.0)]),
         (GAP, "left right", [(0.0, 0.0, 20.0, 10.0), (200.0, 0.0, 225.0, 10.0)]),
         (PAGE, "the pump", []),
         (PAGE, "", []),
@@ -36,7 +37,8 @@ GAP = [*row("left", 0), *row("right", 0, x=200.0)]
         (PAGE, "The seal was never mentioned by anybody in this long other sentence", []),
     ],
     ids=[
-        *("one box in each row", "Chinese", "ligatures and wide forms", "around a footer", "around a gap"),
+        *("one box in each row", "Chinese", "ligatures and wide forms", "around a footer"),
+        *("radicals and joiners", "around a gap"),
         *("not there", "nothing", "an empty page", "a few shared words"),
     ],
 )

@@ -48,10 +48,19 @@ def test_a_long_text_is_cut_at_paragraphs_and_nothing_is_lost() -> None:
     [
         ("x" * 7000, ["x" * 3000, "x" * 3000, "x" * 1000]),
         ("one\ftwo\r\nlines", ["one", "two\nlines"]),
-        ("a\x00b\ud800c\ufffed", ["abcd"]),
+        ("a\x00b\ud800c\ufffed", ["a bcd"]),
+        ("Zeile\x0bzwei\x1f甲\x1e乙", ["Zeile zwei 甲 乙"]),
+        ("co\u200boperation of\u200cfice 长\u2060城 می\u200cروم", ["cooperation office 长城 می\u200cروم"]),
         (" \n \n", [""]),
     ],
-    ids=["one long line", "a form feed", "NUL and surrogates", "blank"],
+    ids=[
+        "one long line",
+        "a form feed",
+        "NUL and surrogates",
+        "controls part words",
+        "joiners vanish",
+        "blank",
+    ],
 )
 def test_a_text_becomes_pages(text: str, pages: list[str]) -> None:
     assert pages_of(text) == pages

@@ -1,0 +1,172 @@
+"""Figures, dates, amounts, versions and codes as one term each, however they are written; of folded text.
+
+A whole is written with a letter that texts do not have: 04.07.2031 and 07.04.2031 have the
+same parts, and are two terms.
+
+>>> [figure.terms[0] for figure in figures("from 1.234,56 to 2031-03-05")]
+['ǂ1234ǂ56', 'ǂ2031ǂ3ǂ5']
+>>> codes("ABC-123".lower())
+['abc123']
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from kotaemon_async.domain.text import CJK_CHARACTER, stem
+
+#: Joins the parts of a whole.
+JOINT: Final = "ǂ"
+_MAX_CODE_CHARS: Final = 40
+_MAX_WORD_CHARS: Final = 24
+
+_MONTH_NAMES: Final = """
+    january february march april may june july august september october november december
+    jan feb mar apr may jun jul aug sep oct nov dec
+    januar februar marz april mai juni juli august september oktober november dezember
+"""
+_MONTHS: Final = {name: str(number % 12 + 1) for number, name in enumerate(_MONTH_NAMES.split())} | {
+    "sept": "9"
+}
+_MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DAY: Final = r"(\d{1,2})(?:st|nd|rd|th|\.)?"
+
+_PARTS: Final = re.compile(r"(?<!\w)(?<!\w[-_])\d+(?:[.,:/\-]\d+)+|(?<=[a-z])\d+(?:\.\d+)+")
+_SEPARATOR: Final = re.compile(r"[.,:/\-]")
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+")
+_AMOUNT: Final = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:\.\d{3})+,\d+")
+_NAMED_DATE: Final = re.compile(
+    rf"(?<!\w){_DAY} (?:of )?({_MONTH})\b\.?(?:,? (\d{{4}})\b)?"
+    rf"|\b({_MONTH})\.? {_DAY}(?:,? (\d{{4}})\b)?(?![\d.,:]*\d)"
+    rf"|\b({_MONTH})\.?,? (\d{{4}})\b"
+)
+_NUMERAL: Final = "〇零一二两三四五六七八九十"
+_CHINESE_DATE: Final = re.compile(
+    rf"(?:(?<!\d)(\d{{4}}|[{_NUMERAL}]{{4}}) ?年 ?)?(?<!\d)(\d{{1,2}}|[{_NUMERAL}]{{1,3}}) ?月"
+    rf"(?: ?(\d{{1,2}}|[{_NUMERAL}]{{1,3}}) ?[日号])?"
+)
+_CODE: Final = re.compile(
+    r"(?<![a-z0-9])[a-z0-9]+(?:[-_./][a-z0-9]+)+"
+    r"|(?<![a-z0-9])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]+"
+)
+_PLUS: Final = re.compile(r"(?<![a-z0-9])([a-z])(\+\+|#)")
+_PIECE: Final = re.compile(r"[a-z]+|\d+")
+_JOINED: Final = re.compile(r"[-_./]")
+
+_NUMERALS: Final = {character: number for number, character in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "两": 2,
+}
+_TENS: Final = {"十": 10, "百": 100, "千": 1_000}
+_MYRIADS: Final = {"万": 10_000, "亿": 100_000_000}
+
+
+class Figure(NamedTuple):
+    """A value made of parts: its terms, the whole one first, and the words that it was written with."""
+
+    terms: tuple[str, ...]
+    written: str
+
+
+def figures(folded: str) -> Iterator[Figure]:
+    """Yield dates, amounts, versions, addresses and times of a folded text."""
+    spaced = latin(folded)
+    for match in _PARTS.finditer(spaced):
+        yield Figure(_figure_terms(match[0]), match[0])
+    for match in _NAMED_DATE.finditer(spaced):
+        yield Figure(_named_date(match), match[0])
+    for match in _CHINESE_DATE.finditer(folded):
+        year, month, day = (part and number(part) for part in match.groups())
+        if year or day:
+            yield Figure(_date(year, month or "", day), match[0])
+
+
+def codes(folded: str) -> list[str]:
+    """Return letters and digits that are one name as one term, and the parts that words do not have."""
+    found: list[str] = []
+    spaced = latin(folded)
+    for match in _CODE.finditer(spaced):
+        found += _code_terms(match[0])
+    names = ((match[1], "pp" if match[2] == "++" else "sharp") for match in _PLUS.finditer(spaced))
+    return [*found, *(JOINT.join(name) for name in names)]
+
+
+def latin(folded: str) -> str:
+    """Return the text with a blank for each CJK character, next to which a number or code may stand."""
+    return CJK_CHARACTER.sub(" ", folded)
+
+
+def number(written: str) -> str:
+    """Return the digits of a number that is written in digits or in Chinese numerals.
+
+    >>> number("二〇三一"), number("三百零五"), number("两万三千"), number("007")
+    ('2031', '305', '23000', '7')
+    """
+    if written.isdecimal():
+        return str(int(written)) if len(written) < 16 else written
+    if not _TENS.keys() & set(written) and not _MYRIADS.keys() & set(written):
+        return "".join(str(_NUMERALS[character]) for character in written)
+    whole = section = digit = 0
+    for character in written:
+        if character in _NUMERALS:
+            digit = _NUMERALS[character]
+        elif character in _TENS:
+            section, digit = section + (digit or 1) * _TENS[character], 0
+        else:
+            whole, section, digit = (whole + section + digit) * _MYRIADS[character], 0, 0
+    return str(whole + section + digit)
+
+
+def _figure_terms(written: str) -> tuple[str, ...]:
+    parts = _SEPARATOR.split(written)
+    if _AMOUNT.fullmatch(written):
+        return (JOINT.join(("", "".join(parts[:-1]), parts[-1])),)
+    if _THOUSANDS.fullmatch(written):
+        joined = "".join(parts)
+        # 1.234 may also be one and a part; 1,234 in a table of a German text, too.
+        return (joined, JOINT.join(("", *parts))) if len(parts) == 2 else (joined,)
+    if (date := _numeric_date(written, parts)) is not None:
+        return date
+    return (JOINT.join(("", number(parts[0]), *parts[1:])),)
+
+
+def _numeric_date(written: str, parts: list[str]) -> tuple[str, ...] | None:
+    """Return the terms of year-month-day or day.month.year; other orders only as they are written."""
+    if len(parts) != 3 or not {len(parts[0]), len(parts[2])} & {4}:
+        return None
+    first, second, third = map(number, parts)
+    if len(parts[0]) == 4:
+        return _date(first, second, third)
+    as_written = JOINT.join(("", first, second, third))
+    is_day_first = "." in written or int(first) > 12
+    if is_day_first and int(second) <= 12:
+        return (as_written, *_date(third, second, first))
+    return (as_written, *_date(third, first, second)) if int(second) > 12 else (as_written,)
+
+
+def _named_date(match: re.Match[str]) -> tuple[str, ...]:
+    day, month, year = match.group(1, 2, 3) if match[2] else match.group(5, 4, 6)
+    if match[7]:
+        day, month, year = None, match[7], match[8]
+    return _date(year, _MONTHS[month], day and number(day))
+
+
+def _date(year: str | None, month: str, day: str | None) -> tuple[str, ...]:
+    """Return the date, and, as a text may name no more, its month of the year and its day of any year."""
+    of_year = [JOINT.join(("", year, month))] if year else []
+    of_any = [JOINT.join(("", "m" + month, day))] if day else []
+    whole = [JOINT.join(("", year, month, day))] if year and day else []
+    return (*whole, *of_year, *of_any)
+
+
+def _code_terms(code: str) -> list[str]:
+    pieces = _PIECE.findall(code)
+    joined = "".join(pieces)
+    if all(map(str.isalpha, pieces)):
+        is_word = "-" in code and "/" not in code and len(code) <= _MAX_WORD_CHARS
+        return [stem(joined)] if is_word else []
+    if all(map(str.isdecimal, pieces)) or len(code) > _MAX_CODE_CHARS:
+        return []
+    glued = [_PIECE.findall(part) for part in _JOINED.split(code)]
+    apart = [piece for group in glued if len(group) > 1 for piece in group]
+    return [joined, *(stem(piece) for piece in apart if len(piece) > 1 or piece.isdecimal())]

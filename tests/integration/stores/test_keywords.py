@@ -1,0 +1,86 @@
+"""What the keyword index finds first: figures, codes, single characters, capitals, either Chinese script."""
+
+import pytest
+
+from kotaemon_async.domain.model import Page, Scope
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.ledger import batch_of, make_ready, new_document
+
+
+async def first_page(ledger: Ledger, texts: list[str], query: str) -> int | None:
+    """The page that the query finds before all others, each text being a page; None when two are equal."""
+    await ledger.documents.accept(new_document(), 1.0)
+    await make_ready(ledger, "doc_1", batch_of([Page(n, text) for n, text in enumerate(texts, 1)]))
+    hits = await ledger.keywords.search(query, Scope(), 5)
+    if not hits or (len(hits) > 1 and hits[0][1] <= hits[1][1]):
+        return None
+    return int(hits[0][0].split(".")[2])
+
+
+@pytest.mark.parametrize(("first", "second", "query"), [
+    ("Das Treffen am 04.07.2031 in Bonn.", "Das Treffen am 07.04.2031 in Bonn.", "Was ist am 04.07.2031?"),
+    ("Frist bis 12.11.2030.", "Frist bis 11.12.2030.", "Welche Frist endet am 12.11.2030?"),
+    ("会议于2031年3月5日举行。", "会议于2031年5月3日举行。", "2031年3月5日有什么会议"),
+    ("合同于2029年11月2日签署。", "合同于2029年2月11日签署。", "二〇二九年十一月二日签了什么合同？"),
+    ("The audit is on 2031-03-05.", "The audit is on 2031-05-03.", "What is on 2031-03-05?"),
+    ("The audit is on March 5, 2031.", "The audit is on 2031-05-03.", "What is on 2031-03-05?"),
+    ("The fair opens 6 May 2028.", "The fair opens 5 June 2028.", "What opens on 2028-05-06?"),
+    ("Host 10.0.12.0 is up", "Host 12.0.10.0 is down", "state of 10.0.12.0"),
+    ("网关192.168.7.1停用", "网关192.168.1.7启用", "192.168.7.1的状态"),
+    ("train leaves 05:14", "train leaves 14:05", "which train leaves 05:14"),
+    ("列车6:40发车", "列车4:06发车", "6:40的列车"),
+    ("version 3.5 of the library", "version 5.3 of the library", "version 3.5"),
+    ("固件2.10已发布", "固件10.2已发布", "固件2.10"),
+    ("Fee 7,50 EUR", "Fee 17,50 EUR", "fee of 7,50"),
+    ("费用7.50元", "费用17.50元", "7.50元的费用"),
+    ("Sum 1.234,56", "Sum 1.234,65", "1234,56"), ("Sum 1.234,56", "Sum 1.234,65", "1234.56"),
+    ("Sum 1.234,56", "Sum 1.234,65", "1,234.56"), ("总额98,765.40元", "总额98,765.04元", "98765.40"),
+])  # fmt: skip
+async def test_a_figure_finds_the_same_figure_and_not_its_parts(
+    ledger: Ledger, first: str, second: str, query: str
+) -> None:
+    assert await first_page(ledger, [second, first], query) == 2
+
+
+@pytest.mark.parametrize(("texts", "query"), [
+    (["other ABC-124", "part ABC-123"], "abc123"), (["other thing", "part abc123"], "ABC-123"),
+    (["阀门V-9", "阀门V-8"], "v8"), (["泵P 70", "泵P-71"], "p71泵"),
+    (["W-3 form", "W-2 form"], "W2"), (["T-2 cell", "T-1 cell"], "T1"),
+    (["型号KT-132停产", "型号KT-131停产"], "KT131"),
+    (["C is a language. C C", "C++ is a language"], "C++"), (["C++ 编译器", "C# 编译器"], "C#的编译器"),
+    (["other snake", "Python3.12 is out"], "Python"), (["phone", "iPhone15 case"], "iphone"),
+    (["其他系统", "安装Ubuntu24.04"], "ubuntu"), (["gate way", "the Pay-Gateway is down"], "paygateway"),
+])  # fmt: skip
+async def test_a_code_is_found_however_it_is_written(ledger: Ledger, texts: list[str], query: str) -> None:
+    assert await first_page(ledger, texts, query) == 2
+
+
+@pytest.mark.parametrize(("texts", "query"), [
+    (["it is what it is and it was it", "IT runs the servers"], "What is IT?"),
+    (["who is who", "The WHO met in Geneva"], "What is the WHO?"),
+    (["it is late, it is cold", "Call IT about it"], "IT"),
+    (["they told us about us", "US exports grew"], "US"),
+])  # fmt: skip
+async def test_capitals_tell_a_name_from_a_stop_word(ledger: Ledger, texts: list[str], query: str) -> None:
+    assert await first_page(ledger, texts, query) == 2
+
+
+@pytest.mark.parametrize(("texts", "query"), [
+    (["雨水很多", "税由房东承担。"], "税"), (["晴天", "今年多雨"], "雨"),
+    (["本季度报告内容", "税由房东承担。"], "预算报表 税"),
+    (["房东住在这里", "税由房东承担。"], "谁交税？"), (["甲方支付", "乙方支付"], "乙"), (["晴", "雪"], "雪"),
+    (["电表已换", "盐由厨房保管。"], "盐在哪里？"),
+])  # fmt: skip
+async def test_one_chinese_character_is_enough(ledger: Ledger, texts: list[str], query: str) -> None:
+    assert await first_page(ledger, texts, query) == 2
+
+
+@pytest.mark.parametrize(("texts", "query"), [
+    (["其他內容", "資料庫備份每日執行"], "资料库备份"), (["其他内容", "数据库备份每日执行"], "數據庫備份"),
+    (["國會", "頭髮的顏色"], "头发"), (["开会", "发动机的检修周期"], "發動機檢修"),
+    (["other", "高级⻓期⻅证机构"], "长期见证"), (["other", "Ru\u0308ckgabe"], "rückgabe"),
+    (["其他", "Ｃ２０混凝土"], "c20"),
+    (["office", "co\u200boperation of two towns"], "cooperation"),
+])  # fmt: skip
+async def test_every_spelling_of_a_character_is_one(ledger: Ledger, texts: list[str], query: str) -> None:
+    assert await first_page(ledger, texts, query) == 2
