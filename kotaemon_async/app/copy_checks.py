@@ -109,7 +109,7 @@ async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Service
     """Open the parts over the copy; only the one that fills the vector index from the ledger runs."""
     async with open_services(settings_for(settings, folder)) as services:
         # Not in a task group, which would hand on what the block raises as a group of one.
-        following = asyncio.create_task(services.follower.run(), name="follower")
+        following = asyncio.create_task(services.spaces.follow(), name="follower")
         try:
             yield services
         finally:
@@ -119,7 +119,7 @@ async def opened_copy(settings: Settings, folder: Path) -> AsyncIterator[Service
 
 async def indexed(services: Services, *, clock: Callable[[], float] = time.monotonic) -> int:
     """Return how many vectors the complete index has. Raises: Unavailable when it makes no progress."""
-    follower = services.follower
+    follower = services.spaces.active().follower
     seen, since_s = None, clock()
     while True:
         report = await _report(services)
@@ -142,7 +142,7 @@ async def generation_of(services: Services) -> str:
 async def _report(services: Services) -> dict[str, object]:
     """Return the follower's report; empty when the index fails at that moment."""
     try:
-        return await services.follower.report()
+        return await services.spaces.active().follower.report()
     except Unavailable:
         return {}
 

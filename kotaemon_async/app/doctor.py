@@ -14,6 +14,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.search.embedding import minilm
+from kotaemon_async.search.spaces import VectorSpaces
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.pipe import IndexLocation, probe
 from kotaemon_async.search.vectors.store import VectorStore
@@ -27,20 +28,20 @@ FOLLOW_TRIES: Final = 5
 
 
 def doctor_on_duty(
-    settings: Settings, ledger: Ledger, blobs: Blobs, vectors: VectorStore, there_is_news: Callable[[], None]
+    settings: Settings,
+    ledger: Ledger,
+    blobs: Blobs,
+    spaces: VectorSpaces,
+    there_is_news: Callable[[], None],
 ) -> Doctor:
     """Return the doctor of a running service; its workers and follower take up what was mended."""
     folder = settings.data_dir.absolute()
-    stores = Stores(
-        ledger,
-        blobs,
-        folder,
-        vectors.model,
-        vectors.location.dimension,
-        vectors,
-        is_alone=False,
-        name=name_of(folder),
-    )
+    name = name_of(folder)
+
+    def stores() -> Stores:
+        index = spaces.active().vectors
+        model, dimension = index.model, index.dimension
+        return Stores(ledger, blobs, folder, model, dimension, index, is_alone=False, name=name)
 
     async def resume() -> None:
         there_is_news()
@@ -69,7 +70,7 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
                 stack.push_async_callback(vectors.aclose)
         blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
         stores = Stores(ledger, blobs, folder, model, dimension, vectors, is_alone=True, trouble=trouble)
-        yield Doctor(stores, resume=partial(follow_to_the_end, ledger, vectors))
+        yield Doctor(lambda: stores, resume=partial(follow_to_the_end, ledger, vectors))
 
 
 def name_of(folder: Path) -> str:

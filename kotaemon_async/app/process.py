@@ -137,7 +137,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "worker": lambda: _work(services),
         "traces": services.tracing.run,
         **services.incidents.tasks(),
-        "follower": services.follower.run,
+        "follower": services.spaces.follow,
         "dispatcher": services.dispatcher.run,
         "loop_lag": services.loop_lag.run,
         "stalls": StallDetector().run,

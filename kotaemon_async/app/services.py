@@ -20,15 +20,15 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
+from kotaemon_async.app.search import SearchParts, open_search
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
-from kotaemon_async.documents.ingest import Ingest, recipe_of
+from kotaemon_async.documents.ingest import RECIPE, Ingest
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
-from kotaemon_async.documents.ready import ReadyNews
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
@@ -44,13 +44,9 @@ from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
-from kotaemon_async.search.embedding import minilm
-from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.retrieval import Retrieval, forget
-from kotaemon_async.search.vectors.audit import IndexAudit
-from kotaemon_async.search.vectors.follower import Follower
-from kotaemon_async.search.vectors.pipe import IndexLocation, VectorChild
-from kotaemon_async.search.vectors.store import VectorStore
+from kotaemon_async.search.spaces import VectorSpaces
+from kotaemon_async.search.vectors.pipe import VectorChild
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
@@ -146,7 +142,7 @@ class Services:
     ledger: Ledger
     broker: Broker
     dispatcher: Dispatcher
-    follower: Follower
+    spaces: VectorSpaces
     knowledge: Knowledge
     ingest: Ingest
     library: Library
@@ -208,8 +204,7 @@ class _Opened:
     blobs: Blobs
     broker: Broker
     models: ModelRegistry
-    embedder: Embedder
-    vectors: VectorStore
+    spaces: VectorSpaces
     parsers: Sandbox
     page_renderer: Sandbox
     knowledge: Knowledge
@@ -226,9 +221,10 @@ async def _open(
     blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
     broker = keep(Broker.open(settings.broker.url, name=lock.name))
     models = keep(ModelRegistry(settings.models))
-    embedder, vectors = await _open_search(settings, opening, models, vector_child)
+    search = SearchParts(settings, ledger, models, capacity.disk.may_work)
+    spaces = keep(await open_search(search, opening.stack, vector_child))
     if lock.alone:
-        await _clear_up(ledger, blobs, embedder)
+        await _clear_up(ledger, blobs)
     if settings.broker.is_shared:
         await share_folder(lock)
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
@@ -240,7 +236,7 @@ async def _open(
     providers = [model_link(index, link, models) for index, link in enumerate(settings.llm.links)]
     for provider in providers:
         await keep(provider).warm()
-    await vectors.tried()
+    await spaces.active().vectors.tried()
     return _Opened(
         ledger,
         capacity,
@@ -248,32 +244,12 @@ async def _open(
         blobs,
         broker,
         models,
-        embedder,
-        vectors,
+        spaces,
         parsers,
         page_renderer,
         knowledge,
         providers,
     )
-
-
-async def _open_search(
-    settings: Settings, opening: Opening, models: ModelRegistry, vector_child: VectorChild | None
-) -> tuple[Embedder, VectorStore]:
-    """Load the embedder and let the index open, side by side for a model whose dimension is known."""
-    wanted, index = settings.embedding, settings.data_dir.absolute() / "vectors"
-
-    def begun(model: str, dimension: int) -> VectorStore:
-        location = IndexLocation(index, model, dimension)
-        store = VectorStore(location, settings.vectors, clock=time.monotonic, launched=vector_child)
-        store.begin()
-        return opening.keep(store)
-
-    early = begun(minilm.MODEL, minilm.WIDTH) if minilm.is_default(wanted.model) else None
-    embedder = opening.keep(
-        await Embedder.open(wanted.folder, model=wanted.model, threads=wanted.threads, models=models)
-    )
-    return embedder, early or begun(embedder.name, embedder.dimension)
 
 
 async def _open_traces(settings: Settings, folder: Path, ledger: Ledger, stack: AsyncExitStack) -> Traces:
@@ -309,14 +285,12 @@ def _memory_guard(settings: Settings) -> MemoryGuard:
 def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     ledger, capacity = opened.ledger, opened.capacity
     dispatcher = Dispatcher(ledger.documents, opened.broker, clock=time.time, may_work=capacity.may_start)
-    news = ReadyNews(ledger)
-    follower = opening.keep(_follower(settings, opened, news))
 
     def work_changed() -> None:
         dispatcher.wake()
-        follower.wake()
+        opened.spaces.wake()
 
-    retrieval = opening.keep(_retrieval(settings, opened, follower))
+    retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
     _release_under_pressure(opened, page_images)
     answering = answering_over(settings, ledger, retrieval, opened.providers, opened.knowledge)
@@ -325,7 +299,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         ledger=ledger,
         broker=opened.broker,
         dispatcher=dispatcher,
-        follower=follower,
+        spaces=opened.spaces,
         knowledge=opened.knowledge,
         ingest=_ingest(settings, opened, work_changed),
         library=_library(settings, opened, work_changed),
@@ -337,7 +311,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         answering=opening.keep(answering),
         answer_history=AnswerHistory(ledger.answers, ledger.conversations),
         admission=_admission(settings, opened),
-        doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.vectors, work_changed),
+        doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
         health=opening.health,
         memory=capacity.memory,
         models=opened.models,
@@ -349,18 +323,6 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         ),
         started=anyio.Event(),
         stopping=anyio.Event(),
-    )
-
-
-def _follower(settings: Settings, opened: _Opened, news: ReadyNews) -> Follower:
-    return Follower(
-        opened.ledger.vector_log,
-        opened.vectors,
-        clock=time.time,
-        on_ready=news.ready,
-        on_applied=news.applied,
-        audit=IndexAudit(opened.ledger.vector_log, opened.vectors, every_s=settings.vectors.audit_every_s),
-        may_write=opened.capacity.disk.may_work,
     )
 
 
@@ -380,7 +342,7 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         opened.ledger,
         opened.blobs,
         opened.parsers,
-        opened.embedder,
+        opened.spaces.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=on_step,
         may_work=opened.capacity.disk.may_work,
@@ -389,14 +351,12 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
     )
 
 
-def _retrieval(settings: Settings, opened: _Opened, follower: Follower) -> Retrieval:
+def _retrieval(settings: Settings, opened: _Opened) -> Retrieval:
     return Retrieval(
         documents=opened.ledger.documents,
         keywords=opened.ledger.keywords,
-        vectors=opened.vectors,
-        embedder=opened.embedder,
+        space=opened.spaces.active,
         settings=settings.retrieval,
-        status=follower,
     )
 
 
@@ -454,9 +414,9 @@ def _writable_folder(settings: Settings) -> Path:
     return folder
 
 
-async def _clear_up(ledger: Ledger, blobs: Blobs, embedder: Embedder) -> None:
+async def _clear_up(ledger: Ledger, blobs: Blobs) -> None:
     """Free what earlier processes left half done; only while no other process uses the folder."""
     await ledger.claims.drop_leases()
     await ledger.idempotency.release_all()
     await blobs.sweep(await ledger.documents.blobs())
-    await ledger.documents.start_stale_anew(recipe_of(embedder), embedder.name, time.time())
+    await ledger.documents.start_stale_anew(RECIPE, time.time())

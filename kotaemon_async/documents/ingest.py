@@ -1,15 +1,17 @@
 """From an accepted file to committed pages: claim and keep it, parse, chunk, embed, checkpoint, hand over."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import anyio
+import numpy as np
 from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from loguru import logger
+from numpy.typing import NDArray
 
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
@@ -27,6 +29,8 @@ from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import SpanKind, continue_from, event, past_span, span
 
+#: What a document's chunks depend on besides its pages; under another one it is read anew.
+RECIPE: Final = str(CHUNKING_VERSION)
 #: Documents with which so many workers died are read one at a time.
 SUSPECT_LOSSES: Final = 2
 #: How often the ledger is asked whether the claim still holds.
@@ -138,7 +142,8 @@ class IngestRun:
 class Ingest:
     """Works on one document for each call of run(); safe to run on many workers.
 
-    `may_work` says whether the disk has room for more, `may_start` whether another document may begin.
+    `embedder` is asked for each batch, as another model may have taken over. `may_work` says whether the disk
+    has room for more, `may_start` whether another document may begin.
     """
 
     def __init__(  # noqa: PLR0913
@@ -146,7 +151,7 @@ class Ingest:
         ledger: Ledger,
         blobs: Blobs,
         sandbox: Sandbox,
-        embedder: Embedder,
+        embedder: Callable[[], Embedder],
         *,
         owner: str,
         on_step: Callable[[], None],
@@ -160,7 +165,6 @@ class Ingest:
         self._blobs = blobs
         self._sandbox = sandbox
         self._embedder = embedder
-        self._recipe = recipe_of(embedder)
         self._owner = owner
         self._on_step = on_step
         self._settings = settings
@@ -203,7 +207,7 @@ class Ingest:
     async def _claim(self, document_id: str) -> Claim | None:
         try:
             claim = await self._ledger.claims.claim(
-                document_id, self._owner, self._clock(), self._settings.lease_s, recipe=self._recipe
+                document_id, self._owner, self._clock(), self._settings.lease_s, recipe=RECIPE
             )
         except Unavailable as error:
             logger.bind(doc_id=document_id, code=error.code).warning("document_not_claimed")
@@ -302,11 +306,9 @@ class Ingest:
             span("embed", chunks=len(prepared.chunks)),
             run.heartbeat.waiting("embedder"),
         ):
-            vectors = await self._embedder.embed_passages([chunk.text for chunk in prepared.chunks])
+            model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
         pages_total = run.parsed.pages_total
-        batch = Batch(
-            prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, self._embedder.name
-        )
+        batch = Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model)
         self._require_capacity()
         faults.hit("ingest.before_commit")
         with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
@@ -321,6 +323,17 @@ class Ingest:
         ).info("batch_committed")
         self._on_step()
 
+    async def _embedded(self, texts: Sequence[str]) -> tuple[str, NDArray[np.float32]]:
+        """Return the model's name and a row for each text, all of one model. Raises: Unavailable."""
+        embedder = self._embedder()
+        while True:
+            try:
+                return embedder.name, await embedder.embed_passages(texts)
+            except Unavailable:
+                if (present := self._embedder()) is embedder:
+                    raise
+                embedder = present  # the former one was closed under these texts
+
     def _require_capacity(self) -> None:
         if not self._may_work():
             raise InsufficientStorage("The data disk is too full to go on.")
@@ -333,11 +346,6 @@ def _trace_retry(claim: Claim) -> None:
         event("recovered", lost=document.attempts.lost, pages_done=document.pages_done)
     elif document.attempt > 1:
         event("retry", attempt=document.attempt, pages_done=document.pages_done)
-
-
-def recipe_of(embedder: Embedder) -> str:
-    """Name what a document's chunks depend on besides its pages; another recipe means to read it anew."""
-    return f"{embedder.name}/{CHUNKING_VERSION}"
 
 
 async def _next(

@@ -52,6 +52,17 @@ class QueryEmbedder(Protocol):
     async def embed_query(self, text: str) -> Any: ...
 
 
+class SearchedSpace(Protocol):
+    """A model, the index of its vectors, and what is known of that without asking it."""
+
+    @property
+    def embedder(self) -> QueryEmbedder: ...
+    @property
+    def vectors(self) -> VectorSearch: ...
+    @property
+    def status(self) -> VectorStatus: ...
+
+
 class SearchableChunks(Protocol):
     """The part of the ledger that knows which chunks may be found."""
 
@@ -90,54 +101,55 @@ class KeywordLane:
 
 
 class VectorLane:
-    """Finds by vector; embedder and index have a breaker each, and neither is blamed for the other."""
+    """Finds by vector; embedder and index have a breaker each, and neither is blamed for the other.
+
+    `space` is asked once for each search, so that its question is embedded by the index's own model.
+    """
 
     def __init__(
         self,
         *,
-        embedder: QueryEmbedder,
-        vectors: VectorSearch,
+        space: Callable[[], SearchedSpace],
         documents: SearchableChunks,
-        status: VectorStatus,
         timeout_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._embedder = embedder
-        self._vectors = vectors
+        self._space = space
         self._documents = documents
-        self._status = status
         self._timeout_s = timeout_s
-        self._era = status.era
+        self._era = space().status.era
         self.embedder_breaker = Breaker("embedder", clock=clock)
         self.vectors_breaker = Breaker("vectors", clock=clock)
 
     async def find(self, query: str, scope: Scope, limit: int) -> Lane:
         """Return the hits, best first, or why there are none."""
-        era = self._present_era()
+        space = self._space()
+        status, era = space.status, self._present_era(space.status)
         ends_at_s = anyio.current_time() + self._timeout_s
         try:
-            self._check_index()
-            lane = Lane(await self._searchable(await self._embedded(query), scope, limit, ends_at_s))
+            self._check_index(status)
+            vector = await self._embedded(space, query)
+            lane = Lane(await self._searchable(space, vector, scope, limit, ends_at_s))
         except _LostError as error:
             lane = error.lane
-        if self._status.outage == "vectors_rebuilding" or self._status.era != era:
+        if status.outage == "vectors_rebuilding" or status.era != era:
             # Another index may have answered, that does not hold everything yet.
             return Lane([], lane.lost or Reason("vectors", "vectors_rebuilding"))
         return lane
 
-    def _present_era(self) -> object:
-        if (era := self._status.era) != self._era:
+    def _present_era(self, status: VectorStatus) -> object:
+        if (era := status.era) != self._era:
             self._era = era
             self.vectors_breaker.reset()
         return era
 
-    def _check_index(self) -> None:
+    def _check_index(self, status: VectorStatus) -> None:
         """Raise _LostError before anything is embedded for an index that is away."""
-        code = self._status.outage
+        code = status.outage
         if code is not None or self.vectors_breaker.state == "open":
             raise _LostError("vectors", code or "vectors_unavailable")
 
-    async def _embedded(self, query: str) -> Any:
+    async def _embedded(self, space: SearchedSpace, query: str) -> Any:
         if not self.embedder_breaker.allow():
             raise _LostError("embedder", "embedder_unavailable")
         with (
@@ -146,16 +158,18 @@ class VectorLane:
             self.embedder_breaker.watching(),
             anyio.fail_after(self._timeout_s * _EMBEDDER_SHARE),
         ):
-            return await self._embedder.embed_query(query)
+            return await space.embedder.embed_query(query)
 
-    async def _searchable(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
+    async def _searchable(
+        self, space: SearchedSpace, vector: Any, scope: Scope, limit: int, ends_at_s: float
+    ) -> Hits:
         """Return up to `limit` hits that may be found.
 
         The index also holds what is not searchable yet, while a document is read anew, or no more.
         """
         asked = limit
         while True:
-            hits = await self._nearest(vector, scope, asked, ends_at_s)
+            hits = await self._nearest(space, vector, scope, asked, ends_at_s)
             try:
                 with _until(ends_at_s):
                     known = await self._documents.searchable_ids([key for key, _ in hits])
@@ -166,16 +180,16 @@ class VectorLane:
                 return kept[:limit]
             asked *= _ASK_MORE
 
-    async def _nearest(self, vector: Any, scope: Scope, limit: int, ends_at_s: float) -> Hits:
-        era = self._status.era
+    async def _nearest(
+        self, space: SearchedSpace, vector: Any, scope: Scope, limit: int, ends_at_s: float
+    ) -> Hits:
+        status, era = space.status, space.status.era
         if not self.vectors_breaker.allow():
             raise _LostError("vectors", "vectors_unavailable")
         # What is known to be away will be known when it is back, too.
-        excused = self.vectors_breaker.watching(
-            lambda: self._status.outage is not None or self._status.era != era
-        )
+        excused = self.vectors_breaker.watching(lambda: status.outage is not None or status.era != era)
         with _lost_by("vectors"), excused, _until(ends_at_s):
-            return await self._vectors.search(vector, limit=limit, scope=scope)
+            return await space.vectors.search(vector, limit=limit, scope=scope)
 
 
 @contextmanager

@@ -19,11 +19,9 @@ from kotaemon_async.search.lanes import (
     KeywordLane,
     KeywordSearch,
     Lane,
-    QueryEmbedder,
     SearchableChunks,
+    SearchedSpace,
     VectorLane,
-    VectorSearch,
-    VectorStatus,
 )
 from kotaemon_async.search.settings import RetrievalSettings
 from kotaemon_async.telemetry import traces
@@ -50,27 +48,23 @@ class SearchLost(Unavailable):
 class Retrieval:
     """Passages for a question, from two lanes side by side, each with its own deadline."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         *,
         documents: Passages,
         keywords: KeywordSearch,
-        vectors: VectorSearch,
-        embedder: QueryEmbedder,
-        status: VectorStatus,
+        space: Callable[[], SearchedSpace],
         settings: RetrievalSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._documents = documents
         self._read_timeout_s = settings.keyword_timeout_s
         self._candidates = settings.candidates
-        self._status = status
+        self._space = space
         self._keyword_lane = KeywordLane(keywords, timeout_s=settings.keyword_timeout_s)
         self._vector_lane = VectorLane(
-            embedder=embedder,
-            vectors=vectors,
+            space=space,
             documents=documents,
-            status=status,
             timeout_s=settings.vector_timeout_s,
             clock=clock,
         )
@@ -100,7 +94,7 @@ class Retrieval:
         lost = tuple(lane.lost for lane in (by_vector, by_keyword) if lane.lost)
         if len(lost) == 2 or (mode == "keyword" and lost):
             raise SearchLost(lost)
-        if mode != "keyword" and not by_vector.lost and self._status.is_partial:
+        if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
         passages = await self._passages(query, by_vector.hits, by_keyword.hits)
         return Found(tuple(passages[:top_k]), lost)

@@ -65,7 +65,7 @@ class Claims(Store):
     ) -> Claim | None:
         """Claim the document; return None when there is nothing to do or another worker does it.
 
-        Pages that another `recipe` (embedding model and chunking) has made of this version are forgotten.
+        Pages that another `recipe` (the release's way of chunking) has made of this version are forgotten.
         """
         before = conn.execute(SQL["was_leased"], {"id": document_id}).fetchone()
         values = {"id": document_id, "owner": owner, "now": now_s, "lease_until": now_s + lease_s}

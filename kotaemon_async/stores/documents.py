@@ -157,13 +157,8 @@ class Documents(Store):
         return _requeue_all(conn, "failed", {"collection": collection}, now_s)
 
     @writes
-    def start_stale_anew(self, conn: apsw.Connection, recipe: str, model: str, now_s: float) -> int:
-        """Queue the documents that another recipe made again and return how many; they stay searchable.
-
-        What an earlier release left without a recipe counts as made by this one.
-        """
-        conn.execute(SQL["adopt_documents"], {"recipe": recipe})
-        conn.execute(SQL["adopt_chunks"], {"model": model})
+    def start_stale_anew(self, conn: apsw.Connection, recipe: str, now_s: float) -> int:
+        """Queue the documents that another recipe made again and return how many; they stay searchable."""
         return _requeue_all(conn, "stale", {"recipe": recipe}, now_s)
 
     @writes

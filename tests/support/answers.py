@@ -28,7 +28,6 @@ from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
-from kotaemon_async.search.vectors.store import VectorStore
 from tests.support.fakes import serving, sse
 from tests.support.faults import (
     FaultKind,
@@ -96,8 +95,6 @@ class AnswerService:
         self._folder = folder
         self._services = services
         self._replaceable = replaceable
-        self._embedder = services.ingest._embedder
-        self._vectors = cast("VectorStore", services.follower._vectors)
         self._servers: dict[str, LlmServer] = {}
         self._links: dict[tuple[str, str], ModelProvider] = {}
         self._kept = Knowledge(_written(folder / "kept.yaml", KEPT))
@@ -135,7 +132,7 @@ class AnswerService:
         """The vector index answers, and the follower says so."""
 
         async def is_well() -> bool:
-            report = await self._services.follower.report()
+            report = await self._services.spaces.active().follower.report()
             return "count" in report and "code" not in report
 
         await _soon(is_well)
@@ -167,21 +164,20 @@ class AnswerService:
         async with AsyncExitStack() as stack:
             services, kinds = self._services, cast("Mapping[str, FaultKind]", faults)
             ledger = faulty_ledger(services.ledger, kinds["ledger"]) if "ledger" in kinds else services.ledger
-            embedder, vectors = self._embedder, self._vectors
+            space = services.spaces.active()
             if "embedder" in kinds:
-                embedder = faulty_embedder(embedder, kinds["embedder"])
+                space = replace(space, embedder=faulty_embedder(space.embedder, kinds["embedder"]))
             if "vectors" in kinds:
-                vectors = stack.enter_context(faulty_vectors(vectors, kinds["vectors"]))
+                faulty = stack.enter_context(faulty_vectors(space.vectors, kinds["vectors"]))
+                space = replace(space, vectors=faulty)
             if "broker" in kinds:
                 await self._ring(stack, kinds["broker"])
             hasty = RetrievalSettings(vector_timeout_s=HASTY_LANE_S, keyword_timeout_s=HASTY_LANE_S)
             retrieval = Retrieval(
                 documents=ledger.documents,
                 keywords=ledger.keywords,
-                vectors=vectors,
-                embedder=embedder,
+                space=lambda: space,
                 settings=hasty if "hangs" in faults.values() else RetrievalSettings(),
-                status=services.follower,
             )
             links = [self._link(role, cast("Script", faults.get(role, "ok"))) for role in NAMES]
             answering = answering_over(
@@ -239,7 +235,7 @@ async def open_answer_service(folder: Path, model_folder: Path) -> AsyncIterator
         services = await stack.enter_async_context(open_services(settings))
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        tasks.start_soon(services.follower.run)
+        tasks.start_soon(services.spaces.follow)
         tasks.start_soon(services.dispatcher.run)
         tasks.start_soon(
             partial(services.broker.work, [ingest_document], {"ingest": services.ingest}, max_jobs=1)

@@ -43,5 +43,11 @@ def documents_in(folder: Path) -> dict[str, str]:
 
 
 def as_of_schema_2(ledger: Path) -> None:
-    """The ledger has the form that the release before conversations wrote."""
-    run_sql(ledger, "DROP TABLE cached_answers; DROP TABLE conversations; PRAGMA user_version = 2")
+    """The ledger of a stopped service loses what the schemas after the second have brought."""
+    for table in ("cached_answers", "conversations", "models", "new_vectors"):
+        run_sql(ledger, f"DROP TABLE {table}")
+    run_sql(ledger, "DROP INDEX chunks_by_model")
+    for column in ("chunks.over_start", "chunks.over_stop", "chunks.context", "followers.model"):
+        table, name = column.split(".")
+        run_sql(ledger, f"ALTER TABLE {table} DROP COLUMN {name}")
+    run_sql(ledger, "PRAGMA user_version = 2")

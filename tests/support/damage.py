@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from kotaemon_async.app.doctor import follow_to_the_end
-from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
+from kotaemon_async.documents.chunking import split_page
+from kotaemon_async.documents.ingest import RECIPE
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Document, Page
@@ -24,7 +25,6 @@ from tests.support.ledger import run_sql
 
 MODEL = "model"
 DIMENSION = 8
-RECIPE = f"{MODEL}/{CHUNKING_VERSION}"
 RNG = np.random.default_rng(11)
 
 
@@ -91,7 +91,7 @@ class DamagedFolder:
             vectors=self.vectors,
             is_alone=self.is_alone,
         )
-        return Doctor(stores, resume=self.follow, clock=lambda: self.now_s)
+        return Doctor(lambda: stores, resume=self.follow, clock=lambda: self.now_s)
 
     async def run(self, *, repair: bool = False, deep: bool = False) -> Report:
         return await self.doctor().run(repair=repair, deep=deep)

@@ -106,7 +106,8 @@ class IngestFixture:
         ticks: Ticks | None = None,
         settings: IngestSettings = SETTINGS,
     ) -> Ingest:
-        parts = (self.ledger, self.blobs, self.sandbox, embedder or self.embedder)
+        used = embedder or self.embedder
+        parts = (self.ledger, self.blobs, self.sandbox, lambda: used)
         return Ingest(
             *parts,
             owner="me",

@@ -7,6 +7,7 @@ Everything is read in pages and written in short transactions, so it may be done
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -54,12 +55,13 @@ class Stores:
 class Doctor:
     """Examines everything, one examination at a time.
 
-    `resume` ends a repair: it lets workers and followers take up what was mended.
+    `stores` is asked for each examination, as another model may have taken over. `resume` ends a repair: it
+    lets workers and followers take up what was mended.
     """
 
     def __init__(
         self,
-        stores: Stores,
+        stores: Callable[[], Stores],
         *,
         resume: Callable[[], Awaitable[None]],
         clock: Callable[[], float] = time.time,
@@ -77,7 +79,8 @@ class Doctor:
             Refused: `conflict` while another examination runs, `not_found` for a folder of another `name`.
             Unavailable: the ledger cannot be used.
         """
-        if name and name != self._stores.name:
+        stores = self._stores()
+        if name and name != stores.name:
             raise Refused("This service uses another data folder.", code="not_found")
         if self._is_busy:
             raise Refused(
@@ -86,7 +89,7 @@ class Doctor:
         self._is_busy, self._begun = True, set()
         began_s = time.monotonic()
         try:
-            report = await self._examine(Report(repair, deep))
+            report = await self._examine(stores, Report(repair, deep))
         finally:
             self._is_busy = False
         report.duration_s = round(time.monotonic() - began_s, 3)
@@ -97,14 +100,14 @@ class Doctor:
         logger.bind(verdict=report.verdict, duration_s=report.duration_s).info("doctor_ended")
         return report
 
-    async def _examine(self, report: Report) -> Report:
-        if damage := await Examination(self._stores.ledger.database).damage(deep=report.deep):
+    async def _examine(self, stores: Stores, report: Report) -> Report:
+        if damage := await Examination(stores.ledger.database).damage(deep=report.deep):
             # Nothing that such a file says can be relied on, least of all for repairs.
             report.add("ledger_damaged", damage)
             return report
         if report.repair:
             faults.hit("doctor.before_repair")
-        areas = self._areas()
+        areas = self._areas(stores)
         suspects = [area for area in areas if await self._walk(area, report)]
         if report.repair:
             await self._resume()
@@ -132,9 +135,9 @@ class Doctor:
         for kind, new in left.findings.items():
             report.findings.setdefault(kind, new)
 
-    def _areas(self) -> list[Area]:
-        stores = self._stores
+    def _areas(self, stores: Stores) -> list[Area]:
         database = stores.ledger.database
+        read_anew = partial(self._read_anew, stores)
         examination, derived = Examination(database), Derived(database)
         areas: list[Area] = [
             FileArea(
@@ -144,24 +147,24 @@ class Doctor:
                 is_alone=stores.is_alone,
                 clock=self._clock,
             ),
-            DocumentArea(examination, self._read_anew, clock=self._clock),
+            DocumentArea(examination, read_anew, clock=self._clock),
             KeywordArea(derived),
-            LogArea(derived, self._read_anew, model=stores.model, dimension=stores.dimension),
+            LogArea(derived, read_anew, model=stores.model, dimension=stores.dimension),
         ]
         if stores.vectors is not None or stores.trouble is not None:
             areas.append(VectorArea(stores.ledger, derived, stores.vectors, trouble=stores.trouble))
         return areas
 
-    async def _read_anew(self, document_id: str) -> bool:
+    async def _read_anew(self, stores: Stores, document_id: str) -> bool:
         if document_id in self._begun:
             return True
         try:
-            document = await self._stores.ledger.documents.get(document_id)
+            document = await stores.ledger.documents.get(document_id)
         except Refused:
             return False  # deleted meanwhile
-        if trouble_of(self._stores.blobs.path(document.sha256), document.size_bytes, None):
+        if trouble_of(stores.blobs.path(document.sha256), document.size_bytes, None):
             return False
-        await self._stores.ledger.documents.start_anew(document_id, self._clock(), force=True)
+        await stores.ledger.documents.start_anew(document_id, self._clock(), force=True)
         self._begun.add(document_id)
         logger.bind(doc_id=document_id).warning("doctor_reads_anew")
         return True

@@ -66,7 +66,7 @@ class DocumentArea:
 
     async def _is_as_cut(self, state: DocumentState, *, otherwise: bool) -> bool:
         """Tell whether the pages give these chunks; `otherwise` when another release cut them."""
-        if state.recipe.rpartition("/")[2] != str(CHUNKING_VERSION):
+        if state.recipe != str(CHUNKING_VERSION):
             return otherwise
         async for pages, cuts in self._examination.pages(state):
             if await to_thread.run_sync(_cuts, pages) != cuts:

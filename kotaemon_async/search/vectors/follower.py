@@ -15,7 +15,6 @@ from kotaemon_async.resilience import faults
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.health import Health
 
 IDLE_ROUND_S: Final = 1.0
 FIRST_PAUSE_S: Final = 0.2
@@ -74,6 +73,7 @@ class Follower:
     """Applies the log to the vectors in order, at least once, and records how far it got.
 
     An index that lacks what was searchable before is being rebuilt: until it has caught up it is an `outage`.
+    One that is built beside the one that answers, `serving` not yet, shows in no metric.
     """
 
     def __init__(  # noqa: PLR0913
@@ -88,6 +88,7 @@ class Follower:
         audit: IndexAudit | None = None,
         may_write: Callable[[], bool] = lambda: True,
         on_applied: Callable[[Sequence[LogEntry], float], None] = lambda *_: None,
+        serving: bool = True,
     ) -> None:
         """Call `on_applied` with the entries that were applied and the time at which that was begun."""
         self.behind = 0
@@ -101,6 +102,7 @@ class Follower:
         self._audit = audit
         self._may_write = may_write
         self._on_applied = on_applied
+        self._serving = serving
         self._wake_up = anyio.Event()
         self._noticed: str | None = None
         self._complete: str | None = None
@@ -125,13 +127,14 @@ class Follower:
         """Return another value after each restart of the child and each rebuild: earlier results are void."""
         return self._vectors.starts, self._complete
 
+    def serve(self) -> None:
+        """Let the metrics tell of this index from now on."""
+        self._serving = True
+        self._show_built(1 if self.outage is None else 0)
+
     def wake(self) -> None:
         """Apply new entries of the log now, without waiting for the next idle round."""
         self._wake_up.set()
-
-    def register_in(self, health: Health) -> None:
-        """Make the state of the vectors part of the report."""
-        health.register("vectors", self.report)
 
     async def report(self) -> dict[str, object]:
         """Return the index's state for the health report; with a `code` when searches go without it."""
@@ -199,11 +202,12 @@ class Follower:
         if await self._log.waits_for_follower(position):
             until, total = await self._log.end(), await self._log.length(position)
             self._rebuild = _Rebuild(generation, until, total, self._clock())
-            metrics.VECTOR_REBUILD_RATIO.set(0)
-            log.bind(entries=total).warning("vector_rebuild_began")
+            self._show_built(0)
+            begun = log.bind(entries=total)
+            begun.warning("vector_rebuild_began") if self._serving else begun.info("second_index_began")
         else:
             self._rebuild, self._complete = None, generation
-            metrics.VECTOR_REBUILD_RATIO.set(1)
+            self._show_built(1)
             log.info("follower_generation_began")
         self._noticed = generation
 
@@ -242,16 +246,21 @@ class Follower:
         if rebuild is None or rebuild.generation != self._vectors.generation:
             return
         rebuild.done = min(rebuild.total, rebuild.done + entries)
-        metrics.VECTOR_REBUILD_RATIO.set(rebuild.done / max(1, rebuild.total))
+        self._show_built(rebuild.done / max(1, rebuild.total))
         if entries and position < rebuild.until:
             return
         # Without entries left, what was still to come has been taken out of the log.
         self._rebuild, self._complete = None, rebuild.generation
-        metrics.VECTOR_REBUILD_RATIO.set(1)
+        self._show_built(1)
         duration_s = round(self._clock() - rebuild.began_s, 3)
         log = logger.bind(generation=rebuild.generation, entries=rebuild.done, duration_s=duration_s)
         log.info("vector_rebuild_finished")
 
     def _note_behind(self, entries: int) -> None:
         self.behind = entries
-        metrics.VECTOR_LOG_BEHIND.set(entries)
+        if self._serving:
+            metrics.VECTOR_LOG_BEHIND.set(entries)
+
+    def _show_built(self, ratio: float) -> None:
+        if self._serving:
+            metrics.VECTOR_REBUILD_RATIO.set(ratio)

@@ -80,12 +80,6 @@ WHERE status = 'failed' AND (:collection IS NULL OR collection = :collection) OR
 SELECT id FROM documents
 WHERE (status = 'ready' OR stage = 'indexing') AND recipe <> :recipe ORDER BY created_at
 
--- name: adopt_documents
-UPDATE documents SET recipe = :recipe, searchable_recipe = :recipe WHERE recipe = '' AND pages_done > 0
-
--- name: adopt_chunks
-UPDATE chunks SET model = :model WHERE model = ''
-
 -- name: delete
 DELETE FROM documents WHERE id = :id
 

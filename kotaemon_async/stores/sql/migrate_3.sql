@@ -1,6 +1,26 @@
--- From schema 3 to 4: chunks with their sentences, which may go on over a page break.
+-- From schema 3 to 4: chunks with their sentences, which may go on over a page break, and a model that is known
+-- to have made their vectors: the first releases had but one, and did not say so.
 ALTER TABLE chunks ADD COLUMN over_start INTEGER;
 ALTER TABLE chunks ADD COLUMN over_stop INTEGER;
 ALTER TABLE chunks ADD COLUMN context TEXT NOT NULL DEFAULT '';
+UPDATE chunks SET model = 'all-MiniLM-L6-v2' WHERE model = '';
+CREATE INDEX chunks_by_model ON chunks (model);
+
+CREATE TABLE models (
+    role TEXT PRIMARY KEY CHECK (role IN ('active', 'target', 'previous', 'declined')),
+    name TEXT NOT NULL,
+    dimension INTEGER NOT NULL,
+    is_stopped INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+INSERT INTO models (role, name, dimension)
+SELECT 'active', model, length(vector) / 2 FROM chunks GROUP BY model, length(vector) ORDER BY count(*) DESC LIMIT 1;
+
+CREATE TABLE new_vectors (
+    row INTEGER PRIMARY KEY REFERENCES chunks (row) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+) STRICT;
+
+ALTER TABLE followers ADD COLUMN model TEXT NOT NULL DEFAULT '';
+UPDATE followers SET model = coalesce((SELECT name FROM models WHERE role = 'active'), '');
 
 PRAGMA user_version = 4;

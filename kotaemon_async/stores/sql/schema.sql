@@ -68,6 +68,22 @@ CREATE TABLE chunks (
     context TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, version, page, ordinal);
+CREATE INDEX chunks_by_model ON chunks (model);
+
+-- Embedding models by what they do: `active` answers, `target` is being changed to, `previous` answered before,
+-- `declined` was taken back, so that nothing changes to it by itself.
+CREATE TABLE models (
+    role TEXT PRIMARY KEY CHECK (role IN ('active', 'target', 'previous', 'declined')),
+    name TEXT NOT NULL,
+    dimension INTEGER NOT NULL,
+    is_stopped INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Vectors of the target, until it becomes active.
+CREATE TABLE new_vectors (
+    row INTEGER PRIMARY KEY REFERENCES chunks (row) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+) STRICT;
 
 -- Derived from pages and chunks; rowid is chunks.row.
 CREATE VIRTUAL TABLE keywords USING fts5 (
@@ -86,7 +102,8 @@ CREATE INDEX vector_log_by_chunk ON vector_log (chunk_id);
 CREATE TABLE followers (
     generation TEXT PRIMARY KEY,
     position INTEGER NOT NULL,
-    updated_at REAL NOT NULL
+    updated_at REAL NOT NULL,
+    model TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
 CREATE TABLE answers (

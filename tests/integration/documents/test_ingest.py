@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from kotaemon_async.documents import ingest
-from kotaemon_async.documents.ingest import SUSPECT_LOSSES, recipe_of
+from kotaemon_async.documents.ingest import RECIPE, SUSPECT_LOSSES
 from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
@@ -40,7 +40,7 @@ async def lose_workers(rig: IngestFixture, document_ids: list[str], times: int) 
     """So many workers have died with these documents in their hands."""
     for _ in range(times):
         for one in document_ids:
-            await rig.ledger.claims.claim(one, "dead", rig.clock(), 1.0, recipe=recipe_of(rig.embedder))
+            await rig.ledger.claims.claim(one, "dead", rig.clock(), 1.0, recipe=RECIPE)
         await rig.ledger.claims.drop_leases()
 
 

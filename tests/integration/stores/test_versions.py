@@ -120,14 +120,14 @@ async def test_delete_removes_every_version(ledger: Ledger) -> None:
 
 async def test_another_recipe_has_ready_documents_read_anew_once(ledger: Ledger) -> None:
     await ready(ledger, OLD)
-    assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 1
-    assert await ledger.documents.start_stale_anew("m/2", "m", 6.0) == 0
+    assert await ledger.documents.start_stale_anew("m/2", 6.0) == 1
+    assert await ledger.documents.start_stale_anew("m/2", 6.0) == 0
     assert await found(ledger, "oil") == [OLD]
     claim = await claimed(ledger, recipe="m/2")
     await commit(ledger, claim, NEW)
     await ledger.claims.to_indexing(claim, 4.0)
     await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
-    assert await ledger.documents.start_stale_anew("m/2", "m", 7.0) == 0
+    assert await ledger.documents.start_stale_anew("m/2", 7.0) == 0
 
 
 async def test_a_half_read_document_begins_again_under_another_recipe(ledger: Ledger) -> None:
@@ -143,15 +143,6 @@ async def test_vectors_of_another_model_are_not_followed(ledger: Ledger) -> None
     await ready(ledger, OLD, "old")
     assert await indexed(ledger, "new") == set()
     assert await found(ledger, "oil") == [OLD]
-
-
-async def test_what_an_earlier_release_made_counts_as_made_by_this_one(ledger: Ledger) -> None:
-    await ready(ledger, OLD)
-    await ledger.database.write(
-        lambda conn: conn.execute("UPDATE documents SET recipe = ''; UPDATE chunks SET model = ''") and None
-    )
-    assert await ledger.documents.start_stale_anew("m/1", "m", 6.0) == 0
-    assert await indexed(ledger) == {"doc_1.1.1.0"}
 
 
 async def test_attempts_are_counted_by_cause_and_stops_are_none(ledger: Ledger) -> None:

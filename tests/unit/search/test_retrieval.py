@@ -1,7 +1,7 @@
 """Hybrid search that degrades, with lanes that do as they are told."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 import pytest
@@ -56,6 +56,14 @@ class IndexStatus:
         self.is_partial = False
 
 
+class Space(NamedTuple):
+    """A model and its index."""
+
+    embedder: Lane
+    vectors: Lane
+    status: IndexStatus
+
+
 HANGS: dict[str, Any] = {"hangs": True}
 KEYWORDS = [("a", 9.0), ("b", 3.0)]
 VECTORS = [("c", 0.9), ("a", 0.5)]
@@ -72,14 +80,13 @@ def retrieval(
     status: IndexStatus | None = None,
     documents: LedgerOfTexts | None = None,
 ) -> Retrieval:
+    space = Space(embedder or Lane(), vectors, status or IndexStatus())
     return Retrieval(
         documents=documents or LedgerOfTexts(),
         keywords=keywords,
-        vectors=vectors,
-        embedder=embedder or Lane(),
+        space=lambda: space,
         settings=RetrievalSettings(vector_timeout_s=0.01, keyword_timeout_s=0.01),
         clock=lambda: 0.0,
-        status=status or IndexStatus(),
     )
 
 
