@@ -11,16 +11,15 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.answers.cache import AnswerCache
-from kotaemon_async.answers.chain import MODELS, Chain, Completed, Failed
-from kotaemon_async.answers.citations import Pages, verified
+from kotaemon_async.answers.chain import MODELS, Chain, Completed, Failed, Passed
 from kotaemon_async.answers.coalescing import RequestCoalescing
 from kotaemon_async.answers.draft import Draft, Evidence, Question, addressed, given_again
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
-from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
@@ -56,11 +55,10 @@ class Answering:
         *,
         retrieval: Searches,
         chain: Chain,
-        documents: Pages,
+        documents: Documents,
         answers: AnswerRecords,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
-        relevance: Relevance | None = None,
         settings: AnswerSettings,
         clock: Clock = time.time,
     ) -> None:
@@ -70,7 +68,6 @@ class Answering:
         self._answers = answers
         self._cache = cache
         self._rewriter = rewriter
-        self._relevance = relevance
         self._deadline_s = settings.deadline_s
         self._clock = clock
         self._passages = settings.passages
@@ -165,7 +162,7 @@ class Answering:
         found = await self._search(question)
         draft = Draft(question, found)
         yield PassagesFound(found.passages, found.reasons)
-        prompt = Prompt(question.standalone, found.passages, question.cache_key)
+        prompt = _prompt(question, found)
         sent_by: ServedBy | None = None
         async with aclosing(self._chain.stream(prompt, question.deadline, skip=_skipped(found))) as events:
             async for event in events:
@@ -179,6 +176,8 @@ class Answering:
                     case Failed(provider, error, text_was_sent):
                         draft.add_reason(provider.name, error.code)
                         sent_by = provider.served_by if text_was_sent else sent_by
+                    case Passed(provider):
+                        draft.nothing_fits = draft.nothing_fits or provider.served_by == "extractive"
                     case Completed(provider, finish):
                         answer = draft.completed(event)
                         if not (found.reasons or finish.cut):
@@ -196,18 +195,16 @@ class Answering:
         """Return the passages that stand on their pages, and what was missing while searching."""
         limit_s = min(_RETRIEVAL_AT_MOST_S, question.deadline.left_s() * _RETRIEVAL_SHARE)
         evidence = Evidence()
+        if not any(map(str.isalnum, question.standalone)):
+            return Evidence(searched=True)  # a question of nothing but signs
         try:
             with traces.span("retrieve"), anyio.fail_after(limit_s):
                 found = await self._retrieval.search(
                     question.standalone, question.ask.scope, top_k=self._passages
                 )
                 evidence = Evidence(reasons=found.degraded)
-                passages = await verified(self._documents, found.passages)
-                evidence = replace(evidence, passages=passages)
-                is_relevant = self._relevance is None or await self._relevance.holds(
-                    question.standalone, passages
-                )
-            return replace(evidence, searched=True, relevant=is_relevant)
+                sources = await verified(self._documents, found.passages)
+            return replace(evidence, sources=sources, searched=True)
         except TimeoutError:
             lost: tuple[Reason, ...] = (Reason("retrieval", "timeout"),)
         except SearchLost as error:
@@ -261,10 +258,19 @@ async def _repeated(answer: Answer) -> AsyncGenerator[Event]:
 
 
 def _skipped(found: Evidence) -> frozenset[ServedBy]:
-    """Return who is not asked: no model with nothing to rest on, no sentences that miss the question."""
-    if not found.passages:
-        return MODELS | {"extractive"}
-    return frozenset() if found.relevant else frozenset({"extractive"})
+    """Return who is not asked when there is nothing to rest on."""
+    return frozenset() if found.sources else MODELS | {"extractive"}
+
+
+def _prompt(question: Question, found: Evidence) -> Prompt:
+    is_away = any(reason.component == "embedder" for reason in found.reasons)
+    return Prompt(
+        question.standalone,
+        found.passages,
+        question.cache_key,
+        sources=found.sources,
+        words_only=is_away,
+    )
 
 
 def _save_limit_s(question: Question) -> float:

@@ -32,6 +32,13 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """A provider works and has no answer to this question; the next one is asked."""
+
+    provider: Provider
+
+
+@dataclass(frozen=True, slots=True)
 class Completed:
     """A provider gave a whole answer."""
 
@@ -67,8 +74,8 @@ class Chain:
 
     async def stream(
         self, prompt: Prompt, deadline: Deadline, *, skip: Collection[ServedBy] = ()
-    ) -> AsyncGenerator[Delta | Restart | Failed | Completed]:
-        """Yield the Deltas of one provider and Completed; Failed for each that failed before it.
+    ) -> AsyncGenerator[Delta | Restart | Failed | Passed | Completed]:
+        """Yield the Deltas of one provider and Completed; Failed or Passed for each that was asked before it.
 
         A Restart comes as soon as another provider has something to say after text that was broken off.
         """
@@ -91,6 +98,7 @@ class Chain:
                             yield replace(piece, served_by=provider.served_by)
                     error = Unavailable("the answer ended without a finish", code="llm_unavailable")
                 except NoAnswer:
+                    yield Passed(provider)
                     continue
                 except Unavailable as raised:
                     error = raised

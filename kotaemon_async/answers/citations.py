@@ -1,15 +1,13 @@
-"""An answer is held to its sources: passages on their pages, markers that name them, quotes from them."""
+"""An answer is held to its sources: markers that name them, quotes from them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Sequence
 
 from kotaemon_async.answers import quotes
-from kotaemon_async.answers.extractive import sentences
 from kotaemon_async.answers.llm.base import Quote
+from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
-from kotaemon_async.domain.model import Citation, Passage
+from kotaemon_async.domain.model import Citation, Place, QuotePart, Sentence
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
 #: A sentence with the markers behind its end.
@@ -17,35 +15,18 @@ _MARKED_SENTENCE = re.compile(r".+?(?:[.!?;](?=\s|\[|$)|[。！？；]|\n|$)(?:\
 _FALLBACK_QUOTE_CHARS = 300
 
 
-class Pages(Protocol):
-    """The part of the ledger that knows what stands on a page."""
-
-    async def page_texts(self, pages: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]: ...
-
-
-async def verified(documents: Pages, passages: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Return the passages that stand on their pages, in the words of the page."""
-    pages = await documents.page_texts({(passage.document_id, passage.page) for passage in passages})
-    found = (
-        (passage, quotes.find(pages.get((passage.document_id, passage.page), ""), passage.text))
-        for passage in passages
-    )
-    return tuple(replace(passage, text=words) for passage, words in found if words is not None)
-
-
 def cite(
-    answer_id: str, answer: str, passages: Sequence[Passage], found: Sequence[Quote] | None
+    answer_id: str, answer: str, sources: Sequence[Source], found: Sequence[Quote] | None
 ) -> tuple[str, tuple[Citation, ...]]:
     """Return the answer without markers that name nothing, and one citation for each marker that is left.
 
-    Without `found` quotes a marker n stands for the n-th passage, and its quote is looked for there.
+    Without `found` quotes a marker n stands for the n-th source, and its quote is looked for there.
     """
     if found is None:
-        found = _quotes(answer, passages)
-    found = [quote for quote in found if quotes.find(passages[quote.passage].text, quote.text)]
+        found = _quotes(answer, sources)
     known = {quote.marker for quote in found}
     return quotes.keep_markers(answer, known), tuple(
-        _citation(answer_id, passages[q.passage], q) for q in found
+        _citation(answer_id, sources[q.source], q) for q in found
     )
 
 
@@ -59,26 +40,29 @@ def uncited(answer: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _citation(answer_id: str, passage: Passage, quote: Quote) -> Citation:
+def _citation(answer_id: str, source: Source, quote: Quote) -> Citation:
+    parts = tuple(QuotePart(place.page, source.words(place)) for place in quote.places)
+    longest = max(parts, key=lambda part: len(part.quote))
     return Citation(
         id=f"{answer_id}.{quote.marker}",
         marker=quote.marker,
-        document_id=passage.document_id,
-        document_name=passage.document_name,
-        page=passage.page,
-        quote=quote.text,
-        score=passage.score,
+        document_id=source.passage.document_id,
+        document_name=source.passage.document_name,
+        page=longest.page,
+        quote=longest.quote,
+        score=source.passage.score,
+        parts=parts,
     )
 
 
-def _quotes(answer: str, passages: Sequence[Passage]) -> list[Quote]:
+def _quotes(answer: str, sources: Sequence[Source]) -> list[Quote]:
     claims: dict[int, str] = {}
     for match in quotes.MARKER.finditer(answer):
         claim = _claim(answer[: match.start()])
         for number in quotes.markers(match[0]):
-            if 1 <= number <= len(passages):
+            if 1 <= number <= len(sources):
                 claims[number] = f"{claims.get(number, '')} {claim}".strip()
-    return [Quote(n, n - 1, _best_quote(claim, passages[n - 1])) for n, claim in claims.items()]
+    return [Quote(n, n - 1, _best_quote(claim, sources[n - 1])) for n, claim in claims.items()]
 
 
 def _claim(before: str) -> str:
@@ -87,13 +71,25 @@ def _claim(before: str) -> str:
     return sentences[-1].strip() if sentences else ""
 
 
-def _best_quote(claim: str, passage: Passage) -> str:
-    """Return the sentence of the passage nearest to the claim, of two the shorter; else its beginning."""
+def _best_quote(claim: str, source: Source) -> tuple[Place, ...]:
+    """Return where the sentence nearest to a claim stands; else the source's beginning."""
     wanted = set(text.query_terms(claim))
 
-    def nearness(sentence: str) -> tuple[int, int]:
-        return len(wanted & set(text.terms(sentence))), -len(sentence)
+    def nearness(sentence: Sentence) -> tuple[int, int]:
+        return len(wanted & set(text.terms(sentence.text))), -len(sentence.text)
 
-    best = max((sentence for _, sentence in sentences(passage.text)), key=nearness, default="")
+    best = max(source.sentences, key=nearness)
     # A claim in another language than the passage shares no words with it and is supported all the same.
-    return best if nearness(best)[0] else passage.text[:_FALLBACK_QUOTE_CHARS].strip()
+    return best.places if nearness(best)[0] else _beginning(source)
+
+
+def _beginning(source: Source) -> tuple[Place, ...]:
+    """Return the place of the first sentences on the first one's page."""
+    first = source.sentences[0].places[0]
+    stops = [
+        place.stop
+        for sentence in source.sentences
+        for place in sentence.places
+        if place.page == first.page and place.stop <= first.start + _FALLBACK_QUOTE_CHARS
+    ]
+    return (Place(first.page, first.start, max(stops, default=first.stop)),)

@@ -7,7 +7,8 @@ from kotaemon_async.answers.chain import Completed
 from kotaemon_async.answers.citations import cite, uncited
 from kotaemon_async.answers.events import Ask, Event, Restart
 from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta
-from kotaemon_async.domain.model import Answer, Passage, Reason, ServedBy
+from kotaemon_async.answers.sources import Source
+from kotaemon_async.domain.model import Answer, Outcome, Passage, Reason, ServedBy
 from kotaemon_async.telemetry import traces
 
 
@@ -31,10 +32,14 @@ class Question:
 class Evidence:
     """What a search found, and what was missing while searching."""
 
-    passages: tuple[Passage, ...] = ()
+    sources: tuple[Source, ...] = ()
     reasons: tuple[Reason, ...] = ()
     searched: bool = False
-    relevant: bool = True
+
+    @property
+    def passages(self) -> tuple[Passage, ...]:
+        """Return the passages of the sources."""
+        return tuple(source.passage for source in self.sources)
 
 
 class Draft:
@@ -45,6 +50,7 @@ class Draft:
         self.evidence = evidence or Evidence()
         self.text = ""
         self._sent_by: ServedBy = "busy"
+        self.nothing_fits = self.evidence.searched and not self.evidence.sources
         self._reasons = list(self.evidence.reasons)
         self._timings_s = {} if evidence is None else {"retrieval": question.elapsed_s()}
 
@@ -70,7 +76,7 @@ class Draft:
         """Return what was heard before the reader left, which is not complete."""
         return replace(self.answer(self.text, self._sent_by), complete=False)
 
-    def answer(self, text: str, served_by: ServedBy) -> Answer:
+    def answer(self, text: str, served_by: ServedBy, outcome: Outcome = "answer") -> Answer:
         """Return the answer as it stands now."""
         total_s = self.question.elapsed_s()
         return Answer(
@@ -83,6 +89,7 @@ class Draft:
             citations=(),
             trace_id=traces.current().trace_id,
             timings_s={"first_token": total_s, **self._timings_s, "total": total_s},
+            outcome=outcome,
         )
 
     def completed(self, event: Completed) -> Answer:
@@ -90,25 +97,40 @@ class Draft:
         finish = event.finish
         if finish.cut:
             self.add_reason(event.provider.name, "answer_cut")
-        answer = self.answer("", event.provider.served_by)
+        answer = self.answer("", event.provider.served_by, finish.outcome)
         if finish.cached is not None:
             return given_again(finish.cached, answer)
-        text, citations = cite(answer.id, self.text, self.evidence.passages, finish.quotes)
-        return replace(answer, answer=text, citations=citations, uncited=uncited(text), usage=finish.usage)
+        text, citations = cite(answer.id, self.text, self.evidence.sources, finish.quotes)
+        return replace(
+            answer,
+            answer=text,
+            citations=citations,
+            uncited=uncited(text),
+            usage=finish.usage,
+            missing=finish.missing,
+        )
 
     def without_provider(self) -> Answer:
         """Return an answer that says that nothing was found, or that nothing can be said now."""
-        found = self.evidence
-        if found.searched and not (found.passages and found.relevant):
-            return self.answer(phrases.nothing_found(self.question.ask.question), "extractive")
-        return self.answer(phrases.busy(self.question.ask.question), "busy")
+        if self.nothing_fits:
+            return self.answer(phrases.nothing_found(self.question.ask.question), "extractive", "nothing")
+        return self.answer(phrases.busy(self.question.ask.question), "busy", "nothing")
 
 
 def given_again(cached: CachedAnswer, now: Answer) -> Answer:
     """Return the cached answer under the id, question, trace and reasons of `now`, and with its age."""
     kept = cached.answer
     citations = tuple(replace(one, id=f"{now.id}.{one.marker}") for one in kept.citations)
-    return replace(now, answer=kept.answer, citations=citations, uncited=kept.uncited, age_s=cached.age_s)
+    return replace(
+        now,
+        answer=kept.answer,
+        citations=citations,
+        uncited=kept.uncited,
+        outcome=kept.outcome,
+        missing=kept.missing,
+        claims=kept.claims,
+        age_s=cached.age_s,
+    )
 
 
 def addressed(answer: Answer, question: Question) -> Answer:

@@ -1,209 +1,192 @@
-"""An answer without a model: the sentences that share most with the question, word for word."""
+"""An answer without a model: the few sentences that answer the question, or what comes nearest."""
 
-import math
-import re
-from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
 
-from kotaemon_async.answers import phrases, quotes
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt, Quote
+import anyio
+import anyio.to_thread
+import numpy as np
+from loguru import logger
+from numpy.typing import NDArray
+
+from kotaemon_async.answers import phrases, relevance
+from kotaemon_async.answers.composition import composed, unmarked
+from kotaemon_async.answers.conditions import is_unmet, missing
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
+from kotaemon_async.answers.relevance import Rarity
+from kotaemon_async.answers.selection import Candidate, Selection, by_language, candidates
+from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
-from kotaemon_async.domain.model import Passage, ServedBy
+from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import Outcome, ServedBy
+from kotaemon_async.telemetry import traces
 
-#: With the markers that follow each sentence, answers stay below 450 and 250 characters on average.
-ENGLISH_CHARACTERS: Final = 450
-CJK_CHARACTERS: Final = 340
-_MARKER_CHARACTERS: Final = 5
+#: The part of what is left of a question's time that embedding may take, and the longest.
+_EMBEDDING_SHARE: Final = 0.4
+_EMBEDDING_AT_MOST_S: Final = 2.0
+#: What each thing that the question insists on takes from the value of a sentence it does not stand with.
+_LACKING: Final = 0.5
 
-#: What a sentence has from its neighbours' words: "It was opened in 1901." stands beside the name.
-_NEIGHBOUR_SHARE: Final = 0.25
-#: What a passage's other sentences keep once one is taken, so that an answer rests on several passages.
-_AGAIN: Final = 0.85
-#: A sentence, with its neighbours, has to share this much of what the best one shares with the question...
-_RELEVANT: Final = 0.1
-#: ...and stand in a passage that is found at least this well, beside the best one.
-_FOUND: Final = 0.4
-#: How strongly a long sentence has to be better than a short one.
-_LENGTH_POWER: Final = 0.2
 
-#: Spaces, and what Markdown writes before headings, quotes and points of a list.
-_MARKUP: Final = " \t\r\n\f\u3000#>*-"
-_ABBREVIATION: Final = re.compile(
-    r"(?:\b(?:[A-Za-z]|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|vs|etc|al|cf|Fig|Figs|No|Nos|Vol|pp|approx|ca|Inc|Ltd|Co|Gen"
-    r"|Col|Lt|Sgt|Gov|Sen|Rep|Rev|Eq|Ref|Refs|Sec|Ch|e\.g|i\.e|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec))$"
-)
-_SENTENCE_END: Final = re.compile(
-    r"[。！？；!?]+[”’」』）)\"']*|\.+[”’)\"'\]]*(?:\[\d{1,3}\])*(?=\s|$)|\n\s*\n"
-)
+class SentenceEmbedder(Protocol):
+    """The part of the embedder that compares a question with sentences.
+
+    Cosines of a model that is not `calibrated` do not mean what this module's thresholds say.
+    """
+
+    @property
+    def calibrated(self) -> bool: ...
+    async def embed_query(self, text: str) -> NDArray[np.float32]: ...
+    async def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Picked:
-    """One sentence, word for word, and the position of the passage that it stands in."""
+class _Choice:
+    """Sentences to be shown, best first, and what the question insists on and they lack."""
 
-    text: str
-    passage: int
+    shown: list[Candidate]
+    weights: Mapping[str, float]
+    outcome: Outcome
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Sentence:
-    passage: int
-    start: int
-    text: str
-    terms: frozenset[str]
+class _Nearness:
+    """Cosines with the question, by index of the candidate, and with its last part, where it has one."""
+
+    whole: Mapping[int, float]
+    part: str | None = None
+    with_part: Mapping[int, float] = field(default_factory=dict)
 
 
 class ExtractiveProvider:
-    """The best sentences of the best passages, word for word, each with its marker; needs no model."""
+    """The best sentences of the best passages, word for word, in runs with a marker each; needs no model."""
 
     name = "extractive"
     served_by: ServedBy = "extractive"
 
-    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:  # noqa: ARG002
-        """Yield one Delta with the whole text, and its quotes in the Finish."""
-        words, found = compose(prompt.passages, best_sentences(prompt.question, prompt.passages))
-        yield Delta(words or phrases.nothing_found(prompt.question))
-        yield Finish(quotes=found)
+    def __init__(self, embedder: SentenceEmbedder | None = None, rarity: Rarity | None = None) -> None:
+        """Choose sentences by words alone without an embedder, all terms alike without their rarity."""
+        self._embedder = embedder
+        self._rarity = rarity
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        """Yield one Delta with the whole text, and its quotes in the Finish.
+
+        Raises: NoAnswer when the sources have nothing to do with the question.
+        """
+        with traces.child_span("choose sentences", passages=len(prompt.sources)):
+            choice = await self._best(prompt, deadline)
+        if choice is None:
+            raise NoAnswer("no sentence has to do with the question", code="not_found")
+        words, quotes = composed(prompt.question, choice.shown, prompt.sources, choice.weights)
+        if choice.outcome == "nearest":
+            words = phrases.nearest(prompt.question, [unmarked(one) for one in choice.missing]) + words
+        yield Delta(words)
+        yield Finish(quotes=quotes, outcome=choice.outcome, missing=choice.missing)
+
+    async def _best(self, prompt: Prompt, deadline: Deadline) -> _Choice | None:
+        """Return the first choice that answers, of the question's language first; else the nearest."""
+        nearest: _Choice | None = None
+        terms = relevance.asked_terms(prompt.question)
+        if not terms:
+            return None
+        offered = await anyio.to_thread.run_sync(_selections, prompt)
+        for selection in offered:
+            near = None if prompt.words_only else await self._nearness(selection, deadline)
+            weights = relevance.weighted(terms, await self._rare(terms), words_only=near is None)
+            choice = await anyio.to_thread.run_sync(_choice, selection, prompt.sources, near, weights)
+            if choice is not None and choice.outcome == "answer":
+                return choice
+            nearest = nearest or choice
+        return nearest
+
+    async def _nearness(self, selection: Selection, deadline: Deadline) -> _Nearness | None:
+        """Return how near the best candidates are to the question; None when that cannot be told."""
+        if self._embedder is None or not self._embedder.calibrated:
+            return None
+        limit_s = min(_EMBEDDING_AT_MOST_S, deadline.left_s() * _EMBEDDING_SHARE)
+        try:
+            with anyio.fail_after(limit_s):
+                return await _embedded(self._embedder, selection)
+        except (Unavailable, TimeoutError) as error:
+            code = error.code if isinstance(error, Unavailable) else "timeout"
+            logger.bind(component="embedder", code=code).warning("sentences_not_embedded")
+            return None
+
+    async def _rare(self, terms: Sequence[str]) -> Mapping[str, float]:
+        """Return how rare the terms are; all are alike while the ledger does not tell."""
+        try:
+            return await self._rarity.rarity(terms) if self._rarity else {}
+        except Unavailable:
+            return {}
 
 
-def compose(passages: Sequence[Passage], picked: Sequence[Picked]) -> tuple[str, tuple[Quote, ...]]:
-    """Return a readable text with markers from 1 on, and the quote behind each marker.
+async def _embedded(embedder: SentenceEmbedder, selection: Selection) -> _Nearness:
+    """Return the cosines of the candidates that are worth it with the question and with its last part."""
+    chosen = selection.to_embed()
+    part = relevance.last_part(selection.question)
+    vectors = await embedder.embed_sentences([selection.candidates[at].embedded_text for at in chosen])
 
-    Neighbours on the page share a marker; a sentence that does not stand in its passage is left out.
-    """
-    parts: list[str] = []
-    found: list[Quote] = []
-    previous = (-1, 0, 0)  # passage, start of its quote, end of the last sentence
-    for pick in picked:
-        page = passages[pick.passage].text
-        place = quotes.span(page, pick.text)
-        if place is None:
-            continue
-        start, end = place
-        if previous[0] == pick.passage and start >= previous[2] and not page[previous[2] : start].strip():
-            start = previous[1]
-            found.pop()
-        marker = len(found) + 1
-        found.append(Quote(marker, pick.passage, page[start:end]))
-        parts.append(_marked(page[place[0] : end], marker))
-        previous = (pick.passage, start, end)
-    return _joined(parts), tuple(found)
+    async def cosines(question: str) -> dict[int, float]:
+        found = vectors @ await embedder.embed_query(question)
+        return {at: float(cosine) for at, cosine in zip(chosen, found, strict=True)}
+
+    return _Nearness(await cosines(selection.question), part, await cosines(part) if part is not None else {})
 
 
-def _marked(sentence: str, marker: int) -> str:
-    return f"{text.one_line(sentence)}{'' if phrases.is_chinese(sentence) else ' '}[{marker}]"
+def _selections(prompt: Prompt) -> list[Selection]:
+    return by_language(prompt.question, candidates(prompt.sources))
 
 
-def _joined(parts: Sequence[str]) -> str:
-    whole = ""
-    for part in parts:
-        whole += part if not whole or phrases.is_chinese(part[0]) else f" {part}"
-    return whole
+def _choice(
+    selection: Selection, sources: Sequence[Source], near: _Nearness | None, weights: Mapping[str, float]
+) -> _Choice | None:
+    """Return what is shown of a selection; None when it has nothing to do with the question."""
+    question = selection.question
+    values = selection.values(near.whole if near else None)
+    if not _is_relevant(selection, sources, near, weights, values):
+        return None
+    lacking = {at: missing(question, _scope(selection.candidates[at], sources)) for at in values}
+    shown = selection.shown({at: value - _LACKING * len(lacking[at]) for at, value in values.items()})
+    missed = missing(question, _scope(shown[0], sources))
+    unmet = is_unmet(question, " ".join(one.sentence.text for one in shown))
+    return _Choice(shown, weights, "nearest" if missed or unmet else "answer", tuple(filter(None, missed)))
 
 
-def sentences(passage: str) -> list[tuple[int, str]]:
-    """Return each sentence with its offset, in order; abbreviations, initials and decimals do not end one."""
-    found, begin = [], 0
-    for end in [*_ends(passage), len(passage)]:
-        piece = passage[begin:end]
-        stripped = piece.lstrip(_MARKUP).rstrip()
-        if any(map(str.isalnum, stripped)):
-            found.append((begin + len(piece) - len(piece.lstrip(_MARKUP)), stripped))
-        begin = end
-    return found
+def _is_relevant(
+    selection: Selection,
+    sources: Sequence[Source],
+    near: _Nearness | None,
+    weights: Mapping[str, float],
+    values: Mapping[int, float],
+) -> bool:
+    """Return whether the best candidate is near to the question, or to the question's last part."""
+
+    def coverage(at: int, weights: Mapping[str, float]) -> float:
+        return relevance.covered(weights, _terms_around(selection.candidates[at], sources))
+
+    best = max(values, key=values.__getitem__)
+    if near is None:
+        return relevance.shares_enough(selection.question, coverage(best, weights))
+    across = selection.is_across
+    if relevance.is_near(selection.question, near.whole[best], coverage(best, weights), across=across):
+        return True
+    if near.part is None:
+        return False
+    best = max(values, key=lambda at: values[at] + selection.by_cosine(near.with_part[at] - near.whole[at]))
+    asked = relevance.asked_terms(near.part)
+    part = {term: weights[term] for term in asked if term in weights}
+    return relevance.is_near(near.part, near.with_part[best], coverage(best, part), across=across)
 
 
-def _ends(passage: str) -> Iterator[int]:
-    for match in _SENTENCE_END.finditer(passage):
-        dot = match[0].startswith(".")
-        if not (
-            dot
-            and len(match[0]) == 1
-            and _ABBREVIATION.search(passage, max(0, match.start() - 8), match.start())
-        ):
-            yield match.end()
+def _scope(one: Candidate, sources: Sequence[Source]) -> str:
+    """Return all that stands with a candidate: its passage, heading, and its document's title and name."""
+    source = sources[one.source]
+    return f"{one.sentence.text}\n{one.sentence.heading}\n{source.context}\n{source.passage.text}"
 
 
-def best_sentences(question: str, passages: Sequence[Passage]) -> list[Picked]:
-    """Return the best sentences within an answer's length, passage by passage as they were ranked.
-
-    A sentence counts by the question's words in it, rare words more, and by its passage's score.
-    """
-    offered = _offered(question, passages)
-    if not offered:
-        return []
-    chosen = _chosen(*_relevant(question, offered, passages))
-    return [Picked(one.text, one.passage) for one in sorted(chosen, key=lambda one: (one.passage, one.start))]
-
-
-def _offered(question: str, passages: Sequence[Passage]) -> list[_Sentence]:
-    """Return every different sentence that says more than the question, as a heading often does not."""
-    asked = frozenset(text.terms(question))
-    found: dict[frozenset[str], _Sentence] = {}
-    for number, passage in enumerate(passages):
-        for start, sentence in sentences(passage.text):
-            terms = frozenset(text.terms(sentence))
-            if len(terms) > 1 and not terms <= asked:
-                found.setdefault(terms, _Sentence(number, start, sentence, terms))
-    return list(found.values())
-
-
-def _relevant(
-    question: str, offered: Sequence[_Sentence], passages: Sequence[Passage]
-) -> tuple[list[_Sentence], list[float]]:
-    """Return the sentences that have to do with the question, and the value of each."""
-    words = _words(question, offered)
-    best_score = max(passage.score for passage in passages) or 1.0
-    found = [passages[sentence.passage].score / best_score for sentence in offered]
-    near = [at for at in range(len(offered)) if found[at] >= _FOUND] or list(range(len(offered)))
-    least = _RELEVANT * max(words[at] for at in near)
-    kept = [at for at in near if words[at] >= least]
-    return [offered[at] for at in kept], [words[at] + found[at] for at in kept]
-
-
-def _words(question: str, offered: Sequence[_Sentence]) -> list[float]:
-    """Return the part of the question in each sentence, rare words more, and a share of its neighbours'."""
-    counts = Counter(term for sentence in offered for term in sentence.terms)
-    asked = [term for term in text.query_terms(question) if counts[term]]
-    idf = {term: math.log(1 + len(offered) / counts[term]) for term in asked}
-    whole = sum(idf.values()) or 1.0
-    shared = [sum(idf.get(term, 0.0) for term in sentence.terms) / whole for sentence in offered]
-    return [shared[at] + _NEIGHBOUR_SHARE * _beside(at, offered, shared) for at in range(len(offered))]
-
-
-def _beside(at: int, offered: Sequence[_Sentence], shared: Sequence[float]) -> float:
-    """Return the better of the neighbours in the same passage."""
-    near = [near for near in (at - 1, at + 1) if 0 <= near < len(offered)]
-    return max((shared[n] for n in near if offered[n].passage == offered[at].passage), default=0.0)
-
-
-def _chosen(offered: Sequence[_Sentence], values: Sequence[float]) -> list[_Sentence]:
-    """Return the best sentences for their length that fit; only a beginning when all are too long."""
-    cjk = text.cjk_share(" ".join(sentence.text for sentence in offered)) > 0.3
-    room = CJK_CHARACTERS if cjk else ENGLISH_CHARACTERS
-    worth = {at: value / (len(offered[at].text) + 20) ** _LENGTH_POWER for at, value in enumerate(values)}
-    chosen: list[_Sentence] = []
-    while worth:
-        best = max(worth, key=lambda at: (worth[at], -at))
-        del worth[best]
-        sentence = offered[best]
-        needed = len(sentence.text) + _MARKER_CHARACTERS
-        if needed > room:
-            continue
-        room -= needed
-        chosen.append(sentence)
-        for at in worth:
-            if offered[at].passage == sentence.passage:
-                worth[at] *= _AGAIN
-    if chosen:
-        return chosen
-    best = max(range(len(offered)), key=lambda at: values[at])
-    return [replace(offered[best], text=_cut(offered[best].text, room))]
-
-
-def _cut(sentence: str, room: int) -> str:
-    """Return the beginning of a sentence that is too long, up to a whole word where it has words."""
-    begun = sentence[:room]
-    return begun.rsplit(None, 1)[0] if not text.is_cjk(begun[-1]) and " " in begun else begun
+def _terms_around(one: Candidate, sources: Sequence[Source]) -> frozenset[str]:
+    passage = frozenset(text.terms(sources[one.source].passage.text))
+    return passage | one.context | frozenset(one.terms)

@@ -1,6 +1,7 @@
 """The few sentences that the service says in its own words, in the question's language."""
 
 import re
+from collections.abc import Sequence
 
 _CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
@@ -15,6 +16,15 @@ def nothing_found(question: str) -> str:
     if is_chinese(question):
         return "在这些文档中没有找到与该问题相关的内容。"
     return "I found nothing in the documents that answers this question."
+
+
+def nearest(question: str, missing: Sequence[str]) -> str:
+    """Say what was not found, to stand before the nearest that was."""
+    words = ", ".join(missing)
+    if is_chinese(question):
+        subject = f"没有找到关于“{words}”的内容" if words else "没有找到确切的回答"
+        return f"{subject}；最接近的是："
+    return f"{f'Nothing found on {words}' if words else 'No exact answer found'}; the nearest is: "
 
 
 def busy(question: str) -> str:

@@ -14,7 +14,6 @@ from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
-from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
@@ -33,7 +32,7 @@ def answering_over(
     """Make the use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
     kept = [KnowledgeProvider(knowledge)] if settings.answers.static_knowledge else []
-    chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(), *kept])
+    chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(rarity=ledger.keywords), *kept])
     return Answering(
         retrieval=retrieval,
         chain=chain,
@@ -41,7 +40,6 @@ def answering_over(
         answers=ledger.answers,
         cache=cache,
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
-        relevance=Relevance(ledger.keywords),
         settings=settings.answers,
     )
 

@@ -41,11 +41,11 @@ class Keywords(Store):
 
     @reads
     def rarity(self, conn: apsw.Connection, terms: Sequence[str]) -> dict[str, float]:
-        """Return each term's inverse document frequency; a term that no chunk has is the rarest."""
+        """Return the inverse document frequency of each term that any chunk holds."""
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
         chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
         counts = _frequencies(conn, wanted)
-        return {term: math.log(1 + chunks / (0.5 + counts.get(term, 0))) for term in wanted}
+        return {term: math.log(1 + chunks / (0.5 + count)) for term, count in counts.items()}
 
 
 def _frequencies(conn: apsw.Connection, terms: Sequence[str]) -> dict[str, int]:

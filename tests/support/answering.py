@@ -1,13 +1,23 @@
 """Small stand-ins for what an answer is made of: passages, a search, pages, a model."""
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
 
 from kotaemon_async.answers.llm.base import Deadline, Piece, Prompt
+from kotaemon_async.answers.sources import Source, from_page
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Found, Mode, Passage, Scope, ServedBy
+from kotaemon_async.domain.model import (
+    Found,
+    Mode,
+    Passage,
+    PassageSentences,
+    Place,
+    Scope,
+    Sentence,
+    ServedBy,
+)
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 QUESTION = "What is the capital of France?"
@@ -16,6 +26,28 @@ DOWN = Unavailable("down", code="llm_unavailable")
 
 def passage(text: str, name: str = "a.pdf", *, page: int = 1, score: float = 0.9) -> Passage:
     return Passage(f"d.1.{page}.0", "d", name, page, text, score)
+
+
+def source(text: str, name: str = "a.pdf", *, page: int = 1, score: float = 0.9, title: str = "") -> Source:
+    """A page that was found whole; a line of it is a heading when it begins with a sign of Markdown."""
+    sentences: list[Sentence] = []
+    heading = ""
+    plain = from_page(passage(text, name, page=page, score=score), text)
+    assert plain is not None
+    for one in plain.sentences:
+        (place,) = one.places
+        if text[: place.start].endswith("# "):
+            heading = one.text
+        else:
+            sentences.append(Sentence(one.text, one.places, heading))
+    return Source(plain.passage, title, tuple(sentences), plain.pages)
+
+
+def over_two_pages(first: str, second: str) -> Source:
+    """One sentence that begins at the end of page 4 and goes on at the top of page 5."""
+    places = (Place(4, 0, len(first)), Place(5, 0, len(second)))
+    sentence = Sentence(f"{first} {second}", places)
+    return Source(passage(sentence.text, page=4), "", (sentence,), {4: first, 5: second})
 
 
 PARIS = passage(PAGE, page=3)
@@ -43,6 +75,9 @@ class Pages:
 
     async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return dict.fromkeys(pages, self.page)
+
+    async def sentences(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+        return {}
 
 
 class Model:

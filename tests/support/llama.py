@@ -14,18 +14,19 @@ from kotaemon_async.answers.llm.llama_server import SCRIPT, LlamaServer
 from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage
 from kotaemon_async.resilience.memory import processes
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.settings import ModelSettings
 from tests.support import scripted_llama_child
+from tests.support.answering import source
 
 SCRIPTED = Path(scripted_llama_child.__file__)
 SAID = "The crane was repaired in October [1]."
 
 
 def prompt_of(text: str) -> Prompt:
-    return Prompt("When was the crane repaired?", (Passage("d.1.1.0", "d", "a.pdf", 1, text, 0.9),))
+    found = source(text)
+    return Prompt("When was the crane repaired?", (found.passage,), sources=(found,))
 
 
 PROMPT = prompt_of("The crane was repaired in October.")

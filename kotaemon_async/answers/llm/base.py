@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Answer, Passage, Scope, ServedBy, Usage
+from kotaemon_async.domain.model import Answer, Outcome, Passage, Place, Scope, ServedBy, Usage
 
 Clock = Callable[[], float]
 
@@ -61,13 +62,16 @@ HistoryTurn = tuple[str, str]
 class Prompt:
     """A question and the passages to answer it from; passage n is `passages[n - 1]`.
 
-    With a `history` it asks for no answer but for the question as it may be asked alone.
+    With a `history` it asks for no answer but for the question as it may be asked alone. `sources` are the
+    passages with their sentences; `words_only` says that the embedder is known to be away.
     """
 
     question: str
     passages: tuple[Passage, ...] = ()
     cache_key: CacheKey | None = None
     history: tuple[HistoryTurn, ...] = ()
+    sources: tuple[Source, ...] = ()
+    words_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +84,27 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """Words of the passage with this index that stand behind a marker in the text."""
+    """What of the source with this index stands behind a marker: one place, or one on each of two pages."""
 
     marker: int
-    passage: int
-    text: str
+    source: int
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
     """The answer is whole; `quotes` is None when the markers simply number the passages.
 
-    `cut` says that the model reached its limit of tokens, `cached` that the answer was given before.
+    `cut` says that the model reached its limit of tokens, `cached` that the answer was given before,
+    `missing` what the question insists on and the nearest sentences lack.
     """
 
     usage: Usage | None = None
     quotes: tuple[Quote, ...] | None = None
     cut: bool = False
     cached: CachedAnswer | None = None
+    outcome: Outcome = "answer"
+    missing: tuple[str, ...] = ()
 
 
 Piece = Delta | Finish

@@ -1,8 +1,7 @@
 """Answers from the cache, from work that is shared and from the kept knowledge, over a real ledger."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import anyio
 import pytest
@@ -14,10 +13,9 @@ from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound, Resta
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import Delta, Finish, Piece
-from kotaemon_async.answers.relevance import Relevance
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Answer, Found, Passage, Reason
+from kotaemon_async.domain.model import Answer, Found, Reason
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.answering import DOWN, PARIS, QUESTION, FakeRetrieval, Model, Pages
 from tests.support.ledger import new_document
@@ -31,7 +29,7 @@ class Answers:
     def __init__(self, ledger: Ledger, folder: Path) -> None:
         self.ledger, self.retrieval = ledger, FakeRetrieval()
         self.model = Model(Delta("Paris [1]."), Finish())
-        self.now_s, self.are_relevant = 1000.0, True
+        self.now_s = 1000.0
         kept = folder / "kept.yaml"
         kept.write_text('- {question: "When is the office open?", answer: From nine to five.}', "utf-8")
         knowledge = Knowledge(kept)
@@ -44,25 +42,20 @@ class Answers:
             documents=Pages(),
             answers=ledger.answers,
             cache=cache,
-            relevance=cast("Relevance", self),
             settings=SETTINGS,
             clock=lambda: self.now_s,
         )
 
-    async def holds(self, question: str, passages: Sequence[Passage]) -> bool:
-        """Whether passages have to do with the question, whichever they are."""
-        return self.are_relevant
-
     async def ask(self, question: str = QUESTION) -> Answer:
         return await self.answering.answer(Ask(question))
 
-    async def asked_at_once(self, times: int) -> list[Answer]:
+    async def asked_at_once(self, times: int, question: str = QUESTION) -> list[Answer]:
         """The answers to one question that so many ask before the model says a word."""
         self.model.pieces = (go_on := anyio.Event(), *self.model.pieces)
         answers: list[Answer] = []
 
         async def ask() -> None:
-            answers.append(await self.ask())
+            answers.append(await self.ask(question))
 
         async with anyio.create_task_group() as group:
             for _ in range(times):
@@ -167,9 +160,8 @@ async def test_ten_equal_questions_at_once_make_one_call(service: Answers) -> No
 async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(
     service: Answers,
 ) -> None:
-    service.are_relevant = False
     service.break_model(Delta("Par"))
-    answers = await service.asked_at_once(3)
+    answers = await service.asked_at_once(3, "How do I bake sourdough bread?")
     assert len(service.model.prompts) == 1
     assert [(one.served_by, one.complete, one.reasons) for one in answers] == [
         ("extractive", True, (Reason("main", "llm_unavailable"),))

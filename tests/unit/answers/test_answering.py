@@ -113,7 +113,7 @@ async def test_a_whole_answer_is_never_a_cut_one() -> None:
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "I found nothing"), ("为什么？", "在这些文档中")])
 async def test_nothing_found_is_said_in_the_language_of_the_question(question: str, begins: str) -> None:
     answer = last(await received(answering(Model(), retrieval=FakeRetrieval(Found(()))), question))
-    assert (answer.served_by, answer.degraded, answer.citations) == ("extractive", False, ())
+    assert (answer.served_by, answer.outcome, answer.degraded) == ("extractive", "nothing", False)
     assert answer.answer.startswith(begins)
 
 
@@ -151,6 +151,18 @@ async def test_the_answer_is_kept_as_it_was_sent() -> None:
     ledger = Ledger()
     answer = await answering(ledger=ledger).answer(Ask("Capital of France?", conversation_id="c1"))
     assert ledger.saved == [(answer, "c1")]
+
+
+@pytest.mark.parametrize("question", ["🚀", "( )"])
+async def test_signs_find_nothing_and_no_model_is_asked(question: str) -> None:
+    model = Model(Delta("Paris [1]."), Finish())
+    answer = last(await received(answering(model, ExtractiveProvider()), question))
+    assert (answer.outcome, answer.citations, model.prompts) == ("nothing", (), [])
+
+
+async def test_what_the_question_insists_on_and_the_nearest_lacks_is_told() -> None:
+    answer = last(await received(answering(), "What was the capital of France in 1871?"))
+    assert (answer.outcome, answer.missing) == ("nearest", ("1871",))
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:

@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.chain import Chain, Completed, Failed, Passed
 from kotaemon_async.answers.events import Restart
-from kotaemon_async.answers.extractive import ExtractiveProvider, Picked, compose
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt, Quote
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.llm.guarded import CircuitOpen, Timing
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Passage
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
-from tests.support.answering import DOWN, Model, passage
+from tests.support.answering import DOWN, Model, source
 
 
 @dataclass
@@ -53,11 +52,9 @@ def fallbacks(source: str, target: str) -> float:
     return metrics.REGISTRY.get_sample_value("kotaemon_fallbacks_total", labels) or 0.0
 
 
-async def events(
-    *links: Model | ExtractiveProvider, passages: tuple[Passage, ...] = ()
-) -> list[tuple[str, object]]:
+async def events(*links: Model) -> list[tuple[str, object]]:
     received: list[tuple[str, object]] = []
-    async for event in Chain(links).stream(Prompt("Q?", passages), Deadline(10.0, lambda: 0.0)):
+    async for event in Chain(links).stream(Prompt("Q?"), Deadline(10.0, lambda: 0.0)):
         match event:
             case Delta():
                 received.append(("delta", event.text))
@@ -65,6 +62,8 @@ async def events(
                 received.append(("restart", (event.link, event.reason)))
             case Failed():
                 received.append(("failed", (event.provider.name, event.error.code, event.text_was_sent)))
+            case Passed():
+                received.append(("passed", event.provider.name))
             case Completed():
                 received.append(("completed", event.provider.name))
     return received
@@ -94,6 +93,7 @@ async def test_a_restart_names_who_speaks_next_and_why_words_broke_off() -> None
     assert received == [
         ("delta", "x"),
         ("failed", ("a", "llm_unavailable", True)),
+        ("passed", "b"),
         ("failed", ("c", "timeout", False)),
         ("restart", ("d", "llm_unavailable")),
         ("delta", "y"),
@@ -109,7 +109,8 @@ async def test_a_step_is_counted_to_the_next_provider_that_did_not_just_pass() -
 
 async def test_who_is_skipped_is_not_asked() -> None:
     chain = Chain([link("a", Delta("x"), Finish()), ExtractiveProvider()])
-    asked = chain.stream(Prompt("Q?"), Deadline(10.0, lambda: 0.0), skip={"primary"})
+    prompt = Prompt("pump?", sources=(source("The pump is red."),))
+    asked = chain.stream(prompt, Deadline(10.0, lambda: 0.0), skip={"primary"})
     assert [one.provider.name async for one in asked if isinstance(one, Completed)] == ["extractive"]
 
 
@@ -186,26 +187,3 @@ async def test_a_model_that_answered_shows_how_long_ago() -> None:
 async def shown(health: Health) -> tuple[str, str | None, float | None]:
     component = (await health.report())["components"]["link.a"]  # type: ignore[index]
     return component["status"], component.get("code"), component["last_success_age_s"]
-
-
-async def test_without_passages_the_extractive_link_says_that_nothing_was_found() -> None:
-    received = await events(ExtractiveProvider())
-    assert received[0] == ("delta", "I found nothing in the documents that answers this question.")
-
-
-def test_neighbouring_sentences_share_a_marker_and_a_quote() -> None:
-    passages = (passage("One is\nhere. Two is here. Three. Four."), passage("Five."))
-    picked = [Picked("One is\nhere.", 0), Picked("Two is here.", 0), Picked("Four.", 0), Picked("Five.", 1)]
-    text, found = compose(passages, picked)
-    assert text == "One is here. [1] Two is here. [1] Four. [2] Five. [3]"
-    assert found == (Quote(1, 0, "One is\nhere. Two is here."), Quote(2, 0, "Four."), Quote(3, 1, "Five."))
-
-
-def test_chinese_sentences_are_joined_without_blanks() -> None:
-    passages = (passage("系统很\n稳定。性能好。"), passage("第三。"))
-    text, _ = compose(passages, [Picked("系统很\n稳定。", 0), Picked("第三。", 1)])
-    assert text == "系统很稳定。[1]第三。[2]"
-
-
-def test_a_sentence_that_does_not_stand_in_its_passage_is_left_out() -> None:
-    assert compose((passage("One."),), [Picked("Invented.", 0)]) == ("", ())

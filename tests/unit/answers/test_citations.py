@@ -1,5 +1,7 @@
+"""Markers and the quotes behind them."""
+
 from kotaemon_async.answers.citations import cite
-from tests.support.answering import passage
+from tests.support.answering import over_two_pages, source
 
 MANUAL = """5 Maintenance
 
@@ -13,7 +15,7 @@ SEAL = "轴封每四千小时更换一次。打开外壳之前先断开电源。
 
 
 def quote_of(answer: str, text: str) -> str:
-    (citation,) = cite("ans_1", answer, (passage(text),), None)[1]
+    (citation,) = cite("ans_1", answer, (source(text),), None)[1]
     return citation.quote
 
 
@@ -34,3 +36,10 @@ def test_of_two_sentences_that_are_as_near_the_shorter_one_is_quoted() -> None:
 
 def test_a_claim_in_another_language_is_quoted_by_the_beginning() -> None:
     assert quote_of("Die Dichtung wird ersetzt [1].", SEAL) == SEAL
+
+
+def test_a_quote_over_a_page_break_names_the_page_with_more_of_it() -> None:
+    over = over_two_pages("The bridge of Hale was closed", "in 1931 after the great storm of March.")
+    (citation,) = cite("ans_1", "The bridge was closed in 1931 [1].", (over,), None)[1]
+    assert (citation.page, citation.quote) == (5, "in 1931 after the great storm of March.")
+    assert [part.page for part in citation.parts] == [4, 5]

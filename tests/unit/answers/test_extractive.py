@@ -1,87 +1,179 @@
-"""Sentences as answers."""
+"""Answers without a model: which outcome, and what is said with it."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import anyio
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from kotaemon_async.answers.extractive import CJK_CHARACTERS, ENGLISH_CHARACTERS, best_sentences, sentences
-from tests.support.answering import passage
+from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
+from kotaemon_async.answers.sources import Source
+from kotaemon_async.domain.errors import Unavailable
+from tests.support.answering import source
+
+FERRY = source(
+    "The harbour has twelve ferries. The ferry company got its first licence in 1936. Sheep eat grass."
+)
+FERRY_ZH = source("渡轮公司于1936年获得第一张执照。绵羊吃草。")
+
+
+@dataclass
+class Meaning:
+    """Cosines by a word of the sentence; questions all have the same vector."""
+
+    cosines: Mapping[str, float]
+    calibrated: bool = True
+    fails: Exception | None = None
+    embedded: int = 0
+
+    async def embed_query(self, text: str) -> NDArray[np.float32]:
+        if self.fails:
+            raise self.fails
+        return np.array([1.0], np.float32)
+
+    async def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.embedded += len(texts)
+        near = (max([0.0, *(self.cosines[word] for word in self.cosines if word in one)]) for one in texts)
+        return np.array([[cosine] for cosine in near], np.float32)
+
+
+class Rarity:
+    """Every term but one is equally rare; the ledger may be away."""
+
+    def __init__(self, fails: Exception | None = None) -> None:
+        self.fails = fails
+
+    async def rarity(self, terms: Sequence[str]) -> dict[str, float]:
+        if self.fails:
+            raise self.fails
+        return dict.fromkeys(terms, 3.0)
+
+
+async def pieces(
+    question: str, *sources: Source, embedder: Meaning | None = None, words_only: bool = False
+) -> tuple[Piece, ...]:
+    provider = ExtractiveProvider(embedder, Rarity())
+    prompt = Prompt(question, tuple(one.passage for one in sources), sources=sources, words_only=words_only)
+    return tuple([piece async for piece in provider.stream(prompt, Deadline.within(5))])
+
+
+async def answered(question: str, *sources: Source, embedder: Meaning | None = None) -> tuple[str, Finish]:
+    delta, finish = await pieces(question, *sources, embedder=embedder)
+    assert isinstance(delta, Delta)
+    assert isinstance(finish, Finish)
+    return delta.text, finish
+
+
+async def test_a_near_sentence_is_the_answer_with_its_quote() -> None:
+    text, finish = await answered("When was it licensed?", FERRY, embedder=Meaning({"1936": 0.7}))
+    assert (text, finish.outcome) == ("The ferry company got its first licence in 1936. [1]", "answer")
+    assert finish.quotes is not None
+    assert [FERRY.words(place) for place in finish.quotes[0].places] == [text.removesuffix(" [1]")]
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Dr. J. Smith paid 3.5 dollars, i.e. too much. He left.", [(0, 45), (46, 54)]),
-        ("他来了。她走了！谁在？「好。」完", [(0, 4), (4, 8), (8, 11), (11, 15), (15, 16)]),
-        ("Heading\n\nText here.", [(0, 7), (9, 19)]),
-        ("# Rules\n\n- Five books.", [(2, 7), (11, 22)]),
-    ],
-    ids=["abbreviations, initials, decimals", "marks of Chinese", "an empty line", "marks of Markdown"],
+    ("question", "found"),
+    [("When was it licensed?", FERRY), ("它什么时候获得执照？", FERRY_ZH), ("它什么时候获得执照？", FERRY)],
+    ids=["English", "Chinese", "across"],
 )
-def test_a_text_is_cut_into_its_sentences(text: str, found: list[tuple[int, int]]) -> None:
-    assert sentences(text) == [(start, text[start:end]) for start, end in found]
+async def test_a_question_that_nothing_is_near_to_has_no_answer(question: str, found: Source) -> None:
+    with pytest.raises(NoAnswer):
+        await pieces(question, found, embedder=Meaning({"1936": 0.2}))
 
 
-def test_the_sentence_that_answers_is_picked() -> None:
-    filler = "Nothing of note happened in that long and quiet winter by the sea. " * 8
-    picked = best_sentences("When was the bridge built?", [passage(filler + "The bridge was built in 1901.")])
-    assert "The bridge was built in 1901." in [one.text for one in picked]
+async def test_another_year_than_the_one_that_is_asked_for_is_only_the_nearest() -> None:
+    meaning = Meaning({"1936": 0.7})
+    text, finish = await answered("Which company got a licence in 1963?", FERRY, embedder=meaning)
+    assert text == (
+        "Nothing found on 1963; the nearest is: The ferry company got its first licence in 1936. [1]"
+    )
+    assert (finish.outcome, finish.missing) == ("nearest", ("1963",))
 
 
-def test_the_chinese_sentence_that_answers_is_picked() -> None:
-    filler = "".join(f"第{at}年的冬天很长很安静什么也没有发生。" for at in range(30))
-    picked = best_sentences("大桥是哪一年建成的？", [passage(filler + "大桥于1901年建成。")])
-    assert "大桥于1901年建成。" in [one.text for one in picked]
+async def test_the_nearest_is_told_in_the_language_of_the_question() -> None:
+    text, finish = await answered("1963年谁获得执照？", FERRY_ZH, embedder=Meaning({"1936": 0.7}))
+    assert (text, finish.outcome) == (
+        "没有找到关于“1963”的内容；最接近的是：渡轮公司于1936年获得第一张执照。[1]",
+        "nearest",
+    )
 
 
-def test_a_heading_that_only_repeats_the_question_is_left_out() -> None:
-    picked = best_sentences("The old bridge?", [passage("The old bridge\n\nThe old bridge fell.")])
-    assert [one.text for one in picked] == ["The old bridge fell."]
+async def test_a_denial_that_nothing_shown_makes_is_told_without_a_word_for_it() -> None:
+    text, finish = await answered(
+        "Which company got no licence and did not sail?", FERRY, embedder=Meaning({"1936": 0.7})
+    )
+    assert text.startswith("No exact answer found; the nearest is: The ferry company")
+    assert (finish.outcome, finish.missing) == ("nearest", ())
 
 
-def test_what_has_nothing_to_do_with_the_question_is_left_out_even_where_there_is_room() -> None:
-    passages = [
-        passage("The bridge was built in 1901."),
-        passage("Sheep like grass."),
-        passage("桥很旧。", score=0.1),
-    ]
-    picked = best_sentences("When was the bridge built?", passages)
-    assert [one.text for one in picked] == ["The bridge was built in 1901."]
+async def test_the_passage_with_the_year_that_is_asked_for_goes_before_the_other() -> None:
+    other = source("The ferry company sold its licence in 1963.")
+    meaning = Meaning({"1936": 0.70, "1963": 0.68})
+    text, finish = await answered("Which licence was there in 1963?", FERRY, other, embedder=meaning)
+    assert (text, finish.outcome) == ("The ferry company sold its licence in 1963. [1]", "answer")
 
 
-def test_picks_are_in_reading_order() -> None:
-    picked = best_sentences("pump pressure", [passage("One pump is red. Its pressure is low.")])
-    assert [(one.passage, one.text) for one in picked] == [
-        (0, "One pump is red."),
-        (0, "Its pressure is low."),
-    ]
+async def test_a_sentence_of_the_question_s_language_goes_before_a_nearer_one_of_another() -> None:
+    meaning = Meaning({"第一张": 0.6, "twelve": 0.9})
+    text, _ = await answered("渡轮公司什么时候获得执照？", FERRY, FERRY_ZH, embedder=meaning)
+    assert text == "渡轮公司于1936年获得第一张执照。[1]"
 
 
-def test_an_answer_rests_on_several_passages() -> None:
-    texts = [
-        " ".join(f"The {colour} pump number {n} stands in hall {n}." for n in range(20)) for colour in "ab"
-    ]
-    picked = best_sentences("Where stands the pump?", [passage(text) for text in texts])
-    assert {one.passage for one in picked} == {0, 1}
+async def test_what_only_pages_of_another_language_hold_is_answered_from_them() -> None:
+    meaning = Meaning({"twelve": 0.5})
+    text, finish = await answered("港口有几艘船？", FERRY, FERRY_ZH, embedder=meaning)
+    assert (text, finish.outcome) == ("The harbour has twelve ferries. [1]", "answer")
 
 
-def test_the_same_sentence_is_picked_once() -> None:
-    picked = best_sentences("pump", [passage("The pump is red."), passage("The pump is red.")])
-    assert [one.passage for one in picked] == [0]
+@pytest.mark.parametrize("question", ["🚀", "( ) * -", "？！", "\u200b"])
+async def test_signs_are_no_question(question: str) -> None:
+    with pytest.raises(NoAnswer):
+        await pieces(question, FERRY, embedder=Meaning({"1936": 0.9}))
 
 
-def test_a_sentence_without_end_is_cut_at_a_word() -> None:
-    (picked,) = best_sentences("pump", [passage("pump word " * 500)])
-    assert len(picked.text) <= ENGLISH_CHARACTERS
-    assert picked.text.endswith(("pump", "word"))
+@pytest.mark.parametrize(
+    "meaning",
+    [
+        None,
+        Meaning({"Sheep": 0.9}, calibrated=False),
+        Meaning({"Sheep": 0.9}, fails=Unavailable("gone", code="embedder_unavailable")),
+    ],
+    ids=["no embedder", "another model", "an embedder that fails"],
+)
+async def test_where_meaning_does_not_count_words_decide(meaning: Meaning | None) -> None:
+    text, _ = await answered("When did the ferry company get a licence?", FERRY, embedder=meaning)
+    assert text == "The ferry company got its first licence in 1936. [1]"
+    with pytest.raises(NoAnswer):
+        await pieces("How do I bake sourdough bread?", FERRY, embedder=meaning)
 
 
-def test_no_passages_give_no_sentences() -> None:
-    assert best_sentences("Why?", []) == []
+async def test_an_embedder_that_is_known_to_be_away_is_not_asked() -> None:
+    meaning = Meaning({})
+    await pieces("When did the ferry company get a licence?", FERRY, embedder=meaning, words_only=True)
+    assert meaning.embedded == 0
 
 
-@given(st.lists(st.text(alphabet=st.sampled_from("ab c. 。中文泵!\n"), max_size=600), max_size=4))
-def test_picks_are_verbatim_and_short(texts: list[str]) -> None:
-    picked = best_sentences("a 中文", [passage(text, score=0.0) for text in texts])
-    assert all(one.text in texts[one.passage] for one in picked)
-    assert sum(len(one.text) for one in picked) <= max(ENGLISH_CHARACTERS, CJK_CHARACTERS)
+async def test_an_embedder_that_hangs_leaves_time_for_an_answer_by_words() -> None:
+    class Hanging(Meaning):
+        async def embed_sentences(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+    provider = ExtractiveProvider(Hanging({}), Rarity())
+    prompt = Prompt("When did the ferry company get a licence?", sources=(FERRY,))
+    found = [piece async for piece in provider.stream(prompt, Deadline.within(0.1))]
+    assert found[0] == Delta("The ferry company got its first licence in 1936. [1]")
+
+
+async def test_without_the_ledger_all_words_are_alike() -> None:
+    provider = ExtractiveProvider(rarity=Rarity(Unavailable("gone", code="ledger_unavailable")))
+    prompt = Prompt("When did the ferry company get a licence?", sources=(FERRY,))
+    assert len([piece async for piece in provider.stream(prompt, Deadline.within(5))]) == 2
+
+
+async def test_no_sources_give_no_answer() -> None:
+    with pytest.raises(NoAnswer):
+        await pieces("Why?", embedder=Meaning({}))

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from kotaemon_async.answers.chain import Chain, Completed, Failed
+from kotaemon_async.answers.chain import Chain, Completed, Failed, Passed
 from kotaemon_async.answers.events import Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
@@ -18,13 +18,14 @@ from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Usage
 from kotaemon_async.telemetry import metrics
-from tests.support.answering import passage
+from tests.support.answering import passage, source
 from tests.support.llm_faults import FAULTS, Fault, Script
 from tests.support.llm_server import LlmServer, llm_server, provider_of
 
-PROMPT = Prompt("Capital?", (passage("Paris is the capital of France."),))
+PARIS = source("Paris is the capital of France.")
+PROMPT = Prompt("Capital?", (PARIS.passage,), sources=(PARIS,))
 SHORT = {"first_token_timeout_s": 0.3, "idle_timeout_s": 0.2, "total_timeout_s": 1.0}
-Received = list[Delta | Restart | Failed | Completed]
+Received = list[Delta | Restart | Failed | Passed | Completed]
 
 every_fault = pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.script)
 every_passing_fault = pytest.mark.parametrize(

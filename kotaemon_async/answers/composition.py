@@ -1,0 +1,181 @@
+"""How chosen sentences are shown: runs with one marker each, tidied, long ones cut round what was asked."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from kotaemon_async.answers.llm.base import Quote
+from kotaemon_async.answers.quotes import MARKER
+from kotaemon_async.answers.selection import Candidate, is_cjk
+from kotaemon_async.answers.sources import Source
+from kotaemon_async.domain import text
+from kotaemon_async.domain.model import Place
+
+#: A longer sentence is cut to so many characters round the words of the question; CJK characters are denser.
+LONGEST: Final = 320
+LONGEST_CJK: Final = 140
+#: A clause without any mark is cut at blanks, or between CJK characters, into pieces of this length.
+_PIECE: Final = 60
+_PIECE_CJK: Final = 24
+#: A longer heading is itself a sentence, and no help in front of one.
+_HEADING: Final = 60
+
+#: References to other works as papers number them: `[12]`, `[3, 7]`, `[4–6]`.
+_REFERENCE: Final = re.compile(r"\s?[\[【]\s?(\d{1,3}(?:\s?[,，、–-]\s?\d{1,3})*)\s?[\]】]")
+#: A reference behind one of these words is part of what is said: see [5], in [3], 参见[5].
+_NAMES_REFERENCE: Final = re.compile(
+    r"(?:^|\b(?:see|in|of|by|from|to|with|and|or|at|than|refs?|references?|also|e\.g|cf)\.?,?"
+    r"|[见在如和与及自由从对据]|文献)$",
+    re.IGNORECASE,
+)
+_CLAUSE: Final = re.compile(r"(?<=[;；:：。！？])\s*|(?<=[.,!?])\s+|(?<=[，、])\s*|(?<=\s[–—-]\s)")
+_DANGLING: Final = re.compile(
+    r"(?:He|She|It|They|This|These|Those|That|His|Her|Its|Their|Such|Both|There|Here"
+    r"|The (?:latter|former|same)|However|Therefore|Thus|Moreover|In addition|Also|But|And|Furthermore"
+    r"|Additionally|Consequently|Nevertheless|Instead|Hence|Then|Later|Similarly|For example|In contrast"
+    r"|Meanwhile)\b"
+    r"|[他她它其该該此這这那]|前者|后者|後者|兩者|两者|当时|當時|但|然而|因此|同时|同時|另外|而|不过|不過|所以|于是"
+    r"|於是|並且|并且|后来|後來|之后|之後|例如"
+)
+
+
+def composed(
+    question: str, shown: Sequence[Candidate], sources: Sequence[Source], weights: Mapping[str, float]
+) -> tuple[str, tuple[Quote, ...]]:
+    """Return a readable text with markers from 1 on, and the places of the quote behind each marker.
+
+    `weights` says how much each term of the question counts in what is cut.
+    """
+    whole, found = "", []
+    for marker, run in enumerate(runs(shown, sources), 1):
+        said = _said(run, weights)
+        dense = is_cjk(said)
+        blank = "" if not whole or (dense and is_cjk(question)) else " "
+        whole += f"{blank}{said}{'' if dense else ' '}[{marker}]"
+        found.append(Quote(marker, run[0].source, _places(run)))
+    return whole, tuple(found)
+
+
+def runs(shown: Sequence[Candidate], sources: Sequence[Source]) -> list[list[Candidate]]:
+    """Return neighbours of one source together, in the document's order; runs in the order of their best."""
+    found: list[list[Candidate]] = []
+    for one in shown:
+        beside = [run for run in found if any(_are_neighbours(one, two, sources) for two in run)]
+        if beside:
+            beside[0].append(one)
+            for run in beside[1:]:
+                beside[0].extend(run)
+                found.remove(run)
+        else:
+            found.append([one])
+    return [sorted(run, key=lambda one: one.at) for run in found]
+
+
+def _are_neighbours(one: Candidate, two: Candidate, sources: Sequence[Source]) -> bool:
+    """Return whether nothing but blanks and signs stands between two sentences under one heading."""
+    if (one.source, one.sentence.heading) != (two.source, two.sentence.heading) or abs(one.at - two.at) != 1:
+        return False
+    first, second = sorted((one, two), key=lambda candidate: candidate.at)
+    end, begin = first.sentence.places[-1], second.sentence.places[0]
+    between = Place(end.page, end.stop, begin.start)
+    return end.page == begin.page and not any(map(str.isalnum, sources[one.source].words(between)))
+
+
+def _places(run: Sequence[Candidate]) -> tuple[Place, ...]:
+    """Return the part of each page from the run's first sentence on it to the last."""
+    places = [place for one in run for place in one.sentence.places]
+    pages = dict.fromkeys(place.page for place in places)
+    return tuple(
+        Place(
+            page,
+            min(place.start for place in places if place.page == page),
+            max(place.stop for place in places if place.page == page),
+        )
+        for page in pages
+    )
+
+
+def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
+    """Return the run in one line; one that begins with a word that points back gets its heading in front."""
+    whole = ""
+    for one in run:
+        whole = text.joined(whole, windowed(tidy(one.sentence.text), weights))
+    heading = tidy(run[0].sentence.heading)
+    if (
+        not (_DANGLING.match(whole) and 0 < len(heading) <= _HEADING)
+        or heading.casefold() in whole.casefold()
+    ):
+        return whole
+    return f"**{heading}**：{whole}" if is_cjk(whole) else f"**{heading}**: {whole}"
+
+
+def tidy(words: str) -> str:
+    """Return a sentence of a document as it is shown: its references to other works are no citations.
+
+    Those that only stand behind a statement are left out; a reference that the sentence names stays, in
+    round brackets.
+    """
+
+    def rewrite(match: re.Match[str]) -> str:
+        if _NAMES_REFERENCE.search(words, max(0, match.start() - 12), match.start()):
+            return f"{' ' if match[0][0].isspace() else ''}({match[1]})"
+        return ""
+
+    plain = unmarked(_REFERENCE.sub(rewrite, words))
+    plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain))
+    return plain.strip().lstrip(".,;:，。、； ")
+
+
+def unmarked(words: str) -> str:
+    """Return the text with round brackets where it would be taken for one with citation markers."""
+    return MARKER.sub(lambda match: f"{match[0][0] if match[0][0].isspace() else ''}({match[1]})", words)
+
+
+def windowed(sentence: str, weights: Mapping[str, float]) -> str:
+    """Return the clauses of a long sentence round the words of the question, with … for the rest."""
+    dense = is_cjk(sentence)
+    longest = LONGEST_CJK if dense else LONGEST
+    if len(sentence) <= longest:
+        return sentence
+    ends = _piece_ends(sentence, _PIECE_CJK if dense else _PIECE)
+    first, last = _best_stretch(sentence, ends, longest, weights)
+    begun = "" if first == 0 else "…" if dense else "… "
+    ended = "" if last == len(sentence) else "…" if dense else " …"
+    return f"{begun}{sentence[first:last].strip()}{ended}"
+
+
+def _best_stretch(
+    sentence: str, ends: Sequence[int], longest: int, weights: Mapping[str, float]
+) -> tuple[int, int]:
+    """Return begin and end of the pieces in a row, within `longest`, that hold most of the question."""
+    begins = [0, *ends[:-1]]
+    held = [
+        set(text.terms(sentence[begin:end])) & weights.keys() for begin, end in zip(begins, ends, strict=True)
+    ]
+    best, place = -1.0, (0, ends[0])
+    for at, begin in enumerate(begins):
+        terms: set[str] = set()
+        for to in range(at, len(ends)):
+            if ends[to] - begin > longest:
+                break
+            terms |= held[to]
+            # Of two stretches that hold as much the longer one is easier to understand.
+            worth = sum(weights[term] for term in terms) + 0.0001 * (ends[to] - begin)
+            if worth > best:
+                best, place = worth, (begin, ends[to])
+    return place
+
+
+def _piece_ends(sentence: str, longest: int) -> list[int]:
+    """Return where clauses end, and long ones at their blanks or, in CJK, anywhere."""
+    ends: list[int] = []
+    begin = 0
+    for end in [*(match.end() for match in _CLAUSE.finditer(sentence)), len(sentence)]:
+        while end - begin > 2 * longest:
+            blank = sentence.rfind(" ", begin + 1, begin + longest)
+            begin = blank + 1 if blank > begin else begin + longest
+            ends.append(begin)
+        if end > begin:
+            ends.append(end)
+            begin = end
+    return ends

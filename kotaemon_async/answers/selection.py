@@ -1,0 +1,212 @@
+"""Which sentences of the found passages answer a question, by their words and their meaning.
+
+A sentence's value is the sum of five parts, each between 0 and about 1 but for the cosine, which differs by
+0.1 between a good sentence and a poor one:
+
+    0.5 words + 0.5 words with heading and title + 4 cosine + 0.5 passage + 1 new
+
+`words` is the part of the question's terms in the sentence, terms that few candidates hold counting more;
+`passage` the passage's score as a share of the best one's; `new` the part of the sentence's terms that the
+question lacks, so that what only repeats the question does not answer it. The surface is flat: half or twice
+a weight moves the share of right first sentences by a point or two.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import chain
+from typing import Final
+
+from kotaemon_async.answers.sources import Source
+from kotaemon_async.domain import text
+from kotaemon_async.domain.model import Sentence
+
+_WORDS: Final = 0.5
+_WORDS_IN_CONTEXT: Final = 0.5
+_COSINE: Final = 4.0
+_PASSAGE: Final = 0.5
+_NEW: Final = 1.0
+#: What a better neighbour's words count when it is decided which sentences are embedded.
+_BESIDE: Final = 0.25
+#: How many sentences are embedded for a question, and for one in another language, whose words do not help.
+EMBEDDED: Final = 8
+EMBEDDED_ACROSS: Final = 12
+#: A further sentence is shown while its value is so near to the best one's...
+_NEAR: Final = 0.3
+#: ...at most so many in all, and none once they have so many characters.
+_MOST: Final = 3
+ROOM: Final = 400
+ROOM_CJK: Final = 140
+#: Sentences whose terms stand in the same order to this part say the same.
+_ALIKE: Final = 0.8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A sentence that may be shown: the `at`-th of the `source`-th source, with its index terms.
+
+    `context` holds the terms of its heading and of the document's title, `found` the passage's score as a
+    share of the best.
+    """
+
+    source: int
+    at: int
+    sentence: Sentence
+    terms: tuple[str, ...]
+    context: frozenset[str]
+    found: float
+
+    @property
+    def is_cjk(self) -> bool:
+        """Return whether it is written in Chinese, Japanese or Korean."""
+        return is_cjk(self.sentence.text)
+
+    @property
+    def embedded_text(self) -> str:
+        """Return the sentence under its heading, as it is embedded."""
+        heading = self.sentence.heading
+        return f"{heading}: {self.sentence.text}" if heading else self.sentence.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a candidate shares with the question by its words; `beside` is its better neighbour's share."""
+
+    inside: float
+    in_context: float
+    beside: float
+    new: float
+
+
+def is_cjk(words: str) -> bool:
+    """Return whether a text is to be read as Chinese, Japanese or Korean."""
+    return text.cjk_share(words) > 0.3
+
+
+def candidates(sources: Sequence[Source]) -> list[Candidate]:
+    """Return every sentence of the sources that says anything, in the order of the sources."""
+    best = max((source.passage.score for source in sources), default=0.0) or 1.0
+    found = []
+    for number, source in enumerate(sources):
+        for at, sentence in enumerate(source.sentences):
+            terms = tuple(text.terms(sentence.text))
+            context = frozenset(text.terms(f"{sentence.heading} {source.title}"))
+            if len(terms) > 1:
+                found.append(Candidate(number, at, sentence, terms, context, source.passage.score / best))
+    return found
+
+
+class Selection:
+    """The candidates of one language for one question."""
+
+    def __init__(self, question: str, offered: Sequence[Candidate]) -> None:
+        self.question = question
+        self.candidates = list(offered)
+        self._words = _shared(text.query_terms(question), self.candidates)
+
+    @property
+    def is_across(self) -> bool:
+        """Return whether the candidates are in another language than the question."""
+        return bool(self.candidates) and self.candidates[0].is_cjk != is_cjk(self.question)
+
+    def to_embed(self) -> list[int]:
+        """Return the candidates, by index, whose meaning is worth looking at: those best by their words."""
+        values = [
+            words.inside + one.found + _BESIDE * words.beside
+            for one, words in zip(self.candidates, self._words, strict=True)
+        ]
+        return _best_first(values)[: EMBEDDED_ACROSS if self.is_across else EMBEDDED]
+
+    def values(self, cosines: Mapping[int, float] | None) -> dict[int, float]:
+        """Return the value of each candidate that has a cosine; by words alone, of all, without cosines."""
+        if cosines is None:
+            return {at: self._by_words(at, 2.0) for at in range(len(self.candidates))}
+        return {at: self._by_words(at, 1.0) + self.by_cosine(cosine) for at, cosine in cosines.items()}
+
+    @staticmethod
+    def by_cosine(cosine: float) -> float:
+        """Return the part of a value that comes from a cosine."""
+        return _COSINE * cosine
+
+    def _by_words(self, at: int, weight: float) -> float:
+        words = self._words[at]
+        shared = _WORDS * words.inside + _WORDS_IN_CONTEXT * words.in_context
+        return weight * shared + _PASSAGE * self.candidates[at].found + _NEW * words.new
+
+    def shown(self, values: Mapping[int, float]) -> list[Candidate]:
+        """Return the best candidate and those that are about as good, best first, none twice."""
+        order = sorted(values, key=lambda at: (-values[at], at))
+        room = ROOM_CJK if self.candidates[order[0]].is_cjk else ROOM
+        shown: list[Candidate] = []
+        for at in order:
+            one = self.candidates[at]
+            if shown and (len(shown) == _MOST or values[order[0]] - values[at] >= _NEAR):
+                break
+            if any(_alike(one, other) for other in shown):
+                continue
+            if shown and sum(len(two.sentence.text) for two in (*shown, one)) > room:
+                break
+            shown.append(one)
+        return shown
+
+
+def by_language(question: str, offered: Sequence[Candidate]) -> list[Selection]:
+    """Return the candidates in the question's language, then the others: their cosines do not compare."""
+    same = [one for one in offered if one.is_cjk == is_cjk(question)]
+    other = [one for one in offered if one.is_cjk != is_cjk(question)]
+    return [Selection(question, part) for part in (same, other) if part]
+
+
+def _shared(asked: Sequence[str], offered: Sequence[Candidate]) -> list[_Words]:
+    """Return what each candidate shares with the terms that are asked for."""
+    wanted = frozenset(asked)
+    above = Counter(chain.from_iterable(wanted & one.context for one in offered))
+    counts = {**above, **Counter(chain.from_iterable(wanted.intersection(one.terms) for one in offered))}
+    idf = {term: math.log(1 + len(offered) / count) for term, count in counts.items()}
+    whole = sum(idf.values()) or 1.0
+
+    def share(terms: frozenset[str]) -> float:
+        return sum(idf.get(term, 0.0) for term in wanted & terms) / whole
+
+    inside = [share(frozenset(one.terms)) for one in offered]
+    return [
+        _Words(
+            inside[at],
+            share(frozenset(one.terms) | one.context),
+            _beside(at, offered, inside),
+            len(set(one.terms) - wanted) / len(set(one.terms)),
+        )
+        for at, one in enumerate(offered)
+    ]
+
+
+def _beside(at: int, offered: Sequence[Candidate], inside: Sequence[float]) -> float:
+    """Return the share of the better neighbour under the same heading of the same source."""
+    here = offered[at]
+    near = (
+        near
+        for near in (at - 1, at + 1)
+        if 0 <= near < len(offered)
+        and offered[near].source == here.source
+        and offered[near].sentence.heading == here.sentence.heading
+    )
+    return max((inside[other] for other in near), default=0.0)
+
+
+def _best_first(values: Sequence[float]) -> list[int]:
+    return sorted(range(len(values)), key=lambda at: (-values[at], at))
+
+
+def _alike(one: Candidate, two: Candidate) -> bool:
+    """Return whether both say the same: the same terms in the same order, and no other figures."""
+    if one.terms == two.terms:
+        return True
+    if _figures(one) != _figures(two):
+        return False
+    return SequenceMatcher(None, one.terms, two.terms, autojunk=False).ratio() >= _ALIKE
+
+
+def _figures(one: Candidate) -> list[str]:
+    return [term for term in one.terms if any(map(str.isdecimal, term))]

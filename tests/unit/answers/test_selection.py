@@ -1,0 +1,106 @@
+"""Which sentences are shown for a question."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kotaemon_async.answers.selection import Selection, by_language, candidates
+from kotaemon_async.answers.sources import Source
+from tests.support.answering import source
+
+
+def selection(question: str, *sources: Source) -> Selection:
+    (one,) = by_language(question, candidates(sources))
+    return one
+
+
+def shown(question: str, *texts: str, cosines: list[float] | None = None) -> list[str]:
+    chosen = selection(question, *map(source, texts))
+    values = chosen.values(None if cosines is None else dict(enumerate(cosines)))
+    return [one.sentence.text for one in chosen.shown(values)]
+
+
+@pytest.mark.parametrize(
+    ("question", "filler", "answer"),
+    [
+        (
+            "When was the bridge built?",
+            "Nothing of note happened in that long winter. ",
+            "The bridge was built in 1901.",
+        ),
+        ("大桥是哪一年建成的？", "那年的冬天很长很安静，什么也没有发生。", "大桥于1901年建成。"),
+    ],
+    ids=["English", "Chinese"],
+)
+def test_the_one_sentence_that_answers_is_shown_alone(question: str, filler: str, answer: str) -> None:
+    assert shown(question, filler + answer) == [answer]
+
+
+def test_meaning_finds_what_words_do_not() -> None:
+    text = "Anna likes the university. The college was established in 1636. Sheep like the grass here."
+    assert shown("When was the university founded?", text, cosines=[0.3, 0.7, 0.1]) == [
+        "The college was established in 1636."
+    ]
+
+
+def test_a_heading_tells_what_its_sentences_are_about() -> None:
+    first, second = "# Blue whale. It eats krill in the summer.", "# Blue shark. It eats squid in the summer."
+    assert shown("What does the blue whale eat?", second, first) == ["It eats krill in the summer."]
+
+
+def test_what_only_repeats_the_question_does_not_answer_it() -> None:
+    found = shown("The old bridge?", "The old bridge. The old bridge fell in a storm of 1931.")
+    assert found[0] == "The old bridge fell in a storm of 1931."
+
+
+def test_sentences_that_are_about_as_good_are_shown_three_at_most() -> None:
+    text = "The red pump is old. The blue pump is new. The tall pump is loud. The wide pump is slow."
+    assert len(shown("pump", text)) == 3
+
+
+def test_no_further_sentence_is_shown_once_the_room_is_full() -> None:
+    one, two = (
+        f"The {colour} pump stands " + f"near the {colour} wall of a hall " * 9 for colour in ("red", "old")
+    )
+    assert len(shown("pump", f"{one}. {two}.")) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "count"),
+    [
+        ("The pump is red and old.", "The pump is red and old.", 1),
+        ("Das Treffen ist am 04.07.2031 in Bonn.", "Das Treffen ist am 07.04.2031 in Bonn.", 2),
+        ("The price of the pump is 17,50 euros.", "The price of the pump is 7,50 euros.", 2),
+        ("会议于三月五日在北京举行。", "会议于三月五日在北京举行。", 1),
+    ],
+)
+def test_only_what_says_the_same_is_shown_once(first: str, second: str, count: int) -> None:
+    assert len(shown("Treffen pump 会议 Bonn red 三月 price", first, second)) == count
+
+
+def test_those_best_by_words_and_passage_are_embedded() -> None:
+    texts = [f"The {n}th pump of the hall stands near wall number {n}." for n in range(20)]
+    chosen = selection("Which valve leaks?", *map(source, texts), source("The valve leaks."))
+    assert len(chosen.to_embed()) == 8
+    assert chosen.to_embed()[0] == 20
+
+
+def test_more_are_embedded_where_the_words_are_of_another_language() -> None:
+    texts = [f"The {n}th pump of the hall stands near wall number {n}." for n in range(20)]
+    chosen = selection("哪个阀门漏水？", *map(source, texts))
+    assert (chosen.is_across, len(chosen.to_embed())) == (True, 12)
+
+
+def test_candidates_of_the_question_s_language_come_first() -> None:
+    sources = [source("The pump is red."), source("水泵是红色的。")]
+    chinese, english = by_language("水泵是什么颜色的？", candidates(sources))
+    assert [one.sentence.text for one in chinese.candidates] == ["水泵是红色的。"]
+    assert (chinese.is_across, english.is_across) == (False, True)
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("ab c. 。中文泵!\n"), max_size=600), max_size=4))
+def test_whatever_stands_there_at_most_three_different_sentences_are_shown(texts: list[str]) -> None:
+    sources = [source(f"The pump. {text}") for text in texts]
+    for chosen in by_language("a 中文 pump", candidates(sources)):
+        found = [one.sentence.text for one in chosen.shown(chosen.values(None))]
+        assert 1 <= len(found) == len(set(found)) <= 3
