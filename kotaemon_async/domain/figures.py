@@ -3,16 +3,17 @@
 A whole is written with a letter that texts do not have: 04.07.2031 and 07.04.2031 have the
 same parts, and are two terms.
 
->>> [figure.terms[0] for figure in figures("from 1.234,56 to 2031-03-05")]
+>>> [whole.terms[0] for whole in figures("from 1.234,56 to 2031-03-05")]
 ['ǂ1234ǂ56', 'ǂ2031ǂ3ǂ5']
->>> codes("ABC-123".lower())
-['abc123']
+>>> [code.terms for code in codes("part abc-123")]
+[('abc123',)]
 """
 
 import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from kotaemon_async.domain.numbers import NUMERALS, number
 from kotaemon_async.domain.text import CJK_CHARACTER, stem
 
 #: Joins the parts of a whole.
@@ -40,10 +41,9 @@ _NAMED_DATE: Final = re.compile(
     rf"|\b({_MONTH})\.? {_DAY}(?:,? (\d{{4}})\b)?(?![\d.,:]*\d)"
     rf"|\b({_MONTH})\.?,? (\d{{4}})\b"
 )
-_NUMERAL: Final = "〇零一二两三四五六七八九十"
 _CHINESE_DATE: Final = re.compile(
-    rf"(?:(?<!\d)(\d{{4}}|[{_NUMERAL}]{{4}}) ?年 ?)?(?<!\d)(\d{{1,2}}|[{_NUMERAL}]{{1,3}}) ?月"
-    rf"(?: ?(\d{{1,2}}|[{_NUMERAL}]{{1,3}}) ?[日号])?"
+    rf"(?:(?<!\d)(\d{{4}}|[{NUMERALS}]{{4}}) ?年 ?)?(?<!\d)(\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?月"
+    rf"(?: ?(\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?[日号])?"
 )
 _CODE: Final = re.compile(
     r"(?<![a-z0-9])[a-z0-9]+(?:[-_./][a-z0-9]+)+"
@@ -53,68 +53,40 @@ _PLUS: Final = re.compile(r"(?<![a-z0-9])([a-z])(\+\+|#)")
 _PIECE: Final = re.compile(r"[a-z]+|\d+")
 _JOINED: Final = re.compile(r"[-_./]")
 
-_NUMERALS: Final = {character: number for number, character in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "两": 2,
-}
-_TENS: Final = {"十": 10, "百": 100, "千": 1_000}
-_MYRIADS: Final = {"万": 10_000, "亿": 100_000_000}
 
-
-class Figure(NamedTuple):
-    """A value made of parts: its terms, the whole one first, and the words that it was written with."""
+class Whole(NamedTuple):
+    """What has parts: its terms, the whole one first, and the words that it was written with."""
 
     terms: tuple[str, ...]
     written: str
 
 
-def figures(folded: str) -> Iterator[Figure]:
+def figures(folded: str) -> Iterator[Whole]:
     """Yield dates, amounts, versions, addresses and times of a folded text."""
     spaced = latin(folded)
     for match in _PARTS.finditer(spaced):
-        yield Figure(_figure_terms(match[0]), match[0])
+        yield Whole(_figure_terms(match[0]), match[0])
     for match in _NAMED_DATE.finditer(spaced):
-        yield Figure(_named_date(match), match[0])
+        yield Whole(_named_date(match), match[0])
     for match in _CHINESE_DATE.finditer(folded):
         year, month, day = (part and number(part) for part in match.groups())
         if year or day:
-            yield Figure(_date(year, month or "", day), match[0])
+            yield Whole(_date(year, month or "", day), match[0])
 
 
-def codes(folded: str) -> list[str]:
-    """Return letters and digits that are one name as one term, and the parts that words do not have."""
-    found: list[str] = []
+def codes(folded: str) -> Iterator[Whole]:
+    """Yield letters and digits that are one name, with the parts of it that words do not have."""
     spaced = latin(folded)
     for match in _CODE.finditer(spaced):
-        found += _code_terms(match[0])
-    names = ((match[1], "pp" if match[2] == "++" else "sharp") for match in _PLUS.finditer(spaced))
-    return [*found, *(JOINT.join(name) for name in names)]
+        if terms := _code_terms(match[0]):
+            yield Whole(terms, match[0])
+    for match in _PLUS.finditer(spaced):
+        yield Whole((match[1] + JOINT + ("pp" if match[2] == "++" else "sharp"),), match[0])
 
 
 def latin(folded: str) -> str:
     """Return the text with a blank for each CJK character, next to which a number or code may stand."""
     return CJK_CHARACTER.sub(" ", folded)
-
-
-def number(written: str) -> str:
-    """Return the digits of a number that is written in digits or in Chinese numerals.
-
-    >>> number("二〇三一"), number("三百零五"), number("两万三千"), number("007")
-    ('2031', '305', '23000', '7')
-    """
-    if written.isdecimal():
-        return str(int(written)) if len(written) < 16 else written
-    if not _TENS.keys() & set(written) and not _MYRIADS.keys() & set(written):
-        return "".join(str(_NUMERALS[character]) for character in written)
-    whole = section = digit = 0
-    for character in written:
-        if character in _NUMERALS:
-            digit = _NUMERALS[character]
-        elif character in _TENS:
-            section, digit = section + (digit or 1) * _TENS[character], 0
-        else:
-            whole, section, digit = (whole + section + digit) * _MYRIADS[character], 0, 0
-    return str(whole + section + digit)
 
 
 def _figure_terms(written: str) -> tuple[str, ...]:
@@ -159,14 +131,14 @@ def _date(year: str | None, month: str, day: str | None) -> tuple[str, ...]:
     return (*whole, *of_year, *of_any)
 
 
-def _code_terms(code: str) -> list[str]:
+def _code_terms(code: str) -> tuple[str, ...]:
     pieces = _PIECE.findall(code)
     joined = "".join(pieces)
     if all(map(str.isalpha, pieces)):
         is_word = "-" in code and "/" not in code and len(code) <= _MAX_WORD_CHARS
-        return [stem(joined)] if is_word else []
+        return (stem(joined),) if is_word else ()
     if all(map(str.isdecimal, pieces)) or len(code) > _MAX_CODE_CHARS:
-        return []
+        return ()
     glued = [_PIECE.findall(part) for part in _JOINED.split(code)]
     apart = [piece for group in glued if len(group) > 1 for piece in group]
-    return [joined, *(stem(piece) for piece in apart if len(piece) > 1 or piece.isdecimal())]
+    return (joined, *(stem(piece) for piece in apart if len(piece) > 1 or piece.isdecimal()))

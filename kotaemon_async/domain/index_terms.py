@@ -88,9 +88,8 @@ def search_terms(question: str) -> SearchTerms:
 
 def _wholes(source: str) -> Iterator[str]:
     folded = text.folded(source)
-    for figure in figures(folded):
-        yield from figure.terms
-    yield from codes(folded)
+    for whole in (*figures(folded), *codes(folded)):
+        yield from whole.terms
     yield from _acronyms(source)
 
 
