@@ -9,7 +9,7 @@ from typing import Final
 from loguru import logger
 
 from kotaemon_async.answers.events import Restart
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Prompt, Provider
+from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, NoAnswer, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import CircuitOpen, GuardedProvider, ProviderState, Timing
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy
@@ -20,6 +20,8 @@ MODELS: Final[frozenset[ServedBy]] = frozenset({"primary", "local"})
 #: Kept back for the providers that follow, so that a model that hangs cannot use up the whole deadline.
 _RESERVE_S: Final = 2.0
 _RESERVE_SHARE: Final = 0.25
+#: Why a provider begins anew: its words have proved to be thoughts.
+THOUGHTS: Final = "thoughts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class Chain:
                                 fallbacks.end(provider.name)
                                 yield Completed(provider, piece)
                                 return
+                            if isinstance(piece, Anew):
+                                if sent:
+                                    yield Restart(provider.name, THOUGHTS)
+                                sent = False
+                                continue
                             if broken_off is not None:
                                 yield Restart(provider.name, broken_off)
                             sent, broken_off = True, None

@@ -13,7 +13,8 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.answers.events import Ask
-from kotaemon_async.answers.llm.base import Deadline, Delta, HistoryTurn, Prompt, Provider
+from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, HistoryTurn, Prompt, Provider
+from kotaemon_async.answers.llm.thoughts import without_thoughts
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.stores.conversations import Turn
@@ -102,7 +103,7 @@ class QuestionRewriter:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             logger.bind(component="ledger", code=code).warning("conversation_away")
             return ()
-        return tuple((turn.answer.question, turn.answer.answer) for turn in turns)
+        return tuple((turn.answer.question, without_thoughts(turn.answer.answer)) for turn in turns)
 
     async def _by_model(
         self, question: str, history: tuple[HistoryTurn, ...], deadline: Deadline
@@ -118,6 +119,7 @@ class QuestionRewriter:
             with anyio.fail_after(limit_s):
                 async with aclosing(model.stream(prompt, deadline.at_most(limit_s))) as pieces:
                     async for piece in pieces:
+                        reply = "" if isinstance(piece, Anew) else reply
                         reply += piece.text if isinstance(piece, Delta) else ""
         except TimeoutError:
             return None

@@ -49,7 +49,7 @@ class Local:
             async for piece in self.provider.stream(prompt, Deadline.within(seconds)):
                 if isinstance(piece, Finish):
                     return text, piece, None
-                text += piece.text
+                text = text + piece.text if isinstance(piece, Delta) else ""
         except Unavailable as error:
             return text, None, error
         return text, None, None

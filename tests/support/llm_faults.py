@@ -11,6 +11,7 @@ Script = Literal[
     "refuse", "accept_and_hang", "drip_head", "drip_comments", "drip_roles", "drip_reasoning", "slow_tokens",
     "comments_after_text", "cut_first", "cut_chunked", "half_closed", "rst", "rst_later", "long_line",
     "flood", "json", "gzip", "content_filter", "end_and_rst", "tiny_writes",
+    "finish_error", "tool_calls", "thoughts_only", "thoughts_cut", "thoughts_apart",
 ]  # fmt: skip
 
 
@@ -50,6 +51,11 @@ FAULTS: Final = (
     Fault("comments_after_text", "timeout", sends_text=True, waits=True),
     Fault("empty"),
     Fault("content_filter"),
+    Fault("finish_error", sends_text=True),
+    Fault("tool_calls", sends_text=True),
+    Fault("thoughts_only"),
+    Fault("thoughts_cut"),
+    Fault("thoughts_apart"),
     Fault("garbage"),
     Fault("odd_json"),
     Fault("error_event"),

@@ -29,7 +29,7 @@ class LlmServer:
     """What it is told to play, and what it saw."""
 
     script: Script = "ok"
-    words: tuple[str, ...] = ("Paris ", "is the ", "capital [", "1].")
+    words: tuple[str | dict[str, Any], ...] = ("Paris ", "is the ", "capital [", "1].")
     cut_after: int = 2
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -110,8 +110,8 @@ class _Play:
         for number, word in enumerate(self.server.words):
             if number == self.server.cut_after and await self._breaks():
                 return None
-            await self._send(_chunk({"content": word}))
-        await self._send(_chunk({}, "length" if self.script == "length" else "stop"))
+            await self._send(_chunk({"content": word} if isinstance(word, str) else word))
+        await self._send(_chunk({}, _REASONS.get(self.script, "stop")))
         if self.script == "end_and_rst":
             return self._reset()
         return await self._send(_chunk(None, usage=_USAGE) + _DONE)
@@ -197,13 +197,14 @@ _USAGE = {"prompt_tokens": 120, "completion_tokens": 7, "total_tokens": 127}
 
 
 def _chunk(
-    delta: dict[str, str] | None, reason: str | None = None, usage: dict[str, int] | None = None
+    delta: dict[str, Any] | None, reason: str | None = None, usage: dict[str, int] | None = None
 ) -> str:
     choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": reason}]
     body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices}
     return f"data: {json.dumps({**body, 'usage': usage})}\n\n"
 
 
+_REASONS: Final[dict[Script, str]] = {"length": "length", "finish_error": "error", "tool_calls": "tool_calls"}
 _DONE = "data: [DONE]\n\n"
 #: Whole replies that are no answer: content type and body.
 _OTHER_REPLIES: Final[dict[Script, tuple[str, str]]] = {
@@ -215,6 +216,9 @@ _OTHER_REPLIES: Final[dict[Script, tuple[str, str]]] = {
     "error_event": (_STREAM, 'data: {"error": {"message": "out of memory"}}\n\n'),
     "empty": (_STREAM, _chunk({"content": ""}) + _chunk({}, "stop") + _DONE),
     "content_filter": (_STREAM, _chunk({}, "content_filter") + _DONE),
+    "thoughts_only": (_STREAM, _chunk({"content": "<think>Three?"}) + _chunk({}, "stop") + _DONE),
+    "thoughts_cut": (_STREAM, _chunk({"content": "<think>Three?"}) + _chunk({}, "length") + _DONE),
+    "thoughts_apart": (_STREAM, _chunk({"reasoning_content": "Three?"}) + _chunk({}, "stop") + _DONE),
     "cut_first": (_STREAM, _chunk({"role": "assistant"})),
 }
 #: What is sent for ever, drop by drop.
@@ -264,9 +268,11 @@ def _deaf() -> socket.socket:
     return held
 
 
-def provider_of(server: LlmServer, name: str = "main", key: str = "k-1", **limits: Any) -> OpenAIProvider:
+def provider_of(
+    server: LlmServer, name: str = "main", key: str = "k-1", hold_s: float = 0.0, **limits: Any
+) -> OpenAIProvider:
     """Return a provider of the server's model; the one called `main` is the first, others come after it."""
     settings = LinkSettings(name=name, base_url=server.base_url, model="m", **limits)
     return OpenAIProvider(
-        settings, "primary" if name == "main" else "local", RemoteServer(server.base_url, key)
+        settings, "primary" if name == "main" else "local", RemoteServer(server.base_url, key), hold_s
     )

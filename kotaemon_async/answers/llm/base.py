@@ -107,7 +107,12 @@ class Finish:
     missing: tuple[str, ...] = ()
 
 
-Piece = Delta | Finish
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """Forget the text so far: it was no part of the answer, which begins now."""
+
+
+Piece = Delta | Anew | Finish
 
 #: Whose a failure is: passing trouble of the server · a setting of the provider · perhaps only this one
 #: prompt · nobody's, because the provider was never really tried.
@@ -148,7 +153,7 @@ class NoAnswer(Unavailable):
 class Provider(Protocol):
     """One source of answers.
 
-    `stream` yields Deltas and then exactly one Finish, or raises Unavailable.
+    `stream` yields Deltas, seldom an Anew, and then exactly one Finish, or raises Unavailable.
     """
 
     @property

@@ -11,6 +11,7 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.answers.llm.base import (
+    Anew,
     Clock,
     Deadline,
     FaultSource,
@@ -143,6 +144,8 @@ class _Call:
         if isinstance(piece, Finish):
             self._breaker.succeeded()
             self._is_reported = True
+            return False
+        if isinstance(piece, Anew):
             return False
         is_first, self.has_begun = not self.has_begun, True
         return is_first

@@ -1,29 +1,31 @@
 """Any server that speaks OpenAI's chat protocol, as a provider of answers."""
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 import anyio
 import anyio.to_thread
 
 from kotaemon_async.answers.llm.base import (
+    Anew,
     Deadline,
     Delta,
     FaultSource,
-    Finish,
     Piece,
     Prompt,
     PromptTooLong,
     ProviderFailed,
 )
+from kotaemon_async.answers.llm.opening import held_back
 from kotaemon_async.answers.llm.prompt import Messages, messages
-from kotaemon_async.answers.quotes import MarkerFilter
+from kotaemon_async.answers.llm.reply import AnswerWords, Reply, usage_attributes
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import ServedBy, Usage
+from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.telemetry import traces
 
 if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a provider that is used does it
@@ -36,6 +38,8 @@ _USAGE_WAIT_S = 1.0
 _LATE = "the model server kept us waiting for the {} token"
 
 
+#: The first words wait so long, in case they are thoughts that only a closing mark tells.
+HOLD_S: Final = 0.5
 #: How often passages are shortened until the prompt fits into the model's context, and by how much more.
 _FITTINGS: Final = 4
 _FITS_WELL: Final = 0.9
@@ -120,12 +124,14 @@ class OpenAIProvider:
     settings: LinkSettings
     served_by: ServedBy
     server: ModelServer
+    hold_s: float = HOLD_S
 
     def __post_init__(self) -> None:
         folder = self.settings.folder
         self.name = self.settings.name
         self.model = self.settings.model or ("" if folder is None else folder.stem)
         self._slots = Slots(self.settings.max_concurrency if folder is None else 1)
+        self._leaves_opening_out = False
 
     async def warm(self) -> None:
         """Make ready what can be made ready before the first question."""
@@ -136,23 +142,39 @@ class OpenAIProvider:
         await self.server.aclose()
 
     async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
-        """Yield Deltas, then the Finish with token counts; raises ProviderFailed, also when it was cut."""
+        """Yield Deltas, then the Finish with token counts; raises ProviderFailed, also when it was cut.
+
+        An Anew comes when the words before it have proved to be thoughts.
+        """
+        hold_s = math.inf if self._leaves_opening_out else self.hold_s
+        async with aclosing(held_back(self._pieces(prompt, deadline), hold_s)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _pieces(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
         total = deadline.at_most(self.settings.total_timeout_s)
-        reply = _Reply()
+        reply = Reply()
         with traces.span(f"chat {self.model}", kind=traces.SpanKind.CLIENT, **self._attributes()):
             slot = self._slots.one(total.at_most(self.settings.first_token_timeout_s))
             async with slot, self.server.lease(total) as connection:
                 due = total.at_most(self.settings.first_token_timeout_s)
-                chunks, shown = await self._ask(connection, prompt, due)
+                chunks, words = await self._ask(connection, prompt, due)
                 async with chunks:
                     while (chunk := await self._next(chunks, reply, due)) is not None:
-                        text = shown.feed(reply.take(chunk))
-                        if text := reply.visible(text):
+                        text = words.feed(reply.take(chunk))
+                        if words.is_void:
+                            self._leaves_opening_out = True
+                            yield Anew()
+                        if text:
                             yield Delta(text)
                         due = self._due(reply, due, total)
-                if text := reply.visible(shown.rest()):
+                text = words.rest()
+                if words.is_void:
+                    yield Anew()
+                if text:
                     yield Delta(text)
-                finish = reply.finish()
+                finish = reply.finish(has_words=words.has_words)
+                self._leaves_opening_out = self._leaves_opening_out and words.has_thoughts
             traces.mark(**usage_attributes(finish.usage))
         yield finish
 
@@ -167,14 +189,14 @@ class OpenAIProvider:
 
     async def _ask(
         self, connection: Connection, prompt: Prompt, due: Deadline
-    ) -> "tuple[AsyncStream[ChatCompletionChunk], MarkerFilter]":
+    ) -> "tuple[AsyncStream[ChatCompletionChunk], AnswerWords]":
         """Send as much of the passages as fits; return the answer's chunks, and the markers it may have."""
         budget = self.settings.prompt_budget_chars
         with time_limit(due, _LATE.format("first")):
             for _ in range(_FITTINGS):
                 words = messages(prompt, budget)
                 try:
-                    return await self._send(connection, words), MarkerFilter(words.shown)
+                    return await self._send(connection, words), AnswerWords(words.shown)
                 except PromptTooLong as error:
                     budget = int(min(budget, len(words.user)) * error.share * _FITS_WELL)
         raise ProviderFailed("the prompt does not fit into the model's context", fault="prompt")
@@ -193,7 +215,7 @@ class OpenAIProvider:
             )
 
     async def _next(
-        self, chunks: "AsyncStream[ChatCompletionChunk]", reply: "_Reply", due: Deadline
+        self, chunks: "AsyncStream[ChatCompletionChunk]", reply: Reply, due: Deadline
     ) -> "ChatCompletionChunk | None":
         """Return the next chunk, None at the end or when only the token counts are missing."""
         try:
@@ -204,7 +226,7 @@ class OpenAIProvider:
                 raise
             return None
 
-    def _due(self, reply: "_Reply", due: Deadline, total: Deadline) -> Deadline:
+    def _due(self, reply: Reply, due: Deadline, total: Deadline) -> Deadline:
         """Return by when the next token has to come; comments and empty chunks bring no more time."""
         if reply.news == "end":
             return total.at_most(_USAGE_WAIT_S)
@@ -280,72 +302,3 @@ class time_limit:  # noqa: N801 - reads as the statement it is
         if self._scope.cancelled_caught:
             raise ProviderFailed(self._message, code="timeout", fault=self._fault)
         return handled
-
-
-class _Reply:
-    """What came so far of one answer."""
-
-    def __init__(self) -> None:
-        self.began = False
-        self.reason: str | None = None
-        self.news: Literal["nothing", "token", "end"] = "nothing"
-        self._usage: Usage | None = None
-        self._has_text = False
-        self._is_odd = False
-
-    def take(self, chunk: "ChatCompletionChunk") -> str:
-        """Return the text of a chunk; the SDK does not check shapes, so anything may be missing."""
-        self.news = "nothing"
-        usage = getattr(chunk, "usage", None)
-        if usage is not None:
-            self._usage = Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
-        choices = getattr(chunk, "choices", None)
-        if not isinstance(choices, list) or not choices:
-            self._is_odd = self._is_odd or choices != []
-            return ""
-        delta = getattr(choices[0], "delta", None)
-        text = _text(delta, "content")
-        # Models that think first show that they are alive by their reasoning.
-        if text or _text(delta, "reasoning_content") or _text(delta, "reasoning"):
-            self.began, self.news = True, "token"
-        if self.reason is None and (reason := _text(choices[0], "finish_reason")):
-            self.reason, self.news = reason, "end"
-        return text
-
-    def visible(self, text: str) -> str:
-        """Return the text without the white space before the first word."""
-        text = text if self._has_text else text.lstrip()
-        self._has_text = self._has_text or bool(text)
-        return text
-
-    def finish(self) -> Finish:
-        """Return the end of a whole answer; raises ProviderFailed when it was cut or is empty."""
-        if self.reason is None:
-            raise ProviderFailed(
-                "the model's answer was cut: no finish_reason came", transient=not self._is_odd
-            )
-        if self.reason == "content_filter":
-            raise ProviderFailed("the model server withheld its answer", fault="nobody")
-        if not self._has_text:
-            raise ProviderFailed("the model's answer is empty")
-        return Finish(self._usage, cut=self.reason == "length")
-
-
-def usage_attributes(usage: Usage | None) -> dict[str, traces.Attribute]:
-    """Return what a span says about the tokens of a call."""
-    if usage is None:
-        return {}
-    return {
-        "gen_ai.usage.input_tokens": usage.prompt_tokens,
-        "gen_ai.usage.output_tokens": usage.completion_tokens,
-    }
-
-
-def _text(holder: object, name: str) -> str:
-    value = getattr(holder, name, None)
-    return value if isinstance(value, str) else ""
-
-
-def _count(usage: object, name: str) -> int:
-    value = getattr(usage, name, 0)
-    return value if isinstance(value, int) else 0

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from kotaemon_async.answers import phrases
+from kotaemon_async.answers.llm.thoughts import without_thoughts
 from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Citation
 
@@ -35,7 +36,8 @@ def begins_anew(question: str, reason: str) -> str:
 
 
 def said(text: str) -> str:
-    """Return an earlier answer from a chat program without footnotes and void beginnings."""
+    """Return an earlier answer from a chat program without footnotes, void beginnings and thoughts."""
+    text = without_thoughts(text)
     for sign in (_BROKE_OFF, _BROKE_OFF_ZH):
         _, found, after = text.rpartition(sign)
         text = after.partition(_GAP)[2] if found else text

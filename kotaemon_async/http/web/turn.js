@@ -146,13 +146,18 @@ export class Turn {
     this.desk.announce(answer.complete === false ? `${t("turn.cut")}. ${text}` : t("ask.answered", { sources, text }));
   }
 
-  /** Another source starts anew: what was said until now is void, and can be seen to be. */
+  /** An answer starts anew: what was said until now is void, and can be seen to be, unless it was thoughts. */
   #restart({ link, reason }) {
+    if (reason !== "thoughts") this.#void(link, reason);
+    this.text.replaceChildren();
+    Object.assign(this, { said: "", html: "", tail: "" });
+    this.#become("reading", t("turn.writing"));
+  }
+
+  #void(link, reason) {
     const old = h("details", { class: "voided", open: true }, h("summary", {}, t("turn.voided")), h("div", { class: "answer" }, ...this.text.childNodes));
     for (const chip of old.querySelectorAll(".chip")) chip.disabled = true;
     this.voided.append(old, h("p", { class: "restarted" }, icon("again"), t("turn.restarted", { because: code("error", reason), link: code("who", link) })));
-    Object.assign(this, { said: "", html: "", tail: "" });
-    this.#become("reading", t("turn.writing"));
   }
 
   #write(html, text) {

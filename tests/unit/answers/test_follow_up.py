@@ -7,7 +7,7 @@ import pytest
 
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.follow_up import QuestionRewriter, by_rule, leans
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Piece, Prompt
+from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, Piece, Prompt
 from kotaemon_async.answers.llm.prompt import messages
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
@@ -22,6 +22,7 @@ BY_MODEL = "What was the revenue in the year 2019?"
 @dataclass
 class Histories:
     questions: tuple[str, ...] = (BEFORE,)
+    answer: str = "Four. [1]"
     broken: bool = False
     hangs: bool = False
 
@@ -31,7 +32,7 @@ class Histories:
         if self.broken:
             raise Unavailable("gone", code="ledger_unavailable")
         return [
-            Turn(Answer("a", one, "Four. [1]", "primary", False, (), (), ""), 1.0) for one in self.questions
+            Turn(Answer("a", one, self.answer, "primary", False, (), (), ""), 1.0) for one in self.questions
         ]
 
 
@@ -55,6 +56,16 @@ async def test_a_model_rewrites_a_follow_up_after_the_conversation(text: str) ->
     asked = model(text)
     assert await standalone(model=asked) == BY_MODEL
     assert asked.prompts == [Prompt("and in 2019?", history=((BEFORE, "Four. [1]"),))]
+
+
+async def test_words_of_a_rewrite_that_were_thoughts_are_no_part_of_the_question() -> None:
+    assert await standalone(model=model("Hm.", Anew(), Delta(BY_MODEL), Finish())) == BY_MODEL
+
+
+async def test_thoughts_that_an_old_answer_was_kept_with_are_not_sent_back() -> None:
+    asked = model()
+    await standalone(histories=Histories(answer="<think>Look.</think>Four. [1]"), model=asked)
+    assert asked.prompts[0].history == ((BEFORE, "Four. [1]"),)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "Sure!\nWhat was the revenue?", "x" * 501])

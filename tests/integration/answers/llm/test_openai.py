@@ -12,7 +12,7 @@ import pytest
 from kotaemon_async.answers.chain import Chain, Completed, Failed, Passed
 from kotaemon_async.answers.events import Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, Prompt
+from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, Prompt
 from kotaemon_async.answers.llm.guarded import ASK_AGAIN_S, CircuitOpen, Timing
 from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.domain.errors import Unavailable
@@ -99,6 +99,8 @@ async def parts(link: OpenAIProvider, seconds: float = 20.0) -> tuple[str, Finis
         async for piece in link.stream(PROMPT, Deadline.within(seconds)):
             if isinstance(piece, Delta):
                 text += piece.text
+            elif isinstance(piece, Anew):
+                text = ""
             else:
                 finish = piece
     except Unavailable as error:
@@ -284,3 +286,50 @@ async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
         async for _ in one.chain.stream(prompt, Deadline.within(5)):
             pass
         assert one.server.requests[0]["messages"][1]["content"].count("x") == 500
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking", "reasoning_details"])
+async def test_thoughts_in_fields_of_their_own_and_in_the_text_are_both_left_out(field: str) -> None:
+    async with linked("ok") as one:
+        one.server.words = ({field: "Look at [1]."}, "<thi", "nk>Look at [1].</th", "ink>\n\n", "Paris [1].")
+        one.server.cut_after = 9
+        assert (await parts(one.link))[0] == "Paris [1]."
+
+
+async def test_text_that_comes_in_typed_parts_is_read_without_the_thoughts_among_them() -> None:
+    async with linked("ok") as one:
+        thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Look."}]}
+        one.server.words = ({"content": [thought]}, {"content": [{"type": "text", "text": "Paris [1]."}]})
+        assert (await parts(one.link))[0] == "Paris [1]."
+
+
+async def test_a_character_that_comes_in_halves_is_joined_and_a_lone_half_replaced() -> None:
+    async with linked("ok") as one:
+        one.server.words = ("Go \ud83d", "\ude80 now\ud83d [1]", " \ude80", "\ud83d")
+        assert (await parts(one.link))[0] == "Go \U0001f680 now\ufffd [1] \ufffd\ufffd"
+
+
+async def test_words_before_a_lone_closing_mark_are_held_back_or_taken_back() -> None:
+    async with linked("ok", hold_s=5.0) as one:
+        one.server.words = ("Look at [1] first.", "</think>\n\n", "Paris [1].")
+        assert [event for event in await one.received() if not isinstance(event, Completed)] == [
+            Delta("Paris [1].")
+        ]
+    async with linked("ok") as one:
+        one.server.words = ("Look at [1] first.", "</think>\n\n", "Paris [1].")
+        received = await one.received()
+        assert received[:-1] == [
+            Delta("Look at [1] first."),
+            Restart("main", "thoughts"),
+            Delta("Paris [1]."),
+        ]
+
+
+async def test_a_model_that_leaves_the_opening_mark_out_once_is_waited_for_the_next_time() -> None:
+    async with linked("ok") as one:
+        one.server.words = ("Look at [1] first.", "</think>", "Paris [1].")
+        assert len(await one.received()) == 4
+        assert (await one.received())[:-1] == [Delta("Paris [1].")]
+        one.server.words = ("Paris ", "[1].")
+        assert (await one.received())[:-1] == [Delta("Paris [1].")]
+        assert (await one.received())[:-1] == [Delta("Paris"), Delta(" [1].")]

@@ -40,6 +40,18 @@ def test_an_earlier_answer_comes_back_without_footnotes_and_void_beginnings(ques
     assert said(shown) == "Turn it.\n\nThen wait. [1]"
 
 
+@pytest.mark.parametrize(
+    "thoughts",
+    [
+        '<details type="reasoning" done="true">\n<summary>Thought</summary>\n> Look.\n</details>\n',
+        ":::thinking\nLook.\n:::\n",
+        "<think>Look.</think>\n\n",
+    ],
+)
+def test_an_earlier_answer_comes_back_without_thoughts(thoughts: str) -> None:
+    assert said(thoughts + "Turn it. [1]" + footnotes([QUOTED])) == "Turn it. [1]"
+
+
 def test_a_new_answer_is_announced_with_its_reason_in_the_language_of_the_question() -> None:
     assert "(timeout), please ignore it" in begins_anew("How?", "timeout")
     assert "（timeout），请忽略" in begins_anew("怎么办？", "timeout")
