@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PACK ?= ../shared/eval
-SUITES ?= documents,retrieval,answers
+SUITES ?= documents,retrieval,answers2,mixed
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN := $(VENV)/.ready-to-run
@@ -43,8 +43,8 @@ format: $(TEST) ## format the code and mend what lint can mend
 demo: $(MODEL) ## documents, questions and cited answers on a throwaway service
 	@$(BIN)/kotaemon-async demo
 
-eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers
-	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python $(PACK)/score.py $(PACK) --suites $(SUITES) --url
+eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers2,mixed; print answers to read
+	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
 
 bench: $(MODEL) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en

@@ -70,8 +70,8 @@ def _stands(source: Source, sentence: Sentence) -> bool:
     """Return whether a sentence is still what stands at its places: a document may be read anew meanwhile."""
     if any(place.page not in source.pages for place in sentence.places):
         return False
-    words = " ".join(source.words(place) for place in sentence.places)
-    return "".join(words.split()) == "".join(sentence.text.split())
+    words = "".join(source.words(place) for place in sentence.places)
+    return list(filter(str.isalnum, words)) == list(filter(str.isalnum, sentence.text))
 
 
 def from_page(passage: Passage, page: str) -> Source | None:
