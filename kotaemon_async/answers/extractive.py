@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases, relevance
 from kotaemon_async.answers.composition import composed, unmarked
-from kotaemon_async.answers.conditions import is_unmet, missing
+from kotaemon_async.answers.insist import missing
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.relevance import Rarity
 from kotaemon_async.answers.selection import Candidate, Selection, by_language, candidates
@@ -148,11 +148,18 @@ def _choice(
     values = selection.values(near.whole if near else None)
     if not _is_relevant(selection, sources, near, weights, values):
         return None
-    lacking = {at: missing(question, _scope(selection.candidates[at], sources)) for at in values}
-    shown = selection.shown({at: value - _LACKING * len(lacking[at]) for at, value in values.items()})
-    missed = missing(question, _scope(shown[0], sources))
-    unmet = is_unmet(question, " ".join(one.sentence.text for one in shown))
-    return _Choice(shown, weights, "nearest" if missed or unmet else "answer", tuple(filter(None, missed)))
+    lacking = {at: len(_missing(question, [selection.candidates[at]], sources)) for at in values}
+    shown = selection.shown({at: value - _LACKING * lacking[at] for at, value in values.items()})
+    missed = _missing(question, shown, sources)
+    return _Choice(shown, weights, "nearest" if missed else "answer", missed)
+
+
+def _missing(question: str, shown: Sequence[Candidate], sources: Sequence[Source]) -> tuple[str, ...]:
+    """Return what the question insists on and neither the sentences nor what stands round the first has."""
+    first = shown[0]
+    source = sources[first.source]
+    around = f"{first.sentence.heading}\n{source.context}\n{source.passage.text}"
+    return missing(question, " ".join(one.sentence.text for one in shown), around)
 
 
 def _is_relevant(
@@ -179,12 +186,6 @@ def _is_relevant(
     asked = relevance.asked_terms(near.part)
     part = {term: weights[term] for term in asked if term in weights}
     return relevance.is_near(near.part, near.with_part[best], coverage(best, part), across=across)
-
-
-def _scope(one: Candidate, sources: Sequence[Source]) -> str:
-    """Return all that stands with a candidate: its passage, heading, and its document's title and name."""
-    source = sources[one.source]
-    return f"{one.sentence.text}\n{one.sentence.heading}\n{source.context}\n{source.passage.text}"
 
 
 def _terms_around(one: Candidate, sources: Sequence[Source]) -> frozenset[str]:

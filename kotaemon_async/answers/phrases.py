@@ -20,11 +20,9 @@ def nothing_found(question: str) -> str:
 
 def nearest(question: str, missing: Sequence[str]) -> str:
     """Say what was not found, to stand before the nearest that was."""
-    words = ", ".join(missing)
     if is_chinese(question):
-        subject = f"没有找到关于“{words}”的内容" if words else "没有找到确切的回答"
-        return f"{subject}；最接近的是："
-    return f"{f'Nothing found on {words}' if words else 'No exact answer found'}; the nearest is: "
+        return f"没有找到关于“{'、'.join(missing)}”的内容；最接近的是："
+    return f"Nothing found on {', '.join(missing)}; the nearest is: "
 
 
 def busy(question: str) -> str:

@@ -101,12 +101,12 @@ async def test_the_nearest_is_told_in_the_language_of_the_question() -> None:
     )
 
 
-async def test_a_denial_that_nothing_shown_makes_is_told_without_a_word_for_it() -> None:
+async def test_a_denial_that_nothing_shown_makes_is_told() -> None:
     text, finish = await answered(
         "Which company got no licence and did not sail?", FERRY, embedder=Meaning({"1936": 0.7})
     )
-    assert text.startswith("No exact answer found; the nearest is: The ferry company")
-    assert (finish.outcome, finish.missing) == ("nearest", ())
+    assert text.startswith("Nothing found on not sail; the nearest is: The ferry company")
+    assert (finish.outcome, finish.missing) == ("nearest", ("not sail",))
 
 
 async def test_the_passage_with_the_year_that_is_asked_for_goes_before_the_other() -> None:
