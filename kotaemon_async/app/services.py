@@ -345,6 +345,7 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         opened.spaces.embedder,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=on_step,
+        commits=opened.spaces.commits,
         may_work=opened.capacity.disk.may_work,
         may_start=opened.capacity.may_start,
         settings=settings.ingest,

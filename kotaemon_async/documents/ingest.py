@@ -24,7 +24,7 @@ from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import InsufficientStorage
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.claims import Batch, Claim
+from kotaemon_async.stores.claims import Batch, Claim, StaleModel
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import SpanKind, continue_from, event, past_span, span
@@ -142,7 +142,8 @@ class IngestRun:
 class Ingest:
     """Works on one document for each call of run(); safe to run on many workers.
 
-    `embedder` is asked for each batch, as another model may have taken over. `may_work` says whether the disk
+    `embedder` is asked for each batch, as another model may have taken over; while somebody else has the lock
+    `commits`, no batch is committed. `may_work` says whether the disk
     has room for more, `may_start` whether another document may begin.
     """
 
@@ -156,6 +157,7 @@ class Ingest:
         owner: str,
         on_step: Callable[[], None],
         settings: IngestSettings,
+        commits: anyio.Lock | None = None,
         may_work: Callable[[], bool] = lambda: True,
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
@@ -168,6 +170,7 @@ class Ingest:
         self._owner = owner
         self._on_step = on_step
         self._settings = settings
+        self._commits = commits or anyio.Lock()
         self._may_work = may_work
         self._may_start = may_start
         self._clock = clock
@@ -301,18 +304,12 @@ class Ingest:
             return await to_thread.run_sync(_cut, pages, abandon_on_cancel=True)
 
     async def _commit(self, run: IngestRun, prepared: _Prepared) -> None:
-        with (
-            metrics.INGEST_STAGE_DURATION.labels(stage="embedding").time(),
-            span("embed", chunks=len(prepared.chunks)),
-            run.heartbeat.waiting("embedder"),
-        ):
-            model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
-        pages_total = run.parsed.pages_total
-        batch = Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model)
-        self._require_capacity()
-        faults.hit("ingest.before_commit")
-        with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
-            done = await self._ledger.claims.commit_batch(run.claim, batch, self._clock())
+        batch = await self._embedded_batch(run, prepared)
+        try:
+            done = await self._written(run, batch)
+        except StaleModel:
+            batch = await self._embedded_batch(run, prepared)
+            done = await self._written(run, batch)
         faults.hit("ingest.after_commit")
         metrics.INGEST_PAGES.inc(len(batch.pages))
         logger.bind(
@@ -322,6 +319,24 @@ class Ingest:
             pages_done=done,
         ).info("batch_committed")
         self._on_step()
+
+    async def _embedded_batch(self, run: IngestRun, prepared: _Prepared) -> Batch:
+        with (
+            metrics.INGEST_STAGE_DURATION.labels(stage="embedding").time(),
+            span("embed", chunks=len(prepared.chunks)),
+            run.heartbeat.waiting("embedder"),
+        ):
+            model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
+        pages_total = run.parsed.pages_total
+        return Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model)
+
+    async def _written(self, run: IngestRun, batch: Batch) -> int:
+        """Commit the batch and return how many pages are done. Raises: StaleModel."""
+        self._require_capacity()
+        faults.hit("ingest.before_commit")
+        with span("commit", pages=len(batch.pages), chunks=len(batch.chunks)):
+            async with self._commits:
+                return await self._ledger.claims.commit_batch(run.claim, batch, self._clock())
 
     async def _embedded(self, texts: Sequence[str]) -> tuple[str, NDArray[np.float32]]:
         """Return the model's name and a row for each text, all of one model. Raises: Unavailable."""

@@ -32,9 +32,13 @@ class VectorSpace:
 
 
 class VectorSpaces:
-    """The space that answers; whoever embeds and searches asks for it once, and keeps to it meanwhile."""
+    """The space that answers; whoever embeds and searches asks for it once, and keeps to it meanwhile.
+
+    Vectors are committed under the lock `commits`, so that whoever has it can bring another index up to date.
+    """
 
     def __init__(self, active: VectorSpace) -> None:
+        self.commits = anyio.Lock()
         self._active = active
 
     def active(self) -> VectorSpace:

@@ -8,10 +8,11 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from kotaemon_async.domain.errors import LeaseLost
+from kotaemon_async.domain.errors import LeaseLost, Unavailable
 from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
 from kotaemon_async.stores import context
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
+from kotaemon_async.stores.models import is_outdated
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("ingest.sql")
@@ -47,6 +48,13 @@ class Batch:
     terms: Sequence[str]
     pages_total: int
     model: str
+
+
+class StaleModel(Unavailable):
+    """The vectors of a batch are of a model that answered before."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="embedder_unavailable")
 
 
 class Claims(Store):
@@ -102,8 +110,13 @@ class Claims(Store):
 
     @writes
     def commit_batch(self, conn: apsw.Connection, claim: Claim, batch: Batch, now_s: float) -> int:
-        """Write pages, chunks, vectors, keywords and log together; return how many pages are done now."""
+        """Write pages, chunks, vectors, keywords and log together; return how many pages are done now.
+
+        Raises: StaleModel when another model answers by now.
+        """
         pages_done, version = _fence(conn, claim)
+        if is_outdated(conn, batch.model):
+            raise StaleModel(f"{batch.model} is not the embedding model any more.")
         done = pages_done + len(batch.pages)
         if [page.number for page in batch.pages] != list(range(pages_done + 1, done + 1)):
             raise _lost(claim)

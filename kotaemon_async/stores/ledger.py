@@ -9,6 +9,7 @@ from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.keywords import Keywords
+from kotaemon_async.stores.models import Models
 from kotaemon_async.stores.sqlite import Database, Schema
 from kotaemon_async.stores.vector_log import VectorLog
 from kotaemon_async.telemetry.health import Health
@@ -32,6 +33,7 @@ class Ledger:
         self.claims = Claims(database)
         self.idempotency = Idempotency(database)
         self.vector_log = VectorLog(database)
+        self.models = Models(database)
         self.keywords = Keywords(database)
         self.answers = Answers(database)
         self.conversations = Conversations(database)

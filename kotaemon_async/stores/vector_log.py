@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import apsw
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kotaemon_async.stores.documents import remove_contents
+from kotaemon_async.stores.models import is_target
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("index.sql")
@@ -35,10 +37,12 @@ class VectorLog(Store):
     def after(self, conn: apsw.Connection, position: int, limit: int, model: str) -> list[LogEntry]:
         """Return at most `limit` entries after `position`, in order.
 
-        A vector is None when its chunk is gone, or when another model than `model` made it.
+        A vector is None when its chunk is gone, or when another model than `model` made it. For a model that
+        is being changed to, the entries end in front of a chunk that it has yet to embed.
         """
         values = {"position": position, "limit": limit, "model": model}
-        return [_entry(row) for row in conn.execute(SQL["log_after"], values)]
+        rows = conn.execute(SQL["log_after"], values)
+        return [_entry(row[:-1]) for row in takewhile(lambda row: not row[-1], rows)]
 
     @reads
     def end(self, conn: apsw.Connection) -> int:
@@ -56,21 +60,27 @@ class VectorLog(Store):
         return int(conn.execute(SQL["position"], {"generation": generation}).get or 0)
 
     @writes
-    def advance(self, conn: apsw.Connection, generation: str, position: int, now_s: float) -> list[str]:
-        """Note how far a follower got; return the ids of documents that became ready with it."""
-        values = {"generation": generation, "position": position, "now": now_s}
-        conn.execute(SQL["advance"], values)
-        conn.execute(SQL["forget_other_followers"], {"generation": generation})
-        conn.execute(SQL["forget_applied_deletes"], {"position": position})
-        return _make_ready(conn, position, now_s)
+    def advance(
+        self, conn: apsw.Connection, generation: str, model: str, position: int, now_s: float
+    ) -> list[str]:
+        """Note how far the follower of a model's index got; return the ids of documents now ready with it.
 
-    async def make_ready(self, position: int, now_s: float) -> list[str]:
+        The index of a model that is being changed to makes none ready: nobody searches it yet.
+        """
+        values = {"generation": generation, "model": model}
+        conn.execute(SQL["advance"], {**values, "position": position, "now": now_s})
+        conn.execute(SQL["forget_other_followers"], values)
+        conn.execute(SQL["forget_applied_deletes"])
+        return [] if is_target(conn, model) else _make_ready(conn, position, now_s)
+
+    async def make_ready(self, model: str, position: int, now_s: float) -> list[str]:
         """Make documents ready that were passed before their last page was committed; return their ids."""
-        return await self._make_ready(position, now_s) if await self._has_passed(position) else []
+        return await self._make_ready(position, now_s) if await self._has_passed(model, position) else []
 
     @reads
-    def _has_passed(self, conn: apsw.Connection, position: int) -> bool:
-        return bool(conn.execute(SQL["passed"], {"position": position}).get)
+    def _has_passed(self, conn: apsw.Connection, model: str, position: int) -> bool:
+        passed = conn.execute(SQL["passed"], {"position": position}).get
+        return bool(passed) and not is_target(conn, model)
 
     @writes
     def _make_ready(self, conn: apsw.Connection, position: int, now_s: float) -> list[str]:

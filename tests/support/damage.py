@@ -72,7 +72,9 @@ class DamagedFolder:
     async def ready(self, pages: int = 3, words: str = "words") -> Document:
         """A document that can be searched."""
         document = await self.indexing(pages, words)
-        await self.ledger.vector_log.advance("generation", await self.ledger.vector_log.end(), self.now_s)
+        await self.ledger.vector_log.advance(
+            "generation", MODEL, await self.ledger.vector_log.end(), self.now_s
+        )
         return await self.ledger.documents.get(document.id)
 
     def sql(self, statement: str, *values: object) -> list[tuple[object, ...]]:

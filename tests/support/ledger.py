@@ -56,7 +56,7 @@ async def index(ledger: Ledger, document_id: str, batch: Batch) -> None:
 async def make_ready(ledger: Ledger, document_id: str, batch: Batch) -> Document:
     """The document has been read, and an index holds it."""
     await index(ledger, document_id, batch)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
+    await ledger.vector_log.advance("g", "m", await ledger.vector_log.end(), 5.0)
     return await ledger.documents.get(document_id)
 
 

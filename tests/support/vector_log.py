@@ -25,9 +25,9 @@ class ListLog:
     async def position(self, generation: str) -> int:
         return self.positions.get(generation, 0)
 
-    async def make_ready(self, position: int, now_s: float) -> list[str]:
+    async def make_ready(self, model: str, position: int, now_s: float) -> list[str]:
         return []
 
-    async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
+    async def advance(self, generation: str, model: str, position: int, now_s: float) -> list[str]:
         self.positions[generation] = position
         return ["d1"] if position == await self.end() else []

@@ -31,8 +31,8 @@ class FollowedLog(Protocol):
     async def length(self, position: int) -> int: ...
     async def waits_for_follower(self, position: int) -> bool: ...
     async def position(self, generation: str) -> int: ...
-    async def advance(self, generation: str, position: int, now_s: float) -> list[str]: ...
-    async def make_ready(self, position: int, now_s: float) -> list[str]: ...
+    async def advance(self, generation: str, model: str, position: int, now_s: float) -> list[str]: ...
+    async def make_ready(self, model: str, position: int, now_s: float) -> list[str]: ...
 
 
 class VectorIndex(Protocol):
@@ -225,7 +225,7 @@ class Follower:
         await self._vectors.apply(upserts, deletes)
         self._on_applied(entries, began_s)
         faults.hit("follower.after_apply")
-        ready = await self._log.advance(generation, reached, self._clock())
+        ready = await self._log.advance(generation, self._vectors.model, reached, self._clock())
         faults.hit("follower.after_advance")
         self._note_behind(max(0, await self._log.end() - reached))
         await self._report_ready(ready)
@@ -233,7 +233,7 @@ class Follower:
 
     async def _idle(self, position: int) -> None:
         self._note_behind(0)
-        await self._report_ready(await self._log.make_ready(position, self._clock()))
+        await self._report_ready(await self._log.make_ready(self._vectors.model, position, self._clock()))
         # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
         await self._vectors.count()
 

@@ -1,8 +1,13 @@
+-- Of a model that is being changed to, the vectors lie apart until it becomes active.
+
 -- name: log_after
-SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector END
+SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector ELSE n.vector END,
+       t.name IS NOT NULL AND l.op = 'upsert' AND c.row IS NOT NULL AND c.model <> :model AND n.row IS NULL
 FROM vector_log AS l
 LEFT JOIN documents AS d ON d.id = l.document_id
 LEFT JOIN chunks AS c ON c.id = l.chunk_id
+LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
 WHERE l.seq > :position ORDER BY l.seq LIMIT :limit
 
 -- name: log_end
@@ -12,14 +17,16 @@ SELECT coalesce(max(seq), 0) FROM vector_log
 SELECT position FROM followers WHERE generation = :generation
 
 -- name: advance
-INSERT INTO followers (generation, position, updated_at) VALUES (:generation, :position, :now)
-ON CONFLICT (generation) DO UPDATE SET position = :position, updated_at = :now
+INSERT INTO followers (generation, position, updated_at, model) VALUES (:generation, :position, :now, :model)
+ON CONFLICT (generation) DO UPDATE SET position = :position, updated_at = :now, model = :model
 
 -- name: forget_other_followers
-DELETE FROM followers WHERE generation <> :generation
+DELETE FROM followers
+WHERE generation <> :generation
+  AND (model = :model OR model NOT IN (SELECT name FROM models WHERE role IN ('active', 'target')))
 
 -- name: forget_applied_deletes
-DELETE FROM vector_log WHERE op = 'delete' AND seq <= :position
+DELETE FROM vector_log WHERE op = 'delete' AND seq <= (SELECT min(position) FROM followers)
 
 -- name: arrived
 SELECT id, version FROM documents
@@ -41,10 +48,11 @@ SELECT EXISTS (SELECT 1 FROM documents WHERE status = 'ready' AND last_log_seq >
 
 -- name: waits_for_model
 SELECT EXISTS (
-    SELECT 1 FROM documents AS d
-    WHERE d.status IN ('queued', 'processing') AND d.searchable_version <> d.version
-      AND (SELECT c.model FROM chunks AS c
-           WHERE c.document_id = d.id AND c.version = d.searchable_version LIMIT 1) <> :model)
+    SELECT 1 FROM chunks AS c
+    JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+    LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+    WHERE (c.model < :model OR c.model > :model)
+      AND NOT EXISTS (SELECT 1 FROM new_vectors AS n WHERE t.name IS NOT NULL AND n.row = c.row))
 
 -- name: log_length
 SELECT count(*) FROM vector_log WHERE seq > :position
@@ -53,32 +61,38 @@ SELECT count(*) FROM vector_log WHERE seq > :position
 SELECT coalesce(max(row), 0) FROM chunks
 
 -- name: followed_sample
-SELECT DISTINCT c.row, c.id, c.document_id, d.collection, c.vector
+SELECT DISTINCT c.row, c.id, c.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector ELSE n.vector END
 FROM json_each(:points) AS point
 JOIN chunks AS c ON c.row = (SELECT row FROM chunks WHERE row >= point.value ORDER BY row LIMIT 1)
 JOIN documents AS d ON d.id = c.document_id
-WHERE c.model = :model
+LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
+WHERE (c.model = :model OR n.row IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
 
 -- name: window_end
 SELECT max(row) FROM (SELECT row FROM chunks WHERE row > :after ORDER BY row LIMIT :limit)
 
 -- name: followed_window
-SELECT c.row, c.id, c.document_id, d.collection, c.vector
+SELECT c.row, c.id, c.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector ELSE n.vector END
 FROM chunks AS c
 JOIN documents AS d ON d.id = c.document_id
-WHERE c.row > :after AND c.row <= :until AND c.model = :model
+LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
+WHERE c.row > :after AND c.row <= :until AND (c.model = :model OR n.row IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
 ORDER BY c.row
 
 -- name: followed_count
-SELECT coalesce(sum(v.chunks), 0)
-FROM (SELECT min(row) AS row, count(*) AS chunks FROM chunks GROUP BY document_id, version) AS v
-JOIN chunks AS c ON c.row = v.row
-WHERE c.model = :model
+SELECT (SELECT count(*) FROM chunks WHERE model = :model)
+    + (SELECT count(*) FROM new_vectors WHERE EXISTS (SELECT 1 FROM models WHERE role = 'target' AND name = :model))
 
 -- name: unknown_ids
 SELECT wanted.value
 FROM json_each(:ids) AS wanted
-WHERE NOT EXISTS (SELECT 1 FROM chunks AS c WHERE c.id = wanted.value AND c.model = :model)
+WHERE NOT EXISTS (SELECT 1 FROM chunks AS c
+                  WHERE c.id = wanted.value
+                    AND (c.model = :model
+                         OR (EXISTS (SELECT 1 FROM models AS t WHERE t.role = 'target' AND t.name = :model)
+                             AND EXISTS (SELECT 1 FROM new_vectors AS n WHERE n.row = c.row))))
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = wanted.value AND l.seq > :position)

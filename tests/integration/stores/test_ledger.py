@@ -70,8 +70,8 @@ async def test_a_document_is_ready_when_the_follower_has_passed_its_last_entry(l
     claim = await begun(ledger)
     await ledger.claims.commit_batch(claim, batch_of(PAGES), 3.0)
     await ledger.claims.to_indexing(claim, 4.0)
-    assert await ledger.vector_log.advance("g1", await ledger.vector_log.end() - 1, 5.0) == []
-    assert await ledger.vector_log.advance("g1", await ledger.vector_log.end(), 6.0) == ["doc_1"]
+    assert await ledger.vector_log.advance("g1", "m", await ledger.vector_log.end() - 1, 5.0) == []
+    assert await ledger.vector_log.advance("g1", "m", await ledger.vector_log.end(), 6.0) == ["doc_1"]
     assert (await ledger.documents.get("doc_1")).ready_at_s == 6.0
 
 
@@ -81,11 +81,11 @@ async def test_a_document_whose_last_entry_was_passed_early_becomes_ready_all_th
     claim = await begun(ledger)
     await ledger.claims.commit_batch(claim, batch_of(PAGES), 3.0)
     end = await ledger.vector_log.end()
-    assert await ledger.vector_log.advance("g1", end, 4.0) == []
+    assert await ledger.vector_log.advance("g1", "m", end, 4.0) == []
     await ledger.claims.to_indexing(claim, 5.0)
     assert (await ledger.documents.get("doc_1")).waiting_for == {"kind": "vectors"}
-    assert await ledger.vector_log.make_ready(end, 6.0) == ["doc_1"]
-    assert await ledger.vector_log.make_ready(end, 7.0) == []
+    assert await ledger.vector_log.make_ready("m", end, 6.0) == ["doc_1"]
+    assert await ledger.vector_log.make_ready("m", end, 7.0) == []
 
 
 async def test_vectors_come_out_of_the_log_as_they_went_in(ledger: Ledger) -> None:

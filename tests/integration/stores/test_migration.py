@@ -6,6 +6,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
+from kotaemon_async.stores.models import EmbeddingModel
 from tests.support.ledger import run_sql
 
 OLD = Path(__file__).parents[2] / "data"
@@ -52,3 +53,18 @@ async def test_a_ledger_of_a_newer_release_is_refused_and_left_as_it_is(tmp_path
     with pytest.raises(Misconfigured, match="schema"):
         await Ledger.open(path)
     assert path.read_bytes() == before
+
+
+async def test_a_ledger_of_the_release_before_knows_its_model_and_its_index(tmp_path: Path) -> None:
+    path = old_ledger(tmp_path / "old.db", 3)
+    run_sql(
+        path,
+        "INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model)"
+        " VALUES ('c', 'doc_1', 1, 1, 0, 0, 4, zeroblob(768), '')",
+    )
+    run_sql(path, "INSERT INTO followers VALUES ('g', 7, 1.0)")
+    ledger = await Ledger.open(path)
+    assert (await ledger.models.roles()).active == EmbeddingModel("all-MiniLM-L6-v2", 384)
+    await ledger.vector_log.advance("other", "else", 1, 2.0)
+    assert await ledger.vector_log.position("g") == 7
+    await ledger.aclose()

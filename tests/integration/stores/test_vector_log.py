@@ -80,7 +80,7 @@ async def test_a_follower_that_lacks_what_is_searchable_is_told_so(ledger: Ledge
     assert not await log.waits_for_follower(0)
     await add(ledger, "a", 2, ready=False)
     assert not await log.waits_for_follower(0)
-    await log.advance("g", await log.end(), 5.0)
+    await log.advance("g", "m", await log.end(), 5.0)
     assert await log.waits_for_follower(0)
     assert await log.waits_for_follower(1)
     assert not await log.waits_for_follower(await log.end())
@@ -107,15 +107,13 @@ async def test_half_a_vector_is_no_vector(ledger: Ledger) -> None:
     assert entry.vector is None
 
 
-async def test_documents_of_another_model_wait_for_this_one_until_they_are_read_anew(ledger: Ledger) -> None:
+async def test_what_can_be_found_waits_for_a_model_that_has_not_embedded_it(ledger: Ledger) -> None:
     log = ledger.vector_log
     await add(ledger, "a", 1, model="other")
     await add(ledger, "b", 1)
     seen = [await log.waits_for_model("m")]
-    await ledger.documents.start_anew("b", 6.0, force=True)
-    seen.append(await log.waits_for_model("m"))
     await ledger.documents.start_anew("a", 6.0, force=True)
-    seen.append(await log.waits_for_model("m"))
     await index(ledger, "a", word_batch(1))
-    await log.advance("g", await log.end(), 7.0)
-    assert [*seen, await log.waits_for_model("m")] == [False, False, True, False]
+    seen.append(await log.waits_for_model("m"))
+    await log.advance("g", "m", await log.end(), 7.0)
+    assert [*seen, await log.waits_for_model("m")] == [True, True, False]

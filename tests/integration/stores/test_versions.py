@@ -47,7 +47,7 @@ async def test_the_old_version_is_found_until_the_new_one_is_ready(ledger: Ledge
     await commit(ledger, claim, NEW)
     assert (await found(ledger, "lighthouse"), await ledger.documents.page_text("doc_1", 1)) == ([OLD], OLD)
     await ledger.claims.to_indexing(claim, 7.0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 8.0)
+    await ledger.vector_log.advance("g", "m", await ledger.vector_log.end(), 8.0)
     assert (await found(ledger, "lighthouse"), await ledger.documents.page_text("doc_1", 1)) == ([NEW], NEW)
 
 
@@ -126,7 +126,7 @@ async def test_another_recipe_has_ready_documents_read_anew_once(ledger: Ledger)
     claim = await claimed(ledger, recipe="m/2")
     await commit(ledger, claim, NEW)
     await ledger.claims.to_indexing(claim, 4.0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
+    await ledger.vector_log.advance("g", "m", await ledger.vector_log.end(), 5.0)
     assert await ledger.documents.start_stale_anew("m/2", 7.0) == 0
 
 

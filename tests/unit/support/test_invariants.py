@@ -39,7 +39,7 @@ async def write_ledger(path: Path) -> None:
         vectors = draw.standard_normal((4, 8)).astype(np.float32)
         await ledger.claims.commit_batch(claim, Batch(PAGES, CHUNKS, vectors, ["oil"] * 4, 2, "m"), 3.0)
         await ledger.claims.to_indexing(claim, 4.0)
-    await ledger.vector_log.advance("g", await ledger.vector_log.end(), 5.0)
+    await ledger.vector_log.advance("g", "m", await ledger.vector_log.end(), 5.0)
     await ledger.aclose()
 
 

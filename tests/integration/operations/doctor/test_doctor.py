@@ -145,7 +145,9 @@ async def test_a_document_that_nobody_would_go_on_with_is_released(data: Damaged
     data.sql(f"UPDATE documents SET {damage}")
     assert await data.found() == {"document_stuck": [document.id]}
     assert (await data.run(repair=True)).verdict == "mended"
-    ready = await data.ledger.vector_log.advance("generation", await data.ledger.vector_log.end(), data.now_s)
+    ready = await data.ledger.vector_log.advance(
+        "generation", "model", await data.ledger.vector_log.end(), data.now_s
+    )
     assert [due.document_id for due in await data.ledger.documents.due(data.now_s, 9)] + ready == [
         document.id
     ]
@@ -326,8 +328,8 @@ async def test_a_document_that_is_indexed_waits_for_entries_that_are_appended(da
     document = await data.indexing()
     data.sql("DELETE FROM vector_log WHERE seq = 2")
     await data.run(repair=True)
-    assert await data.ledger.vector_log.advance("generation", 3, data.now_s) == []
-    assert await data.ledger.vector_log.advance("generation", 4, data.now_s) == [document.id]
+    assert await data.ledger.vector_log.advance("generation", "model", 3, data.now_s) == []
+    assert await data.ledger.vector_log.advance("generation", "model", 4, data.now_s) == [document.id]
 
 
 async def test_an_entry_that_deletes_a_chunk_which_is_there_is_put_right(data: DamagedFolder) -> None:

@@ -31,8 +31,8 @@ class Log(ListLog):
         self.reads.append(position)
         return await super().after(position, limit, model)
 
-    async def advance(self, generation: str, position: int, now_s: float) -> list[str]:
-        await super().advance(generation, position, now_s)
+    async def advance(self, generation: str, model: str, position: int, now_s: float) -> list[str]:
+        await super().advance(generation, model, position, now_s)
         return [f"at {position}"]
 
 
