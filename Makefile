@@ -30,7 +30,7 @@ test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
 	@$(PYTEST) tests/acceptance -m "alone and not long"
 
 test-long: $(MODEL) $(TEST) ## run the whole walks of which `test` takes a part: all kills, a day, a long soak
-	@.ci/packages
+	@.ci/packages && $(BIN)/kotaemon-async models prepare --model english
 	@$(PYTEST) $(BESIDE) -m long
 
 check: $(TEST) ## formatting, lint, types, layout

@@ -11,7 +11,7 @@ import pytest
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from kotaemon_async.resilience import faults
-from kotaemon_async.search.embedding import minilm
+from kotaemon_async.search.embedding.models import ENGLISH, MULTILINGUAL, PREPARE
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
 
@@ -23,9 +23,17 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
-    """The prepared default model."""
-    if not minilm.is_prepared(DEFAULT_FOLDER):
-        pytest.fail(f"no model in {DEFAULT_FOLDER}; run: kotaemon-async models prepare", pytrace=False)
+    """The folder of the prepared models, the default one among them."""
+    if not MULTILINGUAL.is_prepared(DEFAULT_FOLDER):
+        pytest.fail(f"no model in {DEFAULT_FOLDER}; run: {PREPARE}", pytrace=False)
+    return DEFAULT_FOLDER
+
+
+@pytest.fixture(scope="session")
+def english_folder() -> Path:
+    """The folder of the prepared models, the English one among them: 83 MB that few tests are worth."""
+    if not ENGLISH.is_prepared(DEFAULT_FOLDER):
+        pytest.skip(f"no English model in {DEFAULT_FOLDER}; run: {PREPARE} --model english")
     return DEFAULT_FOLDER
 
 

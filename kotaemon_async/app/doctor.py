@@ -13,7 +13,7 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
-from kotaemon_async.search.embedding import minilm
+from kotaemon_async.search.embedding.models import choose
 from kotaemon_async.search.spaces import VectorSpaces
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.pipe import IndexLocation, probe
@@ -109,5 +109,4 @@ async def _note(_: list[str]) -> None:
 
 def _model_of(settings: Settings) -> str:
     """Return the model's name as chunks carry it."""
-    named = settings.embedding.model
-    return minilm.MODEL if minilm.is_default(named) else named
+    return choose(settings.embedding.model, settings.embedding.folder).name

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.ready import ReadyNews
 from kotaemon_async.resilience.models import ModelRegistry
-from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.embedding.models import Choice, choose, prepared_model
 from kotaemon_async.search.spaces import VectorSpace, VectorSpaces
 from kotaemon_async.search.vectors.audit import IndexAudit
 from kotaemon_async.search.vectors.follower import Follower
@@ -28,11 +28,16 @@ class SearchParts:
     may_write: Callable[[], bool]
 
     async def embedder(self) -> Embedder:
-        """Return the model that is set, loaded. Raises: Misconfigured."""
+        """Return the model that is set, or the one that stands in for it, loaded. Raises: Misconfigured."""
         wanted = self.settings.embedding
         return await Embedder.open(
-            wanted.folder, model=wanted.model, threads=wanted.threads, models=self.models
+            wanted.folder, model=self.choice, threads=wanted.threads, models=self.models
         )
+
+    @property
+    def choice(self) -> Choice:
+        """Return the name of the model that is set, or of the one that stands in for it."""
+        return choose(self.settings.embedding.model, self.settings.embedding.folder)
 
     def index(self, model: str, dimension: int, launched: VectorChild | None) -> VectorStore:
         """Return the index of the model's vectors, whose child opens it while the caller goes on."""
@@ -69,7 +74,8 @@ async def open_search(
         stack.push_async_callback(store.aclose)
         return store
 
-    early = begun(minilm.MODEL, minilm.WIDTH) if minilm.is_default(parts.settings.embedding.model) else None
+    known = prepared_model(parts.choice.name)
+    early = begun(known.name, known.dimension) if known else None
     embedder = await parts.embedder()
     stack.push_async_callback(embedder.aclose)
     return VectorSpaces(parts.space(embedder, early or begun(embedder.name, embedder.dimension)))

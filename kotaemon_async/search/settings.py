@@ -8,17 +8,22 @@ from pydantic import BeforeValidator
 
 from kotaemon_async.domain.sections import Cores, SettingsSection, setting
 
-#: Where `models prepare` puts the default model: found from any working directory.
-DEFAULT_FOLDER: Final = Path(sys.prefix, "share", "kotaemon-async", "models", "all-minilm-l6-v2-int8")
+#: Where `models prepare` puts the models: found from any working directory.
+DEFAULT_FOLDER: Final = Path(sys.prefix, "share", "kotaemon-async", "models")
 ModelFolder = Annotated[Path, BeforeValidator(lambda given: given or DEFAULT_FOLDER)]
 
 
 class EmbeddingSettings(SettingsSection):
     """The model that turns text into vectors."""
 
-    model: str = setting("all-MiniLM-L6-v2", "Name of the model.", min_length=1)
+    model: str = setting(
+        "multilingual",
+        "`multilingual` (multilingual-e5-small: Chinese and English find each other), `english` "
+        "(all-MiniLM-L6-v2: twice as fast), or a model of fastembed by its name.",
+        min_length=1,
+    )
     folder: ModelFolder = setting(
-        "", "Folder of the prepared model; empty takes one inside the virtual environment."
+        "", "Folder of the prepared models; empty takes one inside the virtual environment."
     )
     threads: Cores = setting(0, "Threads that embed; 0 takes one for each core.", ge=1, le=256)
 

@@ -29,6 +29,7 @@ from kotaemon_async.cli.throwaway import Throwaway, throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
 from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.embedding.models import choose
 
 _BUCKET: Final = re.compile(r'^kotaemon_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)$', re.MULTILINE)
 _QUERIES: Final = (
@@ -143,7 +144,8 @@ def _ingest(client: Client, files: list[Path]) -> tuple[list[Json], float]:
 async def _embed_alone(texts: list[str]) -> float:
     """The time the embedder takes for the same texts in the same order, with the same threads."""
     settings = load_settings().embedding
-    embedder = await Embedder.open(settings.folder, model=settings.model, threads=settings.threads)
+    model = choose(settings.model, settings.folder)
+    embedder = await Embedder.open(settings.folder, model=model, threads=settings.threads)
     began_s = time.monotonic()
     for start in range(0, len(texts), 32):
         await embedder.embed_passages(texts[start : start + 32])

@@ -32,6 +32,6 @@ async def file(tmp_path: Path) -> AsyncIterator[TelemetryFile]:
 
 @pytest.fixture(scope="module")
 async def embedder(model_folder: Path) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model="all-MiniLM-L6-v2", threads=2)
+    opened = await Embedder.open(model_folder, model="multilingual", threads=2)
     yield opened
     await opened.aclose()

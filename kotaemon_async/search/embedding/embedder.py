@@ -1,7 +1,7 @@
-"""Texts into unit-length vectors: one onnxruntime session, a lane for documents and a lane for questions.
+"""Texts into unit-length vectors: one onnxruntime session, lanes for documents, questions and sentences.
 
 With one thread inside the session, onnxruntime computes in the calling thread and releases Python's
-lock, so both lanes share one session and one copy of the weights, and a lane's priority is its threads'.
+lock, so all lanes share one session and one copy of the weights, and a lane's priority is its threads'.
 Texts go one by one: no padding, even lanes, and no large batch whose memory onnxruntime would keep.
 A session that nobody needs for long is given back and loaded again by whoever needs it next.
 """
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,19 +19,30 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import numpy as np
+from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
 from kotaemon_async.resilience.settings import ModelSettings
-from kotaemon_async.search.embedding import minilm
+from kotaemon_async.search.embedding.encoders import load_encoder
+from kotaemon_async.search.embedding.models import (
+    GOLDEN_FILE,
+    PREPARE,
+    Choice,
+    PreparedModel,
+    full_name,
+    prepared_model,
+)
 from kotaemon_async.telemetry.health import Health
 
 Vector = NDArray[np.float32]
 
 _INGEST_NICENESS: Final = 10
-#: int8 reaches 0.987 and more against the fp32 reference; wrong weights or a wrong tokenizer stay far below.
+#: int8 reaches 0.985 and more against the fp32 reference; wrong weights or a wrong tokenizer stay far below.
 _GOLDEN_COSINE: Final = 0.97
+#: Sentences whose vectors are kept: 3 MB of vectors, and the sentences.
+_SENTENCES_KEPT: Final = 2048
 
 
 class Encoder(Protocol):
@@ -60,29 +72,31 @@ class Embedder:
         session: LeasedModel[_Session],
         questions: ThreadPoolExecutor,
         *,
-        name: str,
+        choice: Choice,
         dimension: int,
         threads: int,
     ) -> None:
-        self.name = name
+        self.name = choice.name
         self.dimension = dimension
+        self._instead_of = choice.instead_of
         self._session = session
         self._questions = questions
+        self._sentences = ThreadPoolExecutor(threads, "embed-sentence")
         self._documents = ThreadPoolExecutor(threads, "embed-document", initializer=_step_back)
+        self._kept: OrderedDict[str, Vector] = OrderedDict()
         self._closed = False
 
     @classmethod
     async def open(
-        cls, folder: Path, *, model: str, threads: int, models: ModelRegistry | None = None
+        cls, folder: Path, *, model: str | Choice, threads: int, models: ModelRegistry | None = None
     ) -> Self:
-        """Return a warm embedder; the prepared model's golden vectors were found again.
+        """Return a warm embedder; a prepared model's golden vectors were found again.
 
-        `folder` is the prepared model's, or for any other model of fastembed the cache it is kept in.
+        `folder` is that of all prepared models, or for a model of fastembed the cache it is kept in.
         Raises: Misconfigured naming `embedding.folder` or `embedding.model`.
         """
-        prepared = minilm.is_default(model)
-        name = minilm.MODEL if prepared else model
-        load = partial(_load_prepared, folder) if prepared else partial(_load_named, folder, model)
+        choice = model if isinstance(model, Choice) else Choice(full_name(model))
+        load = partial(_loaded, folder, choice.name)
         # Always loaded by the same thread: the C library keeps memory for each one that ever asked for much.
         questions = ThreadPoolExecutor(1, "embed-question")
         try:
@@ -92,7 +106,16 @@ class Embedder:
             raise
         again = partial(_again, questions, load)
         session = LeasedModel("embedder", models or ModelRegistry(ModelSettings()), again, loaded=loaded)
-        return cls(session, questions, name=name, dimension=loaded.dimension, threads=max(1, threads))
+        logger.bind(model=choice.name).info("embedder_opened")
+        if choice.instead_of:
+            logger.bind(model=choice.instead_of).warning("embedding_model_missing")
+        return cls(session, questions, choice=choice, dimension=loaded.dimension, threads=max(1, threads))
+
+    @property
+    def calibrated(self) -> bool:
+        """Return whether its cosines are what thresholds and weights were chosen with."""
+        model = prepared_model(self.name)
+        return model is not None and model.is_calibrated
 
     @property
     def is_loaded(self) -> bool:
@@ -115,27 +138,63 @@ class Embedder:
         Raises: Unavailable.
         """
         self._check_open()
+        return await self._rows(texts, self._documents)
+
+    async def embed_sentences(self, texts: Sequence[str]) -> Vector:
+        """Return one row for each sentence, in the given order, shape (n, dimension).
+
+        For what a question looks at: it does not wait behind documents, nor is it computed again soon.
+        Raises: Unavailable.
+        """
+        self._check_open()
+        rows = {text: self._kept[text] for text in texts if text in self._kept}
+        new = [text for text in dict.fromkeys(texts) if text not in rows]
+        rows |= zip(new, await self._rows(new, self._sentences), strict=True)
+        for text, row in rows.items():
+            self._kept[text] = row
+            self._kept.move_to_end(text)
+        while len(self._kept) > _SENTENCES_KEPT:
+            self._kept.popitem(last=False)
+        return np.stack([rows[text] for text in texts]) if texts else self._none()
+
+    async def _rows(self, texts: Sequence[str], lane: ThreadPoolExecutor) -> Vector:
         if not texts:
-            return np.empty((0, self.dimension), np.float32)
+            return self._none()
         async with self._session.lease() as session:
-            work = [partial(_run, session.model, text) for text in texts]
-            return np.stack(await _in(self._documents, work))
+            return np.stack(await _in(lane, [partial(_run, session.model, text) for text in texts]))
+
+    def _none(self) -> Vector:
+        return np.empty((0, self.dimension), np.float32)
+
+    async def forget(self) -> None:
+        """Drop the vectors of sentences."""
+        self._kept.clear()
 
     def register_in(self, health: Health) -> None:
         """Make its check part of the report."""
         health.register("embedder", self.check)
 
     async def check(self) -> dict[str, object]:
-        """Try the model if it is loaded; return `model`, `dimension`, `loaded`. Raises: Unavailable."""
+        """Try the model if it is loaded; return `model`, `dimension`, `loaded`, a message if it stands in.
+
+        Raises: Unavailable.
+        """
         async with self._session.peek() as session:
             if session is not None:
                 await _in(self._questions, [partial(_run, session.model, "health", query=True)])
-            return {"model": self.name, "dimension": self.dimension, "loaded": session is not None}
+        known: dict[str, object] = {
+            "model": self.name,
+            "dimension": self.dimension,
+            "loaded": session is not None,
+        }
+        if self._instead_of:
+            known["message"] = f"{self.name} runs in place of {self._instead_of}, which is missing: {PREPARE}"
+        return known
 
     async def aclose(self) -> None:
-        """Stop both lanes, drop what waits in them, and release the model."""
+        """Stop all lanes, drop what waits in them, and release the model."""
         self._closed = True
-        for pool in (self._questions, self._documents):
+        for pool in (self._questions, self._sentences, self._documents):
             await asyncio.to_thread(pool.shutdown, cancel_futures=True)
         await self._session.release()
 
@@ -176,19 +235,26 @@ def _run(model: Encoder, text: str, *, query: bool = False) -> Vector:
     return vector
 
 
-def _load_prepared(folder: Path) -> _Session:
-    if not minilm.is_prepared(folder):
+def _loaded(folder: Path, name: str) -> _Session:
+    prepared = prepared_model(name)
+    return _load_prepared(folder, prepared) if prepared else _load_named(folder, name)
+
+
+def _load_prepared(models: Path, prepared: PreparedModel) -> _Session:
+    folder = prepared.folder_in(models)
+    command = f"{PREPARE} --model {prepared.short}"
+    if not prepared.is_in(folder):
         raise Misconfigured(
-            f"embedding.folder: {folder} holds no prepared model.", hint="Run: kotaemon-async models prepare"
+            f"embedding.folder: {folder} holds no prepared model {prepared.name}.", hint=f"Run: {command}"
         )
-    model: Encoder = _load("embedding.folder", minilm.MODEL, lambda: minilm.MiniLM(folder))
+    model: Encoder = _load("embedding.folder", prepared.name, lambda: load_encoder(folder, prepared))
     cosine = _golden_cosine(model, folder)
     if cosine < _GOLDEN_COSINE:
         raise Misconfigured(
             f"embedding.folder: the model in {folder} gives wrong vectors (cosine {cosine:.3f}).",
-            hint="Delete the folder and run: kotaemon-async models prepare",
+            hint=f"Delete the folder and run: {command}",
         )
-    return _Session(model, minilm.WIDTH)
+    return _Session(model, prepared.dimension)
 
 
 def _load_named(cache: Path, name: str) -> _Session:
@@ -209,7 +275,7 @@ def _load(setting: str, name: str, make: Callable[[], Any]) -> Any:
 
 
 def _golden_cosine(model: Encoder, folder: Path) -> float:
-    golden = json.loads((folder / minilm.GOLDEN_FILE).read_bytes())["texts"][0]
+    golden = json.loads((folder / GOLDEN_FILE).read_bytes())["texts"][0]
     return float(_run(model, golden["text"]) @ np.asarray(golden["vector"], np.float32))
 
 

@@ -1,4 +1,4 @@
-"""The ONNX graph of all-MiniLM-L6-v2, written straight from its weights, in fp32 or int8."""
+"""The ONNX graph of a BERT encoder, written straight from its weights, in fp32 or int8."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,14 +8,14 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from kotaemon_async.search.embedding.minilm import (
+from kotaemon_async.search.embedding.weights import (
+    BLOCK,
     EPSILON,
     HEADS,
-    LAYERS,
-    MAX_TOKENS,
     WIDTH,
     Array,
-    Weights,
+    Encoder,
+    PackedTable,
 )
 
 _MICROSOFT = "com.microsoft"
@@ -24,25 +24,37 @@ _MICROSOFT = "com.microsoft"
 MATRIX_MOST = 64
 
 
-def build(weights: Weights, *, int8: bool) -> onnx.ModelProto:
+def build(encoder: Encoder, *, window: int, int8: bool, without: Array | None = None) -> onnx.ModelProto:
     """Return a model from the `input_ids` of one text (int64, 1 × tokens) to its unit-length vector.
 
     One text at a time is as fast as eight, and without padding there is no mask: attention takes
     onnxruntime's flash kernel, and a text's vector cannot depend on its neighbours through the int8
     scales. Pooling is in the graph because outside it would hold Python's lock.
+
+    Args:
+        encoder: the weights.
+        window: the most tokens of a text.
+        int8: whether matrices are whole numbers.
+        without: directions that are taken off every vector, in rows of length 1, orthogonal to each other.
     """
-    graph = _Graph(weights, int8)
-    hidden = _embeddings(graph)
-    for number in range(LAYERS):
+    graph = _Graph(encoder, int8)
+    hidden = _embeddings(graph, window)
+    for number in range(encoder.layers):
         hidden = _layer(graph, hidden, number)
     mean = graph.add("ReduceMean", [hidden], "mean", axes=[1], keepdims=0)
-    graph.add("LpNormalization", [mean], "sentence_embedding", axis=1, p=2)
+    if without is None:
+        graph.unit(mean, "sentence_embedding")
+        return graph.finish()
+    whole = graph.unit(mean, "whole")
+    along = graph.add("MatMul", [whole, graph.constant("directions.across", without.T)], "along")
+    common = graph.add("MatMul", [along, graph.constant("directions", without)], "common")
+    graph.unit(graph.add("Sub", [whole, common], "own"), "sentence_embedding")
     return graph.finish()
 
 
 @dataclass
 class _Graph:
-    weights: Weights
+    encoder: Encoder
     int8: bool
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -57,11 +69,14 @@ class _Graph:
         return name
 
     def vector(self, name: str) -> str:
-        return self.constant(name, self.weights[name])
+        return self.constant(name, self.encoder.tensors[name])
+
+    def unit(self, source: str, output: str) -> str:
+        return self.add("LpNormalization", [source], output, axis=1, p=2)
 
     def dense(self, source: str, name: str, *, with_bias: bool = True) -> str:
         """Return `source @ weight`, plus the bias unless the caller adds it."""
-        matrix, output = self.weights[f"{name}.weight"].T, f"{name}.out"
+        matrix, output = self.encoder.tensors[f"{name}.weight"].T, f"{name}.out"
         bias = self.vector(f"{name}.bias") if with_bias else ""
         if self.int8:
             whole, scales = quantize(matrix, axis=0, most=MATRIX_MOST)
@@ -77,7 +92,7 @@ class _Graph:
     def finish(self) -> onnx.ModelProto:
         tokens = helper.make_tensor_value_info("input_ids", onnx.TensorProto.INT64, [1, "tokens"])
         vector = helper.make_tensor_value_info("sentence_embedding", onnx.TensorProto.FLOAT, [1, WIDTH])
-        graph = helper.make_graph(self.nodes, "all-MiniLM-L6-v2", [tokens], [vector], self.constants)
+        graph = helper.make_graph(self.nodes, "encoder", [tokens], [vector], self.constants)
         opsets = [helper.make_opsetid("", 17), helper.make_opsetid(_MICROSOFT, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
@@ -89,19 +104,21 @@ def quantize(matrix: Array, *, axis: int, most: int) -> tuple[NDArray[np.int8], 
     return whole, scales.astype(np.float32)
 
 
-def _embeddings(graph: _Graph) -> str:
-    places = graph.weights["embeddings.position_embeddings.weight"][:MAX_TOKENS]
+def _embeddings(graph: _Graph, window: int) -> str:
+    tensors = graph.encoder.tensors
+    places = tensors["embeddings.position_embeddings.weight"][:window]
     # Every token is of the first kind in a single text, so that row belongs to the places.
-    places = places + graph.weights["embeddings.token_type_embeddings.weight"][0]
+    places = places + tensors["embeddings.token_type_embeddings.weight"][0]
     shape = graph.add("Shape", ["input_ids"], "shape", start=1, end=2)
     start = graph.constant("zero", np.zeros(1, np.int64))
     placed = graph.add("Slice", [graph.constant("places", places), start, shape], "placed")
-    summed = graph.add("Sum", [_words(graph), placed], "embedded")
+    table = graph.encoder.words
+    word = _packed_words(graph, table) if isinstance(table, PackedTable) else _words(graph, table.vectors)
+    summed = graph.add("Sum", [word, placed], "embedded")
     return graph.normalized(summed, "embeddings.LayerNorm")
 
 
-def _words(graph: _Graph) -> str:
-    table = graph.weights["embeddings.word_embeddings.weight"]
+def _words(graph: _Graph, table: Array) -> str:
     if not graph.int8:
         return graph.add("Gather", [graph.constant("words", table), "input_ids"], "word")
     whole, scales = quantize(table, axis=1, most=127)
@@ -109,6 +126,24 @@ def _words(graph: _Graph) -> str:
     factor = graph.add("Gather", [graph.constant("words.scale", scales[:, None]), "input_ids"], "word.scale")
     number = graph.add("Cast", [picked], "word.float", to=onnx.TensorProto.FLOAT)
     return graph.add("Mul", [number, factor], "word")
+
+
+def _packed_words(graph: _Graph, table: PackedTable) -> str:
+    """Unpack the rows of the text alone; the table stays as it is on the disk."""
+    add, constant = graph.add, graph.constant
+    picked = add("Gather", [constant("words", table.halves), "input_ids"], "word.bytes")
+    number = add("Cast", [picked], "word.number", to=onnx.TensorProto.FLOAT)
+    sixteenth = add("Mul", [number, constant("sixteenth", np.array([1 / 16], np.float32))], "word.sixteenth")
+    high = add("Floor", [sixteenth], "word.high")
+    upper = add("Mul", [high, constant("16", np.array([16], np.float32))], "word.upper")
+    low = add("Sub", [number, upper], "word.low")
+    whole = add("Concat", [low, high], "word.whole", axis=2)
+    signed = add("Sub", [whole, constant("8", np.array([8], np.float32))], "word.signed")
+    blocks = constant("blocks", np.array([0, 0, WIDTH // BLOCK, BLOCK], np.int64))
+    scales = add("Gather", [constant("words.scale", table.scales[:, :, None]), "input_ids"], "word.scale16")
+    factor = add("Cast", [scales], "word.scale", to=onnx.TensorProto.FLOAT)
+    scaled = add("Mul", [add("Reshape", [signed, blocks], "word.blocks"), factor], "word.scaled")
+    return add("Reshape", [scaled, constant("row", np.array([0, 0, WIDTH], np.int64))], "word")
 
 
 def _layer(graph: _Graph, hidden: str, number: int) -> str:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from kotaemon_async.search.embedding.models import MULTILINGUAL
+
 COMMAND = Path(sys.executable).with_name("kotaemon-async")
 
 
@@ -27,10 +29,14 @@ def test_the_installed_command_shows_its_version() -> None:
 
 
 def test_preparing_a_prepared_model_changes_nothing(model_folder: Path) -> None:
-    before = (model_folder / "golden.json").stat().st_mtime_ns
+    folder = MULTILINGUAL.folder_in(model_folder)
+    before = (folder / "golden.json").stat().st_mtime_ns
     done = run("models", "prepare", "--folder", model_folder, "--json")
-    assert (done.returncode, json.loads(done.stdout)) == (0, {"folder": str(model_folder)})
-    assert (model_folder / "golden.json").stat().st_mtime_ns == before
+    assert (done.returncode, json.loads(done.stdout)) == (
+        0,
+        {"model": MULTILINGUAL.name, "folder": str(folder)},
+    )
+    assert (folder / "golden.json").stat().st_mtime_ns == before
 
 
 def test_a_file_that_is_no_wheel_is_refused_as_misconfigured(tmp_path: Path) -> None:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
-from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.embedding.models import ENGLISH, GOLDEN_FILE, MODEL_FILE, MULTILINGUAL, Choice
 
 TEXTS = ["pump " * 150, "A contract ends.", "", "设备在正常运行时保持稳定。", "Revenue rose. " * 20] * 4
 
 
 async def test_the_golden_vectors_are_found_again(embedder: Embedder, model_folder: Path) -> None:
-    golden = json.loads((model_folder / minilm.GOLDEN_FILE).read_bytes())["texts"]
+    golden = json.loads((MULTILINGUAL.folder_in(model_folder) / GOLDEN_FILE).read_bytes())["texts"]
     vectors = await embedder.embed_passages([entry["text"] for entry in golden])
     cosines = (vectors * np.array([entry["vector"] for entry in golden])).sum(axis=1)
     assert cosines.min() >= 0.97
@@ -52,7 +52,7 @@ async def test_rows_keep_the_order_of_the_texts_and_do_not_depend_on_neighbours(
 
 
 async def test_callers_at_the_same_time_get_the_vectors_they_would_get_alone(embedder: Embedder) -> None:
-    alone = await embedder.embed_passages(TEXTS[:5])
+    alone = [await embedder.embed_query(text) for text in TEXTS[:5]]
     found: dict[int, np.ndarray] = {}
 
     async def ask(number: int) -> None:
@@ -65,11 +65,47 @@ async def test_callers_at_the_same_time_get_the_vectors_they_would_get_alone(emb
     assert np.allclose([found[number] for number in range(20)], np.tile(alone, (4, 1)), atol=1e-5)
 
 
-async def test_texts_beyond_256_tokens_count_up_to_there(embedder: Embedder) -> None:
-    start = "pump " * 254
-    cut, longer, shorter = await embedder.embed_passages([start, start + "contract " * 50, "pump " * 200])
-    assert np.allclose(cut, longer, atol=1e-5)
-    assert not np.allclose(cut, shorter, atol=1e-5)
+async def test_a_text_beyond_the_window_is_the_mean_of_its_parts(embedder: Embedder) -> None:
+    first, second = "pump " * 480, "party " * 480
+    rows = await embedder.embed_passages([first, second, first + second])
+    mean = rows[:2].mean(axis=0)
+    assert rows[2] @ mean / np.linalg.norm(mean) == pytest.approx(1, abs=1e-4)
+
+
+async def test_questions_and_passages_are_told_apart(embedder: Embedder) -> None:
+    (passage,) = await embedder.embed_passages(["The pump needs oil every month."])
+    question = await embedder.embed_query("The pump needs oil every month.")
+    assert 0.5 < passage @ question < 0.99
+
+
+async def test_a_chinese_question_finds_its_answer_in_english(embedder: Embedder) -> None:
+    passages = [
+        "Cats purr when they are content.",
+        "The seal is replaced every six months.",
+        "午饭在十二点。",
+    ]
+    question = await embedder.embed_query("密封件多久更换一次？")
+    assert (await embedder.embed_passages(passages) @ question).argmax() == 1
+
+
+async def test_sentences_are_passages_and_are_not_computed_twice(model_folder: Path) -> None:
+    texts = ["The pump needs oil.", "设备保持稳定。", "The pump needs oil."]
+    opened = await Embedder.open(model_folder, model="multilingual", threads=1)
+    rows = await opened.embed_sentences(texts)
+    assert np.array_equal(rows, await opened.embed_passages(texts))
+    await opened.aclose()
+    with pytest.raises(Unavailable):
+        await opened.embed_sentences(texts)
+
+
+async def test_sentences_kept_need_no_model(embedder: Embedder) -> None:
+    before = await embedder.embed_sentences(["The pump needs oil.", "Cats purr."])
+    with anyio.move_on_after(0) as patience:
+        after = await embedder.embed_sentences(["Cats purr.", "The pump needs oil."])
+    assert not patience.cancelled_caught
+    assert np.array_equal(after, before[::-1])
+    await embedder.forget()
+    assert (await embedder.embed_sentences([])).shape == (0, 384)
 
 
 async def test_a_question_overtakes_the_documents_in_front_of_it(embedder: Embedder) -> None:
@@ -107,7 +143,7 @@ async def test_a_cancelled_batch_leaves_the_lane_free(embedder: Embedder) -> Non
 
 
 async def test_a_closed_embedder_is_unavailable(model_folder: Path) -> None:
-    opened = await Embedder.open(model_folder, model=minilm.MODEL, threads=1)
+    opened = await Embedder.open(model_folder, model="multilingual", threads=1)
     await opened.aclose()
     with pytest.raises(Unavailable) as caught:
         await opened.embed_query("too late")
@@ -116,25 +152,42 @@ async def test_a_closed_embedder_is_unavailable(model_folder: Path) -> None:
 
 async def test_a_folder_without_a_model_names_the_setting_and_the_command(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"embedding\.folder") as caught:
-        await Embedder.open(tmp_path / "nothing", model=minilm.MODEL, threads=1)
-    assert "models prepare" in caught.value.hint
+        await Embedder.open(tmp_path / "nothing", model="multilingual", threads=1)
+    assert "models prepare --model multilingual" in caught.value.hint
+
+
+async def test_a_model_that_stands_in_for_another_says_so(english_folder: Path) -> None:
+    choice = Choice(ENGLISH.name, instead_of=MULTILINGUAL.name)
+    opened = await Embedder.open(english_folder, model=choice, threads=1)
+    found = await opened.check()
+    assert (found["model"], opened.calibrated) == (ENGLISH.name, False)
+    assert "in place of multilingual-e5-small" in str(found["message"])
+    await opened.aclose()
+
+
+async def test_the_english_model_s_golden_vectors_are_found_again(english_folder: Path) -> None:
+    opened = await Embedder.open(english_folder, model="english", threads=1)
+    golden = json.loads((ENGLISH.folder_in(english_folder) / GOLDEN_FILE).read_bytes())["texts"]
+    vectors = await opened.embed_passages([entry["text"] for entry in golden])
+    assert (vectors * np.array([entry["vector"] for entry in golden])).sum(axis=1).min() >= 0.97
+    await opened.aclose()
 
 
 async def test_a_model_that_gives_other_vectors_is_refused(model_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(model_folder, tmp_path / "model")
-    golden = json.loads((folder / minilm.GOLDEN_FILE).read_bytes())
+    folder = shutil.copytree(MULTILINGUAL.folder_in(model_folder), tmp_path / "model")
+    golden = json.loads((folder / GOLDEN_FILE).read_bytes())
     golden["texts"][0]["vector"] = golden["texts"][1]["vector"]
-    (folder / minilm.GOLDEN_FILE).write_text(json.dumps(golden))
+    (folder / GOLDEN_FILE).write_text(json.dumps(golden))
     with pytest.raises(Misconfigured, match="wrong vectors"):
-        await Embedder.open(folder, model=minilm.MODEL, threads=1)
+        await Embedder.open(folder, model="multilingual", threads=1)
 
 
 async def test_a_graph_that_cannot_be_loaded_is_refused(model_folder: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(model_folder, tmp_path / "model")
-    size = (folder / minilm.MODEL_FILE).stat().st_size
-    (folder / minilm.MODEL_FILE).write_bytes(bytes(size))
+    folder = shutil.copytree(MULTILINGUAL.folder_in(model_folder), tmp_path / "model")
+    size = (folder / MODEL_FILE).stat().st_size
+    (folder / MODEL_FILE).write_bytes(bytes(size))
     with pytest.raises(Misconfigured, match=r"embedding\.folder: .* cannot be loaded"):
-        await Embedder.open(folder, model=minilm.MODEL, threads=1)
+        await Embedder.open(folder, model="multilingual", threads=1)
 
 
 async def test_a_model_that_fastembed_does_not_know_names_the_setting(tmp_path: Path) -> None:

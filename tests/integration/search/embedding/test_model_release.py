@@ -11,7 +11,6 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.resilience.supervisor import LoopLag
-from kotaemon_async.search.embedding import minilm
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.telemetry.health import Health
 
@@ -36,7 +35,7 @@ async def models() -> AsyncIterator[ModelRegistry]:
 
 @pytest.fixture
 async def embedder(model_folder: Path, models: ModelRegistry) -> AsyncIterator[Embedder]:
-    opened = await Embedder.open(model_folder, model=minilm.MODEL, threads=1, models=models)
+    opened = await Embedder.open(model_folder, model="multilingual", threads=1, models=models)
     yield opened
     await opened.aclose()
 
@@ -121,7 +120,7 @@ async def test_a_model_that_is_away_when_it_is_needed_is_unavailable_until_it_is
 ) -> None:
     folder = tmp_path / "model"
     folder.symlink_to(model_folder)
-    opened = await Embedder.open(folder, model=minilm.MODEL, threads=1, models=models)
+    opened = await Embedder.open(folder, model="multilingual", threads=1, models=models)
     await models.release_idle()
     folder.unlink()
     with pytest.raises(Unavailable) as away:
