@@ -15,10 +15,11 @@ from kotaemon_async.answers.chain import MODELS, Chain, Completed, Failed, Passe
 from kotaemon_async.answers.coalescing import RequestCoalescing
 from kotaemon_async.answers.draft import Draft, Evidence, Question, addressed, given_again
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.answers.follow_up import QuestionRewriter
+from kotaemon_async.answers.follow_up import QuestionRewriter, Standalone, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply
 from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
@@ -41,6 +42,10 @@ class Searches(Protocol):
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found: ...
 
 
+class AnswerDocuments(Documents, Shelves, Protocol):
+    """The part of the ledger that knows documents, their names and what stands on their pages."""
+
+
 class AnswerRecords(Protocol):
     """The part of the ledger that keeps answers."""
 
@@ -55,7 +60,7 @@ class Answering:
         *,
         retrieval: Searches,
         chain: Chain,
-        documents: Documents,
+        documents: AnswerDocuments,
         answers: AnswerRecords,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
@@ -130,21 +135,40 @@ class Answering:
     async def _prepared(self, question: Question) -> Question:
         """Return the question as it may be asked alone, with the place of its answer in the cache."""
         ask, deadline = question.ask, question.deadline
-        standalone, key = ask.question, None
-        if self._rewriter is not None:
-            standalone = await self._rewriter.standalone(ask, deadline)
-        if self._cache is not None:
-            key = await self._cache.key(standalone, ask.scope, deadline)
-        return replace(question, standalone=standalone, cache_key=key)
+        act, said, key = act_of(ask.question), Standalone(ask.question), None
+        if self._rewriter is not None and act in (None, "more"):
+            said = await self._rewriter.standalone(ask, deadline)
+        if act is not None and not said.told:
+            return replace(question, act=act)
+        if self._cache is not None and not said.told:
+            key = await self._cache.key(said.question, ask.scope, deadline)
+        return replace(
+            question, standalone=said.question, told=said.told, otherwise=said.otherwise, cache_key=key
+        )
 
     async def _events(self, question: Question) -> AsyncGenerator[Event]:
         """Return a fresh answer of the cache, or the work's events, shared with who asks the same."""
+        if question.act is not None:
+            return self._small_talk(question, question.act)
         if (answer := await self._fresh(question)) is not None:
             return _repeated(answer)
         if question.cache_key is None:
             return self._work(question)
         work = partial(self._work, question)
         return self._coalescing.share(question.cache_key, question.deadline.at_s, work)
+
+    async def _small_talk(self, question: Question, act: DialogueAct) -> AsyncGenerator[Event]:
+        """Yield the events of a reply that rests on no passages."""
+        draft = Draft(question)
+        try:
+            said = await reply(act, question.ask.question, question.ask.scope, self._documents)
+            answer = draft.answer(said, "extractive")
+        except Unavailable as error:
+            draft.add_reason("ledger", error.code)
+            answer = draft.without_provider()
+        yield PassagesFound((), ())
+        yield Delta(answer.answer, answer.served_by)
+        yield Done(answer)
 
     async def _fresh(self, question: Question) -> Answer | None:
         """Return what the provider that would be asked now said not long ago."""
@@ -184,6 +208,12 @@ class Answering:
                             await self._remember(question, answer, provider)
                         yield Done(answer)
                         return
+        if question.otherwise and draft.nothing_fits and sent_by is None:
+            by_itself = replace(question, standalone=question.otherwise, otherwise="")
+            async with aclosing(self._work(by_itself)) as others:
+                async for other in others:
+                    yield other
+            return
         instead = draft.without_provider()
         if sent_by is not None:
             yield Interrupted(replace(draft.answer(draft.text, sent_by), complete=False), instead)
@@ -204,6 +234,7 @@ class Answering:
                 )
                 evidence = Evidence(reasons=found.degraded)
                 sources = await verified(self._documents, found.passages)
+                sources = untold(sources, question.told) if question.told else sources
             return replace(evidence, sources=sources, searched=True)
         except TimeoutError:
             lost: tuple[Reason, ...] = (Reason("retrieval", "timeout"),)

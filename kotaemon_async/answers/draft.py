@@ -7,6 +7,7 @@ from kotaemon_async.answers.chain import Completed
 from kotaemon_async.answers.citations import cite, uncited
 from kotaemon_async.answers.events import Ask, Event, Restart
 from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta
+from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.model import Answer, Outcome, Passage, Reason, ServedBy
 from kotaemon_async.telemetry import traces
@@ -14,7 +15,10 @@ from kotaemon_async.telemetry import traces
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as it is worked on; `standalone` is its text as it may be asked alone."""
+    """A question as it is worked on; `standalone` is its text as it may be asked alone.
+
+    `act` says that it asks nothing of the documents; `told` and `otherwise` are those of `Standalone`.
+    """
 
     ask: Ask
     standalone: str
@@ -22,6 +26,9 @@ class Question:
     deadline: Deadline
     started_s: float
     cache_key: CacheKey | None = None
+    act: DialogueAct | None = None
+    told: str = ""
+    otherwise: str = ""
 
     def elapsed_s(self) -> float:
         """Return the seconds since it was asked."""
@@ -113,7 +120,8 @@ class Draft:
     def without_provider(self) -> Answer:
         """Return an answer that says that nothing was found, or that nothing can be said now."""
         if self.nothing_fits:
-            return self.answer(phrases.nothing_found(self.question.ask.question), "extractive", "nothing")
+            say = phrases.nothing_more if self.question.told else phrases.nothing_found
+            return self.answer(say(self.question.ask.question), "extractive", "nothing")
         return self.answer(phrases.busy(self.question.ask.question), "busy", "nothing")
 
 

@@ -25,6 +25,13 @@ def nearest(question: str, missing: Sequence[str]) -> str:
     return f"Nothing found on {', '.join(missing)}; the nearest is: "
 
 
+def nothing_more(question: str) -> str:
+    """Say honestly that all has been told."""
+    if is_chinese(question):
+        return "在这些文档中没有找到更多相关内容。"
+    return "I found nothing more on this in the documents."
+
+
 def busy(question: str) -> str:
     """Say politely that no answer can be given at the moment."""
     if is_chinese(question):

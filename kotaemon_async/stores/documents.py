@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, PassageSentences
+from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, PassageSentences, Scope
 from kotaemon_async.domain.text import joined
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
@@ -75,6 +75,15 @@ class CountedCollection:
     ready: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Which documents a scope has: names, newest first, how many can be found, and how many cannot yet."""
+
+    names: tuple[str, ...]
+    ready: int
+    unfinished: int
+
+
 class Documents(Store):
     """Reads and changes whole documents; a name is a collection as long as a document has it."""
 
@@ -115,6 +124,17 @@ class Documents(Store):
         cursor = conn.execute(SQL["page"], values)
         found = [document_of(cursor, row) for row in cursor]
         return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
+
+    @reads
+    def shelf(self, conn: apsw.Connection, scope: Scope, limit: int) -> Shelf:
+        """Return up to `limit` names of the scope's documents that can be found, and all of them counted."""
+        values = {
+            "collection": scope.collection,
+            "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
+        }
+        names = tuple(row[0] for row in conn.execute(SQL["shelf_names"], values | {"limit": limit}))
+        ready, unfinished = conn.execute(SQL["shelf_counts"], values).fetchone() or (0, 0)
+        return Shelf(names, ready, unfinished)
 
     @reads
     def events_of(self, conn: apsw.Connection, document_ids: Sequence[str]) -> dict[str, int]:

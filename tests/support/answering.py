@@ -18,6 +18,7 @@ from kotaemon_async.domain.model import (
     Sentence,
     ServedBy,
 )
+from kotaemon_async.stores.documents import Shelf
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 QUESTION = "What is the capital of France?"
@@ -55,11 +56,16 @@ PARIS = passage(PAGE, page=3)
 
 @dataclass
 class FakeRetrieval:
-    """Finds the same each time, or fails; for an event it waits until it is set."""
+    """Finds the same each time, or what is there for a query, or fails; an event is waited for."""
 
     found: Found | Exception | anyio.Event = field(default_factory=lambda: Found((PARIS,)))
+    by_query: dict[str, Found] = field(default_factory=dict)
+    queries: list[str] = field(default_factory=list)
 
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+        self.queries.append(query)
+        if self.by_query:
+            return self.by_query.get(query, Found(()))
         if isinstance(self.found, anyio.Event):
             await self.found.wait()
         if isinstance(self.found, Found):
@@ -72,6 +78,9 @@ class Pages:
     """Documents whose every page has the same text."""
 
     page: str = PAGE
+
+    async def shelf(self, scope: Scope, limit: int) -> Shelf:
+        return Shelf(("a.pdf", "b.pdf")[:limit], 2, 0)
 
     async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return dict.fromkeys(pages, self.page)

@@ -19,6 +19,22 @@ WHERE (:collection IS NULL OR collection = :collection)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit
 
+-- name: shelf_names
+SELECT name FROM documents
+WHERE (:collection IS NULL OR collection = :collection)
+  AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
+  AND (status = 'ready' OR stage = 'indexing' OR searchable_version <> version)
+ORDER BY created_at DESC, id DESC
+LIMIT :limit
+
+-- name: shelf_counts
+SELECT count(*) FILTER (WHERE status = 'ready' OR stage = 'indexing' OR searchable_version <> version),
+       count(*) FILTER (WHERE status IN ('queued', 'processing') AND stage IS NOT 'indexing'
+                          AND searchable_version = version)
+FROM documents
+WHERE (:collection IS NULL OR collection = :collection)
+  AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
+
 -- name: events_of
 SELECT id, event FROM documents WHERE id IN (SELECT value FROM json_each(:ids))
 

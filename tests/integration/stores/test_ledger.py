@@ -5,7 +5,7 @@ import pytest
 from kotaemon_async.domain.errors import LeaseLost, Refused
 from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
 from kotaemon_async.stores.claims import Claim
-from kotaemon_async.stores.documents import Collection, ListQuery, NewDocument
+from kotaemon_async.stores.documents import Collection, ListQuery, NewDocument, Shelf
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.ledger import batch_of, claimed, make_ready, new_document
 
@@ -189,3 +189,13 @@ async def test_a_collection_goes_with_its_last_document(ledger: Ledger) -> None:
     await ledger.documents.delete("doc_1")
     assert await ledger.documents.collections(10) == []
     assert await ledger.documents.collection("en") is None
+
+
+async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(ledger: Ledger) -> None:
+    await ready(ledger)
+    await ledger.documents.accept(a_file(2), 2.0)
+    await ledger.documents.accept(a_file(3, collection="other"), 3.0)
+    name = a_file().name
+    assert await ledger.documents.shelf(Scope(), 5) == Shelf((name,), 1, 2)
+    assert await ledger.documents.shelf(Scope("other"), 5) == Shelf((), 0, 1)
+    assert await ledger.documents.shelf(Scope(document_ids=("doc_1",)), 0) == Shelf((), 1, 0)

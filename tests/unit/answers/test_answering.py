@@ -10,12 +10,14 @@ from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
+from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Delta, Finish, Provider
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason, Usage
 from kotaemon_async.search.retrieval import SearchLost
-from tests.support.answering import DOWN, PAGE, PARIS, QUESTION, FakeRetrieval, Model, Pages
+from kotaemon_async.stores.conversations import Turn
+from tests.support.answering import DOWN, PAGE, PARIS, QUESTION, FakeRetrieval, Model, Pages, passage
 
 
 @dataclass
@@ -34,8 +36,21 @@ class Ledger(Pages):
         self.saved.append((answer, conversation_id))
 
 
+@dataclass
+class Before:
+    """Conversations that all have had the same turns."""
+
+    turns_before: tuple[tuple[str, str], ...]
+
+    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+        return [Turn(Answer("a", q, a, "primary", False, (), (), ""), 1.0) for q, a in self.turns_before]
+
+
 def answering(
-    *providers: Provider, retrieval: FakeRetrieval | None = None, ledger: Ledger | None = None
+    *providers: Provider,
+    retrieval: FakeRetrieval | None = None,
+    ledger: Ledger | None = None,
+    history: tuple[tuple[str, str], ...] = (),
 ) -> Answering:
     chain = Chain(providers or (ExtractiveProvider(),))
     kept = ledger or Ledger()
@@ -44,13 +59,14 @@ def answering(
         chain=chain,
         documents=kept,
         answers=kept,
+        rewriter=QuestionRewriter(Before(history)),
         settings=AnswerSettings(),
         clock=lambda: 1.0,
     )
 
 
 async def received(service: Answering, question: str = QUESTION) -> list[Event]:
-    return [event async for event in service.stream(Ask(question))]
+    return [event async for event in service.stream(Ask(question, conversation_id="c1"))]
 
 
 def last(events: list[Event]) -> Answer:
@@ -279,3 +295,35 @@ async def test_a_refusal_leaves_no_turn() -> None:
     with pytest.raises(Refused):
         await answering(ledger=ledger, retrieval=refused).answer(Ask("Why?", conversation_id="c1"))
     assert ledger.saved == []
+
+
+@pytest.mark.parametrize(("message", "begins"), [("hello", "Hello!"), ("谢谢！", "不客气")])
+async def test_small_talk_gets_a_reply_without_passages_and_without_a_model(
+    message: str, begins: str
+) -> None:
+    model = Model(Delta("x"), Finish())
+    events = await received(answering(model), message)
+    assert events[0] == PassagesFound((), ())
+    assert (last(events).answer.startswith(begins), last(events).citations, model.prompts) == (True, (), [])
+    assert (last(events).degraded, last(events).outcome) == (False, "answer")
+
+
+async def test_a_new_subject_is_asked_by_itself_when_the_old_question_finds_nothing() -> None:
+    page = "The harbour freezes in winter."
+    retrieval = FakeRetrieval(by_query={"the harbour": Found((passage(page),))})
+    before = (("Who built the lighthouse?", "Ole."),)
+    service = answering(retrieval=retrieval, ledger=Ledger(page), history=before)
+    answer = last(await received(service, "And the harbour?"))
+    assert retrieval.queries == ["Who built the harbour?", "the harbour"]
+    assert answer.answer == "The harbour freezes in winter. [1]"
+
+
+async def test_go_on_tells_what_is_left_and_then_that_it_is_all() -> None:
+    page = "Paris is the capital of France. The capital of France has two million people."
+    told = (QUESTION, "Paris is the capital of France. [1]")
+    more = ("go on", "The capital of France has two million people. [1]")
+    retrieval = FakeRetrieval(Found((passage(page),)))
+    service = answering(retrieval=retrieval, ledger=Ledger(page), history=(told,))
+    assert last(await received(service, "go on")).answer == more[1]
+    service = answering(retrieval=retrieval, ledger=Ledger(page), history=(told, more))
+    assert last(await received(service, "继续")).answer == "在这些文档中没有找到更多相关内容。"
