@@ -144,6 +144,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "memory": services.memory.run,
         "models": services.models.run,
         "maintenance": services.maintenance.run,
+        "keywords": lambda: _renew_keywords(services),
         "pictures": services.page_images.run,
         "history": services.history.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
@@ -168,6 +169,15 @@ async def _work(services: Services) -> None:
     await services.broker.work(
         [ingest_document], {"ingest": services.ingest}, max_jobs=services.settings.ingest.concurrency
     )
+
+
+async def _renew_keywords(services: Services) -> None:
+    """Bring the keyword index of an earlier release to today's form, once."""
+    began_s = time.monotonic()
+    if count := await services.ledger.keywords.renew():
+        duration_s = round(time.monotonic() - began_s, 3)
+        logger.bind(count=count, duration_s=duration_s).info("keywords_renewed")
+    await anyio.sleep_forever()
 
 
 async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> None:

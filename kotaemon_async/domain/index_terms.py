@@ -86,6 +86,12 @@ def search_terms(question: str) -> SearchTerms:
     return SearchTerms(tuple(term for term in kept if term not in lone), lone, parts, () if found else every)
 
 
+def earlier_terms(question: str) -> list[str]:
+    """Return pairs of characters as indexes before version 2 have them: traditional, and with radicals."""
+    plain = unicodedata.normalize("NFKC", question).casefold()
+    return [term for run in text.RUN.finditer(plain) if run["cjk"] for term in text.run_terms(run)]
+
+
 def _wholes(source: str) -> Iterator[str]:
     folded = text.folded(source)
     for whole in (*figures(folded), *codes(folded)):

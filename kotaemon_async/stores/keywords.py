@@ -3,17 +3,25 @@
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
+import anyio.to_thread
 import apsw
 
-from kotaemon_async.domain.index_terms import search_terms
+from kotaemon_async.domain.index_terms import VERSION, SearchTerms, earlier_terms, search_terms, segment
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.stores.sqlite import Store, queries, reads
+from kotaemon_async.domain.text import joined
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("keywords.sql")
 MAX_TERMS = 64
 #: Fewer chunks are counted as so many: the subject of a library's only document is no common word.
 LEAST_CHUNKS = 1000
+#: Chunks whose terms are renewed in one transaction.
+RENEWED_TOGETHER = 50
+
+#: Row, id and index terms of a chunk.
+ChunkTerms = tuple[int, str, str]
 
 
 class Keywords(Store):
@@ -25,9 +33,7 @@ class Keywords(Store):
 
         Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", as in FTS5.
         """
-        asked = search_terms(query)
-        known = _frequencies(conn, [*asked.parts, *asked.terms[:MAX_TERMS]])
-        terms, beginnings = asked.sought(known)
+        terms, beginnings = _sought(conn, query, search_terms(query))
         looked_for = [*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS]
         if not looked_for:
             return []
@@ -46,6 +52,58 @@ class Keywords(Store):
         chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
         counts = _frequencies(conn, wanted)
         return {term: math.log(1 + chunks / (0.5 + count)) for term, count in counts.items()}
+
+    async def renew(self) -> int:
+        """Give every chunk the terms of today's form, in its own time, and return how many had others.
+
+        Goes on where it was interrupted; the index is searched meanwhile.
+        """
+        renewed = 0
+        while (after := await self.renewed_to()) is not None:
+            rows = await self.chunks_after(after)
+            found = await anyio.to_thread.run_sync(_segmented, rows)
+            await self.replace(found, rows[-1][0] if rows else None)
+            renewed += len(found)
+        return renewed
+
+    @reads
+    def renewed_to(self, conn: apsw.Connection) -> int | None:
+        """Return the last row whose terms have today's form, or None when all have."""
+        entry = conn.execute(SQL["terms_done"], {"version": VERSION}).fetchone()
+        return 0 if entry is None else entry[0]
+
+    @reads
+    def chunks_after(self, conn: apsw.Connection, row: int) -> list[tuple[Any, ...]]:
+        """Return chunks with the pages that they stand on, in the order of their rows."""
+        return list(conn.execute(SQL["chunks_after"], {"after": row, "limit": RENEWED_TOGETHER}))
+
+    @writes
+    def replace(self, conn: apsw.Connection, found: Sequence[ChunkTerms], renewed_to: int | None) -> None:
+        """Replace the terms of chunks that are still there, and note how far that has come."""
+        for row, chunk_id, terms in found:
+            values = {"row": row, "id": chunk_id, "terms": terms}
+            conn.execute(SQL["forget_terms"], values)
+            conn.execute(SQL["insert_terms"], values)
+        conn.execute(SQL["forget_terms_done"])
+        conn.execute(SQL["insert_terms_done"], {"version": VERSION, "row": renewed_to})
+
+
+def _sought(conn: apsw.Connection, query: str, asked: SearchTerms) -> tuple[list[str], list[str]]:
+    """Return terms, and beginnings of terms, to look for in the index as it is."""
+    if not conn.execute(SQL["terms_are_renewed"], {"version": VERSION}).get:
+        # Some chunks have terms of an earlier form: what those lack cannot be told from what is known.
+        terms = dict.fromkeys([*asked.terms, *earlier_terms(query), *asked.otherwise])
+        return list(terms), list(asked.beginnings)
+    return asked.sought(_frequencies(conn, [*asked.parts, *asked.terms[:MAX_TERMS]]))
+
+
+def _segmented(rows: Sequence[tuple[Any, ...]]) -> list[ChunkTerms]:
+    """Return row, id and terms of chunks as the ledger holds them."""
+    found: list[ChunkTerms] = []
+    for row, chunk_id, start, stop, page, over_start, over_stop, next_page in rows:
+        over = next_page[over_start:over_stop] if next_page else ""
+        found.append((row, chunk_id, segment(joined(page[start:stop], over))))
+    return found
 
 
 def _frequencies(conn: apsw.Connection, terms: Sequence[str]) -> dict[str, int]:

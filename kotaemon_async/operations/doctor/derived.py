@@ -12,12 +12,13 @@ from typing import Any, Final, cast
 import apsw
 from anyio import to_thread
 
-from kotaemon_async.domain.index_terms import index_terms, segment
+from kotaemon_async.domain.index_terms import VERSION, index_terms, segment
 from kotaemon_async.operations.doctor.documents import ReadAnew
 from kotaemon_async.operations.doctor.report import Difference
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("examination.sql")
+KEYWORDS_SQL = queries("keywords.sql")
 
 #: Rows that are looked at in one snapshot.
 WINDOW: Final = 5_000
@@ -71,7 +72,12 @@ class Derived(Store):
 
     @reads
     def not_found(self, conn: apsw.Connection, phrases: Sequence[tuple[ChunkText, str]]) -> list[ChunkText]:
-        """Return the chunks that a search for their phrase of index terms does not bring."""
+        """Return the chunks that a search for their phrase of index terms does not bring.
+
+        None while the terms are renewed: phrases of today's form do not find those of an earlier one.
+        """
+        if not conn.execute(KEYWORDS_SQL["terms_are_renewed"], {"version": VERSION}).get:
+            return []
         return [chunk for chunk, phrase in phrases if not _is_found(conn, chunk, phrase)]
 
     @writes

@@ -13,3 +13,29 @@ SELECT v.term, v.doc FROM json_each(:terms) AS wanted JOIN temp.vocabulary AS v 
 
 -- name: last_row
 SELECT max(row) FROM chunks
+
+-- name: terms_done
+SELECT row FROM keyword_terms WHERE version = :version
+
+-- name: terms_are_renewed
+SELECT 1 FROM keyword_terms WHERE version = :version AND row IS NULL
+
+-- name: chunks_after
+SELECT c.row, c.id, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
+FROM chunks AS c
+JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+LEFT JOIN pages AS o ON o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
+    AND c.over_start IS NOT NULL
+WHERE c.row > :after ORDER BY c.row LIMIT :limit
+
+-- name: forget_terms
+DELETE FROM keywords WHERE rowid = :row AND EXISTS (SELECT 1 FROM chunks WHERE row = :row AND id = :id)
+
+-- name: insert_terms
+INSERT INTO keywords (rowid, terms) SELECT row, :terms FROM chunks WHERE row = :row AND id = :id
+
+-- name: forget_terms_done
+DELETE FROM keyword_terms
+
+-- name: insert_terms_done
+INSERT INTO keyword_terms (version, row) VALUES (:version, :row)

@@ -1,5 +1,6 @@
 -- From schema 3 to 4: chunks with their sentences, which may go on over a page break, and a model that is known
--- to have made their vectors: the first releases had but one, and did not say so.
+-- to have made their vectors: the first releases had but one, and did not say so. The keyword index has terms of
+-- an earlier form, which the empty `keyword_terms` says.
 ALTER TABLE chunks ADD COLUMN over_start INTEGER;
 ALTER TABLE chunks ADD COLUMN over_stop INTEGER;
 ALTER TABLE chunks ADD COLUMN context TEXT NOT NULL DEFAULT '';
@@ -22,5 +23,10 @@ CREATE TABLE new_vectors (
 
 ALTER TABLE followers ADD COLUMN model TEXT NOT NULL DEFAULT '';
 UPDATE followers SET model = coalesce((SELECT name FROM models WHERE role = 'active'), '');
+
+CREATE TABLE keyword_terms (
+    version INTEGER NOT NULL,
+    row INTEGER
+) STRICT;
 
 PRAGMA user_version = 4;

@@ -90,6 +90,13 @@ CREATE VIRTUAL TABLE keywords USING fts5 (
     terms, content = '', contentless_delete = 1, tokenize = "unicode61 remove_diacritics 2"
 );
 
+-- The form of the terms in `keywords`, of chunks up to `row`; of all where it is null, of none without an entry.
+CREATE TABLE keyword_terms (
+    version INTEGER NOT NULL,
+    row INTEGER
+) STRICT;
+INSERT INTO keyword_terms (version, row) VALUES (2, NULL);
+
 -- What followers replay, in order, to become a copy of chunks.
 CREATE TABLE vector_log (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

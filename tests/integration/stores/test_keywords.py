@@ -2,6 +2,7 @@
 
 import pytest
 
+from kotaemon_async.domain.index_terms import earlier_terms
 from kotaemon_async.domain.model import Page, Scope
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.ledger import batch_of, make_ready, new_document
@@ -84,3 +85,58 @@ async def test_one_chinese_character_is_enough(ledger: Ledger, texts: list[str],
 ])  # fmt: skip
 async def test_every_spelling_of_a_character_is_one(ledger: Ledger, texts: list[str], query: str) -> None:
     assert await first_page(ledger, texts, query) == 2
+
+
+async def old_index(ledger: Ledger, texts: list[str]) -> None:
+    """A folder as the last release left it: terms of the first form, and nothing that says so."""
+    await ledger.documents.accept(new_document(), 1.0)
+    await make_ready(ledger, "doc_1", batch_of([Page(n, text) for n, text in enumerate(texts, 1)]))
+    rows = await ledger.keywords.chunks_after(0)
+    first_form = [(row, chunk_id, " ".join(pairs(page[a:b]))) for row, chunk_id, a, b, page, *_ in rows]
+    await ledger.keywords.replace(first_form, 0)
+
+
+def pairs(text: str) -> list[str]:
+    return earlier_terms(text) or text.casefold().split()
+
+
+TRADITIONAL = ["資料庫備份", "whole terms", "part ABC-123"]
+
+
+async def found(ledger: Ledger, query: str) -> list[int]:
+    return [int(key.split(".")[2]) for key, _ in await ledger.keywords.search(query, Scope(), 5)]
+
+
+async def test_an_old_index_is_searched_before_its_terms_are_renewed(ledger: Ledger) -> None:
+    await old_index(ledger, TRADITIONAL)
+    assert await found(ledger, "資料庫") == [1]
+    assert await found(ledger, "whole") == [2]
+    assert await found(ledger, "资料库") == []
+
+
+async def test_the_terms_of_an_old_index_are_renewed(ledger: Ledger) -> None:
+    await old_index(ledger, TRADITIONAL)
+    assert await ledger.keywords.renew() == 3
+    assert await found(ledger, "资料库") == await found(ledger, "資料庫") == [1]
+    assert await found(ledger, "abc123") == [3]
+    assert (await ledger.keywords.renewed_to(), await ledger.keywords.renew()) == (None, 0)
+
+
+async def test_renewing_goes_on_where_it_was_interrupted(ledger: Ledger) -> None:
+    await old_index(ledger, TRADITIONAL)
+    first = (await ledger.keywords.chunks_after(0))[0]
+    await ledger.keywords.replace([(first[0], first[1], "ghost")], first[0])
+    assert await ledger.keywords.renew() == 2
+    assert (await found(ledger, "ghost"), await found(ledger, "abc123")) == ([1], [3])
+
+
+async def test_terms_of_a_chunk_that_is_gone_are_not_renewed(ledger: Ledger) -> None:
+    await old_index(ledger, TRADITIONAL)
+    rows = await ledger.keywords.chunks_after(0)
+    await ledger.documents.delete("doc_1")
+    await ledger.keywords.replace([(row, chunk_id, "ghost") for row, chunk_id, *_ in rows], None)
+    assert await found(ledger, "ghost") == []
+
+
+async def test_a_new_ledger_has_terms_of_this_form(ledger: Ledger) -> None:
+    assert await ledger.keywords.renewed_to() is None
