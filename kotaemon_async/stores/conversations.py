@@ -7,7 +7,7 @@ import msgspec
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.stores.paging import like, page_of, page_values
+from kotaemon_async.stores.paging import folded_part, page_of, page_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("answers.sql")
@@ -51,7 +51,7 @@ class Conversations(Store):
         self, conn: apsw.Connection, *, q: str | None, limit: int, cursor: str | None
     ) -> tuple[list[Conversation], str | None]:
         """Return one page, the latest first, and the cursor of the next; `q` is looked for in titles."""
-        values = {"title_like": like(q)} | page_values(cursor, limit)
+        values = {"title_part": folded_part(q)} | page_values(cursor, limit)
         found = [Conversation(*row) for row in conn.execute(SQL["conversations"], values)]
         return page_of(found, limit, lambda one: (one.updated_at_s, one.id))
 

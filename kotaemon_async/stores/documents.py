@@ -12,7 +12,7 @@ from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, Pa
 from kotaemon_async.domain.text import joined
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
-from kotaemon_async.stores.paging import like, page_of, page_values
+from kotaemon_async.stores.paging import folded_part, page_of, page_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("documents.sql")
@@ -120,7 +120,7 @@ class Documents(Store):
     def page(self, conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], str | None]:
         """Return one page of documents, newest first, and the cursor of the next."""
         values = page_values(query.cursor, query.limit)
-        values |= {"collection": query.collection, "status": query.status, "name_like": like(query.q)}
+        values |= {"collection": query.collection, "status": query.status, "name_part": folded_part(query.q)}
         cursor = conn.execute(SQL["page"], values)
         found = [document_of(cursor, row) for row in cursor]
         return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Final, Self
 
+from kotaemon_async.domain.text import folded
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.conversations import Conversations
@@ -21,6 +22,7 @@ SCHEMA: Final = Schema(
     newest="schema.sql",
     steps=("migrate_1.sql", "migrate_2.sql", "migrate_3.sql"),
     reading="CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)",
+    functions={"folded": folded},
 )
 
 

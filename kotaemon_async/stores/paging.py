@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.text import folded
 
 T = TypeVar("T")
 
@@ -34,9 +35,6 @@ def page_of(
     return page, f"{at_s!r}:{last_id}"
 
 
-def like(part: str | None) -> str | None:
-    r"""Return the pattern of names that hold the part, for LIKE … ESCAPE '\'; None when any name will do."""
-    if not part:
-        return None
-    escaped = part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def folded_part(part: str | None) -> str | None:
+    """Return the part as names are compared with it, `instr(folded(name), …)`; None when any name will do."""
+    return folded(part) if part else None

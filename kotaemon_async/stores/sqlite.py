@@ -3,8 +3,8 @@
 from __future__ import annotations  # apsw names its async classes in its stubs only
 
 import re
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial, wraps
 from importlib import resources
 from pathlib import Path
@@ -39,8 +39,8 @@ class Schema:
     """The form of a file: the newest in sql/`newest`, and the steps to it from every earlier one.
 
     `name` stands in messages, `code` is what a file that cannot be used fails with, `reading` is run for each
-    reading connection. `is_truth` says that what was committed survives the machine, too; a file that may be
-    begun anew is written without waiting for the disk.
+    reading connection, whose statements may call `functions` of one value. `is_truth` says that what was
+    committed survives the machine, too; a file that may be begun anew does not wait for the disk.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Schema:
     newest: str
     steps: tuple[str, ...] = ()
     reading: str = ""
+    functions: Mapping[str, Callable[..., str]] = field(default_factory=dict)
     is_truth: bool = True
 
     @property
@@ -252,6 +253,8 @@ def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
 
 def _prepare_reader(connection: apsw.Connection, schema: Schema) -> None:
     _set_up(connection, schema)
+    for name, function in schema.functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)
     connection.execute(schema.reading)
     connection.execute("PRAGMA query_only = ON")
 

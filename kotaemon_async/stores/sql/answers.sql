@@ -49,7 +49,7 @@ FROM conversations AS c WHERE c.id = :id
 SELECT c.id, c.title, c.created_at, c.updated_at,
        (SELECT count(*) FROM answers AS a WHERE a.conversation_id = c.id)
 FROM conversations AS c
-WHERE (:title_like IS NULL OR c.title LIKE :title_like ESCAPE '\')
+WHERE (:title_part IS NULL OR instr(folded(c.title), :title_part))
   AND (:before_at IS NULL OR (c.updated_at, c.id) < (:before_at, :before_id))
 ORDER BY c.updated_at DESC, c.id DESC LIMIT :limit
 

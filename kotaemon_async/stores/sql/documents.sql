@@ -14,7 +14,7 @@ SELECT * FROM documents WHERE collection = :collection AND sha256 = :sha256
 SELECT * FROM documents
 WHERE (:collection IS NULL OR collection = :collection)
   AND (:status IS NULL OR status = :status)
-  AND (:name_like IS NULL OR name LIKE :name_like ESCAPE '\')
+  AND (:name_part IS NULL OR instr(folded(name), :name_part))
   AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit

@@ -108,6 +108,14 @@ async def test_conversations_are_listed_the_latest_first_and_by_title(ledger: Le
     assert [one.title for one in found] == ["100% wool"]
 
 
+async def test_conversations_are_found_by_any_spelling_of_their_title(ledger: Ledger) -> None:
+    await ledger.conversations.begin("c1", "Über die Ｄatenbank 備份", 1.0)
+    await ledger.conversations.begin("c2", "other", 2.0)
+    for part in ("über", "U\u0308BER", "datenbank", "备份"):
+        found, _ = await ledger.conversations.page(q=part, limit=5, cursor=None)
+        assert [one.id for one in found] == ["c1"]
+
+
 async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Ledger) -> None:
     await ledger.answers.save(ANSWER, "c1", 10.0)
     assert (await ledger.conversations.rename("c1", "Sums", 11.0)).title == "Sums"

@@ -1,5 +1,7 @@
 """The ledger over a real SQLite file."""
 
+from dataclasses import replace
+
 import pytest
 
 from kotaemon_async.domain.errors import LeaseLost, Refused
@@ -165,6 +167,20 @@ async def test_names_are_searched_as_plain_text(ledger: Ledger) -> None:
     await ledger.documents.accept(a_file(1), 1.0)
     assert len((await ledger.documents.page(ListQuery(q="file doc_1")))[0]) == 1
     assert (await ledger.documents.page(ListQuery(q="%")))[0] == []
+
+
+@pytest.mark.parametrize(("name", "part"), [
+    ("Rückgabe_환불.txt", "Ru\u0308ckgabe"), ("Rückgabe_환불.txt", "RÜCKGABE"), ("Приказ 7.pdf", "приказ"),
+    ("資料庫備份.pdf", "资料库"), ("Ｑ３報告.docx", "q3报告"), ("高级⻓期.pdf", "长期"),
+    ("50%_a.txt", "50%_"),
+])  # fmt: skip
+async def test_documents_are_found_by_any_spelling_of_their_name(
+    ledger: Ledger, name: str, part: str
+) -> None:
+    await ledger.documents.accept(replace(new_document(), name=name), 1.0)
+    await ledger.documents.accept(new_document("doc_2"), 2.0)
+    found, _ = await ledger.documents.page(ListQuery(q=part))
+    assert [document.name for document in found] == [name]
 
 
 async def test_an_answer_is_read_as_it_was_given(ledger: Ledger) -> None:
