@@ -1,91 +1,154 @@
-"""Pages into chunks of about one paragraph: a heading opens one, and sentences end one."""
+"""Pages into chunks of about one paragraph: whole sentences, and a heading opens one."""
 
-import re
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from semantic_text_splitter import TextSplitter
-
+from kotaemon_async.documents.sentences import Piece, SentenceCutter
 from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.sentences import carried_over
 from kotaemon_async.domain.text import cjk_share
+from kotaemon_async.domain.tokens import estimated_tokens
 
-#: Rises whenever the same page would be cut differently, because chunk ids rest on the cut.
-CHUNKING_VERSION: Final = 1
+#: Rises whenever the same file would be read or cut differently, because chunk ids rest on the cut.
+CHUNKING_VERSION: Final = 2
 
 ENGLISH_CHARACTERS: Final = 1000
 CJK_CHARACTERS: Final = 300
-#: A heading is at most this part of a chunk long.
-_HEADING_SHARE: Final = 0.1
+#: What the default model reads at once, less its own signs and the word in front of a passage.
+WINDOW_TOKENS: Final = 500
 #: A last piece shorter than this part of a chunk does not stand alone.
 _SCRAP_SHARE: Final = 0.2
 
-#: Start of the headings, start of the text below them, end.
-Section = tuple[int, int, int]
 
-_BLOCK: Final = re.compile(r"\S(?:.|\n(?!\s*\n))*")
-_ENDS_A_SENTENCE: Final = re.compile(r"[.!?;:,。！？；：，、…]$")
-
-
-def split_page(page: Page) -> list[Chunk]:
-    """Return the chunks of one page in reading order; none for a page without text."""
-    characters = CJK_CHARACTERS if cjk_share(page.text) > 0.3 else ENGLISH_CHARACTERS
-    spans = [
-        span
-        for section in _sections(page.text, characters)
-        for span in _pieces(page.text, section, characters)
-    ]
-    return [
-        Chunk(page.number, ordinal, start, end, page.text[start:end])
-        for ordinal, (start, end) in enumerate(spans)
-    ]
+def chunks_of(pages: Iterable[Page]) -> list[Chunk]:
+    """Return the chunks of a whole document."""
+    chunker = Chunker()
+    return [chunk for page in pages for chunk in chunker.feed(page)] + chunker.finish()
 
 
-def _sections(text: str, characters: int) -> Iterator[Section]:
-    """Yield each part of a page; a part begins where a heading follows a paragraph.
+class Chunker:
+    """Cuts the pages of one document, given in order.
+
+    A page has to wait for the next one, where its last sentence may go on.
+    """
+
+    def __init__(self) -> None:
+        self._cutter = SentenceCutter(ENGLISH_CHARACTERS)
+        self._waiting: Page | None = None
+
+    def feed(self, page: Page) -> list[Chunk]:
+        """Return the chunks of the page before."""
+        waiting, self._waiting = self._waiting, page
+        return self._chunks(waiting, page) if waiting else []
+
+    def finish(self) -> list[Chunk]:
+        """Return the chunks of the last page."""
+        waiting, self._waiting = self._waiting, None
+        return self._chunks(waiting, None) if waiting else []
+
+    def _chunks(self, page: Page, following: Page | None) -> list[Chunk]:
+        characters = CJK_CHARACTERS if cjk_share(page.text) > 0.3 else ENGLISH_CHARACTERS
+        pieces = self._cutter.pieces(page, following)
+        groups = [
+            group for section in _sections(pieces, characters) for group in _groups(section, characters)
+        ]
+        return [
+            self._chunk(page, following, ordinal, group) for ordinal, group in enumerate(_rejoined(groups))
+        ]
+
+    def _chunk(self, page: Page, following: Page | None, ordinal: int, group: Sequence[Piece]) -> Chunk:
+        sentences = tuple(piece.sentence for piece in group if piece.sentence)
+        start, stop = group[0].start, group[-1].stop
+        text, over = page.text[start:stop], None
+        if following and sentences and len(sentences[-1].places) > 1:
+            over = sentences[-1].places[1]
+            text = carried_over(text, following.text[over.start : over.stop])
+        return Chunk(page.number, ordinal, start, stop, text, over, self._cutter.title, sentences)
+
+
+def _sections(pieces: Sequence[Piece], characters: int) -> Iterator[list[Piece]]:
+    """Yield the parts of a page; one begins where a heading follows text.
 
     Short parts stay together while they fit into one chunk.
     """
-    blocks = [(block.start(), block.end()) for block in _BLOCK.finditer(text)]
-    headings = [_is_heading(text[start:end], characters) for start, end in blocks[:-1]] + [False]
-    opening = [index for index in range(1, len(blocks)) if headings[index] and not headings[index - 1]]
-    ends = [blocks[index][0] for index in opening] + [len(text)]
-    begin, body = 0, _body(blocks, headings, 0)
-    for index, end, following in zip(opening, ends, ends[1:], strict=False):
-        if following - begin > characters:
-            yield begin, body, end
-            begin, body = end, _body(blocks, headings, index)
-    yield begin, body, len(text)
+    parts: list[list[Piece]] = []
+    for before, piece in zip([None, *pieces], pieces, strict=False):
+        if before is None or (piece.is_heading and not before.is_heading):
+            parts.append([])
+        parts[-1].append(piece)
+    section: list[Piece] = []
+    for part in parts:
+        if section and not _fits([*section, *part], characters):
+            yield section
+            section = []
+        section += part
+    if section:
+        yield section
 
 
-def _body(blocks: Sequence[tuple[int, int]], headings: Sequence[bool], index: int) -> int:
-    """Return where the headings that open a section at block `index` end and its text begins."""
-    return next((blocks[at][0] for at in range(index, len(blocks)) if not headings[at]), 0)
+def _groups(section: list[Piece], characters: int) -> Iterator[list[Piece]]:
+    """Yield the pieces of each chunk: as many whole paragraphs as fit, else as many sentences."""
+    scrap = int(_SCRAP_SHARE * characters)
+    found: list[list[Piece]] = []
+    rest = section
+    while rest:
+        count = _fitting(rest, _paragraph_ends(rest), characters) or _fitting(
+            rest, range(_headings(rest) + 1, len(rest) + 1), characters
+        )
+        count = count or min(_headings(rest) + 1, len(rest))
+        group, rest = rest[:count], rest[count:]
+        if found and _length(group) < scrap and _is_readable([*found[-1], *group]):
+            found[-1] += group
+        else:
+            found.append(group)
+    yield from found
 
 
-def _pieces(text: str, section: Section, characters: int) -> list[tuple[int, int]]:
-    """Start and end of each chunk; headings go with the first, a scrap with the one before it."""
-    begin, body, end = section
-    spans: list[tuple[int, int]] = []
-    for offset, piece in _splitter(characters).chunk_indices(text[body:end]):
-        start, stop = body + offset, body + offset + len(piece)
-        if spans and len(piece) < _SCRAP_SHARE * characters:
-            spans[-1] = (spans[-1][0], stop)
-        elif any(map(str.isalnum, text[start if spans else begin : stop])):
-            spans.append((start if spans else begin, stop))
-    return spans
+def _paragraph_ends(pieces: Sequence[Piece]) -> list[int]:
+    """Return after how many pieces a paragraph ends; a heading does not part from what it stands above."""
+    return [
+        place
+        for place in range(1, len(pieces) + 1)
+        if not pieces[place - 1].is_heading and (place == len(pieces) or pieces[place].opens)
+    ]
 
 
-def _is_heading(block: str, characters: int) -> bool:
-    line = block.strip()
-    return (
-        "\n" not in line
-        and len(line) <= _HEADING_SHARE * characters
-        and any(map(str.isalpha, line))
-        and not _ENDS_A_SENTENCE.search(line)
-    )
+def _fitting(pieces: Sequence[Piece], ends: Iterable[int], characters: int) -> int:
+    """Return the last of the ends up to which the pieces fit into a chunk, or 0."""
+    best = 0
+    for end in ends:
+        if not _fits(pieces[:end], characters):
+            break
+        best = end
+    return best
 
 
-@lru_cache(maxsize=2)
-def _splitter(characters: int) -> TextSplitter:
-    return TextSplitter(characters)
+def _headings(pieces: Sequence[Piece]) -> int:
+    """Return how many headings open the pieces."""
+    return next((at for at, piece in enumerate(pieces) if not piece.is_heading), 0)
+
+
+def _rejoined(groups: Iterable[list[Piece]]) -> list[list[Piece]]:
+    """Return the chunks' pieces, where headings that nothing follows on their page go with what is before."""
+    found: list[list[Piece]] = []
+    for group in groups:
+        if found and all(piece.is_heading for piece in group):
+            found[-1] += group
+        else:
+            found.append(group)
+    return found
+
+
+def _fits(pieces: Sequence[Piece], characters: int) -> bool:
+    return _length(pieces) <= characters and _is_readable(pieces)
+
+
+def _length(pieces: Sequence[Piece]) -> int:
+    return pieces[-1].stop - pieces[0].start
+
+
+def _is_readable(pieces: Sequence[Piece]) -> bool:
+    """Return whether the model's window holds the sentences."""
+    if _length(pieces) < WINDOW_TOKENS:  # no text has more tokens than characters
+        return True
+    return sum(estimated_tokens(piece.sentence.text) for piece in pieces if piece.sentence) <= WINDOW_TOKENS

@@ -13,7 +13,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from loguru import logger
 from numpy.typing import NDArray
 
-from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
+from kotaemon_async.documents.chunking import CHUNKING_VERSION, Chunker
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.settings import IngestSettings
@@ -38,6 +38,8 @@ CONFIRM_EVERY_S: Final = 1.0
 #: A wait that lasts longer is shown with the document.
 SHOW_WAITING_AFTER_S: Final = 5.0
 RENEWALS_PER_LEASE: Final = 6
+#: Pages that are read from the ledger at once when work on a document goes on.
+KNOWN_PAGES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,21 +289,33 @@ class Ingest:
 
     async def _prepare(self, run: IngestRun, send: MemoryObjectSendStream[_Prepared | Exception]) -> None:
         """Send every batch that is still to be done, and a failure in its turn: what came before counts."""
-        pages_total = run.parsed.pages_total
+        done, pages_total = run.claim.document.pages_done, run.parsed.pages_total
         async with send:
             try:
-                for first in range(
-                    run.claim.document.pages_done + 1, pages_total + 1, self._settings.batch_pages
-                ):
-                    await send.send(await self._read(run.parsed, first))
+                cutter = await self._cutter(run.claim)
+                for first in range(done + 1, pages_total + 1, self._settings.batch_pages):
+                    await send.send(await self._read(run.parsed, first, cutter))
             except Exception as error:
                 await send.send(error)
 
-    async def _read(self, parsed: ParsedDocument, first: int) -> _Prepared:
+    async def _cutter(self, claim: Claim) -> "_BatchCutter":
+        """Return a cutter that knows the committed pages: their last sentence and section may go on."""
+        done = claim.document.pages_done
+        cutter = _BatchCutter(done)
+        after = 0
+        while after < done and (pages := await self._ledger.claims.pages(claim, after, KNOWN_PAGES)):
+            await to_thread.run_sync(cutter.skip, pages)
+            after = pages[-1].number
+        return cutter
+
+    async def _read(self, parsed: ParsedDocument, first: int, cutter: "_BatchCutter") -> _Prepared:
+        """Return a batch; the page behind it is read as well, since a sentence may go on there."""
         self._require_capacity()
+        last = min(first + self._settings.batch_pages - 1, parsed.pages_total)
+        begin, end = first + cutter.held, min(last + 1, parsed.pages_total)
         with metrics.INGEST_STAGE_DURATION.labels(stage="parsing").time(), span("parse", first_page=first):
-            pages = await parsed.read(first, min(self._settings.batch_pages, parsed.pages_total - first + 1))
-            return await to_thread.run_sync(_cut, pages, abandon_on_cancel=True)
+            pages = await parsed.read(begin, end - begin + 1) if begin <= end else []
+            return await to_thread.run_sync(cutter.cut, pages, last, abandon_on_cancel=True)
 
     async def _commit(self, run: IngestRun, prepared: _Prepared) -> None:
         batch = await self._embedded_batch(run, prepared)
@@ -377,9 +391,34 @@ async def _next(
     return prepared
 
 
-def _cut(pages: list[Page]) -> _Prepared:
-    chunks = [chunk for page in pages for chunk in split_page(page)]
-    return _Prepared(pages, chunks, [segment(chunk.text) for chunk in chunks])
+class _BatchCutter:
+    """Cuts batches of pages into chunks; `done` pages of the document are committed already."""
+
+    def __init__(self, done: int) -> None:
+        self._chunker = Chunker()
+        self._pages: list[Page] = []
+        self._done = done
+
+    @property
+    def held(self) -> int:
+        """Return how many pages are known that no batch has taken."""
+        return len(self._pages)
+
+    def skip(self, pages: list[Page]) -> None:
+        """Go over committed pages, in order."""
+        for page in pages:
+            self._chunker.feed(page)
+
+    def cut(self, pages: list[Page], last: int) -> _Prepared:
+        """Return the batch up to page `last`; `pages` reach one page further, or it is the document's end."""
+        found = [chunk for page in pages for chunk in self._chunker.feed(page)]
+        self._pages += pages
+        if self._pages[-1].number == last:
+            found += self._chunker.finish()
+        batch = [page for page in self._pages if page.number <= last]
+        self._pages = self._pages[len(batch) :]
+        chunks = [chunk for chunk in found if chunk.page > self._done]
+        return _Prepared(batch, chunks, [segment(chunk.text) for chunk in chunks])
 
 
 async def ingest_document(context: dict[str, Any], document_id: str, traceparent: str) -> None:

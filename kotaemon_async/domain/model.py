@@ -7,6 +7,7 @@ from typing import Literal
 Status = Literal["queued", "processing", "ready", "failed", "cancelled"]
 Stage = Literal["parsing", "embedding", "indexing"]
 Mode = Literal["hybrid", "vector", "keyword"]
+BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "page_header", "page_footer"]
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
 #: The answer to the question · what comes nearest to it, without something that it insists on · neither.
 Outcome = Literal["answer", "nearest", "nothing"]
@@ -75,11 +76,30 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a page with one purpose: `page.text[start:end]`; headings have a level from 1 on.
+
+    `boxes` are left, top, right and bottom as parts of the page's sides, where the format knows them.
+    """
+
+    kind: BlockKind
+    start: int
+    end: int
+    level: int = 0
+    boxes: tuple[tuple[float, float, float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """The text of one page, 1-based, as quotes will be looked up in it."""
+    """What a citation can name, 1-based: the text in which quotes will be looked up, and its blocks in order.
+
+    `label` is what the page is called where that is more than its number.
+    """
 
     number: int
     text: str
+    blocks: tuple[Block, ...] = ()
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,12 @@ class Claims(Store):
         _change(conn, "checkpoint", claim, **values, last_log_seq=last_log_seq, now=now_s)
         return done
 
+    @reads
+    def pages(self, conn: apsw.Connection, claim: Claim, after: int, limit: int) -> list[Page]:
+        """Return committed pages of the version that is worked on, in order, from `after` + 1 on."""
+        values = {"id": claim.document.id, "token": claim.token, "after": after, "limit": limit}
+        return [context.page_of(*row) for row in conn.execute(SQL["pages_done"], values)]
+
     @writes
     def to_indexing(self, conn: apsw.Connection, claim: Claim, now_s: float) -> None:
         """Have the document wait for the vector index to follow, since all its pages are committed."""
@@ -198,6 +204,7 @@ def _fence(conn: apsw.Connection, claim: Claim) -> tuple[int, int]:
 def _insert_pages(conn: apsw.Connection, document_id: str, version: int, pages: Sequence[Page]) -> None:
     for page in pages:
         values = {"document_id": document_id, "version": version, "number": page.number, "text": page.text}
+        values |= {"label": page.label, "blocks": context.encoded_blocks(page)}
         conn.execute(SQL["insert_page"], values)
 
 

@@ -1,9 +1,13 @@
-"""The column `context` of a chunk: title, headings and the places of its sentences, as compact JSON."""
+"""What chunks and pages keep as compact JSON: title, headings and places of sentences; blocks."""
 
 import msgspec
 
-from kotaemon_async.domain.model import Chunk, PassageSentences, Place, Sentence
-from kotaemon_async.domain.text import joined, one_line
+from kotaemon_async.domain.model import Block, Chunk, Page, PassageSentences, Place, Sentence
+from kotaemon_async.domain.sentences import carried_over
+from kotaemon_async.domain.text import one_line
+
+#: Kind, start, end, level and boxes of each block.
+_Blocks = list[tuple[str, int, int, int, list[tuple[float, float, float, float]]]]
 
 
 class _Context(msgspec.Struct, array_like=True, frozen=True):
@@ -39,7 +43,19 @@ def decoded(
         places, words = [Place(page, start, stop)], text[start:stop]
         if number == len(context.places) and over_start is not None and over_stop is not None and next_text:
             places.append(Place(page + 1, over_start, over_stop))
-            words = joined(words, next_text[over_start:over_stop])
+            words = carried_over(words, next_text[over_start:over_stop])
         kept = context.headings[heading]
         found.append(Sentence(one_line(words), tuple(places), kept, "row" if is_row else "sentence"))
     return PassageSentences(context.title, tuple(found))
+
+
+def encoded_blocks(page: Page) -> str:
+    """Return the column `blocks` for a page; empty for one without blocks."""
+    blocks = [(one.kind, one.start, one.end, one.level, one.boxes) for one in page.blocks]
+    return msgspec.json.encode(blocks).decode() if blocks else ""
+
+
+def page_of(number: int, text: str, column: str, label: str) -> Page:
+    """Return the page whose column `blocks` this is."""
+    blocks = msgspec.json.decode(column, type=_Blocks) if column else []
+    return Page(number, text, tuple(Block(*one[:4], tuple(one[4])) for one in blocks), label)  # type: ignore[arg-type]

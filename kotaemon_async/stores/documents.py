@@ -9,7 +9,7 @@ import apsw
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, PassageSentences, Scope
-from kotaemon_async.domain.text import joined
+from kotaemon_async.domain.sentences import carried_over
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
@@ -220,7 +220,7 @@ class Documents(Store):
         """Return the passages of the chunks that can be found at present, by id, with score 0."""
         rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
         found = (
-            Passage(chunk_id, of, name, page, text if over is None else joined(text, over), 0.0)
+            Passage(chunk_id, of, name, page, text if over is None else carried_over(text, over), 0.0)
             for chunk_id, of, name, page, text, over in rows
         )
         return {passage.id: passage for passage in found}

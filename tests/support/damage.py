@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kotaemon_async.app.doctor import follow_to_the_end
-from kotaemon_async.documents.chunking import split_page
+from kotaemon_async.documents.chunking import chunks_of
 from kotaemon_async.documents.ingest import RECIPE
 from kotaemon_async.documents.library import Library
 from kotaemon_async.domain.index_terms import segment
@@ -56,7 +56,7 @@ class DamagedFolder:
         return claim
 
     async def commit(self, claim: Claim, pages: list[Page], total: int) -> None:
-        chunks = [chunk for page in pages for chunk in split_page(page)]
+        chunks = chunks_of(pages)
         vectors = RNG.normal(size=(len(chunks), DIMENSION)).astype(np.float32)
         batch = Batch(pages, chunks, vectors, [segment(chunk.text) for chunk in chunks], total, MODEL)
         await self.ledger.claims.commit_batch(claim, batch, self.now_s)

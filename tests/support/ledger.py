@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import numpy as np
 
-from kotaemon_async.documents.chunking import split_page
+from kotaemon_async.documents.chunking import chunks_of
 from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Chunk, Document, Page
 from kotaemon_async.stores.claims import Batch, Claim
@@ -34,7 +34,7 @@ async def claimed(
 
 def batch_of(pages: Sequence[Page], total: int | None = None, model: str = "m") -> Batch:
     """The pages with their chunks, as ingestion cuts them, and made-up vectors."""
-    chunks = [chunk for page in pages for chunk in split_page(page)]
+    chunks = chunks_of(pages)
     vectors = np.full((len(chunks), 4), 0.5, np.float32)
     return Batch(pages, chunks, vectors, [segment(one.text) for one in chunks], total or len(pages), model)
 

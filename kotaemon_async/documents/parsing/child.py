@@ -50,14 +50,15 @@ class OpenDocument:
 
     def read(self, first: int, count: int) -> dict[str, Any]:
         last = min(first + count - 1, len(self.document))
-        pages = []
+        pages: list[list[Any]] = []
         for number in range(first, last + 1):
-            text = self.document.page_text(number)
-            if text is None:
+            page = self.document.page_parts(number)
+            if page is None:
                 self.failed_pages += 1
-            elif len(text) > TEXT_LIMIT_CHARS:
+            text, blocks = page or ("", [])
+            if len(text) > TEXT_LIMIT_CHARS:
                 raise FileError("parser_limit", f"Page {number} holds {len(text)} characters.")
-            pages.append([number, (text or "").encode("utf-8", "replace").decode()])
+            pages.append([number, text.encode("utf-8", "replace").decode(), blocks])
         if self.failed_pages >= len(self.document):
             raise FileError("corrupt", "No page of the file could be read.")
         return {"pages": pages}

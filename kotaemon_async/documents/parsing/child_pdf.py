@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from kotaemon_async.documents.parsing.child_blocks import Block, settled, text_blocks
 from kotaemon_async.documents.parsing.child_paragraphs import Line, page_text
 from kotaemon_async.documents.parsing.child_problem import FileError
 
@@ -48,12 +49,13 @@ class PdfDocument:
     def __len__(self) -> int:
         return max(0, self._pages)
 
-    def page_text(self, number: int) -> str | None:
-        """Return the text of a page, "" when it has none, None when it is damaged."""
+    def page_parts(self, number: int) -> tuple[str, list[Block]] | None:
+        """Return the text and the blocks of a page, both empty when it has none; None when it is damaged."""
         try:
             page = self._document[number - 1]
             blocks = page.get_text("dict", flags=_FLAGS)["blocks"]
-            return page_text([list(_lines(block)) for block in blocks])
+            text = page_text([list(_lines(block)) for block in blocks])
+            return text, settled(text, text_blocks(text))
         except ERRORS as error:
             problem = translated(error)
             if problem.code == "parser_limit":

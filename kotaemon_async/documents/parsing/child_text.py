@@ -7,6 +7,7 @@ from pathlib import Path
 
 import charset_normalizer
 
+from kotaemon_async.documents.parsing.child_blocks import Block, settled, text_blocks
 from kotaemon_async.documents.parsing.child_html import declared_charset, html_text
 from kotaemon_async.documents.parsing.child_problem import FileError
 
@@ -87,8 +88,10 @@ class TextDocument:
     def __len__(self) -> int:
         return len(self._pages)
 
-    def page_text(self, number: int) -> str | None:
-        return self._pages[number - 1]
+    def page_parts(self, number: int) -> tuple[str, list[Block]] | None:
+        """Return the text and the blocks of a page."""
+        text = self._pages[number - 1]
+        return text, settled(text, text_blocks(text))
 
     def close(self) -> None:
         self._pages = []

@@ -13,7 +13,7 @@ import anyio
 from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, ParserDied
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.domain.model import Page
+from kotaemon_async.domain.model import Block, Page
 from kotaemon_async.telemetry import metrics
 
 __all__ = ["ParsedDocument", "ParserDied", "Sandbox"]
@@ -43,7 +43,7 @@ class ParsedDocument:
     async def read(self, first: int, count: int) -> list[Page]:
         """Return up to `count` pages from page `first` on; a page without text has the text ""."""
         reply = await self._ask({"do": "read", "first": first, "count": count})
-        return [Page(number, text) for number, text in reply["pages"]]
+        return [_page(*page) for page in reply["pages"]]
 
     async def image(self, number: int, width_px: int, quote: str) -> PageImage:
         """Draw the page, 1-based, with the quote marked where it stands."""
@@ -190,6 +190,13 @@ class Sandbox:
 
 def _request(path: Path, media_type: str) -> dict[str, object]:
     return {"do": "open", "path": os.fsencode(path.absolute()), "media_type": media_type}
+
+
+def _page(number: int, text: str, blocks: list[Any]) -> Page:
+    found = (
+        Block(kind, start, end, level, tuple(map(tuple, boxes))) for kind, start, end, level, boxes in blocks
+    )
+    return Page(number, text, tuple(found))
 
 
 def _image(reply: dict[str, Any]) -> PageImage:

@@ -6,8 +6,8 @@ from typing import Final, cast
 
 from anyio import to_thread
 
-from kotaemon_async.documents.chunking import CHUNKING_VERSION, split_page
-from kotaemon_async.domain.model import Page
+from kotaemon_async.documents.chunking import CHUNKING_VERSION, Chunker
+from kotaemon_async.domain.model import Chunk, Page, Place
 from kotaemon_async.operations.doctor.examination import Cut, DocumentState, Examination
 from kotaemon_async.operations.doctor.report import Difference
 
@@ -68,10 +68,14 @@ class DocumentArea:
         """Tell whether the pages give these chunks; `otherwise` when another release cut them."""
         if state.recipe != str(CHUNKING_VERSION):
             return otherwise
+        chunker, unmatched = Chunker(), list[Cut]()
         async for pages, cuts in self._examination.pages(state):
-            if await to_thread.run_sync(_cuts, pages) != cuts:
+            unmatched += cuts
+            wanted = await to_thread.run_sync(_cuts, chunker, pages)
+            if unmatched[: len(wanted)] != wanted:
                 return False
-        return True
+            del unmatched[: len(wanted)]
+        return unmatched == _as_rows(chunker.finish())
 
 
 def fault_of(state: DocumentState, now_s: float) -> str | None:
@@ -100,5 +104,13 @@ def _is_stuck(state: DocumentState, latest_s: float) -> bool:
     return state.stage is None or state.lease_until is None or state.lease_until > latest_s
 
 
-def _cuts(pages: Sequence[Page]) -> list[Cut]:
-    return [(cut.page, cut.ordinal, cut.start, cut.end) for page in pages for cut in split_page(page)]
+def _cuts(chunker: Chunker, pages: Sequence[Page]) -> list[Cut]:
+    return _as_rows([chunk for page in pages for chunk in chunker.feed(page)])
+
+
+def _as_rows(chunks: Sequence[Chunk]) -> list[Cut]:
+    return [(one.page, one.ordinal, one.start, one.end, *_further(one.over)) for one in chunks]
+
+
+def _further(over: Place | None) -> tuple[int | None, int | None]:
+    return (None, None) if over is None else (over.start, over.stop)

@@ -9,6 +9,7 @@ import apsw
 
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.model import Failure, Page
+from kotaemon_async.stores.context import page_of
 from kotaemon_async.stores.documents import kept_version, remove_contents
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
@@ -20,8 +21,8 @@ VERSIONS: Final = 200
 MESSAGES: Final = 5
 _DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError)
 
-#: Page, ordinal, start and end of a chunk.
-Cut = tuple[int, int, int, int]
+#: Page, ordinal, start and end of a chunk, start and end on the next page.
+Cut = tuple[int, int, int, int, int | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class Examination(Store):
     @reads
     def _pages(self, conn: apsw.Connection, state: DocumentState, after: int) -> tuple[list[Page], list[Cut]]:
         values = {"id": state.id, "version": state.version, "after": after, "limit": PAGES}
-        pages = [Page(*row) for row in conn.execute(SQL["page_texts"], values)]
+        pages = [page_of(*row) for row in conn.execute(SQL["page_texts"], values)]
         until = pages[-1].number if pages else after
         return pages, list(conn.execute(SQL["cuts"], values | {"until": until}))
 

@@ -69,11 +69,11 @@ SELECT (SELECT count(*) FROM pages
        (SELECT count(*) FROM chunks WHERE document_id = :id AND version = :version)
 
 -- name: page_texts
-SELECT number, text FROM pages
+SELECT number, text, blocks, label FROM pages
 WHERE document_id = :id AND version = :version AND number > :after ORDER BY number LIMIT :limit
 
 -- name: cuts
-SELECT page, ordinal, start, stop FROM chunks
+SELECT page, ordinal, start, stop, over_start, over_stop FROM chunks
 WHERE document_id = :id AND version = :version AND page > :after AND page <= :until ORDER BY page, ordinal
 
 -- name: set_counters
@@ -126,10 +126,12 @@ SELECT k.id FROM keywords_docsize AS k
 WHERE k.id > :after AND k.id <= :until AND NOT EXISTS (SELECT 1 FROM chunks AS c WHERE c.row = k.id)
 
 -- name: texts
-SELECT c.row, c.id, c.start, c.stop, p.text
+SELECT c.row, c.id, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
 FROM json_each(:rows) AS wanted
 JOIN chunks AS c ON c.row = wanted.value
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+LEFT JOIN pages AS o ON c.over_start IS NOT NULL
+    AND o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
 
 -- name: row_range
 SELECT min(row), max(row) FROM chunks

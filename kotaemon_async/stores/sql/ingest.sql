@@ -26,7 +26,13 @@ RETURNING id
 SELECT pages_done, version FROM documents WHERE id = :id AND token = :token AND status = 'processing'
 
 -- name: insert_page
-INSERT INTO pages (document_id, version, number, text) VALUES (:document_id, :version, :number, :text)
+INSERT INTO pages (document_id, version, number, text, label, blocks)
+VALUES (:document_id, :version, :number, :text, :label, :blocks)
+
+-- name: pages_done
+SELECT p.number, p.text, p.blocks, p.label FROM documents AS d
+JOIN pages AS p ON p.document_id = d.id AND p.version = d.version
+WHERE d.id = :id AND d.token = :token AND p.number > :after ORDER BY p.number LIMIT :limit
 
 -- name: insert_chunk
 INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context)

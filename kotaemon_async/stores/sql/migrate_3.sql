@@ -1,9 +1,11 @@
--- From schema 3 to 4: chunks with their sentences, which may go on over a page break, and a model that is known
--- to have made their vectors: the first releases had but one, and did not say so. The keyword index has terms of
+-- From schema 3 to 4: chunks with their sentences, which may go on over a page break, pages with their blocks,
+-- and a model that is known to have made the vectors: the first releases had but one, and did not say so. The keyword index has terms of
 -- an earlier form, which the empty `keyword_terms` says.
 ALTER TABLE chunks ADD COLUMN over_start INTEGER;
 ALTER TABLE chunks ADD COLUMN over_stop INTEGER;
 ALTER TABLE chunks ADD COLUMN context TEXT NOT NULL DEFAULT '';
+ALTER TABLE pages ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE pages ADD COLUMN blocks TEXT NOT NULL DEFAULT '';
 UPDATE chunks SET model = 'all-MiniLM-L6-v2' WHERE model = '';
 CREATE INDEX chunks_by_model ON chunks (model);
 

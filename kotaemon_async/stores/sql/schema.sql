@@ -42,11 +42,14 @@ CREATE INDEX documents_by_status ON documents (status, created_at);
 CREATE INDEX documents_by_collection ON documents (collection, created_at, id);
 CREATE INDEX documents_by_blob ON documents (sha256);
 
+-- `blocks` are the parts of the text, in order, as JSON; empty for pages of earlier releases.
 CREATE TABLE pages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     version INTEGER NOT NULL,
     number INTEGER NOT NULL,
     text TEXT NOT NULL,
+    label TEXT NOT NULL DEFAULT '',
+    blocks TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (document_id, version, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -152,7 +152,7 @@ async def test_the_wait_after_a_crash_is_short_and_grows(rig: IngestFixture) -> 
 
 
 async def test_pages_before_a_deadly_one_are_kept_for_the_next_try(rig: IngestFixture) -> None:
-    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=5, pages=6))
+    document_id = await rig.hand_in(poisoned_pdf("deadly by SIGSEGV", page=6, pages=6))
     await rig.worker().run(document_id)
     assert (await rig.ledger.documents.get(document_id)).pages_done == 4
 

@@ -30,7 +30,7 @@ async def first_page(ledger: Ledger, texts: list[str], query: str) -> int | None
     ("网关192.168.7.1停用", "网关192.168.1.7启用", "192.168.7.1的状态"),
     ("train leaves 05:14", "train leaves 14:05", "which train leaves 05:14"),
     ("列车6:40发车", "列车4:06发车", "6:40的列车"),
-    ("version 3.5 of the library", "version 5.3 of the library", "version 3.5"),
+    ("Version 3.5 of the library.", "Version 5.3 of the library.", "version 3.5"),
     ("固件2.10已发布", "固件10.2已发布", "固件2.10"),
     ("Fee 7,50 EUR", "Fee 17,50 EUR", "fee of 7,50"),
     ("费用7.50元", "费用17.50元", "7.50元的费用"),

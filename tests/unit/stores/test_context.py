@@ -1,6 +1,6 @@
 """Chunks give their sentences back, with the places that they stand at."""
 
-from kotaemon_async.domain.model import Chunk, Place, Sentence
+from kotaemon_async.domain.model import Block, Chunk, Page, Place, Sentence
 from kotaemon_async.stores import context
 
 PAGE, NEXT = "Rules\n\nThe seal is\nchanged. It was bought in", "4 / 5\n\nLeeds in May."
@@ -29,3 +29,13 @@ def test_a_row_of_a_table_stays_a_row() -> None:
 
 def test_a_chunk_without_sentences_keeps_nothing() -> None:
     assert context.encoded(Chunk(1, 0, 0, 5, "words")) == ""
+
+
+def test_a_page_comes_back_with_its_blocks() -> None:
+    blocks = (Block("heading", 0, 5, 1, ((0.1, 0.1, 0.5, 0.2),)), Block("paragraph", 7, 27))
+    page = Page(2, PAGE, blocks, "ii")
+    assert context.page_of(2, PAGE, context.encoded_blocks(page), "ii") == page
+
+
+def test_a_page_of_an_earlier_release_has_no_blocks() -> None:
+    assert context.page_of(2, PAGE, "", "") == Page(2, PAGE)
