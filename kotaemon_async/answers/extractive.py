@@ -1,6 +1,6 @@
 """An answer without a model: the few sentences that answer the question, or what comes nearest."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -66,8 +66,13 @@ class ExtractiveProvider:
     name = "extractive"
     served_by: ServedBy = "extractive"
 
-    def __init__(self, embedder: SentenceEmbedder | None = None, rarity: Rarity | None = None) -> None:
-        """Choose sentences by words alone without an embedder, all terms alike without their rarity."""
+    def __init__(
+        self, embedder: Callable[[], SentenceEmbedder] | None = None, rarity: Rarity | None = None
+    ) -> None:
+        """Choose sentences by words alone without an embedder, all terms alike without their rarity.
+
+        `embedder` returns the model that answers at present.
+        """
         self._embedder = embedder
         self._rarity = rarity
 
@@ -104,12 +109,13 @@ class ExtractiveProvider:
 
     async def _nearness(self, selection: Selection, deadline: Deadline) -> _Nearness | None:
         """Return how near the best candidates are to the question; None when that cannot be told."""
-        if self._embedder is None or not self._embedder.calibrated:
+        embedder = self._embedder() if self._embedder else None
+        if embedder is None or not embedder.calibrated:
             return None
         limit_s = min(_EMBEDDING_AT_MOST_S, deadline.left_s() * _EMBEDDING_SHARE)
         try:
             with anyio.fail_after(limit_s):
-                return await _embedded(self._embedder, selection)
+                return await _embedded(embedder, selection)
         except (Unavailable, TimeoutError) as error:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             logger.bind(component="embedder", code=code).warning("sentences_not_embedded")

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from kotaemon_async.answers import quotes
-from kotaemon_async.answers.splitting import sentences_of
 from kotaemon_async.domain.model import Passage, PassageSentences, Place, Sentence
+from kotaemon_async.domain.sentences import spans
 from kotaemon_async.domain.text import one_line
 
 
@@ -81,7 +81,7 @@ def from_page(passage: Passage, page: str) -> Source | None:
         return None
     words = page[place[0] : place[1]]
     cut = tuple(
-        Sentence(one_line(text), (Place(passage.page, place[0] + start, place[0] + start + len(text)),))
-        for start, text in sentences_of(words)
+        Sentence(one_line(words[start:stop]), (Place(passage.page, place[0] + start, place[0] + stop),))
+        for start, stop in spans(words)
     )
     return Source(replace(passage, text=words), "", cut, {passage.page: page}) if cut else None

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
@@ -18,6 +18,7 @@ from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience.models import ModelRegistry
+from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 
@@ -26,13 +27,14 @@ def answering_over(
     settings: Settings,
     ledger: Ledger,
     retrieval: Retrieval,
+    embedder: Callable[[], Embedder],
     links: Sequence[ModelProvider],
     knowledge: Knowledge,
 ) -> Answering:
     """Make the use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
     kept = [KnowledgeProvider(knowledge)] if settings.answers.static_knowledge else []
-    chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(rarity=ledger.keywords), *kept])
+    chain = Chain([*links, StaleCacheProvider(cache), ExtractiveProvider(embedder, ledger.keywords), *kept])
     return Answering(
         retrieval=retrieval,
         chain=chain,

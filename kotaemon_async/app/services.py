@@ -293,7 +293,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
     _release_under_pressure(opened, page_images)
-    answering = answering_over(settings, ledger, retrieval, opened.providers, opened.knowledge)
+    embedder = opened.spaces.embedder
+    answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     return Services(
         settings=settings,
         ledger=ledger,

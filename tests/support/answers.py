@@ -180,9 +180,8 @@ class AnswerService:
                 settings=hasty if "hangs" in faults.values() else RetrievalSettings(),
             )
             links = [self._link(role, cast("Script", faults.get(role, "ok"))) for role in NAMES]
-            answering = answering_over(
-                _with_knowledge(services.settings, kept), ledger, retrieval, links, self._kept
-            )
+            known = _with_knowledge(services.settings, kept)
+            answering = answering_over(known, ledger, retrieval, lambda: space.embedder, links, self._kept)
             self._replaceable.behind = replace(
                 services, ledger=ledger, retrieval=retrieval, answering=answering
             )

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, cast
 
@@ -34,16 +35,26 @@ class _FaultyEmbedder:
     def __init__(self, real: Embedder, kind: FaultKind) -> None:
         self._real, self._kind = real, kind
 
+    @property
+    def calibrated(self) -> bool:
+        return self._real.calibrated
+
     async def embed_query(self, text: str) -> Any:
+        return await self._troubled(partial(self._real.embed_query, text))
+
+    async def embed_sentences(self, texts: Sequence[str]) -> Any:
+        return await self._troubled(partial(self._real.embed_sentences, texts))
+
+    async def _troubled(self, embedding: Callable[[], Awaitable[Any]]) -> Any:
         if self._kind == "hangs":
             await anyio.sleep_forever()
         if self._kind == "slow":
             await anyio.sleep(SLOW_S)
         if self._kind != "raises":
-            vector = await self._real.embed_query(text)
+            vectors = await embedding()
         if self._kind != "slow":
             raise Unavailable("The embedding model failed.", code="embedder_unavailable")
-        return vector
+        return vectors
 
 
 def faulty_embedder(real: Embedder, kind: FaultKind) -> Embedder:

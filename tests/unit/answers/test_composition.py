@@ -31,7 +31,7 @@ def test_a_sentence_between_two_others_joins_them() -> None:
 
 
 def test_chinese_sentences_are_joined_without_blanks() -> None:
-    sources = [source("系统很\n稳定。性能好。"), source("第三个系统。")]
+    sources = [source("系统很稳定。性能好。"), source("第三个系统。")]
     assert said(sources, 0, 2, question="系统怎么样？")[0] == "系统很稳定。[1]第三个系统。[2]"
 
 

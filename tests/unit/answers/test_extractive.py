@@ -55,7 +55,7 @@ class Rarity:
 async def pieces(
     question: str, *sources: Source, embedder: Meaning | None = None, words_only: bool = False
 ) -> tuple[Piece, ...]:
-    provider = ExtractiveProvider(embedder, Rarity())
+    provider = ExtractiveProvider((lambda: embedder) if embedder else None, Rarity())
     prompt = Prompt(question, tuple(one.passage for one in sources), sources=sources, words_only=words_only)
     return tuple([piece async for piece in provider.stream(prompt, Deadline.within(5))])
 
@@ -162,7 +162,7 @@ async def test_an_embedder_that_hangs_leaves_time_for_an_answer_by_words() -> No
             await anyio.sleep_forever()
             raise AssertionError
 
-    provider = ExtractiveProvider(Hanging({}), Rarity())
+    provider = ExtractiveProvider(lambda: Hanging({}), Rarity())
     prompt = Prompt("When did the ferry company get a licence?", sources=(FERRY,))
     found = [piece async for piece in provider.stream(prompt, Deadline.within(0.1))]
     assert found[0] == Delta("The ferry company got its first licence in 1936. [1]")
