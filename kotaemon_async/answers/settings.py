@@ -26,7 +26,12 @@ class LinkSettings(SettingsSection):
     idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
     total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
     max_concurrency: int = setting(4, "Calls at once; a model that runs here takes one.", ge=1)
-    prompt_budget_chars: int = setting(12_000, "Characters of the passages that the model gets.", ge=500)
+    prompt_budget_tokens: int = setting(
+        3_200, "Tokens of a whole prompt; fewer where the server tells a small context.", ge=500
+    )
+    prompt_budget_chars: int | None = setting(
+        None, "Characters of the passages, as an older bound that counts beside the tokens.", ge=500
+    )
     max_tokens: int = setting(512, "Longest answer of a model that runs here.", ge=1)
     memory_bytes: int = setting(8 * 1024**3, "Memory that the model's process may take.", ge=256 * 1024**2)
     load_timeout_s: float = setting(120.0, "Longest time to load the model, at its first question.", gt=0)

@@ -42,6 +42,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "telemetry_unavailable": (503, "Check the disk of the data folder; traces are kept again by themselves."),
     "memory_high": (503, "Give the service more memory, or lower ingest.concurrency and parser.children."),
     "answer_cut": (503, "The model stopped at its length limit; raise the limit or ask for less."),
+    "prompt_too_long": (503, "Ask a shorter question, or give the model a larger context."),
     "thoughts": (503, "Nothing to do: the model's thoughts were taken for an answer and are taken back."),
     "timeout": (503, "Try again, or allow more time."),
     "starting": (503, "The service is starting; try again in a moment."),

@@ -28,3 +28,17 @@ def _tokens(piece: re.Match[str]) -> int:
     if piece.lastgroup == "word":
         return 1 + length // (_LATIN_LETTERS if piece[0].isascii() else _OTHER_LETTERS)
     return length
+
+
+def beginning_within(text: str, tokens: int) -> str:
+    """Return the longest beginning of the text of at most so many estimated tokens."""
+    if estimated_tokens(text) <= tokens:
+        return text
+    fits, too_long = 0, len(text)
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if estimated_tokens(text[:middle]) <= tokens:
+            fits = middle
+        else:
+            too_long = middle
+    return text[:fits]

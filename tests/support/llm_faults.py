@@ -65,7 +65,7 @@ FAULTS: Final = (
     Fault("long_line"),
     Fault("flood"),
     Fault("400", "misconfigured", "misconfigured"),
-    Fault("413", "misconfigured", "misconfigured"),
+    Fault("413", "prompt_too_long"),
     Fault("401", "misconfigured", "misconfigured"),
     Fault("402", "misconfigured", "misconfigured"),
     Fault("403", "misconfigured", "misconfigured"),

@@ -40,6 +40,11 @@ class LlmServer:
     left: asyncio.Event = field(default_factory=asyncio.Event)
     sent_bytes: int = 0
     upcoming: list[Script] = field(default_factory=list)
+    #: Longest prompt in characters, and how a longer one is refused: status and body, 0 for an event.
+    context_chars: int = 10**9
+    refusal: tuple[int, object] = (400, {"error": {"code": "context_length_exceeded", "message": "too long"}})
+    models: object = None
+    models_asked: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Play the script once for the one request of a connection."""
@@ -51,6 +56,10 @@ class LlmServer:
                 return
             request = await _request(reader)
             if request is None:
+                return
+            if request["line"].startswith("GET"):
+                self.models_asked += 1
+                await _Play(self, writer, self.script).tell_models()
                 return
             await self._answer(request, reader, writer)
         except ConnectionError:
@@ -83,7 +92,18 @@ class _Play:
     writer: asyncio.StreamWriter
     script: Script
 
+    async def tell_models(self) -> None:
+        await self._head(200 if self.server.models else 404, "application/json")
+        await self._send(json.dumps(self.server.models))
+
+    async def _refuse(self, status: int, body: object) -> None:
+        await self._head(status or 200, "application/json" if status else _STREAM)
+        await self._send(json.dumps(body) if status else f"data: {json.dumps(body)}\n\n")
+
     async def play(self) -> None:
+        prompt = self.server.requests[-1]["messages"]
+        if sum(len(one["content"]) for one in prompt) > self.server.context_chars:
+            return await self._refuse(*self.server.refusal)
         if re.match(r"\d{3}", self.script):
             return await self._status(int(self.script[:3]))
         special = getattr(self, f"_play_{self.script}", None)
@@ -243,7 +263,7 @@ async def _request(reader: asyncio.StreamReader) -> dict[str, Any] | None:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
     except asyncio.IncompleteReadError:
         return None
-    return {"headers": headers, "body": json.loads(body or b"{}")}
+    return {"line": head, "headers": headers, "body": json.loads(body or b"{}")}
 
 
 @asynccontextmanager
@@ -274,5 +294,5 @@ def provider_of(
     """Return a provider of the server's model; the one called `main` is the first, others come after it."""
     settings = LinkSettings(name=name, base_url=server.base_url, model="m", **limits)
     return OpenAIProvider(
-        settings, "primary" if name == "main" else "local", RemoteServer(server.base_url, key), hold_s
+        settings, "primary" if name == "main" else "local", RemoteServer(server.base_url, key, hold_s=hold_s)
     )

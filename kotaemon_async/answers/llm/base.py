@@ -62,7 +62,8 @@ HistoryTurn = tuple[str, str]
 class Prompt:
     """A question and the passages to answer it from; passage n is `passages[n - 1]`.
 
-    With a `history` it asks for no answer but for the question as it may be asked alone. `sources` are the
+    With a `history` it asks for no answer but for the question as it may be asked alone; a plain one is sent
+    as it is, without rules. `wishes` are what the caller's program says as the system. `sources` are the
     passages with their sentences; `words_only` says that the embedder is known to be away.
     """
 
@@ -72,6 +73,9 @@ class Prompt:
     history: tuple[HistoryTurn, ...] = ()
     sources: tuple[Source, ...] = ()
     words_only: bool = False
+    wishes: str = ""
+    is_plain: bool = False
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +143,16 @@ class ProviderFailed(Unavailable):
 
 
 class PromptTooLong(ProviderFailed):
-    """The prompt does not fit into the model's context; this share of it leaves room for an answer."""
+    """The prompt does not fit into the model's context: in tokens, as far as the server tells them."""
 
-    def __init__(self, message: str, share: float) -> None:
-        super().__init__(message, code="misconfigured", fault="prompt")
-        self.share = share
+    code = "prompt_too_long"
+
+    def __init__(
+        self, message: str, *, context_tokens: int | None = None, prompt_tokens: int | None = None
+    ) -> None:
+        super().__init__(message, fault="nobody")
+        self.context_tokens = context_tokens
+        self.prompt_tokens = prompt_tokens
 
 
 class NoAnswer(Unavailable):

@@ -61,7 +61,8 @@ def load(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
         path = child_gguf.model_file(Path(settings["path"]))
         head = child_gguf.read_head(path)
-        server = xllamacpp.Server(_parameters(xllamacpp.CommonParams(), path, head, settings))
+        parameters = _parameters(xllamacpp.CommonParams(), path, head, settings)
+        server = xllamacpp.Server(parameters)
     except ImportError as error:
         return None, {"error": f"{NOT_INSTALLED} ({error})"}
     except (child_gguf.NoModel, OSError) as error:
@@ -71,7 +72,7 @@ def load(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
             "error": f"{settings['path']}: it cannot be loaded",
             "is_out_of_memory": isinstance(error, MemoryError),
         }
-    return server, {"commands": child_gguf.commands(head)}
+    return server, {"commands": child_gguf.commands(head), "context_tokens": parameters.n_ctx}
 
 
 def _parameters(new: Any, path: Path, head: dict[str, Any], settings: dict[str, Any]) -> Any:

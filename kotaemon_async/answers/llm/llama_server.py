@@ -22,9 +22,8 @@ from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
 from kotaemon_async.telemetry import metrics
 
 SCRIPT: Final = Path(__file__).with_name("llama_child.py")
-#: Room in the context for the rules, the question and the fences; a token is two characters or more.
-_RULES_TOKENS: Final = 1024
-_CHARS_PER_TOKEN: Final = 2
+#: A model may count so many times the tokens that a prompt is estimated to have.
+_ESTIMATE_SPREAD: Final = 2
 #: How long a process whose connection broke gets to be seen as dead.
 _DEATH_S: Final = 1.0
 #: What llama.cpp writes of a file that it cannot load.
@@ -37,6 +36,7 @@ class LlamaServer:
 
     kind = "llama.cpp"
     address = None
+    hold_s = 0.0  # llama.cpp knows its model's template and sends thoughts in a field of their own
 
     def __init__(self, settings: LinkSettings, models: ModelRegistry, script: Path = SCRIPT) -> None:
         self._model = LeasedModel(
@@ -94,10 +94,10 @@ class LlamaProcess:
             except OSError as error:
                 raise ProviderFailed(f"the model's process cannot be started: {error}") from error
             closing.push_async_callback(child.aclose)
-            commands = await _loaded(child, settings, socket, key)
+            report = await _loaded(child, settings, socket, key)
             client = await connected("http://localhost/v1", key, socket)
             closing.push_async_callback(client.close)
-            return cls(child, Connection(client, commands), closing.pop_all())
+            return cls(child, Connection(client, report.commands, report.context_tokens), closing.pop_all())
 
     @property
     def is_alive(self) -> bool:
@@ -122,12 +122,13 @@ class _Report(msgspec.Struct):
     """How loading went."""
 
     commands: tuple[str, ...] = ()
+    context_tokens: int | None = None
     error: str | None = None
     is_out_of_memory: bool = False
 
 
-async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: str) -> tuple[str, ...]:
-    """Wait until the child serves the model and return the words that are commands to it."""
+async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: str) -> "_Report":
+    """Wait until the child serves the model and return what it reports of it."""
     wanted = {
         "parent_pid": os.getpid(),
         "path": str(settings.folder and settings.folder.absolute()),
@@ -135,9 +136,7 @@ async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: 
         "api_key": key,
         "memory_bytes": settings.memory_bytes,
         "max_tokens": settings.max_tokens,
-        "context_tokens": settings.prompt_budget_chars // _CHARS_PER_TOKEN
-        + settings.max_tokens
-        + _RULES_TOKENS,
+        "context_tokens": settings.prompt_budget_tokens * _ESTIMATE_SPREAD + settings.max_tokens,
     }
     try:
         report = await child.call(wanted, _Report, within_s=settings.load_timeout_s)
@@ -150,7 +149,7 @@ async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: 
         message = "the model's process wrote something unreadable"
         raise ProviderFailed(message, transient=True) from error
     if report.error is None:
-        return report.commands
+        return report
     message = report.error
     if report.is_out_of_memory or _is_out_of_memory(child):
         message += ": the model needs more memory than memory_bytes"

@@ -1,6 +1,7 @@
 """Any server that speaks OpenAI's chat protocol, as a provider of answers."""
 
 import math
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from kotaemon_async.answers.llm.base import (
     PromptTooLong,
     ProviderFailed,
 )
+from kotaemon_async.answers.llm.budget import TokenBudget, context_of
 from kotaemon_async.answers.llm.opening import held_back
-from kotaemon_async.answers.llm.prompt import Messages, messages
+from kotaemon_async.answers.llm.prompt import Limits, Messages, messages
 from kotaemon_async.answers.llm.reply import AnswerWords, Reply, usage_attributes
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.errors import Unavailable
@@ -31,36 +33,54 @@ from kotaemon_async.telemetry import traces
 if TYPE_CHECKING:  # importing openai costs 0.9 s and 30 MB, so only a provider that is used does it
     import openai
     from openai import AsyncStream
-    from openai.types.chat import ChatCompletionChunk
+    from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
 #: How long to wait for the token counts once the answer itself is whole.
 _USAGE_WAIT_S = 1.0
 _LATE = "the model server kept us waiting for the {} token"
 
 
-#: The first words wait so long, in case they are thoughts that only a closing mark tells.
-HOLD_S: Final = 0.5
-#: How often passages are shortened until the prompt fits into the model's context, and by how much more.
-_FITTINGS: Final = 4
-_FITS_WELL: Final = 0.9
+#: A prompt that is too long is shortened and sent once more.
+_SENDINGS: Final = 2
+#: A server is asked how long its model's context is before the first prompt of so many tokens, which a small
+#: one would not hold; it gets so long for it, and is left alone for a while if it cannot say.
+_ASK_FROM_TOKENS: Final = 1_000
+_TELL_WITHIN_S: Final = 1.0
+_ASK_AGAIN_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A client of a model server, and the words that are commands to its model if they are known."""
+    """A client of a model server; the words that are commands to its model, and its context, if known."""
 
     client: "openai.AsyncOpenAI"
     commands: tuple[str, ...] = ()
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A prompt that was sent, its first chunk, and those that follow."""
+
+    sent: Messages
+    first: "ChatCompletionChunk | None"
+    chunks: "AsyncStream[ChatCompletionChunk]"
 
 
 class ModelServer(Protocol):
-    """Where a model is served: elsewhere, or in a child of this process."""
+    """Where a model is served: elsewhere, or in a child of this process.
+
+    For `hold_s` the first words of a reply wait, in case they are thoughts that only a closing mark tells.
+    """
 
     @property
     def kind(self) -> str: ...
 
     @property
     def address(self) -> str | None: ...
+
+    @property
+    def hold_s(self) -> float: ...
 
     def lease(self, due: Deadline) -> AbstractAsyncContextManager[Connection]: ...
 
@@ -74,7 +94,8 @@ class RemoteServer:
 
     kind = "openai"
 
-    def __init__(self, base_url: str, api_key: str | None = None) -> None:
+    def __init__(self, base_url: str, api_key: str | None = None, *, hold_s: float = 0.5) -> None:
+        self.hold_s = hold_s
         self._base_url = base_url
         self._api_key = api_key
         self._connecting = anyio.Lock()
@@ -124,7 +145,6 @@ class OpenAIProvider:
     settings: LinkSettings
     served_by: ServedBy
     server: ModelServer
-    hold_s: float = HOLD_S
 
     def __post_init__(self) -> None:
         folder = self.settings.folder
@@ -132,6 +152,8 @@ class OpenAIProvider:
         self.model = self.settings.model or ("" if folder is None else folder.stem)
         self._slots = Slots(self.settings.max_concurrency if folder is None else 1)
         self._leaves_opening_out = False
+        self._budget = TokenBudget(self.settings.prompt_budget_tokens)
+        self._ask_context_at_s = 0.0
 
     async def warm(self) -> None:
         """Make ready what can be made ready before the first question."""
@@ -146,8 +168,10 @@ class OpenAIProvider:
 
         An Anew comes when the words before it have proved to be thoughts.
         """
-        hold_s = math.inf if self._leaves_opening_out else self.hold_s
-        async with aclosing(held_back(self._pieces(prompt, deadline), hold_s)) as pieces:
+        said = self._pieces(prompt, deadline)
+        if hold_s := math.inf if self._leaves_opening_out else self.server.hold_s:
+            said = held_back(said, hold_s)
+        async with aclosing(said) as pieces:
             async for piece in pieces:
                 yield piece
 
@@ -158,9 +182,11 @@ class OpenAIProvider:
             slot = self._slots.one(total.at_most(self.settings.first_token_timeout_s))
             async with slot, self.server.lease(total) as connection:
                 due = total.at_most(self.settings.first_token_timeout_s)
-                chunks, words = await self._ask(connection, prompt, due)
-                async with chunks:
-                    while (chunk := await self._next(chunks, reply, due)) is not None:
+                asked = await self._ask(connection, prompt, due)
+                words = AnswerWords(asked.sent.shown)
+                async with asked.chunks as chunks:
+                    chunk = asked.first
+                    while chunk is not None:
                         text = words.feed(reply.take(chunk))
                         if words.is_void:
                             self._leaves_opening_out = True
@@ -168,6 +194,7 @@ class OpenAIProvider:
                         if text:
                             yield Delta(text)
                         due = self._due(reply, due, total)
+                        chunk = await self._next(chunks, reply, due)
                 text = words.rest()
                 if words.is_void:
                     yield Anew()
@@ -176,6 +203,8 @@ class OpenAIProvider:
                 finish = reply.finish(has_words=words.has_words)
                 self._leaves_opening_out = self._leaves_opening_out and words.has_thoughts
             traces.mark(**usage_attributes(finish.usage))
+            if finish.usage is not None:
+                self._budget.counted(asked.sent.tokens, finish.usage.prompt_tokens)
         yield finish
 
     def _attributes(self) -> dict[str, traces.Attribute]:
@@ -187,32 +216,58 @@ class OpenAIProvider:
             "link": self.name,
         }
 
-    async def _ask(
-        self, connection: Connection, prompt: Prompt, due: Deadline
-    ) -> "tuple[AsyncStream[ChatCompletionChunk], AnswerWords]":
-        """Send as much of the passages as fits; return the answer's chunks, and the markers it may have."""
-        budget = self.settings.prompt_budget_chars
+    async def _ask(self, connection: Connection, prompt: Prompt, due: Deadline) -> _Asked:
+        """Send as much of the passages as fits, and wait for the first chunk. Raises: ProviderFailed."""
         with time_limit(due, _LATE.format("first")):
-            for _ in range(_FITTINGS):
-                words = messages(prompt, budget)
+            words = messages(prompt, self._limits(self._budget.tokens()))
+            if await self._learns_context(connection, words.tokens):
+                words = messages(prompt, self._limits(self._budget.tokens()))
+            for sending in range(1, _SENDINGS + 1):
                 try:
-                    return await self._send(connection, words), AnswerWords(words.shown)
-                except PromptTooLong as error:
-                    budget = int(min(budget, len(words.user)) * error.share * _FITS_WELL)
-        raise ProviderFailed("the prompt does not fit into the model's context", fault="prompt")
+                    return await self._send(connection, prompt, words)
+                except PromptTooLong as refusal:
+                    too_many = words.tokens
+                    words = messages(prompt, self._limits(self._budget.after_refusal(too_many, refusal)))
+                    if sending == _SENDINGS or words.tokens >= too_many:
+                        raise
+        raise AssertionError("a prompt is sent or refused")
 
-    async def _send(self, connection: Connection, words: Messages) -> "AsyncStream[ChatCompletionChunk]":
+    def _limits(self, tokens: int) -> Limits:
+        return Limits(tokens, self.settings.prompt_budget_chars)
+
+    async def _learns_context(self, connection: Connection, tokens: int) -> bool:
+        """Ask for the model's context where it matters and is not known; return whether it is less now."""
+        if self._budget.context is None:
+            self._budget.told_context(connection.context_tokens)
+        now_s = time.monotonic()
+        if self._budget.context is None and tokens >= _ASK_FROM_TOKENS and now_s >= self._ask_context_at_s:
+            self._ask_context_at_s = now_s + _ASK_AGAIN_S
+            with anyio.move_on_after(_TELL_WITHIN_S):
+                self._budget.told_context(await told_context(connection.client, self.model))
+        return self._budget.tokens() < tokens
+
+    async def _send(self, connection: Connection, prompt: Prompt, words: Messages) -> _Asked:
+        given: list[ChatCompletionMessageParam] = [
+            {"role": "user", "content": without_commands(words.user, connection.commands)}
+        ]
+        if words.system:
+            given.insert(0, {"role": "system", "content": words.system})
         with _translated():
-            return await connection.client.chat.completions.create(
+            chunks = await connection.client.chat.completions.create(
                 model=self.model,
-                messages=[
-                    {"role": "system", "content": words.system},
-                    {"role": "user", "content": without_commands(words.user, connection.commands)},
-                ],
+                messages=given,
                 stream=True,
                 stream_options={"include_usage": True},
                 extra_headers={"traceparent": traces.current().traceparent},
+                extra_body={} if prompt.max_tokens is None else {"max_tokens": prompt.max_tokens},
             )
+        try:
+            with _translated():
+                return _Asked(words, await anext(chunks, None), chunks)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await chunks.close()
+            raise
 
     async def _next(
         self, chunks: "AsyncStream[ChatCompletionChunk]", reply: Reply, due: Deadline
@@ -231,6 +286,15 @@ class OpenAIProvider:
         if reply.news == "end":
             return total.at_most(_USAGE_WAIT_S)
         return total.at_most(self.settings.idle_timeout_s) if reply.news == "token" else due
+
+
+async def told_context(client: "openai.AsyncOpenAI", model: str) -> int | None:
+    """Return how many tokens the server says that the model's context has, None when it does not say."""
+    try:
+        with _translated():
+            return context_of(await client.get("/models", cast_to=object), model)
+    except ProviderFailed:
+        return None
 
 
 def without_commands(text: str, commands: tuple[str, ...]) -> str:

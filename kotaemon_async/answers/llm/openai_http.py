@@ -10,17 +10,15 @@ from email.utils import parsedate_to_datetime
 from typing import Final, cast
 
 import httpx2
-import msgspec
 import openai
 
-from kotaemon_async.answers.llm.base import FaultSource, PromptTooLong, ProviderFailed
+from kotaemon_async.answers.llm.base import FaultSource, ProviderFailed
+from kotaemon_async.answers.llm.too_long import prompt_too_long, refusal_of_length
 
 #: One event of a stream is a token; some servers send the whole answer at once.
 MAX_EVENT_BYTES: Final = 1024**2
 MAX_REPLY_BYTES: Final = 16 * 1024**2
 _MAX_REFUSAL_BYTES: Final = 64 * 1024
-#: What of a context may be prompt; the rest is for the answer.
-_PROMPT_SHARE: Final = 0.75
 _CONNECT_TIMEOUT_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 86_400.0
 
@@ -32,13 +30,15 @@ _PASSING: Final = frozenset({408, 409, 425, 429})
 _TRANSIENT: Final = frozenset({502, 503, 504})
 #: May be this one prompt's fault: too long, or with words that a filter refuses.
 _PERHAPS_THE_PROMPT: Final = frozenset({400, 413, 422})
+_TOO_LARGE: Final = 413
+#: Some servers call a prompt that is too long an error of their own.
+_MAY_TELL_THE_LENGTH: Final = _PERHAPS_THE_PROMPT | {500}
 _MEANS: Final[dict[int, str]] = {
-    400: "it does not accept the request; check model and prompt_budget_chars of the link",
+    400: "it does not accept the request; check model of the link",
     401: "it does not accept the key; check api_key_env of the link",
     402: "the account has no credit left",
     403: "the key may not be used for this; check api_key_env and model of the link",
     404: "it knows no such path or model; check base_url and model of the link",
-    413: "the request is too long; check prompt_budget_chars of the link",
 }
 
 #: What else than OpenAIError comes through the client: a line that is not JSON, a socket's error, a chunk of
@@ -67,23 +67,17 @@ def connect(base_url: str, api_key: str | None, socket: str | None = None) -> op
 
 async def _check(response: httpx2.Response) -> None:
     """Refuse a reply by its head, before anything of its body is read."""
-    if response.status_code == 400 and (too_long := _too_long(await _beginning(response))) is not None:
-        raise too_long
+    if response.status_code in _MAY_TELL_THE_LENGTH:
+        body = (await _beginning(response)).decode("utf-8", "replace")
+        refusal = refusal_of_length(body) if response.status_code == _TOO_LARGE else prompt_too_long(body)
+        if refusal is not None:
+            raise refusal
     if response.status_code >= 300:
         raise refused(response.status_code, response.headers.get("retry-after"))
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in _NO_STREAM or "content-encoding" in response.headers:
+    if "content-encoding" in response.headers or (kind in _NO_STREAM and response.request.method != "GET"):
         raise ProviderFailed("the model server sent something else than a stream of events")
     response.stream = _Bounded(cast("httpx2.AsyncByteStream", response.stream))
-
-
-class _ContextExceeded(msgspec.Struct, tag="exceed_context_size_error", tag_field="type"):
-    n_prompt_tokens: int
-    n_ctx: int
-
-
-class _Refusal(msgspec.Struct):
-    error: _ContextExceeded
 
 
 async def _beginning(response: httpx2.Response) -> bytes:
@@ -94,16 +88,6 @@ async def _beginning(response: httpx2.Response) -> bytes:
             if len(body) > _MAX_REFUSAL_BYTES:
                 break
     return body
-
-
-def _too_long(body: bytes) -> PromptTooLong | None:
-    """Return what llama.cpp's server means by refusing a prompt, None for any other refusal."""
-    try:
-        found = msgspec.json.decode(body, type=_Refusal).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    share = _PROMPT_SHARE * found.n_ctx / max(1, found.n_prompt_tokens)
-    return PromptTooLong(f"the model server replied 400: {_MEANS[413]}", min(share, 1.0))
 
 
 class _Bounded(httpx2.AsyncByteStream):
@@ -169,6 +153,8 @@ def failure(error: Exception) -> ProviderFailed:
             code="misconfigured",
             fault="setting",
         )
+    if isinstance(error, openai.APIError) and (refusal := prompt_too_long(error.message)) is not None:
+        return refusal
     if isinstance(error, openai.APIConnectionError):
         if isinstance(cause, httpx2.ConnectError):
             return ProviderFailed("the model server cannot be reached")

@@ -22,7 +22,7 @@ async def held_back(pieces: AsyncGenerator[Piece], hold_s: float) -> AsyncGenera
     queue: asyncio.Queue[Piece | Exception | None] = asyncio.Queue(1)
     pump = asyncio.create_task(_pump(pieces, queue), name="model_reply")
     until_s: float | None = None  # no end: until it is known
-    held, is_open = "", hold_s <= 0
+    held, is_open = "", False
     try:
         while True:
             try:

@@ -70,6 +70,7 @@ export const words = {
   "because.misconfigured": ["{part} is set up wrongly", "{part}设置有误"],
   "because.busy": ["{part} is busy", "{part}繁忙"],
   "because.answer_cut": ["{part} stopped at its length limit", "{part}达到长度上限"],
+  "because.prompt_too_long": ["the question is too long for {part}", "问题超出{part}的上下文长度"],
   "because.vectors_unavailable": ["{part} is away", "{part}不可用"],
   "because.vectors_rebuilding": ["{part} is being rebuilt", "{part}正在重建"],
   "because.embedder_unavailable": ["{part} is away", "{part}不可用"],

@@ -16,7 +16,7 @@ from kotaemon_async.answers.follow_up import (
     untold,
 )
 from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, Piece, Prompt
-from kotaemon_async.answers.llm.prompt import messages
+from kotaemon_async.answers.llm.prompt import Limits, messages
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.stores.conversations import Turn
@@ -112,7 +112,7 @@ async def test_a_caller_may_bring_the_conversation_along() -> None:
 
 
 def test_the_model_sees_the_conversation_as_data_and_the_last_question() -> None:
-    seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)), 12_000)
+    seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)), Limits(1_000))
     assert "data" in seen.system
     assert seen.user == f"Q: {BEFORE}\nA: Four million. [1]\nLast question: and in 2019?"
 

@@ -59,14 +59,14 @@ async def test_a_reader_who_leaves_stops_the_reading_of_the_prompt(llm_folder: P
 async def test_the_commands_of_the_model_are_known(llm_folder: Path) -> None:
     async with local(llm_folder) as one, one.provider.server.lease(Deadline.within(60)) as connection:
         assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} <= set(connection.commands)
+        assert connection.context_tokens == 2 * 3_200 + 512
 
 
 async def test_a_prompt_longer_than_the_context_is_told_from_a_wrong_request(
     llm_folder: Path,
 ) -> None:
-    history = (("When? " * 80, "In October. " * 40),) * 30
-    async with local(llm_folder, prompt_budget_chars=500) as one:
-        _, _, error = await one.received(Prompt("When?", history=history))
+    async with local(llm_folder, prompt_budget_tokens=500) as one:
+        _, _, error = await one.received(Prompt("When? " * 5_000))
         assert error and error.message == "the prompt does not fit into the model's context"
 
 
@@ -81,7 +81,7 @@ async def test_the_process_has_no_network_and_sees_no_keys(
 
 
 async def test_a_context_larger_than_the_memory_is_a_wrong_setting(llm_folder: Path) -> None:
-    async with local(llm_folder, memory_bytes=256 * 1024**2, prompt_budget_chars=100_000) as one:
+    async with local(llm_folder, memory_bytes=256 * 1024**2, prompt_budget_tokens=100_000) as one:
         _, _, error = await one.received()
         assert error and (error.code, "memory_bytes" in error.message) == ("misconfigured", True)
 

@@ -288,6 +288,70 @@ async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
         assert one.server.requests[0]["messages"][1]["content"].count("x") == 500
 
 
+LONG = Prompt("Capital?", tuple(passage("Paris is the capital of France. " * 60) for _ in range(6)))
+REFUSALS: list[tuple[int, object]] = [
+    (400, {"error": {"code": "context_length_exceeded", "message": "too long"}}),
+    (400, {"object": "error", "message": "The input (9000 tokens) is longer than the context (4096)."}),
+    (413, "no"),
+    (422, {"error": "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens"}),
+    (500, {"error": {"message": "Requested tokens (9000) exceed context window of 4096"}}),
+    (0, {"error": {"message": "the request exceeds the available context size, try increasing it"}}),
+]  # fmt: skip
+
+
+def characters(request: dict[str, Any]) -> int:
+    return sum(len(one["content"]) for one in request["messages"])
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_a_prompt_that_is_too_long_is_shortened_and_sent_once_more(refusal: tuple[int, object]) -> None:
+    async with linked("ok") as one:
+        one.server.context_chars, one.server.refusal = 7_000, refusal
+        received = [event async for event in one.chain.stream(LONG, Deadline.within(5))]
+        assert (served_by(received), moves(received), one.state) == ("primary", [], "closed")
+        first, second = map(characters, one.server.requests)
+        assert second <= 7_000 < first
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+async def test_prompts_that_stay_too_long_make_nobody_misconfigured(refusal: tuple[int, object]) -> None:
+    async with linked("ok") as one:
+        one.server.context_chars, one.server.refusal = 500, refusal
+        for _ in range(5):
+            (move,) = moves(await one.received())
+            assert move.error.code == "prompt_too_long"
+        assert one.state == "closed"
+        one.server.context_chars = 10**9
+        assert served_by(await one.received()) == "primary"
+
+
+async def test_a_context_that_was_named_is_kept_to_from_then_on() -> None:
+    async with linked("ok") as one:
+        said = "This model's maximum context length is 2000 tokens. However, you requested 4000 tokens."
+        one.server.context_chars, one.server.refusal = 9_000, (400, {"error": {"message": said}})
+        for _ in range(3):
+            _ = [event async for event in one.chain.stream(LONG, Deadline.within(5))]
+        assert [characters(request) <= 9_000 for request in one.server.requests] == [False, True, True, True]
+
+
+async def test_a_server_that_tells_the_context_of_its_model_gets_no_longer_prompt() -> None:
+    async with linked("ok") as one:
+        one.server.models = {"data": [{"id": "m", "max_model_len": 1_000}]}
+        for _ in range(2):
+            _ = [event async for event in one.chain.stream(LONG, Deadline.within(5))]
+        assert [characters(request) < 4_000 for request in one.server.requests] == [True, True]
+        assert one.server.models_asked == 1
+
+
+async def test_a_short_prompt_asks_for_no_context_and_a_server_that_cannot_say_is_asked_once() -> None:
+    async with linked("ok") as one:
+        await one.received()
+        assert one.server.models_asked == 0
+        for _ in range(2):
+            _ = [event async for event in one.chain.stream(LONG, Deadline.within(5))]
+        assert one.server.models_asked == 1
+
+
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking", "reasoning_details"])
 async def test_thoughts_in_fields_of_their_own_and_in_the_text_are_both_left_out(field: str) -> None:
     async with linked("ok") as one:

@@ -101,7 +101,9 @@ async def test_a_prompt_that_is_too_long_for_llama_cpp_is_told_by_how_much() -> 
     counts = b'"type": "exceed_context_size_error", "n_prompt_tokens": 2000, "n_ctx": 1000'
     with pytest.raises(PromptTooLong) as refusal:
         await openai_http._check(reply(400, b'{"error": {"code": 400, "message": "x", %b}}' % counts))
-    assert (refusal.value.share, refusal.value.fault) == (0.375, "prompt")
+    told = refusal.value
+    assert (told.context_tokens, told.prompt_tokens) == (1000, 2000)
+    assert (told.code, told.fault) == ("prompt_too_long", "nobody")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ async def test_a_prompt_that_is_too_long_for_llama_cpp_is_told_by_how_much() -> 
         b"nonsense \xff",
         b'{"error": "no"}',
         b'{"error": {"type": "invalid_request_error"}}',
-        b'{"error": {"type": "exceed_context_size_error", "n_prompt_tokens": "many", "n_ctx": 1}}',
+        b'{"error": {"message": "max_tokens is too large: 99999. At most 16384 completion tokens."}}',
     ],
 )
 async def test_any_other_refusal_is_one_of_the_request(body: bytes) -> None:

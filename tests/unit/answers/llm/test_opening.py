@@ -68,7 +68,7 @@ async def test_a_reader_who_leaves_closes_the_reply() -> None:
         finally:
             closed.set()
 
-    reading = held_back(endless(), 0.0)
+    reading = held_back(endless(), 0.01)
     await anext(reading)
     await reading.aclose()
     assert closed.is_set()
