@@ -22,6 +22,7 @@ _LABEL: Final = re.compile(
     r"(?:Abstract|Background|Methods?|Results?|Conclusions?|Objectives?|Summary|摘要|正文)\s*[:：]\s*(?=.{10})",
     re.IGNORECASE,
 )
+_ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S+")
 _LINE: Final = re.compile(r"[^\n]*\S[^\n]*")
 _OUTSIDE: Final = frozenset({"page_header", "page_footer"})
 _BY_LINES: Final = frozenset({"table", "code"})
@@ -92,7 +93,7 @@ class SentenceCutter:
         place = Place(page.number, label.end() if label else start, stop)
         text = page.text[place.start : stop]
         is_line = block.kind == "table" or (block.kind != "code" and is_row(text))
-        if not is_line and not any(map(str.isalpha, text)):
+        if not is_line and (not any(map(str.isalpha, text)) or _ADDRESS.fullmatch(text)):
             return Piece(start, stop, opens=True)
         sentence = Sentence(one_line(text), (place,), self._heading, "row" if is_line else "sentence")
         return Piece(start, stop, opens=True, sentence=sentence)

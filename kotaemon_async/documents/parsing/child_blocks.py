@@ -12,6 +12,8 @@ _CJK_HEADING_CHARS = 30
 _LAST_LINE = 40
 _BLOCK = re.compile(r"\S(?:.|\n(?!\s*\n))*")
 _ENDS_A_SENTENCE = re.compile(r"[.!?;:,。！？；：，、…][\"'”’」』）)\]】》]*\Z")
+#: "License: none" tells something; "Part 2: Pumps" is a heading.
+_LABELLED = re.compile(r"[^\W\d]{2,12}\s?[:：]\s?\S")
 _CELLS = re.compile(r"\s\|\s|\t")
 
 
@@ -64,7 +66,7 @@ def is_heading(block: str) -> bool:
     line = block.strip()
     if "\n" in line or not any(map(str.isalpha, line)) or _ENDS_A_SENTENCE.search(line):
         return False
-    if _CELLS.search(line) or line.startswith(("http://", "https://", "www.")):
+    if _LABELLED.match(line) or _CELLS.search(line) or line.startswith(("http://", "https://", "www.")):
         return False
     if goes_on(line):
         return False

@@ -2,7 +2,12 @@
 
 import pytest
 
-from kotaemon_async.documents.parsing.child_paragraphs import Line, clean, page_text
+from kotaemon_async.documents.parsing.child_layout import Line
+from kotaemon_async.documents.parsing.child_paragraphs import clean, paragraphs
+
+
+def page_text(blocks: list[list[Line]]) -> str:
+    return "\n\n".join(paragraph.text for paragraph in paragraphs(blocks))
 
 
 def block(
@@ -42,6 +47,10 @@ def test_words_of_one_justified_row_are_joined_by_their_height() -> None:
         ),
         (("a soft\u00ad", "ware error"), "a software error"),
         (("an acid and/", "or a base"), "an acid and/or a base"),
+        (("an under\u2010", "writer. An underwriter"), "an underwriter. An underwriter"),
+        (("die Ver-", "sicherung zahlt, die Versicherung"), "die Versicherung zahlt, die Versicherung"),
+        (("the Strassen-", "und Wegebau"), "the Strassen- und Wegebau"),
+        (("the pre-", "and postwar years"), "the pre- and postwar years"),
         (("pause -", "then on"), "pause - then on"),
     ],
 )
@@ -79,3 +88,4 @@ def test_a_line_that_was_broken_on_purpose_stays_broken() -> None:
 
 def test_ligatures_controls_and_noncharacters_do_not_reach_the_stores() -> None:
     assert clean("of\ufb01ce\x00 \ud800of\ufffe  the\u00a0\u200bsea") == "office of the sea"
+    assert clean("of\u200cfice\x0bwork") == "office work"
