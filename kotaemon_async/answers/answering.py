@@ -18,8 +18,9 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.follow_up import QuestionRewriter, Standalone, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
+from kotaemon_async.answers.overview import Overviews, request_of
 from kotaemon_async.answers.settings import AnswerSettings
-from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply
+from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
@@ -64,6 +65,7 @@ class Answering:
         answers: AnswerRecords,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
+        overviews: Overviews | None = None,
         settings: AnswerSettings,
         clock: Clock = time.time,
     ) -> None:
@@ -73,6 +75,7 @@ class Answering:
         self._answers = answers
         self._cache = cache
         self._rewriter = rewriter
+        self._overviews = overviews
         self._deadline_s = settings.deadline_s
         self._clock = clock
         self._passages = settings.passages
@@ -136,14 +139,22 @@ class Answering:
         """Return the question as it may be asked alone, with the place of its answer in the cache."""
         ask, deadline = question.ask, question.deadline
         act, said, key = act_of(ask.question), Standalone(ask.question), None
-        if self._rewriter is not None and act in (None, "more"):
+        wanted = request_of(without_manners(ask.question)) if self._overviews is not None else None
+        if wanted is not None and not wanted.must_name:
+            said = Standalone(wanted.subject or ask.question)
+        elif self._rewriter is not None and act in (None, "more"):
             said = await self._rewriter.standalone(ask, deadline)
         if act is not None and not said.told:
             return replace(question, act=act)
-        if self._cache is not None and not said.told:
-            key = await self._cache.key(said.question, ask.scope, deadline)
+        if self._cache is not None and not said.told and (wanted is None or wanted.subject):
+            key = await self._cache.key(ask.question if wanted else said.question, ask.scope, deadline)
         return replace(
-            question, standalone=said.question, told=said.told, otherwise=said.otherwise, cache_key=key
+            question,
+            standalone=said.question,
+            told=said.told,
+            otherwise=said.otherwise,
+            cache_key=key,
+            wanted=wanted,
         )
 
     async def _events(self, question: Question) -> AsyncGenerator[Event]:
@@ -186,6 +197,10 @@ class Answering:
         found = await self._search(question)
         draft = Draft(question, found)
         yield PassagesFound(found.passages, found.reasons)
+        if found.asked_back:
+            yield Delta(found.asked_back, "extractive")
+            yield Done(draft.answer(found.asked_back, "extractive"))
+            return
         prompt = _prompt(question, found)
         sent_by: ServedBy | None = None
         async with aclosing(self._chain.stream(prompt, question.deadline, skip=_skipped(found))) as events:
@@ -229,6 +244,8 @@ class Answering:
             return Evidence(searched=True)  # a question of nothing but signs
         try:
             with traces.span("retrieve"), anyio.fail_after(limit_s):
+                if (overview := await self._overview(question)) is not None:
+                    return overview
                 found = await self._retrieval.search(
                     question.standalone, question.ask.scope, top_k=self._passages
                 )
@@ -243,6 +260,18 @@ class Answering:
         except Unavailable as error:
             lost = (Reason("retrieval", error.code),)
         return replace(evidence, reasons=(*evidence.reasons, *lost))
+
+    async def _overview(self, question: Question) -> Evidence | None:
+        """Return what sums up the document that is meant, or what to ask back; None for other questions."""
+        wanted, ask = question.wanted, question.ask
+        if wanted is None or self._overviews is None:
+            return None
+        found = await self._overviews.summarized(wanted, ask, question.deadline)
+        if found is not None:
+            return Evidence(found.sources, searched=True, overview=found.overview)
+        if wanted.subject:
+            return None
+        return Evidence(searched=True, asked_back=await self._overviews.which(ask))
 
     async def _remember(self, question: Question, answer: Answer, provider: Provider) -> None:
         """Keep a model's answer that rests on a whole search, so that it may be given again."""
@@ -296,11 +325,12 @@ def _skipped(found: Evidence) -> frozenset[ServedBy]:
 def _prompt(question: Question, found: Evidence) -> Prompt:
     is_away = any(reason.component == "embedder" for reason in found.reasons)
     return Prompt(
-        question.standalone,
+        question.ask.question if found.overview else question.standalone,
         found.passages,
         question.cache_key,
         sources=found.sources,
         words_only=is_away,
+        overview=found.overview,
     )
 
 

@@ -6,7 +6,8 @@ from kotaemon_async.answers import phrases
 from kotaemon_async.answers.chain import Completed
 from kotaemon_async.answers.citations import cite, uncited
 from kotaemon_async.answers.events import Ask, Event, Restart
-from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta
+from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta, Overview
+from kotaemon_async.answers.overview import OverviewRequest
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.model import Answer, Outcome, Passage, Reason, ServedBy
@@ -17,7 +18,8 @@ from kotaemon_async.telemetry import traces
 class Question:
     """A question as it is worked on; `standalone` is its text as it may be asked alone.
 
-    `act` says that it asks nothing of the documents; `told` and `otherwise` are those of `Standalone`.
+    `act` says that it asks nothing of the documents, `wanted` that it wants a document as a whole; `told`
+    and `otherwise` are those of `Standalone`.
     """
 
     ask: Ask
@@ -29,6 +31,7 @@ class Question:
     act: DialogueAct | None = None
     told: str = ""
     otherwise: str = ""
+    wanted: OverviewRequest | None = None
 
     def elapsed_s(self) -> float:
         """Return the seconds since it was asked."""
@@ -37,11 +40,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a search found, and what was missing while searching."""
+    """What a search found, and what was missing while searching; or what to ask back instead."""
 
     sources: tuple[Source, ...] = ()
     reasons: tuple[Reason, ...] = ()
     searched: bool = False
+    overview: Overview | None = None
+    asked_back: str = ""
 
     @property
     def passages(self) -> tuple[Passage, ...]:

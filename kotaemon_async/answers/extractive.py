@@ -14,6 +14,7 @@ from kotaemon_async.answers import phrases, relevance
 from kotaemon_async.answers.composition import composed, unmarked
 from kotaemon_async.answers.insist import missing
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
+from kotaemon_async.answers.overview import summed_up
 from kotaemon_async.answers.relevance import Rarity
 from kotaemon_async.answers.selection import Candidate, Selection, by_language, candidates
 from kotaemon_async.answers.sources import Source
@@ -81,6 +82,11 @@ class ExtractiveProvider:
 
         Raises: NoAnswer when the sources have nothing to do with the question.
         """
+        if prompt.overview is not None:
+            words, quotes = summed_up(prompt.question, prompt.overview, prompt.sources)
+            yield Delta(words)
+            yield Finish(quotes=quotes)
+            return
         with traces.child_span("choose sentences", passages=len(prompt.sources)):
             choice = await self._best(prompt, deadline)
         if choice is None:

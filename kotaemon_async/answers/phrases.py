@@ -32,6 +32,19 @@ def nothing_more(question: str) -> str:
     return "I found nothing more on this in the documents."
 
 
+def which_document(question: str, names: Sequence[str], count: int) -> str:
+    """Ask which of the documents is meant, naming some of them."""
+    if not count:
+        return (
+            "这里还没有可以提问的文档。"
+            if is_chinese(question)
+            else "There are no documents to ask about yet."
+        )
+    if is_chinese(question):
+        return f"您指的是哪个文档？共有 {count} 个，例如：{'、'.join(names)}。"
+    return f"Which document do you mean? There are {count}, for example {', '.join(names)}."
+
+
 def busy(question: str) -> str:
     """Say politely that no answer can be given at the moment."""
     if is_chinese(question):

@@ -14,6 +14,7 @@ from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
+from kotaemon_async.answers.overview import Overviews
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
@@ -42,6 +43,7 @@ def answering_over(
         answers=ledger.answers,
         cache=cache,
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
+        overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),
         settings=settings.answers,
     )
 

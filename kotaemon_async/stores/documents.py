@@ -84,6 +84,14 @@ class Shelf:
     unfinished: int
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A document that can be found, by id and name."""
+
+    id: str
+    name: str
+
+
 class Documents(Store):
     """Reads and changes whole documents; a name is a collection as long as a document has it."""
 
@@ -128,13 +136,16 @@ class Documents(Store):
     @reads
     def shelf(self, conn: apsw.Connection, scope: Scope, limit: int) -> Shelf:
         """Return up to `limit` names of the scope's documents that can be found, and all of them counted."""
-        values = {
-            "collection": scope.collection,
-            "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
-        }
-        names = tuple(row[0] for row in conn.execute(SQL["shelf_names"], values | {"limit": limit}))
+        values = scope_values(scope)
+        names = tuple(row[1] for row in conn.execute(SQL["shelf_names"], values | {"limit": limit}))
         ready, unfinished = conn.execute(SQL["shelf_counts"], values).fetchone() or (0, 0)
         return Shelf(names, ready, unfinished)
+
+    @reads
+    def named(self, conn: apsw.Connection, scope: Scope, limit: int) -> list[Named]:
+        """Return up to `limit` of the scope's documents that can be found, newest first."""
+        rows = conn.execute(SQL["shelf_names"], scope_values(scope) | {"limit": limit})
+        return [Named(*row) for row in rows]
 
     @reads
     def events_of(self, conn: apsw.Connection, document_ids: Sequence[str]) -> dict[str, int]:
@@ -218,12 +229,14 @@ class Documents(Store):
     @reads
     def passages(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         """Return the passages of the chunks that can be found at present, by id, with score 0."""
-        rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
-        found = (
-            Passage(chunk_id, of, name, page, text if over is None else carried_over(text, over), 0.0)
-            for chunk_id, of, name, page, text, over in rows
-        )
-        return {passage.id: passage for passage in found}
+        return passages_of(conn, chunk_ids)
+
+    @reads
+    def passages_across(self, conn: apsw.Connection, document_id: str, limit: int) -> list[Passage]:
+        """Return up to `limit` passages of a document in order: all, or its beginning and others evenly."""
+        ids = [row[0] for row in conn.execute(SQL["passages_across"], {"id": document_id, "limit": limit})]
+        found = passages_of(conn, ids)
+        return [found[chunk_id] for chunk_id in ids if chunk_id in found]
 
     @reads
     def sentences(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
@@ -379,3 +392,19 @@ def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: in
     values = {"id": document_id, "kept_version": kept_version}
     for name in ("forget_upserts", "log_deletes", "delete_keywords", "delete_chunks", "delete_pages"):
         conn.execute(SQL[name], values)
+
+
+def passages_of(conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+    """Return the passages of the chunks that can be found at present, by id, with score 0."""
+    rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
+    found = (
+        Passage(chunk_id, of, name, page, text if over is None else carried_over(text, over), 0.0)
+        for chunk_id, of, name, page, text, over in rows
+    )
+    return {passage.id: passage for passage in found}
+
+
+def scope_values(scope: Scope) -> dict[str, str | int | None]:
+    """Return what a statement binds that looks in a scope."""
+    ids = json.dumps(scope.document_ids) if scope.document_ids else None
+    return {"collection": scope.collection, "document_ids": ids}

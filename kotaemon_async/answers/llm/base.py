@@ -59,12 +59,25 @@ HistoryTurn = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Overview:
+    """What sums a document up: sentences in its order, each by its source's index and its own index there.
+
+    They are shown as a list of points or as one paragraph under the title.
+    """
+
+    points: bool
+    title: str
+    shown: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A question and the passages to answer it from; passage n is `passages[n - 1]`.
 
     With a `history` it asks for no answer but for the question as it may be asked alone; a plain one is sent
     as it is, without rules. `wishes` are what the caller's program says as the system. `sources` are the
-    passages with their sentences; `words_only` says that the embedder is known to be away.
+    passages with their sentences, `overview` those of them that sum a document up; `words_only` says that
+    the embedder is known to be away.
     """
 
     question: str
@@ -76,6 +89,7 @@ class Prompt:
     wishes: str = ""
     is_plain: bool = False
     max_tokens: int | None = None
+    overview: Overview | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ ORDER BY created_at DESC, id DESC
 LIMIT :limit
 
 -- name: shelf_names
-SELECT name FROM documents
+SELECT id, name FROM documents
 WHERE (:collection IS NULL OR collection = :collection)
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
   AND (status = 'ready' OR stage = 'indexing' OR searchable_version <> version)
@@ -139,6 +139,18 @@ FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+
+-- name: passages_across
+WITH numbered AS (
+    SELECT c.id, row_number() OVER (ORDER BY c.page, c.ordinal) - 1 AS at, count(*) OVER () AS whole
+    FROM chunks AS c
+    JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+    WHERE c.document_id = :id
+)
+SELECT id FROM numbered
+WHERE whole <= :limit OR at < :limit / 4 OR at % ((whole * 4 - 1) / (:limit * 3) + 1) = 0
+ORDER BY at
+LIMIT :limit
 
 -- name: sentences
 SELECT c.id, c.page, c.over_start, c.over_stop, c.context, p.text,

@@ -1,15 +1,16 @@
 """The ledger over a real SQLite file."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from kotaemon_async.domain.errors import LeaseLost, Refused
 from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
 from kotaemon_async.stores.claims import Claim
-from kotaemon_async.stores.documents import Collection, ListQuery, NewDocument, Shelf
+from kotaemon_async.stores.documents import Collection, ListQuery, Named, NewDocument, Shelf
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.ledger import batch_of, claimed, make_ready, new_document
+from tests.support.ledger import batch_of, claimed, make_ready, new_document, word_batch
 
 PAGES = [Page(1, "Oxygen is a chemical element.\n\n水的密度很稳定。"), Page(2, "The Rhine flows to the sea.")]
 
@@ -215,3 +216,24 @@ async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(led
     assert await ledger.documents.shelf(Scope(), 5) == Shelf((name,), 1, 2)
     assert await ledger.documents.shelf(Scope("other"), 5) == Shelf((), 0, 1)
     assert await ledger.documents.shelf(Scope(document_ids=("doc_1",)), 0) == Shelf((), 1, 0)
+
+
+async def test_documents_that_can_be_found_are_named_newest_first(ledger: Ledger) -> None:
+    await ready(ledger)
+    await ledger.documents.accept(a_file(2), 2.0)
+    assert await ledger.documents.named(Scope("default"), 5) == [Named("doc_1", a_file().name)]
+    assert await ledger.documents.named(Scope("other"), 5) == []
+
+
+@pytest.mark.parametrize(("count", "limit"), [(9, 12), (40, 12), (41, 8), (100, 60)])
+async def test_passages_across_a_document_are_its_beginning_and_others_evenly(
+    ledger: Ledger, count: int, limit: int
+) -> None:
+    await ledger.documents.accept(a_file(), 1.0)
+    await make_ready(ledger, "doc_1", word_batch(count))
+    found = await ledger.documents.passages_across("doc_1", limit)
+    places = [int(one.id.rpartition(".")[2]) for one in found]
+    gaps = [two - one for one, two in pairwise(places)]
+    assert places[: limit // 4] == list(range(limit // 4))
+    assert (places == sorted(set(places)), limit / 2 < len(places) <= limit) == (True, True)
+    assert places[-1] >= count - max(gaps)
