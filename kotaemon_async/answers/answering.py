@@ -11,12 +11,13 @@ import anyio
 from loguru import logger
 
 from kotaemon_async.answers.cache import AnswerCache
-from kotaemon_async.answers.chain import MODELS, Chain, Completed, Failed, Passed
+from kotaemon_async.answers.chain import MODELS, UNSUPPORTED, Chain, Completed, Failed, Passed
+from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.coalescing import RequestCoalescing
 from kotaemon_async.answers.draft import Draft, Evidence, Question, addressed, given_again
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.follow_up import QuestionRewriter, Standalone, untold
-from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt, Provider
+from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.overview import Overviews, request_of
 from kotaemon_async.answers.settings import AnswerSettings
@@ -66,6 +67,7 @@ class Answering:
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
         overviews: Overviews | None = None,
+        claims: ClaimCheck | None = None,
         settings: AnswerSettings,
         clock: Clock = time.time,
     ) -> None:
@@ -76,6 +78,7 @@ class Answering:
         self._cache = cache
         self._rewriter = rewriter
         self._overviews = overviews
+        self._claims = claims or ClaimCheck()
         self._deadline_s = settings.deadline_s
         self._clock = clock
         self._passages = settings.passages
@@ -203,18 +206,26 @@ class Answering:
             return
         prompt = _prompt(question, found)
         sent_by: ServedBy | None = None
-        async with aclosing(self._chain.stream(prompt, question.deadline, skip=_skipped(found))) as events:
+        is_void = False
+        stream = self._chain.stream(
+            prompt, question.deadline, skip=_skipped(found), accepts=partial(self._accepts, draft)
+        )
+        async with aclosing(stream) as events:
             async for event in events:
                 match event:
                     case Delta():
                         draft.add_text(event.text)
                         yield event
                     case Restart():
-                        draft.text = ""
+                        draft.text, is_void = "", False
                         yield event
                     case Failed(provider, error, text_was_sent):
                         draft.add_reason(provider.name, error.code)
-                        sent_by = provider.served_by if text_was_sent else sent_by
+                        if error.code == UNSUPPORTED:
+                            draft.reject()
+                            is_void = text_was_sent
+                        elif text_was_sent:
+                            sent_by = provider.served_by
                     case Passed(provider):
                         draft.nothing_fits = draft.nothing_fits or provider.served_by == "extractive"
                     case Completed(provider, finish):
@@ -223,11 +234,21 @@ class Answering:
                             await self._remember(question, answer, provider)
                         yield Done(answer)
                         return
+        if is_void:
+            yield Restart("extractive" if draft.nothing_fits else "busy", UNSUPPORTED)
+        async with aclosing(self._unanswered(question, draft, sent_by)) as rest:
+            async for other in rest:
+                yield other
+
+    async def _unanswered(
+        self, question: Question, draft: Draft, sent_by: ServedBy | None
+    ) -> AsyncGenerator[Event]:
+        """Yield the events of a question that nobody could answer: asked by itself, or what can be said."""
         if question.otherwise and draft.nothing_fits and sent_by is None:
             by_itself = replace(question, standalone=question.otherwise, otherwise="")
-            async with aclosing(self._work(by_itself)) as others:
-                async for other in others:
-                    yield other
+            async with aclosing(self._work(by_itself)) as events:
+                async for event in events:
+                    yield event
             return
         instead = draft.without_provider()
         if sent_by is not None:
@@ -235,6 +256,16 @@ class Answering:
         else:
             yield Delta(instead.answer, instead.served_by)
             yield Done(instead)
+
+    async def _accepts(self, draft: Draft, provider: Provider, finish: Finish) -> bool:
+        """Judge what a model has said, and return whether any of it may stand."""
+        if provider.served_by not in MODELS or finish.quotes is not None:
+            return True
+        with traces.child_span("check claims"):
+            draft.claims = await self._claims.check(
+                draft.text, draft.evidence.sources, draft.question.deadline
+            )
+        return not all_unsupported(draft.claims)
 
     async def _search(self, question: Question) -> Evidence:
         """Return the passages that stand on their pages, and what was missing while searching."""

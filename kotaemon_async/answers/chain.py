@@ -1,6 +1,6 @@
 """The chain of providers: the first that can gives the answer; models stand behind their circuit breakers."""
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +22,12 @@ _RESERVE_S: Final = 2.0
 _RESERVE_SHARE: Final = 0.25
 #: Why a provider begins anew: its words have proved to be thoughts.
 THOUGHTS: Final = "thoughts"
+
+#: Why an answer was refused: the sources support nothing that it says.
+UNSUPPORTED: Final = "unsupported"
+
+#: Tells whether what a provider has said may be given as the answer.
+Accepts = Callable[[Provider, Finish], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,17 @@ class Chain:
             health.register(f"link.{model.name}", partial(_check, model))
 
     async def stream(
-        self, prompt: Prompt, deadline: Deadline, *, skip: Collection[ServedBy] = ()
+        self,
+        prompt: Prompt,
+        deadline: Deadline,
+        *,
+        skip: Collection[ServedBy] = (),
+        accepts: Accepts | None = None,
     ) -> AsyncGenerator[Delta | Restart | Failed | Passed | Completed]:
         """Yield the Deltas of one provider and Completed; Failed or Passed for each that was asked before it.
 
-        A Restart comes as soon as another provider has something to say after text that was broken off.
+        A Restart comes as soon as another provider has something to say after text that was broken off. What
+        `accepts` refuses has failed, too.
         """
         asked = [one for one in self._providers if one.served_by not in skip]
         fallbacks = _Fallbacks()
@@ -91,9 +103,12 @@ class Chain:
                     async with aclosing(provider.stream(prompt, _share(deadline, following))) as pieces:
                         async for piece in pieces:
                             if isinstance(piece, Finish):
-                                fallbacks.end(provider.name)
-                                yield Completed(provider, piece)
-                                return
+                                if accepts is None or await accepts(provider, piece):
+                                    fallbacks.end(provider.name)
+                                    yield Completed(provider, piece)
+                                    return
+                                error = Unavailable("the sources support nothing of it", code=UNSUPPORTED)
+                                break
                             if isinstance(piece, Anew):
                                 if sent:
                                     yield Restart(provider.name, THOUGHTS)
@@ -103,7 +118,8 @@ class Chain:
                                 yield Restart(provider.name, broken_off)
                             sent, broken_off = True, None
                             yield replace(piece, served_by=provider.served_by)
-                    error = Unavailable("the answer ended without a finish", code="llm_unavailable")
+                        else:
+                            error = Unavailable("the answer ended without a finish", code="llm_unavailable")
                 except NoAnswer:
                     yield Passed(provider)
                     continue

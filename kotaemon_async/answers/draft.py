@@ -8,9 +8,10 @@ from kotaemon_async.answers.citations import cite, uncited
 from kotaemon_async.answers.events import Ask, Event, Restart
 from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta, Overview
 from kotaemon_async.answers.overview import OverviewRequest
+from kotaemon_async.answers.quotes import keep_markers
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
-from kotaemon_async.domain.model import Answer, Outcome, Passage, Reason, ServedBy
+from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, ServedBy
 from kotaemon_async.telemetry import traces
 
 
@@ -61,6 +62,8 @@ class Draft:
         self.question = question
         self.evidence = evidence or Evidence()
         self.text = ""
+        self.claims: tuple[Claim, ...] = ()
+        self._rejected: str | None = None
         self._sent_by: ServedBy = "busy"
         self.nothing_fits = self.evidence.searched and not self.evidence.sources
         self._reasons = list(self.evidence.reasons)
@@ -75,6 +78,11 @@ class Draft:
         """Note what was sent."""
         self._timings_s.setdefault("first_token", self.question.elapsed_s())
         self.text += text
+
+    def reject(self) -> None:
+        """Keep the words so far beside the answer: their claims are all unsupported."""
+        self._rejected = self._rejected or keep_markers(self.text, ()).strip()
+        self.claims = ()
 
     def hear(self, event: Event) -> None:
         """Note what a reader of the events has got so far."""
@@ -102,6 +110,7 @@ class Draft:
             trace_id=traces.current().trace_id,
             timings_s={"first_token": total_s, **self._timings_s, "total": total_s},
             outcome=outcome,
+            rejected=self._rejected,
         )
 
     def completed(self, event: Completed) -> Answer:
@@ -120,6 +129,7 @@ class Draft:
             uncited=uncited(text),
             usage=finish.usage,
             missing=finish.missing,
+            claims=self.claims,
         )
 
     def without_provider(self) -> Answer:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from kotaemon_async.domain import text
 from kotaemon_async.domain.figures import Whole, codes, figures, latin
-from kotaemon_async.domain.numbers import SCALED, number, numbers, scaled
+from kotaemon_async.domain.numbers import SCALED, number, numbers, scaled, written_out
 
 #: Names are compared by so many letters of their stems: Medal, Medalists.
 _NAME_LETTERS: Final = 5
@@ -162,6 +162,8 @@ def _asked_numbers(folded: str) -> Iterator[_Asked]:
         yield from _ends_of_range(whole) or [_Asked(whole.written, _spellings(whole))]
     for year in _CHINESE_YEAR.findall(rest):
         yield _Asked(year, frozenset({number(year)}))
+    for written, digits in written_out(rest):
+        yield _Asked(written, frozenset({digits}))
     for code in codes(rest):
         rest = rest.replace(code.written, " ", 1)
         if measure := _MEASURE.fullmatch(code.written):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
+from kotaemon_async.answers.claims import ClaimCheck
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
@@ -44,6 +45,7 @@ def answering_over(
         cache=cache,
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
         overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),
+        claims=ClaimCheck(embedder, ledger.keywords),
         settings=settings.answers,
     )
 

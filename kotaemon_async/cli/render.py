@@ -97,6 +97,11 @@ def print_footer(answer: Json) -> None:
     console.print()
     for citation in answer.get("citations", []):
         console.print(f"[cyan]{escape(cited(citation))}[/cyan]")
+    for claim in answer.get("claims", []):
+        if claim["verdict"] != "supported":
+            console.print(f"[yellow]{escape(doubted(claim))}[/yellow]")
+    if answer.get("rejected"):
+        console.print(f"[dim]A model said, but not from the documents: {escape(answer['rejected'])}[/dim]")
     if answer.get("interrupted"):
         console.print("[red]The answer was cut off before its end.[/red]")
     for reason in answer.get("reasons", []):
@@ -110,6 +115,14 @@ def cited(citation: Json) -> str:
     """Return `[1] name, p. 3: quote`, on one line."""
     quote = " ".join(str(citation["quote"]).split())
     return f"[{citation['marker']}] {citation['document_name']}, p. {citation['page']}: {quote}"
+
+
+def doubted(claim: Json) -> str:
+    """Return what is wrong with a model's sentence, and the sentence, on one line."""
+    said = "not in its source" if claim["verdict"] == "unsupported" else "check this"
+    reason = {"figure": "a figure", "code": "a code", "name": "a name", "subject": "another subject"}
+    why = f" ({reason[claim['reason']]})" if claim.get("reason") in reason else ""
+    return f"{said}{why}: {' '.join(str(claim['sentence']).split())}"
 
 
 def print_passages(found: Json) -> None:

@@ -44,6 +44,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "answer_cut": (503, "The model stopped at its length limit; raise the limit or ask for less."),
     "prompt_too_long": (503, "Ask a shorter question, or give the model a larger context."),
     "thoughts": (503, "Nothing to do: the model's thoughts were taken for an answer and are taken back."),
+    "unsupported": (503, "Nothing to do: the model's words are not in the documents; another tier answered."),
     "timeout": (503, "Try again, or allow more time."),
     "starting": (503, "The service is starting; try again in a moment."),
     "shutting_down": (503, "The service is stopping; try again in a moment."),

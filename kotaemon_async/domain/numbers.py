@@ -33,6 +33,14 @@ NUMERALS: Final = "".join([*_NUMERALS, *_TENS])
 #: A number in digits and the word that multiplies it.
 SCALED: Final = re.compile(r"(\d+(?:\.\d+)?)[ -]?(thousand|million|billion|万|亿)")
 _NUMERAL: Final = re.compile(f"[{NUMERALS}][{NUMERALS}万亿]*")
+_LARGE_NUMERAL: Final = re.compile(
+    f"(?<![{NUMERALS}万亿几数])(?=[{NUMERALS}]*[十百千])(?:[{NUMERALS}]{{2,}}[万亿]?|[{NUMERALS}][万亿])"
+    f"(?![{NUMERALS}万亿多几余分])|(?<![{NUMERALS}几数])[二三四五六七八九](?=[天岁米])"
+)
+_LARGE_WORDS: Final = re.compile(
+    r"\b(?:(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
+    r"(?:[ -](?:one|two|three|four|five|six|seven|eight|nine)|\b)"
+)
 _WORD: Final = re.compile(r"[a-z]+")
 
 
@@ -43,6 +51,18 @@ def numbers(source: str) -> set[str]:
     found |= {scaled(match) for match in SCALED.finditer(plain)}
     found |= {number(numeral) for numeral in _NUMERAL.findall(plain)}
     return found | _spelled(_WORD.findall(plain))
+
+
+def written_out(source: str) -> list[tuple[str, str]]:
+    """Return larger numbers that stand in numerals or words, each as it is written and in digits.
+
+    Small ones may be an article, a part of a name, or what somebody has counted.
+    """
+    plain = text.normalized(source)
+    numerals = [match[0] for match in _LARGE_NUMERAL.finditer(plain)]
+    words = [match[0] for match in _LARGE_WORDS.finditer(plain)]
+    spelled = [(one, max(_spelled(_WORD.findall(one)), key=int)) for one in words]
+    return [*((one, number(one)) for one in numerals), *spelled]
 
 
 def number(written: str) -> str:

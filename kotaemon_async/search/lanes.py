@@ -47,10 +47,8 @@ class VectorStatus(Protocol):
 
 
 class QueryEmbedder(Protocol):
-    """Turns a question into a vector; `calibrated` says that weights are made for its similarities."""
+    """Turns a question into a vector."""
 
-    @property
-    def calibrated(self) -> bool: ...
     async def embed_query(self, text: str) -> Any: ...
 
 
@@ -73,11 +71,10 @@ class SearchableChunks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What one lane found in one search, or why nothing; `calibrated` as the model that found it is."""
+    """What one lane found in one search, or why nothing."""
 
     hits: Hits
     lost: Reason | None = None
-    calibrated: bool = False
 
 
 class _LostError(Exception):
@@ -132,8 +129,7 @@ class VectorLane:
         try:
             self._check_index(status)
             vector = await self._embedded(space, query)
-            hits = await self._searchable(space, vector, scope, limit, ends_at_s)
-            lane = Lane(hits, calibrated=space.embedder.calibrated)
+            lane = Lane(await self._searchable(space, vector, scope, limit, ends_at_s))
         except _LostError as error:
             lane = error.lane
         if status.outage == "vectors_rebuilding" or status.era != era:

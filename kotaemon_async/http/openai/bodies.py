@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Answer, Citation, Reason, ServedBy
+from kotaemon_async.domain.model import Answer, Citation, Claim, Reason, ServedBy
 from kotaemon_async.http.bodies import Problem, answer_body, body_of
 from kotaemon_async.http.openai.text import estimated_tokens, footnotes, said
 from kotaemon_async.stores.documents import Collection
@@ -134,7 +134,8 @@ class Provenance(msgspec.Struct, frozen=True):
     """Who gave the answer, how good it is and what it rests on.
 
     `answer` is its checked text, which a stream may not have sent word for word; `uncited` are its sentences
-    without a citation.
+    without a citation, `claims` those of a model, each held to what it cites, and `rejected` a model's
+    words when nothing supports them.
     """
 
     answer_id: str
@@ -147,6 +148,8 @@ class Provenance(msgspec.Struct, frozen=True):
     uncited: tuple[str, ...]
     trace_id: str
     usage_is_estimated: bool
+    claims: tuple[Claim, ...] = ()
+    rejected: str | None = None
 
 
 class ReplyMessage(msgspec.Struct, frozen=True):

@@ -20,11 +20,13 @@ export function because({ component, code: why }) {
 /** The line; `todo` are the buttons of this turn as [name, icon, what to do]. */
 export function servedLine(answer, { isCut, todo, openSource }) {
   const sources = sourceList(answer.citations, openSource);
+  const doubted = answer.claims.filter((one) => one.verdict !== "supported");
   const line = h("div", { class: "served" },
     badge(answer, isCut),
     answer.citations.length > 0 && sources.button,
     answer.timings_s?.total !== undefined && h("span", { class: "took", title: t("turn.time") }, duration(answer.timings_s.total)),
     answer.uncited.length > 0 && uncitedButton(answer.uncited),
+    doubted.length > 0 && h("button", { type: "button", class: "quiet doubted" }, t("turn.doubted", { n: doubted.length, count: count(doubted.length) })),
     h("span", { class: "todo" },
       h("button", { type: "button", class: "quiet", dataset: { do: "copy" }, "aria-label": t("turn.copy"), title: t("turn.copy"), onclick: (event) => copy(event.currentTarget, answer) }, icon("copy")),
       todo.map(([name, look, action]) => h("button", { type: "button", class: "quiet", dataset: { do: name }, "aria-label": t(`turn.${name}`), title: t(`turn.${name}`), onclick: action }, icon(look))),
@@ -34,7 +36,8 @@ export function servedLine(answer, { isCut, todo, openSource }) {
   );
   giveCards(line, ".badge[data-reasons]", () => answer.reasons.map((one) => h("p", {}, because(one))));
   giveCards(line, ".uncited", () => answer.uncited.map((one) => h("p", { class: "quoted" }, one)));
-  return h("div", {}, line, sources.list);
+  giveCards(line, ".doubted", () => doubted.map((one) => h("p", { class: "quoted" }, h("b", {}, t(`claim.${one.reason}`)), " ", one.sentence)));
+  return h("div", {}, line, sources.list, answer.rejected && h("details", { class: "rejected" }, h("summary", {}, t("turn.rejected")), h("p", {}, answer.rejected)));
 }
 
 function badge(answer, isCut) {

@@ -70,6 +70,7 @@ export const words = {
   "step.vectors search": ["By vectors", "按向量"],
   "step.read passages": ["Reading passages", "读取段落"],
   "step.fuse": ["Choosing the best", "择优合并"],
+  "step.check claims": ["Hold the model's sentences to their sources", "核对模型的句子与来源"],
   "step.choose sentences": ["Choosing sentences", "选取句子"],
   "step.draw_page": ["Drawing a page", "绘制页面"],
   "step.parser open": ["Parser: open", "解析进程：打开"],

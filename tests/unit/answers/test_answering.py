@@ -327,3 +327,40 @@ async def test_go_on_tells_what_is_left_and_then_that_it_is_all() -> None:
     assert last(await received(service, "go on")).answer == more[1]
     service = answering(retrieval=retrieval, ledger=Ledger(page), history=(told, more))
     assert last(await received(service, "继续")).answer == "在这些文档中没有找到更多相关内容。"
+
+
+FALSE = "Paris was founded in 1850 [1]."
+
+
+async def test_words_that_no_source_supports_make_room_for_the_next_tier() -> None:
+    answer = last(await received(answering(Model(Delta(FALSE), Finish()), ExtractiveProvider())))
+    assert (answer.served_by, answer.answer) == ("extractive", "Paris is the capital of France. [1]")
+    assert (answer.degraded, answer.reasons) == (True, (Reason("main", "unsupported"),))
+    assert (answer.rejected, answer.claims) == ("Paris was founded in 1850.", ())
+
+
+async def test_words_that_were_sent_and_are_unsupported_are_taken_back() -> None:
+    events = await received(answering(Model(Delta(FALSE), Finish()), ExtractiveProvider()))
+    assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
+    assert events[2] == Restart("extractive", "unsupported")
+
+
+async def test_when_nothing_can_follow_unsupported_words_they_are_no_answer() -> None:
+    events = await received(answering(Model(Delta(FALSE), Finish())))
+    assert [type(event) for event in events] == [PassagesFound, Delta, Restart, Delta, Done]
+    assert (last(events).served_by, last(events).rejected) == ("busy", "Paris was founded in 1850.")
+
+
+async def test_an_answer_of_which_something_stands_is_given_with_its_claims() -> None:
+    model = Model(Delta("Paris is the capital [1]. Lyon lies on 3 rivers [1]."), Finish())
+    answer = last(await received(answering(model, ExtractiveProvider())))
+    assert (answer.served_by, answer.rejected) == ("primary", None)
+    found = [(claim.verdict, claim.reason, claim.markers) for claim in answer.claims]
+    assert found == [("supported", None, (1,)), ("unsupported", "figure", (1,))]
+
+
+async def test_a_second_model_answers_when_the_first_is_not_supported() -> None:
+    second = Model(Delta("Paris is the capital [1]."), Finish(), name="second", served_by="local")
+    answer = last(await received(answering(Model(Delta(FALSE), Finish()), second)))
+    assert (answer.served_by, answer.rejected) == ("local", "Paris was founded in 1850.")
+    assert [claim.verdict for claim in answer.claims] == ["supported"]

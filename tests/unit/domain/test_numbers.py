@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.domain.numbers import number, numbers
+from kotaemon_async.domain.numbers import number, numbers, written_out
 
 
 @pytest.mark.parametrize(("written", "digits"), [
@@ -34,3 +34,14 @@ def test_other_words_are_no_numbers(text: str) -> None:
 @given(st.integers(0, 10**15))
 def test_digits_are_a_number_with_and_without_separators(value: int) -> None:
     assert str(value) in numbers(f"in all {value:,} pieces") & numbers(f"共{value}件")
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("每六十天更换一次", [("六十", "60")]), ("保存三天", [("三", "3")]),
+    ("一百二十人", [("一百二十", "120")]),
+    ("十几个人，二十多次，十分重要，一个，三峡", []), ("thirty days", [("thirty", "30")]),
+    ("twenty-five bells of one tower", [("twenty-five", "25")]), ("two of the ten", []),
+    ("the thirtieth", []),
+])  # fmt: skip
+def test_larger_numbers_in_words_are_told(text: str, found: list[tuple[str, str]]) -> None:
+    assert written_out(text) == found
