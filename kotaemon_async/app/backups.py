@@ -98,7 +98,7 @@ def maintenance_of(
 ) -> Maintenance:
     """Return all maintenance tasks; those that take memory of their own run only while they `may_start`."""
     folder = settings.data_dir.absolute()
-    aside = ("vectors.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
+    aside = ("vectors*.broken-*", f"{FOLDER}/{COPIES}", f"{FOLDER}/{PARTIALS}")
     tasks: dict[str, MaintenanceTask] = {
         "left_over_backup": lambda _: anyio.to_thread.run_sync(clear_left_over, backup_folder(settings)),
         "expired_answers": lambda now_s: ledger.answers.forget_expired(now_s - settings.answers.stale_s),

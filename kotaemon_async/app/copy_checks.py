@@ -192,7 +192,8 @@ Drill = Callable[[Copy], Awaitable[str]]
 async def lost_index(copy: Copy) -> str:
     """Delete the folder of the vector index and wait until it is noticed and built anew from the ledger."""
     before = await generation_of(copy.services)
-    await anyio.to_thread.run_sync(shutil.rmtree, copy.folder / "vectors")
+    index = copy.services.spaces.active().vectors.location.folder
+    await anyio.to_thread.run_sync(shutil.rmtree, index)
     try:
         with anyio.fail_after(NOTICE_LIMIT_S):
             while await generation_of(copy.services) in {before, ""}:  # noqa: ASYNC110

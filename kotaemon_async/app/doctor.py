@@ -15,6 +15,7 @@ from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
 from kotaemon_async.search.embedding.models import choose
 from kotaemon_async.search.spaces import VectorSpaces
+from kotaemon_async.search.vectors.folders import location_of
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.pipe import IndexLocation, probe
 from kotaemon_async.search.vectors.store import VectorStore
@@ -59,11 +60,11 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
     async with AsyncExitStack() as stack:
         ledger = await Ledger.open(folder / "ledger.db")
         stack.push_async_callback(ledger.aclose)
-        model = _model_of(settings)
+        model = await _model_of(settings, ledger)
         dimension = await Derived(ledger.database).usual_dimension(model)
         trouble = vectors = None
         if dimension is not None:
-            location = IndexLocation(folder / "vectors", model, dimension)
+            location = location_of(folder, model, dimension)
             trouble = await probe(location)
             if repair or trouble is None:
                 vectors = await _open_vectors(location, settings)
@@ -107,6 +108,7 @@ async def _note(_: list[str]) -> None:
     return None
 
 
-def _model_of(settings: Settings) -> str:
-    """Return the model's name as chunks carry it."""
-    return choose(settings.embedding.model, settings.embedding.folder).name
+async def _model_of(settings: Settings, ledger: Ledger) -> str:
+    """Return the name of the model that answers, or will when there are vectors."""
+    active = (await ledger.models.roles()).active
+    return choose(settings.embedding.model, settings.embedding.folder).name if active is None else active.name

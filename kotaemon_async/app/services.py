@@ -20,7 +20,7 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
-from kotaemon_async.app.search import SearchParts, open_search
+from kotaemon_async.app.search import SearchParts, open_search, remove_left_over, wanted_model
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.ingest import RECIPE, Ingest
@@ -44,6 +44,7 @@ from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.supervisor import LoopLag
+from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.spaces import VectorSpaces
 from kotaemon_async.search.vectors.pipe import VectorChild
@@ -143,6 +144,7 @@ class Services:
     broker: Broker
     dispatcher: Dispatcher
     spaces: VectorSpaces
+    model_change: ModelChange
     knowledge: Knowledge
     ingest: Ingest
     library: Library
@@ -204,6 +206,7 @@ class _Opened:
     blobs: Blobs
     broker: Broker
     models: ModelRegistry
+    search: SearchParts
     spaces: VectorSpaces
     parsers: Sandbox
     page_renderer: Sandbox
@@ -225,6 +228,7 @@ async def _open(
     spaces = keep(await open_search(search, opening.stack, vector_child))
     if lock.alone:
         await _clear_up(ledger, blobs)
+        await remove_left_over(search, spaces)
     if settings.broker.is_shared:
         await share_folder(lock)
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
@@ -244,6 +248,7 @@ async def _open(
         blobs,
         broker,
         models,
+        search,
         spaces,
         parsers,
         page_renderer,
@@ -290,6 +295,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher.wake()
         opened.spaces.wake()
 
+    ingest = _ingest(settings, opened, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
     _release_under_pressure(opened, page_images)
@@ -301,8 +307,9 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         broker=opened.broker,
         dispatcher=dispatcher,
         spaces=opened.spaces,
+        model_change=opening.keep(_model_change(opened, ingest)),
         knowledge=opened.knowledge,
-        ingest=_ingest(settings, opened, work_changed),
+        ingest=ingest,
         library=_library(settings, opened, work_changed),
         changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
         page_images=page_images,
@@ -350,6 +357,17 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         may_work=opened.capacity.disk.may_work,
         may_start=opened.capacity.may_start,
         settings=settings.ingest,
+    )
+
+
+def _model_change(opened: _Opened, ingest: Ingest) -> ModelChange:
+    return ModelChange(
+        opened.ledger.models,
+        opened.spaces,
+        opened.search,
+        wanted=wanted_model(opened.search),
+        shortage=opened.capacity.shortage,
+        is_busy=lambda: ingest.active > 0,
     )
 
 

@@ -127,6 +127,17 @@ class Follower:
         """Return another value after each restart of the child and each rebuild: earlier results are void."""
         return self._vectors.starts, self._complete
 
+    async def catch_up(self) -> bool:
+        """Follow to the end of the log and look at the index; return whether it can be searched then.
+
+        Raises: Unavailable.
+        """
+        if self._audit is not None:
+            self._audit.hurry()
+        while await self.step():
+            pass
+        return self.outage is None and not self.is_partial
+
     def serve(self) -> None:
         """Let the metrics tell of this index from now on."""
         self._serving = True

@@ -34,6 +34,15 @@ class IndexLocation:
         """Return a few characters for the model's name, which may hold any."""
         return hashlib.sha256(self.model.encode()).hexdigest()[:12]
 
+    @property
+    def is_used(self) -> bool:
+        """Return whether a whole index of the model is there, as the child's mark in the folder says."""
+        try:
+            mark = (self.folder / "generation").read_text("ascii", "replace")
+        except OSError:
+            return False
+        return mark.strip().endswith(f"-{self.model_tag}-{self.dimension}")
+
 
 class VectorRequest(msgspec.Struct, omit_defaults=False):
     """What the child is asked; each `op` reads its own fields."""

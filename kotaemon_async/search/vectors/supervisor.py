@@ -248,6 +248,16 @@ def put_aside(folder: Path) -> None:
     faults.hit("vectors.after_put_aside")
 
 
+def remove(folder: Path) -> None:
+    """Remove an index that is not needed any more, whole.
+
+    Raises: OSError, BlockingIOError when another process uses it.
+    """
+    with holding_lock(folder):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
 def _move(folder: Path, target: Path) -> None:
     try:
         folder.rename(target)
