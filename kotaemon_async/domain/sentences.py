@@ -6,6 +6,7 @@
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
@@ -65,6 +66,9 @@ _PARAGRAPH: Final = re.compile(r"\S(?:.|\n(?!\s*\n))*")
 _MARKUP: Final = " \t\r\n\f\u3000#>*•●▪◦"
 _COMPLETE: Final = re.compile(r"[.!?。！？…][”’」』）)\"'\]】》]*(?:\s?\[[\d,–\- ]+\])*$")
 _ROW_WORDS: Final = 4
+_IS_NUMBER: Final = re.compile(r"\s*\d{1,2}\s*")
+#: What is looked at behind a stop: a page may be one paragraph of a million characters.
+_AHEAD: Final = 40
 
 
 def spans(text: str) -> list[tuple[int, int]]:
@@ -119,13 +123,14 @@ def clauses(sentence: str, longest: int) -> list[tuple[int, int]]:
 def ends(paragraph: str) -> list[int]:
     """Return where the sentences of one paragraph end, in order; its own end is not among them."""
     open_at, breaks = _open(paragraph), _breaks(paragraph)
+    last = len(paragraph.rstrip())
     found: list[int] = []
     for mark in _END.finditer(paragraph):
         if mark[0] == "\n":
             end = mark.end() if mark.start() in breaks else None
         else:
             end = _end(paragraph, mark, open_at, found[-1] if found else 0)
-        if end is not None and (not found or end > found[-1]) and paragraph[end:].strip():
+        if end is not None and (not found or end > found[-1]) and end < last:
             found.append(end)
     return found
 
@@ -133,15 +138,17 @@ def ends(paragraph: str) -> list[int]:
 def _open(paragraph: str) -> frozenset[int]:
     """Return the places inside a bracket or quotation that is closed soon enough."""
     places: set[int] = set()
-    opened: list[tuple[str, int]] = []
+    opened: deque[tuple[str, int]] = deque()
     for place, character in enumerate(paragraph):
+        while opened and place - opened[0][1] > _LONGEST_ASIDE:
+            opened.popleft()
         wanted = _OPENING.get(character)
-        at = next((at for at in reversed(range(len(opened))) if opened[at][0] == wanted), None)
-        if wanted and at is not None:
-            begin = opened[at][1]
-            if place - begin <= _LONGEST_ASIDE:
-                places.update(range(begin + 1, place + 1))
-            del opened[at:]
+        if wanted and any(one == wanted for one, _ in opened):
+            while True:
+                one, begin = opened.pop()
+                if one == wanted:
+                    break
+            places.update(range(begin + 1, place + 1))
         elif character in _OPENERS:
             opened.append((character, place))
     return frozenset(places)
@@ -158,7 +165,7 @@ def _end(paragraph: str, mark: re.Match[str], open_at: frozenset[int], begin: in
     cited = _NOTE_MARKS.match(paragraph, end)
     if cited:
         end = cited.end()
-    rest = paragraph[end : end + 40]
+    rest = paragraph[end : end + _AHEAD]
     following = rest.lstrip()[:1]
     if not following:
         return end
@@ -171,9 +178,8 @@ def _end(paragraph: str, mark: re.Match[str], open_at: frozenset[int], begin: in
     elif mark[0][0] in "!?":
         is_end = rest[0].isspace() and not following.islower() and following not in _PAUSES
     else:
-        number = paragraph[begin : mark.start()].strip()
-        if re.fullmatch(r"\d{1,2}", number):  # "12. A heading"
-            return None
+        if mark.start() - begin < _AHEAD and _IS_NUMBER.fullmatch(paragraph, begin, mark.start()):
+            return None  # "12. A heading"
         return _stop(paragraph, mark.start(), end, marked=closed or bool(cited))
     return end if is_end else None
 
@@ -189,7 +195,7 @@ def _is_chinese_end(mark: str, rest: str, closed: bool) -> bool:
 
 def _stop(paragraph: str, at: int, end: int, *, marked: bool) -> int | None:
     """Return where the sentence ends at the full stop `at`; `marked` when a bracket or note follows it."""
-    rest = paragraph[end:]
+    rest = paragraph[end : end + _AHEAD]
     if not rest[0].isspace():
         if _IS_CJK.match(rest) and at and _IS_CJK.match(paragraph[at - 1]):
             return end

@@ -1,5 +1,6 @@
 """Where sentences end."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -133,3 +134,10 @@ def test_the_parts_of_a_sentence_over_a_page_break_are_one(before: str, after: s
 )
 def test_a_sentence_that_is_too_long_is_cut_at_its_pauses(sentence: str, pieces: list[str]) -> None:
     assert [sentence[start:stop] for start, stop in clauses(sentence, 8)] == pieces
+
+
+@pytest.mark.parametrize("hostile", ["(", "“", "e.g. ", "(a]", "a [1] [2]. ", "。」"])
+def test_the_cut_takes_time_in_proportion_to_the_text(hostile: str) -> None:
+    began_s = time.process_time()
+    spans(hostile * 20_000 + "]" * 20_000)
+    assert time.process_time() - began_s < 10  # it was a minute and more
