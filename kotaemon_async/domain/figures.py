@@ -32,23 +32,25 @@ _MONTHS: Final = {name: str(number % 12 + 1) for number, name in enumerate(_MONT
 _MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DAY: Final = r"(\d{1,2})(?:st|nd|rd|th|\.)?"
 
-_PARTS: Final = re.compile(r"(?<!\w)(?<!\w[-_])\d+(?:[.,:/\-]\d+)+|(?<=[a-z])\d+(?:\.\d+)+")
+_PARTS: Final = re.compile(r"\d+(?:[.,:/\-]\d+)+")
+#: What may stand before them: no letter, as in a code, but for v3.5 and python3.12; no joined word.
+_IN_A_CODE: Final = re.compile(r"(?:\w|\w[-_])$")
+_VERSION: Final = re.compile(r"(?<=[a-z])\d+(?:\.\d+)+")
 _SEPARATOR: Final = re.compile(r"[.,:/\-]")
 _THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+|\d{1,3}(?:\.\d{3})+")
 _AMOUNT: Final = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:\.\d{3})+,\d+")
-_NAMED_DATE: Final = re.compile(
-    rf"(?<!\w){_DAY} (?:of )?({_MONTH})\b\.?(?:,? (\d{{4}})\b)?"
-    rf"|\b({_MONTH})\.? {_DAY}(?:,? (\d{{4}})\b)?(?![\d.,:]*\d)"
-    rf"|\b({_MONTH})\.?,? (\d{{4}})\b"
+_DAY_FIRST: Final = re.compile(rf"{_DAY} (?:of )?({_MONTH})\b\.?(?:,? (\d{{4}})\b)?")
+_MONTH_FIRST: Final = re.compile(
+    rf"\b({_MONTH})(?:\.? {_DAY}(?:,? (\d{{4}})\b)?(?![\d.,:]*\d)|\.?,? (\d{{4}})\b)"
 )
 _CHINESE_DATE: Final = re.compile(
     rf"(?:(?<!\d)(\d{{4}}|[{NUMERALS}]{{4}}) ?年 ?)?(?<!\d)(\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?月"
     rf"(?: ?(\d{{1,2}}|[{NUMERALS}]{{1,3}}) ?[日号])?"
 )
 _CODE: Final = re.compile(
-    r"(?<![a-z0-9])[a-z0-9]+(?:[-_./][a-z0-9]+)+"
-    r"|(?<![a-z0-9])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]+"
+    r"[a-z0-9]+(?:[-_./][a-z0-9]+)+|(?<![a-z0-9])(?=[a-z0-9]*\d)(?=[a-z0-9]*[a-z])[a-z0-9]+"
 )
+_PUNCTUATION: Final = ".,;:!?()[]\"'"
 _PLUS: Final = re.compile(r"(?<![a-z0-9])([a-z])(\+\+|#)")
 _PIECE: Final = re.compile(r"[a-z]+|\d+")
 _JOINED: Final = re.compile(r"[-_./]")
@@ -65,10 +67,12 @@ def figures(folded: str) -> Iterator[Whole]:
     """Yield dates, amounts, versions, addresses and times of a folded text."""
     spaced = latin(folded)
     for match in _PARTS.finditer(spaced):
-        yield Whole(_figure_terms(match[0]), match[0])
-    for match in _NAMED_DATE.finditer(spaced):
-        yield Whole(_named_date(match), match[0])
-    for match in _CHINESE_DATE.finditer(folded):
+        if not _IN_A_CODE.search(spaced[max(0, match.start() - 2) : match.start()]):
+            yield Whole(_figure_terms(match[0]), match[0])
+        elif version := _VERSION.fullmatch(spaced, match.start(), match.end()):
+            yield Whole(_figure_terms(version[0]), version[0])
+    yield from _named_dates(spaced)
+    for match in _CHINESE_DATE.finditer(folded) if "月" in folded else ():
         year, month, day = (part and number(part) for part in match.groups())
         if year or day:
             yield Whole(_date(year, month or "", day), match[0])
@@ -76,17 +80,36 @@ def figures(folded: str) -> Iterator[Whole]:
 
 def codes(folded: str) -> Iterator[Whole]:
     """Yield letters and digits that are one name, with the parts of it that words do not have."""
-    spaced = latin(folded)
-    for match in _CODE.finditer(spaced):
-        if terms := _code_terms(match[0]):
-            yield Whole(terms, match[0])
-    for match in _PLUS.finditer(spaced):
-        yield Whole((match[1] + JOINT + ("pp" if match[2] == "++" else "sharp"),), match[0])
+    for word in latin(folded).split():
+        # Few words have anything else than letters, and only those are looked at closely.
+        if not word.strip(_PUNCTUATION).isalpha():
+            yield from _codes(word)
 
 
 def latin(folded: str) -> str:
     """Return the text with a blank for each CJK character, next to which a number or code may stand."""
     return CJK_CHARACTER.sub(" ", folded)
+
+
+def _named_dates(spaced: str) -> Iterator[Whole]:
+    """Yield dates whose month is a word: with the day before it, or behind it, or a year alone."""
+    months: set[int] = set()
+    for match in _DAY_FIRST.finditer(spaced):
+        if not spaced[match.start() - 1 : match.start()].isalnum():
+            months.add(match.start(2))
+            yield Whole(_date(match[3], _MONTHS[match[2]], number(match[1])), match[0])
+    for match in _MONTH_FIRST.finditer(spaced):
+        if match.start(1) not in months:
+            day = match[2] and number(match[2])
+            yield Whole(_date(match[3] or match[4], _MONTHS[match[1]], day), match[0])
+
+
+def _codes(word: str) -> Iterator[Whole]:
+    for match in _CODE.finditer(word):
+        if terms := _code_terms(match[0]):
+            yield Whole(terms, match[0])
+    for match in _PLUS.finditer(word):
+        yield Whole((match[1] + JOINT + ("pp" if match[2] == "++" else "sharp"),), match[0])
 
 
 def _figure_terms(written: str) -> tuple[str, ...]:
@@ -114,13 +137,6 @@ def _numeric_date(written: str, parts: list[str]) -> tuple[str, ...] | None:
     if is_day_first and int(second) <= 12:
         return (as_written, *_date(third, second, first))
     return (as_written, *_date(third, first, second)) if int(second) > 12 else (as_written,)
-
-
-def _named_date(match: re.Match[str]) -> tuple[str, ...]:
-    day, month, year = match.group(1, 2, 3) if match[2] else match.group(5, 4, 6)
-    if match[7]:
-        day, month, year = None, match[7], match[8]
-    return _date(year, _MONTHS[month], day and number(day))
 
 
 def _date(year: str | None, month: str, day: str | None) -> tuple[str, ...]:

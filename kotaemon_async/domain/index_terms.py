@@ -21,7 +21,7 @@ from kotaemon_async.domain.figures import JOINT, codes, figures
 #: Raised when the terms of a text change: indexes of an earlier form are built anew.
 VERSION: Final = 2
 
-_CAPITALS: Final = re.compile(r"(?<![A-Za-z])[A-Z]{2,5}(?![A-Za-z])")
+_CAPITALS: Final = re.compile(r"[A-Z]{2,5}(?![A-Za-z])")
 #: Characters that stand between words far more often than in one.
 _CHINESE_FUNCTION: Final = re.compile("[的了是吗呢被把]")
 #: Characters that say nothing when they are looked for one by one.
@@ -57,12 +57,12 @@ class SearchTerms:
 
 def index_terms(source: str) -> list[str]:
     """Return every term of a text, its words in order first."""
-    plain = text.normalized(source)
-    runs = list(text.RUN.finditer(plain))
+    folded = text.folded(source)
+    runs = list(text.RUN.finditer(text.bare(folded)))
     words = [term for run in runs for term in text.run_terms(run)]
     last = [run["cjk"][-1] for run in runs if run["cjk"] and len(run["cjk"]) > 1]
     known = set(words)
-    return [*words, *last, *(term for term in _wholes(source) if term not in known)]
+    return [*words, *last, *(term for term in _wholes(source, folded) if term not in known)]
 
 
 def segment(source: str) -> str:
@@ -72,16 +72,16 @@ def segment(source: str) -> str:
 
 def search_terms(question: str) -> SearchTerms:
     """Return what a question looks for, without its question and function words."""
-    plain = text.normalized(question)
-    content = _CHINESE_FUNCTION.sub(" ", text.content(plain))
+    folded = text.folded(question)
+    content = _CHINESE_FUNCTION.sub(" ", text.content(text.bare(folded)))
     found = [term for run in text.RUN.finditer(content) for term in text.run_terms(run)]
-    whole = list(_wholes(question)) or list(_acronyms(question, is_query=True))
+    whole = list(_wholes(question, folded)) or list(_acronyms(question, is_query=True))
     every = tuple(text.terms(question))
     kept = list(dict.fromkeys([*found, *whole])) or every
     lone = tuple(term for term in kept if len(term) == 1 and text.is_cjk(term))
     parts = {
         figure.terms[0]: frozenset(text.terms(figure.written)) - {figure.terms[0]}
-        for figure in figures(text.folded(question))
+        for figure in figures(folded)
     }
     return SearchTerms(tuple(term for term in kept if term not in lone), lone, parts, () if found else every)
 
@@ -92,8 +92,7 @@ def earlier_terms(question: str) -> list[str]:
     return [term for run in text.RUN.finditer(plain) if run["cjk"] for term in text.run_terms(run)]
 
 
-def _wholes(source: str) -> Iterator[str]:
-    folded = text.folded(source)
+def _wholes(source: str, folded: str) -> Iterator[str]:
     for whole in (*figures(folded), *codes(folded)):
         yield from whole.terms
     yield from _acronyms(source)
@@ -101,8 +100,10 @@ def _wholes(source: str) -> Iterator[str]:
 
 def _acronyms(source: str, *, is_query: bool = False) -> Iterator[str]:
     """Yield words in capitals that otherwise are stop words; where all is in capitals they tell nothing."""
-    for line in unicodedata.normalize("NFKC", source).splitlines():
+    plain = source if source.isascii() else unicodedata.normalize("NFKC", source)
+    for line in plain.splitlines():
         if is_query or not line.isupper():
             for match in _CAPITALS.finditer(line):
-                if (word := match[0].casefold()) in text.STOPWORDS:
+                begins = not line[max(0, match.start() - 1) : match.start()].isalpha()
+                if begins and (word := match[0].casefold()) in text.STOPWORDS:
                     yield JOINT + word

@@ -112,7 +112,12 @@ def content(plain: str) -> str:
 
 def normalized(text: str) -> str:
     """Return the folded text without possessives and thousands separators."""
-    return _THOUSANDS.sub("", _POSSESSIVE.sub("", folded(text)))
+    return bare(folded(text))
+
+
+def bare(folded: str) -> str:
+    """Return a folded text without possessives and thousands separators."""
+    return _THOUSANDS.sub("", _POSSESSIVE.sub("", folded))
 
 
 def folded(text: str) -> str:
@@ -120,8 +125,8 @@ def folded(text: str) -> str:
     plain = text if text.isascii() else legible(unicodedata.normalize("NFKC", text))
     if plain.isascii():
         return plain.casefold()
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
-    return _DASHES.sub("-", unicodedata.normalize("NFC", bare)).translate(_SIMPLIFIED)
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
+    return _DASHES.sub("-", unicodedata.normalize("NFC", plain)).translate(_SIMPLIFIED)
 
 
 def _terms(plain: str) -> list[str]:
