@@ -106,8 +106,13 @@ class ExtractiveProvider:
         offered = await anyio.to_thread.run_sync(_selections, prompt)
         for selection in offered:
             near = None if prompt.words_only else await self._nearness(selection, deadline)
-            weights = relevance.weighted(terms, await self._rare(terms), words_only=near is None)
-            choice = await anyio.to_thread.run_sync(_choice, selection, prompt.sources, near, weights)
+            rare = await self._rare(terms)
+            weights = relevance.weighted(terms, rare, words_only=near is None)
+            # Where nothing is known of any term, the ledger did not tell.
+            unknown = frozenset(terms) - rare.keys() if rare else frozenset()
+            choice = await anyio.to_thread.run_sync(
+                _choice, selection, prompt.sources, near, weights, unknown
+            )
             if choice is not None and choice.outcome == "answer":
                 return choice
             nearest = nearest or choice
@@ -153,25 +158,31 @@ def _selections(prompt: Prompt) -> list[Selection]:
 
 
 def _choice(
-    selection: Selection, sources: Sequence[Source], near: _Nearness | None, weights: Mapping[str, float]
+    selection: Selection,
+    sources: Sequence[Source],
+    near: _Nearness | None,
+    weights: Mapping[str, float],
+    unknown: frozenset[str],
 ) -> _Choice | None:
     """Return what is shown of a selection; None when it has nothing to do with the question."""
     question = selection.question
     values = selection.values(near.whole if near else None)
     if not _is_relevant(selection, sources, near, weights, values):
         return None
-    lacking = {at: len(_missing(question, [selection.candidates[at]], sources)) for at in values}
+    lacking = {at: len(_missing(question, [selection.candidates[at]], sources, unknown)) for at in values}
     shown = selection.shown({at: value - _LACKING * lacking[at] for at, value in values.items()})
-    missed = _missing(question, shown, sources)
+    missed = _missing(question, shown, sources, unknown)
     return _Choice(shown, weights, "nearest" if missed else "answer", missed)
 
 
-def _missing(question: str, shown: Sequence[Candidate], sources: Sequence[Source]) -> tuple[str, ...]:
+def _missing(
+    question: str, shown: Sequence[Candidate], sources: Sequence[Source], unknown: frozenset[str]
+) -> tuple[str, ...]:
     """Return what the question insists on and neither the sentences nor what stands round the first has."""
     first = shown[0]
     source = sources[first.source]
     around = f"{first.sentence.heading}\n{source.context}\n{source.passage.text}"
-    return missing(question, " ".join(one.sentence.text for one in shown), around)
+    return missing(question, " ".join(one.sentence.text for one in shown), around, unknown)
 
 
 def _is_relevant(

@@ -10,15 +10,18 @@ the kinds. Figures, codes and names are looked for in what is shown and around i
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from itertools import takewhile
 from typing import Final, NamedTuple
 
 from kotaemon_async.domain import text
 from kotaemon_async.domain.figures import Whole, codes, figures, latin
-from kotaemon_async.domain.numbers import SCALED, number, numbers, scaled, written_out
+from kotaemon_async.domain.numbers import ROMAN, SCALED, number, numbers, scaled, written_out
 
 #: Names are compared by so many letters of their stems: Medal, Medalists.
 _NAME_LETTERS: Final = 5
+#: Letters from which on a name with one other letter is the same one, misspelt.
+_LONG_NAME: Final = 7
 #: A text and a question are in one language when their shares of CJK lie on the same side of this.
 _CJK_SHARE: Final = 0.3
 
@@ -28,12 +31,37 @@ _UNITS: Final = """
 """
 _MEASURE: Final = re.compile(rf"(\d+)-?({'|'.join(_UNITS.split())})")
 _PIECE: Final = re.compile(r"[a-z]+|\d+")
+_CENTURY: Final = re.compile(r"(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[ -]?(?:century|世纪)")
 _CHINESE_YEAR: Final = re.compile("(?<![〇零一二三四五六七八九])[〇零一二三四五六七八九]{4}(?=年)")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][a-z]+)?")
 _NAME: Final = re.compile(r"(?<![-\w])[A-Z][^\W\d_]+(?![-\w]*\d)")
 _TITLED: Final = re.compile(r"\b(Mr|Mrs|Ms|Miss)\.? ([A-Z][^\W\d_]+)")
 _CHINESE_TITLED: Final = re.compile("([\u4e00-\u9fff]{1,3}?)(先生|女士|小姐)")
 _MALE: Final = frozenset({"Mr", "先生"})
+
+#: What a thing's name may begin behind, and what begins no name.
+_THING: Final = re.compile(
+    "(?:^|[^\u4e00-\u9fff]|[的在由以与])(?![该这那哪本某每各所两几])([\u4e00-\u9fff]{2,4}?)"
+    "(?:项目|公司|集团|大学|学院|中学|小学|医院|银行|铁路|公路|大桥|隧道|机场|车站|港口|码头|计划|工程|系统"
+    "|协议|条约|委员会|协会|基金会|博物馆|图书馆|水库|工厂|车间|仓库|部门|小组|中心)"
+)
+_SURNAMES: Final = (
+    "王李张刘陈杨黄赵周吴徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾萧田董潘袁于蒋蔡余杜叶"
+    "程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦傅方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_PERSON: Final = re.compile(
+    f"(?:^|[^\u4e00-\u9fff])([{_SURNAMES}](?:(?![是的在了])[\u4e00-\u9fff]){{1,2}}?)"
+    "(?:先生|女士|小姐|经理|主任|老师|教授|医生|博士|工程师)?"
+    "(?:负责|担任|任职|住|出生|生于|去世|逝世|毕业|撰写|写|说|认为|属于|管理|主管|做|教|来自|工作|参加|发现|发明"
+    "|在|的|呢|是谁|何时|什么|哪)"
+)
+_COMMON: Final = """
+    方法 方案 方式 高度 高压 高层 白天 金额 石油 马上 周末 周期 周围 任务 任何 余额 程序 程度 万一 严重 武器
+    何时 史料 夏天 夏季 叶片 雷达 段落 顾客 顾问 许可 许多 曾经 于是 范围 温度 黄金 林业 孙子 毛利 石材 向导
+    江河 田地 陆地 龙头 钱款 方面 方向 高级 金属 白色 任期 王国 周年 石头 马路
+"""
+#: Words that begin like a name.
+_NO_PERSON: Final = tuple(_COMMON.split())
 
 _DENIES: Final = re.compile(
     r"\b(?:not(?! only)|never|cannot|without)\b(?: \w+)?|\b\w+n['\u2019]t\b", re.IGNORECASE
@@ -83,15 +111,18 @@ class _Text:
         return re.search(found, self.folded) is not None
 
 
-def missing(question: str, said: str, around: str = "") -> tuple[str, ...]:
+def missing(
+    question: str, said: str, around: str = "", unknown: Collection[str] = frozenset()
+) -> tuple[str, ...]:
     """Return the question's words for what it insists on and a text lacks, in the order of the kinds.
 
-    `said` is what is shown, `around` its passage, headings, title and file name.
+    `said` is what is shown, `around` its passage, headings, title and file name; `unknown` are those terms of
+    the question that no document has.
     """
     whole = f"{said}\n{around}"
     lacking = [*missing_figures(question, whole), *missing_codes(question, whole)]
     if _is_chinese(question) == _is_chinese(said):
-        lacking += missing_names(question, whole)
+        lacking += [*missing_names(question, whole), *unknown_names(question, whole, unknown)]
     if (denial := denial_of(question)) and not _DENIED.search(said):
         lacking.append(denial)
     if (asked := asked_figure(question)) and not holds_figure(question, said):
@@ -126,7 +157,29 @@ def missing_names(claim: str, source: str) -> list[str]:
         stems = {term[:_NAME_LETTERS] for term in text.terms(source)}
         flat = "".join(re.findall("[a-z0-9]+", text.folded(source)))
         names = [name for name in names if not _stands(name, stems, flat)]
+        words = set(re.findall("[a-z]+", text.folded(source))) if names else set()
+        names = [name for name in names if not _is_misspelt(name, words)]
     return [*names, *_other_titles(plain, source)]
+
+
+def unknown_names(question: str, source: str, unknown: Collection[str]) -> list[str]:
+    """Return names in a Chinese question of which no document has a pair of characters, nor the source.
+
+    That is: what stands before a word such as 项目 or 公司, and what begins like a person's name and does
+    something. Most pairs that no document has stand across the borders of words.
+    """
+    plain = text.normalized(question)
+    things = [(match[0].lstrip("的在由以与"), match[1]) for match in _THING.finditer(plain)]
+    people = [
+        (match[1], match[1]) for match in _PERSON.finditer(plain) if not match[1].startswith(_NO_PERSON)
+    ]
+    stated = text.folded(source)
+    found = [
+        words
+        for words, name in (*things, *people)
+        if name not in stated and all(pair in unknown for pair in _pairs(name))
+    ]
+    return [_as_written(question, "".join(filter(text.is_cjk, words))) for words in found]
 
 
 def denial_of(question: str) -> str | None:
@@ -146,7 +199,8 @@ def asked_figure(question: str) -> str | None:
 
 def holds_figure(question: str, said: str) -> bool:
     """Return whether what is shown has a number beside the question's own, or a word that counts."""
-    if numbers(said) - numbers(question):
+    asked = {form for one in _asked_numbers(text.folded(question)) for form in one.forms}
+    if numbers(said) - asked:
         return True
     return bool((_COUNT if _ASKS_COUNT.search(question) else _CHINESE_YEARS).search(said))
 
@@ -160,6 +214,9 @@ def _asked_numbers(folded: str) -> Iterator[_Asked]:
     for whole in figures(folded):
         rest = rest.replace(whole.written, " ", 1)
         yield from _ends_of_range(whole) or [_Asked(whole.written, _spellings(whole))]
+    for century in _CENTURY.finditer(rest):
+        rest = rest.replace(century[0], " ", 1)
+        yield _Asked(century[0], _years_of(int(century[1])))
     for year in _CHINESE_YEAR.findall(rest):
         yield _Asked(year, frozenset({number(year)}))
     for written, digits in written_out(rest):
@@ -172,6 +229,12 @@ def _asked_numbers(folded: str) -> Iterator[_Asked]:
     products = {match[1]: scaled(match) for match in SCALED.finditer(rest)}
     for digits in re.findall(r"\d+", rest):
         yield _Asked(digits, frozenset({number(digits), products.get(digits, number(digits))}))
+
+
+def _years_of(century: int) -> frozenset[str]:
+    """Return the number of a century and its years, of which a text may name one instead."""
+    years = range(100 * (century - 1), 100 * century)
+    return frozenset({str(century), *map(str, years)})
 
 
 def _amounts(digits: str, unit: str) -> frozenset[str]:
@@ -207,10 +270,15 @@ def _is_code(code: Whole) -> bool:
     return is_mixed and not _MEASURE.fullmatch(code.written)
 
 
+def _pairs(characters: str) -> list[str]:
+    return [characters[at : at + 2] for at in range(len(characters) - 1)]
+
+
 def _as_written(claim: str, folded: str) -> str:
     """Return the claim's own spelling of a folded word."""
-    found = re.search(re.escape(folded.strip()), unicodedata.normalize("NFKC", claim), re.IGNORECASE)
-    return found[0] if found else folded.strip()
+    plain = unicodedata.normalize("NFKC", claim)
+    start = "".join(text.folded(one)[:1] or " " for one in plain).find(folded.strip())
+    return plain[start : start + len(folded.strip())] if start >= 0 else folded.strip()
 
 
 def _names(claim: str) -> list[str]:
@@ -218,12 +286,35 @@ def _names(claim: str) -> list[str]:
     if not any(word.islower() and not _is_stopword(word) for word in words[1:]):
         return []
     rest = claim.removeprefix(words[0]) if claim.startswith(words[0]) else claim
-    return [name for name in _NAME.findall(latin(rest)) if len(name) > 2 and not _is_stopword(name)]
+    found = [name for name in _NAME.findall(latin(rest)) if len(name) > 2 and not _is_stopword(name)]
+    return [name for name in found if not ROMAN.fullmatch(name)]
 
 
 def _stands(name: str, stems: set[str], flat: str) -> bool:
-    is_there = any(term[:_NAME_LETTERS] in stems for term in text.terms(name))
-    return is_there or "".join(re.findall("[a-z0-9]+", text.folded(name)))[: _NAME_LETTERS + 1] in flat
+    if any(term[:_NAME_LETTERS] in stems for term in text.terms(name)):
+        return True
+    return "".join(re.findall("[a-z0-9]+", text.folded(name)))[: _NAME_LETTERS + 1] in flat
+
+
+def _is_misspelt(name: str, words: Collection[str]) -> bool:
+    """Return whether a long name stands there with one letter changed, left out or added."""
+    wanted = text.folded(name)
+    if len(wanted) < _LONG_NAME:
+        return False
+    return any(
+        abs(len(word) - len(wanted)) <= 1 and _shared_ends(wanted, word) >= max(len(wanted), len(word)) - 1
+        for word in words
+    )
+
+
+def _shared_ends(one: str, two: str) -> int:
+    """Return how many letters two words share at their beginning and, of the rest, at their end."""
+    begin = _shared_beginning(one, two)
+    return begin + _shared_beginning(one[begin:][::-1], two[begin:][::-1])
+
+
+def _shared_beginning(one: str, two: str) -> int:
+    return sum(1 for _ in takewhile(lambda letters: letters[0] == letters[1], zip(one, two, strict=False)))
 
 
 def _other_titles(claim: str, source: str) -> Iterator[str]:

@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 from kotaemon_async.domain import text
@@ -32,6 +33,9 @@ _TENS: Final = {"十": 10, "百": 100, "千": 1_000}
 NUMERALS: Final = "".join([*_NUMERALS, *_TENS])
 #: A number in digits and the word that multiplies it.
 SCALED: Final = re.compile(r"(\d+(?:\.\d+)?)[ -]?(thousand|million|billion|万|亿)")
+#: Roman numerals from 2 to 89 with more than one digit: Super Bowl XXXIII, World War II.
+ROMAN: Final = re.compile(r"(?<![A-Za-z])(?=[IVXL]{2})(?:XL|L?X{0,3})(?:IX|IV|V?I{0,3})(?![A-Za-z])")
+_ROMAN_DIGITS: Final = {"I": 1, "V": 5, "X": 10, "L": 50}
 _NUMERAL: Final = re.compile(f"[{NUMERALS}][{NUMERALS}万亿]*")
 _LARGE_NUMERAL: Final = re.compile(
     f"(?<![{NUMERALS}万亿几数])(?=[{NUMERALS}]*[十百千])(?:[{NUMERALS}]{{2,}}[万亿]?|[{NUMERALS}][万亿])"
@@ -50,7 +54,14 @@ def numbers(source: str) -> set[str]:
     found = {number(digits) for digits in re.findall(r"\d+", plain)}
     found |= {scaled(match) for match in SCALED.finditer(plain)}
     found |= {number(numeral) for numeral in _NUMERAL.findall(plain)}
+    found |= {_roman(match[0]) for match in ROMAN.finditer(source)}
     return found | _spelled(_WORD.findall(plain))
+
+
+def _roman(numeral: str) -> str:
+    """Return a Roman numeral in digits."""
+    values = [_ROMAN_DIGITS[digit] for digit in numeral]
+    return str(sum(-one if one < two else one for one, two in pairwise([*values, 0])))
 
 
 def written_out(source: str) -> list[tuple[str, str]]:

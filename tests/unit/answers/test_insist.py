@@ -3,6 +3,7 @@
 import pytest
 
 from kotaemon_async.answers.insist import missing, missing_codes, missing_figures, missing_names
+from kotaemon_async.domain.text import query_terms, terms
 
 FILTER = "滤芯ZK-21每六十天更换一次，由值班员登记。"
 VALVE = "Valve V-7 is greased every 90 days by the fitter."
@@ -42,6 +43,10 @@ def test_a_code_or_number_of_another_thing_is_missed(
     ("What happened in the 1990s?", "In 1995 it rained.", ()),
     ("What happened in the 1990s?", "In 1985 it rained.", ("1990s",)),
     ("What about the 90s?", "In 1994 it began.", ()),
+    ("谁是15世纪的改革者？", "雅克·勒费弗（约1455-1536）支持改革。", ()),
+    ("Who ruled in the 15th century?", "In 1510 he died.", ("15th century",)),
+    ("Who won Super Bowl 33?", "Denver won Super Bowl XXXIII.", ()),
+    ("Who fought in World War II?", "In World War 2 Ada fought.", ()),
     ("What was the 21st rule?", "Rule 21 forbids smoking.", ()),
 ])  # fmt: skip
 def test_a_figure_is_there_in_any_spelling_or_missed(
@@ -59,6 +64,8 @@ def test_a_figure_is_there_in_any_spelling_or_missed(
     ("Who are the Medalists of Oslo?", "The medal went to Oslo.", ()),
     ("谁管理Ellis港？", "阿伦港由市政府管理。", ()),
     ("Who runs the port of Ellis?", "阿伦港由市政府管理。", ()),
+    ("What did Kllbrandon propose?", "Kilbrandon proposed an assembly.", ()),
+    ("What did Harvard propose?", "Howard proposed an assembly.", ("Harvard",)),
     ("Who drew König Ludwig?", "Konig Ludwig was drawn by Mia.", ()),
     ("who runs it in USA", "All.", ("USA",)),
 ])  # fmt: skip
@@ -89,9 +96,35 @@ def test_what_is_not_needs_a_denial(question: str, said: str, lacks: tuple[str, 
     ("How many boats are there?", "The boats are white.", ("How many boats",)),
     ("哪一年成立？", "一九三六年成立。", ()), ("哪一年成立？", "很久以前成立。", ("哪一年",)),
     ("How many boats are there?", "港口有六艘船。", ()),
+    ("How many residues has IFITM3?", "IFITM3 has three residues.", ()),
 ])  # fmt: skip
 def test_a_figure_asked_for_stands_in_what_is_shown(question: str, said: str, lacks: tuple[str, ...]) -> None:
     assert missing(question, said, "In 1900 there were 12.") == lacks
+
+
+HERON = "苍鹭项目于2032年三月启动，负责人是李青。"
+
+
+@pytest.mark.parametrize(("question", "lacks"), [
+    ("海鸥项目什么时候启动？", ("海鸥项目",)), ("海鷗項目什麼時候啟動？", ("海鷗項目",)),
+    ("张三负责什么？", ("张三",)),
+    ("请问许申在哪里工作？", ()), ("許申在哪裡工作？", ("許申",)), ("王小明老师教什么？", ("王小明",)),
+    ("红岭公司的地址？", ("红岭公司",)), ("苍鹭项目什么时候启动？", ()), ("该项目何时启动？", ()),
+    ("李青负责什么？", ()),
+    ("哪家公司负责？", ()), ("方法是什么？", ()), ("金额的单位？", ()),
+    ("Who leads 海鸥项目?", ("海鸥项目",)),
+])  # fmt: skip
+def test_a_chinese_name_of_which_no_document_has_a_character_pair_is_missed(
+    question: str, lacks: tuple[str, ...]
+) -> None:
+    unknown = set(query_terms(question)) - set(terms(HERON))
+    assert missing(question, HERON, "", unknown) == lacks
+    assert missing(question, HERON) == ()
+
+
+def test_a_chinese_name_may_have_another_form_in_an_english_text() -> None:
+    question = "海鸥项目什么时候启动？"
+    assert missing(question, "The Seagull Project began in 2032.", "", query_terms(question)) == ()
 
 
 def test_what_stands_around_counts_for_figures_codes_and_names() -> None:

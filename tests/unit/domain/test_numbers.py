@@ -20,7 +20,8 @@ def test_a_numeral_is_a_number(written: str, digits: str) -> None:
     ("twenty-five bells", "25"), ("three hundred and five", "305"), ("two million people", "2000000"),
     ("3.5 million euros", "3500000"), ("1,200 seats", "1200"), ("3万人", "30000"), ("1.2亿元", "120000000"),
     ("第三条", "3"), ("两次", "2"), ("the fourth", "4"), ("twice a year", "2"), ("room 007", "7"),
-    ("一九三六年", "1936"), ("三萬五千", "35000"), ("forty thousand two hundred", "40200"),
+    ("一九三六年", "1936"), ("Super Bowl XXXIII", "33"), ("World War II", "2"), ("第XIV章", "14"),
+    ("三萬五千", "35000"), ("forty thousand two hundred", "40200"),
 ])  # fmt: skip
 def test_a_text_states_a_number(text: str, stated: str) -> None:
     assert stated in numbers(text)
