@@ -9,7 +9,7 @@ import anyio
 
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Citation, Document
+from kotaemon_async.domain.model import Answer, Document, QuotePart
 from kotaemon_async.telemetry.traces import span
 
 #: Images come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
@@ -90,7 +90,7 @@ class PageImages:
             Unavailable: no child can draw at the moment.
         """
         document = await self._documents.get(document_id)
-        quote = (await self._citation(highlight, document_id, page)).quote if highlight else ""
+        quote = await self._quote(highlight, document_id, page) if highlight else ""
         if page < 1 or page > (document.pages_total or 0):
             raise Refused(f"The document has no page {page}.", code="not_found")
         width = min(WIDTHS, key=lambda one: abs(one - width_px))
@@ -102,12 +102,15 @@ class PageImages:
         self._kept.move_to_end(key)
         return found
 
-    async def _citation(self, citation_id: str, document_id: str, page: int) -> Citation:
+    async def _quote(self, citation_id: str, document_id: str, page: int) -> str:
+        """Return what of the citation's quote stands on the page."""
         answer_id = citation_id.rpartition(".")[0]
         answer = await self._answers.get(answer_id)
         for citation in answer.citations:
-            if (citation.id, citation.document_id, citation.page) == (citation_id, document_id, page):
-                return citation
+            if (citation.id, citation.document_id) == (citation_id, document_id):
+                parts = citation.parts or (QuotePart(citation.page, citation.quote),)
+                if on_page := [part.quote for part in parts if part.page == page]:
+                    return on_page[0]
         raise Refused("The citation is not on this page.", code="not_found")
 
     async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> PageImage:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-from kotaemon_async.documents.parsing.child_pdf import ERRORS, pymupdf, translated
+from kotaemon_async.documents.parsing.child_pdf import ERRORS, parts_of, pymupdf, translated
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks
 
 #: No image has more pixels, whatever its page claims to measure.
@@ -73,8 +73,8 @@ def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
         raise ValueError("the page has no size")
     scale = min(width_px / whole.width, _MOST_SCALE, (_MOST_PIXELS / (whole.width * whole.height)) ** 0.5)
     for box in found:
-        # Annotations are placed on the page before it is turned.
-        mark = page.add_highlight_annot((pymupdf.Rect(box) * page.derotation_matrix).quad)
+        # PyMuPDF tells the boxes of characters, and places annotations, on the page before it is turned.
+        mark = page.add_highlight_annot(pymupdf.Rect(box).quad)
         mark.set_colors(stroke=_MARK)
         mark.update()
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
@@ -82,12 +82,5 @@ def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
         "png": pixels.tobytes("png"),
         "width_px": pixels.width,
         "height_px": pixels.height,
-        "marks": [_parts_of(box, whole) for box in found],
+        "marks": [parts_of(pymupdf.Rect(box) * page.rotation_matrix, whole) for box in found],
     }
-
-
-def _parts_of(box: Box, whole: Any) -> list[float]:
-    """Return left, top, right and bottom as parts of the page's sides, from 0 to 1."""
-    x, y = (box[0] - whole.x0, box[2] - whole.x0), (box[1] - whole.y0, box[3] - whole.y0)
-    sides = (x[0] / whole.width, y[0] / whole.height, x[1] / whole.width, y[1] / whole.height)
-    return [round(min(max(side, 0.0), 1.0), 5) for side in sides]

@@ -9,7 +9,7 @@ import pytest
 from kotaemon_async.documents.page_images import WIDTHS, PageImages
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Refused
-from kotaemon_async.domain.model import Answer, Citation, Document
+from kotaemon_async.domain.model import Answer, Citation, Document, QuotePart
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -24,6 +24,7 @@ class StoredFile:
     pages: int = 2
     texts: dict[int, str] = field(default_factory=dict)
     quotes: list[tuple[int, str]] = field(default_factory=list)
+    parts: tuple[QuotePart, ...] = ()
 
     def put(self, data: bytes) -> None:
         (self.folder / "file").write_bytes(data)
@@ -51,7 +52,7 @@ class Cited:
 
     async def get(self, answer_id: str) -> Answer:
         cited = tuple(
-            Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0)
+            Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0, self._stored.parts)
             for number, (page, quote) in enumerate(self._stored.quotes, start=1)
         )
         if answer_id != "ans_1":
@@ -111,16 +112,48 @@ async def test_the_mark_is_drawn_into_the_picture(stored: StoredFile, images: Pa
     assert (len(paper) > 20, all(after.pixel(x, y)[2] < 120 for x in paper)) == (True, True)
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
+def turned_pdf(turn: int, *texts: str) -> bytes:
+    """One page that is shown turned, with each text on a row of its own."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for place, text in enumerate(texts):
+            page.insert_text((150, 300 + 40 * place), text, fontsize=12)
+        page.set_rotation(turn)
+        return bytes(document.tobytes())
+
+
+def where_they_differ(one: bytes, other: bytes) -> tuple[float, float, float, float]:
+    """The part of the page, as it is shown, on which two files differ."""
+    pixels = [
+        pymupdf.open(stream=data, filetype="pdf")[0].get_pixmap(colorspace="gray") for data in (one, other)
+    ]
+    width, height = pixels[0].width, pixels[0].height
+    pairs = enumerate(zip(*(one.samples for one in pixels), strict=True))
+    places = [divmod(at, width) for at, (before, after) in pairs if before != after]
+    rows, columns = zip(*places, strict=True)
+    return min(columns) / width, min(rows) / height, (max(columns) + 1) / width, (max(rows) + 1) / height
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
 async def test_a_turned_page_is_marked_where_it_is_seen(
     turn: int, stored: StoredFile, images: PageImages
 ) -> None:
-    with pymupdf.open(stream=english_pdf(1), filetype="pdf") as document:
-        document[0].set_rotation(turn)
-        stored.put(document.tobytes())
+    data = turned_pdf(turn, "The keeper rose,", "wound the clock")
+    stored.put(data)
     stored.pages, stored.quotes = 1, [(1, "wound the clock")]
-    found = await images.image("doc_1", 1, highlight="ans_1.1")
-    assert words_in(stored, 1, found) == "wound the clock"
+    (mark,) = (await images.image("doc_1", 1, highlight="ans_1.1")).marks
+    assert mark == pytest.approx(where_they_differ(data, turned_pdf(turn, "The keeper rose,")), abs=0.01)
+
+
+async def test_a_quote_over_a_page_break_is_marked_on_both_pages(
+    stored: StoredFile, images: PageImages
+) -> None:
+    stored.put(english_pdf(texts=["He wound the clock at", "seven and slept."]))
+    stored.quotes = [(1, "wound the clock at")]
+    stored.parts = (QuotePart(1, "wound the clock at"), QuotePart(2, "seven and slept."))
+    for page, words in ((1, "wound the clock at"), (2, "seven and slept.")):
+        found = await images.image("doc_1", page, highlight="ans_1.1")
+        assert words_in(stored, page, found) == words
 
 
 async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
