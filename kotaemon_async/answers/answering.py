@@ -20,6 +20,7 @@ from kotaemon_async.answers.follow_up import QuestionRewriter, Standalone, untol
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.overview import Overviews, request_of
+from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_model
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
@@ -119,6 +120,11 @@ class Answering:
                     else:
                         yield event
 
+    async def plain(self, prompt: PlainPrompt, deadline_s: float | None = None) -> PlainReply | None:
+        """Return what a model says to a prompt as it is, None when no model answers."""
+        with traces.span("plain"):
+            return await said_by_a_model(self._chain, prompt, Deadline.within(deadline_s or self._deadline_s))
+
     def _question(self, ask: Ask) -> Question:
         started_s = time.monotonic()
         deadline = Deadline(started_s + (ask.deadline_s or self._deadline_s))
@@ -150,7 +156,8 @@ class Answering:
         if act is not None and not said.told:
             return replace(question, act=act)
         if self._cache is not None and not said.told and (wanted is None or wanted.subject):
-            key = await self._cache.key(ask.question if wanted else said.question, ask.scope, deadline)
+            standalone = ask.question if wanted else said.question
+            key = await self._cache.key(standalone, ask.scope, deadline, wishes=ask.wishes)
         return replace(
             question,
             standalone=said.question,
@@ -362,6 +369,7 @@ def _prompt(question: Question, found: Evidence) -> Prompt:
         sources=found.sources,
         words_only=is_away,
         overview=found.overview,
+        wishes=question.ask.wishes,
     )
 
 

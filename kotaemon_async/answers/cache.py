@@ -62,10 +62,12 @@ class AnswerCache:
         self._fresh_s, self._stale_s = settings.fresh_s, settings.stale_s
         self._bounds = CacheBounds(settings.cache_rows, settings.cache_bytes, settings.stale_s)
 
-    async def key(self, question: str, scope: Scope, deadline: Deadline) -> CacheKey | None:
+    async def key(
+        self, question: str, scope: Scope, deadline: Deadline, *, wishes: str = ""
+    ) -> CacheKey | None:
         """Return where the question's answer is kept; None when the documents' state cannot be read."""
         stamp = await _at_most(self._answers.stamp(scope), deadline)
-        return None if stamp is None else CacheKey(self._hash(question, scope), stamp, scope)
+        return None if stamp is None else CacheKey(self._hash(question, scope, wishes), stamp, scope)
 
     async def fresh(self, key: CacheKey, link: str, deadline: Deadline) -> CachedAnswer | None:
         """Return a young answer of that provider."""
@@ -96,9 +98,9 @@ class AnswerCache:
         found = await _at_most(look, deadline)
         return None if found is None else CachedAnswer(found[0], round(max(0.0, now_s - found[1]), 3))
 
-    def _hash(self, question: str, scope: Scope) -> str:
+    def _hash(self, question: str, scope: Scope, wishes: str) -> str:
         words = " ".join(text.normalized(question).split()).rstrip(" ?？.。!！")
-        parts = [words, scope.collection, sorted(scope.document_ids), self._links]
+        parts = [words, scope.collection, sorted(scope.document_ids), self._links, wishes]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

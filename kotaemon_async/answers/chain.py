@@ -87,6 +87,7 @@ class Chain:
         *,
         skip: Collection[ServedBy] = (),
         accepts: Accepts | None = None,
+        only: Collection[ServedBy] | None = None,
     ) -> AsyncGenerator[Delta | Restart | Failed | Passed | Completed]:
         """Yield the Deltas of one provider and Completed; Failed or Passed for each that was asked before it.
 
@@ -94,6 +95,7 @@ class Chain:
         `accepts` refuses has failed, too.
         """
         asked = [one for one in self._providers if one.served_by not in skip]
+        asked = asked if only is None else [one for one in asked if one.served_by in only]
         fallbacks = _Fallbacks()
         broken_off: str | None = None
         for provider, following in zip(asked, [*asked[1:], None], strict=False):

@@ -11,7 +11,7 @@ class Ask:
     """A question, where to look, and how long it may take.
 
     `history` holds earlier questions and answers in order, for callers that keep them themselves; otherwise
-    they are those of the conversation.
+    they are those of the conversation. `wishes` are what the caller's program says to a model as the system.
     """
 
     question: str
@@ -19,6 +19,7 @@ class Ask:
     conversation_id: str | None = None
     deadline_s: float | None = None
     history: tuple[tuple[str, str], ...] = ()
+    wishes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,12 @@
 """Use cases on what was asked before: read an answer; begin, list, read, rename and delete conversations."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from kotaemon_async.answers.llm.base import Clock
-from kotaemon_async.domain.model import Answer, new_id
+from kotaemon_async.domain.model import Answer, Document, new_id
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.conversations import Conversation, Conversations, Turn
 
@@ -11,17 +14,32 @@ from kotaemon_async.stores.conversations import Conversation, Conversations, Tur
 MAX_TURNS = 500
 
 
+class Sources(Protocol):
+    """The part of the ledger that knows which documents there are."""
+
+    async def several(self, document_ids: Sequence[str]) -> list[Document]: ...
+
+
 class AnswerHistory:
     """The answers that were given, and the conversations that they stand in."""
 
-    def __init__(self, answers: Answers, conversations: Conversations, *, clock: Clock = time.time) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        conversations: Conversations,
+        documents: Sources,
+        *,
+        clock: Clock = time.time,
+    ) -> None:
         self._answers = answers
+        self._documents = documents
         self._conversations = conversations
         self._clock = clock
 
     async def answer(self, answer_id: str) -> Answer:
-        """Return the answer as it was given; raises Refused `not_found`."""
-        return await self._answers.get(answer_id)
+        """Return the answer as it was given, its lost sources marked; raises Refused `not_found`."""
+        (answer,) = await self._marked([await self._answers.get(answer_id)])
+        return answer
 
     async def begin(self, title: str) -> Conversation:
         """Begin a conversation and return it."""
@@ -37,7 +55,9 @@ class AnswerHistory:
     async def conversation(self, conversation_id: str) -> tuple[Conversation, list[Turn]]:
         """Return the conversation with its latest turns, in order; raises Refused `not_found`."""
         found = await self._conversations.get(conversation_id)
-        return found, await self._conversations.turns(conversation_id, MAX_TURNS)
+        turns = await self._conversations.turns(conversation_id, MAX_TURNS)
+        answers = await self._marked([turn.answer for turn in turns])
+        return found, [replace(turn, answer=answer) for turn, answer in zip(turns, answers, strict=True)]
 
     async def rename(self, conversation_id: str, title: str) -> Conversation:
         """Rename the conversation and return it; raises Refused `not_found`."""
@@ -46,3 +66,16 @@ class AnswerHistory:
     async def delete(self, conversation_id: str) -> None:
         """Delete the conversation and its answers; raises Refused `not_found`."""
         await self._conversations.delete(conversation_id)
+
+    async def _marked(self, answers: list[Answer]) -> list[Answer]:
+        """Return the answers, those citations marked whose document is gone."""
+        cited = {one.document_id for answer in answers for one in answer.citations}
+        there = {one.id for one in await self._documents.several(sorted(cited))} if cited else set()
+        gone = cited - there
+        return [
+            replace(
+                answer,
+                citations=tuple(replace(one, gone=one.document_id in gone) for one in answer.citations),
+            )
+            for answer in answers
+        ]

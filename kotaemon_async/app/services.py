@@ -317,7 +317,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,
         answering=opening.keep(answering),
-        answer_history=AnswerHistory(ledger.answers, ledger.conversations),
+        answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.documents),
         admission=_admission(settings, opened),
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
         health=opening.health,

@@ -194,7 +194,8 @@ class QuotePart:
 class Citation:
     """A quote that stands, word for word, on the named page.
 
-    Over a page break it has two `parts`, in order; `page` and `quote` are those of the longer one.
+    Over a page break it has two `parts`, in order; `page` and `quote` are those of the longer one. It is
+    `gone` when its document is no longer there.
     """
 
     id: str
@@ -205,6 +206,7 @@ class Citation:
     quote: str
     score: float
     parts: tuple[QuotePart, ...] = ()
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

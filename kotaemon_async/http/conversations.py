@@ -14,6 +14,7 @@ from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
 from kotaemon_async.http.dependencies import GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
+from kotaemon_async.http.sources import source_line
 from kotaemon_async.stores.conversations import Conversation, Turn
 
 PATH: Final = "/api/v1/conversations"
@@ -123,14 +124,12 @@ async def export_conversation(services: GivenServices, conversation_id: FromPath
 def markdown(conversation: Conversation, turns: list[Turn]) -> str:
     """Return a heading for each question, its answer, and the quotes that it rests on."""
     lines = [f"# {_line(conversation.title)}\n"]
+    cited = [one for turn in turns for one in turn.answer.citations]
     for turn in turns:
         answer = turn.answer
         served = f"{answer.served_by}, degraded" if answer.degraded else answer.served_by
         lines.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
-        lines += [
-            f"[{one.marker}] {_line(one.document_name)}, p. {one.page}: “{_line(one.quote)}”\n"
-            for one in answer.citations
-        ]
+        lines += [f"{source_line(one, cited)}\n" for one in answer.citations]
         lines.append(f"*{iso_time(turn.at_s)}, {served}*\n")
     return "\n".join(lines)
 

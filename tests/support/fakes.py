@@ -14,6 +14,7 @@ import uvicorn
 from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.plain import PlainPrompt, PlainReply
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
@@ -59,6 +60,12 @@ class ScriptedAnswering:
         ]
         self.asked: list[Ask] = []
         self.closed = anyio.Event()
+        self.plain_reply: PlainReply | None = None
+        self.plain_prompts: list[PlainPrompt] = []
+
+    async def plain(self, prompt: PlainPrompt, deadline_s: float | None = None) -> PlainReply | None:
+        self.plain_prompts.append(prompt)
+        return self.plain_reply
 
     async def answer(self, ask: Ask) -> Answer:
         return [event async for event in self.stream(ask)][-1].answer  # type: ignore[union-attr]
@@ -112,7 +119,9 @@ class Fakes:
 
     def __post_init__(self) -> None:
         self.changes = DocumentChanges(self.ledger.documents)
-        self.answer_history = AnswerHistory(self.ledger.answers, self.ledger.conversations)
+        self.answer_history = AnswerHistory(
+            self.ledger.answers, self.ledger.conversations, self.ledger.documents
+        )
 
 
 @asynccontextmanager

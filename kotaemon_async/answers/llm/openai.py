@@ -247,11 +247,13 @@ class OpenAIProvider:
         return self._budget.tokens() < tokens
 
     async def _send(self, connection: Connection, prompt: Prompt, words: Messages) -> _Asked:
-        given: list[ChatCompletionMessageParam] = [
-            {"role": "user", "content": without_commands(words.user, connection.commands)}
-        ]
+        given: list[ChatCompletionMessageParam] = []
         if words.system:
-            given.insert(0, {"role": "system", "content": words.system})
+            given.append({"role": "system", "content": words.system})
+        for question, answer in words.before:
+            given.append({"role": "user", "content": without_commands(question, connection.commands)})
+            given.append({"role": "assistant", "content": without_commands(answer, connection.commands)})
+        given.append({"role": "user", "content": without_commands(words.user, connection.commands)})
         with _translated():
             chunks = await connection.client.chat.completions.create(
                 model=self.model,

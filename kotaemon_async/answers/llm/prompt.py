@@ -48,22 +48,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """A system and a user message, how many passages the model gets to see, and their estimated tokens."""
+    """A system and a user message, the turns between them, and how many passages the model gets to see.
+
+    A plain prompt numbers no passages: what looks like a marker is none.
+    """
 
     system: str
     user: str
-    shown: int
+    shown: int | None
+    before: tuple[HistoryTurn, ...] = ()
 
     @property
     def tokens(self) -> int:
         """Return how many tokens they are estimated to have."""
-        return estimated_tokens(self.system) + estimated_tokens(self.user)
+        said = [self.system, self.user, *(text for turn in self.before for text in turn)]
+        return sum(map(estimated_tokens, said))
 
 
 def messages(prompt: Prompt, limits: Limits) -> Messages:
     """Return the prompt in words, its passages within the limits, the best ones first."""
     if prompt.is_plain:
-        return Messages(prompt.wishes, prompt.question, 0)
+        return _plain(prompt, limits.tokens)
     if prompt.history:
         return _rewriting(prompt.question, prompt.history, limits.tokens)
     fence = _fence(prompt)
@@ -118,6 +123,28 @@ def _rewriting(question: str, history: Sequence[HistoryTurn], tokens: int) -> Me
             break
         turns.append(turn)
     return Messages(_REWRITE, "\n".join([*reversed(turns), last]), 0)
+
+
+def _plain(prompt: Prompt, tokens: int) -> Messages:
+    """Return the prompt as it is; one that is too long loses its oldest turns, then its middle."""
+    user = _without_middle(prompt.question, tokens - estimated_tokens(prompt.wishes))
+    left = tokens - estimated_tokens(prompt.wishes) - estimated_tokens(user)
+    turns: list[HistoryTurn] = []
+    for turn in reversed(prompt.history):
+        left -= sum(map(estimated_tokens, turn))
+        if left < 0:
+            break
+        turns.append(turn)
+    return Messages(prompt.wishes, user, None, tuple(reversed(turns)))
+
+
+def _without_middle(text: str, tokens: int) -> str:
+    """Return the text within so many tokens: its task may stand at the beginning, and the form at the end."""
+    if estimated_tokens(text) <= tokens:
+        return text
+    half = max(tokens, _SHORTEST_TOKENS) // 2
+    end = beginning_within(text[::-1], half)[::-1]
+    return f"{beginning_within(text, half)} … {end}"
 
 
 def _short(text: str) -> str:

@@ -71,17 +71,17 @@ class Reply:
 class AnswerWords:
     """The words of the answer out of a model's text piece by piece.
 
-    Without thoughts, without markers above `highest`, without white space before the first word, and with
-    whole characters only. `is_void` turns true when all that was returned before the last call has proved to
-    be thoughts, and `has_thoughts` when there were any.
+    Without thoughts, without markers above `highest` if there is one, without white space before the first
+    word, and with whole characters only. `is_void` turns true when all that was returned before the last call
+    has proved to be thoughts, and `has_thoughts` when there were any.
     """
 
-    def __init__(self, highest: int) -> None:
+    def __init__(self, highest: int | None) -> None:
         self.has_words = False
         self._highest = highest
         self._half = ""
         self._thoughts = ThoughtFilter()
-        self._markers = MarkerFilter(highest)
+        self._markers = _markers(highest)
 
     @property
     def is_void(self) -> bool:
@@ -104,17 +104,21 @@ class AnswerWords:
     def rest(self) -> str:
         """Return what was held back."""
         shown = self._shown(self._thoughts.feed(_with_whole_characters(self._half)) + self._thoughts.rest())
-        return shown + self._begun(self._markers.rest())
+        return shown + self._begun("" if self._markers is None else self._markers.rest())
 
     def _shown(self, text: str) -> str:
         if self.is_void:
-            self._markers, self.has_words = MarkerFilter(self._highest), False
-        return self._begun(self._markers.feed(text))
+            self._markers, self.has_words = _markers(self._highest), False
+        return self._begun(text if self._markers is None else self._markers.feed(text))
 
     def _begun(self, text: str) -> str:
         text = text if self.has_words else text.lstrip()
         self.has_words = self.has_words or bool(text)
         return text
+
+
+def _markers(highest: int | None) -> MarkerFilter | None:
+    return None if highest is None else MarkerFilter(highest)
 
 
 def _with_whole_characters(text: str) -> str:

@@ -13,8 +13,9 @@ from litestar.params import FromPath, JSONBody
 from litestar.response.base import ASGIResponse
 
 from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.plain import PlainPrompt
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Scope, new_id
+from kotaemon_async.domain.model import Answer, Scope, new_id
 from kotaemon_async.http import events
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices, HttpLimits
 from kotaemon_async.http.openai import examples as openai_examples
@@ -28,6 +29,7 @@ from kotaemon_async.http.openai.bodies import (
     completion_of,
     model_of,
 )
+from kotaemon_async.http.openai.helper_prompts import helper_prompt, plain_answer
 from kotaemon_async.http.openai.stream import ChatFrames, Chunks
 from kotaemon_async.http.problems import openai_responses
 from kotaemon_async.http.questions import Deadline, while_connected, within
@@ -93,10 +95,22 @@ async def chat(
     data: JSONBody[ChatRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
-    """Answer the last user message; with `stream` in chunks."""
-    asked = replace(await _asked(data, services, limits), deadline_s=within(deadline_s, limits))
+    """Answer the last user message over the documents, with footnotes; with `stream` in chunks.
+
+    What the program asks for itself, such as a title, comes from a model without documents, or is harmless.
+    """
     now_s = time.time()
     completion_id = new_id("chatcmpl", now_s).replace("_", "-")
+    question, place = _last_message(data)
+    before = data.history(place)
+    if (helper := helper_prompt(data.wishes(), [asked for asked, _ in before], question)) is not None:
+        await _scope_of(data.model, services)
+        prompt = PlainPrompt(question, data.wishes(), before, data.limit().max_tokens)
+        reply = await while_connected(
+            request, lambda: services.answering.plain(prompt, within(deadline_s, limits))
+        )
+        return _plain_completion(data, plain_answer(question, helper, reply), completion_id, now_s)
+    asked = replace(await _asked(data, services, limits), deadline_s=within(deadline_s, limits))
     if data.stream:
         frames = ChatFrames(services.answering, asked, Chunks(data, completion_id, now_s))
         closing = events.Closing(
@@ -108,10 +122,25 @@ async def chat(
     return ASGIResponse(body=msgspec.json.encode(body))
 
 
-async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) -> Ask:
-    """Return what the chat asks. Raises: InvalidParam."""
+def _last_message(chat: ChatRequest) -> tuple[str, int]:
+    """Return the last user message and its place. Raises: InvalidParam."""
     if chat.n is not None and chat.n > 1:
         raise InvalidParam("There is one answer to a question.", "n", hint="Leave n out or set it to 1.")
+    return chat.question()
+
+
+def _plain_completion(chat: ChatRequest, answer: Answer, completion_id: str, now_s: float) -> ASGIResponse:
+    """Return a reply that is whole already, in one piece or as a stream of it."""
+    if not chat.stream:
+        return ASGIResponse(body=msgspec.json.encode(completion_of(chat, answer, completion_id, now_s)))
+    chunks, limit = Chunks(chat, completion_id, now_s), chat.limit()
+    content = limit.feed(answer.answer) + limit.rest()
+    body = chunks.role() + chunks.content(content) + chunks.end(answer, content, limit.ended)
+    return ASGIResponse(body=body, media_type=events.MEDIA_TYPE)
+
+
+async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) -> Ask:
+    """Return what the chat asks. Raises: InvalidParam."""
     question, place = chat.question()
     if len(question) > limits.max_question_length:
         raise InvalidParam(
@@ -119,7 +148,8 @@ async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) 
             f"messages[{place}].content",
             hint="Make it shorter.",
         )
-    return Ask(question, await _scope_of(chat.model, services), history=chat.history(place))
+    scope = await _scope_of(chat.model, services)
+    return Ask(question, scope, history=chat.history(place), wishes=chat.wishes())
 
 
 async def _scope_of(model_id: str, services: Dependencies) -> Scope:

@@ -7,8 +7,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Citation, Claim, Reason, ServedBy
+from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.bodies import Problem, answer_body, body_of
-from kotaemon_async.http.openai.text import estimated_tokens, footnotes, said
+from kotaemon_async.http.openai.limits import ReplyLimit
+from kotaemon_async.http.openai.text import footnotes, said
 from kotaemon_async.stores.documents import Collection
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.
@@ -16,6 +18,16 @@ MODEL = "kotaemon"
 
 #: Messages that a question may lean on.
 _MAX_HISTORY = 24
+
+#: Parts of a message that are read, in the names of both of OpenAI's interfaces.
+_TEXT_PARTS = ("text", "input_text", "refusal")
+_TEXT_ONLY = "Send text alone; a picture of a document can be uploaded as a document."
+_MAX_TOKENS = (
+    "Longest reply, in tokens counted by script; a longer one is cut and ends with `length`. Footnotes that "
+    "do not fit are left out."
+)
+Stop = Annotated[str, Meta(min_length=1)]
+Unused = Annotated[object, Meta(description="Accepted and not used.")] | UnsetType
 
 FinishReason = Literal["stop", "length"]
 Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
@@ -63,23 +75,31 @@ class ModelList(msgspec.Struct, frozen=True):
 
 
 class ContentPart(msgspec.Struct, frozen=True):
-    """A piece of a message; only those of type `text` are read."""
+    """A piece of a message: of type `text`, or in an earlier message anything, which is not read."""
 
     type: str
     text: str | None = None
 
 
 class ChatMessage(msgspec.Struct, frozen=True):
-    """Who said what; what neither user nor assistant said is accepted and not used."""
+    """Who said what; what tools and functions said is accepted and not used."""
 
-    role: Role
-    content: str | list[ContentPart] | None = None
+    role: Annotated[Role, Meta(description="`developer` is `system` under another name.")]
+    content: Annotated[
+        str | list[ContentPart] | None,
+        Meta(description="Text, or parts of type `text`; a picture, sound or file in a question is refused."),
+    ] = None
 
     def text(self) -> str:
         """Return the words in the message."""
         if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content if part.type == "text" and part.text)
+            return "\n".join(part.text for part in self.content if part.type in _TEXT_PARTS and part.text)
         return self.content or ""
+
+    def unreadable(self) -> str | None:
+        """Return the type of a part that is no text, None without one."""
+        parts = self.content if isinstance(self.content, list) else []
+        return next((part.type for part in parts if part.type not in _TEXT_PARTS), None)
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -89,22 +109,75 @@ class StreamOptions(msgspec.Struct, frozen=True):
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
-    """A chat whose last user message is the question; all other parameters are accepted and not used."""
+    """A chat whose last user message is the question.
 
-    model: str
-    messages: list[ChatMessage]
+    A prompt that a chat program sends for itself, for a title, tags, follow-up questions or search queries,
+    is answered by a model without documents, or with something harmless of the form that it asks for. All
+    parameters that are not listed are accepted and not used.
+    """
+
+    model: Annotated[
+        str, Meta(description="`kotaemon` looks everywhere, `kotaemon/NAME` in the collection NAME.")
+    ]
+    messages: Annotated[
+        list[ChatMessage],
+        Meta(
+            description="System messages are wishes to a model, below its own rules; without a model they "
+            "change nothing. Earlier questions and answers are what the last question may lean on."
+        ),
+    ]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    n: Annotated[int, Meta(ge=1)] | None = None
+    n: Annotated[int, Meta(ge=1, description="There is one answer: 1.")] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
+    max_completion_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
+    stop: (
+        Annotated[
+            Annotated[str, Meta(min_length=1)]
+            | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=16)],
+            Meta(description="The reply ends before the first of these texts."),
+        ]
+        | None
+    ) = None
+    temperature: Unused = UNSET
+    top_p: Unused = UNSET
+    seed: Unused = UNSET
+    presence_penalty: Unused = UNSET
+    frequency_penalty: Unused = UNSET
+    logit_bias: Unused = UNSET
+    logprobs: Unused = UNSET
+    top_logprobs: Unused = UNSET
+    response_format: Unused = UNSET
+    tools: Unused = UNSET
+    tool_choice: Unused = UNSET
+    parallel_tool_calls: Unused = UNSET
+    reasoning_effort: Unused = UNSET
+    modalities: Unused = UNSET
+    user: Unused = UNSET
 
     def question(self) -> tuple[str, int]:
         """Return the last user message, stripped, and its place. Raises: InvalidParam."""
         for place in reversed(range(len(self.messages))):
-            if self.messages[place].role == "user":
-                if found := self.messages[place].text().strip():
+            message = self.messages[place]
+            if message.role == "user":
+                param = f"messages[{place}].content"
+                if (kind := message.unreadable()) is not None:
+                    raise InvalidParam(f"The question holds {_named(kind)}.", param, hint=_TEXT_ONLY)
+                if found := message.text().strip():
                     return found, place
-                raise InvalidParam("The last user message holds no text.", f"messages[{place}].content")
+                raise InvalidParam("The last user message holds no text.", param)
         raise InvalidParam("There is no user message.", "messages")
+
+    def wishes(self) -> str:
+        """Return what the caller's program says as the system."""
+        said = [one.text().strip() for one in self.messages if one.role in ("system", "developer")]
+        return "\n\n".join(one for one in said if one)
+
+    def limit(self) -> ReplyLimit:
+        """Return how much of a reply the caller allows."""
+        given = [one for one in (self.max_tokens, self.max_completion_tokens) if one is not None]
+        stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return ReplyLimit(min(given, default=None), stop)
 
     def history(self, end: int) -> tuple[tuple[str, str], ...]:
         """Return the latest questions before the message at `end` with their answers, "" without one."""
@@ -120,6 +193,12 @@ class ChatRequest(msgspec.Struct, frozen=True):
     def has_usage(self) -> bool:
         """Return whether a stream of this chat reports its tokens."""
         return bool(self.stream_options and self.stream_options.include_usage)
+
+
+def _named(kind: str) -> str:
+    """Return a kind of part by a name that people know."""
+    known = {"image": "an image", "audio": "sound", "video": "a video", "file": "a file"}
+    return next((name for sign, name in known.items() if sign in kind), f"a part of type {kind!r}")
 
 
 class ChatUsage(msgspec.Struct, frozen=True):
@@ -226,13 +305,13 @@ def finish_reason(answer: Answer) -> FinishReason:
     return "length" if is_cut and answer.served_by in ("primary", "local") else "stop"
 
 
-def usage_of(chat: ChatRequest, answer: Answer) -> ChatUsage:
-    """Return the tokens of the answer, as far as they are known."""
+def usage_of(chat: ChatRequest, answer: Answer, content: str) -> ChatUsage:
+    """Return the tokens of the answer, as far as they are known; `content` is what of it was sent."""
     if answer.usage is not None:
         prompt, completion = answer.usage.prompt_tokens, answer.usage.completion_tokens
     else:
-        prompt = estimated_tokens([message.text() for message in chat.messages])
-        completion = estimated_tokens([answer.answer])
+        prompt = sum(estimated_tokens(message.text()) for message in chat.messages)
+        completion = estimated_tokens(content)
     return ChatUsage(prompt, completion, prompt + completion)
 
 
@@ -246,15 +325,21 @@ def provenance_of(answer: Answer) -> Provenance:
 
 def completion_of(chat: ChatRequest, answer: Answer, completion_id: str, created_s: float) -> ChatCompletion:
     """Return the answer to a chat that is not streamed."""
-    message = ReplyMessage(answer.answer + footnotes(answer.citations))
+    limit = chat.limit()
+    content = limit.feed(answer.answer) + limit.rest() + allowed_footnotes(limit, answer)
     return ChatCompletion(
         id=completion_id,
         created=int(created_s),
         model=chat.model,
-        choices=[ReplyChoice(message, finish_reason(answer))],
-        usage=usage_of(chat, answer),
+        choices=[ReplyChoice(ReplyMessage(content), limit.ended or finish_reason(answer))],
+        usage=usage_of(chat, answer, content),
         kotaemon=provenance_of(answer),
     )
+
+
+def allowed_footnotes(limit: ReplyLimit, answer: Answer) -> str:
+    """Return the footnotes of the answer, as many of them as the caller allows."""
+    return "".join(map(limit.whole, footnotes(answer.citations)))
 
 
 def _error_type(status: int) -> str:

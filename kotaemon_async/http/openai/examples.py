@@ -44,7 +44,9 @@ _CHUNKS: Final = Chunks(_CHAT, _COMPLETION_ID, _AT_S)
 MODEL: Final = Model("kotaemon/default", int(_AT_S))
 MODELS: Final = ModelList([Model("kotaemon", int(_AT_S)), MODEL])
 COMPLETION: Final = completion_of(_CHAT, _ANSWER, _COMPLETION_ID, _AT_S)
-_STREAM: Final = (_CHUNKS.role() + _CHUNKS.content(_ANSWER.answer) + _CHUNKS.end(_ANSWER)).decode()
+_STREAM: Final = b"".join(
+    [_CHUNKS.role(), _CHUNKS.content(_ANSWER.answer), _CHUNKS.end(_ANSWER, _ANSWER.answer)]
+).decode()
 
 
 def example_of(body: object) -> list[Example]:

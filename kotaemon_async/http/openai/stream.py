@@ -23,12 +23,13 @@ from kotaemon_async.http.openai.bodies import (
     ChunkDelta,
     CompletionChunk,
     FinishReason,
+    allowed_footnotes,
     error_envelope,
     finish_reason,
     provenance_of,
     usage_of,
 )
-from kotaemon_async.http.openai.text import begins_anew, footnotes
+from kotaemon_async.http.openai.text import begins_anew
 from kotaemon_async.http.problems import problem_of
 from kotaemon_async.telemetry import traces
 
@@ -51,12 +52,12 @@ class Chunks:
         """Return the next words; nothing for none."""
         return _data(self._chunk(ChunkDelta(content=text))) if text else b""
 
-    def end(self, answer: Answer) -> bytes:
-        """Yield how it ended, who answered, the tokens if they were asked for, and the mark of the end."""
-        last = self._chunk(ChunkDelta(), finish_reason(answer))
+    def end(self, answer: Answer, content: str, ended: FinishReason | None = None) -> bytes:
+        """Return how it ended, who answered, the tokens if they were asked for, and the mark of the end."""
+        last = self._chunk(ChunkDelta(), ended or finish_reason(answer))
         told = _data(msgspec.structs.replace(last, kotaemon=provenance_of(answer)))
         if self.chat.has_usage():
-            usage = usage_of(self.chat, answer)
+            usage = usage_of(self.chat, answer, content)
             told += _data(msgspec.structs.replace(last, choices=[], usage=usage))
         return told + _END
 
@@ -78,7 +79,8 @@ class ChatFrames:
         self._asked = asked
         self._chunks = chunks
         self._trace_id = traces.current().trace_id
-        self._text = ""
+        self._text = self._sent = ""
+        self._limit = chunks.chat.limit()
         self._ended = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
@@ -105,18 +107,32 @@ class ChatFrames:
         match event:
             case Delta(text):
                 self._text += text
-                return self._chunks.content(text)
+                return self._content(self._limit.feed(text))
             case Restart(_, reason):
-                anew = begins_anew(self._asked.question, reason) if self._text else ""
-                self._text = ""
-                return self._chunks.content(anew)
+                return self._begun_anew(reason)
             case Done(answer):
                 rest = answer.answer.removeprefix(self._text) if answer.answer.startswith(self._text) else ""
-                return self._chunks.content(rest + footnotes(answer.citations)) + self._chunks.end(answer)
+                last = self._content(
+                    self._limit.feed(rest) + self._limit.rest() + allowed_footnotes(self._limit, answer)
+                )
+                return last + self._chunks.end(answer, self._sent, self._limit.ended)
             case Interrupted(answer):
                 return self._broken_off(answer)
             case _:
                 return events.COMMENT
+
+    def _content(self, text: str) -> bytes:
+        self._sent += text
+        return self._chunks.content(text)
+
+    def _begun_anew(self, reason: str) -> bytes:
+        """Return the words that say so to who has seen some of the void ones; what has ended stays ended."""
+        if self._limit.ended is not None:
+            return events.COMMENT
+        anew = begins_anew(self._asked.question, reason) if self._sent else ""
+        self._text = self._sent = ""
+        self._limit.begin_anew()
+        return self._chunks.content(anew)
 
     def _broken_off(self, answer: Answer) -> bytes:
         # A ledger that could not keep the answer is no cause of its end.

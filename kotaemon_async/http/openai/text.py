@@ -1,31 +1,32 @@
-"""What an answer looks like where there is only text: footnotes, the sign of a new answer, token counts."""
+"""What an answer looks like where there is only text: footnotes, and the sign of a new answer."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from typing import Final
 
 from kotaemon_async.answers import phrases
 from kotaemon_async.answers.llm.thoughts import without_thoughts
-from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Citation
+from kotaemon_async.http.sources import source_line
 
 _QUOTE_CHARS: Final = 240
 _GAP: Final = "\n\n"
+_PLACE: Final = re.compile(r", pp?\. \d")
 _RULE: Final = f"{_GAP}---{_GAP}"
 _BROKE_OFF: Final = f"{_RULE}*The answer above broke off"
 _BROKE_OFF_ZH: Final = f"{_RULE}*以上回答已中断"
 #: More footnotes than any answer has; a longer tail of such lines is text like any other.
 _MAX_FOOTNOTES: Final = 30
-_BYTES_PER_TOKEN: Final = 4
 
 
-def footnotes(citations: Iterable[Citation]) -> str:
-    """Return one paragraph for each citation, by marker, to stand behind the answer; "" without citations.
+def footnotes(citations: Sequence[Citation]) -> list[str]:
+    """Return one paragraph for each citation, by marker, to stand behind the answer.
 
     >>> footnotes([Citation("c", 1, "d", "manual.pdf", 2, "Turn it off.", 0.9)])
-    '\n\n[1] manual.pdf, p. 2: “Turn it off.”'
+    ['\n\n[1] manual.pdf, p. 2: “Turn it off.”']
     """
     ordered = sorted(citations, key=lambda one: one.marker)
-    return "".join(f"{_GAP}{_footnote(one)}" for one in ordered)
+    return [f"{_GAP}{source_line(one, citations, _QUOTE_CHARS)}" for one in ordered]
 
 
 def begins_anew(question: str, reason: str) -> str:
@@ -43,19 +44,7 @@ def said(text: str) -> str:
         text = after.partition(_GAP)[2] if found else text
     for _ in range(_MAX_FOOTNOTES):
         before, _, last = text.rstrip().rpartition(_GAP)
-        if not (last.startswith("[") and last.endswith("”") and ", p. " in last):
+        if not (last.startswith("[") and last.endswith("”") and _PLACE.search(last)):
             break
         text = before
     return text.strip()
-
-
-def estimated_tokens(texts: Sequence[str]) -> int:
-    """Estimate the tokens a model would count: one for four letters, three for four of Chinese."""
-    size_bytes = sum(len(text.encode("utf-8", "replace")) for text in texts)
-    return -(-size_bytes // _BYTES_PER_TOKEN)
-
-
-def _footnote(one: Citation) -> str:
-    quote = text.one_line(one.quote)
-    shown = quote if len(quote) <= _QUOTE_CHARS else f"{quote[:_QUOTE_CHARS].rstrip()}…"
-    return f"[{one.marker}] {text.one_line(one.document_name)}, p. {one.page}: “{shown}”"

@@ -63,6 +63,7 @@ export const words = {
   "step.index": ["Indexing", "建立索引"],
   "step.ready": ["Ready", "就绪"],
   "step.answer": ["Answering", "作答"],
+  "step.plain": ["A program's own prompt", "程序自用提示"],
   "step.retrieve": ["Finding passages", "查找段落"],
   "step.search": ["Searching", "检索"],
   "step.embed query": ["Embedding the question", "问题向量化"],

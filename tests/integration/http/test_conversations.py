@@ -7,6 +7,7 @@ from httpx import AsyncClient
 
 from kotaemon_async.domain.model import Citation
 from tests.support.fakes import ANSWER, Fakes
+from tests.support.ledger import new_document
 
 PATH = "/api/v1/conversations"
 CITED = replace(
@@ -61,7 +62,20 @@ async def test_the_export_is_markdown_with_sources(client: AsyncClient) -> None:
     assert reply.headers["content-type"].startswith("text/markdown")
     assert 'filename="conversation-c1.md"' in reply.headers["content-disposition"]
     assert "## How much?\n\nBy 8 percent. [1]\n" in reply.text
-    assert "[1] a b.pdf, p. 2: “Revenue rose by 8 percent.”" in reply.text
+    assert "[1] a b.pdf (no longer there), p. 2: “Revenue rose by 8 percent.”" in reply.text
+
+
+async def test_a_source_that_was_deleted_is_marked_in_each_answer(
+    client: AsyncClient, services: Fakes
+) -> None:
+    await services.ledger.documents.accept(new_document("doc_1"), 1.0)
+    assert "[1] a b.pdf, p. 2: “Revenue" in (await client.get(f"{PATH}/c1/export")).text
+    for is_gone in (False, True):
+        answers = (await client.get(f"{PATH}/c1")).json()["answers"]
+        alone = (await client.get("/api/v1/answers/ans_1")).json()
+        assert [one["citations"][0]["gone"] for one in (answers[0], alone)] == [is_gone, is_gone]
+        if not is_gone:
+            await services.ledger.documents.delete("doc_1")
 
 
 @pytest.mark.parametrize("body", [{}, {"title": ""}, {"title": "x" * 201}, {"title": "a", "more": 1}])

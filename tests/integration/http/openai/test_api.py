@@ -10,11 +10,13 @@ from openai import AsyncOpenAI
 
 from kotaemon_async.answers.events import Done
 from kotaemon_async.domain.model import Reason, Scope, Usage
+from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import Fakes, hand_in
-from tests.support.openai_chat import ANSWER, ASK, TEXT, USER, chunks, play
+from tests.support.openai_chat import ANSWER, ASK, TEXT, USER, chunks, play, text_of
 
 LIMITS = HttpLimits(max_question_length=50)
+TOKENS = estimated_tokens(TEXT)
 
 
 async def test_the_models_are_the_service_and_each_collection(client: AsyncOpenAI, http: AsyncClient) -> None:
@@ -54,7 +56,11 @@ async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: Asyn
 async def test_a_usage_that_nobody_counted_is_estimated(client: AsyncOpenAI) -> None:
     reply = await client.chat.completions.create(**ASK)
     assert reply.usage is not None
-    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens) == (3, 5, 8)
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens, reply.usage.total_tokens) == (
+        3,
+        TOKENS,
+        3 + TOKENS,
+    )
     assert (reply.model_extra or {})["kotaemon"]["usage_is_estimated"] is True
 
 
@@ -92,12 +98,13 @@ async def test_earlier_messages_are_the_history_of_the_last_question(
     await client.chat.completions.create(model="kotaemon", messages=[system, before, reply, USER])  # type: ignore[list-item]
     (asked,) = services.answering.asked
     assert (asked.question, asked.history) == ("How much?", (("Revenue in 2018?", "By 8 percent. [1]"),))
+    assert asked.wishes == "You are a pirate."
 
 
 async def test_parameters_without_a_meaning_here_are_accepted(client: AsyncOpenAI) -> None:
     tool: Any = {"type": "function", "function": {"name": "look", "parameters": {}}}
     reply = await client.chat.completions.create(
-        **ASK, temperature=0.2, max_tokens=5, top_p=1, seed=7, user="me", n=1, stop=["x"], tools=[tool],
+        **ASK, temperature=0.2, top_p=1, seed=7, user="me", n=1, tools=[tool],
         extra_body={"num_ctx": 2048},
     )  # fmt: skip
     assert reply.choices[0].finish_reason == "stop"
@@ -118,3 +125,33 @@ async def test_a_caller_may_say_how_long_it_waits(client: AsyncOpenAI, services:
     with pytest.raises(openai.BadRequestError) as raised:
         await client.chat.completions.create(**ASK, extra_headers={"X-Deadline-S": "soon"})
     assert raised.value.code == "bad_request"
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+async def test_a_reply_is_cut_at_the_callers_limit_and_says_so(client: AsyncOpenAI, name: str) -> None:
+    given: Any = {name: 2}
+    reply = await client.chat.completions.create(**ASK, **given)
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == ("By 8 ", "length")
+    assert reply.usage is not None
+    assert reply.usage.completion_tokens == 2
+    found = await chunks(client, **given)
+    assert (text_of(found), found[-1].choices[0].finish_reason) == ("By 8 ", "length")
+
+
+async def test_footnotes_that_do_not_fit_are_left_out_of_a_whole_answer(client: AsyncOpenAI) -> None:
+    reply = await client.chat.completions.create(**ASK, max_tokens=10)
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == ("By 8 percent. [1]", "stop")
+    assert (reply.model_extra or {})["kotaemon"]["citations"][0]["marker"] == 1
+    assert text_of(await chunks(client, max_tokens=10)) == "By 8 percent. [1]"
+
+
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [("cent", "By 8 per"), (["8 p", "percent"], "By "), (["\n\n"], "By 8 percent. [1]"), (["none"], TEXT)],
+)
+async def test_a_reply_ends_before_a_stop_sequence_also_over_two_pieces(
+    client: AsyncOpenAI, stop: Any, text: str
+) -> None:
+    reply = await client.chat.completions.create(**ASK, stop=stop)
+    assert (reply.choices[0].message.content, reply.choices[0].finish_reason) == (text, "stop")
+    assert text_of(await chunks(client, stop=stop)) == text

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, Response
 
+from kotaemon_async.answers.plain import PlainPrompt, PlainReply
+from kotaemon_async.domain.model import Usage
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import Fakes, hand_in, serving
 from tests.support.openai_chat import CHATS, TEXT
@@ -28,9 +30,9 @@ CHAT: dict[str, Any] = {
     "model": "kotaemon/en",
     "messages": [
         {"role": "system", "content": "Answer briefly.\n\nUser Context:\n\n"},
-        {"role": "user", "content": "What does the report say?"},
+        {"role": "user", "content": [{"type": "text", "text": "What does the report say?"}, PICTURE]},
         {"role": "assistant", "content": TEXT},
-        {"role": "user", "content": [{"type": "text", "text": "How much?"}, PICTURE]},
+        {"role": "user", "content": [{"type": "text", "text": "How much?"}]},
     ],
     "temperature": 0.8,
     "top_p": 0.9,
@@ -41,7 +43,10 @@ CHAT: dict[str, Any] = {
     "logit_bias": {"100": 1},
     "stream_options": {"include_usage": True},
 }
-TASK = '### Task:\nGive the chat a title.\n### Output:\nJSON format: {"title": "…"}\n### Chat History:\n' * 10
+TASK = (
+    '### Task:\nGive the chat a title.\n### Output:\nJSON format: {"title": "…"}\n### Chat History:\n'
+    "<chat_history>\nUSER: How often is the seal replaced?\nASSISTANT: Every 4200 hours.\n</chat_history>"
+)
 TITLE = {
     "model": "kotaemon/en",
     "messages": [{"role": "user", "content": TASK}],
@@ -90,13 +95,40 @@ async def test_a_chat_with_all_its_parameters_is_streamed(http: AsyncClient, ser
     assert asked.history == (("What does the report say?", "By 8 percent. [1]"),)
 
 
-async def test_a_title_is_asked_for_without_a_stream(http: AsyncClient) -> None:
+async def test_without_a_model_a_title_is_made_of_the_first_question(
+    http: AsyncClient, services: Fakes
+) -> None:
     reply = await http.post(CHATS, content=json.dumps(TITLE), headers=KEY)
     (choice,) = reply.json()["choices"]
-    assert (reply.status_code, choice["message"]["content"]) == (200, TEXT)
+    assert json.loads(choice["message"]["content"]) == {"title": "How often is the seal replaced"}
+    assert (choice["finish_reason"], services.answering.asked) == ("stop", [])
 
 
-async def test_a_title_over_a_long_chat_is_refused_as_the_program_can_read_it(http: AsyncClient) -> None:
-    task = {"role": "user", "content": TASK * 10}
+async def test_a_model_gets_a_programs_prompt_as_it_is_however_long(
+    http: AsyncClient, services: Fakes
+) -> None:
+    services.answering.plain_reply = PlainReply('{"title": "Seals"}', "primary", Usage(9, 4))
+    task = {"role": "user", "content": TASK * 50}
     reply = await http.post(CHATS, json=TITLE | {"messages": [task]}, headers=KEY)
-    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages[0].content")
+    assert reply.json()["choices"][0]["message"]["content"] == '{"title": "Seals"}'
+    assert (reply.json()["usage"]["total_tokens"], reply.json()["kotaemon"]["served_by"]) == (13, "primary")
+    assert services.answering.plain_prompts == [PlainPrompt(TASK * 50, max_tokens=1000)]
+
+
+async def test_a_reply_of_a_model_that_does_not_parse_is_not_passed_on(
+    http: AsyncClient, services: Fakes
+) -> None:
+    services.answering.plain_reply = PlainReply("I am sorry, I cannot do that.", "primary")
+    reply = await http.post(CHATS, json=TITLE, headers=KEY)
+    assert "title" in json.loads(reply.json()["choices"][0]["message"]["content"])
+
+
+async def test_a_programs_own_prompt_may_be_streamed_and_names_a_model_that_is_there(
+    http: AsyncClient,
+) -> None:
+    reply = await http.post(CHATS, json=TITLE | {"stream": True}, headers=KEY)
+    text, usages, errors = read_as_open_webui(reply)
+    assert (json.loads(text), usages, errors) == ({"title": "How often is the seal replaced"}, [], [])
+    assert reply.text.endswith("data: [DONE]\n\n")
+    unknown = await http.post(CHATS, json=TITLE | {"model": "kotaemon/none"}, headers=KEY)
+    assert (unknown.status_code, unknown.json()["error"]["param"]) == (404, "model")

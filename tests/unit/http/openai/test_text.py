@@ -5,7 +5,7 @@ import pytest
 
 from kotaemon_async.domain.model import Citation
 from kotaemon_async.http.openai.bodies import ChatRequest, InvalidParam
-from kotaemon_async.http.openai.text import begins_anew, estimated_tokens, footnotes, said
+from kotaemon_async.http.openai.text import begins_anew, footnotes, said
 
 QUOTED = Citation("ans_1.1", 1, "doc_1", "manual.pdf", 2, "Turn the\nvalve  off.", 0.9)
 SECOND = Citation("ans_1.2", 2, "doc_2", "notes.md", 1, "Wait.", 0.8)
@@ -17,16 +17,18 @@ def chat(*messages: tuple[str, object]) -> ChatRequest:
 
 
 def test_footnotes_are_paragraphs_in_the_order_of_their_markers() -> None:
-    assert footnotes([SECOND, QUOTED]) == (
-        "\n\n[1] manual.pdf, p. 2: “Turn the valve off.”\n\n[2] notes.md, p. 1: “Wait.”"
-    )
-    assert footnotes([]) == ""
+    assert footnotes([SECOND, QUOTED]) == [
+        "\n\n[1] manual.pdf, p. 2: “Turn the valve off.”",
+        "\n\n[2] notes.md, p. 1: “Wait.”",
+    ]
+    assert footnotes([]) == []
 
 
 def test_a_long_quote_is_shortened_in_its_footnote() -> None:
     long = Citation("c", 1, "d", "a.pdf", 1, "word " * 100, 0.5)
-    assert len(footnotes([long])) < 280
-    assert footnotes([long]).endswith(" word…”")
+    (shown,) = footnotes([long])
+    assert len(shown) < 280
+    assert shown.endswith(" word…”")
 
 
 @pytest.mark.parametrize("question", ["How?", "怎么办？"])
@@ -35,7 +37,7 @@ def test_an_earlier_answer_comes_back_without_footnotes_and_void_beginnings(ques
         "It is"
         + begins_anew(question, "timeout")
         + "Turn it.\n\nThen wait. [1]"
-        + footnotes([QUOTED, SECOND])
+        + "".join(footnotes([QUOTED, SECOND]))
     )
     assert said(shown) == "Turn it.\n\nThen wait. [1]"
 
@@ -49,16 +51,12 @@ def test_an_earlier_answer_comes_back_without_footnotes_and_void_beginnings(ques
     ],
 )
 def test_an_earlier_answer_comes_back_without_thoughts(thoughts: str) -> None:
-    assert said(thoughts + "Turn it. [1]" + footnotes([QUOTED])) == "Turn it. [1]"
+    assert said(thoughts + "Turn it. [1]" + "".join(footnotes([QUOTED]))) == "Turn it. [1]"
 
 
 def test_a_new_answer_is_announced_with_its_reason_in_the_language_of_the_question() -> None:
     assert "(timeout), please ignore it" in begins_anew("How?", "timeout")
     assert "（timeout），请忽略" in begins_anew("怎么办？", "timeout")
-
-
-def test_tokens_are_estimated_from_the_length() -> None:
-    assert (estimated_tokens([]), estimated_tokens(["abcde"]), estimated_tokens(["稳定系统"])) == (0, 2, 3)
 
 
 def test_the_last_user_message_is_the_question_and_those_before_are_history() -> None:
@@ -67,8 +65,8 @@ def test_the_last_user_message_is_the_question_and_those_before_are_history() ->
         ("assistant", "Hello!"),
         ("user", "Revenue in 2018?"),
         ("assistant", "4 million. [1]\n\n[1] a.pdf, p. 1: “4 million”"),
-        ("user", "Why?"),
-        ("user", [{"type": "image_url", "image_url": {}}, {"type": "text", "text": " And in 2019? "}]),
+        ("user", [{"type": "image_url", "image_url": {}}, {"type": "text", "text": "Why?"}]),
+        ("user", [{"type": "text", "text": " And in 2019? "}]),
         ("assistant", "In 2019"),
     )
     assert asked.question() == ("And in 2019?", 5)
@@ -99,3 +97,19 @@ def test_a_chat_without_a_question_names_what_is_missing(
     with pytest.raises(InvalidParam) as refused:
         chat(*messages).question()
     assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("image_url", "an image"), ("input_audio", "sound"), ("video_url", "a video"), ("file", "a file"),
+     ("gif_url", "a part of type 'gif_url'")],
+)  # fmt: skip
+def test_a_part_of_a_question_that_is_no_text_is_refused_by_its_name(kind: str, name: str) -> None:
+    with pytest.raises(InvalidParam, match=f"The question holds {name}.") as refused:
+        chat(("user", [{"type": "text", "text": "What is this?"}, {"type": kind}])).question()
+    assert refused.value.param == "messages[0].content"
+
+
+def test_system_and_developer_messages_are_the_wishes() -> None:
+    asked = chat(("system", "Be brief."), ("user", "Hi"), ("developer", " Be kind. "), ("system", None))
+    assert asked.wishes() == "Be brief.\n\nBe kind."
