@@ -83,7 +83,7 @@ def ask(
             render.print_json(answer)
         else:
             answer = render.print_stream(service.stream_answer(question, collection))
-    raise typer.Exit(_answer_code(answer))
+    raise typer.Exit(answer_code(answer))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -178,11 +178,12 @@ def main() -> None:
     app()
 
 
-def _answer_code(answer: dict[str, Any]) -> int:
+def answer_code(answer: dict[str, Any]) -> int:
     """Return 75 for a cut or refused answer, 1 for one that rests on nothing, else 0."""
     if not answer or answer.get("interrupted") or answer["served_by"] == "busy":
         return 75
-    return 0 if answer["citations"] or answer["served_by"] == "static_knowledge" else 1
+    of_itself = answer["served_by"] in ("static_knowledge", "extractive")
+    return 0 if answer.get("outcome") != "nothing" and (answer["citations"] or of_itself) else 1
 
 
 def _status_code(items: list[dict[str, Any]], *, well: bool, named: bool) -> int:

@@ -97,11 +97,7 @@ def print_footer(answer: Json) -> None:
     console.print()
     for citation in answer.get("citations", []):
         console.print(f"[cyan]{escape(cited(citation))}[/cyan]")
-    for claim in answer.get("claims", []):
-        if claim["verdict"] != "supported":
-            console.print(f"[yellow]{escape(doubted(claim))}[/yellow]")
-    if answer.get("rejected"):
-        console.print(f"[dim]A model said, but not from the documents: {escape(answer['rejected'])}[/dim]")
+    print_doubts(answer, console)
     if answer.get("interrupted"):
         console.print("[red]The answer was cut off before its end.[/red]")
     for reason in answer.get("reasons", []):
@@ -111,18 +107,34 @@ def print_footer(answer: Json) -> None:
     console.print(f"[dim]{answer.get('served_by', '?')}{took}, trace {answer.get('trace_id', '')}[/dim]")
 
 
+def print_doubts(answer: Json, console: Console) -> None:
+    """Print what was not found, which sentences are in doubt and why, and what a model said in vain."""
+    if missing := answer.get("missing"):
+        console.print(f"[yellow]not found: {escape(', '.join(map(str, missing)))}[/yellow]")
+    for claim in answer.get("claims", []):
+        if claim["verdict"] != "supported":
+            colour = "red" if claim["verdict"] == "unsupported" else "yellow"
+            sentence = escape(" ".join(str(claim["sentence"]).split()))
+            console.print(f"[{colour}]{_DOUBTS[claim['reason'] or 'subject']}[/{colour}]: {sentence}")
+    if rejected := answer.get("rejected"):
+        console.print(f"[dim]said by the model, not supported: {escape(str(rejected))}[/dim]")
+
+
+#: What is said of a sentence whose source lacks this.
+_DOUBTS: Final = {
+    "figure": "figure not found in the source",
+    "code": "code not found in the source",
+    "name": "name not found in the source",
+    "subject": "the source may speak of something else",
+}
+
+
 def cited(citation: Json) -> str:
-    """Return `[1] name, p. 3: quote`, on one line."""
+    """Return `[1] name, p. 3: quote`, on one line; `pp. 3-4` over a page break."""
     quote = " ".join(str(citation["quote"]).split())
-    return f"[{citation['marker']}] {citation['document_name']}, p. {citation['page']}: {quote}"
-
-
-def doubted(claim: Json) -> str:
-    """Return what is wrong with a model's sentence, and the sentence, on one line."""
-    said = "not in its source" if claim["verdict"] == "unsupported" else "check this"
-    reason = {"figure": "a figure", "code": "a code", "name": "a name", "subject": "another subject"}
-    why = f" ({reason[claim['reason']]})" if claim.get("reason") in reason else ""
-    return f"{said}{why}: {' '.join(str(claim['sentence']).split())}"
+    pages = [part["page"] for part in citation.get("parts", [])]
+    where = f"pp. {pages[0]}-{pages[-1]}" if len(pages) > 1 else f"p. {citation['page']}"
+    return f"[{citation['marker']}] {citation['document_name']}, {where}: {quote}"
 
 
 def print_passages(found: Json) -> None:

@@ -10,9 +10,9 @@ import { evidence } from "./evidence.js";
 import { say, sayError } from "./notice.js";
 import { isReplaced, noteReplaced, unfinished } from "./remembered.js";
 import { scopePicker } from "./scope.js";
+import { forgetMarks } from "./sentence_marks.js";
 import { t } from "./strings.js";
 import { Turn } from "./turn.js";
-import { forgetUncited } from "./uncited.js";
 
 const NEAR_END_PX = 120;
 /** Turns that are under way, by conversation: they go on while something else is on the screen. */
@@ -63,7 +63,7 @@ async function open(it, id) {
   if (id !== null && id === it.id) return;
   Object.assign(it, { id, turns: [], edited: null });
   stopEditing(it, null);
-  forgetUncited();
+  forgetMarks();
   hideCard();
   it.proof.forget();
   it.box.running(false);
@@ -83,7 +83,7 @@ async function open(it, id) {
 function showTurns(it, answers) {
   fill(it.list);
   it.turns = [];
-  for (const answer of answers.filter((one) => !isReplaced(one.id))) {
+  for (const answer of answers.filter((one) => !isReplaced(one.id) && !isReplaced(one.trace_id))) {
     add(it, newTurn(it, answer.question, it.shared.scope)).show(answer);
   }
   const going = running.get(it.id);
@@ -154,7 +154,7 @@ function submit(it, question) {
 /** Asks anew instead of the last turn, which leaves the screen. */
 function replace(it, turn, question, scope = turn.scope) {
   if (it.turns.at(-1)?.isRunning) return;
-  noteReplaced(turn.answer?.id);
+  noteReplaced(turn.answer?.id ?? turn.traceId); // a stopped answer is kept, but its id was not heard
   it.turns = it.turns.filter((one) => one !== turn);
   turn.node.remove();
   it.proof.forget();

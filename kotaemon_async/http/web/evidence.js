@@ -145,13 +145,14 @@ function showPicture(it, url) {
 
 function sayMarks(it, marks) {
   const { source, page } = it;
-  it.said.className = marks?.length ? "good" : "";
+  it.said.className = marks?.length && !source.doubt ? "good" : "";
   if (page !== source.page) it.said.textContent = t("evidence.other", { page: source.page });
   else if (!source.id) it.said.textContent = t("evidence.provisional");
   else it.said.textContent = t(marks.length > 0 ? "evidence.found" : "evidence.unmarked");
   it.marks = marks ?? [];
+  if (source.doubt) it.said.append(". ", h("b", { class: "doubt" }, source.doubt));
   if (it.marks.length > 0) {
-    it.said.prepend(icon("check"), " ");
+    if (!source.doubt) it.said.prepend(icon("check"), " ");
     const percent = Math.round(it.marks[0][1] * 100);
     it.picture.alt += `. ${t("evidence.marked", { percent, quote: source.quote.replace(/\s+/g, " ").trim() })}`;
   }

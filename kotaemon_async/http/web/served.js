@@ -1,6 +1,7 @@
 // The line below an answer: who gave it and why, what it rests on, how long it took, and what to do with it.
 
 import { giveCards } from "./card.js";
+import { claimList, withDoubt } from "./claims.js";
 import { copied } from "./clipboard.js";
 import { fill, h, icon } from "./dom.js";
 import { age, count, duration } from "./format.js";
@@ -19,14 +20,15 @@ export function because({ component, code: why }) {
 
 /** The line; `todo` are the buttons of this turn as [name, icon, what to do]. */
 export function servedLine(answer, { isCut, todo, openSource }) {
-  const sources = sourceList(answer.citations, openSource);
-  const doubted = answer.claims.filter((one) => one.verdict !== "supported");
+  const sources = sourceList(answer, openSource);
+  const claims = claimList(answer);
   const line = h("div", { class: "served" },
     badge(answer, isCut),
     answer.citations.length > 0 && sources.button,
     answer.timings_s?.total !== undefined && h("span", { class: "took", title: t("turn.time") }, duration(answer.timings_s.total)),
+    answer.missing?.length > 0 && h("span", { class: "missing" }, t("turn.missing", { names: answer.missing.join(" · ") })),
+    claims?.button,
     answer.uncited.length > 0 && uncitedButton(answer.uncited),
-    doubted.length > 0 && h("button", { type: "button", class: "quiet doubted" }, t("turn.doubted", { n: doubted.length, count: count(doubted.length) })),
     h("span", { class: "todo" },
       h("button", { type: "button", class: "quiet", dataset: { do: "copy" }, "aria-label": t("turn.copy"), title: t("turn.copy"), onclick: (event) => copy(event.currentTarget, answer) }, icon("copy")),
       todo.map(([name, look, action]) => h("button", { type: "button", class: "quiet", dataset: { do: name }, "aria-label": t(`turn.${name}`), title: t(`turn.${name}`), onclick: action }, icon(look))),
@@ -36,20 +38,34 @@ export function servedLine(answer, { isCut, todo, openSource }) {
   );
   giveCards(line, ".badge[data-reasons]", () => answer.reasons.map((one) => h("p", {}, because(one))));
   giveCards(line, ".uncited", () => answer.uncited.map((one) => h("p", { class: "quoted" }, one)));
-  giveCards(line, ".doubted", () => doubted.map((one) => h("p", { class: "quoted" }, h("b", {}, t(`claim.${one.reason}`)), " ", one.sentence)));
-  return h("div", {}, line, sources.list, answer.rejected && h("details", { class: "rejected" }, h("summary", {}, t("turn.rejected")), h("p", {}, answer.rejected)));
+  return h("div", {}, line, claims?.list, sources.list);
 }
 
 function badge(answer, isCut) {
   const old = answer.age_s >= OLD_S ? t("served.old", { age: age(answer.age_s) }) : null;
   const why = isCut ? t("turn.cut") : answer.reasons.length > 0 ? because(answer.reasons[0]) : null;
-  const who = code("served", answer.served_by);
-  const look = answer.served_by === "busy" ? "bad" : answer.degraded || isCut ? "warn" : "ok";
+  const who = giver(answer);
   const words = [old ? `${who}, ${old}` : who, why].filter(Boolean).join(" · ");
+  const look = lookOf(answer, isCut);
   const more = !isCut && answer.reasons.length > 1 ? ` +${answer.reasons.length - 1}` : "";
   const data = { served: answer.served_by };
   if (answer.reasons.length === 0) return h("span", { class: `badge ${look}`, dataset: data }, words);
   return h("button", { type: "button", class: `badge ${look}`, dataset: { ...data, reasons: answer.reasons.map((one) => `${one.component}:${one.code}`).join(" ") } }, words, more);
+}
+
+/** Who gave the answer, or that it is none of what was asked for. */
+function giver(answer) {
+  if (answer.outcome === "nearest") return t("outcome.nearest");
+  if (answer.served_by !== "extractive" || answer.complete === false) return code("served", answer.served_by);
+  if (answer.outcome === "nothing") return t("outcome.nothing");
+  return answer.citations.length > 0 ? code("served", "extractive") : t("served.itself");
+}
+
+/** Green is for answers alone: not for the nearest, not for nothing, and not for what is in doubt. */
+function lookOf(answer, isCut) {
+  if (answer.served_by === "busy") return "bad";
+  if (answer.degraded || isCut || (answer.claims ?? []).some((one) => one.verdict === "unsupported")) return "warn";
+  return answer.outcome === "nearest" || answer.outcome === "nothing" ? "" : "ok";
 }
 
 function uncitedButton(sentences) {
@@ -57,11 +73,12 @@ function uncitedButton(sentences) {
 }
 
 /** The button "3 sources", and the list that it opens: also for fingers, which cannot hover. */
-function sourceList(citations, openSource) {
+function sourceList(answer, openSource) {
+  const { citations } = answer;
   const list = h("ol", { class: "sources", hidden: true }, citations.map((one) => h("li", {},
-    h("button", { type: "button", class: "source", dataset: { marker: one.marker }, onclick: (event) => openSource(one, event.currentTarget) },
+    h("button", { type: "button", class: "source", dataset: { marker: one.marker }, onclick: (event) => openSource(withDoubt(answer, one), event.currentTarget) },
       h("span", { class: "number", "aria-hidden": "true" }, one.marker),
-      h("span", {}, h("b", {}, one.document_name), h("small", {}, t("source.page", { page: one.page })), h("q", {}, one.quote))))));
+      h("span", {}, h("b", {}, one.document_name), h("small", {}, pagesOf(one)), h("q", {}, one.quote))))));
   const flip = () => {
     list.hidden = !list.hidden;
     button.setAttribute("aria-expanded", String(!list.hidden));
@@ -77,8 +94,14 @@ async function copy(button, answer) {
   setTimeout(() => fill(button, icon("copy")), 1500);
 }
 
+/** The page of a quote, or both where it goes on over the break. */
+function pagesOf({ page, parts }) {
+  const pages = (parts ?? []).map((one) => one.page);
+  return pages.length > 1 ? t("source.pages", { first: pages[0], last: pages.at(-1) }) : t("source.page", { page });
+}
+
 /** The answer as plain text with its sources, to be pasted elsewhere. */
 export function withSources(answer) {
-  const sources = answer.citations.map((one) => `[${one.marker}] ${one.document_name}, ${t("source.page", { page: one.page })}: “${one.quote.replace(/\s+/g, " ").trim()}”`);
+  const sources = answer.citations.map((one) => `[${one.marker}] ${one.document_name}, ${pagesOf(one)}: “${one.quote.replace(/\s+/g, " ").trim()}”`);
   return [answer.answer.trim(), ...(sources.length > 0 ? [`${t("turn.sources.copied")}:\n${sources.join("\n")}`] : [])].join("\n\n");
 }

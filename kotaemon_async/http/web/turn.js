@@ -2,14 +2,15 @@
 
 import { call } from "./api.js";
 import { liveChips, nameChips, provisional } from "./chips.js";
+import { doubtful, rejectedWords, withDoubt } from "./claims.js";
 import { fill, h, icon, trusted } from "./dom.js";
 import { events } from "./events.js";
 import { count } from "./format.js";
 import { traceButton, wordsFor } from "./notice.js";
 import { keepUnfinished } from "./remembered.js";
+import { markSentences } from "./sentence_marks.js";
 import { because, servedLine } from "./served.js";
 import { code, t } from "./strings.js";
-import { markUncited } from "./uncited.js";
 
 const SILENT_MS = 8_000;
 const LOOKS = 3;
@@ -37,7 +38,7 @@ export class Turn {
 
   /** The citation behind a marker; while the answer is under way the passage that has this number. */
   source(marker) {
-    if (this.answer) return this.answer.citations.find((one) => one.marker === marker) ?? null;
+    if (this.answer) return withDoubt(this.answer, this.answer.citations.find((one) => one.marker === marker)) ?? null;
     const passage = this.passages[marker - 1];
     return passage ? provisional(passage, marker) : null;
   }
@@ -70,11 +71,13 @@ export class Turn {
     this.answer = answer;
     const isCut = answer.complete === false;
     if (answer.html !== undefined || !this.html) this.#write(answer.html ?? null, answer.answer);
-    markUncited(this.text, answer.uncited);
+    markSentences(this.text, "uncited", answer.uncited);
+    for (const kind of ["check", "unsupported"]) markSentences(this.text, kind, doubtful(answer, kind).map((one) => one.sentence));
     const todo = [!isCut && ["again", "again", () => this.desk.again(this)], ["edit", "edit", () => this.desk.edit(this)]].filter(Boolean);
     const line = servedLine(answer, { isCut, todo, openSource: this.#open });
-    const note = isCut ? this.#note(t("turn.cut.text", { because: answer.reasons.map(because).join(", ") })) : null;
-    fill(this.below, note, line);
+    const why = answer.reasons.map(because).join(", ");
+    const note = isCut ? this.#note(why ? t("turn.cut.text", { because: why }) : t("turn.cut.left")) : null;
+    fill(this.below, note, line, rejectedWords(answer));
     for (const old of this.voided.querySelectorAll("details")) old.open = false;
     this.#become(isCut ? "interrupted" : "done");
   }

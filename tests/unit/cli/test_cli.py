@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from kotaemon_async.app.settings_table import settings_table
+from kotaemon_async.cli import main
 from kotaemon_async.cli import render as cli_render
 from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.demo import write_documents
@@ -231,6 +232,41 @@ def test_a_service_that_is_away_ends_the_retry(connect: Connect) -> None:
 def test_a_citation_is_one_line_with_marker_name_page_and_quote() -> None:
     citation = {"marker": 1, "document_name": "a.pdf", "page": 3, "quote": "two\n  lines"}
     assert cli_render.cited(citation) == "[1] a.pdf, p. 3: two lines"
+
+
+def test_a_quote_over_a_page_break_is_cited_with_both_pages() -> None:
+    parts = [{"page": 3, "quote": "two"}, {"page": 4, "quote": "lines"}]
+    citation = {"marker": 1, "document_name": "a.pdf", "page": 3, "quote": "two", "parts": parts}
+    assert cli_render.cited(citation) == "[1] a.pdf, pp. 3-4: two"
+
+
+def test_what_is_missing_and_in_doubt_stands_below_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    claims = [
+        {"sentence": "It cost 9 [1].", "verdict": "unsupported", "reason": "figure"},
+        {"sentence": "Ole paid.", "verdict": "supported", "reason": None},
+    ]
+    cli_render.print_footer({"missing": ["V-8"], "claims": claims, "rejected": "It is free."})
+    said = capsys.readouterr().out
+    assert "not found: V-8" in said and "figure not found in the source: It cost 9 [1]." in said
+    assert "It is free." in said and "Ole paid." not in said
+
+
+@pytest.mark.parametrize(
+    ("served_by", "outcome", "citations", "code"),
+    [
+        ("extractive", "answer", [{}], 0),
+        ("extractive", "nearest", [{}], 0),
+        ("extractive", "nothing", [], 1),
+        ("extractive", "answer", [], 0),
+        ("primary", "answer", [], 1),
+        ("busy", "nothing", [], 75),
+    ],
+)
+def test_the_exit_code_of_ask_tells_an_answer_from_nothing(
+    served_by: str, outcome: str, citations: list[dict[str, object]], code: int
+) -> None:
+    answer = {"served_by": served_by, "outcome": outcome, "citations": citations}
+    assert main.answer_code(answer) == code
 
 
 def test_a_cut_stream_is_not_shown_as_a_whole_answer(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import kotaemon_async
 from kotaemon_async.domain.errors import CODES
-from kotaemon_async.domain.model import Stage, Status
+from kotaemon_async.domain.model import Outcome, Stage, Status
 from kotaemon_async.operations.incidents.causes import CAUSES
 from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.operations.traces.path import FALLBACKS
@@ -26,6 +26,8 @@ _SAME: Final = {"system.at", "system.none", "uploads.sent"}
 LINES: Final = 250
 #: Their names hold something of a request: the first word is what is known of them.
 OPEN_NAMES: Final = ("link", "chat", "parser", "vectors", "http")
+#: What of a claim its source may lack.
+_REASONS: Final = ("figure", "code", "name", "subject")
 #: What a worker waits for while it has a document.
 _WORKER_WAITS: Final = ("parser", "embedder")
 
@@ -40,6 +42,8 @@ CLOSED: Final = {
     "documents.status": set(get_args(Status)) - {"queued", "processing"},
     "documents.stage": get_args(Stage),
     "documents.wait": (*get_args(Shortage), *_WORKER_WAITS, "worker", "retry"),
+    "claim": {f"{verdict}.{reason}" for verdict in ("check", "unsupported") for reason in _REASONS},
+    "outcome": set(get_args(Outcome)) - {"answer"},
     "incident": CAUSES,
     "incident.hint": CAUSES,
     "cause": CAUSES,

@@ -1,25 +1,26 @@
-// Marks the sentences that no source stands behind, without touching the answer's elements: the browser draws a
-// dotted line under ranges of its text. A browser that cannot simply does not; the line below the answer says it too.
+// Marks the sentences that no source stands behind, or not quite, without touching the answer's elements: the browser
+// draws a line under ranges of its text. A browser that cannot simply does not; the words below the answer say it too.
 
-const NAME = "uncited";
+const KINDS = ["uncited", "check", "unsupported"];
 const canMark = typeof Highlight === "function" && CSS.highlights !== undefined;
 
-/** Marks these sentences in the text of `node`, as far as they are found there. */
-export function markUncited(node, sentences) {
+/** Marks these sentences in the text of `node`, as far as they are found there, as one of the kinds. */
+export function markSentences(node, kind, sentences) {
   if (!canMark || sentences.length === 0) return;
-  if (!CSS.highlights.has(NAME)) CSS.highlights.set(NAME, new Highlight());
+  if (!CSS.highlights.has(kind)) CSS.highlights.set(kind, new Highlight());
   const letters = lettersOf(node);
   const whole = letters.map((one) => one.letter).join("");
   for (const sentence of sentences) {
-    const wanted = bare(sentence);
+    const spellings = [sentence, sentence.replace(/\[\d{1,3}\]/g, "")].map(bare); // markers may have become chips
+    const wanted = spellings.find((one) => one && whole.includes(one)) ?? "";
     const start = wanted ? whole.indexOf(wanted) : -1;
-    if (start >= 0) CSS.highlights.get(NAME).add(rangeOf(letters[start], letters[start + wanted.length - 1]));
+    if (start >= 0) CSS.highlights.get(kind).add(rangeOf(letters[start], letters[start + wanted.length - 1]));
   }
 }
 
 /** Nothing is marked any more. */
-export function forgetUncited() {
-  if (canMark) CSS.highlights.delete(NAME);
+export function forgetMarks() {
+  if (canMark) for (const kind of KINDS) CSS.highlights.delete(kind);
 }
 
 /** Every letter that is seen, with its place; not those of chips, of blanks, and of Markdown's own signs. */
