@@ -90,13 +90,16 @@ def _groups(section: list[Piece], characters: int) -> Iterator[list[Piece]]:
     """Yield the pieces of each chunk: as many whole paragraphs as fit, else as many sentences."""
     scrap = int(_SCRAP_SHARE * characters)
     found: list[list[Piece]] = []
-    rest = section
-    while rest:
+    at = 0
+    while at < len(section):
+        # No more pieces fit than characters: a page may have a hundred thousand of them.
+        rest = section[at : at + characters + 1]
         count = _fitting(rest, _paragraph_ends(rest), characters) or _fitting(
             rest, range(_headings(rest) + 1, len(rest) + 1), characters
         )
         count = count or min(_headings(rest) + 1, len(rest))
-        group, rest = rest[:count], rest[count:]
+        group = rest[:count]
+        at += count
         if found and _length(group) < scrap and _is_readable([*found[-1], *group]):
             found[-1] += group
         else:
@@ -115,9 +118,15 @@ def _paragraph_ends(pieces: Sequence[Piece]) -> list[int]:
 
 def _fitting(pieces: Sequence[Piece], ends: Iterable[int], characters: int) -> int:
     """Return the last of the ends up to which the pieces fit into a chunk, or 0."""
-    best = 0
+    best = counted = tokens = 0
     for end in ends:
-        if not _fits(pieces[:end], characters):
+        length = pieces[end - 1].stop - pieces[0].start
+        if length > characters:
+            break
+        if length >= WINDOW_TOKENS:  # no text has more tokens than characters
+            tokens += sum(map(_tokens, pieces[counted:end]))
+            counted = end
+        if tokens > WINDOW_TOKENS:
             break
         best = end
     return best
@@ -149,6 +158,8 @@ def _length(pieces: Sequence[Piece]) -> int:
 
 def _is_readable(pieces: Sequence[Piece]) -> bool:
     """Return whether the model's window holds the sentences."""
-    if _length(pieces) < WINDOW_TOKENS:  # no text has more tokens than characters
-        return True
-    return sum(estimated_tokens(piece.sentence.text) for piece in pieces if piece.sentence) <= WINDOW_TOKENS
+    return _length(pieces) < WINDOW_TOKENS or sum(map(_tokens, pieces)) <= WINDOW_TOKENS
+
+
+def _tokens(piece: Piece) -> int:
+    return estimated_tokens(piece.sentence.text) if piece.sentence else 0

@@ -1,5 +1,6 @@
 """Pages into chunks."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -113,3 +114,10 @@ def test_chunks_stand_in_their_pages_in_order_and_lose_no_letter(texts: list[str
         taken += texts[over.page - 1][over.start : over.stop] if over else ""
     assert list(filter(str.isalnum, taken)) == list(filter(str.isalnum, "".join(texts)))
     assert all(one.end <= other.start for one, other in pairwise(chunks) if one.page == other.page)
+
+
+@pytest.mark.parametrize("piece", ["Ab cd e.\n\n", "他走了。"])
+def test_the_cut_of_a_huge_page_takes_time_in_proportion_to_it(piece: str) -> None:
+    began_s = time.process_time()
+    assert len(chunks_of([Page(1, piece * 50_000)])) > 400
+    assert time.process_time() - began_s < 15  # a page of four times as much took a minute and more
