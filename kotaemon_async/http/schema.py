@@ -1,14 +1,20 @@
 """The OpenAPI description: what Litestar writes, with an example for every body."""
 
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from inspect import cleandoc
 from typing import Final
 
+import msgspec
 from litestar import MediaType, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.serialization import encode_json
 
+from kotaemon_async.domain import model
 from kotaemon_async.http import documents, events
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
+from kotaemon_async.stores import documents as stored_documents
 
 Json = dict[str, object]
 
@@ -58,7 +64,8 @@ class _Schema(JsonRenderPlugin):
 
 
 def finish(schema: Json) -> None:
-    """Add what handlers cannot say for themselves: the upload form, the events, and examples."""
+    """Add what handlers cannot say for themselves: the upload form, events, descriptions, examples."""
+    _describe(_dict(_dict(schema["components"])["schemas"]))
     paths = _dict(schema["paths"])
     _dict(_dict(paths[documents.PATH])["post"])["requestBody"] = _UPLOAD
     asked = _dict(_dict(_dict(_dict(paths["/api/v1/answers"])["post"])["responses"])["200"])
@@ -66,6 +73,22 @@ def finish(schema: Json) -> None:
     for path, item in paths.items():
         for operation in _dict(item).values():
             _add_examples(path, _dict(operation))
+
+
+def _describe(components: Json) -> None:
+    """Give each body the docstring of its class, which Litestar leaves out."""
+    described = {one.__name__: one.__doc__ for one in _structs(msgspec.Struct)}
+    for module in (model, stored_documents):
+        described |= {name: one.__doc__ for name, one in vars(module).items() if is_dataclass(one)}
+    for name, component in components.items():
+        if text := described.get(name):
+            _dict(component).setdefault("description", cleandoc(text))
+
+
+def _structs(parent: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    for one in parent.__subclasses__():
+        yield one
+        yield from _structs(one)
 
 
 def _add_examples(path: str, operation: Json) -> None:

@@ -126,8 +126,10 @@ class ChatRequest(msgspec.Struct, frozen=True):
             "change nothing. Earlier questions and answers are what the last question may lean on."
         ),
     ]
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
+    stream: Annotated[bool | None, Meta(description="Whether the reply comes in chunks.")] = None
+    stream_options: Annotated[
+        StreamOptions | None, Meta(description="With `include_usage` the last chunk tells the tokens.")
+    ] = None
     n: Annotated[int, Meta(ge=1, description="There is one answer: 1.")] | None = None
     max_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None

@@ -58,3 +58,17 @@ def test_the_contract_is_described(described: dict[str, object]) -> None:
     calls = {f"{method} {path}" for path, item in paths.items() for method in item}
     assert {"post /api/v1/documents", "get /api/v1/documents", "post /api/v1/search"} <= calls
     assert {"post /api/v1/answers", "get /api/v1/answers/{answer_id}", "get /healthz"} <= calls
+
+
+def test_every_body_says_what_it_is(described: dict) -> None:  # type: ignore[type-arg]
+    components = described["components"]["schemas"]
+    bare = [name for name, one in components.items() if "properties" in one and not one.get("description")]
+    assert bare == []
+    assert components["Citation"]["description"].startswith("A quote that stands, word for word,")
+
+
+def test_every_parameter_of_a_chat_says_what_it_does(described: dict) -> None:  # type: ignore[type-arg]
+    fields = described["components"]["schemas"]["ChatRequest"]["properties"]
+    assert [name for name, one in fields.items() if not one.get("description")] == []
+    assert fields["temperature"]["description"] == "Accepted and not used."
+    assert "`length`" in fields["max_tokens"]["description"]
