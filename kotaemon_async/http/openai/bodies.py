@@ -10,7 +10,7 @@ from kotaemon_async.domain.model import Answer, Citation, Claim, Reason, ServedB
 from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.bodies import Problem, answer_body, body_of
 from kotaemon_async.http.openai.limits import ReplyLimit
-from kotaemon_async.http.openai.text import footnotes, said
+from kotaemon_async.http.openai.text import asked_within, footnotes, said
 from kotaemon_async.stores.documents import Collection
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.
@@ -165,7 +165,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
                 param = f"messages[{place}].content"
                 if (kind := message.unreadable()) is not None:
                     raise InvalidParam(f"The question holds {_named(kind)}.", param, hint=_TEXT_ONLY)
-                if found := message.text().strip():
+                if found := asked_within(message.text()):
                     return found, place
                 raise InvalidParam("The last user message holds no text.", param)
         raise InvalidParam("There is no user message.", "messages")
@@ -186,7 +186,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
         found: list[tuple[str, str]] = []
         for message in self.messages[max(0, end - _MAX_HISTORY) : end]:
             if message.role == "user":
-                found.append((message.text().strip(), ""))
+                found.append((asked_within(message.text()), ""))
             elif message.role == "assistant" and found:
                 question, before = found[-1]
                 found[-1] = (question, f"{before}\n\n{said(message.text())}".strip())

@@ -11,6 +11,7 @@ from kotaemon_async.http.sources import source_line
 
 _QUOTE_CHARS: Final = 240
 _GAP: Final = "\n\n"
+_USER_QUERY: Final = re.compile(r"<user_query>\s*(\S.*?)\s*</user_query>", re.DOTALL)
 _PLACE: Final = re.compile(r", pp?\. \d")
 _RULE: Final = f"{_GAP}---{_GAP}"
 _BROKE_OFF: Final = f"{_RULE}*The answer above broke off"
@@ -34,6 +35,18 @@ def begins_anew(question: str, reason: str) -> str:
     if phrases.is_chinese(question):
         return f"{_BROKE_OFF_ZH}（{reason}），请忽略。以下是新的完整回答：*{_GAP}"
     return f"{_BROKE_OFF} ({reason}), please ignore it. A whole new answer begins here:*{_GAP}"
+
+
+def asked_within(message: str) -> str:
+    """Return the question of a message, without passages that the program has put around it.
+
+    Source: Open WebUI, the template of its own retrieval: `<context>`, and the question in `<user_query>` or
+    behind it.
+    """
+    if (marked := _USER_QUERY.search(message)) is not None:
+        return marked[1].strip()
+    _, context, after = message.rpartition("</context>")
+    return (after.strip() if context and "<context>" in message else "") or message.strip()
 
 
 def said(text: str) -> str:

@@ -88,7 +88,9 @@ function showTurns(it, answers) {
   }
   const going = running.get(it.id);
   const left = unfinished(it.id);
-  const isKept = answers.some((one) => one.trace_id === left?.traceId); // it came to its end while nobody looked
+  const last = answers.at(-1); // of one that was stopped before its first event no trace is known
+  const isLast = last?.complete === false && last.question === left?.question;
+  const isKept = isLast || answers.some((one) => one.trace_id === left?.traceId);
   if (going) add(it, going).desk = desk(it);
   else if (left && !isKept) add(it, newTurn(it, left.question, left.scope)).leftBehind(left);
   it.box.running(Boolean(going));

@@ -113,3 +113,26 @@ def test_a_part_of_a_question_that_is_no_text_is_refused_by_its_name(kind: str, 
 def test_system_and_developer_messages_are_the_wishes() -> None:
     asked = chat(("system", "Be brief."), ("user", "Hi"), ("developer", " Be kind. "), ("system", None))
     assert asked.wishes() == "Be brief.\n\nBe kind."
+
+
+CONTEXT = "### Task:\nRespond to the user query using the context.\n<context>\nThe seal.\n</context>\n\n"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        CONTEXT + "<user_query>\nHow often?\n</user_query>\n",
+        CONTEXT + "How often?",
+        "  How often? ",
+        "<user_query>How often?</user_query>",
+    ],
+)
+def test_a_question_is_taken_out_of_the_passages_that_a_program_put_around_it(message: str) -> None:
+    assert chat(("user", message)).question() == ("How often?", 0)
+
+
+@pytest.mark.parametrize(
+    "message", ["What does </context> close?", CONTEXT.strip(), "Is <user_query> a tag?"]
+)
+def test_a_message_without_a_question_apart_is_one(message: str) -> None:
+    assert chat(("user", message)).question() == (message, 0)
