@@ -52,6 +52,8 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 _DASHES: Final = re.compile("[\u2010-\u2015\u2212]")
 #: Longest first, so that 为什么 is found before 什么.
 _CHINESE_QUESTION_WORD: Final = re.compile("|".join(sorted(_CHINESE.split(), key=len, reverse=True)))
+#: A CJK character says as much as several letters, so a text with fewer of them may still be written in them.
+_CJK_SHARE: Final = 0.3
 _stemmers = threading.local()
 
 
@@ -74,6 +76,11 @@ def cjk_share(text: str) -> float:
     """Return the CJK part of all letters and digits, 0 to 1; 0 for a text without any."""
     letters = sum(character.isalnum() for character in text)
     return len(CJK_CHARACTER.findall(text)) / letters if letters else 0.0
+
+
+def is_mostly_cjk(text: str) -> bool:
+    """Return whether a text is written in CJK characters, perhaps with words of other scripts in it."""
+    return cjk_share(text) > _CJK_SHARE
 
 
 def one_line(text: str) -> str:

@@ -47,8 +47,10 @@ class VectorStatus(Protocol):
 
 
 class QueryEmbedder(Protocol):
-    """Turns a question into a vector."""
+    """Turns a question into a vector; `calibrated` says that weights are made for its similarities."""
 
+    @property
+    def calibrated(self) -> bool: ...
     async def embed_query(self, text: str) -> Any: ...
 
 
@@ -71,10 +73,11 @@ class SearchableChunks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What one lane found in one search, or why nothing."""
+    """What one lane found in one search, or why nothing; `calibrated` as the model that found it is."""
 
     hits: Hits
     lost: Reason | None = None
+    calibrated: bool = False
 
 
 class _LostError(Exception):
@@ -129,7 +132,8 @@ class VectorLane:
         try:
             self._check_index(status)
             vector = await self._embedded(space, query)
-            lane = Lane(await self._searchable(space, vector, scope, limit, ends_at_s))
+            hits = await self._searchable(space, vector, scope, limit, ends_at_s)
+            lane = Lane(hits, calibrated=space.embedder.calibrated)
         except _LostError as error:
             lane = error.lane
         if status.outage == "vectors_rebuilding" or status.era != era:

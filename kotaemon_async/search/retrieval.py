@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol
 
 import anyio
@@ -96,7 +96,7 @@ class Retrieval:
             raise SearchLost(lost)
         if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
-        passages = await self._passages(query, by_vector.hits, by_keyword.hits)
+        passages = await self._passages(query, by_vector, by_keyword)
         return Found(tuple(passages[:top_k]), lost)
 
     async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
@@ -117,15 +117,18 @@ class Retrieval:
             await find("keyword", self._keyword_lane)
         return found["vector"], found["keyword"]
 
-    async def _passages(self, query: str, by_vector: Hits, by_keyword: Hits) -> list[Passage]:
+    async def _passages(self, query: str, by_vector: Lane, by_keyword: Lane) -> list[Passage]:
         """Return all that was found and not deleted since, best first."""
         with traces.child_span("read passages"):
-            known = await self._known(list({**dict(by_keyword), **dict(by_vector)}))
-        vectors, keywords = ([hit for hit in hits if hit[0] in known] for hits in (by_vector, by_keyword))
+            known = await self._known(list({**dict(by_keyword.hits), **dict(by_vector.hits)}))
+        lanes = (by_vector, by_keyword)
+        vectors, keywords = ([hit for hit in lane.hits if hit[0] in known] for lane in lanes)
         if vectors and keywords:
+            weights = fusion.CALIBRATED if by_vector.calibrated else fusion.PLAIN
+            fuse = partial(_ranking, query, vectors, keywords, known, weights)
             # About 10 ms of arithmetic: off the loop, so that streams go on meanwhile.
             with traces.child_span("fuse", passages=len(known)):
-                ranking = await anyio.to_thread.run_sync(_ranking, query, vectors, keywords, known)
+                ranking = await anyio.to_thread.run_sync(fuse)
         else:
             ranking = fusion.ranked(fusion.scaled(vectors or keywords))
         return [replace(known[key], score=round(score, 6)) for key, score in ranking]
@@ -150,7 +153,12 @@ def _terms(passage: str) -> tuple[str, ...]:
     return tuple(text.terms(passage))
 
 
-def _ranking(query: str, vectors: Hits, keywords: Hits, known: Mapping[str, Passage]) -> Hits:
+def _ranking(
+    query: str, vectors: Hits, keywords: Hits, known: Mapping[str, Passage], weights: fusion.Weights
+) -> Hits:
+    is_cjk = text.is_mostly_cjk(query)
+    others = {key for key, _ in vectors if text.is_mostly_cjk(known[key].text) != is_cjk}
+    near = fusion.evened(vectors, others, weights)
     close = fusion.together(text.query_terms(query), {key: _terms(known[key].text) for key in known})
     pages = {key: (passage.document_id, passage.page) for key, passage in known.items()}
-    return fusion.spread(fusion.fused(vectors, keywords, close), pages)
+    return fusion.spread(fusion.fused(near, keywords, close, weights), pages)

@@ -34,6 +34,7 @@ class Lane:
 
     def __init__(self, hits: Hits | None = None, error: str = "", hangs: bool = False) -> None:
         self.hits, self.error, self.hangs, self.calls = hits or [], error, hangs, 0
+        self.calibrated = False
 
     async def search(self, *_: object, **__: object) -> Hits:
         self.calls += 1
@@ -277,3 +278,23 @@ async def test_an_index_that_holds_only_some_documents_is_used_and_that_is_said(
     assert [one.id for one in found.passages] == ["a", "b", "c"]
     assert found.degraded == (Reason("vectors", "vectors_rebuilding"),)
     assert (await search("red pump", Scope(), mode="keyword")).degraded == ()
+
+
+async def test_a_calibrated_model_brings_the_other_language_beside_the_question_s() -> None:
+    texts = {"zh": "设备的密封件", "en": "the seal of the pump", "far": "别的东西"}
+
+    class BothLanguages(LedgerOfTexts):
+        async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+            return {key: Passage(key, "d1", "a.pdf", ord(key[0]), texts[key], 0.0) for key in chunk_ids}
+
+        async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
+            return set(chunk_ids)
+
+    vectors = Lane([("zh", 0.50), ("en", 0.45), ("far", 0.1)])
+    embedder = Lane()
+    first = []
+    for embedder.calibrated in (True, False):
+        service = retrieval(Lane([("far", 1.0)]), vectors, embedder, documents=BothLanguages())
+        first.append((await service.search("多久更换？", Scope())).passages[0].id)
+    assert first[0] == "en"
+    assert first[1] != "en"
