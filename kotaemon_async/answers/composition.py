@@ -12,8 +12,8 @@ from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Place
 
 #: A longer sentence is cut to so many characters round the words of the question; CJK characters are denser.
-LONGEST: Final = 320
-LONGEST_CJK: Final = 140
+LONGEST: Final = 400
+LONGEST_CJK: Final = 180
 #: A clause without any mark is cut at blanks, or between CJK characters, into pieces of this length.
 _PIECE: Final = 60
 _PIECE_CJK: Final = 24

@@ -13,10 +13,10 @@ from kotaemon_async.answers.selection import is_cjk
 from kotaemon_async.domain import text
 
 #: What cosine and a fifth of the coverage have to reach together, by the language of the question...
-_LEAST: Final = 0.605
-_LEAST_CJK: Final = 0.55
+_LEAST: Final = 0.60
+_LEAST_CJK: Final = 0.53
 #: ...and where the sentence is in another one.
-_LEAST_ACROSS: Final = 0.25
+_LEAST_ACROSS: Final = 0.28
 _COVERAGE: Final = 0.2
 #: The part of the question's words that the best passage has to hold when words are all there is; the same
 #: for pairs of CJK characters, many of which stand across the borders of words.

@@ -34,11 +34,11 @@ _BESIDE: Final = 0.25
 EMBEDDED: Final = 8
 EMBEDDED_ACROSS: Final = 12
 #: A further sentence is shown while its value is so near to the best one's...
-_NEAR: Final = 0.3
+_NEAR: Final = 0.4
 #: ...at most so many in all, and none once they have so many characters.
 _MOST: Final = 3
-ROOM: Final = 400
-ROOM_CJK: Final = 140
+ROOM: Final = 500
+ROOM_CJK: Final = 180
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
 
@@ -48,7 +48,7 @@ class Candidate:
     """A sentence that may be shown: the `at`-th of the `source`-th source, with its index terms.
 
     `context` holds the terms of its heading and of the document's title, `found` the passage's score as a
-    share of the best.
+    share of the best. Its language is its passage's, as it may be full of foreign names itself.
     """
 
     source: int
@@ -57,11 +57,7 @@ class Candidate:
     terms: tuple[str, ...]
     context: frozenset[str]
     found: float
-
-    @property
-    def is_cjk(self) -> bool:
-        """Return whether it is written in Chinese, Japanese or Korean."""
-        return is_cjk(self.sentence.text)
+    is_cjk: bool
 
     @property
     def embedded_text(self) -> str:
@@ -90,11 +86,12 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
     best = max((source.passage.score for source in sources), default=0.0) or 1.0
     found = []
     for number, source in enumerate(sources):
+        cjk, score = is_cjk(source.passage.text), source.passage.score / best
         for at, sentence in enumerate(source.sentences):
             terms = tuple(text.terms(sentence.text))
             context = frozenset(text.terms(f"{sentence.heading} {source.title}"))
             if len(terms) > 1:
-                found.append(Candidate(number, at, sentence, terms, context, source.passage.score / best))
+                found.append(Candidate(number, at, sentence, terms, context, score, cjk))
     return found
 
 

@@ -98,6 +98,13 @@ def test_candidates_of_the_question_s_language_come_first() -> None:
     assert (chinese.is_across, english.is_across) == (False, True)
 
 
+def test_a_chinese_sentence_full_of_foreign_names_is_chinese() -> None:
+    french = "此前名称有boulevard Neuf、boulevard du Dépôt、boulevard de la Chaussée d'Antin。"
+    found = source(french + "这条大道位于巴黎市中心，十九世纪初年由工人修建，以意大利剧院命名。" * 2)
+    (chinese,) = by_language("大道以前叫什么？", candidates([found]))
+    assert (chinese.candidates[0].sentence.text, chinese.is_across) == (french, False)
+
+
 @given(st.lists(st.text(alphabet=st.sampled_from("ab c. 。中文泵!\n"), max_size=600), max_size=4))
 def test_whatever_stands_there_at_most_three_different_sentences_are_shown(texts: list[str]) -> None:
     sources = [source(f"The pump. {text}") for text in texts]
