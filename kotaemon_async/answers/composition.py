@@ -29,7 +29,8 @@ _NAMES_REFERENCE: Final = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE: Final = re.compile(r"(?<=[;；:：。！？])\s*|(?<=[.,!?])\s+|(?<=[，、])\s*|(?<=\s[–—-]\s)")
-_DANGLING: Final = re.compile(
+#: Words that point back to what stands before a sentence.
+DANGLING: Final = re.compile(
     r"(?:He|She|It|They|This|These|Those|That|His|Her|Its|Their|Such|Both|There|Here"
     r"|The (?:latter|former|same)|However|Therefore|Thus|Moreover|In addition|Also|But|And|Furthermore"
     r"|Additionally|Consequently|Nevertheless|Instead|Hence|Then|Later|Similarly|For example|In contrast"
@@ -101,10 +102,7 @@ def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
     for one in run:
         whole = text.joined(whole, windowed(tidy(one.sentence.text), weights))
     heading = tidy(run[0].sentence.heading)
-    if (
-        not (_DANGLING.match(whole) and 0 < len(heading) <= _HEADING)
-        or heading.casefold() in whole.casefold()
-    ):
+    if not (DANGLING.match(whole) and 0 < len(heading) <= _HEADING) or heading.casefold() in whole.casefold():
         return whole
     return f"**{heading}**：{whole}" if is_cjk(whole) else f"**{heading}**: {whole}"
 

@@ -89,13 +89,14 @@ _ORDINALS: Final = {
     "second": 1, "第二": 1, "third": 2, "第三": 2,
 }  # fmt: skip
 _THEN: Final = re.compile(
-    r"\b(?:back )?(?:then|at (?:that|the) time|that year)\b(?=\W*$)|当时|那时候?|那一?年", re.IGNORECASE
+    r"\b(?:back )?(?:then|at that time|that year)\b(?=\W*$)|^(?:在)?(?:当时|當時|当年|那时候?|那一?年)",
+    re.IGNORECASE,
 )
 #: What points to the last question as a whole.
 _POINTS_BACK: Final = re.compile(
-    r"\b(?:the same|the other|the others|the former|the latter|which (?:one|of)|another one|anyone else"
-    r"|who else|what else|where else)\b"
-    r"|^(?:还有|還有)[哪什谁其别多几]|同样|同樣|前者|后者|後者|另一个|另一個|^哪一?[个個].{0,6}$",
+    r"^\W*(?:(?:who|what|where|anyone|anything) else|which (?:one|of (?:them|these|those|the two)))\b"
+    r"|\b(?:the (?:same|other|others|former|latter)(?: ones?)?|another one)\W*$"
+    r"|^(?:还有|還有)[哪什谁其别多几]|前者|后者|後者|另一[个個](?:呢)?\W*$|^哪一?[个個].{0,6}$",
     re.IGNORECASE,
 )
 _PREPOSITION: Final = re.compile(
@@ -106,6 +107,12 @@ _CLAUSE: Final = re.compile(
     r"^\W*(?:who|whom|whose|when|where|why|how|what|which|is|are|was|were|do|does|did|has|have|had|can"
     r"|could|will|would|should|may"
     r"|might|must|tell|describe|explain|list|show|give|name|compare|summari[sz]e)\b",
+    re.IGNORECASE,
+)
+#: The same words anywhere: "in what year was …" is a question, "in winter" is none.
+_ASKS_ANYWHERE: Final = re.compile(
+    r"\b(?:who|whom|whose|when|where|why|how|what|which|is|are|was|were|do|does|did|has|have|had|can|could|will"
+    r"|would|should|may|might|must)\b",
     re.IGNORECASE,
 )
 _CLAUSE_ZH: Final = re.compile(
@@ -315,8 +322,14 @@ def _named_in(question: str) -> str | None:
     if new := _changed_zh(question):
         return new
     rest = _LEAD.sub("", question).strip(" ?!.？！。，,")
-    is_clause = (_CLAUSE_ZH if phrases.is_chinese(rest) else _CLAUSE).search(rest)
-    return rest if rest and not is_clause else None
+    return rest if rest and not _is_clause(rest) else None
+
+
+def _is_clause(words: str) -> bool:
+    """Return whether words ask or tell something by themselves."""
+    if phrases.is_chinese(words):
+        return _CLAUSE_ZH.search(words) is not None
+    return _CLAUSE.match(words) is not None or _ASKS_ANYWHERE.search(words) is not None
 
 
 def _changed_zh(question: str) -> str:
@@ -518,9 +531,8 @@ def _is_fragment(question: str) -> bool:
     short = len(text.query_terms(question)) <= 1
     if short and is_marked and not (_CLAUSE.match(question) or _CLAUSE_ZH.search(question)):
         return True
-    return _PREPOSITION.match(question) is not None or (
-        short and any(slot.search(question) for slot in _SLOTS)
-    )
+    is_part = _PREPOSITION.match(question) is not None and not _is_clause(question)
+    return is_part or (short and any(slot.search(question) for slot in _SLOTS))
 
 
 def _capitalized(question: str) -> str:

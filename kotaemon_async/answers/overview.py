@@ -19,7 +19,7 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases
-from kotaemon_async.answers.composition import LONGEST, LONGEST_CJK, composed, tidy, windowed
+from kotaemon_async.answers.composition import DANGLING, LONGEST, LONGEST_CJK, composed, tidy, windowed
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.llm.base import Deadline, Overview, Quote
 from kotaemon_async.answers.selection import Candidate, candidates, is_cjk
@@ -48,8 +48,11 @@ _ADDRESS: Final = re.compile(r"https?:|www\.|\bdoi\b|@|\bSHA\b|©", re.IGNORECAS
 #: What the first sentence of the document, and of a section, has ahead of others.
 _OPENS_DOCUMENT: Final = 1.0
 _OPENS_SECTION: Final = 0.3
-#: How much a sentence loses that resembles one that was taken.
+#: What a sentence has behind others that begins with "it", "however" and the like.
+_POINTS_BACK: Final = 0.4
+#: How much a sentence loses that resembles one that was taken, and from when on it says the same.
 _AGAIN: Final = 0.7
+_SAME: Final = 0.75
 #: Documents whose names are compared with what is asked for, and named when it has to be asked which.
 _COMPARED: Final = 2_000
 _OFFERED: Final = 5
@@ -309,9 +312,9 @@ def by_name(subject: str, known: Sequence[Named]) -> Named | None:
 
 
 def _may_be_about(passage: Passage, subject: str, asked: set[str]) -> bool:
-    """Return whether a passage names half of the subject, or is in a language that has other words for it."""
+    """Return whether a passage names most of the subject, or is in a language that has other words for it."""
     held = asked & set(text.terms(f"{passage.document_name} {passage.text}"))
-    return len(held) * 2 >= len(asked) or is_cjk(passage.text) != is_cjk(subject)
+    return len(held) * 2 > len(asked) or is_cjk(passage.text) != is_cjk(subject)
 
 
 def summed_up(question: str, overview: Overview, sources: Sequence[Source]) -> tuple[str, tuple[Quote, ...]]:
@@ -324,7 +327,7 @@ def summed_up(question: str, overview: Overview, sources: Sequence[Source]) -> t
     if not overview.points:
         said, quotes = composed(question, shown, sources, {})
         return (f"**{overview.title}**{'：' if is_cjk(said) else ': '}{said}", quotes)
-    lines = [f"- {_point(one)} [{number}]" for number, one in enumerate(shown, 1)]
+    lines = [f"- {_point(one)}{'' if one.is_cjk else ' '}[{number}]" for number, one in enumerate(shown, 1)]
     quotes = tuple(Quote(number, one.source, one.sentence.places) for number, one in enumerate(shown, 1))
     return "\n".join(lines), quotes
 
@@ -365,7 +368,7 @@ def _by_words(offered: Sequence[Candidate]) -> dict[int, float]:
     for at, one in enumerate(offered):
         opens = at == 0 or one.sentence.heading != offered[at - 1].sentence.heading
         ahead = _OPENS_DOCUMENT if at == 0 else _OPENS_SECTION if opens else 0.0
-        values[at] = spread[at] + ahead
+        values[at] = spread[at] + ahead - (_POINTS_BACK if DANGLING.match(one.sentence.text) else 0.0)
     return values
 
 
@@ -388,8 +391,11 @@ def _chosen(
         if chosen and sum(_shown_length(offered[at]) for at in (*chosen, best)) > room:
             continue
         chosen.append(best)
-        for at in left:
-            left[at] -= _AGAIN * _likeness(offered[at], offered[best], vectors.get(at), vectors.get(best))
+        for at in list(left):
+            likeness = _likeness(offered[at], offered[best], vectors.get(at), vectors.get(best))
+            left[at] -= _AGAIN * likeness
+            if likeness >= _SAME:
+                del left[at]
     return [offered[at] for at in sorted(chosen)]
 
 

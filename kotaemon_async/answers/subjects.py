@@ -145,6 +145,7 @@ _STOPPERS: Final = frozenset(
     ]
 )
 _ORDINALS: Final = frozenset({"first", "last"})
+_ASKING: Final = frozenset(["what", "who", "how", "why", "whose"])
 #: Verbs that questions are asked with; behind "did" some verb has to come, behind "was" a participle may.
 _VERBS: Final = frozenset(
     [
@@ -387,11 +388,11 @@ _PRONOUN: Final = re.compile(
     r"\b(?:he|she|it|they|him|her|them|(?:this|that|these|those)(?: ones?)?(?= *(?:\W*$|[,.;!?]|\b(?:is|are"
     r"|was|were|do|does|did"
     r"|has|have|had|can|could|will|would|should|may|must|happen|work|mean|cost|take|apply"
-    r"|change)\b)))(?P<is>['’]s)?(?!['’\w])",
+    r"|change|possible|true|important|necessary|allowed|normal|known|called)\b)))(?P<is>['’]s)?(?!['’\w])",
     re.IGNORECASE,
 )
 _POINTED: Final = re.compile(
-    r"\b(?:this|that|these|those|the same|said)(?: (?:one|kind|type|sort))? +(?P<noun>[a-z]\w+)",
+    r"\b(?:this|that|these|those)(?: (?:one|kind|type|sort))? +(?P<noun>[a-z]\w+)",
     re.IGNORECASE,
 )
 _PLACE: Final = re.compile(
@@ -618,5 +619,21 @@ def _without_markers(answer: str) -> str:
 def _first_pronoun(question: str) -> re.Match[str] | None:
     if _EMPTY_IT.search(question):
         return None
-    found = [pattern.search(question) for pattern in (_OWNER, _PRONOUN, _POINTED, _PLACE)]
-    return min((match for match in found if match), key=lambda match: match.start(), default=None)
+    found = [
+        match
+        for pattern in (_OWNER, _PRONOUN, _POINTED, _PLACE)
+        for match in pattern.finditer(question)
+        if not _relates(question, match)
+    ]
+    return min(found, key=lambda match: match.start(), default=None)
+
+
+def _relates(question: str, match: re.Match[str]) -> bool:
+    """Return whether it is the "that" of "the storm that came", behind a noun."""
+    if not match[0].casefold().startswith("that"):
+        return False
+    before = _WORD.findall(question[: match.start()])
+    if not before:
+        return False
+    word = before[-1].casefold()
+    return not (word in _STOPPERS or word in _VERBS or word in _ASKING or _is_verb(word, word, False))

@@ -147,6 +147,8 @@ def lacks_subject(question: str) -> bool:
     if _ATTRIBUTE.fullmatch(_linked_off(plain[: asked.start()])):
         return True
     rest = re.sub(r"[的了过吗]", "", plain[asked.end() :])
+    if re.match("(?:还|還)?有(?:哪|什么|什麼)", plain) and len(rest) <= 4:
+        return True
     is_short = (len(rest) <= 4 and not asked[0].startswith(("什么", "哪"))) or (
         ADVERBIAL.fullmatch(asked[0]) and len(rest) <= 4
     )

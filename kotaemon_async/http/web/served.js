@@ -61,11 +61,12 @@ function giver(answer) {
   return answer.citations.length > 0 ? code("served", "extractive") : t("served.itself");
 }
 
-/** Green is for answers alone: not for the nearest, not for nothing, and not for what is in doubt. */
+/** Green is for answers alone: not for the nearest, for nothing, for greetings, nor for what is in doubt. */
 function lookOf(answer, isCut) {
   if (answer.served_by === "busy") return "bad";
   if (answer.degraded || isCut || (answer.claims ?? []).some((one) => one.verdict === "unsupported")) return "warn";
-  return answer.outcome === "nearest" || answer.outcome === "nothing" ? "" : "ok";
+  const isReply = answer.served_by === "extractive" && answer.citations.length === 0;
+  return answer.outcome === "nearest" || answer.outcome === "nothing" || isReply ? "" : "ok";
 }
 
 function uncitedButton(sentences) {

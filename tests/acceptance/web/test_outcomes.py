@@ -96,6 +96,7 @@ def test_nothing_found_is_said_quietly(page: Page, language: Language) -> None:
 
 def test_a_greeting_is_no_sentence_of_the_documents(page: Page, language: Language) -> None:
     turn = answered(page, citations=[], html="<p>Hello!</p>")
+    expect(turn.locator(".badge.ok")).to_have_count(0)
     expect(turn.locator(".badge")).to_have_text(
         said(language, "answered without the documents", "未查阅文档")
     )

@@ -234,6 +234,7 @@ def test_who_and_where_are_taken_from_the_answer(
         ("哈佛大学在哪里？", "该校的校长是谁？", "哈佛大学的校长是谁？"),
         ("苍鹭项目什么时候启动？", "负责人是谁？", "苍鹭项目的负责人是谁？"),
         ("轴封是什么？", "多久更换一次？", "轴封多久更换一次？"),
+        ("阿拉伯音乐是什么？", "有哪些乐器？", "阿拉伯音乐有哪些乐器？"),
         ("黄埔港在哪里？", "When was it opened?", "When was 黄埔港 opened?"),
         ("Where is Sund?", "它有多深？", "Sund有多深？"),
         (
@@ -315,6 +316,12 @@ def test_the_first_question_of_a_long_conversation_is_not_guessed() -> None:
         "法国的首都是哪座城市？",
         "那不勒斯在哪里？",
         "其他港口的水深是多少？",
+        "In what year was the ferry sold?",
+        "Under the treaty, when are ships searched?",
+        "Who owned the ferry that sank?",
+        "Who uses the same locks as Sund?",
+        "谁是当时世界第二大产油国？",
+        "松德的另一个名字是什么？",
     ],
 )
 def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:

@@ -205,3 +205,11 @@ def test_a_point_has_its_heading_in_front() -> None:
     one = source("# Climate\n\nThe harbour freezes from January to March each year.")
     said, _ = summed_up("", Overview(True, "sund", ((0, 0),)), (one,))
     assert said == "- **Climate**: The harbour freezes from January to March each year. [1]"
+
+
+async def test_what_was_said_is_not_said_again() -> None:
+    twice = f"{HARBOUR} The harbour of Sund is the largest harbour of that island."
+    found = await summarized("List the main points of sund.txt", shelves=Shelves(page=twice))
+    assert found is not None
+    said, _ = summed_up("", found.overview, found.sources)
+    assert said.count("largest") == 1
