@@ -60,8 +60,7 @@ async def doctor_alone(settings: Settings, *, repair: bool) -> AsyncIterator[Doc
     async with AsyncExitStack() as stack:
         ledger = await Ledger.open(folder / "ledger.db")
         stack.push_async_callback(ledger.aclose)
-        model = await _model_of(settings, ledger)
-        dimension = await Derived(ledger.database).usual_dimension(model)
+        model, dimension = await _model_of(settings, ledger)
         trouble = vectors = None
         if dimension is not None:
             location = location_of(folder, model, dimension)
@@ -108,7 +107,10 @@ async def _note(_: list[str]) -> None:
     return None
 
 
-async def _model_of(settings: Settings, ledger: Ledger) -> str:
-    """Return the name of the model that answers, or will when there are vectors."""
+async def _model_of(settings: Settings, ledger: Ledger) -> tuple[str, int | None]:
+    """Return the model that answers, or will when there are vectors, and their length if there are any."""
     active = (await ledger.models.roles()).active
-    return choose(settings.embedding.model, settings.embedding.folder).name if active is None else active.name
+    if active is not None and await ledger.models.has_vectors(active.name):
+        return active.name, active.dimension
+    name = choose(settings.embedding.model, settings.embedding.folder).name
+    return name, await Derived(ledger.database).usual_dimension(name)

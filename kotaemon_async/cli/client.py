@@ -145,6 +145,10 @@ class Client:
         """Return the path behind a trace id, the id of a document or an answer, or an X-Request-ID."""
         return self._get(f"/api/v1/traces/{quote(name, safe='')}", {})
 
+    def models(self) -> Json:
+        """Return the embedding model that answers, and how far a change is."""
+        return self._get("/api/v1/models", {})
+
     def incidents(self, status: str | None, limit: int) -> Json:
         """Return incidents, the latest first, and forecasts."""
         query: dict[str, str | int] = {"limit": limit} | ({"status": status} if status else {})

@@ -107,6 +107,42 @@ def prepare(
         typer.echo(f"the embedding model {made.model.name} is in {made.folder}")
 
 
+@models.command("status", epilog=EXIT_CODES)
+def models_status(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """Show which embedding model answers, and how far the change to another one is."""
+    from kotaemon_async.cli import render
+
+    with client(url, as_json) as service:
+        found = service.models()
+    (render.print_json if as_json else render.print_models)(found)
+
+
+@models.command(epilog=EXIT_CODES)
+def stop(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """Let the change to another embedding model rest; the present one goes on answering."""
+    _change_models("stop", url, as_json=as_json)
+
+
+@models.command(epilog=EXIT_CODES)
+def resume(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """Go on with a change that was stopped, or begin again one that was taken back."""
+    _change_models("resume", url, as_json=as_json)
+
+
+@models.command(epilog=EXIT_CODES)
+def back(url: Url = LOCAL, as_json: AsJson = False) -> None:
+    """Give up the change that goes on, or change back to the model that answered before."""
+    _change_models("back", url, as_json=as_json)
+
+
+def _change_models(change: str, url: str, *, as_json: bool) -> None:
+    from kotaemon_async.cli import render
+
+    with client(url, as_json) as service:
+        found = service.post("/api/v1/models", {"change": change})
+    (render.print_json if as_json else render.print_models)(found)
+
+
 @app.command("install-service", epilog=EXIT_CODES)
 def install_service(
     install: Annotated[bool, typer.Option("--install", help="Write it instead of printing it.")] = False,

@@ -157,10 +157,18 @@ def print_health(report: Json) -> None:
     table.add_row("service", _coloured(str(report.get("status", "?"))), "", "")
     for name, check in report.get("components", {}).items():
         age_s = check.get("last_success_age_s")
-        note = check.get("message") or check.get("code") or check.get("model") or ""
+        known = check.get("message") or check.get("code") or check.get("model") or ""
+        note = f"{known}{_progress(check.get('change'))}"
         age = f"{age_s:.0f} s ago" if isinstance(age_s, int | float) else ""
-        table.add_row(escape(name), _coloured(str(check.get("status", "?"))), age, escape(str(note)))
+        table.add_row(escape(name), _coloured(str(check.get("status", "?"))), age, escape(note))
     out().print(table)
+
+
+def _progress(change: Json | None) -> str:
+    """Return how far the change to another embedding model is; nothing while there is none."""
+    if change is None or change["target"] is None:
+        return ""
+    return f", changing to {change['target']}: {change['done']} of {change['total']} chunks"
 
 
 def print_documents(documents: Sequence[Json]) -> None:
@@ -230,6 +238,22 @@ def print_report(report: Json) -> None:
 def _coloured(word: str) -> str:
     colour = _COLOURS.get(word)
     return f"[{colour}]{escape(word)}[/{colour}]" if colour else escape(word)
+
+
+def print_models(found: Json) -> None:
+    """Print the embedding model that answers, and the change to another one while there is one."""
+    console = out(wide=True)
+    console.print(f"{escape(found['active'])} answers")
+    embedded = f"{found['done']} of {found['total']} chunks embedded"
+    state = f"waits for {found['waiting_for']}" if found["waiting_for"] else found["state"]
+    if found["target"] is not None:
+        console.print(f"{escape(found['target'])}: {embedded}, {state}")
+    elif found["state"] != "idle":
+        console.print(f"{embedded}, {state}")
+    if found["declined"] is not None:
+        console.print(f"{escape(found['declined'])} was taken back: kotaemon-async models resume")
+    if found["message"] is not None:
+        console.print(f"[yellow]{escape(found['message'])}[/yellow] {escape(found['hint'] or '')}")
 
 
 def print_incidents(found: Json) -> None:

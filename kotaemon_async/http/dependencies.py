@@ -20,6 +20,7 @@ from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
@@ -51,6 +52,8 @@ class Dependencies(Protocol):
     def admission(self) -> Admission: ...
     @property
     def doctor(self) -> Doctor: ...
+    @property
+    def model_change(self) -> ModelChange: ...
     @property
     def started(self) -> anyio.Event: ...
     @property

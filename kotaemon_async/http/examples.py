@@ -27,6 +27,7 @@ from kotaemon_async.http.conversations import (
     ConversationTitle,
 )
 from kotaemon_async.http.documents import FEED, DocumentChange
+from kotaemon_async.http.models import ChangeRequest, ModelsBody
 from kotaemon_async.http.operations import DoctorRequest, Figures
 from kotaemon_async.http.page_images import PageMarks
 from kotaemon_async.http.traces import EXAMPLE as _TRACE_BODY
@@ -165,6 +166,8 @@ EXAMPLES: Final[dict[str, object]] = {
         ConversationHistory(_CONVERSATION, []),
         ConversationTitle("Revenue"),
         _FIGURES,
+        ModelsBody("all-MiniLM-L6-v2", "embedding", "multilingual-e5-small", 640, 2053),
+        ChangeRequest("stop"),
         _INCIDENT,
         IncidentList([_INCIDENT], None, [_FORECAST]),
     )

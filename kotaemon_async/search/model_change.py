@@ -164,6 +164,8 @@ class ModelChange:
         if waits_for is not None:
             await self._show("waiting", roles, waits_for)
             return False
+        if await self._models.move_some():
+            return True
         if not await self._is_aimed(roles):
             return await self._settle(roles)
         roles = await self._models.roles()

@@ -15,6 +15,8 @@ SQL = queries("models.sql")
 
 Role = Literal["active", "target", "previous", "declined"]
 _FLOAT16_BYTES: Final = 2
+#: Vectors that are moved in one transaction, of about 30 ms.
+MOVED_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Models(Store):
     @writes
     def activate(self, conn: apsw.Connection, model: EmbeddingModel) -> None:
         """Have the model answer at once, whatever vectors it has yet; a change that goes on is given up."""
+        _move(conn)
         former = _roles(conn).active
         if former is not None and former.name != model.name:
             _hand_on(conn, "previous", "active")
@@ -81,6 +84,7 @@ class Models(Store):
         """Begin a change to the model, or go on with it; a change to another one is given up."""
         present = _roles(conn).target
         if present is None or present != target:
+            _move(conn)
             _dismiss(conn, "target")
             _assign(conn, "target", target)
 
@@ -94,9 +98,9 @@ class Models(Store):
     @writes
     def turn_back(self, conn: apsw.Connection) -> None:
         """Begin a change from the active model, declined from now on, to the one that answered before."""
+        _move(conn)
         _hand_on(conn, "declined", "active")
         _hand_on(conn, "target", "previous")
-        conn.execute(SQL["forget_new_vectors"])
 
     @writes
     def allow(self, conn: apsw.Connection) -> None:
@@ -152,9 +156,24 @@ class Models(Store):
             elif roles.active == model:
                 _replace(conn, values)
 
+    async def move_some(self, limit: int = MOVED_AT_ONCE) -> bool:
+        """Put vectors of the active model in place of former ones, after a switch; return False without any.
+
+        Readers find them in both places, so it is done in small parts: all at once would hold writers up.
+        """
+        return await self._is_moving() and await self._move(limit)
+
+    @reads
+    def _is_moving(self, conn: apsw.Connection) -> bool:
+        return bool(conn.execute(SQL["is_moving"]).get)
+
+    @writes
+    def _move(self, conn: apsw.Connection, limit: int) -> bool:
+        return _move(conn, limit) > 0
+
     @writes
     def switch(self, conn: apsw.Connection, generation: str) -> bool:
-        """Make the target the active model, with its vectors in place of the former ones.
+        """Make the target the active model; its vectors answer from now on, wherever they lie.
 
         Nothing is changed, and False returned, unless every chunk has one and the index of that generation
         has followed the log to its end.
@@ -165,10 +184,10 @@ class Models(Store):
             return False
         if not conn.execute(SQL["has_followed"], {"generation": generation, "name": model.name}).get:
             return False
-        conn.execute(SQL["move_vectors"], {"name": model.name})
         _hand_on(conn, "previous", "active")
         _hand_on(conn, "active", "target")
-        _dismiss(conn, "target")
+        conn.execute(SQL["dismiss"], {"role": "target"})
+        conn.execute(SQL["forget_followers"])
         return True
 
 
@@ -202,10 +221,20 @@ def _hand_on(conn: apsw.Connection, role: Role, from_role: Role) -> None:
 
 def _dismiss(conn: apsw.Connection, role: Role) -> None:
     """Take the role away; with the target go its vectors and how far its index got."""
-    conn.execute(SQL["dismiss"], {"role": role})
     if role == "target":
         conn.execute(SQL["forget_new_vectors"])
+    conn.execute(SQL["dismiss"], {"role": role})
+    if role == "target":
         conn.execute(SQL["forget_followers"])
+
+
+def _move(conn: apsw.Connection, limit: int = -1) -> int:
+    """Put vectors of the active model in place of former ones and return how many; all without a limit."""
+    if not conn.execute(SQL["is_moving"]).get:
+        return 0
+    conn.execute(SQL["move_vectors"], {"limit": limit})
+    conn.execute(SQL["forget_moved"], {"limit": limit})
+    return int(conn.changes())
 
 
 def _has_all(conn: apsw.Connection, model: EmbeddingModel) -> bool:

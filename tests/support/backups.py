@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import apsw
+
 from kotaemon_async.operations.backup.create import Backups, Source
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.operations.backup.restore import Restored, Restoring
@@ -44,10 +46,29 @@ def documents_in(folder: Path) -> dict[str, str]:
 
 def as_of_schema_2(ledger: Path) -> None:
     """The ledger of a stopped service loses what the schemas after the second have brought."""
-    for table in ("cached_answers", "conversations", "models", "new_vectors"):
-        run_sql(ledger, f"DROP TABLE {table}")
-    run_sql(ledger, "DROP INDEX chunks_by_model")
-    for column in ("chunks.over_start", "chunks.over_stop", "chunks.context", "followers.model"):
-        table, name = column.split(".")
-        run_sql(ledger, f"ALTER TABLE {table} DROP COLUMN {name}")
+    second = apsw.Connection(":memory:")
+    second.execute((Path(__file__).parents[1] / "data" / "schema_2.sql").read_text("utf8"))
+    before = _shape(second)
+    after = _shape(apsw.Connection(str(ledger)))
+    for kind, name in after.keys() - before.keys():
+        if kind == "index":
+            run_sql(ledger, f"DROP INDEX {name}")
+    for kind, name in after.keys() - before.keys():
+        if kind == "table":
+            run_sql(ledger, f"DROP TABLE {name}")
+    for known, columns in before.items():
+        for column in after[known] - columns:
+            run_sql(ledger, f"ALTER TABLE {known[1]} DROP COLUMN {column}")
     run_sql(ledger, "PRAGMA user_version = 2")
+
+
+def _shape(connection: apsw.Connection) -> dict[tuple[str, str], set[str]]:
+    """The columns of every table and index that has a name of its own."""
+    rows = connection.execute(
+        "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    columns = "SELECT name FROM pragma_table_info(?)"
+    found: dict[tuple[str, str], set[str]] = {}
+    for kind, name in rows:
+        found[str(kind), str(name)] = {str(row[0]) for row in connection.execute(columns, (name,))}
+    return found

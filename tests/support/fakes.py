@@ -115,6 +115,7 @@ class Fakes:
     started: anyio.Event = field(default_factory=_is_set)
     stopping: anyio.Event = field(default_factory=anyio.Event)
     doctor: Doctor | None = None
+    model_change: Any = None
     incidents: Any = None
 
     def __post_init__(self) -> None:

@@ -1,12 +1,13 @@
--- Of a model that is being changed to, the vectors lie apart until it becomes active.
+-- New vectors are those of the target; without a target, of the active model, until they are moved: the greater
+-- of the two roles by its name.
 
 -- name: log_after
 SELECT l.seq, l.op, l.chunk_id, l.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector ELSE n.vector END,
-       t.name IS NOT NULL AND l.op = 'upsert' AND c.row IS NOT NULL AND c.model <> :model AND n.row IS NULL
+       t.role = 'target' AND l.op = 'upsert' AND c.row IS NOT NULL AND c.model <> :model AND n.row IS NULL
 FROM vector_log AS l
 LEFT JOIN documents AS d ON d.id = l.document_id
 LEFT JOIN chunks AS c ON c.id = l.chunk_id
-LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN models AS t ON t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target'))
 LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
 WHERE l.seq > :position ORDER BY l.seq LIMIT :limit
 
@@ -50,7 +51,7 @@ SELECT EXISTS (SELECT 1 FROM documents WHERE status = 'ready' AND last_log_seq >
 SELECT EXISTS (
     SELECT 1 FROM chunks AS c
     JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-    LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+    LEFT JOIN models AS t ON t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target'))
     WHERE (c.model < :model OR c.model > :model)
       AND NOT EXISTS (SELECT 1 FROM new_vectors AS n WHERE t.name IS NOT NULL AND n.row = c.row))
 
@@ -65,7 +66,7 @@ SELECT DISTINCT c.row, c.id, c.document_id, d.collection, CASE WHEN c.model = :m
 FROM json_each(:points) AS point
 JOIN chunks AS c ON c.row = (SELECT row FROM chunks WHERE row >= point.value ORDER BY row LIMIT 1)
 JOIN documents AS d ON d.id = c.document_id
-LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN models AS t ON t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target'))
 LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
 WHERE (c.model = :model OR n.row IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
@@ -77,7 +78,7 @@ SELECT max(row) FROM (SELECT row FROM chunks WHERE row > :after ORDER BY row LIM
 SELECT c.row, c.id, c.document_id, d.collection, CASE WHEN c.model = :model THEN c.vector ELSE n.vector END
 FROM chunks AS c
 JOIN documents AS d ON d.id = c.document_id
-LEFT JOIN models AS t ON t.role = 'target' AND t.name = :model
+LEFT JOIN models AS t ON t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target'))
 LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
 WHERE c.row > :after AND c.row <= :until AND (c.model = :model OR n.row IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
@@ -85,7 +86,8 @@ ORDER BY c.row
 
 -- name: followed_count
 SELECT (SELECT count(*) FROM chunks WHERE model = :model)
-    + (SELECT count(*) FROM new_vectors WHERE EXISTS (SELECT 1 FROM models WHERE role = 'target' AND name = :model))
+    + (SELECT count(*) FROM new_vectors WHERE EXISTS (
+        SELECT 1 FROM models AS t WHERE t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target'))))
 
 -- name: unknown_ids
 SELECT wanted.value
@@ -93,6 +95,7 @@ FROM json_each(:ids) AS wanted
 WHERE NOT EXISTS (SELECT 1 FROM chunks AS c
                   WHERE c.id = wanted.value
                     AND (c.model = :model
-                         OR (EXISTS (SELECT 1 FROM models AS t WHERE t.role = 'target' AND t.name = :model)
+                         OR (EXISTS (SELECT 1 FROM models AS t
+                                     WHERE t.name = :model AND t.role = (SELECT max(role) FROM models WHERE role IN ('active', 'target')))
                              AND EXISTS (SELECT 1 FROM new_vectors AS n WHERE n.row = c.row))))
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = wanted.value AND l.seq > :position)

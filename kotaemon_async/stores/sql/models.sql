@@ -16,13 +16,14 @@ DELETE FROM models WHERE role = :role
 UPDATE models SET is_stopped = :is_stopped WHERE role = 'target' AND is_stopped <> :is_stopped
 
 -- name: forget_new_vectors
-DELETE FROM new_vectors
+DELETE FROM new_vectors WHERE EXISTS (SELECT 1 FROM models WHERE role = 'target')
 
 -- name: forget_followers
 DELETE FROM followers WHERE model NOT IN (SELECT name FROM models WHERE role IN ('active', 'target'))
 
 -- name: has_vectors
 SELECT EXISTS (SELECT 1 FROM chunks WHERE model = :name)
+    OR (EXISTS (SELECT 1 FROM new_vectors) AND NOT EXISTS (SELECT 1 FROM models WHERE role = 'target'))
 
 -- name: is_role
 SELECT EXISTS (SELECT 1 FROM models WHERE role = :role AND name = :name)
@@ -75,4 +76,11 @@ SELECT EXISTS (SELECT 1 FROM followers WHERE generation = :generation AND model 
                AND position >= (SELECT coalesce(max(seq), 0) FROM vector_log))
 
 -- name: move_vectors
-UPDATE chunks SET vector = n.vector, model = :name FROM new_vectors AS n WHERE n.row = chunks.row
+UPDATE chunks SET vector = n.vector, model = (SELECT name FROM models WHERE role = 'active')
+FROM (SELECT row, vector FROM new_vectors ORDER BY row LIMIT :limit) AS n WHERE n.row = chunks.row
+
+-- name: forget_moved
+DELETE FROM new_vectors WHERE row IN (SELECT row FROM new_vectors ORDER BY row LIMIT :limit)
+
+-- name: is_moving
+SELECT EXISTS (SELECT 1 FROM new_vectors) AND NOT EXISTS (SELECT 1 FROM models WHERE role = 'target')

@@ -82,7 +82,7 @@ CREATE TABLE models (
     is_stopped INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
--- Vectors of the target, until it becomes active.
+-- Vectors of the target, and when it has become active, those that are not yet moved to `chunks`.
 CREATE TABLE new_vectors (
     row INTEGER PRIMARY KEY REFERENCES chunks (row) ON DELETE CASCADE,
     vector BLOB NOT NULL

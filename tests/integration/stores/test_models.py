@@ -105,8 +105,35 @@ async def test_the_switch_needs_every_vector_and_an_index_that_has_them(ledger: 
     assert switched == [False, False, False, True]
     assert await ledger.models.roles() == Roles(active=NEW, previous=OLD)
     assert await held(ledger, NEW) == {f"{name}.1.1.{n}": 6 for name in "ab" for n in range(2)}
-    assert await ledger.vector_log.waits_for_model("old")
     assert not await ledger.vector_log.waits_for_model("new")
+
+
+async def test_the_vectors_answer_before_they_are_moved_and_after(ledger: Ledger) -> None:
+    await embed(ledger)
+    await follow(ledger)
+    await ledger.models.switch("g2")
+    seen = []
+    while await ledger.models.move_some(1):
+        log, end = ledger.vector_log, await ledger.vector_log.end()
+        held_ids = {one.chunk_id for one in (await log.window(0, 9, end, "new"))[0]}
+        seen.append((len(await held(ledger, NEW)), len(held_ids), await log.count(end, "new")))
+        assert await log.unknown_ids([*held_ids, "never"], end, "new") == {"never"}
+    assert seen == [(4, 4, 4)] * 4
+    assert await ledger.models.progress("new") == (4, 4)
+
+
+@pytest.mark.parametrize("then", ["begin", "turn_back", "activate"])
+async def test_what_is_not_moved_yet_is_not_lost_by_the_next_change(ledger: Ledger, then: str) -> None:
+    await embed(ledger)
+    await follow(ledger)
+    await ledger.models.switch("g2")
+    assert await ledger.models.has_vectors("new")
+    third = EmbeddingModel("third", 5)
+    if then == "turn_back":
+        await ledger.models.turn_back()
+    else:
+        await getattr(ledger.models, then)(third)
+    assert await ledger.models.progress("new") == (4, 4)
 
 
 async def test_a_chunk_that_came_meanwhile_holds_the_switch_up(ledger: Ledger) -> None:

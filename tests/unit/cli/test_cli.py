@@ -308,3 +308,26 @@ def test_locks_hold_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / "config" / lock).read_text("utf8")
     assert "--hash=sha256:" in text
     assert "://" not in text and "torch" not in text.replace("pull in torch", "") and "nvidia" not in text
+
+
+MODELS: Json = {
+    "active": "old", "target": "new", "state": "embedding", "done": 640, "total": 2053, "waiting_for": None,
+    "previous": None, "declined": None, "code": None, "message": None, "hint": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("found", "line"), [
+    ({}, "new: 640 of 2053 chunks embedded, embedding"),
+    ({"waiting_for": "documents"}, "new: 640 of 2053 chunks embedded, waits for documents"),
+    ({"target": None, "declined": "new"}, "new was taken back: kotaemon-async models resume"),
+    ({"message": "There is no new.", "hint": "Prepare it."}, "There is no new. Prepare it."),
+])  # fmt: skip
+def test_the_change_of_the_model_is_shown(found: Json, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli_render.print_models(MODELS | found)
+    assert line in capsys.readouterr().out.splitlines()
+
+
+def test_a_change_of_the_model_is_noted_with_the_embedder(capsys: pytest.CaptureFixture[str]) -> None:
+    change = {"state": "embedding", "target": "new", "done": 3, "total": 9}
+    cli_render.print_health({"status": "ok", "components": {"embedder": {"model": "old", "change": change}}})
+    assert "old, changing to new: 3 of 9 chunks" in capsys.readouterr().out
