@@ -15,6 +15,7 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 from kotaemon_async.domain import text
+from kotaemon_async.domain.child_characters import legible
 from kotaemon_async.domain.figures import Whole, codes, figures, latin
 from kotaemon_async.domain.numbers import ROMAN, SCALED, number, numbers, scaled, written_out
 
@@ -79,7 +80,9 @@ _EITHER: Final = re.compile(
 
 _ASKS_YEAR: Final = re.compile(r"\b(?:what|which) (?:year|century|decade)\b|哪一?年|何年", re.IGNORECASE)
 _ASKS_COUNT: Final = re.compile(
-    r"\bhow many\b(?: \w+)?|\b(?:what|which) (?:percentage|number)\b", re.IGNORECASE
+    r"\bhow many\b(?: \w+)?|\b(?:what|which) (?:percentage|number)\b"
+    "|多少[个位名次年种天条座所家人岁米元公里]?|几[个位名次年种天条座所家人岁层]",
+    re.IGNORECASE,
 )
 _COUNT: Final = re.compile(
     r"\b(?:hundreds?|thousands?|millions?|billions?|half|dozens?|thirds?|quarters?|no|none|few|several|many)\b"
@@ -119,6 +122,7 @@ def missing(
     `said` is what is shown, `around` its passage, headings, title and file name; `unknown` are those terms of
     the question that no document has.
     """
+    question, said = (legible(unicodedata.normalize("NFKC", words)) for words in (question, said))
     whole = f"{said}\n{around}"
     lacking = [*missing_figures(question, whole), *missing_codes(question, whole)]
     if _is_chinese(question) == _is_chinese(said):
@@ -193,8 +197,9 @@ def denial_of(question: str) -> str | None:
 
 def asked_figure(question: str) -> str | None:
     """Return the words that ask for a year or for how many."""
-    found = _ASKS_YEAR.search(question) or _ASKS_COUNT.search(question)
-    return found[0] if found else None
+    plain = text.folded(question)
+    found = _ASKS_YEAR.search(plain) or _ASKS_COUNT.search(plain)
+    return _as_written(question, found[0]) if found else None
 
 
 def holds_figure(question: str, said: str) -> bool:
@@ -202,7 +207,7 @@ def holds_figure(question: str, said: str) -> bool:
     asked = {form for one in _asked_numbers(text.folded(question)) for form in one.forms}
     if numbers(said) - asked:
         return True
-    return bool((_COUNT if _ASKS_COUNT.search(question) else _CHINESE_YEARS).search(said))
+    return bool((_COUNT if _ASKS_COUNT.search(text.folded(question)) else _CHINESE_YEARS).search(said))
 
 
 def _is_chinese(words: str) -> bool:

@@ -96,6 +96,10 @@ def test_what_is_not_needs_a_denial(question: str, said: str, lacks: tuple[str, 
     ("How many boats are there?", "The boats are white.", ("How many boats",)),
     ("哪一年成立？", "一九三六年成立。", ()), ("哪一年成立？", "很久以前成立。", ("哪一年",)),
     ("How many boats are there?", "港口有六艘船。", ()),
+    ("港口有多少艘船？", "船是白色的。", ("多少",)), ("港口有多少艘船？", "港口有六艘船。", ()),
+    ("換過幾次？", "早就換過。", ("幾次",)), ("换过几次？", "换过三次。", ()),
+    ("哪⼀年设立？", "机构一九三⼀\uf98e设立。", ()),
+    ("Wie lange ist die Ru\u0308ckgabe?", "Rückgabe: 14 Tage.", ()),
     ("How many residues has IFITM3?", "IFITM3 has three residues.", ()),
 ])  # fmt: skip
 def test_a_figure_asked_for_stands_in_what_is_shown(question: str, said: str, lacks: tuple[str, ...]) -> None:
