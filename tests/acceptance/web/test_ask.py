@@ -70,6 +70,30 @@ def test_an_answer_has_its_giver_its_sources_and_its_words_formatted(page: Page)
     expect(turn.locator(".sources .source")).to_contain_text("harbour.pdf")
 
 
+def test_sentences_that_their_source_does_not_hold_are_named(scripted: ScriptedService, page: Page) -> None:
+    scripted.play(
+        words=("The repair of the crane cost **83,000 euros** [1]. ", "It took 40 days in October [1].")
+    )
+    turn = ask(page, "What did the repair of the crane cost in October?")
+    expect(turn.locator(".badge")).to_have_text("primary model")
+    expect(turn.locator(".doubted")).to_have_text("1 sentence to check")
+    turn.locator(".doubted").hover()
+    expect(page.locator("#card")).to_contain_text(
+        "A figure is not in its source: It took 40 days in October."
+    )
+
+
+def test_words_that_no_source_holds_are_no_answer_and_can_be_opened(
+    scripted: ScriptedService, page: Page
+) -> None:
+    scripted.play(words=("The repair of the crane ", "took 40 days [1]."))
+    turn = ask(page, "How long did the repair of the crane on pier four take?")
+    expect(turn.locator(".badge")).to_contain_text("what primary said is not in the documents")
+    expect(turn.locator(".answer").last).not_to_contain_text("40 days")
+    turn.locator(".rejected summary").click()
+    expect(turn.locator(".rejected p")).to_have_text("The repair of the crane took 40 days.")
+
+
 def test_pointing_at_a_number_shows_the_quote_and_so_does_the_focus(page: Page) -> None:
     chip = ask(page, "What did it cost to repair the crane?").locator(".answer .chip").first
     expect(chip).to_have_accessible_name("Source 1: harbour.pdf, page 2")
