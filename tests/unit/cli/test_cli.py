@@ -277,20 +277,6 @@ def test_a_cut_stream_is_not_shown_as_a_whole_answer(capsys: pytest.CaptureFixtu
     assert "cut off" in capsys.readouterr().out
 
 
-def test_doubted_sentences_and_refused_words_stand_below_an_answer(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    claims = [
-        {"sentence": "Fine [ok].", "verdict": "supported", "reason": None},
-        {"sentence": "Every  40 days.", "verdict": "unsupported", "reason": "figure"},
-        {"sentence": "By Hale.", "verdict": "check", "reason": "name"},
-    ]
-    cli_render.print_footer({"claims": claims, "rejected": "In [1850]."})
-    shown = capsys.readouterr().out
-    assert "not in its source (a figure): Every 40 days." in shown and "Fine" not in shown
-    assert "check this (a name): By Hale." in shown and "In [1850]." in shown
-
-
 def test_brackets_in_an_answer_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     cli_render.print_stream(iter([ServerEvent("delta", {"text": "see [1] and [bold]"})]))
     assert "see [1] and [bold]" in capsys.readouterr().out
