@@ -25,6 +25,9 @@ class LinkSettings(SettingsSection):
     first_token_timeout_s: float = setting(15.0, "Longest wait for the first token.", gt=0)
     idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
     total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
+    thoughts_wait_s: float = setting(
+        0.5, "How long a server's first words wait, as they may prove to be thoughts; 0 for no wait.", ge=0
+    )
     max_concurrency: int = setting(4, "Calls at once; a model that runs here takes one.", ge=1)
     prompt_budget_tokens: int = setting(
         3_200, "Tokens of a whole prompt; fewer where the server tells a small context.", ge=500

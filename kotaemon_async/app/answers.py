@@ -76,4 +76,4 @@ def _remote(index: int, link: LinkSettings) -> ModelServer:
     key = os.environ.get(link.api_key_env) if link.api_key_env else None
     if link.api_key_env and not key:
         raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
-    return RemoteServer(link.base_url or "", key)
+    return RemoteServer(link.base_url or "", key, hold_s=link.thoughts_wait_s)

@@ -40,6 +40,7 @@ def stalled(start: Start, tmp_path: Path) -> Iterator[Stalled]:
                 "name": "slow",
                 "base_url": model.base_url,
                 "model": "m",
+                "thoughts_wait_s": 0,
                 "idle_timeout_s": idle_timeout_s,
             }
             env = {"KOTAEMON_LLM__LINKS": json.dumps([link]), "KOTAEMON_HTTP__DRAIN_S": str(drain_s)}

@@ -123,7 +123,7 @@ def _round(alive: Asker, dead_first: Asker, questions: int) -> tuple[float, floa
 
 def link(name: str, base_url: str, **limits: float) -> dict[str, Any]:
     """A link as it stands in the setting."""
-    return {"name": name, "base_url": base_url, "model": "m", **limits}
+    return {"name": name, "base_url": base_url, "model": "m", "thoughts_wait_s": 0, **limits}
 
 
 @contextmanager

@@ -150,7 +150,12 @@ def _logged_errors(service: Throwaway) -> Counter[str]:
 
 
 def _links(llm: LlmServer) -> str:
-    limits = {"first_token_timeout_s": 1.0, "idle_timeout_s": 1.0, "total_timeout_s": 4.0}
+    limits = {
+        "thoughts_wait_s": 0.0,
+        "first_token_timeout_s": 1.0,
+        "idle_timeout_s": 1.0,
+        "total_timeout_s": 4.0,
+    }
     return json.dumps([{"name": "scripted", "base_url": llm.base_url, "model": "m", **limits}])
 
 

@@ -258,7 +258,7 @@ def _with_knowledge(settings: Settings, kept: bool) -> Settings:
 
 
 def _link_settings(name: str, base_url: str, **limits: Any) -> LinkSettings:
-    return LinkSettings(name=name, base_url=base_url, model="m", **limits)
+    return LinkSettings(name=name, base_url=base_url, model="m", thoughts_wait_s=0, **limits)
 
 
 def _written(path: Path, text: str) -> Path:

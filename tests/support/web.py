@@ -78,7 +78,13 @@ def scripted_service(
         portal.wrap_async_context_manager(llm_server("ok")) as local,
     ):
         links = [
-            {"name": name, "base_url": server.base_url, "model": "m", "first_token_timeout_s": _FIRST_WORD_S}
+            {
+                "name": name,
+                "base_url": server.base_url,
+                "model": "m",
+                "thoughts_wait_s": 0,
+                "first_token_timeout_s": _FIRST_WORD_S,
+            }
             for name, server in (("primary", primary), ("local", local))
         ]
         given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **(env or {})}

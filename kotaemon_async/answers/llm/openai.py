@@ -94,7 +94,7 @@ class RemoteServer:
 
     kind = "openai"
 
-    def __init__(self, base_url: str, api_key: str | None = None, *, hold_s: float = 0.5) -> None:
+    def __init__(self, base_url: str, api_key: str | None = None, *, hold_s: float) -> None:
         self.hold_s = hold_s
         self._base_url = base_url
         self._api_key = api_key
