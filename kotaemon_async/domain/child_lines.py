@@ -10,7 +10,7 @@ _CJK: Final = "\u3005-\u3007\u3041-\u30fa\u30fc-\u30ff\u3400-\u4dbf\u4e00-\u9fff
 _WIDE: Final = re.compile(f"[{_CJK}\u3000-\u303f\uff00-\uff60]")
 _IS_CJK: Final = re.compile(f"[{_CJK}]")
 _POINT: Final = re.compile(
-    r"\s*(?:[•‣●▪◦○■□*·–—-]\s|\(?\d{1,3}[.)]\s|\d{1,2}、|\(?[a-z][.)]\s"
+    r"\s*(?:[•‣●▪◦○■□*+·–—-]\s|\(?\d{1,3}[.)]\s|\d{1,2}、|\(?[a-z][.)]\s"
     r"|[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十\d]{1,3}[)）])"
 )
 _UNFINISHED: Final = re.compile(

@@ -1,10 +1,12 @@
 """The readable text of an HTML page, by Lexbor; runs inside a parser child."""
 
 import re
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
+from kotaemon_async.documents.parsing.child_blocks import Block
 from kotaemon_async.documents.parsing.child_paragraphs import clean
 
 _SKIPPED_TAGS = "script style template noscript svg math iframe object select button"
@@ -16,8 +18,23 @@ title tr ul
 """
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _CELLS = frozenset({"td", "th"})
+#: What a tag says of the text in it; the level of headings.
+_KINDS = {
+    "title": ("heading", 1),
+    **{f"h{level}": ("heading", level) for level in range(1, 7)},
+    **dict.fromkeys(("li", "dd"), ("list", 0)),
+    "tr": ("table", 0),
+    "pre": ("code", 0),
+}
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{2,30})""", re.IGNORECASE)
 _CHARSET_WITHIN_BYTES = 4096
+
+
+class _Edge(NamedTuple):
+    """Where a block opens or closes."""
+
+    tag: str
+    opens: bool
 
 
 def declared_charset(data: bytes) -> str | None:
@@ -26,19 +43,41 @@ def declared_charset(data: bytes) -> str | None:
     return found[1].decode("ascii") if found else None
 
 
-def html_text(markup: str) -> str:
-    """Return the visible text: blocks as paragraphs, cells parted by " | ", no scripts and no styles."""
+def html_parts(markup: str) -> tuple[str, list[Block]]:
+    """Return the visible text and its blocks, parted by empty lines, cells by bars; no scripts, no styles."""
     root = _tree(markup).root
-    parts: list[str] = []
+    parts: list[str | _Edge] = []
     if root is not None:
         _collect(root, parts)
-    # "\x01" parts blocks and "\x02" cells; white space inside a block means nothing.
-    paragraphs = []
-    for block in "".join(parts).split("\x01"):
-        cells = [clean(cell) for cell in block.split("\x02")]
+    texts: list[str] = []
+    blocks: list[Block] = []
+    length = 0
+    for text, tag in _texts(parts):
+        kind, level = _KINDS.get(tag, ("paragraph", 0))
+        texts.append(text)
+        blocks.append(Block(kind, length, length + len(text), level))
+        length += len(text) + 2
+    return "\n\n".join(texts), blocks
+
+
+def _texts(parts: Iterable["str | _Edge"]) -> Iterator[tuple[str, str]]:
+    """Yield the text of each block and the innermost tag around it that says what it is."""
+    open_tags: list[str] = []
+    pieces: list[str] = []
+    for part in [*parts, _Edge("", opens=True)]:
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        # White space inside a block means nothing; "\x02" parts cells.
+        cells = [clean(cell) for cell in "".join(pieces).split("\x02")]
+        pieces = []
         if any(cells):
-            paragraphs.append(" | ".join(cell for cell in cells if cell))
-    return "\n\n".join(paragraphs)
+            yield " | ".join(cell for cell in cells if cell), open_tags[-1] if open_tags else ""
+        if part.tag in _KINDS:
+            if part.opens:
+                open_tags.append(part.tag)
+            elif open_tags:
+                open_tags.pop()
 
 
 def _tree(markup: str) -> LexborHTMLParser:
@@ -49,7 +88,7 @@ def _tree(markup: str) -> LexborHTMLParser:
         raise MemoryError from error
 
 
-def _collect(root: Any, parts: list[str]) -> None:
+def _collect(root: Any, parts: list[str | _Edge]) -> None:
     """Walk the tree without recursion: a page may be nested deeper than the stack."""
     node, entering, depth = root, True, 0  # the depth, because comparing nodes compares their whole markup
     while True:
@@ -65,20 +104,20 @@ def _collect(root: Any, parts: list[str]) -> None:
         depth -= not entering
 
 
-def _enter(node: Any, parts: list[str]) -> bool:
+def _enter(node: Any, parts: list[str | _Edge]) -> bool:
     tag = node.tag
     if tag == "-text":
-        parts.append((node.text_content or "").replace("\x01", " ").replace("\x02", " "))
+        parts.append((node.text_content or "").replace("\x02", " "))
     elif tag in _BLOCKS:
-        parts.append("\x01")
+        parts.append(_Edge(tag, opens=True))
     elif tag == "br":
         parts.append(" ")
     return tag in _SKIPPED or tag == "-comment"
 
 
-def _leave(node: Any, parts: list[str]) -> None:
+def _leave(node: Any, parts: list[str | _Edge]) -> None:
     tag = node.tag
     if tag in _BLOCKS:
-        parts.append("\x01")
+        parts.append(_Edge(tag, opens=False))
     elif tag in _CELLS:
         parts.append("\x02")

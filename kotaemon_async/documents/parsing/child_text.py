@@ -3,12 +3,14 @@
 import codecs
 import contextlib
 import re
+from bisect import bisect_left, bisect_right
 from pathlib import Path
 
 import charset_normalizer
 
-from kotaemon_async.documents.parsing.child_blocks import Block, settled, text_blocks
-from kotaemon_async.documents.parsing.child_html import declared_charset, html_text
+from kotaemon_async.documents.parsing.child_blocks import Block, clipped, settled, text_blocks
+from kotaemon_async.documents.parsing.child_html import declared_charset, html_parts
+from kotaemon_async.documents.parsing.child_markdown import markdown_blocks
 from kotaemon_async.documents.parsing.child_problem import FileError
 
 PAGE_CHARS = 3000
@@ -55,6 +57,7 @@ _SPARSE_CODECS = (
     "latin",
     "mac_latin2",
 )
+_SHEET = re.compile(r"[^\f]+")
 #: Where a page may end, best first.
 _ENDS = (
     re.compile(r"\n[ \t]*\n+"),
@@ -73,28 +76,36 @@ def open_document(path: str, media_type: str, max_pages: int) -> "TextDocument":
     data = Path(path).read_bytes()
     if not data:
         raise FileError("empty", "The file holds no bytes.")
-    is_html = media_type == "text/html"
-    return TextDocument(
-        pages_of(html_text(decode(data, declared_charset(data))) if is_html else decode(data))
-    )
+    if media_type == "text/html":
+        return TextDocument(*html_parts(decode(data, declared_charset(data))))
+    text = tidy(decode(data))
+    return TextDocument(text, markdown_blocks(text) if media_type == "text/markdown" else [])
 
 
 class TextDocument:
-    """The pages of a text; at least one, which may be blank."""
+    """The pages of a text; at least one, which may be blank. Text without any heading is read by its form."""
 
-    def __init__(self, pages: list[str]) -> None:
-        self._pages = pages
+    def __init__(self, text: str, blocks: list[Block]) -> None:
+        self._text = text
+        self._pages = page_spans(text)
+        self._blocks = blocks if any(block.kind == "heading" for block in blocks) else []
+        self._starts = [block.start for block in self._blocks]
+        self._ends = [block.end for block in self._blocks]
 
     def __len__(self) -> int:
         return len(self._pages)
 
-    def page_parts(self, number: int) -> tuple[str, list[Block]] | None:
+    def page_parts(self, number: int) -> tuple[str, list[Block]]:
         """Return the text and the blocks of a page."""
-        text = self._pages[number - 1]
-        return text, settled(text, text_blocks(text))
+        start, stop = self._pages[number - 1]
+        text = self._text[start:stop]
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, stop)
+        blocks = list(clipped(self._blocks[first:last], start, stop))
+        return text, blocks or settled(text, text_blocks(text))
 
     def close(self) -> None:
-        self._pages = []
+        self._text, self._pages, self._blocks = "", [], []
+        self._starts, self._ends = [], []
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -148,18 +159,30 @@ def _detected(data: bytes) -> str:
     return _SUPERSETS.get(name, name)
 
 
-def pages_of(text: str) -> list[str]:
-    """Return pages of at most `PAGE_CHARS` characters that end with a paragraph, line, sentence or word."""
-    text = _UNWANTED.sub("", _PARTING.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
-    pages: list[str] = []
-    for sheet in text.split("\f"):
-        start = 0
-        while len(sheet) - start > PAGE_CHARS:
-            end = _page_end(sheet, start)
-            pages.append(sheet[start:end].strip())
+def tidy(text: str) -> str:
+    """Return the text with plain line breaks and without characters that no store takes."""
+    return _UNWANTED.sub("", _PARTING.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def page_spans(text: str) -> list[tuple[int, int]]:
+    """Return start and stop of pages of at most `PAGE_CHARS` characters, at least one.
+
+    A page ends with a paragraph, line, sentence or word, and has no blanks around it.
+    """
+    found: list[tuple[int, int]] = []
+    for sheet in _SHEET.finditer(text):
+        start = sheet.start()
+        while sheet.end() - start > PAGE_CHARS:
+            end = _page_end(text, start)
+            found.append(_stripped(text, start, end))
             start = end
-        pages.append(sheet[start:].strip())
-    return [page for page in pages if page] or [""]
+        found.append(_stripped(text, start, sheet.end()))
+    return [(start, stop) for start, stop in found if start < stop] or [(0, 0)]
+
+
+def _stripped(text: str, start: int, stop: int) -> tuple[int, int]:
+    part = text[start:stop]
+    return start + len(part) - len(part.lstrip()), start + len(part.rstrip())
 
 
 def _page_end(text: str, start: int) -> int:

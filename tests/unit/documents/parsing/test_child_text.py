@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.documents.parsing.child_html import declared_charset, html_text
+from kotaemon_async.documents.parsing.child_html import declared_charset, html_parts
 from kotaemon_async.documents.parsing.child_problem import FileError
-from kotaemon_async.documents.parsing.child_text import PAGE_CHARS, decode, open_document, pages_of
+from kotaemon_async.documents.parsing.child_text import PAGE_CHARS, decode, open_document, page_spans, tidy
+
+
+def pages_of(text: str) -> list[str]:
+    plain = tidy(text)
+    return [plain[start:stop] for start, stop in page_spans(plain)]
+
+
+def html_text(markup: str) -> str:
+    return html_parts(markup)[0]
+
 
 SIMPLIFIED = "产品保修期为三年，自购买之日起计算。请妥善保管发票。"
 TRADITIONAL = "保固期為兩年，自購買日起計算。請妥善保管發票。"
@@ -90,3 +100,43 @@ def test_a_text_with_too_many_pages_is_refused_before_it_is_read(tmp_path: Path)
     with pytest.raises(FileError) as problem:
         open_document(str(path), "text/plain", 2)
     assert problem.value.code == "too_large"
+
+
+def opened(tmp_path: Path, data: str, media_type: str) -> list[tuple[str, str]]:
+    path = tmp_path / "file"
+    path.write_text(data)
+    text, blocks = open_document(str(path), media_type, 10).page_parts(1)
+    return [(block.kind, text[block.start : block.end]) for block in blocks]
+
+
+def test_the_blocks_of_html_are_told_by_their_tags(tmp_path: Path) -> None:
+    markup = (
+        "<title>T</title><h1>One <b>pump</b></h1><div><p>It runs.</p></div><ul><li>a<li><p>b</p></ul>"
+        "<table><tr><td>x<td>y</table>"
+    )
+    assert opened(tmp_path, markup, "text/html") == [
+        ("heading", "T"), ("heading", "One pump"), ("paragraph", "It runs."), ("list", "a"), ("list", "b"),
+        ("table", "x | y"),
+    ]  # fmt: skip
+
+
+def test_text_without_headings_is_read_by_its_form(tmp_path: Path) -> None:
+    for media_type in ("text/plain", "text/markdown"):
+        assert opened(tmp_path, "Pumps\n\nThey run.", media_type) == [
+            ("heading", "Pumps"),
+            ("paragraph", "They run."),
+        ]
+
+
+def test_a_heading_of_markup_stays_one_at_the_end_of_a_page(tmp_path: Path) -> None:
+    text = "# One\n\nThey run.\n\n## What the pumps of the station have to do in May"
+    assert opened(tmp_path, text, "text/markdown")[-1][0] == "heading"
+
+
+def test_a_block_over_two_pages_stands_on_both(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# One\n\n" + "It runs. " * 500)
+    document = open_document(str(path), "text/markdown", 10)
+    parts = [document.page_parts(number) for number in (1, 2)]
+    assert [blocks[-1].kind for _, blocks in parts] == ["paragraph", "paragraph"]
+    assert [blocks[-1].end for _, blocks in parts] == [len(text) for text, _ in parts]
