@@ -7,7 +7,6 @@ from kotaemon_async.documents.sentences import Piece, SentenceCutter
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.domain.sentences import carried_over
 from kotaemon_async.domain.text import cjk_share
-from kotaemon_async.domain.tokens import estimated_tokens
 
 #: Rises whenever the same file would be read or cut differently, because chunk ids rest on the cut.
 CHUNKING_VERSION: Final = 2
@@ -120,13 +119,9 @@ def _fitting(pieces: Sequence[Piece], ends: Iterable[int], characters: int) -> i
     """Return the last of the ends up to which the pieces fit into a chunk, or 0."""
     best = counted = tokens = 0
     for end in ends:
-        length = pieces[end - 1].stop - pieces[0].start
-        if length > characters:
-            break
-        if length >= WINDOW_TOKENS:  # no text has more tokens than characters
-            tokens += sum(map(_tokens, pieces[counted:end]))
-            counted = end
-        if tokens > WINDOW_TOKENS:
+        tokens += sum(piece.tokens for piece in pieces[counted:end])
+        counted = end
+        if pieces[end - 1].stop - pieces[0].start > characters or tokens > WINDOW_TOKENS:
             break
         best = end
     return best
@@ -158,8 +153,4 @@ def _length(pieces: Sequence[Piece]) -> int:
 
 def _is_readable(pieces: Sequence[Piece]) -> bool:
     """Return whether the model's window holds the sentences."""
-    return _length(pieces) < WINDOW_TOKENS or sum(map(_tokens, pieces)) <= WINDOW_TOKENS
-
-
-def _tokens(piece: Piece) -> int:
-    return estimated_tokens(piece.sentence.text) if piece.sentence else 0
+    return sum(piece.tokens for piece in pieces) <= WINDOW_TOKENS

@@ -16,6 +16,7 @@ from kotaemon_async.domain.sentences import (
     spans,
 )
 from kotaemon_async.domain.text import one_line
+from kotaemon_async.domain.tokens import estimated_tokens
 
 #: What stands in front of an abstract and of its parts.
 _LABEL: Final = re.compile(
@@ -45,6 +46,7 @@ class Piece:
     opens: bool
     sentence: Sentence | None = None
     is_heading: bool = False
+    tokens: int = 0
 
 
 class SentenceCutter:
@@ -71,7 +73,8 @@ class SentenceCutter:
         self._taken = 0
         last = found[-1].sentence if found else None
         if following and last and (over := _over(page, last, body[-1], following)):
-            found[-1] = replace(found[-1], sentence=_carried(last, page, over, following))
+            whole = _carried(last, page, over, following)
+            found[-1] = replace(found[-1], sentence=whole, tokens=estimated_tokens(whole.text))
             self._taken = over.stop
         return found
 
@@ -96,7 +99,7 @@ class SentenceCutter:
         if not is_line and (not any(map(str.isalpha, text)) or _ADDRESS.fullmatch(text)):
             return Piece(start, stop, opens=True)
         sentence = Sentence(one_line(text), (place,), self._heading, "row" if is_line else "sentence")
-        return Piece(start, stop, opens=True, sentence=sentence)
+        return Piece(start, stop, opens=True, sentence=sentence, tokens=estimated_tokens(sentence.text))
 
 
 def _body(page: Page) -> list[Block]:

@@ -13,15 +13,15 @@ _POINT: Final = re.compile(
     r"\s*(?:[•‣●▪◦○■□*+·–—-]\s|\(?\d{1,3}[.)]\s|\d{1,2}、|\(?[a-z][.)]\s"
     r"|[一二三四五六七八九十]{1,3}、|[（(][一二三四五六七八九十\d]{1,3}[)）])"
 )
-_UNFINISHED: Final = re.compile(
-    r"""\b(?:the|an?|of|and|or|in|on|at|to|for|with|by|from|that|which|as|is|are|was|were|be|been|their|its|his|her
-    |into|than|but|not|has|have|had|this|these|when|where|while|who|whose|between|under|over|after|before|because
-    |if|can|may|will|would|could|should|such|also|other|more|most|very|both|including|during|against|through)$
-    |[a-z][-\u00ad\u2010]$|[,，、(（]$""",
-    re.VERBOSE,
-)
-#: More than the longest of the words.
-_END_CHARS: Final = 24
+#: A line that ends with one of these goes on in the next.
+_UNFINISHED_WORDS = """
+    the a an of and or in on at to for with by from that which as is are was were be been their its his her
+    into than but not has have had this these when where while who whose between under over after before
+    because if can may will would could should such also other more most very both including during
+    against through
+"""
+_UNFINISHED: Final = frozenset(_UNFINISHED_WORDS.split())
+_DIVIDED: Final = re.compile(r"[a-z][-\u00ad\u2010]\Z")
 
 
 def width(text: str) -> int:
@@ -41,4 +41,10 @@ def is_point(line: str) -> bool:
 
 def goes_on(line: str) -> bool:
     """Return whether the line cannot be the last of a sentence: it ends with a comma or a word like "of"."""
-    return _UNFINISHED.search(line.rstrip()[-_END_CHARS:]) is not None
+    words = line.rsplit(None, 1)
+    if not words:
+        return False
+    last = words[-1]
+    if last[-1] in ",，、(（" or _DIVIDED.search(last[-2:]):
+        return True
+    return last.lstrip("(“\"'[") in _UNFINISHED

@@ -94,10 +94,10 @@ def is_complete(sentence: str) -> bool:
 
 
 def is_row(sentence: str) -> bool:
-    """Return whether this is a line of a table: four words and more, most of them with figures."""
+    """Return whether this is a line of a table: four words and more, most with figures, and no stop."""
     words = sentence.split()
     with_figures = sum(any(map(str.isdigit, word)) for word in words)
-    return len(words) >= _ROW_WORDS and with_figures * 2 > len(words)
+    return len(words) >= _ROW_WORDS and with_figures * 2 > len(words) and not is_complete(sentence)
 
 
 def carried_over(before: str, after: str) -> str:

@@ -70,7 +70,9 @@ def is_heading(block: str) -> bool:
         return False
     if goes_on(line):
         return False
-    return len(line) <= (_CJK_HEADING_CHARS if is_mostly_cjk(line) else HEADING_CHARS)
+    if is_mostly_cjk(line):
+        return len(line) <= _CJK_HEADING_CHARS and "，" not in line
+    return len(line) <= HEADING_CHARS
 
 
 def _begins_inside(text: str, block: Block) -> bool:

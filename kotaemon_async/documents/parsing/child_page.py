@@ -12,8 +12,8 @@ from kotaemon_async.documents.parsing.child_paragraphs import Paragraph, clean, 
 #: How much larger than the body a heading is set, by level.
 _LARGER = (1.5, 1.1)
 _PLAIN_LEVEL = 3
-_HEADING_ROWS = 3
-_HEADING_CHARS = 200
+_HEADING_ROWS, _TITLE_ROWS = 3, 5
+_HEADING_CHARS = 250
 #: Letters that are so much smaller at a page's end are those of a note.
 _SMALLER = 0.92
 _FULL_STOP = re.compile(r"[.。;；:：,，、]\Z")
@@ -68,20 +68,17 @@ class PageParts:
 
     def _level(self, paragraph: Paragraph) -> int:
         """Return the level of a heading by its size, its weight or its form; 0 when it is none."""
-        text = paragraph.text
-        if (
-            len(text) > _HEADING_CHARS
-            or len(paragraph.rows) > _HEADING_ROWS
-            or not any(map(str.isalpha, text))
-        ):
+        text, rows = paragraph.text, len(paragraph.rows)
+        if len(text) > _HEADING_CHARS or rows > _TITLE_ROWS or not any(map(str.isalpha, text)):
             return 0
+        ends = _FULL_STOP.search(text) is not None
         for level, larger in enumerate(_LARGER, 1):
-            if paragraph.size >= larger * self._body_size and not _FULL_STOP.search(text):
+            if paragraph.size >= larger * self._body_size and not ends:
                 return level
         is_bold = all(row.bold for row in paragraph.rows) and not self._is_bold
-        if is_bold and not _FULL_STOP.search(text):
+        if rows <= _HEADING_ROWS and is_bold and not ends:
             return _PLAIN_LEVEL
-        return _PLAIN_LEVEL if len(paragraph.rows) == 1 and is_heading(text) else 0
+        return _PLAIN_LEVEL if rows == 1 and is_heading(text) else 0
 
 
 def _is_mostly_bold(lines: Sequence[Line]) -> bool:
