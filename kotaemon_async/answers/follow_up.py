@@ -398,9 +398,11 @@ def _with_new_subject(last: str, new: str) -> str | None:
         if (times := slot.findall(new)) and slot.search(last):
             last = slot.sub(times[0], last)
             new = re.sub(rf" *(?:\b(?:in|of|for) )?{times[0]}年?的?", "", new).strip()
+    if new.casefold() in last.casefold():
+        return last
     subject = _side(last).subject_of(last)
     asked = _side(last).with_new_subject(last, subject, new)
-    return None if asked == last and new.casefold() != subject.casefold() else asked
+    return None if asked == last else asked
 
 
 def _asked_otherwise(last: str, word: str) -> str:

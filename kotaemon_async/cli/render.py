@@ -115,7 +115,8 @@ def print_doubts(answer: Json, console: Console) -> None:
         if claim["verdict"] != "supported":
             colour = "red" if claim["verdict"] == "unsupported" else "yellow"
             sentence = escape(" ".join(str(claim["sentence"]).split()))
-            console.print(f"[{colour}]{_DOUBTS[claim['reason'] or 'subject']}[/{colour}]: {sentence}")
+            why = _DOUBTS[claim["reason"] or "subject"] if claim["markers"] else "no source"
+            console.print(f"[{colour}]{why}[/{colour}]: {sentence}")
     if rejected := answer.get("rejected"):
         console.print(f"[dim]said by the model, not supported: {escape(str(rejected))}[/dim]")
 

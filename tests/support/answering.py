@@ -18,7 +18,7 @@ from kotaemon_async.domain.model import (
     Sentence,
     ServedBy,
 )
-from kotaemon_async.stores.documents import Shelf
+from kotaemon_async.stores.documents import Named, Shelf
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 QUESTION = "What is the capital of France?"
@@ -81,6 +81,12 @@ class Pages:
 
     async def shelf(self, scope: Scope, limit: int) -> Shelf:
         return Shelf(("a.pdf", "b.pdf")[:limit], 2, 0)
+
+    async def named(self, scope: Scope, limit: int) -> list[Named]:
+        return [Named("d", "a.pdf"), Named("e", "b.pdf")][:limit]
+
+    async def passages_across(self, document_id: str, limit: int) -> list[Passage]:
+        return [passage(self.page)]
 
     async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return dict.fromkeys(pages, self.page)

@@ -4,9 +4,9 @@ import { h, icon } from "./dom.js";
 import { count } from "./format.js";
 import { code, t } from "./strings.js";
 
-/** The claims of an answer with this verdict. */
+/** The claims of an answer that cite something, with this verdict. */
 export function doubtful(answer, verdict) {
-  return (answer.claims ?? []).filter((one) => one.verdict === verdict);
+  return (answer.claims ?? []).filter((one) => one.verdict === verdict && one.markers.length > 0);
 }
 
 /** A citation with what is not right about the sentences that rest on it. */
@@ -23,7 +23,7 @@ function verdictOf({ verdict, reason }) {
 
 /** The button that says how the claims stand, and the list that it opens; null without claims. */
 export function claimList(answer) {
-  const claims = answer.claims ?? [];
+  const claims = (answer.claims ?? []).filter((one) => one.markers.length > 0); // the others are told as without source
   if (claims.length === 0) return null;
   const doubts = claims.filter((one) => one.verdict !== "supported");
   const list = h("ul", { class: "claims", hidden: doubts.length === 0 }, (doubts.length > 0 ? doubts : claims).map((one) => h("li", { dataset: { verdict: one.verdict } },

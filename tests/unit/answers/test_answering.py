@@ -12,6 +12,7 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Delta, Finish, Provider
+from kotaemon_async.answers.overview import Overviews
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason, Usage
@@ -60,6 +61,7 @@ def answering(
         documents=kept,
         answers=kept,
         rewriter=QuestionRewriter(Before(history)),
+        overviews=Overviews(kept, retrieval or FakeRetrieval(), Before(history)),
         settings=AnswerSettings(),
         clock=lambda: 1.0,
     )
@@ -364,3 +366,30 @@ async def test_a_second_model_answers_when_the_first_is_not_supported() -> None:
     answer = last(await received(answering(Model(Delta(FALSE), Finish()), second)))
     assert (answer.served_by, answer.rejected) == ("local", "Paris was founded in 1850.")
     assert [claim.verdict for claim in answer.claims] == ["supported"]
+
+
+async def test_a_summary_is_made_of_the_document_that_is_named() -> None:
+    answer = last(await received(answering(), "Summarize a.pdf"))
+    assert answer.answer.startswith("**a**: Paris is the capital of France.")
+    assert ([one.marker for one in answer.citations], answer.outcome) == ([1], "answer")
+
+
+async def test_a_model_is_shown_the_passages_that_sum_the_document_up() -> None:
+    model = Model(Delta("It is about Paris [1]."), Finish())
+    answer = last(await received(answering(model), "Summarize a.pdf"))
+    (prompt,) = model.prompts
+    assert (prompt.question, [one.text for one in prompt.passages]) == ("Summarize a.pdf", [PAGE])
+    assert (answer.served_by, len(answer.citations)) == ("primary", 1)
+
+
+async def test_which_document_is_meant_is_asked_without_passages() -> None:
+    events = await received(answering(Model()), "总结一下")
+    assert events[0] == PassagesFound((), ())
+    assert last(events).answer == "您指的是哪个文档？共有 2 个，例如：a.pdf、b.pdf。"
+
+
+async def test_a_summary_of_something_else_is_an_ordinary_question() -> None:
+    retrieval = FakeRetrieval()
+    answer = last(await received(answering(retrieval=retrieval), "Summarize the capital of France"))
+    assert retrieval.queries[-1] == "the capital of France"
+    assert answer.answer == "Paris is the capital of France. [1]"

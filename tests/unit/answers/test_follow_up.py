@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.follow_up import (
@@ -328,18 +330,43 @@ def test_a_question_that_stands_alone_is_left_as_it_is(question: str) -> None:
     assert last_of(("Who built the lighthouse?", "Ole Brandt."), (question, "")).question == question
 
 
-def test_nothing_piles_up_over_many_turns() -> None:
-    turns = [("Where is the harbour of Sund?", "North.")]
-    asked = [
+_SAID = st.sampled_from(
+    [
+        "Where is the harbour of Sund?",
         "and why?",
         "What about the lake of Bols?",
         "Which one is bigger?",
         "When?",
         "And then what happened?",
+        "in winter?",
+        "who owns it?",
+        "and in 2019?",
+        "go on",
+        "thanks",
+        "back to the first one",
+        "黄埔港在哪里？",
+        "那许申呢？",
+        "他写了什么书？",
+        "为什么？",
+        "那它的人口呢？",
+        "哪个更大？",
+        "还有哪些？",
+        "回到刚才那个",
     ]
-    turns += [(question, "No.") for question in asked * 4]
-    lengths = [len(last_of(*turns[: at + 1]).question) for at in range(len(turns))]
-    assert max(lengths) <= 2 * max(len(question) for question, _ in turns) + 20
+)
+
+
+@given(st.lists(_SAID, min_size=1, max_size=MAX_TURNS + 1))
+def test_nothing_piles_up_over_many_turns(said: list[str]) -> None:
+    *before, (question, _) = [(one, "It was Ole Brandt in 1902. [1]") for one in said]
+    standalone = by_rule(question, state_of(before)).question
+    assert 0 < len(standalone) <= 130
+
+
+@given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=80))
+def test_no_words_break_the_rules(before: str, answer: str, question: str) -> None:
+    said = by_rule(question, state_of([(before, answer)]))
+    assert said.question in (question, before) or len(said.question) <= 400
 
 
 def test_without_a_question_before_nothing_is_changed() -> None:

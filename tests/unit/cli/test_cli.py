@@ -242,12 +242,14 @@ def test_a_quote_over_a_page_break_is_cited_with_both_pages() -> None:
 
 def test_what_is_missing_and_in_doubt_stands_below_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     claims = [
-        {"sentence": "It cost 9 [1].", "verdict": "unsupported", "reason": "figure"},
-        {"sentence": "Ole paid.", "verdict": "supported", "reason": None},
+        {"sentence": "It cost 9 [1].", "verdict": "unsupported", "reason": "figure", "markers": [1]},
+        {"sentence": "Nobody knows.", "verdict": "check", "reason": "subject", "markers": []},
+        {"sentence": "Ole paid.", "verdict": "supported", "reason": None, "markers": [1]},
     ]
     cli_render.print_footer({"missing": ["V-8"], "claims": claims, "rejected": "It is free."})
     said = capsys.readouterr().out
     assert "not found: V-8" in said and "figure not found in the source: It cost 9 [1]." in said
+    assert "no source: Nobody knows." in said
     assert "It is free." in said and "Ole paid." not in said
 
 
