@@ -16,7 +16,7 @@ from kotaemon_async.answers.insist import missing
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.overview import summed_up
 from kotaemon_async.answers.relevance import Rarity
-from kotaemon_async.answers.selection import Candidate, Selection, by_language, candidates
+from kotaemon_async.answers.selection import Candidate, Selection, asked_terms, by_language, candidates
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
@@ -100,7 +100,7 @@ class ExtractiveProvider:
     async def _best(self, prompt: Prompt, deadline: Deadline) -> _Choice | None:
         """Return the first choice that answers, of the question's language first; else the nearest."""
         nearest: _Choice | None = None
-        terms = relevance.asked_terms(prompt.question)
+        terms = asked_terms(prompt.question)
         if not terms:
             return None
         offered = await anyio.to_thread.run_sync(_selections, prompt)
@@ -206,7 +206,7 @@ def _is_relevant(
     if near.part is None:
         return False
     best = max(values, key=lambda at: values[at] + selection.by_cosine(near.with_part[at] - near.whole[at]))
-    asked = relevance.asked_terms(near.part)
+    asked = asked_terms(near.part)
     part = {term: weights[term] for term in asked if term in weights}
     return relevance.is_near(near.part, near.with_part[best], coverage(best, part), across=across)
 

@@ -9,12 +9,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
-from kotaemon_async.answers.selection import is_cjk
-from kotaemon_async.domain import text
+from kotaemon_async.answers.selection import asked_terms, is_cjk
 
 #: What cosine and a fifth of the coverage have to reach together, by the language of the question...
 _LEAST: Final = 0.60
-_LEAST_CJK: Final = 0.53
+_LEAST_CJK: Final = 0.54
 #: ...and where the sentence is in another one.
 _LEAST_ACROSS: Final = 0.28
 _COVERAGE: Final = 0.2
@@ -28,8 +27,6 @@ _UNKNOWN: Final = 0.5
 _PART_TERMS: Final = 2
 _PART_PAIRS: Final = 4
 
-#: Two words of asking that are no stop words, as they may also be a passage's.
-_ASKING: Final = re.compile(r"\bhow (?:many|much)\b", re.IGNORECASE)
 _PART_END: Final = re.compile(r"(?<=[:：。！!;；?？\n，])\s*|(?<=\.)\s+(?=[A-Z])|(?<=,)\s+")
 
 
@@ -37,11 +34,6 @@ class Rarity(Protocol):
     """Knows how rare a term is in all documents."""
 
     async def rarity(self, terms: Sequence[str]) -> Mapping[str, float]: ...
-
-
-def asked_terms(question: str) -> list[str]:
-    """Return the terms of a question that an answer to it has to do with."""
-    return text.query_terms(_ASKING.sub(" ", question))
 
 
 def weighted(terms: Sequence[str], rarity: Mapping[str, float], *, words_only: bool) -> dict[str, float]:
@@ -65,7 +57,7 @@ def last_part(question: str) -> str | None:
     """Return what stands behind the last mark in a question, if that may be a question of its own."""
     *before, part = [piece for piece in _PART_END.split(question) if piece.strip()] or [question]
     needed = _PART_PAIRS if is_cjk(part) else _PART_TERMS
-    return part if before and len(text.query_terms(part)) >= needed else None
+    return part if before and len(asked_terms(part)) >= needed else None
 
 
 def is_near(question: str, cosine: float, coverage: float, *, across: bool) -> bool:

@@ -12,6 +12,7 @@ a weight moves the share of right first sentences by a point or two.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ ROOM: Final = 500
 ROOM_CJK: Final = 180
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
+
+#: Two words of asking that are no stop words, as they may also be a passage's; Chinese characters that stand
+#: between words far more often than in one, so that pairs with them tell nothing.
+_ASKING: Final = re.compile(r"\bhow (?:many|much)\b|[的了是吗嗎呢被把]", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +86,11 @@ def is_cjk(words: str) -> bool:
     return text.cjk_share(words) > 0.3
 
 
+def asked_terms(question: str) -> list[str]:
+    """Return the terms of a question that an answer to it has to do with."""
+    return text.query_terms(_ASKING.sub(" ", question))
+
+
 def candidates(sources: Sequence[Source]) -> list[Candidate]:
     """Return every sentence of the sources that says anything, in the order of the sources."""
     best = max((source.passage.score for source in sources), default=0.0) or 1.0
@@ -101,7 +111,7 @@ class Selection:
     def __init__(self, question: str, offered: Sequence[Candidate]) -> None:
         self.question = question
         self.candidates = list(offered)
-        self._words = _shared(text.query_terms(question), self.candidates)
+        self._words = _shared(asked_terms(question), self.candidates)
 
     @property
     def is_across(self) -> bool:

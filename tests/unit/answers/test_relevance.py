@@ -46,7 +46,3 @@ def test_a_word_that_no_document_holds_weighs_little_beside_meaning_and_most_wit
 def test_the_share_is_that_of_the_weights() -> None:
     assert relevance.covered({"a": 3.0, "b": 1.0}, {"a", "c"}) == 0.75
     assert relevance.covered({}, {"a"}) == 0.0
-
-
-def test_how_many_is_no_word_of_the_answer() -> None:
-    assert relevance.asked_terms("How many ferries sailed?") == ["ferri", "sail"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.selection import Selection, by_language, candidates
+from kotaemon_async.answers.selection import Selection, asked_terms, by_language, candidates
 from kotaemon_async.answers.sources import Source
 from tests.support.answering import source
 
@@ -103,6 +103,18 @@ def test_a_chinese_sentence_full_of_foreign_names_is_chinese() -> None:
     found = source(french + "这条大道位于巴黎市中心，十九世纪初年由工人修建，以意大利剧院命名。" * 2)
     (chinese,) = by_language("大道以前叫什么？", candidates([found]))
     assert (chinese.candidates[0].sentence.text, chinese.is_across) == (french, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "terms"),
+    [
+        ("How many ferries sailed?", ["ferri", "sail"]),
+        ("谁是哈佛大学的校长？", ["哈佛", "佛大", "大学", "校长"]),
+        ("灯塔被谁修建了？", ["灯塔", "修建"]),
+    ],
+)
+def test_words_of_asking_are_no_part_of_what_is_asked_for(question: str, terms: list[str]) -> None:
+    assert asked_terms(question) == terms
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("ab c. 。中文泵!\n"), max_size=600), max_size=4))
