@@ -19,7 +19,7 @@ app = typer.Typer()
 backups = typer.Typer(help="Backups of everything the service keeps of its own.", no_args_is_help=True)
 app.add_typer(keys.app, name="keys")
 app.add_typer(backups, name="backup")
-models = typer.Typer(help="The embedding model.", no_args_is_help=True)
+models = typer.Typer(help="The embedding models: prepared, watched, changed.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 

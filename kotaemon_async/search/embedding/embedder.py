@@ -34,7 +34,6 @@ from kotaemon_async.search.embedding.models import (
     full_name,
     prepared_model,
 )
-from kotaemon_async.telemetry.health import Health
 
 Vector = NDArray[np.float32]
 
@@ -169,10 +168,6 @@ class Embedder:
     async def forget(self) -> None:
         """Drop the vectors of sentences."""
         self._kept.clear()
-
-    def register_in(self, health: Health) -> None:
-        """Make its check part of the report."""
-        health.register("embedder", self.check)
 
     async def check(self) -> dict[str, object]:
         """Try the model if it is loaded; return `model`, `dimension`, `loaded`, a message if it stands in.

@@ -7,9 +7,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Reason
 from kotaemon_async.search.vectors.folders import NAMES
+from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.models import EmbeddingModel, Roles
 from tests.support.spaces import WEIGHTS, Searching, WordEmbedder, searching
@@ -320,3 +322,23 @@ def failing_once(model: WordEmbedder) -> Callable[[], None]:
         raise Unavailable("It failed.", code="embedder_unavailable")
 
     return fail
+
+
+async def differing(service: Searching) -> set[str]:
+    """What a deep look at the vectors and their log finds; these documents never had files."""
+    parts = service.parts
+    blobs = Blobs(parts.folder / "blobs", 10**6)
+    doctor = doctor_on_duty(parts.settings, service.ledger, blobs, service.spaces, lambda: None)
+    report = await doctor.run(repair=False, deep=True)
+    return {kind for kind in report.findings if kind.startswith(("vector", "log"))}
+
+
+async def test_the_doctor_has_nothing_against_any_state_of_the_change(stocked: Path, ledger: Ledger) -> None:
+    async with searching(stocked, ledger, wanted="new", runs=False) as service:
+        seen = [await differing(service)]
+        with anyio.fail_after(60):
+            while service.model != "new" or await service.change.step():
+                await service.change.step()
+                seen.append(await differing(service))
+        assert set().union(*seen) == set()
+        assert len(seen) > len(TEXTS)

@@ -106,7 +106,7 @@ async def test_the_health_report_neither_loads_it_nor_keeps_it(
     embedder: Embedder, models: ModelRegistry
 ) -> None:
     health = Health()
-    embedder.register_in(health)
+    health.register("embedder", embedder.check)
     loaded = await health.report()
     await models.release_idle()
     released = await health.report()
