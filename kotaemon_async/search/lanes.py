@@ -1,7 +1,7 @@
 """The two lanes of a search, vectors and keywords: each has its own deadline and reports why it was lost."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -16,6 +16,9 @@ from kotaemon_async.telemetry import traces
 
 Hits = list[tuple[str, float]]
 
+#: How much more is asked for where languages share a space, so that the farther one gets its part.
+_WIDER: Final = 4
+_LEAST_SHARE: Final = 0.2
 #: How much more is asked for when too many hits were not searchable, and at most.
 _ASK_MORE: Final = 4
 _MOST_ASKED: Final = 16
@@ -68,7 +71,9 @@ class SearchedSpace(Protocol):
 class SearchableChunks(Protocol):
     """The part of the ledger that knows which chunks may be found."""
 
-    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]: ...
+    async def searchable(self, chunk_ids: Sequence[str]) -> Mapping[str, bool]:
+        """Return those that may be found, and whether each is written in CJK."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +172,23 @@ class VectorLane:
     async def _searchable(
         self, space: SearchedSpace, vector: Any, scope: Scope, limit: int, ends_at_s: float
     ) -> Hits:
-        """Return up to `limit` hits that may be found.
+        """Return the nearest `limit` hits that may be found, and more if they leave a language out.
 
         The index also holds what is not searchable yet, while a document is read anew, or no more.
         """
-        asked = limit
+        asked = limit * (_WIDER if space.embedder.calibrated else 1)
         while True:
             hits = await self._nearest(space, vector, scope, asked, ends_at_s)
             try:
                 with _until(ends_at_s):
-                    known = await self._documents.searchable_ids([key for key, _ in hits])
+                    known = await self._documents.searchable([key for key, _ in hits])
             except (Unavailable, TimeoutError):
-                return hits  # reading the passages will fail as well, and that is no fault of this lane
+                return hits[
+                    :limit
+                ]  # reading the passages will fail as well, and that is no fault of this lane
             kept = [hit for hit in hits if hit[0] in known]
             if len(kept) >= limit or len(hits) < asked or asked >= _MOST_ASKED * limit:
-                return kept[:limit]
+                return shared(kept, known, limit)
             asked *= _ASK_MORE
 
     async def _nearest(
@@ -194,6 +201,19 @@ class VectorLane:
         excused = self.vectors_breaker.watching(lambda: status.outage is not None or status.era != era)
         with _lost_by("vectors"), excused, _until(ends_at_s):
             return await space.vectors.search(vector, limit=limit, scope=scope)
+
+
+def shared(hits: Hits, is_cjk: Mapping[str, bool], limit: int) -> Hits:
+    """Return the first hits, and further ones in whichever language has less than a fifth of them.
+
+    In a large collection the passages of one language, nearer to a question in it for that alone, would
+    otherwise be all that is looked at.
+    """
+    first, rest = hits[:limit], hits[limit:]
+    for kind in (True, False):
+        missing = int(limit * _LEAST_SHARE) - sum(is_cjk[key] is kind for key, _ in first)
+        first = [*first, *[hit for hit in rest if is_cjk[hit[0]] is kind][: max(0, missing)]]
+    return first
 
 
 @contextmanager

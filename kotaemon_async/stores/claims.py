@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import LeaseLost, Unavailable
 from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
+from kotaemon_async.domain.text import is_mostly_cjk
 from kotaemon_async.stores import context
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
 from kotaemon_async.stores.models import is_outdated
@@ -226,6 +227,7 @@ def _insert_chunks(conn: apsw.Connection, document_id: str, version: int, batch:
             "over_start": chunk.over and chunk.over.start,
             "over_stop": chunk.over and chunk.over.stop,
             "context": context.encoded(chunk),
+            "is_cjk": is_mostly_cjk(chunk.text),
         }
         row = conn.execute(SQL["insert_chunk"], values).get
         conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})

@@ -222,9 +222,10 @@ class Documents(Store):
         return {row[0] for row in conn.execute(SQL["blobs"])}
 
     @reads
-    def searchable_ids(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> set[str]:
-        """Return those of the chunks that can be found at present."""
-        return {row[0] for row in conn.execute(SQL["searchable_ids"], {"ids": json.dumps(list(chunk_ids))})}
+    def searchable(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, bool]:
+        """Return those of the chunks that can be found at present, and whether each is written in CJK."""
+        rows = conn.execute(SQL["searchable"], {"ids": json.dumps(list(chunk_ids))})
+        return {name: bool(is_cjk) for name, is_cjk in rows}
 
     @reads
     def passages(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:

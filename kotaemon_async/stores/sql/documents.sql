@@ -162,8 +162,8 @@ JOIN chunks AS c ON c.id = wanted.value AND c.context <> ''
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
 
--- name: searchable_ids
-SELECT wanted.value
+-- name: searchable
+SELECT c.id, c.is_cjk
 FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version

@@ -35,8 +35,11 @@ JOIN pages AS p ON p.document_id = d.id AND p.version = d.version
 WHERE d.id = :id AND d.token = :token AND p.number > :after ORDER BY p.number LIMIT :limit
 
 -- name: insert_chunk
-INSERT INTO chunks (id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context)
-VALUES (:id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model, :over_start, :over_stop, :context)
+INSERT INTO chunks (
+    id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context, is_cjk
+) VALUES (
+    :id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model, :over_start, :over_stop, :context, :is_cjk
+)
 RETURNING row
 
 -- name: insert_keywords

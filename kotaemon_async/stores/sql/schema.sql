@@ -68,7 +68,8 @@ CREATE TABLE chunks (
     model TEXT NOT NULL DEFAULT '',
     over_start INTEGER,
     over_stop INTEGER,
-    context TEXT NOT NULL DEFAULT ''
+    context TEXT NOT NULL DEFAULT '',
+    is_cjk INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, version, page, ordinal);
 CREATE INDEX chunks_by_model ON chunks (model);

@@ -97,7 +97,7 @@ async def test_only_chunks_of_the_searchable_version_are_searchable(ledger: Ledg
     await add(ledger, "a", 1)
     await ledger.documents.start_anew("a", 6.0, force=True)
     await index(ledger, "a", word_batch(1))
-    assert await ledger.documents.searchable_ids(["a.1.1.0", "a.2.1.0", "never"]) == {"a.1.1.0"}
+    assert await ledger.documents.searchable(["a.1.1.0", "a.2.1.0", "never"]) == {"a.1.1.0": False}
 
 
 async def test_half_a_vector_is_no_vector(ledger: Ledger) -> None:

@@ -20,8 +20,8 @@ TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
 class LedgerOfTexts:
     """A ledger that knows the chunks of TEXTS, each on its own page."""
 
-    async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
-        return TEXTS.keys() & set(chunk_ids)
+    async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+        return {key: False for key in chunk_ids if key in TEXTS}
 
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         return {
@@ -197,8 +197,8 @@ async def test_the_health_report_shows_how_the_breakers_of_embedder_and_index_st
 @pytest.mark.parametrize("fault", [{"error": "ledger_unavailable"}, HANGS], ids=["fails", "hangs"])
 async def test_a_ledger_that_cannot_be_read_opens_no_breaker(fault: dict[str, Any]) -> None:
     class Locked(LedgerOfTexts):
-        async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
-            return set(dict(await Lane(**fault).search()))
+        async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+            return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
             return dict(await Lane(**fault).search())  # type: ignore[arg-type]
@@ -287,8 +287,8 @@ async def test_a_calibrated_model_brings_the_other_language_beside_the_question_
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
             return {key: Passage(key, "d1", "a.pdf", ord(key[0]), texts[key], 0.0) for key in chunk_ids}
 
-        async def searchable_ids(self, chunk_ids: Sequence[str]) -> set[str]:
-            return set(chunk_ids)
+        async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+            return {key: key == "zh" for key in chunk_ids}
 
     vectors = Lane([("zh", 0.50), ("en", 0.45), ("far", 0.1)])
     embedder = Lane()

@@ -43,7 +43,7 @@ async def test_contents_of_an_older_version_are_removed(data: DamagedFolder) -> 
     data.sql("INSERT INTO pages SELECT document_id, 7, number, text, label, blocks FROM pages")
     data.sql(
         "INSERT INTO chunks SELECT row + 100, id || '.7', document_id, 7, page, ordinal, start, stop, vector,"
-        " model, over_start, over_stop, context FROM chunks"
+        " model, over_start, over_stop, context, is_cjk FROM chunks"
     )
     assert (await data.repaired())["stray_contents"] == [f"{document.id}.1"]
     assert data.sql("SELECT DISTINCT version FROM chunks") == [(7,)]
