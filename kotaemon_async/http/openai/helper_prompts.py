@@ -18,11 +18,18 @@ from kotaemon_async.domain.text import one_line
 from kotaemon_async.telemetry import traces
 
 _TASK: Final = re.compile(
-    r"^\s*#*\s*(?:task|your task|instructions?)\s*(?:is\b|:)|^#+\s*output\b|available tools:", re.I | re.M
+    r"^[ \t]{0,8}#{0,6}[ \t]{0,8}(?:task|your task|instructions?)\s*(?:is\b|:)"
+    r"|^#{1,6}[ \t]{0,8}output\b|available tools:",
+    re.I | re.M,
 )
 _TRANSCRIPT: Final = re.compile(
-    r"<chat_history>|#+\s*chat history|\|\|>\s*user\s*:|<conversation>|<text>|available tools:"
-    r"|^\W*(?:user|human|用户|用戶)\W*:.*\n(?:.*\n)*?\W*(?:assistant|ai|response|bot|助手)\W*:",
+    r"<chat_history>|#{1,6}[ \t]{0,8}chat history|\|\|>\s*user\s*:|<conversation>|<text>|available tools:"
+    r"|^[^\w\n]{0,8}(?:user|human|用户|用戶)[^\w\n]{0,8}[:：].*\n(?:.*\n){0,80}?"
+    r"[^\w\n]{0,8}(?:assistant|ai|response|bot|助手)[^\w\n]{0,8}[:：]",
+    re.I | re.M,
+)
+_IS_TRANSCRIPT: Final = re.compile(
+    rf"{_TRANSCRIPT.pattern}|\bquery\W{{0,4}}history\b|\"role\"\s*:\s*\"user\"|^(?:user|用户|用戶)\s?[:：]",
     re.I | re.M,
 )
 _ASKS_JSON: Final = re.compile(r"\bjson\b", re.I)
@@ -33,7 +40,7 @@ _TALK: Final = (
 )
 _TITLE: Final = re.compile(
     r"\b(?:generate|write|provide|give|create|make|suggest|summari[sz]e|come up with|name)\b[^.\n]{0,120}"
-    r"\b(?:titles?|a name)\b|\btitle for (?:this|the|our)\b|^\W*title\W*:?\s*\Z"
+    r"\b(?:titles?|a name)\b|\btitle for (?:this|the|our)\b|^[^\w\n]{0,8}title[^\w\n]{0,8}\Z"
     r"|\b(?:concise|short)\b[^.\n]{0,40}\btitle\b"
     r"|(?:总结|總結|概括|生成|起|取|拟|擬|写|寫|给出|給出|返回)[^。\n]{0,60}(?:标题|標題|题目|題目|名称|名稱|主题)",
     re.I | re.M,
@@ -58,10 +65,12 @@ _MESSAGE: Final = re.compile(r"\bmessage\b\W*:", re.I)
 #: A question over passages that the program has found itself is a question.
 _GIVEN_CONTEXT: Final = re.compile(r"<user_query>|</context>", re.I)
 _FIRST_USER_LINE: Final = re.compile(
-    r"(?:^|\|\|>)[\s>#*\-\"']*(?:user|human|用户|用戶)\W{0,4}[:：]\s*[\"“]?\s*(?P<line>\S[^\n]*)", re.I | re.M
+    r"(?:^|\|\|>)[ \t>#*\-\"']{0,8}(?:user|human|用户|用戶)\W{0,4}[:：]\s*[\"“]?\s*(?P<line>\S[^\n]*)",
+    re.I | re.M,
 )
 _TITLE_WORDS, _TITLE_CHARS = 8, 60
 _CJK_TITLE_CHARS: Final = 20
+_END_CHARS: Final = 6_000
 _NO_TITLE: Final = "New chat"
 _LONGEST_TITLE: Final = 200
 
@@ -114,11 +123,12 @@ def helper_prompt(system: str, turns: Iterable[str], text: str) -> HelperPrompt 
 
     `system` are its system messages, `turns` what the user wrote before, `text` the last user message.
     """
-    before = [turn for turn in turns if turn.strip()]
+    before, text, system = [turn for turn in turns if turn.strip()], _ends(text), _ends(system)
     first = next(iter(before), "")
     if (kind := _kind(text, has_turns=bool(before))) is not None:
         return HelperPrompt(kind, _form(text), _first_line(text) or one_line(first))
-    if (kind := _kind(system, has_turns=True)) is not None:
+    # A task in the system message has the transcript as the user's words; else it is a wish about answers.
+    if _IS_TRANSCRIPT.search(text) and (kind := _kind(system, has_turns=True)) is not None:
         return HelperPrompt(kind, _form(system), _first_line(text) or one_line(first or text))
     return None
 
@@ -138,6 +148,11 @@ def plain_answer(question: str, helper: HelperPrompt, reply: PlainReply | None) 
         trace_id=traces.current().trace_id,
         usage=usable.usage if usable is not None else None,
     )
+
+
+def _ends(text: str) -> str:
+    """Return the text without the middle of a very long transcript: a task stands at its beginning or end."""
+    return text if len(text) <= 2 * _END_CHARS else f"{text[:_END_CHARS]}\n{text[-_END_CHARS:]}"
 
 
 def title_of(line: str) -> str:
@@ -186,6 +201,6 @@ def _form(text: str) -> dict[str, object]:
 
 def _first_line(text: str) -> str:
     """Return the first words of the user in a transcript, "" without one."""
-    *_, talk = re.split(r"<chat_history>|#+\s*chat history:?|<conversation>", text, flags=re.I)
+    *_, talk = re.split(r"<chat_history>|#{1,6}[ \t]{0,8}chat history:?|<conversation>", text, flags=re.I)
     found = _FIRST_USER_LINE.search(talk)
     return one_line(found["line"]).strip('"”') if found else ""

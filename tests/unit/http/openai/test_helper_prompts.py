@@ -182,3 +182,29 @@ def test_a_models_reply_is_taken_when_it_has_the_form(reply: str | None, text: s
     helper = HelperPrompt("json", {"title": ""}, "How often is the seal replaced?")
     said = None if reply is None else PlainReply(reply, "primary")
     assert plain_answer("x", helper, said).answer == text
+
+
+@pytest.mark.parametrize("filler", ["word " * 30_000, "\n" * 100_000, "USER: x\n" * 20_000, "{ " * 50_000])
+def test_a_task_is_known_around_a_very_long_transcript(filler: str) -> None:
+    task = '### Task:\nGenerate a title.\n### Output:\nJSON format: { "title": "x" }\n' + TALK
+    assert made(task[:-15] + filler + "</chat_history>").harmless() == f'{{"title": "{TITLE}"}}'
+    assert helper_prompt("", BEFORE, "How often? " + filler) is None
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        "Give each answer a concise title, and keep the conversation friendly.",
+        'Answer in JSON format: {"answer": "…"}. Your task is: help the user.',
+        *SYSTEMS,
+    ],
+)
+def test_a_wish_about_answers_makes_no_task_of_a_question(system: str) -> None:
+    assert helper_prompt(system, BEFORE, "How often is the seal replaced?") is None
+
+
+def test_a_transcript_may_come_as_messages_in_json() -> None:
+    talk = '[{"role": "user", "content": "How often?"}, {"role": "assistant", "content": "Yearly."}]'
+    found = helper_prompt(SYSTEMS[0], [], talk)
+    assert found is not None
+    assert found.kind == "title"
