@@ -32,6 +32,7 @@ _UNITS: Final = """
 """
 _MEASURE: Final = re.compile(rf"(\d+)-?({'|'.join(_UNITS.split())})")
 _PIECE: Final = re.compile(r"[a-z]+|\d+")
+_CENTURIES: Final = ("17", "18", "19", "20")
 _CENTURY: Final = re.compile(r"(?<![a-z\d])(\d{1,2})(?:st|nd|rd|th)?[ -]?(?:century|世纪)")
 _CHINESE_YEAR: Final = re.compile("(?<![〇零一二三四五六七八九])[〇零一二三四五六七八九]{4}(?=年)")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][a-z]+)?")
@@ -106,9 +107,9 @@ class _Text:
         self.folded = text.folded(words)
         self.numbers = numbers(words) | {term for one in figures(self.folded) for term in one.terms}
 
-    def has_code(self, terms: tuple[str, ...]) -> bool:
+    def has_code(self, written: str) -> bool:
         """Return whether the code stands there, with or without something between letters and digits."""
-        pieces = _PIECE.findall(terms[0])
+        pieces = _PIECE.findall(written)
         end = r"(?!\d)" if pieces[-1].isdecimal() else "(?![a-z])"
         found = r"(?<![a-z0-9])" + "[-_./ ]?".join(map(re.escape, pieces)) + end
         return re.search(found, self.folded) is not None
@@ -140,14 +141,14 @@ def missing_figures(claim: str, source: str) -> list[str]:
     if not asked:
         return []
     stated = _Text(source).numbers
-    return [_as_written(claim, one.words) for one in asked if not _is_stated(one, stated)]
+    return [_as_written(claim, one.words) for one in asked if not one.forms & stated]
 
 
 def missing_codes(claim: str, source: str) -> list[str]:
     """Return the claim's names of letters and digits that do not stand in the source."""
     asked = [code for code in codes(text.folded(claim)) if _is_code(code)]
     found = _Text(source) if asked else None
-    return [_as_written(claim, code.written) for code in asked if found and not found.has_code(code.terms)]
+    return [_as_written(claim, code.written) for code in asked if found and not found.has_code(code.written)]
 
 
 def missing_names(claim: str, source: str) -> list[str]:
@@ -232,8 +233,10 @@ def _asked_numbers(folded: str) -> Iterator[_Asked]:
             yield _Asked(code.written, _amounts(measure[1], measure[2]))
     rest = text.normalized(rest)
     products = {match[1]: scaled(match) for match in SCALED.finditer(rest)}
-    for digits in re.findall(r"\d+", rest):
-        yield _Asked(digits, frozenset({number(digits), products.get(digits, number(digits))}))
+    for match in re.finditer(r"(['\u2019]?)(\d+)", rest):
+        digits = match[2]
+        short = {f"{century}{digits}" for century in _CENTURIES} if match[1] and len(digits) == 2 else set()
+        yield _Asked(digits, frozenset({number(digits), products.get(digits, number(digits)), *short}))
 
 
 def _years_of(century: int) -> frozenset[str]:
@@ -246,7 +249,7 @@ def _amounts(digits: str, unit: str) -> frozenset[str]:
     """Return the number of a measure; of a decade, such as 1990s and 90s, all years."""
     if unit != "s":
         return frozenset({number(digits)})
-    centuries = ("17", "18", "19", "20") if len(digits) == 2 else ("",)
+    centuries = _CENTURIES if len(digits) == 2 else ("",)
     return frozenset(f"{century}{digits[:-1]}{year}" for century in centuries for year in range(10))
 
 
@@ -260,13 +263,6 @@ def _spellings(whole: Whole) -> frozenset[str]:
     """Return the terms that say as much as the figure: 1.234 may be 1234."""
     is_date = len(whole.terms) > 2
     return frozenset(whole.terms[:1] if is_date else whole.terms)
-
-
-def _is_stated(asked: _Asked, stated: set[str]) -> bool:
-    """Return whether a spelling is stated; two digits may be a year's end."""
-    if asked.forms & stated:
-        return True
-    return len(asked.words) == 2 and any(len(one) == 4 and one.endswith(asked.words) for one in stated)
 
 
 def _is_code(code: Whole) -> bool:

@@ -1,6 +1,8 @@
 """What a question insists on, and which of it a text lacks."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kotaemon_async.answers.insist import missing, missing_codes, missing_figures, missing_names
 from kotaemon_async.domain.text import query_terms, terms
@@ -16,6 +18,10 @@ ROOM = "Room 12 was painted green for Mr Olsen."
     ("How often is valve V 7 greased?", VALVE, ()), ("What colour is room 14?", ROOM, ("14",)),
     ("What colour is room 12?", ROOM, ()), ("Where is pump P-70?", "Pump P-701 is in hall two.", ("P-70",)),
     ("水泵P-71在哪里？", "水泵P 71在二号厅。", ()), ("Was ist RX-77B?", "RX-77 ist ein Filter.", ("RX-77B",)),
+    ("What was AS-207/208?", "AS-207/208 was a dual mission.", ()),
+    ("What does NS3/4A do?", "NS3/4A is a protease.", ()),
+    ("What is a 3rd-and-9?", "A 3rd-and-9 is a down.", ()),
+    ("What was AS-207/209?", "AS-207/208 was a dual mission.", ("AS-207/209",)),
     ("Is 5G there?", "A 5 G mast stands there.", ()), ("5G基站在哪里？", "4G基站在山上。", ("5G",)),
 ])  # fmt: skip
 def test_a_code_or_number_of_another_thing_is_missed(
@@ -42,6 +48,8 @@ def test_a_code_or_number_of_another_thing_is_missed(
     ("What weighs 5kg?", "It weighs 6 kg.", ("5kg",)),
     ("What happened in the 1990s?", "In 1995 it rained.", ()),
     ("What happened in the 1990s?", "In 1985 it rained.", ("1990s",)),
+    ("What was it like in '98?", "In 1998 it began.", ()),
+    ("Who waited 42 days?", "In 1942 he waited.", ("42",)),
     ("What about the 90s?", "In 1994 it began.", ()),
     ("谁是15世纪的改革者？", "雅克·勒费弗（约1455-1536）支持改革。", ()),
     ("Who ruled in the 15th century?", "In 1510 he died.", ("15th century",)),
@@ -147,3 +155,8 @@ def test_claims_are_held_to_their_source_by_kind() -> None:
     assert missing_figures("阀门V-8于2032年3月检查。", source) == ["2032年3月"]
     assert missing_codes("阀门V-9于2031年3月检查。", source) == ["V-9"]
     assert missing_names("The valve was checked by Olsen", "The valve was checked.") == ["Olsen"]
+
+
+@given(st.from_regex(r"[A-Za-z]{1,3}[-/.]?[0-9]{1,4}([-/.][A-Za-z0-9]{1,4}){0,2}", fullmatch=True))
+def test_a_code_stands_in_a_text_that_has_it_word_for_word(code: str) -> None:
+    assert missing_codes(f"What is {code}?", f"The part {code} is new.") == []
