@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from openai import AsyncOpenAI
 
 from kotaemon_async.answers.events import Done
-from kotaemon_async.domain.model import Reason, Scope, Usage
+from kotaemon_async.domain.model import Claim, Reason, Scope, Usage
 from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import Fakes, hand_in
@@ -51,6 +51,16 @@ async def test_a_chat_is_answered_with_footnotes_and_its_provenance(client: Asyn
     assert (received["reasons"], received["age_s"]) == ([{"component": "primary", "code": "timeout"}], 1.5)
     assert (received["citations"][0]["document_name"], received["citations"][0]["page"]) == ("report.pdf", 2)
     assert received["trace_id"] == "a" * 32
+
+
+async def test_what_a_models_sentences_rest_on_is_told(client: AsyncOpenAI, services: Fakes) -> None:
+    claim = Claim("By 9 percent.", "unsupported", "figure", (1,))
+    play(services, Done(replace(ANSWER, claims=(claim,), rejected="By 9 percent.")))
+    told = {"sentence": "By 9 percent.", "verdict": "unsupported", "reason": "figure", "markers": [1]}
+    received = ((await client.chat.completions.create(**ASK)).model_extra or {})["kotaemon"]
+    assert (received["claims"], received["rejected"]) == ([told], "By 9 percent.")
+    received = ((await chunks(client))[-1].model_extra or {})["kotaemon"]
+    assert (received["claims"], received["rejected"]) == ([told], "By 9 percent.")
 
 
 async def test_a_usage_that_nobody_counted_is_estimated(client: AsyncOpenAI) -> None:
