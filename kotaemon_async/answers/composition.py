@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kotaemon_async.answers.llm.base import Quote
-from kotaemon_async.answers.quotes import MARKER
+from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.selection import Candidate, is_cjk
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
@@ -28,6 +28,10 @@ _NAMES_REFERENCE: Final = re.compile(
     r"|[见在如和与及自由从对据]|文献)$",
     re.IGNORECASE,
 )
+#: Signs of lists and tables that a sentence may stand between, rows that follow each other, cells of a row.
+_SIGNS: Final = " \t|-*•●▪◦#>"
+_ROW: Final = re.compile(r"\s*\|\s*\|\s*")
+_CELL: Final = re.compile(r"\s+\|\s+")
 _CLAUSE: Final = re.compile(r"(?<=[;；:：。！？])\s*|(?<=[.,!?])\s+|(?<=[，、])\s*|(?<=\s[–—-]\s)")
 #: Words that point back to what stands before a sentence.
 DANGLING: Final = re.compile(
@@ -119,14 +123,9 @@ def tidy(words: str) -> str:
             return f"{' ' if match[0][0].isspace() else ''}({match[1]})"
         return ""
 
-    plain = unmarked(_REFERENCE.sub(rewrite, words))
+    plain = unmarked(_REFERENCE.sub(rewrite, _CELL.sub(", ", _ROW.sub("; ", words.strip(_SIGNS)))))
     plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain))
     return plain.strip().lstrip(".,;:，。、； ")
-
-
-def unmarked(words: str) -> str:
-    """Return the text with round brackets where it would be taken for one with citation markers."""
-    return MARKER.sub(lambda match: f"{match[0][0] if match[0][0].isspace() else ''}({match[1]})", words)
 
 
 def windowed(sentence: str, weights: Mapping[str, float]) -> str:

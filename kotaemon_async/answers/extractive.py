@@ -11,10 +11,11 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases, relevance
-from kotaemon_async.answers.composition import composed, unmarked
+from kotaemon_async.answers.composition import composed
 from kotaemon_async.answers.insist import missing
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.overview import summed_up
+from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.relevance import Rarity
 from kotaemon_async.answers.selection import Candidate, Selection, asked_terms, by_language, candidates
 from kotaemon_async.answers.sources import Source

@@ -41,6 +41,11 @@ def keep_markers(text: str, known: Callable[[int], bool] | Collection[int]) -> s
     return MARKER.sub(rewrite, text)
 
 
+def unmarked(words: str) -> str:
+    """Return a document's text with round brackets where its own would be taken for citation markers."""
+    return MARKER.sub(lambda match: f"{match[0][0] if match[0][0].isspace() else ''}({match[1]})", words)
+
+
 def _numbers(match: re.Match[str]) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", match[1])]
 

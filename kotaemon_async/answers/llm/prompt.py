@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kotaemon_async.answers.llm.base import HistoryTurn, Prompt
+from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.domain.tokens import beginning_within, estimated_tokens
 
@@ -94,7 +95,8 @@ def _blocks(passages: Sequence[Passage], fence: str, limits: Limits) -> list[str
         head = f"<<<{fence} passage {number}: {_label(passage)}>>>\n"
         end = f"\n<<<{fence} end of passage {number}>>>"
         left -= estimated_tokens(head) + estimated_tokens(end)
-        whole = passage.text if left_chars is None else passage.text[: max(left_chars, _SHORTEST_CHARS)]
+        # References of the document would be taken for citations as soon as the model repeats them.
+        whole = unmarked(passage.text)[: None if left_chars is None else max(left_chars, _SHORTEST_CHARS)]
         if blocks and _is_used_up(whole, passage, left, left_chars):
             break
         text = beginning_within(whole, max(left, _SHORTEST_TOKENS))

@@ -77,6 +77,23 @@ def test_references_of_the_document_are_no_citations(words: str, shown: str) -> 
     assert tidy(words) == shown
 
 
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            "| Seal kit P40-S2 | 18.50 EUR | | Bearing B12 | 7.20 EUR |",
+            "Seal kit P40-S2, 18.50 EUR; Bearing B12, 7.20 EUR",
+        ),
+        ("| 轴封 | 18.50 元 |", "轴封, 18.50 元"),
+        ("- Anna Holm: director", "Anna Holm: director"),
+        ("• 王强：主任", "王强：主任"),
+        ("The set {a|b} has two members.", "The set {a|b} has two members."),
+    ],
+)
+def test_signs_of_lists_and_tables_are_not_shown(words: str, shown: str) -> None:
+    assert tidy(words) == shown
+
+
 def test_a_quote_keeps_the_document_s_brackets_word_for_word() -> None:
     text, found = said([source("The reef grew 4 mm in 2011 [2]. Corals [3] are slow.")], 0)
     assert (text, found) == ("The reef grew 4 mm in 2011. [1]", [(1, ["The reef grew 4 mm in 2011 [2]."])])

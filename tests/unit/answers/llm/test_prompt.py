@@ -89,3 +89,8 @@ def test_a_plain_prompt_that_is_too_long_loses_its_middle() -> None:
     words = messages(Prompt("Title! " + "word " * 900 + "JSON: {}", is_plain=True), Limits(500))
     assert words.tokens <= 502
     assert (words.user[:6], words.user[-8:], " … " in words.user) == ("Title!", "JSON: {}", True)
+
+
+def test_brackets_of_a_document_are_not_those_of_a_citation() -> None:
+    words = messages(Prompt("Why?", (passage("Corals grow [2]. 见[3, 4]。"),)), ROOM)
+    assert "Corals grow (2). 见(3, 4)。" in words.user
