@@ -95,10 +95,11 @@ async function copy(button, answer) {
   setTimeout(() => fill(button, icon("copy")), 1500);
 }
 
-/** The page of a quote, or both where it goes on over the break. */
-function pagesOf({ page, parts }) {
+/** The page of a quote, or both where it goes on over the break, and whether its document is gone. */
+function pagesOf({ page, parts, gone }) {
   const pages = (parts ?? []).map((one) => one.page);
-  return pages.length > 1 ? t("source.pages", { first: pages[0], last: pages.at(-1) }) : t("source.page", { page });
+  const place = pages.length > 1 ? t("source.pages", { first: pages[0], last: pages.at(-1) }) : t("source.page", { page });
+  return gone ? `${place}, ${t("source.gone")}` : place;
 }
 
 /** The answer as plain text with its sources, to be pasted elsewhere. */

@@ -61,6 +61,7 @@ export const words = {
   "claim.unsupported.subject": ["The source speaks of something else", "来源说的是别的内容"],
   "turn.path": ["How it came about", "处理过程"],
   "source.label": ["Source {marker}: {name}, page {page}", "来源 {marker}：{name}，第 {page} 页"],
+  "source.gone": ["no longer there", "文档已删除"],
   "source.pages": ["pages {first}–{last}", "第 {first}–{last} 页"],
   "source.page": ["page {page}", "第 {page} 页"],
   "served.primary": ["primary model", "主模型"],
