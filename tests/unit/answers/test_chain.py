@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kotaemon_async.answers.chain import Chain, Completed, Failed, Passed
 from kotaemon_async.answers.events import Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
-from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
+from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.llm.guarded import CircuitOpen, Timing
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.telemetry import metrics
@@ -187,3 +187,15 @@ async def test_a_model_that_answered_shows_how_long_ago() -> None:
 async def shown(health: Health) -> tuple[str, str | None, float | None]:
     component = (await health.report())["components"]["link.a"]  # type: ignore[index]
     return component["status"], component.get("code"), component["last_success_age_s"]
+
+
+async def test_words_that_prove_to_be_thoughts_are_taken_back_by_a_restart_of_the_same_link() -> None:
+    found = await events(link("a", Delta("Hm."), Anew(), Delta("Paris"), Finish()))
+    assert found[:2] == [("delta", "Hm."), ("restart", ("a", "thoughts"))]
+    assert found[2] == ("delta", "Paris")
+    assert "restart" not in dict(await events(link("a", Anew(), Delta("Paris"), Finish())))
+
+
+async def test_thoughts_that_were_taken_back_leave_nothing_broken_off() -> None:
+    found = await events(link("a", Delta("Hm."), Anew(), DOWN), link("b", Delta("Paris"), Finish()))
+    assert [kind for kind, _ in found].count("restart") == 1
