@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from statistics import median
 
 from kotaemon_async.domain.child_lines import width
@@ -18,9 +18,9 @@ _CROSSING = 0.4
 #: Runs of one row that are nearer than this are one line, in sizes.
 _NEAR = 0.8
 _FEW_LINES = 6
-_MANY_LINES = 1500
+_MANY_LINES = 1000
 _DEEPEST = 3
-_MANY_BLOCKS = 300
+_MANY_BLOCKS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +113,25 @@ def _gutter(rows: Sequence[Sequence[Line]]) -> float | None:
     size = median(row[0].size for row in rows)
     best: tuple[tuple[int, float], float] | None = None
     for x in sorted({round(right) + 1.0 for _, right in edges if begin <= right <= end}):
-        crossing = sum(left < x - 1 and right > x + 1 for left, right in edges)
-        if crossing > _CROSSING * len(rows) or (best and -crossing < best[0][0]):
+        left = [place for place, edge in enumerate(edges) if edge[1] <= x + 1]
+        right = [place for place, edge in enumerate(edges) if edge[0] >= x - 1]
+        crossing = len(rows) - len(left) - len(right)
+        if min(len(left), len(right)) < _COLUMN_LINES or crossing > _CROSSING * len(rows):
             continue
-        gap = _gap(
-            [row for row in rows if _right(row) <= x + 1], [row for row in rows if _left(row) >= x - 1]
-        )
-        if gap is not None and gap >= _GUTTER * size and (best is None or (-crossing, gap) > best[0]):
+        gap = min(edges[place][0] for place in right) - max(edges[place][1] for place in left)
+        if gap < _GUTTER * size or (best and (-crossing, gap) <= best[0]):
+            continue
+        if _are_columns([rows[place] for place in left], [rows[place] for place in right]):
             best = (-crossing, gap), x
     return best[1] if best else None
 
 
-def _gap(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> float | None:
-    """Return how far two columns are from each other, or None when they are none."""
-    if min(len(left), len(right)) < _COLUMN_LINES:
-        return None
+def _are_columns(left: Sequence[Sequence[Line]], right: Sequence[Sequence[Line]]) -> bool:
+    """Return whether both sides are running text and stand beside each other on enough rows."""
     if min(_letters(left), _letters(right)) < _LETTERS:
-        return None
-    shared = sum(any(_share_height(one[0], other[0]) for one in left) for other in right)
-    if shared < _SHARED_ROWS:
-        return None
-    return min(map(_left, right)) - max(map(_right, left))
+        return False
+    beside = (other for other in right if any(_share_height(one[0], other[0]) for one in left))
+    return len(list(islice(beside, _SHARED_ROWS))) == _SHARED_ROWS
 
 
 def _letters(rows: Sequence[Sequence[Line]]) -> float:

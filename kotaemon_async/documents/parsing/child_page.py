@@ -30,7 +30,8 @@ class PageParts:
         self._body_size = body_size
         self._is_bold = _is_mostly_bold(lines)
         at_edges = child_running.running_lines(lines, height, running, title)
-        rest = [line for line in lines if line not in at_edges] if at_edges else lines
+        taken = set(at_edges)
+        rest = [line for line in lines if line not in taken]
         found: list[Block] = []
         found += self._edge("page_header", (line for line in at_edges if line.y0 < height / 2))
         found += self._body(paragraphs(regions(rest)))

@@ -49,11 +49,14 @@ def running_keys(pages: Iterable[frozenset[str]]) -> frozenset[str]:
 
 
 def running_lines(lines: Sequence[Line], height: float, keys: frozenset[str], title: str) -> list[Line]:
-    """Return the running heads and feet of a page, which stand apart from the text."""
+    """Return the running heads and feet of a page, which stand apart from its text; none without any text."""
     found = [line for line in lines if is_running(line, height, keys, title)]
     if not found:
         return []
-    rest = [line for line in lines if line not in found]
+    taken = set(found)
+    rest = [line for line in lines if line not in taken and line.text.strip()]
+    if not rest:
+        return []
     return [line for line in found if _PAGE_NUMBER.fullmatch(key(line.text).lower()) or _is_apart(line, rest)]
 
 

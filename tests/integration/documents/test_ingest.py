@@ -88,6 +88,20 @@ async def test_work_goes_on_from_the_last_checkpoint(rig: IngestFixture) -> None
     assert after[: len(before)] == before and len(set(after)) == len(after) > len(before)
 
 
+async def test_a_sentence_over_a_checkpoint_is_whole_when_work_goes_on(rig: IngestFixture) -> None:
+    pages = [f"Hale of Leeds. It was {n}. The lamp {n} of the tower had been bought by" for n in range(1, 7)]
+    document_id = await rig.hand_in(english_pdf(texts=pages))
+    await rig.worker(embedder=Broken(rig.embedder, good_calls=1)).run(document_id)
+    rig.clock.now_s += 1000
+    await rig.worker().run(document_id)
+    entries = await rig.ledger.vector_log.after(0, 100, rig.embedder.name)
+    found = await rig.ledger.documents.sentences([entry.chunk_id for entry in entries])
+    texts = [one.text for passage in found.values() for one in passage.sentences]
+    assert [f"The lamp {n} of the tower had been bought by Hale of Leeds." for n in range(1, 6)] == [
+        text for text in texts if text.startswith("The lamp") and text.endswith("Leeds.")
+    ]
+
+
 async def test_a_stopping_worker_gives_its_document_back_after_a_checkpoint(rig: IngestFixture) -> None:
     document_id = await rig.hand_in(english_pdf(6))
     worker = rig.worker(on_step=lambda: worker.stop())  # noqa: PLW0108 - it is not there yet

@@ -58,3 +58,7 @@ def test_the_first_row_of_a_paragraph_is_no_head_though_two_pages_begin_alike() 
     row, head, body = line("It is a lamp of", 40), line("Report", 20), line("the tower.", 52)
     keys = frozenset({"It is a lamp of", "Report"})
     assert running_lines([head, row, body], HEIGHT, keys, "") == [head]
+
+
+def test_a_page_of_nothing_but_such_lines_keeps_them() -> None:
+    assert running_lines([line("Report", 20)], HEIGHT, frozenset({"Report"}), "") == []
