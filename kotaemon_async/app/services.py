@@ -415,6 +415,7 @@ def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:
     """Have the memory guard ask for all that is only there for speed."""
     guard = opened.capacity.memory
     guard.on_pressure("caches", forget)
+    guard.on_pressure("sentences", opened.spaces.forget)
     guard.on_pressure("ledger", opened.ledger.database.shrink)
     guard.on_pressure("parsers", opened.parsers.release_idle)
     guard.on_pressure("models", opened.models.release_idle)

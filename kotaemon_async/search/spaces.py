@@ -60,6 +60,10 @@ class VectorSpaces:
         """Have the index take over new entries of the log now."""
         self._active.follower.wake()
 
+    async def forget(self) -> None:
+        """Drop vectors that the model keeps only for speed."""
+        await self._active.embedder.forget()
+
     async def follow(self) -> None:
         """Keep the index of the active space in step with the ledger, until cancelled."""
         while True:
