@@ -28,6 +28,12 @@ _NAMES_REFERENCE: Final = re.compile(
     r"|[见在如和与及自由从对据]|文献)$",
     re.IGNORECASE,
 )
+#: Raised numbers of notes that belong to the sentence before, as a PDF gives them: 3, 4 The most frequent…
+_NOTES: Final = re.compile(
+    r"\d{1,3}(?:\s?[,–-]\s?\d{1,3})+\s+(?=[A-Z][a-z])"
+    r"|\d{1,3}\s+(?=(?:The|This|These|Those|In|On|It|We|Our|There|However|Although|To|For|As|At|By|Such|Here|Thus"
+    r"|Moreover|Furthermore|Therefore|While|Because|Both|Most|Some|Several|Many)\b)"
+)
 #: Signs of lists and tables that a sentence may stand between, rows that follow each other, cells of a row.
 _SIGNS: Final = " \t|-*•●▪◦#>"
 _ROW: Final = re.compile(r"\s*\|\s*\|\s*")
@@ -105,7 +111,7 @@ def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
     whole = ""
     for one in run:
         whole = text.joined(whole, windowed(tidy(one.sentence.text), weights))
-    heading = tidy(run[0].sentence.heading)
+    heading = tidy(run[0].sentence.heading.replace("_", " "))
     if not (DANGLING.match(whole) and 0 < len(heading) <= _HEADING) or heading.casefold() in whole.casefold():
         return whole
     return f"**{heading}**：{whole}" if is_cjk(whole) else f"**{heading}**: {whole}"
@@ -124,8 +130,9 @@ def tidy(words: str) -> str:
         return ""
 
     plain = unmarked(_REFERENCE.sub(rewrite, _CELL.sub(", ", _ROW.sub("; ", words.strip(_SIGNS)))))
-    plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain))
-    return plain.strip().lstrip(".,;:，。、； ")
+    plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain)).strip().lstrip(".,;:，。、； ")
+    notes = _NOTES.match(plain)
+    return plain[notes.end() :] if notes else plain
 
 
 def windowed(sentence: str, weights: Mapping[str, float]) -> str:

@@ -161,8 +161,9 @@ class Selection:
 
 def by_language(question: str, offered: Sequence[Candidate]) -> list[Selection]:
     """Return the candidates in the question's language, then the others: their cosines do not compare."""
-    same = [one for one in offered if one.is_cjk == is_cjk(question)]
-    other = [one for one in offered if one.is_cjk != is_cjk(question)]
+    cjk = is_cjk(question)
+    same = [one for one in offered if one.is_cjk == cjk]
+    other = [one for one in offered if one.is_cjk != cjk]
     return [Selection(question, part) for part in (same, other) if part]
 
 
