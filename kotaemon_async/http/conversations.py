@@ -128,6 +128,7 @@ def markdown(conversation: Conversation, turns: list[Turn]) -> str:
     for turn in turns:
         answer = turn.answer
         served = f"{answer.served_by}, degraded" if answer.degraded else answer.served_by
+        served = served if answer.complete else f"{served}, not complete"
         lines.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
         lines += [f"{source_line(one, cited)}\n" for one in answer.citations]
         lines.append(f"*{iso_time(turn.at_s)}, {served}*\n")

@@ -124,7 +124,7 @@ async function pageOf(it, source, page) {
   const wanted = it.sheet.clientWidth * (devicePixelRatio || 1) * ZOOMS[it.zoom];
   const width = `width=${WIDTHS.find((one) => one >= wanted) ?? WIDTHS.at(-1)}`;
   const plain = async () => (await request("GET", `${path}.png?${width}`, undefined, { accept: "image/png" })).blob();
-  if (page !== source.page || !source.id) return { picture: await plain(), marks: null };
+  if (!holds(source, page) || !source.id) return { picture: await plain(), marks: null };
   const query = `${width}&highlight=${encodeURIComponent(source.id)}`;
   try {
     const reply = await request("GET", `${path}.png?${query}`, undefined, { accept: "image/png" });
@@ -134,6 +134,9 @@ async function pageOf(it, source, page) {
     return { picture: await plain(), marks: [] }; // the answer is not kept any more, the page is
   }
 }
+
+/** Whether the quote, or a part of one that goes on over the page break, stands on that page. */
+const holds = ({ page, parts }, wanted) => wanted === page || (parts ?? []).some((one) => one.page === wanted);
 
 function showPicture(it, url) {
   if (it.url) URL.revokeObjectURL(it.url);
@@ -146,7 +149,7 @@ function showPicture(it, url) {
 function sayMarks(it, marks) {
   const { source, page } = it;
   it.said.className = marks?.length && !source.doubt ? "good" : "";
-  if (page !== source.page) it.said.textContent = t("evidence.other", { page: source.page });
+  if (!holds(source, page)) it.said.textContent = t("evidence.other", { page: source.page });
   else if (!source.id) it.said.textContent = t("evidence.provisional");
   else it.said.textContent = t(marks.length > 0 ? "evidence.found" : "evidence.unmarked");
   it.marks = marks ?? [];
