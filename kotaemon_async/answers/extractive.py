@@ -168,12 +168,13 @@ def _choice(
     """Return what is shown of a selection; None when it has nothing to do with the question."""
     question = selection.question
     values = selection.values(near.whole if near else None)
-    if not _is_relevant(selection, sources, near, weights, values):
+    outcome = _outcome(selection, sources, near, weights, values)
+    if outcome == "nothing":
         return None
     lacking = {at: len(_missing(question, [selection.candidates[at]], sources, unknown)) for at in values}
     shown = selection.shown({at: value - _LACKING * lacking[at] for at, value in values.items()})
     missed = _missing(question, shown, sources, unknown)
-    return _Choice(shown, weights, "nearest" if missed else "answer", missed)
+    return _Choice(shown, weights, "nearest" if missed else outcome, missed)
 
 
 def _missing(
@@ -186,30 +187,31 @@ def _missing(
     return missing(question, " ".join(one.sentence.text for one in shown), around, unknown)
 
 
-def _is_relevant(
+def _outcome(
     selection: Selection,
     sources: Sequence[Source],
     near: _Nearness | None,
     weights: Mapping[str, float],
     values: Mapping[int, float],
-) -> bool:
-    """Return whether the best candidate is near to the question, or to the question's last part."""
+) -> Outcome:
+    """Return what the best candidate is to the question, or to the question's last part if that is more."""
 
     def coverage(at: int, weights: Mapping[str, float]) -> float:
         return relevance.covered(weights, _terms_around(selection.candidates[at], sources))
 
     best = max(values, key=values.__getitem__)
     if near is None:
-        return relevance.shares_enough(selection.question, coverage(best, weights))
+        enough = relevance.shares_enough(selection.question, coverage(best, weights))
+        return "answer" if enough else "nothing"
     across = selection.is_across
-    if relevance.is_near(selection.question, near.whole[best], coverage(best, weights), across=across):
-        return True
-    if near.part is None:
-        return False
+    found = relevance.outcome(selection.question, near.whole[best], coverage(best, weights), across=across)
+    if found == "answer" or near.part is None:
+        return found
     best = max(values, key=lambda at: values[at] + selection.by_cosine(near.with_part[at] - near.whole[at]))
     asked = asked_terms(near.part)
     part = {term: weights[term] for term in asked if term in weights}
-    return relevance.is_near(near.part, near.with_part[best], coverage(best, part), across=across)
+    again = relevance.outcome(near.part, near.with_part[best], coverage(best, part), across=across)
+    return found if again == "nothing" else again
 
 
 def _terms_around(one: Candidate, sources: Sequence[Source]) -> frozenset[str]:

@@ -19,7 +19,14 @@ def nothing_found(question: str) -> str:
 
 
 def nearest(question: str, missing: Sequence[str]) -> str:
-    """Say what was not found, to stand before the nearest that was."""
+    """Say what was not found, to stand before the nearest that was.
+
+    Where nothing is missing it stands in documents of another language, and is not quite near.
+    """
+    if not missing:
+        return (
+            "其他语言的文档中最接近的内容：" if is_chinese(question) else "The nearest in another language: "
+        )
     if is_chinese(question):
         return f"没有找到关于“{'、'.join(missing)}”的内容；最接近的是："
     return f"Nothing found on {', '.join(missing)}; the nearest is: "

@@ -10,12 +10,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from kotaemon_async.answers.selection import asked_terms, is_cjk
+from kotaemon_async.domain.model import Outcome
 
 #: What cosine and a fifth of the coverage have to reach together, by the language of the question...
 _LEAST: Final = 0.60
 _LEAST_CJK: Final = 0.54
-#: ...and where the sentence is in another one.
+#: ...and where the sentence is in another one, to be shown at all and to be called an answer: in between lie
+#: about a fifth of the right ones and half of those about something else.
 _LEAST_ACROSS: Final = 0.28
+_ANSWER_ACROSS: Final = 0.34
 _COVERAGE: Final = 0.2
 #: The part of the question's words that the best passage has to hold when words are all there is; the same
 #: for pairs of CJK characters, many of which stand across the borders of words.
@@ -60,10 +63,12 @@ def last_part(question: str) -> str | None:
     return part if before and len(asked_terms(part)) >= needed else None
 
 
-def is_near(question: str, cosine: float, coverage: float, *, across: bool) -> bool:
-    """Return whether a sentence is near enough to a question in meaning."""
-    least = _LEAST_ACROSS if across else _LEAST_CJK if is_cjk(question) else _LEAST
-    return cosine + _COVERAGE * coverage >= least
+def outcome(question: str, cosine: float, coverage: float, *, across: bool) -> Outcome:
+    """Return what a sentence is to a question by its nearness in meaning."""
+    near = cosine + _COVERAGE * coverage
+    if across:
+        return "answer" if near >= _ANSWER_ACROSS else "nearest" if near >= _LEAST_ACROSS else "nothing"
+    return "answer" if near >= (_LEAST_CJK if is_cjk(question) else _LEAST) else "nothing"
 
 
 def shares_enough(question: str, coverage: float) -> bool:

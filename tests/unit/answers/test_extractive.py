@@ -128,6 +128,25 @@ async def test_what_only_pages_of_another_language_hold_is_answered_from_them() 
     assert (text, finish.outcome) == ("The harbour has twelve ferries. [1]", "answer")
 
 
+@pytest.mark.parametrize(
+    ("question", "found", "begins"),
+    [
+        ("港口有几艘船？", FERRY, "其他语言的文档中最接近的内容：The harbour has twelve ferries."),
+        (
+            "When was it licensed?",
+            FERRY_ZH,
+            "The nearest in another language: 渡轮公司于1936年获得第一张执照。",
+        ),
+    ],
+    ids=["of English", "of Chinese"],
+)
+async def test_what_is_not_quite_near_in_another_language_is_the_nearest(
+    question: str, found: Source, begins: str
+) -> None:
+    text, finish = await answered(question, found, embedder=Meaning({"twelve": 0.3, "1936": 0.3}))
+    assert (text.startswith(begins), finish.outcome, finish.missing) == (True, "nearest", ())
+
+
 @pytest.mark.parametrize("question", ["🚀", "( ) * -", "？！", "\u200b"])
 async def test_signs_are_no_question(question: str) -> None:
     with pytest.raises(NoAnswer):

@@ -6,20 +6,21 @@ from kotaemon_async.answers import relevance
 
 
 @pytest.mark.parametrize(
-    ("question", "cosine", "coverage", "across", "near"),
+    ("question", "cosine", "coverage", "across", "expected"),
     [
-        ("When did the ferry sail?", 0.50, 0.6, False, True),
-        ("When did the ferry sail?", 0.50, 0.4, False, False),
-        ("渡轮什么时候起航？", 0.45, 0.6, False, True),
-        ("渡轮什么时候起航？", 0.43, 0.4, False, False),
-        ("渡轮什么时候起航？", 0.28, 0.0, True, True),
-        ("When did the ferry sail?", 0.27, 0.0, True, False),
+        ("When did the ferry sail?", 0.50, 0.6, False, "answer"),
+        ("When did the ferry sail?", 0.50, 0.4, False, "nothing"),
+        ("渡轮什么时候起航？", 0.45, 0.6, False, "answer"),
+        ("渡轮什么时候起航？", 0.43, 0.4, False, "nothing"),
+        ("渡轮什么时候起航？", 0.34, 0.0, True, "answer"),
+        ("渡轮什么时候起航？", 0.28, 0.0, True, "nearest"),
+        ("When did the ferry sail?", 0.27, 0.0, True, "nothing"),
     ],
 )
-def test_meaning_and_words_together_say_whether_a_sentence_is_near(
-    question: str, cosine: float, coverage: float, across: bool, near: bool
+def test_meaning_and_words_together_say_what_a_sentence_is_to_a_question(
+    question: str, cosine: float, coverage: float, across: bool, expected: str
 ) -> None:
-    assert relevance.is_near(question, cosine, coverage, across=across) is near
+    assert relevance.outcome(question, cosine, coverage, across=across) == expected
 
 
 @pytest.mark.parametrize(
