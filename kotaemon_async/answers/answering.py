@@ -14,9 +14,10 @@ from kotaemon_async.answers.cache import AnswerCache
 from kotaemon_async.answers.chain import MODELS, UNSUPPORTED, Chain, Completed, Failed, Passed
 from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.coalescing import RequestCoalescing
+from kotaemon_async.answers.dialogue import Standalone
 from kotaemon_async.answers.draft import Draft, Evidence, Question, addressed, given_again
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.answers.follow_up import QuestionRewriter, Standalone, untold
+from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.overview import Overviews, request_of
