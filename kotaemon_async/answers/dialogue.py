@@ -129,8 +129,8 @@ _FILLER: Final = re.compile(
 class Standalone:
     """A question as it may be asked alone.
 
-    `told` is what has been said to it already, when more of it is wanted; `otherwise` is what to ask when the
-    question finds nothing, since a new subject need not fit into the old question.
+    `told` is what has been said to it already and shall not be said again; `otherwise` is what to ask when
+    the question finds nothing, since a new subject need not fit into the old question.
     """
 
     question: str
@@ -197,7 +197,8 @@ def by_rule(question: str, state: DialogueState) -> Standalone:
     if (again := _back(question, state)) is not None:
         return Standalone(again)
     if _WHY.match(question):
-        return Standalone(_asked_otherwise(state.base, "为什么" if phrases.is_chinese(question) else "why"))
+        asked = _asked_otherwise(state.base, "为什么" if phrases.is_chinese(question) else "why")
+        return Standalone(asked, told=state.told if _is_joined(asked, state.base) else "")
     if word := _ASKED_ALONE.match(question):
         return Standalone(_asked_otherwise(state.base, word["en"] or word["zh"]))
     return _with_subject_changed(question, state)
@@ -209,9 +210,14 @@ def _after(state: DialogueState, question: str, answer: str) -> DialogueState:
     subject = described(standalone) or (state.subject if leans(question) else "")
     if _asks_person(standalone) and (person := _name_in(answer, standalone)):
         subject = f"{person}\n{subject}"  # a person for "he", the old subject for "it"
-    joints = (f"{state.base} ".casefold(), f"{state.base.rstrip('？?。 ')}，".casefold())
-    is_joined = bool(state.base) and standalone.casefold().startswith(joints)
-    return DialogueState((*state.asked, standalone), subject, answer, state.base if is_joined else standalone)
+    base = state.base if _is_joined(standalone, state.base) else standalone
+    return DialogueState((*state.asked, standalone), subject, answer, base)
+
+
+def _is_joined(standalone: str, base: str) -> bool:
+    """Return whether a question was only put behind another one, or a bare "why" was."""
+    joints = (f"{base} ".casefold(), f"{base.rstrip('？?。 ')}，".casefold())
+    return bool(base) and standalone.casefold().startswith(joints)
 
 
 def _with_subject_changed(question: str, state: DialogueState) -> Standalone:

@@ -61,7 +61,7 @@ class QuestionRewriter:
         if not state.asked:
             return Standalone(question)
         rewritten = by_rule(question, state)
-        if not (rewritten.told or goes_back(question)):
+        if small_talk.act_of(question) != "more" and not goes_back(question):
             turns = tuple(turn for turn in history if small_talk.act_of(turn[0]) is None)
             by_model = await self._by_model(question, turns[-_MODEL_TURNS:], deadline)
             rewritten = rewritten if by_model is None else Standalone(by_model)

@@ -167,6 +167,11 @@ def test_otherwise_both_questions_are_asked_together(before: str, question: str)
     assert last_of(("Earlier?", "No."), (before, "Yes."), (question, "")).question == f"{before} {question}"
 
 
+def test_a_bare_why_does_not_bring_the_same_answer_again() -> None:
+    assert last_of(("Who built it?", "Ole. [1]"), ("Why?", "")).told == "Ole. [1]"
+    assert last_of(("When was it closed?", "1931. [1]"), ("Why?", "")).told == ""
+
+
 @pytest.mark.parametrize("more", ["go on", "Continue, please.", "tell me more", "继续", "还有吗？"])
 def test_go_on_asks_the_last_question_for_what_was_not_told(more: str) -> None:
     said = last_of(("Where is Sund?", "In the north. [1]"), ("thanks", "You are welcome."), (more, ""))
