@@ -71,6 +71,16 @@ class Broken(Embedder):
         return await self._real.embed_passages(texts)
 
 
+class Renamed(Embedder):
+    """An embedder under another name, as another model would have."""
+
+    def __init__(self, real: Embedder, name: str) -> None:
+        self._real, self.name = real, name
+
+    async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
+        return await self._real.embed_passages(texts)
+
+
 class Stuck(Embedder):
     """An embedder that does not answer until it is let go; `asked` is set when it does not."""
 
@@ -100,6 +110,7 @@ class IngestFixture:
         self,
         *,
         embedder: Embedder | None = None,
+        models: Callable[[], Embedder] | None = None,
         on_step: Callable[[], None] = lambda: None,
         may_work: Callable[[], bool] = lambda: True,
         may_start: Callable[[], bool] = lambda: True,
@@ -107,7 +118,7 @@ class IngestFixture:
         settings: IngestSettings = SETTINGS,
     ) -> Ingest:
         used = embedder or self.embedder
-        parts = (self.ledger, self.blobs, self.sandbox, lambda: used)
+        parts = (self.ledger, self.blobs, self.sandbox, models or (lambda: used))
         return Ingest(
             *parts,
             owner="me",

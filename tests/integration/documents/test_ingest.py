@@ -15,9 +15,10 @@ from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.model import Attempts, Scope
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.stores.models import EmbeddingModel
 from tests.support import poisoned_child
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, image_only_pdf
-from tests.support.ingest import SETTINGS, Broken, IngestFixture, Stuck, Ticks
+from tests.support.ingest import SETTINGS, Broken, IngestFixture, Renamed, Stuck, Ticks
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +195,26 @@ async def test_six_attempts_take_a_quarter_of_an_hour(rig: IngestFixture) -> Non
     document = await rig.ledger.documents.get(document_id)
     assert (document.status, document.attempt, document.attempts) == ("failed", 6, tried(error=6))
     assert document.error is not None and document.error.code == "embedder_unavailable"
+
+
+async def test_a_batch_goes_on_with_the_model_that_took_over_when_its_own_was_closed(
+    rig: IngestFixture,
+) -> None:
+    document_id = await rig.hand_in(english_pdf(1))
+    models = [rig.embedder, Broken(rig.embedder, good_calls=0)]
+    await rig.worker(models=lambda: models.pop() if models[1:] else models[0]).run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).stage == "indexing"
+
+
+async def test_a_batch_of_a_model_that_answers_no_more_is_embedded_by_its_successor(
+    rig: IngestFixture,
+) -> None:
+    await rig.ledger.models.activate(EmbeddingModel("new", rig.embedder.dimension))
+    document_id = await rig.hand_in(english_pdf(1))
+    models = [Renamed(rig.embedder, "new"), Renamed(rig.embedder, "old")]
+    await rig.worker(models=lambda: models.pop() if models[1:] else models[0]).run(document_id)
+    entries = await rig.ledger.vector_log.after(0, 9, "new")
+    assert len(entries) > 0 and all(entry.vector is not None for entry in entries)
 
 
 async def test_a_document_is_not_tried_before_its_time(rig: IngestFixture) -> None:

@@ -1,6 +1,7 @@
 """The follower against a log and an index that are lists and dicts."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import anyio
 import numpy as np
@@ -49,7 +50,7 @@ class DictIndex:
 class Following:
     """A follower that runs until its document is ready, and what it did meanwhile."""
 
-    def __init__(self, log: ListLog, index: DictIndex, batch: int = 64) -> None:
+    def __init__(self, log: ListLog, index: DictIndex, batch: int = 64, *, serving: bool = True) -> None:
         self.log = log
         self.has_room = True
         self.pauses_s: list[float] = []
@@ -63,6 +64,7 @@ class Following:
             batch=batch,
             sleep=self.sleep,
             may_write=lambda: self.has_room,
+            serving=serving,
         )
 
     async def note(self, document_ids: list[str]) -> None:
@@ -171,6 +173,19 @@ async def test_a_rebuild_is_shown_while_it_goes_on() -> None:
     assert report["rebuilding"] == {"done": 4, "total": 10}
     assert (report["code"], report["count"], report["behind"]) == ("vectors_rebuilding", 4, 6)
     assert metrics.REGISTRY.get_sample_value("kotaemon_vector_rebuild_ratio") == pytest.approx(0.4)
+
+
+async def test_an_index_that_is_built_beside_another_shows_in_no_metric_until_it_serves() -> None:
+    shown = partial(metrics.REGISTRY.get_sample_value, "kotaemon_vector_rebuild_ratio")
+    metrics.VECTOR_REBUILD_RATIO.set(0.7)
+    log = ListLog(*(upsert(n, f"c{n}") for n in range(1, 11)))
+    log.positions["g1"] = 10
+    following = Following(log, DictIndex(), batch=4, serving=False)
+    following.follower._vectors.generation = "g2"  # type: ignore[misc]
+    assert await following.follower.catch_up()
+    assert (shown(), following.follower.outage) == (0.7, None)
+    following.follower.serve()
+    assert shown() == 1
 
 
 async def test_a_rebuild_whose_log_shrinks_ends_all_the_same() -> None:
