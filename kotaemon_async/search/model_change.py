@@ -162,11 +162,12 @@ class ModelChange:
             # Another process has the index, and does the work; or it is about to come back.
             waits_for = "vectors"
         if waits_for is not None:
-            await self._show("waiting", roles, waits_for)
+            is_due = roles.target is not None or not await self._is_settled(roles)
+            await self._show("waiting" if is_due else "idle", roles, waits_for if is_due else None)
             return False
         if await self._models.move_some():
             return True
-        if not await self._is_aimed(roles):
+        if not await self._has_target(roles):
             return await self._settle(roles)
         roles = await self._models.roles()
         if roles.is_stopped:
@@ -218,7 +219,7 @@ class ModelChange:
         """Close the model and the index that have not answered yet."""
         await self._drop_next(remove=False)
 
-    async def _is_aimed(self, roles: Roles) -> bool:
+    async def _has_target(self, roles: Roles) -> bool:
         """Return whether there is a model to change to, after what the settings want was begun."""
         active, target, declined = roles.active, roles.target, roles.declined
         if declined is not None and declined.name != self._wanted:
@@ -231,9 +232,9 @@ class ModelChange:
             return False
         if is_active or is_declined or (target is not None and target.name == self._wanted):
             return target is not None
-        return await self._is_begun()
+        return await self._has_begun()
 
-    async def _is_begun(self) -> bool:
+    async def _has_begun(self) -> bool:
         """Begin the change that the settings want; return False while that model cannot be had."""
         if self._clock() < self._open_at_s:
             return False
@@ -272,7 +273,7 @@ class ModelChange:
 
     async def _settle(self, roles: Roles) -> bool:
         """Embed what another model has although there is no change: this one had to answer at once."""
-        if roles.active is None or await self._models.has_all(roles.active):
+        if roles.active is None or await self._is_settled(roles):
             await self._show("idle", roles)
             return False
         if await self._embed(self._spaces.embedder(), roles.active):
@@ -280,6 +281,9 @@ class ModelChange:
             return True
         await self._show("waiting", roles, "documents")
         return False
+
+    async def _is_settled(self, roles: Roles) -> bool:
+        return roles.active is None or await self._models.has_all(roles.active)
 
     async def _change(self, roles: Roles) -> bool:
         if roles.target is None:

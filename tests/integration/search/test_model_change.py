@@ -279,6 +279,13 @@ async def test_a_change_waits_for_room_and_says_so(stocked: Path, ledger: Ledger
         }  # fmt: skip
 
 
+async def test_without_a_change_nothing_waits_for_room(stocked: Path, ledger: Ledger) -> None:
+    async with searching(stocked, ledger, wanted="old", runs=False) as service:
+        service.shortage = "memory"
+        assert not await service.change.step()
+        assert (service.change.status.state, service.change.report()) == ("idle", {})
+
+
 async def test_it_waits_for_documents_that_are_about_to_be_read_anew(stocked: Path, ledger: Ledger) -> None:
     async with searching(stocked, ledger, wanted="new") as service:
         await ledger.documents.start_anew("doc_0", 6.0, force=True)
