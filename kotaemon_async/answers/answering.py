@@ -20,13 +20,13 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
-from kotaemon_async.answers.overview import Overviews, request_of
+from kotaemon_async.answers.overview import Overviews, Searches, request_of
 from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_model
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.domain.model import Answer, Found, Mode, Reason, Scope, ServedBy, new_id
+from kotaemon_async.domain.model import Answer, Reason, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.telemetry import impacted, metrics, traces
@@ -38,12 +38,6 @@ _RETRIEVAL_AT_MOST_S = 8.0
 #: An answer waits to be written down for this part of what is left of its time, between two bounds.
 _SAVE_SHARE = 0.5
 _SAVE_BOUNDS_S = (0.2, 2.0)
-
-
-class Searches(Protocol):
-    """The part of Retrieval that answering needs."""
-
-    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found: ...
 
 
 class AnswerDocuments(Documents, Shelves, Protocol):

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from kotaemon_async.answers import phrases
 from kotaemon_async.answers.composition import DANGLING, LONGEST, LONGEST_CJK, composed, tidy, windowed
 from kotaemon_async.answers.events import Ask
+from kotaemon_async.answers.follow_up import Histories
 from kotaemon_async.answers.llm.base import Deadline, Overview, Quote
 from kotaemon_async.answers.selection import Candidate, candidates, is_cjk
 from kotaemon_async.answers.sources import Documents, Source, verified
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Found, Mode, Passage, Scope
-from kotaemon_async.stores.conversations import Turn
 from kotaemon_async.stores.documents import Named, Shelf
 
 #: Passages of a long document that are looked at: its beginning, and others evenly.
@@ -151,7 +151,7 @@ class Summarized:
     overview: Overview
 
 
-class Library(Documents, Protocol):
+class DocumentShelves(Documents, Protocol):
     """The part of the ledger that finds documents by name and gives their passages in order."""
 
     async def shelf(self, scope: Scope, limit: int) -> Shelf: ...
@@ -165,13 +165,7 @@ class Searches(Protocol):
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found: ...
 
 
-class Histories(Protocol):
-    """The part of the ledger that keeps conversations."""
-
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]: ...
-
-
-class SentenceEmbedder(Protocol):
+class SentenceVectors(Protocol):
     """The part of the embedder that tells how near sentences are to each other."""
 
     @property
@@ -209,10 +203,10 @@ class Overviews:
 
     def __init__(
         self,
-        documents: Library,
+        documents: DocumentShelves,
         searches: Searches,
         conversations: Histories,
-        embedder: Callable[[], SentenceEmbedder] | None = None,
+        embedder: Callable[[], SentenceVectors] | None = None,
     ) -> None:
         """Choose sentences by words alone without an embedder."""
         self._documents = documents
