@@ -11,6 +11,7 @@ the kinds. Figures, codes and names are looked for in what is shown and around i
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from itertools import takewhile
 from typing import Final, NamedTuple
 
@@ -100,19 +101,17 @@ class _Asked(NamedTuple):
     forms: frozenset[str]
 
 
-class _Text:
-    """What is shown with what stands around it, cut once into what may be looked for."""
+@lru_cache(maxsize=64)  # a passage is looked at again for each of its sentences; about 20 kB each
+def _stated(source: str) -> frozenset[str]:
+    """Return the numbers, figures and dates of a text in one spelling."""
+    whole = {term for one in figures(text.folded(source)) for term in one.terms}
+    return frozenset(numbers(source) | whole)
 
-    def __init__(self, words: str) -> None:
-        self.folded = text.folded(words)
-        self.numbers = numbers(words) | {term for one in figures(self.folded) for term in one.terms}
 
-    def has_code(self, written: str) -> bool:
-        """Return whether the code stands there, with or without something between letters and digits."""
-        pieces = _PIECE.findall(written)
-        end = r"(?!\d)" if pieces[-1].isdecimal() else "(?![a-z])"
-        found = r"(?<![a-z0-9])" + "[-_./ ]?".join(map(re.escape, pieces)) + end
-        return re.search(found, self.folded) is not None
+@lru_cache(maxsize=64)
+def _stems(source: str) -> frozenset[str]:
+    """Return the beginnings of a text's words that names are compared by."""
+    return frozenset(term[:_NAME_LETTERS] for term in text.terms(source))
 
 
 def missing(
@@ -124,10 +123,10 @@ def missing(
     the question that no document has.
     """
     question, said = (legible(unicodedata.normalize("NFKC", words)) for words in (question, said))
-    whole = f"{said}\n{around}"
-    lacking = [*missing_figures(question, whole), *missing_codes(question, whole)]
+    shown = (said, around)
+    lacking = [*missing_figures(question, *shown), *missing_codes(question, *shown)]
     if _is_chinese(question) == _is_chinese(said):
-        lacking += [*missing_names(question, whole), *unknown_names(question, whole, unknown)]
+        lacking += [*missing_names(question, *shown), *unknown_names(question, unknown, *shown)]
     if (denial := denial_of(question)) and not _DENIED.search(said):
         lacking.append(denial)
     if (asked := asked_figure(question)) and not holds_figure(question, said):
@@ -135,40 +134,33 @@ def missing(
     return tuple(dict.fromkeys(lacking))
 
 
-def missing_figures(claim: str, source: str) -> list[str]:
-    """Return the claim's figures, dates and numbers that the source states in no spelling."""
+def missing_figures(claim: str, *sources: str) -> list[str]:
+    """Return the claim's figures, dates and numbers that no source states in any spelling."""
     asked = list(_asked_numbers(text.folded(claim)))
-    if not asked:
-        return []
-    stated = _Text(source).numbers
+    stated = frozenset().union(*map(_stated, sources)) if asked else frozenset()
     return [_as_written(claim, one.words) for one in asked if not one.forms & stated]
 
 
-def missing_codes(claim: str, source: str) -> list[str]:
-    """Return the claim's names of letters and digits that do not stand in the source."""
-    asked = [code for code in codes(text.folded(claim)) if _is_code(code)]
-    found = _Text(source) if asked else None
-    return [_as_written(claim, code.written) for code in asked if found and not found.has_code(code.written)]
+def missing_codes(claim: str, *sources: str) -> list[str]:
+    """Return the claim's names of letters and digits that stand in no source."""
+    asked = [code.written for code in codes(text.folded(claim)) if _is_code(code)]
+    return [
+        _as_written(claim, code) for code in asked if not any(_has_code(source, code) for source in sources)
+    ]
 
 
-def missing_names(claim: str, source: str) -> list[str]:
-    """Return the claim's words with a capital, but for the first, that do not stand in the source.
+def missing_names(claim: str, *sources: str) -> list[str]:
+    """Return the claim's words with a capital, but for the first, that stand in no source.
 
     A claim that writes every word with a capital names nothing by it.
     """
     plain = unicodedata.normalize("NFKC", claim)
-    names = _names(plain)
-    if names:
-        stems = {term[:_NAME_LETTERS] for term in text.terms(source)}
-        flat = "".join(re.findall("[a-z0-9]+", text.folded(source)))
-        names = [name for name in names if not _stands(name, stems, flat)]
-        words = set(re.findall("[a-z]+", text.folded(source))) if names else set()
-        names = [name for name in names if not _is_misspelt(name, words)]
-    return [*names, *_other_titles(plain, source)]
+    names = [name for name in _names(plain) if not any(_has_name(source, name) for source in sources)]
+    return [*names, *_other_titles(plain, "\n".join(sources))]
 
 
-def unknown_names(question: str, source: str, unknown: Collection[str]) -> list[str]:
-    """Return names in a Chinese question of which no document has a pair of characters, nor the source.
+def unknown_names(question: str, unknown: Collection[str], *sources: str) -> list[str]:
+    """Return names in a Chinese question of which no document has a pair of characters, nor a source.
 
     That is: what stands before a word such as 项目 or 公司, and what begins like a person's name and does
     something. Most pairs that no document has stand across the borders of words.
@@ -178,7 +170,7 @@ def unknown_names(question: str, source: str, unknown: Collection[str]) -> list[
     people = [
         (match[1], match[1]) for match in _PERSON.finditer(plain) if not match[1].startswith(_NO_PERSON)
     ]
-    stated = text.folded(source)
+    stated = "\n".join(map(text.folded, sources)) if things or people else ""
     found = [
         words
         for words, name in (*things, *people)
@@ -291,10 +283,25 @@ def _names(claim: str) -> list[str]:
     return [name for name in found if not ROMAN.fullmatch(name)]
 
 
-def _stands(name: str, stems: set[str], flat: str) -> bool:
-    if any(term[:_NAME_LETTERS] in stems for term in text.terms(name)):
+def _has_code(source: str, written: str) -> bool:
+    """Return whether the code stands there, with or without something between letters and digits."""
+    pieces = _PIECE.findall(written)
+    end = r"(?!\d)" if pieces[-1].isdecimal() else "(?![a-z])"
+    found = r"(?<![a-z0-9])" + "[-_./ ]?".join(map(re.escape, pieces)) + end
+    return re.search(found, text.folded(source)) is not None
+
+
+def _has_name(source: str, name: str) -> bool:
+    """Return whether the name stands there, glued to another word or misspelt by a letter as well."""
+    if any(term[:_NAME_LETTERS] in _stems(source) for term in text.terms(name)):
         return True
-    return "".join(re.findall("[a-z0-9]+", text.folded(name)))[: _NAME_LETTERS + 1] in flat
+    folded = text.folded(source)
+    flat = _flat(text.folded(name))[: _NAME_LETTERS + 1]
+    return flat in _flat(folded) or _is_misspelt(name, set(re.findall("[a-z]+", folded)))
+
+
+def _flat(folded: str) -> str:
+    return "".join(re.findall("[a-z0-9]+", folded))
 
 
 def _is_misspelt(name: str, words: Collection[str]) -> bool:
