@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol
 
 import anyio
@@ -19,6 +20,7 @@ from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.relevance import Rarity
 from kotaemon_async.answers.selection import Candidate, Selection, asked_terms, by_language, candidates
 from kotaemon_async.answers.sources import Source
+from kotaemon_async.answers.spelling import respelled
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Outcome, ServedBy
@@ -102,17 +104,19 @@ class ExtractiveProvider:
         """Return the first choice that answers, of the question's language first; else the nearest."""
         nearest: _Choice | None = None
         terms = asked_terms(prompt.question)
-        if not terms:
-            return None
-        offered = await anyio.to_thread.run_sync(_selections, prompt)
-        for selection in offered:
-            near = None if prompt.words_only else await self._nearness(selection, deadline)
+        rare = await self._rare(terms)
+        # Where nothing is known of any term, the ledger did not tell.
+        unknown = frozenset(terms) - rare.keys() if rare else frozenset()
+        question, offered = await anyio.to_thread.run_sync(_selections, prompt, unknown)
+        if question != prompt.question:
+            terms = asked_terms(question)
             rare = await self._rare(terms)
+        for selection in offered if terms else ():
+            near = None if prompt.words_only else await self._nearness(selection, deadline)
             weights = relevance.weighted(terms, rare, words_only=near is None)
-            # Where nothing is known of any term, the ledger did not tell.
-            unknown = frozenset(terms) - rare.keys() if rare else frozenset()
+            missing_of = partial(_missing, prompt.question, prompt.sources, unknown)
             choice = await anyio.to_thread.run_sync(
-                _choice, selection, prompt.sources, near, weights, unknown
+                _choice, selection, prompt.sources, near, weights, missing_of
             )
             if choice is not None and choice.outcome == "answer":
                 return choice
@@ -154,8 +158,10 @@ async def _embedded(embedder: SentenceEmbedder, selection: Selection) -> _Nearne
     return _Nearness(await cosines(selection.question), part, await cosines(part) if part is not None else {})
 
 
-def _selections(prompt: Prompt) -> list[Selection]:
-    return by_language(prompt.question, candidates(prompt.sources))
+def _selections(prompt: Prompt, unknown: frozenset[str]) -> tuple[str, list[Selection]]:
+    """Return the question without slips of the keyboard, and the candidates for it by language."""
+    question = respelled(prompt.question, unknown, (source.passage.text for source in prompt.sources))
+    return question, by_language(question, candidates(prompt.sources))
 
 
 def _choice(
@@ -163,22 +169,21 @@ def _choice(
     sources: Sequence[Source],
     near: _Nearness | None,
     weights: Mapping[str, float],
-    unknown: frozenset[str],
+    missing_of: Callable[[Sequence[Candidate]], tuple[str, ...]],
 ) -> _Choice | None:
     """Return what is shown of a selection; None when it has nothing to do with the question."""
-    question = selection.question
     values = selection.values(near.whole if near else None)
     outcome = _outcome(selection, sources, near, weights, values)
     if outcome == "nothing":
         return None
-    lacking = {at: len(_missing(question, [selection.candidates[at]], sources, unknown)) for at in values}
+    lacking = {at: len(missing_of([selection.candidates[at]])) for at in values}
     shown = selection.shown({at: value - _LACKING * lacking[at] for at, value in values.items()})
-    missed = _missing(question, shown, sources, unknown)
+    missed = missing_of(shown)
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
 
 
 def _missing(
-    question: str, shown: Sequence[Candidate], sources: Sequence[Source], unknown: frozenset[str]
+    question: str, sources: Sequence[Source], unknown: frozenset[str], shown: Sequence[Candidate]
 ) -> tuple[str, ...]:
     """Return what the question insists on and neither the sentences nor what stands round the first has."""
     first = shown[0]

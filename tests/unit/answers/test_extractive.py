@@ -12,6 +12,7 @@ from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.text import terms as text_terms
 from tests.support.answering import source
 
 FERRY = source(
@@ -191,6 +192,17 @@ async def test_without_the_ledger_all_words_are_alike() -> None:
     provider = ExtractiveProvider(rarity=Rarity(Unavailable("gone", code="ledger_unavailable")))
     prompt = Prompt("When did the ferry company get a licence?", sources=(FERRY,))
     assert len([piece async for piece in provider.stream(prompt, Deadline.within(5))]) == 2
+
+
+@pytest.mark.parametrize("question", ["Which compnay has a licence?", "which compamy got its lisence"])
+async def test_slips_of_the_keyboard_do_not_hide_an_answer(question: str) -> None:
+    class Known(Rarity):
+        async def rarity(self, terms: Sequence[str]) -> dict[str, float]:
+            return {term: 3.0 for term in terms if term in text_terms(FERRY.passage.text)}
+
+    provider = ExtractiveProvider(rarity=Known())
+    found = [piece async for piece in provider.stream(Prompt(question, sources=(FERRY,)), Deadline.within(5))]
+    assert found[0] == Delta("The ferry company got its first licence in 1936. [1]")
 
 
 async def test_no_sources_give_no_answer() -> None:
