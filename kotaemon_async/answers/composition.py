@@ -108,9 +108,8 @@ def _places(run: Sequence[Candidate]) -> tuple[Place, ...]:
 
 def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
     """Return the run in one line; one that begins with a word that points back gets its heading in front."""
-    whole = ""
-    for one in run:
-        whole = text.joined(whole, windowed(tidy(one.sentence.text), weights))
+    shown = [windowed(tidy(one.sentence.text), weights) for one in run]
+    whole = ("" if is_cjk("".join(shown)) else " ").join(shown)
     heading = tidy(run[0].sentence.heading.replace("_", " "))
     if not (DANGLING.match(whole) and 0 < len(heading) <= _HEADING) or heading.casefold() in whole.casefold():
         return whole

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases, relevance
 from kotaemon_async.answers.composition import composed
-from kotaemon_async.answers.insist import missing
+from kotaemon_async.answers.insist import missing, missing_figures
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.overview import summed_up
 from kotaemon_async.answers.quotes import unmarked
@@ -31,6 +31,8 @@ _EMBEDDING_SHARE: Final = 0.4
 _EMBEDDING_AT_MOST_S: Final = 2.0
 #: What each thing that the question insists on takes from the value of a sentence it does not stand with.
 _LACKING: Final = 0.5
+#: What a figure of the question takes that a sentence does not hold itself.
+_FIGURE_BESIDE: Final = 0.2
 
 
 class SentenceEmbedder(Protocol):
@@ -176,10 +178,20 @@ def _choice(
     outcome = _outcome(selection, sources, near, weights, values)
     if outcome == "nothing":
         return None
-    lacking = {at: len(missing_of([selection.candidates[at]])) for at in values}
-    shown = selection.shown({at: value - _LACKING * lacking[at] for at, value in values.items()})
+    worth = {at: value - _lacking(selection, at, missing_of) for at, value in values.items()}
+    shown = selection.shown(worth)
     missed = missing_of(shown)
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
+
+
+def _lacking(
+    selection: Selection, at: int, missing_of: Callable[[Sequence[Candidate]], tuple[str, ...]]
+) -> float:
+    """Return what a candidate's value loses by what the question insists on."""
+    one = selection.candidates[at]
+    itself = f"{one.sentence.heading}\n{one.sentence.text}"
+    figures = missing_figures(selection.question, itself)
+    return _LACKING * len(missing_of([one])) + _FIGURE_BESIDE * len(figures)
 
 
 def _missing(

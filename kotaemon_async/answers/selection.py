@@ -32,7 +32,7 @@ _NEW: Final = 1.0
 #: What a better neighbour's words count when it is decided which sentences are embedded.
 _BESIDE: Final = 0.25
 #: How many sentences are embedded for a question, and for one in another language, whose words do not help.
-EMBEDDED: Final = 8
+EMBEDDED: Final = 10
 EMBEDDED_ACROSS: Final = 12
 #: A further sentence is shown while its value is so near to the best one's...
 _NEAR: Final = 0.4

@@ -35,6 +35,10 @@ def test_chinese_sentences_are_joined_without_blanks() -> None:
     assert said(sources, 0, 2, question="系统怎么样？")[0] == "系统很稳定。[1]第三个系统。[2]"
 
 
+def test_no_blank_stands_before_a_figure_that_begins_a_chinese_sentence() -> None:
+    assert said([source("大桥很旧。1931年修过。")], 0, 1, question="大桥？")[0] == "大桥很旧。1931年修过。[1]"
+
+
 def test_a_sentence_over_a_page_break_is_quoted_in_two_parts() -> None:
     text, found = said([over_two_pages("The bridge of Hale was closed", "in 1931 after a storm.")], 0)
     assert text == "The bridge of Hale was closed in 1931 after a storm. [1]"

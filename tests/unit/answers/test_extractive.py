@@ -130,6 +130,21 @@ async def test_what_only_pages_of_another_language_hold_is_answered_from_them() 
 
 
 @pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("bridge repairs 1931", "The bridge needed repairs. It had some in 1931 for 40 crowns."),
+        ("1931年大桥的维修", "大桥需要维修。1931年花费四十克朗。"),
+    ],
+    ids=["English", "Chinese"],
+)
+async def test_a_figure_that_is_asked_for_is_shown_though_another_sentence_has_the_words(
+    question: str, text: str
+) -> None:
+    meaning = Meaning({"repairs": 0.66, "1931": 0.66, "维修": 0.66})
+    assert "1931" in (await answered(question, source(text), embedder=meaning))[0]
+
+
+@pytest.mark.parametrize(
     ("question", "found", "begins"),
     [
         ("港口有几艘船？", FERRY, "其他语言的文档中最接近的内容：The harbour has twelve ferries."),

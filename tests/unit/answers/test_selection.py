@@ -81,7 +81,7 @@ def test_only_what_says_the_same_is_shown_once(first: str, second: str, count: i
 def test_those_best_by_words_and_passage_are_embedded() -> None:
     texts = [f"The {n}th pump of the hall stands near wall number {n}." for n in range(20)]
     chosen = selection("Which valve leaks?", *map(source, texts), source("The valve leaks."))
-    assert len(chosen.to_embed()) == 8
+    assert len(chosen.to_embed()) == 10
     assert chosen.to_embed()[0] == 20
 
 
