@@ -18,12 +18,6 @@ def span(page: str, quote: str) -> tuple[int, int] | None:
     return places[start], places[start + len(wanted) - 1] + 1
 
 
-def find(page: str, quote: str) -> str | None:
-    """Return the page's own words for the quote, or None when it does not stand there."""
-    found = span(page, quote)
-    return page[found[0] : found[1]] if found else None
-
-
 def markers(text: str) -> list[int]:
     """Return the numbers of all markers in the text, in order, each as often as it stands there."""
     return [number for match in MARKER.finditer(text) for number in _numbers(match)]

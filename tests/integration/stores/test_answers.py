@@ -1,6 +1,7 @@
 """Answers that may be given again, and conversations, over a real SQLite file."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Failure, Scope
 from kotaemon_async.stores.answers import CacheBounds
 from kotaemon_async.stores.ledger import Ledger
-from tests.support.ledger import claimed, make_ready, new_document, word_batch
+from tests.support.ledger import claimed, make_ready, new_document, run_sql, word_batch
 
 ANSWER = Answer("ans_1", "How much?", "Eight. [1]", "primary", False, (), (), "a" * 32)
 BOUNDS = CacheBounds(rows=100, size_bytes=10**6, age_s=100.0)
@@ -124,3 +125,17 @@ async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Le
     for gone in (conversations.get("c1"), ledger.answers.get("ans_1"), conversations.delete("c1")):
         with pytest.raises(Refused, match="There is no"):
             await gone
+
+
+async def test_an_answer_of_an_earlier_release_still_reads(ledger: Ledger, tmp_path: Path) -> None:
+    kept = (
+        '{"id":"ans_0","question":"q?","answer":"a [1]","served_by":"extractive","degraded":false,'
+        '"reasons":[],"citations":[{"id":"ans_0.1","marker":1,"document_id":"d","document_name":"a.pdf","page":2,"quote":"a",'
+        '"score":0.5}],"trace_id":"t","age_s":0.0,"timings_s":{},"usage":null,"uncited":[],"complete":true}'
+    )
+    run_sql(
+        tmp_path / "ledger.db", "INSERT INTO answers (id, created_at, record) VALUES ('ans_0', 1.0, ?)", kept
+    )
+    found = await ledger.answers.get("ans_0")
+    assert (found.outcome, found.missing, found.claims, found.rejected) == ("answer", (), (), None)
+    assert (found.citations[0].quote, found.citations[0].parts) == ("a", ())

@@ -7,6 +7,11 @@ from hypothesis import strategies as st
 from kotaemon_async.answers import quotes
 
 
+def found_in(page: str, quote: str) -> str | None:
+    place = quotes.span(page, quote)
+    return page[place[0] : place[1]] if place else None
+
+
 @pytest.mark.parametrize(
     ("page", "quote", "found"),
     [
@@ -19,12 +24,12 @@ from kotaemon_async.answers import quotes
     ],
 )
 def test_a_quote_is_found_in_the_words_of_the_page(page: str, quote: str, found: str | None) -> None:
-    assert quotes.find(page, quote) == found
+    assert found_in(page, quote) == found
 
 
 @given(st.text(), st.text(), st.text())
 def test_any_part_of_a_page_is_found_up_to_white_space(before: str, part: str, after: str) -> None:
-    found = quotes.find(before + part + after, part)
+    found = found_in(before + part + after, part)
     assert ("".join(found.split()) if found else "") == "".join(part.split())
 
 
