@@ -23,7 +23,7 @@ _COVERAGE: Final = 0.2
 #: The part of the question's words that the best passage has to hold when words are all there is; the same
 #: for pairs of CJK characters, many of which stand across the borders of words.
 _LEAST_WORDS: Final = 0.42
-_LEAST_PAIRS: Final = 0.20
+_LEAST_PAIRS: Final = 0.25
 #: What a term that no document holds weighs, as a share of the mean of the others.
 _UNKNOWN: Final = 0.5
 #: How many terms the last part of a question needs to be looked at alone.

@@ -47,3 +47,18 @@ def test_a_word_that_no_document_holds_weighs_little_beside_meaning_and_most_wit
 def test_the_share_is_that_of_the_weights() -> None:
     assert relevance.covered({"a": 3.0, "b": 1.0}, {"a", "c"}) == 0.75
     assert relevance.covered({}, {"a"}) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("question", "coverage", "enough"),
+    [
+        ("When did the ferry sail?", 0.42, True),
+        ("When did the ferry sail?", 0.4, False),
+        ("渡轮什么时候起航？", 0.25, True),
+        ("渡轮什么时候起航？", 0.2, False),
+    ],
+)
+def test_where_words_are_all_there_is_enough_of_them_have_to_be_there(
+    question: str, coverage: float, enough: bool
+) -> None:
+    assert relevance.shares_enough(question, coverage) is enough
