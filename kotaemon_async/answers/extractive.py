@@ -179,9 +179,27 @@ def _choice(
     if outcome == "nothing":
         return None
     worth = {at: value - _lacking(selection, at, missing_of) for at, value in values.items()}
-    shown = selection.shown(worth)
+    shown = _with_figures(selection, worth, selection.shown(worth))
     missed = missing_of(shown)
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
+
+
+def _with_figures(
+    selection: Selection, worth: Mapping[int, float], shown: Sequence[Candidate]
+) -> list[Candidate]:
+    """Return what is shown with the best sentence of the same source that has the figures which it lacks."""
+
+    def lacking(*some: Candidate) -> int:
+        words = "\n".join(f"{one.sentence.heading}\n{one.sentence.text}" for one in some)
+        return len(missing_figures(selection.question, words))
+
+    lacks = lacking(*shown)
+    if not lacks or len(shown) > 1:
+        return list(shown)
+    beside = [at for at in worth if selection.candidates[at].source == shown[0].source]
+    better = [at for at in beside if lacking(*shown, selection.candidates[at]) < lacks]
+    best = max(better, key=worth.__getitem__, default=None)
+    return [*shown, *([] if best is None else [selection.candidates[best]])]
 
 
 def _lacking(
