@@ -17,12 +17,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Final
 
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
+from kotaemon_async.domain.index_terms import acronyms
 from kotaemon_async.domain.model import Sentence
+from kotaemon_async.domain.tokens import estimated_tokens
 
 _WORDS: Final = 0.5
 _WORDS_IN_CONTEXT: Final = 0.5
@@ -34,6 +36,8 @@ _BESIDE: Final = 0.25
 #: How many sentences are embedded for a question, and for one in another language, whose words do not help.
 EMBEDDED: Final = 10
 EMBEDDED_ACROSS: Final = 12
+#: ...and how many tokens they have together at most: it is tokens that take time.
+_TOKENS: Final = 420
 #: A further sentence is shown while its value is so near to the best one's...
 _NEAR: Final = 0.4
 #: ...at most so many in all, and none once they have so many characters.
@@ -88,7 +92,10 @@ def is_cjk(words: str) -> bool:
 
 def asked_terms(question: str) -> list[str]:
     """Return the terms of a question that an answer to it has to do with."""
-    return text.query_terms(_ASKING.sub(" ", question))
+    asked = text.query_terms(_ASKING.sub(" ", question))
+    if all(term in text.STOPWORDS for term in asked):  # What is IT?
+        return list(acronyms(question, is_query=True)) or asked
+    return asked
 
 
 def candidates(sources: Sequence[Source]) -> list[Candidate]:
@@ -98,7 +105,7 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
     for number, source in enumerate(sources):
         cjk, score = is_cjk(source.passage.text), source.passage.score / best
         for at, sentence in enumerate(source.sentences):
-            terms = tuple(text.terms(sentence.text))
+            terms = (*text.terms(sentence.text), *acronyms(sentence.text))
             context = frozenset(text.terms(f"{sentence.heading} {source.title}"))
             if len(terms) > 1:
                 found.append(Candidate(number, at, sentence, terms, context, score, cjk))
@@ -124,7 +131,10 @@ class Selection:
             words.inside + one.found + _BESIDE * words.beside
             for one, words in zip(self.candidates, self._words, strict=True)
         ]
-        return _best_first(values)[: EMBEDDED_ACROSS if self.is_across else EMBEDDED]
+        most = EMBEDDED_ACROSS if self.is_across else EMBEDDED
+        chosen = _best_first(values)[:most]
+        tokens = accumulate(estimated_tokens(self.candidates[at].embedded_text) for at in chosen)
+        return [at for at, whole in zip(chosen, tokens, strict=True) if whole <= _TOKENS or at == chosen[0]]
 
     def values(self, cosines: Mapping[int, float] | None) -> dict[int, float]:
         """Return the value of each candidate that has a cosine; by words alone, of all, without cosines."""

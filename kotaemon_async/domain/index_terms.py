@@ -75,7 +75,7 @@ def search_terms(question: str) -> SearchTerms:
     folded = text.folded(question)
     content = _CHINESE_FUNCTION.sub(" ", text.content(text.bare(folded)))
     found = [term for run in text.RUN.finditer(content) for term in text.run_terms(run)]
-    whole = list(_wholes(question, folded)) or list(_acronyms(question, is_query=True))
+    whole = list(_wholes(question, folded)) or list(acronyms(question, is_query=True))
     every = tuple(text.terms(question))
     kept = list(dict.fromkeys([*found, *whole])) or every
     lone = tuple(term for term in kept if len(term) == 1 and text.is_cjk(term))
@@ -95,10 +95,10 @@ def earlier_terms(question: str) -> list[str]:
 def _wholes(source: str, folded: str) -> Iterator[str]:
     for whole in (*figures(folded), *codes(folded)):
         yield from whole.terms
-    yield from _acronyms(source)
+    yield from acronyms(source)
 
 
-def _acronyms(source: str, *, is_query: bool = False) -> Iterator[str]:
+def acronyms(source: str, *, is_query: bool = False) -> Iterator[str]:
     """Yield words in capitals that otherwise are stop words; where all is in capitals they tell nothing."""
     plain = source if source.isascii() else unicodedata.normalize("NFKC", source)
     for line in plain.splitlines():

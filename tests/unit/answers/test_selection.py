@@ -91,6 +91,11 @@ def test_more_are_embedded_where_the_words_are_of_another_language() -> None:
     assert (chosen.is_across, len(chosen.to_embed())) == (True, 12)
 
 
+def test_long_sentences_are_embedded_only_as_far_as_there_is_time() -> None:
+    texts = [f"The {n}th pump of the hall stands near " + "the wall of the old hall " * 20 for n in range(9)]
+    assert 1 <= len(selection("Which pump leaks?", *map(source, texts)).to_embed()) < 5
+
+
 def test_candidates_of_the_question_s_language_come_first() -> None:
     sources = [source("The pump is red."), source("水泵是红色的。")]
     chinese, english = by_language("水泵是什么颜色的？", candidates(sources))
@@ -111,6 +116,8 @@ def test_a_chinese_sentence_full_of_foreign_names_is_chinese() -> None:
         ("How many ferries sailed?", ["ferri", "sail"]),
         ("谁是哈佛大学的校长？", ["哈佛", "佛大", "大学", "校长"]),
         ("灯塔被谁修建了？", ["灯塔", "修建"]),
+        ("What is IT?", ["ǂit"]),
+        ("Who is WHO?", ["ǂwho"]),
     ],
 )
 def test_words_of_asking_are_no_part_of_what_is_asked_for(question: str, terms: list[str]) -> None:
