@@ -1,7 +1,9 @@
 """Use case: find passages by meaning and by words, with whichever of the two is there."""
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Protocol
@@ -11,7 +13,7 @@ import anyio.to_thread
 
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Found, Mode, Passage, Reason, Scope
+from kotaemon_async.domain.model import Found, Mode, Passage, PassageSentences, Reason, Scope, Sentence
 from kotaemon_async.resilience.breaker import Breaker
 from kotaemon_async.search import fusion
 from kotaemon_async.search.lanes import (
@@ -34,6 +36,7 @@ class Passages(SearchableChunks, Protocol):
     """The part of the ledger that turns ids into texts."""
 
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]: ...
+    async def carried_over(self, chunk_ids: Sequence[str]) -> Mapping[str, PassageSentences]: ...
 
 
 class SearchLost(Unavailable):
@@ -97,7 +100,7 @@ class Retrieval:
         if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
         passages = await self._passages(query, by_vector, by_keyword)
-        return Found(tuple(passages[:top_k]), lost)
+        return Found(tuple(await self._at_their_pages(query, passages[:top_k])), lost)
 
     async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
         """Search by meaning and by words, side by side."""
@@ -134,9 +137,24 @@ class Retrieval:
         return [replace(known[key], score=round(score, 6)) for key, score in ranking]
 
     async def _known(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        with self._read_in_time():
+            return await self._documents.passages(chunk_ids)
+
+    async def _at_their_pages(self, query: str, passages: list[Passage]) -> list[Passage]:
+        """Return the passages, each with the page that it is to be opened at."""
+        with self._read_in_time():
+            over = await self._documents.carried_over([passage.id for passage in passages])
+        asked = text.query_terms(query) if over else []
+        return [
+            replace(one, page=page_of(asked, over[one.id].sentences)) if one.id in over else one
+            for one in passages
+        ]
+
+    @contextmanager
+    def _read_in_time(self) -> Iterator[None]:
         try:
             with anyio.fail_after(self._read_timeout_s):
-                return await self._documents.passages(chunk_ids)
+                yield
         except TimeoutError as error:
             raise Unavailable("The ledger does not give the passages in time.", code="timeout") from error
 
@@ -145,6 +163,19 @@ async def forget() -> None:
     """Clear the caches of passages' terms and of stems."""
     _terms.cache_clear()
     text.forget()
+
+
+def page_of(asked: Sequence[str], sentences: Sequence[Sentence]) -> int:
+    """Return where most of the last sentence stands, if no other is nearer to the question, by its words.
+
+    Else the page where the first one begins.
+    """
+    held = [set(text.terms(sentence.text)) for sentence in sentences]
+    rarity = {term: math.log(1 + len(held) / max(1, sum(term in one for one in held))) for term in asked}
+    shares = [sum(rarity[term] for term in asked if term in one) for one in held]
+    if not shares[-1] or shares[-1] < max(shares):
+        return sentences[0].places[0].page
+    return max(sentences[-1].places, key=lambda place: place.stop - place.start).page
 
 
 @lru_cache(maxsize=1024)

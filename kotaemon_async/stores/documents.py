@@ -249,6 +249,12 @@ class Documents(Store):
         return {row[0]: context.decoded(*row[1:]) for row in rows}
 
     @reads
+    def carried_over(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+        """Return the sentences of those of the chunks whose last one goes on over the page, by id."""
+        rows = conn.execute(SQL["carried_over"], {"ids": json.dumps(list(chunk_ids))})
+        return {row[0]: context.decoded(*row[1:]) for row in rows}
+
+    @reads
     def page_text(self, conn: apsw.Connection, document_id: str, page: int) -> str | None:
         """Return the text of one page, 1-based, or None when there is no such page."""
         text: str | None = conn.execute(SQL["page_text"], {"document_id": document_id, "number": page}).get

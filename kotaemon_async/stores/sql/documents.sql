@@ -162,6 +162,14 @@ JOIN chunks AS c ON c.id = wanted.value AND c.context <> ''
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
 
+-- name: carried_over
+SELECT c.id, c.page, c.over_start, c.over_stop, c.context, p.text, o.text
+FROM json_each(:ids) AS wanted
+JOIN chunks AS c ON c.id = wanted.value AND c.over_start IS NOT NULL
+JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+JOIN pages AS o ON o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
+
 -- name: searchable
 SELECT c.id, c.is_cjk
 FROM json_each(:ids) AS wanted

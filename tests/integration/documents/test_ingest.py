@@ -96,7 +96,10 @@ async def test_a_sentence_over_a_checkpoint_is_whole_when_work_goes_on(rig: Inge
     rig.clock.now_s += 1000
     await rig.worker().run(document_id)
     entries = await rig.ledger.vector_log.after(0, 100, rig.embedder.name)
-    found = await rig.ledger.documents.sentences([entry.chunk_id for entry in entries])
+    ids = [entry.chunk_id for entry in entries]
+    found = await rig.ledger.documents.sentences(ids)
+    over = await rig.ledger.documents.carried_over(ids)
+    assert over == {key: one for key, one in found.items() if len(one.sentences[-1].places) > 1} != {}
     texts = [one.text for passage in found.values() for one in passage.sentences]
     assert [f"The lamp {n} of the tower had been bought by Hale of Leeds." for n in range(1, 6)] == [
         text for text in texts if text.startswith("The lamp") and text.endswith("Leeds.")

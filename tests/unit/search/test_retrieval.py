@@ -7,9 +7,10 @@ import anyio
 import pytest
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Mode, Passage, Reason, Scope
+from kotaemon_async.domain.model import Mode, Passage, PassageSentences, Place, Reason, Scope, Sentence
+from kotaemon_async.domain.text import query_terms
 from kotaemon_async.search.lanes import Hits
-from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.search.retrieval import Retrieval, page_of
 from kotaemon_async.search.settings import RetrievalSettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
@@ -22,6 +23,9 @@ class LedgerOfTexts:
 
     async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
         return {key: False for key in chunk_ids if key in TEXTS}
+
+    async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+        return {}
 
     async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
         return {
@@ -200,6 +204,9 @@ async def test_a_ledger_that_cannot_be_read_opens_no_breaker(fault: dict[str, An
         async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
             return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
+        async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+            return {}
+
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
             return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
@@ -284,6 +291,9 @@ async def test_a_calibrated_model_brings_the_other_language_beside_the_question_
     texts = {"zh": "设备的密封件", "en": "the seal of the pump", "far": "别的东西"}
 
     class BothLanguages(LedgerOfTexts):
+        async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+            return {}
+
         async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
             return {key: Passage(key, "d1", "a.pdf", ord(key[0]), texts[key], 0.0) for key in chunk_ids}
 
@@ -298,3 +308,26 @@ async def test_a_calibrated_model_brings_the_other_language_beside_the_question_
         first.append((await service.search("多久更换？", Scope())).passages[0].id)
     assert first[0] == "en"
     assert first[1] != "en"
+
+
+SENTENCES = (
+    Sentence("The pump is red.", (Place(4, 0, 16),)),
+    Sentence("The valve was bought in Leeds by the fitter.", (Place(4, 17, 26), Place(5, 0, 34))),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "page"),
+    [("Where was the valve bought?", 5), ("What colour is the pump?", 4), ("阀门在哪里买的", 4)],
+)
+def test_a_passage_over_a_page_break_opens_at_its_nearest_sentence(question: str, page: int) -> None:
+    assert page_of(query_terms(question), SENTENCES) == page
+
+
+async def test_a_hit_is_opened_at_the_page_of_its_nearest_sentence() -> None:
+    class OverThePage(LedgerOfTexts):
+        async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
+            return {"a": PassageSentences("", SENTENCES)} if "a" in chunk_ids else {}
+
+    found = await retrieval(Lane(KEYWORDS), Lane(VECTORS), documents=OverThePage()).search("valve", Scope())
+    assert {one.id: one.page for one in found.passages}["a"] == 5
