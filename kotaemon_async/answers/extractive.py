@@ -29,6 +29,8 @@ from kotaemon_async.telemetry import traces
 #: The part of what is left of a question's time that embedding may take, and the longest.
 _EMBEDDING_SHARE: Final = 0.4
 _EMBEDDING_AT_MOST_S: Final = 2.0
+#: What a sentence gains in nearness that holds the only word which is asked for: What is IT?
+_ONE_WORD: Final = 0.1
 #: What each thing that the question insists on takes from the value of a sentence it does not stand with.
 _LACKING: Final = 0.5
 #: What a figure of the question takes that a sentence does not hold itself.
@@ -239,7 +241,9 @@ def _outcome(
         enough = relevance.shares_enough(selection.question, coverage(best, weights))
         return "answer" if enough else "nothing"
     across = selection.is_across
-    found = relevance.outcome(selection.question, near.whole[best], coverage(best, weights), across=across)
+    asks_word = len(weights) == 1 and weights.keys() <= set(selection.candidates[best].terms)
+    cosine = near.whole[best] + (_ONE_WORD if asks_word else 0.0)
+    found = relevance.outcome(selection.question, cosine, coverage(best, weights), across=across)
     if found == "answer" or near.part is None:
         return found
     best = max(values, key=lambda at: values[at] + selection.by_cosine(near.with_part[at] - near.whole[at]))
