@@ -42,7 +42,7 @@ _TOKENS: Final = 420
 _NEAR: Final = 0.4
 #: ...at most so many in all, and none once they have so many characters.
 _MOST: Final = 3
-ROOM: Final = 500
+ROOM: Final = 600
 ROOM_CJK: Final = 180
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8

@@ -60,7 +60,7 @@ def test_sentences_that_are_about_as_good_are_shown_three_at_most() -> None:
 
 def test_no_further_sentence_is_shown_once_the_room_is_full() -> None:
     one, two = (
-        f"The {colour} pump stands " + f"near the {colour} wall of a hall " * 9 for colour in ("red", "old")
+        f"The {colour} pump stands " + f"near the {colour} wall of a hall " * 12 for colour in ("red", "old")
     )
     assert len(shown("pump", f"{one}. {two}.")) == 1
 
