@@ -43,6 +43,8 @@ _NEAR: Final = 0.4
 #: ...at most so many in all, and none once they have so many characters.
 _MOST: Final = 3
 ROOM: Final = 600
+#: A reader of another language wants less of it.
+ROOM_ACROSS: Final = 500
 ROOM_CJK: Final = 180
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
@@ -155,7 +157,8 @@ class Selection:
     def shown(self, values: Mapping[int, float]) -> list[Candidate]:
         """Return the best candidate and those that are about as good, best first, none twice."""
         order = sorted(values, key=lambda at: (-values[at], at))
-        room = ROOM_CJK if self.candidates[order[0]].is_cjk else ROOM
+        wide = ROOM_ACROSS if self.is_across else ROOM
+        room = ROOM_CJK if self.candidates[order[0]].is_cjk else wide
         shown: list[Candidate] = []
         for at in order:
             one = self.candidates[at]
