@@ -18,10 +18,16 @@ from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, P
 from kotaemon_async.answers.overview import summed_up
 from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.relevance import Rarity
-from kotaemon_async.answers.selection import Candidate, Selection, asked_terms, by_language, candidates
+from kotaemon_async.answers.selection import (
+    Candidate,
+    Selection,
+    asked_terms,
+    by_language,
+    candidates,
+    stated_terms,
+)
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.answers.spelling import respelled
-from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Outcome, ServedBy
 from kotaemon_async.telemetry import traces
@@ -254,5 +260,5 @@ def _outcome(
 
 
 def _terms_around(one: Candidate, sources: Sequence[Source]) -> frozenset[str]:
-    passage = frozenset(text.terms(sources[one.source].passage.text))
+    passage = frozenset(stated_terms(sources[one.source].passage.text))
     return passage | one.context | frozenset(one.terms)

@@ -40,6 +40,7 @@ _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][a-z]+)?")
 _NAME: Final = re.compile(r"(?<![-\w])[A-Z][^\W\d_]+(?![-\w]*\d)")
 _TITLED: Final = re.compile(r"\b(Mr|Mrs|Ms|Miss)\.? ([A-Z][^\W\d_]+)")
 _CHINESE_TITLED: Final = re.compile("([\u4e00-\u9fff]{1,3}?)(先生|女士|小姐)")
+_TITLES: Final = frozenset({"Mr", "Mrs", "Ms", "Miss"})
 _MALE: Final = frozenset({"Mr", "先生"})
 
 #: What a thing's name may begin behind, and what begins no name.
@@ -275,12 +276,14 @@ def _as_written(claim: str, folded: str) -> str:
 
 
 def _names(claim: str) -> list[str]:
+    for whole in figures(text.folded(claim)):  # a month is no name
+        claim = re.sub(re.escape(whole.written), " ", claim, count=1, flags=re.IGNORECASE)
     words = [match[0] for match in _WORD.finditer(latin(claim))]
     if not any(word.islower() and not _is_stopword(word) for word in words[1:]):
         return []
     rest = claim.removeprefix(words[0]) if claim.startswith(words[0]) else claim
     found = [name for name in _NAME.findall(latin(rest)) if len(name) > 2 and not _is_stopword(name)]
-    return [name for name in found if not ROMAN.fullmatch(name)]
+    return [name for name in found if not ROMAN.fullmatch(name) and name not in _TITLES]
 
 
 def _has_code(source: str, written: str) -> bool:

@@ -11,6 +11,7 @@ question lacks, so that what only repeats the question does not answer it. The s
 a weight moves the share of right first sentences by a point or two.
 """
 
+import functools
 import math
 import re
 from collections import Counter
@@ -22,6 +23,7 @@ from typing import Final
 
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
+from kotaemon_async.domain.figures import figures
 from kotaemon_async.domain.index_terms import acronyms
 from kotaemon_async.domain.model import Sentence
 from kotaemon_async.domain.tokens import estimated_tokens
@@ -93,11 +95,20 @@ def is_cjk(words: str) -> bool:
 
 
 def asked_terms(question: str) -> list[str]:
-    """Return the terms of a question that an answer to it has to do with."""
-    asked = text.query_terms(_ASKING.sub(" ", question))
+    """Return the terms of a question that an answer to it has to do with; a date or amount is one."""
+    plain = text.folded(_ASKING.sub(" ", question))
+    wholes = list(figures(plain))
+    rest = functools.reduce(lambda left, whole: left.replace(whole.written, " ", 1), wholes, plain)
+    asked = [*text.query_terms(rest), *(whole.terms[0] for whole in wholes)]
     if all(term in text.STOPWORDS for term in asked):  # What is IT?
         return list(acronyms(question, is_query=True)) or asked
-    return asked
+    return list(dict.fromkeys(asked))
+
+
+def stated_terms(words: str) -> tuple[str, ...]:
+    """Return the terms of a text in order, and behind them words in capitals and figures as wholes."""
+    wholes = (term for whole in figures(text.folded(words)) for term in whole.terms)
+    return (*text.terms(words), *acronyms(words), *wholes)
 
 
 def candidates(sources: Sequence[Source]) -> list[Candidate]:
@@ -107,7 +118,7 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
     for number, source in enumerate(sources):
         cjk, score = is_cjk(source.passage.text), source.passage.score / best
         for at, sentence in enumerate(source.sentences):
-            terms = (*text.terms(sentence.text), *acronyms(sentence.text))
+            terms = stated_terms(sentence.text)
             context = frozenset(text.terms(f"{sentence.heading} {source.title}"))
             if len(terms) > 1:
                 found.append(Candidate(number, at, sentence, terms, context, score, cjk))

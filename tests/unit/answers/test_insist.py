@@ -15,6 +15,7 @@ ROOM = "Room 12 was painted green for Mr Olsen."
 @pytest.mark.parametrize(("question", "said", "lacks"), [
     ("滤芯RX-77多久更换一次？", FILTER, ("RX-77",)), ("滤芯ZK-21多久更换一次？", FILTER, ()),
     ("滤芯zk21多久更换一次？", FILTER, ()), ("How often is valve V-8 greased?", VALVE, ("V-8",)),
+    ("Which room is Mrs Olsen's?", ROOM, ("Mrs Olsen",)), ("Which room is Mr Olsen's?", ROOM, ()),
     ("How often is valve V 7 greased?", VALVE, ()), ("What colour is room 14?", ROOM, ("14",)),
     ("What colour is room 12?", ROOM, ()), ("Where is pump P-70?", "Pump P-701 is in hall two.", ("P-70",)),
     ("水泵P-71在哪里？", "水泵P 71在二号厅。", ()), ("Was ist RX-77B?", "RX-77 ist ein Filter.", ("RX-77B",)),
@@ -32,6 +33,8 @@ def test_a_code_or_number_of_another_thing_is_missed(
 
 @pytest.mark.parametrize(("question", "said", "lacks"), [
     ("What is on 2031-03-05?", "The audit is on March 5, 2031.", ()),
+    ("What is on March 5, 2031?", "The audit is on 2031-03-05.", ()),
+    ("Who signed on 12 October 2031 in Leeds?", "It was signed in Leeds on 2031-10-12.", ()),
     ("What is on 2031-03-05?", "The audit is on 2031-05-03.", ("2031-03-05",)),
     ("2031年3月5日有什么会议？", "会议于2031年5月3日举行。", ("2031年3月5日",)),
     ("2031年3月5日有什么会议？", "会议于二〇三一年三月五日举行。", ()),

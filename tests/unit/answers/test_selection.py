@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.answers.selection import Selection, asked_terms, by_language, candidates
+from kotaemon_async.answers.selection import Selection, asked_terms, by_language, candidates, stated_terms
 from kotaemon_async.answers.sources import Source
 from tests.support.answering import source
 
@@ -130,3 +130,11 @@ def test_whatever_stands_there_at_most_three_different_sentences_are_shown(texts
     for chosen in by_language("a 中文 pump", candidates(sources)):
         found = [one.sentence.text for one in chosen.shown(chosen.values(None))]
         assert 1 <= len(found) == len(set(found)) <= 3
+
+
+@pytest.mark.parametrize(
+    "asked", ["What is on March 5, 2031?", "2031年3月5日有什么？", "二〇三一年三月五日有什么？"]
+)
+def test_a_date_is_one_term_however_it_is_written(asked: str) -> None:
+    assert "ǂ2031ǂ3ǂ5" in set(asked_terms(asked)) & set(stated_terms("The audit is on 2031-03-05."))
+    assert not {"2031", "march", "三月"} & set(asked_terms(asked))

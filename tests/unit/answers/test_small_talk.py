@@ -47,6 +47,8 @@ from tests.support.answering import Pages
                 "how can you help me",
                 "help",
                 "你能做什么？",
+                "能做什么？",
+                "可以帮我做些什么",
                 "你是谁",
                 "你好，你有什么功能",
             ],
