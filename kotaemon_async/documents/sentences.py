@@ -20,7 +20,7 @@ from kotaemon_async.domain.tokens import estimated_tokens
 
 #: What stands in front of an abstract and of its parts.
 _LABEL: Final = re.compile(
-    r"(?:Abstract|Background|Methods?|Results?|Conclusions?|Objectives?|Summary|摘要|正文)\s*[:：]\s*(?=.{10})",
+    r"(?:Abstract|Text|Background|Methods?|Results?|Conclusions?|Objectives?|Summary|摘要|正文)\s*[:：]\s*(?=.{10})",
     re.IGNORECASE,
 )
 _ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S+")

@@ -1,6 +1,7 @@
 """The whole service with a real language model, which lives in a child and goes with it.
 
-The model is small and says odd things: what it says does not matter here.
+The model is small and says odd things: what it says does not matter here. Where its source does not support
+that, another provider answers, and the model's words are kept beside that answer.
 """
 
 import json
@@ -9,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,13 +61,19 @@ def first_delta(events: Iterator[ServerEvent]) -> ServerEvent:
     return next(event for event in events if event.name == "delta")
 
 
+def model_said(answer: dict[str, Any]) -> str:
+    """The words of the model, sent as the answer or refused as unsupported."""
+    refused: str | None = answer["rejected"]
+    assert answer["served_by"] == ("primary" if refused is None else "extractive")
+    return refused or str(answer["answer"])
+
+
 def test_the_model_answers_and_its_child_ends_with_the_service(serve: Serve) -> None:
     service, client = serve()
     assert children(service, "llm") == []  # nothing is loaded before somebody asks
     answer = client.answer(QUESTION, "en")
-    assert answer["served_by"] == "primary"
-    assert {reason["code"] for reason in answer["reasons"]} <= {"answer_cut"}  # at max_tokens
-    assert 0 < answer["usage"]["completion_tokens"] <= 24
+    assert model_said(answer)
+    assert {reason["code"] for reason in answer["reasons"]} <= {"answer_cut", "unsupported"}  # at max_tokens
     child = one_child(service, "llm")
     assert service.stop() == 0
     assert not is_alive(child)
@@ -74,10 +82,11 @@ def test_the_model_answers_and_its_child_ends_with_the_service(serve: Serve) -> 
 def test_an_answer_streams_word_by_word(serve: Serve) -> None:
     _, client = serve()
     events = list(client.stream_answer(QUESTION, "en"))
-    deltas = [event.data["text"] for event in events if event.name == "delta"]
-    assert (events[-1].name, events[-1].data["served_by"]) == ("done", "primary")
-    assert len(deltas) > 3
-    assert "".join(deltas).strip() == events[-1].data["answer"].strip()
+    names = [event.name for event in events]
+    first = events[: names.index("restart") if "restart" in names else None]
+    deltas = [event.data["text"] for event in first if event.name == "delta"]
+    assert names[-1] == "done" and len(deltas) > 3
+    assert "".join(deltas).strip() == model_said(events[-1].data).strip()
 
 
 def test_a_reader_who_leaves_stops_the_model_and_the_next_one_is_answered(serve: Serve) -> None:
@@ -103,9 +112,9 @@ def test_a_child_that_dies_in_the_middle_of_an_answer_leaves_a_whole_one(serve: 
 
 def test_an_idle_child_gives_its_memory_back_and_comes_again(serve: Serve) -> None:
     service, client = serve(idle_release_s=0.5)
-    assert client.answer(QUESTION, "en")["served_by"] == "primary"
+    assert model_said(client.answer(QUESTION, "en"))
     eventually(lambda: not children(service, "llm"), within_s=20)
-    assert client.answer("Was the crane repaired in October?", "en")["served_by"] == "primary"
+    assert model_said(client.answer("Was the crane repaired in October?", "en"))
 
 
 def test_the_child_does_not_outlive_a_killed_service(serve: Serve) -> None:

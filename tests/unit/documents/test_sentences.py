@@ -77,8 +77,12 @@ def test_each_line_of_a_table_is_a_row() -> None:
 
 def test_the_label_of_an_abstract_is_no_part_of_its_sentence() -> None:
     assert [
-        one.text for one in cut(Page(1, "Abstract: The lamp is dark. 摘要：灯不亮了，没有人知道原因。"))
+        one.text
+        for one in cut(
+            Page(1, "Abstract: The lamp is dark. Text: It is an old one. 摘要：灯不亮了，没有人知道原因。")
+        )
     ] == [
         "The lamp is dark.",
+        "It is an old one.",
         "灯不亮了，没有人知道原因。",
     ]
