@@ -52,8 +52,10 @@ class Piece:
 class SentenceCutter:
     """Cuts one document; what a page leaves to the next is kept from call to call."""
 
-    def __init__(self, longest: int) -> None:
+    def __init__(self, longest: int, most_tokens: int) -> None:
+        """Cut sentences of more characters or estimated tokens into parts."""
         self._longest = longest
+        self._most_tokens = most_tokens
         self._heading = ""
         self._taken = 0
         self._is_begun = False
@@ -86,10 +88,18 @@ class SentenceCutter:
     def _sentences(self, page: Page, block: Block) -> Iterator[Piece]:
         opens = True
         for start, stop in _spans(page.text, max(block.start, self._taken), block.end, block.kind):
-            for low, high in clauses(page.text[start:stop], self._longest):
+            for low, high in clauses(page.text[start:stop], self._longest_of(page.text[start:stop])):
                 piece = self._piece(page, block, start + low, start + high)
                 yield replace(piece, opens=opens)
                 opens = False
+
+    def _longest_of(self, words: str) -> int:
+        if len(words) <= self._most_tokens:  # no text has more tokens than characters
+            return self._longest
+        tokens = estimated_tokens(words)
+        return (
+            min(self._longest, max(1, len(words) * self._most_tokens // tokens)) if tokens else self._longest
+        )
 
     def _piece(self, page: Page, block: Block, start: int, stop: int) -> Piece:
         label = _LABEL.match(page.text, start, stop)

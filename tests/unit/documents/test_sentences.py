@@ -7,7 +7,7 @@ from kotaemon_async.domain.model import Block, Page, Sentence
 
 
 def cut(*pages: Page) -> list[Sentence]:
-    cutter = SentenceCutter(1000)
+    cutter = SentenceCutter(1000, 500)
     return [
         piece.sentence
         for page, following in zip(pages, [*pages[1:], None], strict=True)
@@ -27,7 +27,7 @@ def test_a_sentence_knows_the_last_heading_above_it_over_pages() -> None:
 def test_the_title_is_the_heading_that_opens_the_document() -> None:
     titles = []
     for text in ("Valves\n\nThey are shut.", "They are shut.\n\nPumps\n\nThey are on."):
-        cutter = SentenceCutter(1000)
+        cutter = SentenceCutter(1000, 500)
         cutter.pieces(Page(1, text), None)
         titles.append(cutter.title)
     assert titles == ["Valves", ""]

@@ -17,6 +17,8 @@ from kotaemon_async.domain.tokens import estimated_tokens
         ("immunoprecipitation", 4),
         ("Größenänderung", 5),
         ("4200", 2),
+        ("ABCDEF The", 5),
+        ("aGVsbG8gd29y", 8),
         ("31.12.2031", 6),
         ("V-8821 阀门。", 7),
     ],

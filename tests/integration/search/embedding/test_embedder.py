@@ -1,7 +1,9 @@
 """The real model behind both lanes."""
 
+import base64
 import json
 import os
+import random
 import shutil
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import anyio
 import numpy as np
 import pytest
 
+from kotaemon_async.documents.chunking import chunks_of
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
+from kotaemon_async.domain.model import Page
 from kotaemon_async.search.embedding.embedder import Embedder
+from kotaemon_async.search.embedding.encoders import load_encoder
 from kotaemon_async.search.embedding.models import ENGLISH, GOLDEN_FILE, MODEL_FILE, MULTILINGUAL, Choice
 
 TEXTS = ["pump " * 150, "A contract ends.", "", "设备在正常运行时保持稳定。", "Revenue rose. " * 20] * 4
@@ -193,3 +198,20 @@ async def test_a_graph_that_cannot_be_loaded_is_refused(model_folder: Path, tmp_
 async def test_a_model_that_fastembed_does_not_know_names_the_setting(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"embedding\.model"):
         await Embedder.open(tmp_path, model="nobody/no-such-model", threads=1)
+
+
+DENSE = {
+    "base64": base64.b64encode(random.Random(1).randbytes(6000)).decode(),
+    "hexadecimal": " ".join(hex(random.Random(n).getrandbits(32)) for n in range(600)),
+    "figures": " ".join(str(random.Random(n).random()) for n in range(400)),
+    "Chinese without marks": "他们在山谷里修建了一座古老的水塔并且每年检查一次" * 60,
+    "capitals": "ABCDEFGHIJK QWXZVKJ " * 120,
+    "code": "def f(x_1,y2): return x_1**2+y2//3 if x_1!=y2 else None\n" * 60,
+}
+
+
+@pytest.mark.parametrize("text", DENSE.values(), ids=list(DENSE))
+def test_passages_of_dense_text_fit_the_window_of_the_default_model(model_folder: Path, text: str) -> None:
+    model = load_encoder(MULTILINGUAL.folder_in(model_folder), MULTILINGUAL)
+    lengths = [len(model.pieces(f"passage: {chunk.text}")) + 2 for chunk in chunks_of([Page(1, text)])]
+    assert len(lengths) > 1 and max(lengths) <= MULTILINGUAL.window
