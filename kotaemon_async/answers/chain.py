@@ -80,6 +80,10 @@ class Chain:
         for model in self._models:
             health.register(f"link.{model.name}", partial(_check, model))
 
+    def _asked(self, skip: Collection[ServedBy], only: Collection[ServedBy] | None) -> list[Provider]:
+        wanted = (one for one in self._providers if only is None or one.served_by in only)
+        return [one for one in wanted if one.served_by not in skip]
+
     async def stream(
         self,
         prompt: Prompt,
@@ -94,8 +98,7 @@ class Chain:
         A Restart comes as soon as another provider has something to say after text that was broken off. What
         `accepts` refuses has failed, too.
         """
-        asked = [one for one in self._providers if one.served_by not in skip]
-        asked = asked if only is None else [one for one in asked if one.served_by in only]
+        asked = self._asked(skip, only)
         fallbacks = _Fallbacks()
         broken_off: str | None = None
         for provider, following in zip(asked, [*asked[1:], None], strict=False):
