@@ -48,7 +48,10 @@ _BEFORE_FIGURES: Final = frozenset(_BEFORE_NUMBERS.split())
 _MAY_END: Final = frozenset("etc al inc ltd co corp jr sr a.m p.m ph.d".split())  # noqa: SIM905
 _BEGINNERS: Final = frozenset(_BEGINNING.split())
 _END: Final = re.compile(r"[。！？!?]+|(?:\.\s?){3,}|\.|…+|；|\n")
-_NOTE_MARKS: Final = re.compile(r"(?:\s?\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\])+")
+#: Numbers of notes, and right behind a stop also a letter or a remark: `.[b]`, `.[citation needed]`.
+_NOTE_MARKS: Final = re.compile(
+    r"(?:\s?\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]|(?<!\s)\[[^\[\]\n]{1,24}\](?=[\s\[]))+"
+)
 #: A raised number behind a stop, which a PDF tells like any other figure.
 _RAISED: Final = re.compile(r"\d{1,3}(?:[,–-]\d{1,3})*(?=\s+[A-Z])")
 _WORD_BEFORE: Final = re.compile(r"[A-Za-z](?:[A-Za-z.]*[A-Za-z])?$")

@@ -18,6 +18,8 @@ def cut(text: str) -> list[str]:
     "text",
     [
         "Dr. Hale left.|The lamp of St. Mary burned on.",
+        "It was named Taizu.[b]|In the Proclamation he announced it.",
+        "They fled to Leeds.[citation needed]|A group went on.[who?]|It was small.",
         "J. R. Smith came.|So did P. Hale.",
         "It lies on p. 5, in Fig. 3 and in no. 7.|The answer is no.|We go.",
         "The U.S. Army came.|It was fed by Hale Inc.|The town was glad.",
