@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from kotaemon_async.answers import quotes
 from kotaemon_async.answers.llm.base import Quote
@@ -52,6 +53,7 @@ def _citation(answer_id: str, source: Source, quote: Quote) -> Citation:
         quote=longest.quote,
         score=source.passage.score,
         parts=parts,
+        place=replace(source.passage.place, number=longest.page),
     )
 
 

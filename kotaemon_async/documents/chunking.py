@@ -1,15 +1,17 @@
 """Pages into chunks of about one paragraph: whole sentences, and a heading opens one."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from kotaemon_async.documents.sentences import Piece, SentenceCutter
-from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.model import Chunk, Locator, Page
 from kotaemon_async.domain.sentences import carried_over
 from kotaemon_async.domain.text import cjk_share
+from kotaemon_async.domain.tokens import estimated_tokens
 
 #: Rises whenever the same file would be read or cut differently, because chunk ids rest on the cut.
-CHUNKING_VERSION: Final = 2
+CHUNKING_VERSION: Final = 3
 
 ENGLISH_CHARACTERS: Final = 1000
 CJK_CHARACTERS: Final = 300
@@ -17,6 +19,7 @@ CJK_CHARACTERS: Final = 300
 WINDOW_TOKENS: Final = 460
 #: A last piece shorter than this part of a chunk does not stand alone.
 _SCRAP_SHARE: Final = 0.2
+_MOST_HEADINGS: Final = 8
 
 
 def chunks_of(pages: Iterable[Page]) -> list[Chunk]:
@@ -62,7 +65,19 @@ class Chunker:
         if following and sentences and len(sentences[-1].places) > 1:
             over = sentences[-1].places[1]
             text = carried_over(text, following.text[over.start : over.stop])
-        return Chunk(page.number, ordinal, start, stop, text, over, self._cutter.title, sentences)
+        head = group[0].header
+        return Chunk(
+            page.number,
+            ordinal,
+            start,
+            stop,
+            f"{head}\n{text}" if head else text,
+            over,
+            self._cutter.title,
+            sentences,
+            head,
+            _place(page, group),
+        )
 
 
 def _sections(pieces: Sequence[Piece], characters: int) -> Iterator[list[Piece]]:
@@ -115,9 +130,18 @@ def _paragraph_ends(pieces: Sequence[Piece]) -> list[int]:
     ]
 
 
+def _place(page: Page, group: Sequence[Piece]) -> Locator:
+    """Return what a citation calls the chunk's place: the page's, with its own headings and rows."""
+    rows = [piece.sentence.row for piece in group if piece.sentence and piece.sentence.row]
+    span = (min(rows), max(rows)) if rows else None
+    headings = next((piece.headings for piece in group if not piece.is_heading), group[0].headings)
+    return replace(page.place, number=page.number, headings=headings[:_MOST_HEADINGS], rows=span)
+
+
 def _fitting(pieces: Sequence[Piece], ends: Iterable[int], characters: int) -> int:
     """Return the last of the ends up to which the pieces fit into a chunk, or 0."""
-    best = counted = tokens = 0
+    best = counted = 0
+    tokens = estimated_tokens(pieces[0].header) if pieces else 0
     for end in ends:
         tokens += sum(piece.tokens for piece in pieces[counted:end])
         counted = end
@@ -152,5 +176,6 @@ def _length(pieces: Sequence[Piece]) -> int:
 
 
 def _is_readable(pieces: Sequence[Piece]) -> bool:
-    """Return whether the model's window holds the sentences."""
-    return sum(piece.tokens for piece in pieces) <= WINDOW_TOKENS
+    """Return whether the model's window holds the sentences and the names of columns in front."""
+    head = estimated_tokens(pieces[0].header) if pieces[0].header else 0
+    return head + sum(piece.tokens for piece in pieces) <= WINDOW_TOKENS

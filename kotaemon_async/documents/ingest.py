@@ -13,6 +13,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from loguru import logger
 from numpy.typing import NDArray
 
+from kotaemon_async.documents import warnings
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, Chunker
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
@@ -24,7 +25,7 @@ from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import InsufficientStorage
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.stores.blobs import Blobs
-from kotaemon_async.stores.claims import Batch, Claim, StaleModel
+from kotaemon_async.stores.claims import Batch, Claim, Opened, StaleModel
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import SpanKind, continue_from, event, past_span, span
@@ -263,8 +264,9 @@ class Ingest:
             opening = self._sandbox.open(self._blobs.path(claim.document.sha256), claim.document.media_type)
             with span("open"), heartbeat.waiting("parser"):
                 parsed = await stack.enter_async_context(opening)
-            if claim.document.pages_total != parsed.pages_total:
-                await self._ledger.claims.set_pages_total(claim, parsed.pages_total, self._clock())
+            opened = Opened(parsed.pages_total, parsed.charset, warnings.of_document(parsed.losses))
+            if claim.document.pages_total != parsed.pages_total or opened.warnings or opened.charset:
+                await self._ledger.claims.opened(claim, opened, self._clock())
             is_finished = await self._batches(IngestRun(claim, heartbeat, parsed))
         if not is_finished:
             await self._outcomes.requeue(claim)
@@ -342,7 +344,8 @@ class Ingest:
         ):
             model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
         pages_total = run.parsed.pages_total
-        return Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model)
+        lost = tuple(warnings.of_pages(prepared.pages))
+        return Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model, lost)
 
     async def _written(self, run: IngestRun, batch: Batch) -> int:
         """Commit the batch and return how many pages are done. Raises: StaleModel."""

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from kotaemon_async.documents.parsing import child_blocks
 from kotaemon_async.domain.child_lines import goes_on, is_mostly_cjk, is_point, width
-from kotaemon_async.domain.model import Block, BlockKind, Page, Place, Sentence
+from kotaemon_async.domain.model import Block, BlockKind, Locator, Page, Place, Sentence
 from kotaemon_async.domain.sentences import (
     carried_over,
     clauses,
@@ -27,6 +27,8 @@ _ADDRESS: Final = re.compile(r"(?:https?://|www\.)\S+")
 _LINE: Final = re.compile(r"[^\n]*\S[^\n]*")
 _OUTSIDE: Final = frozenset({"page_header", "page_footer"})
 _BY_LINES: Final = frozenset({"table", "code"})
+#: Where sections go on from page to page; slides, sheets and parts of a mail begin anew.
+_CONTINUOUS: Final = frozenset({"page", "section"})
 #: A paragraph that is as wide as this goes on where its last sentence has no end.
 _WIDE: Final = 60
 _WIDE_CJK: Final = 40
@@ -38,7 +40,8 @@ _TITLE_CHARS: Final = 200
 class Piece:
     """A heading, a sentence, or a scrap that is neither, and where it stands on its page.
 
-    It `opens` a paragraph when none of the same block stands in front of it.
+    It `opens` a paragraph when none of the same block stands in front of it. `header` names the columns of a
+    row, for a chunk that does not begin with them; `headings` are the titles above.
     """
 
     start: int
@@ -47,6 +50,8 @@ class Piece:
     sentence: Sentence | None = None
     is_heading: bool = False
     tokens: int = 0
+    header: str = ""
+    headings: tuple[str, ...] = ()
 
 
 class SentenceCutter:
@@ -56,7 +61,7 @@ class SentenceCutter:
         """Cut sentences of more characters or estimated tokens into parts."""
         self._longest = longest
         self._most_tokens = most_tokens
-        self._heading = ""
+        self._path: list[tuple[int, str]] = []
         self._taken = 0
         self._is_begun = False
         self.title = ""
@@ -65,10 +70,12 @@ class SentenceCutter:
         """Return the headings and sentences that begin on the page, in order."""
         body = _body(page)
         found: list[Piece] = []
+        self._turn_to(page.place)
         for block in body:
             if block.kind == "heading" and block.start >= self._taken:
-                self._enter(_heading(page, block))
-                found.append(Piece(block.start, block.end, opens=True, is_heading=True))
+                above = self._headings()
+                self._enter(_heading(page, block), block.level)
+                found.append(Piece(block.start, block.end, opens=True, is_heading=True, headings=above))
             elif block.kind != "heading":
                 found += self._sentences(page, block)
             self._is_begun = True
@@ -80,18 +87,54 @@ class SentenceCutter:
             self._taken = over.stop
         return found
 
-    def _enter(self, heading: str) -> None:
+    def _turn_to(self, place: Locator) -> None:
+        """Take over what the reader says stands above a page's first word; those known keep their levels."""
+        if place.headings or place.kind not in _CONTINUOUS:
+            levels = {title: level for level, title in self._path}
+            count = len(place.headings)
+            self._path = [
+                (levels.get(title, level), title) for level, title in enumerate(place.headings, -count)
+            ]
+
+    def _enter(self, heading: str, level: int) -> None:
         if not self._is_begun:
             self.title = heading[:_TITLE_CHARS]
-        self._heading = heading[:_TITLE_CHARS]
+        self._path = [one for one in self._path if one[0] < level]
+        self._path.append((level, heading[:_TITLE_CHARS]))
+
+    def _headings(self) -> tuple[str, ...]:
+        return tuple(title for _, title in self._path)
 
     def _sentences(self, page: Page, block: Block) -> Iterator[Piece]:
+        if block.kind == "table" and block.header:
+            yield from self._rows(page, block)
+            return
         opens = True
         for start, stop in _spans(page.text, max(block.start, self._taken), block.end, block.kind):
             for low, high in clauses(page.text[start:stop], self._longest_of(page.text[start:stop])):
                 piece = self._piece(page, block, start + low, start + high)
                 yield replace(piece, opens=opens)
                 opens = False
+
+    def _rows(self, page: Page, block: Block) -> Iterator[Piece]:
+        """Yield a piece for each row, whole; the names of the columns are no sentence."""
+        lines = _LINE.finditer(page.text, block.start, block.end)
+        for place, line in enumerate(lines):
+            start, stop = line.span()
+            if stop <= self._taken:
+                continue
+            text, opens = one_line(line[0]), place == 0
+            if place < block.head_lines:
+                yield Piece(start, stop, opens, tokens=estimated_tokens(text), headings=self._headings())
+                continue
+            row = block.rows[place] if place < len(block.rows) else 0
+            sentence = Sentence(text, (Place(page.number, start, stop),), self._heading, "row", row)
+            tokens = estimated_tokens(text)
+            yield Piece(start, stop, opens, sentence, False, tokens, block.header, self._headings())
+
+    @property
+    def _heading(self) -> str:
+        return self._path[-1][1] if self._path else ""
 
     def _longest_of(self, words: str) -> int:
         if len(words) <= self._most_tokens:  # no text has more tokens than characters
@@ -107,9 +150,10 @@ class SentenceCutter:
         text = page.text[place.start : stop]
         is_line = block.kind == "table" or (block.kind != "code" and is_row(text))
         if not is_line and (not any(map(str.isalpha, text)) or _ADDRESS.fullmatch(text)):
-            return Piece(start, stop, opens=True)
+            return Piece(start, stop, opens=True, headings=self._headings())
         sentence = Sentence(one_line(text), (place,), self._heading, "row" if is_line else "sentence")
-        return Piece(start, stop, opens=True, sentence=sentence, tokens=estimated_tokens(sentence.text))
+        tokens = estimated_tokens(sentence.text)
+        return Piece(start, stop, True, sentence, tokens=tokens, headings=self._headings())
 
 
 def _body(page: Page) -> list[Block]:

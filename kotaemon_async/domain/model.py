@@ -7,7 +7,16 @@ from typing import Literal
 Status = Literal["queued", "processing", "ready", "failed", "cancelled"]
 Stage = Literal["parsing", "embedding", "indexing"]
 Mode = Literal["hybrid", "vector", "keyword"]
-BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "page_header", "page_footer"]
+BlockKind = Literal[
+    "heading", "paragraph", "list", "table", "code", "note", "caption", "comment", "attachment",
+    "page_header", "page_footer",
+]  # fmt: skip
+#: What a citation can name: a sheet of paper, a slide, rows of a spreadsheet, a section, a part of a mail.
+PlaceKind = Literal["page", "slide", "sheet", "section", "part"]
+PlaceFlag = Literal["hidden", "scanned", "notes", "about"]
+#: Why nothing of a page was read: pictures without text, a text that is none, damage.
+PageProblem = Literal["", "no_text", "garbled", "unreadable"]
+WarningCode = Literal["page_without_text", "page_unreadable", "part_skipped", "truncated"]
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
 #: The answer to the question · what comes nearest to it, without something that it insists on · neither.
 Outcome = Literal["answer", "nearest", "nothing"]
@@ -48,6 +57,33 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
+class Locator:
+    """The place that a citation names, as the format knows places; number counts from 1 on in the document.
+
+    `label` is what the place itself is called, `headings` what stands above it, outermost first; `rows` are
+    the first and the last row of a spreadsheet or a file of values.
+    """
+
+    kind: PlaceKind = "page"
+    number: int = 1
+    label: str = ""
+    headings: tuple[str, ...] = ()
+    rows: tuple[int, int] | None = None
+    flags: tuple[PlaceFlag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentWarning:
+    """What of a document was not or badly read, where, and what to do; `more` places are not listed."""
+
+    code: WarningCode
+    places: tuple[Locator, ...]
+    message: str
+    hint: str
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One accepted file, as the ledger knows it; times are Unix seconds."""
 
@@ -73,13 +109,20 @@ class Document:
     trace_id: str = ""
     traceparent: str = ""
     ready_at_s: float | None = None
+    warnings: tuple[DocumentWarning, ...] = ()
+    charset: str | None = None
+    path: str = ""
+    parent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """A part of a page with one purpose: `page.text[start:end]`; headings have a level from 1 on.
 
-    `boxes` are left, top, right and bottom as parts of the page's sides, where the format knows them.
+    `boxes` are left, top, right and bottom as parts of the page's sides, where the format knows them. A table
+    has a line for each row, with the cells between bars: `header` names its columns in one line, also where
+    it goes on from an earlier page, the first `head_lines` lines are those names, `rows` are the numbers of
+    its lines in the sheet or file.
     """
 
     kind: BlockKind
@@ -87,19 +130,23 @@ class Block:
     end: int
     level: int = 0
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    header: str = ""
+    head_lines: int = 0
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """What a citation can name, 1-based: the text in which quotes will be looked up, and its blocks in order.
 
-    `label` is what the page is called where that is more than its number.
+    It is a sheet of paper or a slide where the format has such, else a part of some thousand characters.
     """
 
     number: int
     text: str
     blocks: tuple[Block, ...] = ()
-    label: str = ""
+    place: Locator = Locator()
+    problem: PageProblem = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +162,32 @@ class Place:
 class Sentence:
     """A sentence of a document in one line, where it stands, and the last heading above it.
 
-    It has two places, in order, when it goes on over a page break. A `row` is a line of a table.
+    It has two places, in order, when it goes on over a page break. A line of a table is of the kind `row`,
+    with the number `row` in its sheet or file, 0 where there is none.
     """
 
     text: str
     places: tuple[Place, ...]
     heading: str = ""
     kind: Literal["sentence", "row"] = "sentence"
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PassageSentences:
-    """The sentences of one passage, in order, and the title of its document."""
+    """The sentences of one passage, in order, and the title of its document; `head` as in Chunk."""
 
     title: str
     sentences: tuple[Sentence, ...]
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of one page, `page.text[start:end]`, and of the next one, where its last sentence goes on."""
+    """A piece of one page, `page.text[start:end]`, and of the next one, where its last sentence goes on.
+
+    When it begins within a table, `head` are the names of its columns, which `text` begins with.
+    """
 
     page: int
     ordinal: int
@@ -144,6 +197,8 @@ class Chunk:
     over: Place | None = None
     title: str = ""
     sentences: tuple[Sentence, ...] = ()
+    head: str = ""
+    place: Locator = Locator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +211,7 @@ class Passage:
     page: int
     text: str
     score: float
+    place: Locator = Locator()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +263,7 @@ class Citation:
     score: float
     parts: tuple[QuotePart, ...] = ()
     gone: bool = False
+    place: Locator | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The JSON bodies of the API where they differ from the nouns of model.py, and how those become them."""
 
 from dataclasses import replace
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -12,24 +12,31 @@ from kotaemon_async.domain.model import (
     Citation,
     Claim,
     Document,
+    DocumentWarning,
     Failure,
     Found,
+    Locator,
     Mode,
     Outcome,
     Passage,
+    PlaceFlag,
+    PlaceKind,
+    QuotePart,
     Reason,
     Scope,
     ServedBy,
     Stage,
     Status,
     Usage,
+    WarningCode,
 )
 from kotaemon_async.domain.times import iso_time
 
 B = TypeVar("B", bound=msgspec.Struct)
-S = TypeVar("S", Passage, Citation)
 Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=200)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
+#: Places of these kinds have numbers of their own.
+_PAGED: Final = frozenset({"page", "slide"})
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -38,6 +45,31 @@ class Progress(msgspec.Struct, frozen=True):
     pages_done: int
     pages_total: int | None
     chunks_done: int
+
+
+class PlaceBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a citation calls its place; `number` is the one that `pages/{number}.png` takes.
+
+    `label` is the name of the sheet or part or the printed number, `headings` stand above it, `rows` are the
+    first and the last one, and flags say `hidden`, `scanned`, `notes` or `about`.
+    """
+
+    kind: PlaceKind
+    number: int
+    label: str = ""
+    headings: tuple[str, ...] = ()
+    rows: tuple[int, int] | None = None
+    flags: tuple[PlaceFlag, ...] = ()
+
+
+class WarningBody(msgspec.Struct, frozen=True):
+    """What of a document was not or badly read; `more` places are not listed."""
+
+    code: WarningCode
+    places: tuple[PlaceBody, ...]
+    message: str
+    hint: str
+    more: int = 0
 
 
 class DocumentBody(msgspec.Struct, frozen=True):
@@ -61,6 +93,38 @@ class DocumentBody(msgspec.Struct, frozen=True):
     created_at: str
     updated_at: str
     ready_at: str | None
+    warnings: tuple[WarningBody, ...]
+    charset: str | None
+    path: str
+    parent_id: str | None
+
+
+class PassageBody(msgspec.Struct, frozen=True):
+    """A passage; `page` is 1 where the document has no pages, and `place` says where it is."""
+
+    id: str
+    document_id: str
+    document_name: str
+    page: int
+    text: str
+    score: float
+    place: PlaceBody
+
+
+class CitationBody(msgspec.Struct, frozen=True):
+    """A quote that stands word for word at its place; `page` is 1 where the document has no pages."""
+
+    id: str
+    marker: int
+    document_id: str
+    document_name: str
+    page: int
+    quote: str
+    score: float
+    parts: tuple[QuotePart, ...]
+    pages: tuple[int, ...]
+    place: PlaceBody
+    gone: bool = False
 
 
 class DocumentList(msgspec.Struct, frozen=True):
@@ -106,7 +170,7 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PassageList(msgspec.Struct, frozen=True):
     """Passages, best first, and what was missing while looking."""
 
-    passages: tuple[Passage, ...]
+    passages: tuple[PassageBody, ...]
     degraded: tuple[Reason, ...]
     trace_id: str
 
@@ -121,7 +185,7 @@ class AnswerBody(msgspec.Struct, frozen=True):
     degraded: bool
     reasons: tuple[Reason, ...]
     age_s: float
-    citations: tuple[Citation, ...]
+    citations: tuple[CitationBody, ...]
     trace_id: str
     timings_s: dict[str, float]
     usage: Usage | None
@@ -184,6 +248,7 @@ def document_body(document: Document) -> DocumentBody:
         document,
         progress=Progress(document.pages_done, document.pages_total, document.chunks_done),
         waiting_for=_waiting_for(document.waiting_for),
+        warnings=tuple(map(_warning_body, document.warnings)),
     )
 
 
@@ -195,7 +260,7 @@ def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
 
 def passage_list(found: Found, trace_id: str) -> PassageList:
     """Return what a search found."""
-    return PassageList(_rounded(found.passages), found.degraded, trace_id)
+    return PassageList(tuple(map(_passage_body, found.passages)), found.degraded, trace_id)
 
 
 def answer_body(answer: Answer) -> AnswerBody:
@@ -204,14 +269,49 @@ def answer_body(answer: Answer) -> AnswerBody:
         AnswerBody,
         answer,
         age_s=round(answer.age_s, 3),
-        citations=_rounded(answer.citations),
+        citations=tuple(map(citation_body, answer.citations)),
         timings_s={name: round(seconds, 4) for name, seconds in answer.timings_s.items()},
         html=msgspec.UNSET,
     )
 
 
-def _rounded(scored: tuple[S, ...]) -> tuple[S, ...]:
-    return tuple(replace(one, score=round(one.score, 4)) for one in scored)
+def citation_body(citation: Citation) -> CitationBody:
+    """Return the citation as the API shows it; one of an earlier release is of a page."""
+    place = citation.place or Locator("page", citation.page)
+    parts = citation.parts or (QuotePart(citation.page, citation.quote),)
+    return body_of(
+        CitationBody,
+        citation,
+        page=_page_of(place, citation.page),
+        pages=tuple(dict.fromkeys(_page_of(place, part.page) for part in parts)),
+        parts=parts,
+        place=place_body(replace(place, number=citation.page)),
+        score=round(citation.score, 4),
+    )
+
+
+def place_body(place: Locator) -> PlaceBody:
+    """Return the place as the API shows it."""
+    return body_of(PlaceBody, place)
+
+
+def _passage_body(passage: Passage) -> PassageBody:
+    return body_of(
+        PassageBody,
+        passage,
+        page=_page_of(passage.place, passage.page),
+        place=place_body(replace(passage.place, number=passage.page)),
+        score=round(passage.score, 4),
+    )
+
+
+def _page_of(place: Locator, number: int) -> int:
+    """Return the number of the page or slide; a document that has none is one page."""
+    return number if place.kind in _PAGED else 1
+
+
+def _warning_body(warning: DocumentWarning) -> WarningBody:
+    return body_of(WarningBody, warning, places=tuple(map(place_body, warning.places)))
 
 
 def scope_of(body: SearchRequest | AnswerRequest) -> Scope:

@@ -4,20 +4,24 @@ from typing import Final
 
 import msgspec
 
-from kotaemon_async.domain.model import Attempts, Citation, Passage
+from kotaemon_async.domain.model import Attempts, QuotePart
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
+    CitationBody,
     DocumentBody,
     DocumentList,
     HealthReport,
+    PassageBody,
     PassageList,
+    PlaceBody,
     Progress,
     Retried,
     RetryRequest,
     SearchRequest,
     State,
+    WarningBody,
 )
 from kotaemon_async.http.collections import CollectionBody, CollectionList
 from kotaemon_async.http.conversations import (
@@ -63,15 +67,29 @@ _DOCUMENT: Final = DocumentBody(
     created_at="2026-03-01T09:30:00.000Z",
     updated_at="2026-03-01T09:30:02.250Z",
     ready_at=None,
+    warnings=(
+        WarningBody(
+            "page_without_text",
+            (PlaceBody("page", 7, "vii"),),
+            "The page holds pictures but no text.",
+            "Read it with text recognition, or hand in a version that has text.",
+        ),
+    ),
+    charset=None,
+    path="reports/2025",
+    parent_id=None,
 )
-_PASSAGE: Final = Passage(
+_PLACE: Final = PlaceBody("page", 12)
+_PASSAGE: Final = PassageBody(
     id=f"{_DOCUMENT_ID}.1.12.0",
     document_id=_DOCUMENT_ID,
     document_name="annual-report.pdf",
     page=12,
     text="Revenue rose by 8 percent to 4.2 million.",
     score=0.91,
+    place=_PLACE,
 )
+_QUOTE: Final = "Revenue rose by 8 percent"
 _PASSAGES: Final = PassageList((_PASSAGE,), (), _TRACE)
 _ANSWER: Final = AnswerBody(
     id="ans_019aa5c1f9d4be6102c7f3a8",
@@ -82,7 +100,18 @@ _ANSWER: Final = AnswerBody(
     reasons=(),
     age_s=0.0,
     citations=(
-        Citation("cit_1", 1, _DOCUMENT_ID, "annual-report.pdf", 12, "Revenue rose by 8 percent", 0.91),
+        CitationBody(
+            id="cit_1",
+            marker=1,
+            document_id=_DOCUMENT_ID,
+            document_name="annual-report.pdf",
+            page=12,
+            quote=_QUOTE,
+            score=0.91,
+            parts=(QuotePart(12, _QUOTE),),
+            pages=(12,),
+            place=_PLACE,
+        ),
     ),
     trace_id=_TRACE,
     timings_s={"retrieval": 0.021, "answer": 0.004, "total": 0.026},

@@ -146,7 +146,7 @@ class Retrieval:
             over = await self._documents.carried_over([passage.id for passage in passages])
         asked = text.query_terms(query) if over else []
         return [
-            replace(one, page=page_of(asked, over[one.id].sentences)) if one.id in over else one
+            _opened_at(one, page_of(asked, over[one.id].sentences)) if one.id in over else one
             for one in passages
         ]
 
@@ -163,6 +163,12 @@ async def forget() -> None:
     """Clear the caches of passages' terms and of stems."""
     _terms.cache_clear()
     text.forget()
+
+
+def _opened_at(passage: Passage, page: int) -> Passage:
+    if page == passage.page:
+        return passage
+    return replace(passage, page=page, place=replace(passage.place, number=page, label=""))
 
 
 def page_of(asked: Sequence[str], sentences: Sequence[Sentence]) -> int:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kotaemon_async.domain.errors import LeaseLost, Unavailable
-from kotaemon_async.domain.model import Chunk, Document, Failure, Page, chunk_id
+from kotaemon_async.domain.model import Chunk, Document, DocumentWarning, Failure, Page, chunk_id
 from kotaemon_async.domain.text import is_mostly_cjk
+from kotaemon_async.domain.warnings import merged
 from kotaemon_async.stores import context
 from kotaemon_async.stores.documents import document_of, kept_version, remove_contents
 from kotaemon_async.stores.models import is_outdated
@@ -49,6 +50,16 @@ class Batch:
     terms: Sequence[str]
     pages_total: int
     model: str
+    warnings: tuple[DocumentWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is known of a document before its first page is read."""
+
+    pages_total: int
+    charset: str | None = None
+    warnings: tuple[DocumentWarning, ...] = ()
 
 
 class StaleModel(Unavailable):
@@ -105,9 +116,13 @@ class Claims(Store):
         _change(conn, "show_waiting", claim, kind=kind, now=now_s)
 
     @writes
-    def set_pages_total(self, conn: apsw.Connection, claim: Claim, pages_total: int, now_s: float) -> None:
-        """Show how many pages the document has."""
-        _change(conn, "set_pages_total", claim, pages_total=pages_total, now=now_s)
+    def opened(self, conn: apsw.Connection, claim: Claim, opened: Opened, now_s: float) -> None:
+        """Show what opening told: the number of pages, the charset, what is missing as a whole."""
+        pages_done, _, warnings = _fence(conn, claim)
+        known = context.warnings_of(warnings) if pages_done else ()
+        shown = context.encoded_warnings(merged((*known, *opened.warnings)))
+        values = {"pages_total": opened.pages_total, "charset": opened.charset, "warnings": shown}
+        _change(conn, "opened", claim, **values, now=now_s)
 
     @writes
     def commit_batch(self, conn: apsw.Connection, claim: Claim, batch: Batch, now_s: float) -> int:
@@ -115,7 +130,7 @@ class Claims(Store):
 
         Raises: StaleModel when another model answers by now.
         """
-        pages_done, version = _fence(conn, claim)
+        pages_done, version, warnings = _fence(conn, claim)
         if is_outdated(conn, batch.model):
             raise StaleModel(f"{batch.model} is not the embedding model any more.")
         done = pages_done + len(batch.pages)
@@ -123,7 +138,10 @@ class Claims(Store):
             raise _lost(claim)
         _insert_pages(conn, claim.document.id, version, batch.pages)
         last_log_seq = _insert_chunks(conn, claim.document.id, version, batch)
-        values = {"pages_done": done, "pages_total": batch.pages_total, "chunks": len(batch.chunks)}
+        values: dict[str, object] = {"pages_done": done, "pages_total": batch.pages_total}
+        values |= {"chunks": len(batch.chunks)}
+        known = context.warnings_of(warnings)
+        values |= {"warnings": context.encoded_warnings(merged((*known, *batch.warnings)))}
         _change(conn, "checkpoint", claim, **values, last_log_seq=last_log_seq, now=now_s)
         return done
 
@@ -194,18 +212,19 @@ def _row(conn: apsw.Connection, query: str, **values: object) -> tuple[Document,
     return None
 
 
-def _fence(conn: apsw.Connection, claim: Claim) -> tuple[int, int]:
+def _fence(conn: apsw.Connection, claim: Claim) -> tuple[int, int, str]:
+    """Return how many pages are done, the version, and the warnings. Raises: LeaseLost."""
     row = conn.execute(SQL["fence"], {"id": claim.document.id, "token": claim.token}).fetchone()
     if row is None:
         raise _lost(claim)
-    pages_done, version = row
-    return pages_done, version
+    pages_done, version, warnings = row
+    return pages_done, version, warnings
 
 
 def _insert_pages(conn: apsw.Connection, document_id: str, version: int, pages: Sequence[Page]) -> None:
     for page in pages:
         values = {"document_id": document_id, "version": version, "number": page.number, "text": page.text}
-        values |= {"label": page.label, "blocks": context.encoded_blocks(page)}
+        values |= {"blocks": context.encoded_blocks(page), "place": context.encoded_place(page.place)}
         conn.execute(SQL["insert_page"], values)
 
 
@@ -228,6 +247,8 @@ def _insert_chunks(conn: apsw.Connection, document_id: str, version: int, batch:
             "over_stop": chunk.over and chunk.over.stop,
             "context": context.encoded(chunk),
             "is_cjk": is_mostly_cjk(chunk.text),
+            "head": chunk.head,
+            "place": context.encoded_place(chunk.place),
         }
         row = conn.execute(SQL["insert_chunk"], values).get
         conn.execute(SQL["insert_keywords"], {"row": row, "terms": terms})

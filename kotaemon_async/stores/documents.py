@@ -19,6 +19,7 @@ SQL = queries("documents.sql")
 _SAME_NAME = (
     *("id", "name", "media_type", "size_bytes", "sha256", "collection", "status", "version", "stage"),
     *("pages_done", "pages_total", "chunks_done", "attempt", "max_attempts", "trace_id", "traceparent"),
+    *("charset", "path", "parent_id"),
 )
 
 
@@ -35,6 +36,8 @@ class NewDocument:
     max_attempts: int
     trace_id: str
     traceparent: str
+    path: str = ""
+    parent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +249,13 @@ class Documents(Store):
         Chunks of releases that did not keep sentences are left out.
         """
         rows = conn.execute(SQL["sentences"], {"ids": json.dumps(list(chunk_ids))})
-        return {row[0]: context.decoded(*row[1:]) for row in rows}
+        return {row[0]: context.decoded(context.ChunkRow(*row[1:])) for row in rows}
 
     @reads
     def carried_over(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
         """Return the sentences of those of the chunks whose last one goes on over the page, by id."""
         rows = conn.execute(SQL["carried_over"], {"ids": json.dumps(list(chunk_ids))})
-        return {row[0]: context.decoded(*row[1:]) for row in rows}
+        return {row[0]: context.decoded(context.ChunkRow(*row[1:])) for row in rows}
 
     @reads
     def page_text(self, conn: apsw.Connection, document_id: str, page: int) -> str | None:
@@ -322,6 +325,7 @@ def _versioned(cursor: apsw.Cursor, row: tuple[Any, ...]) -> tuple[int, Document
         attempts=Attempts(named["crashes"], named["errors"], named["shutdowns"], named["losses"]),
         waiting_for=_waiting_for(named),
         error=error,
+        warnings=context.warnings_of(named["warnings"]),
     )
 
 
@@ -404,11 +408,13 @@ def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: in
 def passages_of(conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
     """Return the passages of the chunks that can be found at present, by id, with score 0."""
     rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
-    found = (
-        Passage(chunk_id, of, name, page, text if over is None else carried_over(text, over), 0.0)
-        for chunk_id, of, name, page, text, over in rows
-    )
-    return {passage.id: passage for passage in found}
+    found: dict[str, Passage] = {}
+    for chunk_id, of, name, media_type, page, place, head, text, over in rows:
+        words = text if over is None else carried_over(text, over)
+        whole = f"{head}\n{words}" if head else words
+        where = context.place_of(place, page, media_type)
+        found[chunk_id] = Passage(chunk_id, of, name, page, whole, 0.0, where)
+    return found
 
 
 def scope_values(scope: Scope) -> dict[str, str | int | None]:

@@ -12,7 +12,7 @@ MARKERS = {"deadly by SIGSEGV": signal.SIGSEGV, "deadly by SIGKILL": signal.SIGK
 class PoisonedDocument(child.OpenDocument):
     def read(self, first: int, count: int) -> dict[str, Any]:
         reply = super().read(first, count)
-        for _, text, _ in reply["pages"]:
+        for text in (page["text"] for page in reply["pages"]):
             for marker, fatal in MARKERS.items():
                 if marker in text:
                     os.kill(os.getpid(), fatal)

@@ -7,6 +7,7 @@ Requests: open, read, draw_page, close, draw_text. A reply holds the result or
 
 import errno
 import gc
+import importlib
 import json
 import os
 import signal
@@ -18,27 +19,33 @@ from pathlib import Path
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_units import as_frame
 from kotaemon_async.resilience import child_jail
 from kotaemon_async.resilience.child_frames import Frames
 
 TEXT_LIMIT_CHARS = 2_000_000
+#: Media type -> the module that reads it: its `open_document` gives units, warnings and the charset.
+READERS = {
+    "application/pdf": "kotaemon_async.documents.parsing.child_pdf",
+    "text/html": "kotaemon_async.documents.parsing.child_text",
+    "text/markdown": "kotaemon_async.documents.parsing.child_text",
+    "text/plain": "kotaemon_async.documents.parsing.child_text",
+}
 
 
 class OpenDocument:
     """Serves the requests about the one open document."""
 
-    def __init__(self, settings: dict[str, Any], readers: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.readers = readers
         self.document: Any = None
         self.failed_pages = 0
 
     def open(self, path: bytes, media_type: str) -> dict[str, Any]:
         child_jail.allow_cpu(self.settings["cpu_s"])
         self.failed_pages = 0
-        self.document = self.readers[media_type].open_document(
-            os.fsdecode(path), media_type, self.settings["max_pages"]
-        )
+        reader = importlib.import_module(READERS[media_type])
+        self.document = reader.open_document(os.fsdecode(path), media_type, self.settings["max_pages"])
         pages = len(self.document)
         if pages < 1:
             raise FileError("corrupt", "The file claims to have no pages.")
@@ -46,19 +53,18 @@ class OpenDocument:
             raise FileError(
                 "too_large", f"The file has {pages} pages; at most {self.settings['max_pages']} are read."
             )
-        return {"pages_total": pages}
+        losses = [loss._asdict() for loss in self.document.warnings]
+        return {"pages_total": pages, "charset": self.document.charset, "losses": losses}
 
     def read(self, first: int, count: int) -> dict[str, Any]:
         last = min(first + count - 1, len(self.document))
-        pages: list[list[Any]] = []
+        pages: list[dict[str, Any]] = []
         for number in range(first, last + 1):
-            page = self.document.page_parts(number)
-            if page is None:
-                self.failed_pages += 1
-            text, blocks = page or ("", [])
-            if len(text) > TEXT_LIMIT_CHARS:
-                raise FileError("parser_limit", f"Page {number} holds {len(text)} characters.")
-            pages.append([number, text.encode("utf-8", "replace").decode(), blocks])
+            unit = self.document.unit(number)
+            self.failed_pages += unit.problem == "unreadable"
+            if len(unit.text) > TEXT_LIMIT_CHARS:
+                raise FileError("parser_limit", f"Page {number} holds {len(unit.text)} characters.")
+            pages.append(as_frame(number, unit))
         if self.failed_pages >= len(self.document):
             raise FileError("corrupt", "No page of the file could be read.")
         return {"pages": pages}
@@ -125,13 +131,6 @@ def _error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message[:300].encode("utf-8", "replace").decode()}}
 
 
-def _readers() -> dict[str, Any]:
-    from kotaemon_async.documents.parsing import child_pdf, child_text
-
-    texts = dict.fromkeys(("text/html", "text/markdown", "text/plain"), child_text)
-    return {"application/pdf": child_pdf, **texts}
-
-
 def main() -> None:
     """Lock this process in, report that it is ready, serve."""
     settings = json.loads(sys.argv[1])
@@ -140,10 +139,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child_jail.die_with(settings["parent_pid"])
     child_jail.step_back()
-    readers = _readers()
+    importlib.import_module(READERS["application/pdf"])  # the others are light, and wait for their first file
     child_jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
     frames.write({"ready": True, "network_denied": child_jail.deny_network()})
-    serve(OpenDocument(settings, readers), frames)
+    serve(OpenDocument(settings), frames)
 
 
 if __name__ == "__main__":

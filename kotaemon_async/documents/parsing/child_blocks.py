@@ -25,6 +25,9 @@ class Block(NamedTuple):
     end: int
     level: int = 0
     boxes: tuple[tuple[float, float, float, float], ...] = ()
+    header: str = ""
+    head_lines: int = 0
+    rows: tuple[int, ...] = ()
 
 
 def text_blocks(text: str) -> list[Block]:
@@ -84,7 +87,10 @@ def _may_go_on(text: str, block: Block) -> bool:
 
 
 def clipped(blocks: Sequence[Block], start: int, end: int) -> Iterator[Block]:
-    """Yield the parts of the blocks that lie between two places, counted from the first of them."""
+    """Yield the parts of the blocks that lie between two places, counted from the first of them.
+
+    Tables are not cut in this way: their rows have numbers.
+    """
     for block in blocks:
         low, high = max(block.start, start), min(block.end, end)
         if low < high:

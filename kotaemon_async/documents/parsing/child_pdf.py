@@ -13,6 +13,7 @@ from kotaemon_async.documents.parsing.child_layout import Line
 from kotaemon_async.documents.parsing.child_page import PageParts
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_running import REACH, edges, running_keys
+from kotaemon_async.documents.parsing.child_units import Loss, Unit
 
 # PyMuPDF's first import pulls these in for table and layout features that are not used here:
 # without them 0.1 s and 47 MB instead of 0.6 to 1.0 s and 138 MB.
@@ -59,7 +60,10 @@ class _PageLines:
 class PdfDocument:
     """One PDF; pages count from 1."""
 
+    charset = None
+
     def __init__(self, document: Any) -> None:
+        self.warnings: list[Loss] = []
         self._document = document
         self._pages = int(document.page_count)  # may lie in either direction
         self._known: OrderedDict[int, _PageLines] = OrderedDict()
@@ -68,20 +72,20 @@ class PdfDocument:
     def __len__(self) -> int:
         return max(0, self._pages)
 
-    def page_parts(self, number: int) -> tuple[str, list[Block]] | None:
-        """Return the text and the blocks of a page, both empty when it has none; None when it is damaged."""
+    def unit(self, number: int) -> Unit:
+        """Return a page, 1-based, with its text and blocks; `unreadable` when it is damaged."""
         try:
             page = self._lines(number)
             neighbours = range(max(1, number - REACH), min(len(self), number + REACH) + 1)
             near = [self._lines_if_readable(other) for other in neighbours]
             keys = running_keys(other.edges for other in near)
             parts = PageParts(page.lines, page.height, keys, self._first_words(), _body_size(near))
-            return parts.text, self._placed(number, parts.blocks)
+            return Unit(parts.text, self._placed(number, parts.blocks))
         except ERRORS as error:
             problem = translated(error)
             if problem.code == "parser_limit":
                 raise problem from error
-            return None
+            return Unit("", [], problem="unreadable")
 
     def _lines(self, number: int) -> _PageLines:
         """Return the lines of a page; those of the pages around it are kept."""

@@ -12,6 +12,7 @@ from kotaemon_async.documents.parsing.child_blocks import Block, clipped, settle
 from kotaemon_async.documents.parsing.child_html import declared_charset, html_parts
 from kotaemon_async.documents.parsing.child_markdown import markdown_blocks
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_units import Loss, Unit
 
 PAGE_CHARS = 3000
 _PAGE_MIN_CHARS = PAGE_CHARS // 2
@@ -85,7 +86,10 @@ def open_document(path: str, media_type: str, max_pages: int) -> "TextDocument":
 class TextDocument:
     """The pages of a text; at least one, which may be blank. Text without any heading is read by its form."""
 
+    charset = None
+
     def __init__(self, text: str, blocks: list[Block]) -> None:
+        self.warnings: list[Loss] = []
         self._text = text
         self._pages = page_spans(text)
         self._blocks = blocks if any(block.kind == "heading" for block in blocks) else []
@@ -95,13 +99,13 @@ class TextDocument:
     def __len__(self) -> int:
         return len(self._pages)
 
-    def page_parts(self, number: int) -> tuple[str, list[Block]]:
-        """Return the text and the blocks of a page."""
+    def unit(self, number: int) -> Unit:
+        """Return a part of the text, 1-based, with its blocks."""
         start, stop = self._pages[number - 1]
         text = self._text[start:stop]
         first, last = bisect_right(self._ends, start), bisect_left(self._starts, stop)
         blocks = list(clipped(self._blocks[first:last], start, stop))
-        return text, blocks or settled(text, text_blocks(text))
+        return Unit(text, blocks or settled(text, text_blocks(text)), "section")
 
     def close(self) -> None:
         self._text, self._pages, self._blocks = "", [], []

@@ -2,18 +2,18 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import anyio
 
 from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, ParserDied
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.domain.model import Block, Page
+from kotaemon_async.domain.model import Block, Locator, Page, PageProblem, PlaceKind, WarningCode
 from kotaemon_async.telemetry import metrics
 
 __all__ = ["ParsedDocument", "ParserDied", "Sandbox"]
@@ -32,18 +32,38 @@ class PageImage:
     etag: str
 
 
-class ParsedDocument:
-    """An open document: its number of pages and their texts, 1-based."""
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A part of a document that was not or badly read, as its reader says it; place fields may be empty."""
 
-    def __init__(self, child: ParserChild, pages_total: int) -> None:
+    code: WarningCode
+    message: str
+    kind: PlaceKind | Literal[""]
+    number: int
+    label: str
+
+
+class ParsedDocument:
+    """An open document: its number of pages and their texts, 1-based, its charset, and what of it is lost."""
+
+    def __init__(
+        self,
+        child: ParserChild,
+        pages_total: int,
+        *,
+        charset: str | None = None,
+        losses: Sequence[Loss] = (),
+    ) -> None:
         self._child = child
         self._turn = anyio.Lock()
         self.pages_total = pages_total
+        self.charset = charset
+        self.losses = tuple(losses)
 
     async def read(self, first: int, count: int) -> list[Page]:
         """Return up to `count` pages from page `first` on; a page without text has the text ""."""
         reply = await self._ask({"do": "read", "first": first, "count": count})
-        return [_page(*page) for page in reply["pages"]]
+        return [_page(**page) for page in reply["pages"]]
 
     async def image(self, number: int, width_px: int, quote: str) -> PageImage:
         """Draw the page, 1-based, with the quote marked where it stands."""
@@ -100,7 +120,8 @@ class Sandbox:
         """
         async with self._borrowed() as child:
             reply = await child.ask(_request(path, media_type))
-            yield ParsedDocument(child, reply["pages_total"])
+            losses = [Loss(**loss) for loss in reply["losses"]]
+            yield ParsedDocument(child, reply["pages_total"], charset=reply["charset"], losses=losses)
 
     async def text_image(self, text: str, width_px: int, quote: str) -> PageImage:
         """Draw a page of text that no file holds as one; raises as open() does."""
@@ -192,11 +213,15 @@ def _request(path: Path, media_type: str) -> dict[str, object]:
     return {"do": "open", "path": os.fsencode(path.absolute()), "media_type": media_type}
 
 
-def _page(number: int, text: str, blocks: list[Any]) -> Page:
-    found = (
-        Block(kind, start, end, level, tuple(map(tuple, boxes))) for kind, start, end, level, boxes in blocks
-    )
-    return Page(number, text, tuple(found))
+def _page(number: int, text: str, blocks: list[Any], place: dict[str, Any], problem: PageProblem) -> Page:
+    headings, flags = tuple(place["headings"]), tuple(place["flags"])
+    locator = Locator(place["kind"], number, place["label"], headings, None, flags)
+    return Page(number, text, tuple(map(_block, blocks)), locator, problem)
+
+
+def _block(parts: list[Any]) -> Block:
+    kind, start, end, level, boxes, header, head_lines, rows = parts
+    return Block(kind, start, end, level, tuple(map(tuple, boxes)), header, head_lines, tuple(rows))
 
 
 def _image(reply: dict[str, Any]) -> PageImage:

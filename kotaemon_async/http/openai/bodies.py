@@ -6,9 +6,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Answer, Citation, Claim, Reason, ServedBy
+from kotaemon_async.domain.model import Answer, Claim, Reason, ServedBy
 from kotaemon_async.domain.tokens import estimated_tokens
-from kotaemon_async.http.bodies import Problem, answer_body, body_of
+from kotaemon_async.http.bodies import CitationBody, Problem, answer_body, body_of
 from kotaemon_async.http.openai.limits import ReplyLimit
 from kotaemon_async.http.openai.text import asked_within, footnotes, said
 from kotaemon_async.stores.documents import Collection
@@ -225,7 +225,7 @@ class Provenance(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...]
     age_s: float
     answer: str
-    citations: tuple[Citation, ...]
+    citations: tuple[CitationBody, ...]
     uncited: tuple[str, ...]
     trace_id: str
     usage_is_estimated: bool

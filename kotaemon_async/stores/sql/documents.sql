@@ -1,8 +1,8 @@
 -- name: insert
 INSERT INTO documents (id, name, media_type, size_bytes, sha256, collection, status, max_attempts,
-                       trace_id, traceparent, created_at, updated_at)
+                       trace_id, traceparent, path, parent_id, created_at, updated_at)
 VALUES (:id, :name, :media_type, :size_bytes, :sha256, :collection, 'queued', :max_attempts,
-        :trace_id, :traceparent, :now, :now)
+        :trace_id, :traceparent, :path, :parent_id, :now, :now)
 
 -- name: by_id
 SELECT * FROM documents WHERE id = :id
@@ -59,7 +59,7 @@ SET status = 'queued', stage = NULL, version = max(version, searchable_version) 
     searchable_version = coalesce(:kept_version, max(version, searchable_version) + 1),
     pages_done = 0, pages_total = NULL, chunks_done = 0, attempt = 0, crashes = 0, errors = 0, shutdowns = 0,
     losses = 0, waiting_kind = NULL, waiting_until = NULL, error_code = NULL, error_message = NULL,
-    error_hint = NULL, lease_owner = NULL, lease_until = NULL, last_log_seq = NULL,
+    error_hint = NULL, lease_owner = NULL, lease_until = NULL, last_log_seq = NULL, warnings = '', charset = NULL,
     ready_at = CASE WHEN :kept_version IS NULL THEN NULL ELSE ready_at END,
     token = token + 1, event = event + 1, updated_at = :now
 WHERE id = :id
@@ -74,6 +74,7 @@ WHERE id = :id
 -- name: back_to_searchable
 UPDATE documents
 SET status = 'ready', stage = NULL, version = searchable_version, recipe = searchable_recipe,
+    warnings = searchable_warnings,
     pages_done = (SELECT count(*) FROM pages AS p
                   WHERE p.document_id = documents.id AND p.version = searchable_version),
     pages_total = (SELECT count(*) FROM pages AS p
@@ -131,7 +132,7 @@ WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
 ORDER BY created_at LIMIT :limit
 
 -- name: passages
-SELECT c.id, c.document_id, d.name, c.page, substr(p.text, c.start + 1, c.stop - c.start),
+SELECT c.id, c.document_id, d.name, d.media_type, c.page, c.place, c.head, substr(p.text, c.start + 1, c.stop - c.start),
     (SELECT substr(o.text, c.over_start + 1, c.over_stop - c.over_start) FROM pages AS o
      WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
        AND c.over_start IS NOT NULL)
@@ -153,7 +154,7 @@ ORDER BY at
 LIMIT :limit
 
 -- name: sentences
-SELECT c.id, c.page, c.over_start, c.over_stop, c.context, p.text,
+SELECT c.id, c.page, c.over_start, c.over_stop, c.context, c.head, p.text,
     (SELECT o.text FROM pages AS o
      WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
        AND c.over_start IS NOT NULL)
@@ -163,7 +164,7 @@ JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
 
 -- name: carried_over
-SELECT c.id, c.page, c.over_start, c.over_stop, c.context, p.text, o.text
+SELECT c.id, c.page, c.over_start, c.over_stop, c.context, c.head, p.text, o.text
 FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value AND c.over_start IS NOT NULL
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version

@@ -69,7 +69,7 @@ SELECT (SELECT count(*) FROM pages
        (SELECT count(*) FROM chunks WHERE document_id = :id AND version = :version)
 
 -- name: page_texts
-SELECT number, text, blocks, label FROM pages
+SELECT number, text, blocks, place FROM pages
 WHERE document_id = :id AND version = :version AND number > :after ORDER BY number LIMIT :limit
 
 -- name: cuts

@@ -36,7 +36,7 @@ WHERE status = 'processing' AND stage = 'indexing' AND coalesce(last_log_seq, 0)
 -- name: make_ready
 UPDATE documents
 SET status = 'ready', stage = NULL, waiting_kind = NULL, waiting_until = NULL, searchable_version = version,
-    searchable_recipe = recipe, ready_at = :now, event = event + 1, updated_at = :now
+    searchable_recipe = recipe, searchable_warnings = warnings, ready_at = :now, event = event + 1, updated_at = :now
 WHERE id = :id
 
 -- name: passed

@@ -10,7 +10,8 @@ RETURNING *
 
 -- name: begin_version
 UPDATE documents
-SET recipe = :recipe, pages_done = 0, pages_total = NULL, chunks_done = 0, last_log_seq = NULL
+SET recipe = :recipe, pages_done = 0, pages_total = NULL, chunks_done = 0, last_log_seq = NULL, warnings = '',
+    charset = NULL
 WHERE id = :id
 RETURNING *
 
@@ -23,22 +24,23 @@ WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 
 -- name: fence
-SELECT pages_done, version FROM documents WHERE id = :id AND token = :token AND status = 'processing'
+SELECT pages_done, version, warnings FROM documents WHERE id = :id AND token = :token AND status = 'processing'
 
 -- name: insert_page
-INSERT INTO pages (document_id, version, number, text, label, blocks)
-VALUES (:document_id, :version, :number, :text, :label, :blocks)
+INSERT INTO pages (document_id, version, number, text, blocks, place)
+VALUES (:document_id, :version, :number, :text, :blocks, :place)
 
 -- name: pages_done
-SELECT p.number, p.text, p.blocks, p.label FROM documents AS d
+SELECT p.number, p.text, p.blocks, p.place FROM documents AS d
 JOIN pages AS p ON p.document_id = d.id AND p.version = d.version
 WHERE d.id = :id AND d.token = :token AND p.number > :after ORDER BY p.number LIMIT :limit
 
 -- name: insert_chunk
 INSERT INTO chunks (
-    id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context, is_cjk
+    id, document_id, version, page, ordinal, start, stop, vector, model, over_start, over_stop, context, is_cjk, head, place
 ) VALUES (
-    :id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model, :over_start, :over_stop, :context, :is_cjk
+    :id, :document_id, :version, :page, :ordinal, :start, :stop, :vector, :model, :over_start, :over_stop, :context, :is_cjk,
+    :head, :place
 )
 RETURNING row
 
@@ -52,13 +54,13 @@ INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', :chunk_id, 
 UPDATE documents
 SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_done + :chunks, stage = 'embedding',
     last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL,
-    waiting_until = NULL, event = event + 1, updated_at = :now
+    waiting_until = NULL, warnings = :warnings, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token
 RETURNING id
 
--- name: set_pages_total
+-- name: opened
 UPDATE documents
-SET pages_total = :pages_total, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
+SET pages_total = :pages_total, charset = :charset, warnings = :warnings, waiting_kind = NULL, waiting_until = NULL, event = event + 1, updated_at = :now
 WHERE id = :id AND token = :token AND status = 'processing'
 RETURNING id
 

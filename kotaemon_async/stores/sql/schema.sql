@@ -36,25 +36,32 @@ CREATE TABLE documents (
     losses INTEGER NOT NULL DEFAULT 0,
     recipe TEXT NOT NULL DEFAULT '',
     searchable_recipe TEXT NOT NULL DEFAULT '',
+    charset TEXT,
+    warnings TEXT NOT NULL DEFAULT '',
+    searchable_warnings TEXT NOT NULL DEFAULT '',
+    path TEXT NOT NULL DEFAULT '',
+    parent_id TEXT,
     UNIQUE (collection, sha256)
 ) STRICT;
 CREATE INDEX documents_by_status ON documents (status, created_at);
 CREATE INDEX documents_by_collection ON documents (collection, created_at, id);
 CREATE INDEX documents_by_blob ON documents (sha256);
 
--- `blocks` are the parts of the text, in order, as JSON; empty for pages of earlier releases.
+-- `blocks` are the parts of the text, in order, and `place` what a citation calls the page, both as JSON; empty
+-- for pages of earlier releases.
 CREATE TABLE pages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     version INTEGER NOT NULL,
     number INTEGER NOT NULL,
     text TEXT NOT NULL,
-    label TEXT NOT NULL DEFAULT '',
     blocks TEXT NOT NULL DEFAULT '',
+    place TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (document_id, version, number)
 ) STRICT, WITHOUT ROWID;
 
 -- `over_start` and `over_stop` are places on the next page, where the last sentence goes on; `context` holds
--- the document's title, headings and the places of the sentences, empty for chunks of earlier releases.
+-- the document's title, headings and the places of the sentences, empty for chunks of earlier releases; `head`
+-- are the names of the columns in front of rows of a table, `place` is what a citation calls the place.
 CREATE TABLE chunks (
     row INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -69,7 +76,9 @@ CREATE TABLE chunks (
     over_start INTEGER,
     over_stop INTEGER,
     context TEXT NOT NULL DEFAULT '',
-    is_cjk INTEGER NOT NULL DEFAULT 0
+    is_cjk INTEGER NOT NULL DEFAULT 0,
+    head TEXT NOT NULL DEFAULT '',
+    place TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX chunks_by_document ON chunks (document_id, version, page, ordinal);
 CREATE INDEX chunks_by_model ON chunks (model);
@@ -154,4 +163,4 @@ CREATE TABLE conversations (
 ) STRICT;
 CREATE INDEX conversations_by_age ON conversations (updated_at, id);
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;

@@ -14,7 +14,7 @@ from kotaemon_async.documents.chunking import (
     Chunker,
     chunks_of,
 )
-from kotaemon_async.domain.model import Block, Page, Place
+from kotaemon_async.domain.model import Block, Locator, Page, Place
 from kotaemon_async.domain.tokens import estimated_tokens
 
 ENGLISH = "The pump runs at a steady pace. " * 120
@@ -121,3 +121,37 @@ def test_the_cut_of_a_huge_page_takes_time_in_proportion_to_it(piece: str) -> No
     began_s = time.process_time()
     assert len(chunks_of([Page(1, piece * 50_000)])) > 400
     assert time.process_time() - began_s < 15  # a page of four times as much took a minute and more
+
+
+def table(rows: int, *, page: int = 1, head: bool = True, first: int = 2) -> Page:
+    header = "Model | Width"
+    lines = [header] * head + [f"KT-{number} | {7000 + number} mm of steel" for number in range(rows)]
+    numbers = (1,) * head + tuple(range(first, first + rows))
+    text = "\n".join(lines)
+    block = Block("table", 0, len(text), header=header, head_lines=int(head), rows=numbers)
+    return Page(page, text, (block,), Locator("sheet", page, "Stock"))
+
+
+def test_every_chunk_of_a_table_has_the_names_of_its_columns_and_whole_rows() -> None:
+    chunks = chunks_of([table(200), table(50, page=2, head=False, first=202)])
+    assert len(chunks) > 5
+    assert all(chunk.text.count("Model | Width") == 1 for chunk in chunks)
+    rows = [one.text for chunk in chunks for one in chunk.sentences]
+    assert rows == [f"KT-{n} | {7000 + n} mm of steel" for n in [*range(200), *range(50)]]
+
+
+def test_a_chunk_of_a_table_knows_its_rows() -> None:
+    chunks = chunks_of([table(200)])
+    spans = [chunk.place.rows for chunk in chunks]
+    assert spans[0] is not None and spans[-1] is not None
+    assert (spans[0][0], spans[-1][1]) == (2, 201)
+    assert (chunks[1].place.label, chunks[1].head) == ("Stock", "Model | Width")
+
+
+def test_a_chunk_knows_the_headings_above_it() -> None:
+    text = "Pumps\n\nThey run by day.\n\nPrices\n\nThey rise by night."
+    spans = [("heading", 0, 5, 1), ("paragraph", 7, 23, 0), ("heading", 25, 31, 2), ("paragraph", 33, 52, 0)]
+    blocks = tuple(Block(kind, start, end, level) for kind, start, end, level in spans)  # type: ignore[arg-type]
+    after = Page(2, "It " + "goes on. " * 200, place=Locator("section", 2))
+    chunks = chunks_of([Page(1, text, blocks, Locator("section", 1)), after])
+    assert chunks[-1].place.headings == ("Pumps", "Prices")

@@ -64,7 +64,7 @@ def test_every_body_says_what_it_is(described: dict) -> None:  # type: ignore[ty
     components = described["components"]["schemas"]
     bare = [name for name, one in components.items() if "properties" in one and not one.get("description")]
     assert bare == []
-    assert components["Citation"]["description"].startswith("A quote that stands, word for word,")
+    assert components["CitationBody"]["description"].startswith("A quote that stands word for word")
 
 
 def test_every_parameter_of_a_chat_says_what_it_does(described: dict) -> None:  # type: ignore[type-arg]

@@ -105,7 +105,7 @@ def test_a_text_with_too_many_pages_is_refused_before_it_is_read(tmp_path: Path)
 def opened(tmp_path: Path, data: str, media_type: str) -> list[tuple[str, str]]:
     path = tmp_path / "file"
     path.write_text(data)
-    text, blocks = open_document(str(path), media_type, 10).page_parts(1)
+    text, blocks, *_ = open_document(str(path), media_type, 10).unit(1)
     return [(block.kind, text[block.start : block.end]) for block in blocks]
 
 
@@ -137,6 +137,6 @@ def test_a_block_over_two_pages_stands_on_both(tmp_path: Path) -> None:
     path = tmp_path / "a.md"
     path.write_text("# One\n\n" + "It runs. " * 500)
     document = open_document(str(path), "text/markdown", 10)
-    parts = [document.page_parts(number) for number in (1, 2)]
-    assert [blocks[-1].kind for _, blocks in parts] == ["paragraph", "paragraph"]
-    assert [blocks[-1].end for _, blocks in parts] == [len(text) for text, _ in parts]
+    parts = [document.unit(number) for number in (1, 2)]
+    assert [blocks[-1].kind for _, blocks, *_ in parts] == ["paragraph", "paragraph"]
+    assert [blocks[-1].end for _, blocks, *_ in parts] == [len(text) for text, *_ in parts]

@@ -1,0 +1,50 @@
+"""What of a document was not read, in words that say what to do."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from kotaemon_async.documents.parsing.sandbox import Loss
+from kotaemon_async.domain.model import DocumentWarning, Locator, Page, PageProblem, WarningCode
+
+#: What is said of a page: code, sentence, what to do.
+_OF_PAGES: Final[dict[PageProblem, tuple[WarningCode, str, str]]] = {
+    "no_text": (
+        "page_without_text",
+        "The page holds pictures but no text.",
+        "Read it with text recognition, or hand in a version that has text.",
+    ),
+    "garbled": (
+        "page_without_text",
+        "The text of the page is not legible: its font does not say which letters it draws.",
+        "Read it with text recognition, or export the file again from the program that made it.",
+    ),
+    "unreadable": (
+        "page_unreadable",
+        "The page is damaged and could not be read.",
+        "Open the file in its own program, save it anew and hand that in.",
+    ),
+}
+_HINTS: Final[dict[WarningCode, str]] = {
+    "page_without_text": "Hand in a version that has text.",
+    "page_unreadable": "Open the file in its own program, save it anew and hand that in.",
+    "part_skipped": "Hand that part in as a file of its own, if it matters.",
+    "truncated": "Hand the file in again, whole, or in smaller parts.",
+}
+
+
+def of_document(losses: Iterable[Loss]) -> tuple[DocumentWarning, ...]:
+    """Return what the reader of a file says that it lost."""
+    return tuple(_of_loss(loss) for loss in losses)
+
+
+def of_pages(pages: Iterable[Page]) -> Iterator[DocumentWarning]:
+    """Yield a warning for each page that was not read."""
+    for page in pages:
+        if page.problem:
+            code, message, hint = _OF_PAGES[page.problem]
+            yield DocumentWarning(code, (page.place,), message, hint)
+
+
+def _of_loss(loss: Loss) -> DocumentWarning:
+    places = (Locator(loss.kind, loss.number, loss.label),) if loss.kind else ()
+    return DocumentWarning(loss.code, places, loss.message, _HINTS[loss.code])
