@@ -7,7 +7,6 @@ Requests: open, read, draw_page, close, draw_text. A reply holds the result or
 
 import errno
 import gc
-import importlib
 import json
 import os
 import signal
@@ -18,19 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from kotaemon_async.documents.parsing import child_readers
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import as_frame
 from kotaemon_async.resilience import child_jail
 from kotaemon_async.resilience.child_frames import Frames
 
 TEXT_LIMIT_CHARS = 2_000_000
-#: Media type -> the module that reads it: its `open_document` gives units, warnings and the charset.
-READERS = {
-    "application/pdf": "kotaemon_async.documents.parsing.child_pdf",
-    "text/html": "kotaemon_async.documents.parsing.child_text",
-    "text/markdown": "kotaemon_async.documents.parsing.child_text",
-    "text/plain": "kotaemon_async.documents.parsing.child_text",
-}
 
 
 class OpenDocument:
@@ -44,7 +37,7 @@ class OpenDocument:
     def open(self, path: bytes, media_type: str) -> dict[str, Any]:
         child_jail.allow_cpu(self.settings["cpu_s"])
         self.failed_pages = 0
-        reader = importlib.import_module(READERS[media_type])
+        reader = child_readers.reader_of(media_type)
         self.document = reader.open_document(os.fsdecode(path), media_type, self.settings["max_pages"])
         pages = len(self.document)
         if pages < 1:
@@ -139,7 +132,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child_jail.die_with(settings["parent_pid"])
     child_jail.step_back()
-    importlib.import_module(READERS["application/pdf"])  # the others are light, and wait for their first file
+    child_readers.reader_of("application/pdf")  # the others are light, and wait for their first file
     child_jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
     frames.write({"ready": True, "network_denied": child_jail.deny_network()})
     serve(OpenDocument(settings), frames)

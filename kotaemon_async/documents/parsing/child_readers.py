@@ -1,0 +1,17 @@
+"""Which module reads which kind of file; runs inside a parser child, also for a file within another one."""
+
+import importlib
+from typing import Any
+
+#: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
+READERS = {
+    "application/pdf": "child_pdf",
+    "text/html": "child_text",
+    "text/markdown": "child_text",
+    "text/plain": "child_text",
+}
+
+
+def reader_of(media_type: str) -> Any:
+    """Return the module that reads the kind; it is imported for its first file."""
+    return importlib.import_module(f".{READERS[media_type]}", __package__)
