@@ -143,6 +143,12 @@ class UnitWriter:
         self._path = [(0, heading[:HEADING_CHARS]) for heading in headings]
         self._open = _Open(kind, label, tuple(flags), self._headings())
 
+    def go_on(self, label: str, flags: Sequence[str] = ()) -> None:
+        """Begin a unit of the same kind that is called so; the headings above it stay."""
+        kind = self._open.kind if self._open else "section"
+        self._end()
+        self._open = _Open(kind, label, tuple(flags), self._headings())
+
     def heading(self, text: str, level: int) -> None:
         """Write a heading of a level from 1 on; what follows stands under it."""
         if not (words := _one_line(text)):
@@ -162,16 +168,22 @@ class UnitWriter:
             self._write(part, Block(kind, 0, 0))
 
     def table(
-        self, rows: Sequence[Sequence[str]], head: int = 1, numbers: Sequence[int] = (), title: str = ""
+        self,
+        rows: Sequence[Sequence[str]],
+        head: int = 1,
+        numbers: Sequence[int] = (),
+        title: str = "",
+        header: str = "",
     ) -> None:
         """Write a table: rows of cells as they are shown, of which the first `head` name the columns.
 
-        `numbers` are those of the rows in the sheet or file. Rows without any word are left out.
+        `numbers` are those of the rows in the sheet or file; `header` names the columns where the rows go on
+        with a table. Rows without any word are left out.
         """
         if title:
             self.add("caption", title)
         lines = [_row(row) for row in rows]
-        header = column_names(rows[:head])
+        header = header or column_names(rows[:head])
         kept = [place for place, row in enumerate(rows) if any(map(str.strip, row))]
         while kept:
             taken = self._fitting(lines, kept)

@@ -98,3 +98,20 @@ def test_a_file_without_a_word_has_no_text() -> None:
     with pytest.raises(FileError) as problem:
         writer().finish()
     assert problem.value.code == "no_text"
+
+
+def test_what_goes_on_under_another_name_keeps_the_headings_above() -> None:
+    to = writer()
+    to.heading("Pumps", 1)
+    to.go_on("about p. 2", ("about",))
+    to.paragraph("It runs.")
+    to.heading("Valves", 1)
+    unit = to.finish().unit(2)
+    assert (unit.label, unit.flags, unit.headings) == ("about p. 2", ("about",), ("Pumps",))
+
+
+def test_rows_that_go_on_with_a_table_bring_the_names_of_its_columns() -> None:
+    to = writer()
+    to.table([["KT-1", "42"]], head=0, header="Model | Price")
+    block = to.finish().unit(1).blocks[0]
+    assert (block.header, block.head_lines) == ("Model | Price", 0)

@@ -1,0 +1,314 @@
+"""Word documents (DOCX) as sections with heading paths; runs inside a parser child."""
+
+import posixpath
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from itertools import groupby
+
+from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_units import Units, UnitWriter, column_names
+from kotaemon_async.documents.parsing.office.child_docx_numbers import Numbers
+from kotaemon_async.documents.parsing.office.child_docx_styles import BODY_LEVEL, Mark, Style, Styles, mark_of
+from kotaemon_async.documents.parsing.office.child_docx_tables import Table
+from kotaemon_async.documents.parsing.office.child_docx_text import MOST_LEVELS, Paragraph, TextReader
+from kotaemon_async.documents.parsing.office.child_equations import equation
+from kotaemon_async.documents.parsing.office.child_package import Package, attribute, local, relation
+
+_MAIN_PART = "word/document.xml"
+_PAGE_MARK = b"lastRenderedPageBreak"
+_WRAPPERS = frozenset({"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "body"})
+#: A longer paragraph in a heading's style is text.
+_HEADING_CHARS = 200
+_NOTE_KINDS = {"footnote": "note", "endnote": "note", "comment": "comment"}
+_NOTE_NAMES = {"footnote": "The footnotes", "endnote": "The endnotes", "comment": "The comments"}
+_MOST_NAMES = 5
+#: A running head that only counts pages.
+_PAGE_NUMBER = re.compile(r"(?:page|seite|of|von|/|第|页|頁|共|[\W\d_])*", re.IGNORECASE)
+
+
+def open_document(path: str, media_type: str, max_pages: int) -> Units:
+    """Return the sections of the document. Raises: FileError."""
+    del media_type
+    package = Package(path)
+    try:
+        writer = UnitWriter(max_units=max_pages)
+        _Document(package, writer).read()
+        return writer.finish()
+    finally:
+        package.close()
+
+
+class _Pages:
+    """Counts the pages that Word saw, if it left its marks; else all is on page 0."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._row = self._row_end = 0
+        self._row_first: int | None = None
+
+    def turn(self, pages: int) -> None:
+        if self.number:
+            self.number += pages
+
+    def next_cell(self) -> None:
+        """Go back to where the row begins: its cells stand beside each other."""
+        self._row = self._row or self.number
+        self._row_end = max(self._row_end, self.number)
+        self.number = self._row
+
+    def turn_in_cell(self, breaks: list[int]) -> None:
+        self.turn(breaks[0])
+        if self._row_first is None:
+            self._row_first = self.number
+        self.turn(breaks[1])
+
+    def next_row(self) -> int:
+        """Return the page on which the row began."""
+        first = self.number if self._row_first is None else self._row_first
+        self.number = max(self._row_end, self.number)
+        self._row = self._row_end = 0
+        self._row_first = None
+        return first
+
+
+class _Document:
+    """One document, read once from its beginning to its end."""
+
+    def __init__(self, package: Package, writer: UnitWriter) -> None:
+        self._package = package
+        self._writer = writer
+        self._main = package.main_part(_MAIN_PART)
+        self._relations = package.relationships(self._main)
+        self._styles = Styles(self._xml_of("styles", "The styles"))
+        self._numbers = Numbers(self._xml_of("numbering", "The numbers of lists"))
+        self._text = TextReader(self._styles)
+        self._notes: dict[tuple[str, str], str] = {}
+        self._embedded: dict[str, None] = {}
+        self._hanging: list[Paragraph] = []
+        self._pages = _Pages()
+        self._placed = 0
+        #: The beginning of a paragraph whose end was deleted, so that it goes on in the next.
+        self._carried: list[str] = []
+
+    def read(self) -> None:
+        """Write all of the document. Raises: FileError where it cannot be read at all."""
+        for kind in _NOTE_KINDS:
+            self._read_notes(kind)
+        if self._has_page_marks():
+            self._pages.number = 1
+            self._place(1)
+        self._running("header")
+        self._running("footer")
+        self._read_body()
+        self._warn_of_losses()
+
+    def _read_body(self) -> None:
+        is_read = False
+        try:
+            for parent, element in self._package.children(self._main, 2):
+                if parent == "body":
+                    self._block(element, 0)
+                    is_read = True
+        except FileError as error:
+            if not is_read or error.code != "corrupt":
+                raise
+            self._writer.warn("truncated", f"The text breaks off, because the file is damaged: {error}")
+
+    def _has_page_marks(self) -> bool:
+        try:
+            return _PAGE_MARK in self._package.read(self._main)
+        except FileError:
+            return False  # what can be read of it is read anyway
+
+    def _xml_of(self, kind: str, name: str) -> ET.Element | None:
+        """Return the part of a kind; its damage is a loss, not the end."""
+        part = next((one.target for one in self._relations.values() if one.kind == kind), None)
+        if part is None:
+            return None
+        try:
+            return self._package.xml(part)
+        except FileError as error:
+            if error.code != "corrupt":
+                raise
+            self._writer.warn("part_skipped", f"{name} of the document cannot be read.")
+            return None
+
+    def _read_notes(self, kind: str) -> None:
+        root = self._xml_of(f"{kind}s", _NOTE_NAMES[kind])
+        for element in root if root is not None else ():
+            if local(element) == kind and attribute(element, "type") in (None, "normal"):
+                text = " ".join(self._texts(element, 0))
+                author = attribute(element, "author") if kind == "comment" else None
+                self._notes[kind, attribute(element, "id") or ""] = f"{author}: {text}" if author else text
+
+    def _running(self, kind: str) -> None:
+        """Write each head or foot of pages once."""
+        written = set()
+        for part in dict.fromkeys(one.target for one in self._relations.values() if one.kind == kind):
+            try:
+                text = " ".join(self._texts(self._package.xml(part), 0))
+            except FileError:
+                self._writer.warn("part_skipped", f"A page {kind} cannot be read.")
+                continue
+            if text not in written and not _PAGE_NUMBER.fullmatch(text):
+                self._writer.add("note", text)
+            written.add(text)
+
+    def _block(self, element: ET.Element, depth: int) -> None:
+        if depth > MOST_LEVELS:
+            raise FileError("corrupt", "The file is nested too deeply.")
+        name = local(element)
+        if name == "p":
+            self._paragraph(element, depth)
+        elif name == "tbl":
+            self._table(element, depth)
+        elif name in _WRAPPERS:
+            for part in element:
+                self._block(part, depth + 1)
+        elif name == "AlternateContent":
+            for part in _alternative(element):
+                self._block(part, depth + 1)
+        elif name == "altChunk":
+            self._embed(relation(element))
+        elif name in ("oMathPara", "oMath"):
+            self._writer.paragraph(equation(element))
+
+    def _paragraph(self, element: ET.Element, depth: int) -> None:
+        found, mark = self._text.read(element), mark_of(element)
+        self._pages.turn(found.breaks[0])
+        found.pieces = [*self._carried, *found.pieces]
+        self._carried = found.pieces if mark.is_deleted else []
+        if not mark.is_deleted:
+            self._place(self._pages.number)
+            self._write(mark, found.text)
+        self._hang(found, depth)
+        self._pages.turn(found.breaks[1])
+
+    def _write(self, mark: Mark, text: str) -> None:
+        style = self._styles.of(mark.style)
+        label, form = self._label(mark, style)
+        level = style.level if mark.level is None else mark.level
+        if not text or style.hidden:
+            return
+        if level is not None and 0 <= level < BODY_LEVEL and len(text) <= _HEADING_CHARS:
+            self._writer.heading(label + text, level + 1)
+        elif form or style.is_list:
+            self._writer.add("list", label + text)
+        else:
+            self._writer.paragraph(text)
+
+    def _label(self, mark: Mark, style: Style) -> tuple[str, str]:
+        numbering = mark.numbering or style.numbering
+        if numbering and not numbering.list_id and style.numbering:
+            numbering = numbering._replace(list_id=style.numbering.list_id)
+        return self._numbers.next(numbering, mark.style or self._styles.default)
+
+    def _hang(self, found: Paragraph, depth: int) -> None:
+        """Write what hangs on a paragraph: pictures' texts, boxes, notes, charts."""
+        for caption in found.captions:
+            self._writer.add("caption", caption)
+        for box in found.boxes:
+            for part in box:
+                self._block(part, depth + 1)
+        for kind, key in found.notes:
+            self._writer.add(_NOTE_KINDS[kind], self._notes.get((kind, key), ""))
+        for _kind, key in found.parts:
+            self._embed(key)
+
+    def _place(self, page: int) -> None:
+        """Begin a new unit where Word began a new page."""
+        if page != self._placed:
+            self._placed = page
+            self._writer.go_on(f"about p. {page}", ("about",))
+
+    def _table(self, element: ET.Element, depth: int) -> None:
+        table = Table(element)
+        if table.only_lays_out:
+            for cell in table.cells:
+                for part in cell.element:
+                    self._block(part, depth + 1)
+            return
+        if (title := table.pop_title()) is not None:
+            for part in title.element:
+                self._block(part, depth + 1)
+        rows, pages, self._hanging = [], [], []
+        for texts in table.texts(self._cell_text):
+            rows.append(texts)
+            pages.append(self._pages.next_row())
+        self._write_rows(rows, pages, table.head)
+        for found in self._hanging:
+            self._hang(found, depth)
+
+    def _write_rows(self, rows: list[list[str]], pages: list[int], head: int) -> None:
+        """Write the rows, those of each page in its own place, all with the names of the columns."""
+        width = max(map(len, rows), default=0)
+        rows = [row + [""] * (width - len(row)) for row in rows]
+        names = column_names(rows[:head])
+        start = 0
+        for page, group in groupby(pages):
+            end = start + len(list(group))
+            self._place(page)
+            self._writer.table(rows[start:end], min(max(head - start, 0), end - start), header=names)
+            start = end
+
+    def _cell_text(self, cell: ET.Element) -> str:
+        self._pages.next_cell()
+        return " ".join(self._texts(cell, 0, in_cell=True))
+
+    def _texts(self, element: ET.Element, depth: int, *, in_cell: bool = False) -> Iterator[str]:
+        """Yield the texts of the paragraphs in an element, with their notes if they are in a cell."""
+        if depth > MOST_LEVELS:
+            raise FileError("corrupt", "The file is nested too deeply.")
+        for part in element:
+            name = local(part)
+            if name == "p":
+                yield from self._texts_of_paragraph(part, depth, in_cell=in_cell)
+            elif name == "tbl":
+                for row in Table(part).rows:
+                    cells = (
+                        " ".join(self._texts(cell.element, depth + 1, in_cell=in_cell)) for cell in row.cells
+                    )
+                    yield ", ".join(filter(None, cells)) + ";"
+            elif name == "AlternateContent":
+                for alternative in _alternative(part):
+                    yield from self._texts(alternative, depth + 1, in_cell=in_cell)
+            elif name in _WRAPPERS:
+                yield from self._texts(part, depth + 1, in_cell=in_cell)
+
+    def _texts_of_paragraph(self, element: ET.Element, depth: int, *, in_cell: bool) -> Iterator[str]:
+        found, mark = self._text.read(element), mark_of(element)
+        style = self._styles.of(mark.style)
+        label, _ = self._label(mark, style)
+        if in_cell:
+            self._pages.turn_in_cell(found.breaks)
+        if text := (label + found.text).strip():
+            yield text
+        for box in found.boxes:
+            yield from self._texts(box, depth + 1, in_cell=in_cell)
+        if in_cell:
+            notes = [(kind, key) for kind, key in found.notes if kind != "comment"]
+            yield from (f"({note})" for one in notes if (note := self._notes.get(one)))
+            found.notes = [one for one in found.notes if one not in notes]
+            found.boxes = []
+            self._hanging.append(found)
+
+    def _embed(self, key: str) -> None:
+        """Note an embedded part that is not read."""
+        if (one := self._relations.get(key)) is not None:
+            self._embedded[posixpath.basename(one.target)] = None
+
+    def _warn_of_losses(self) -> None:
+        if self._embedded:
+            names = ", ".join(list(self._embedded)[:_MOST_NAMES])
+            more = len(self._embedded) - _MOST_NAMES
+            names += f" and {more} more" if more > 0 else ""
+            self._writer.warn("part_skipped", f"What is embedded in the document is not read: {names}.")
+        if self._package.has_macros:
+            self._writer.warn("part_skipped", "Macros are not read.")
+
+
+def _alternative(element: ET.Element) -> ET.Element:
+    """Return the first alternative that holds something."""
+    found = [part for part in element if local(part) in ("Choice", "Fallback")]
+    return next((part for part in found if len(part)), found[0] if found else ET.Element("none"))
