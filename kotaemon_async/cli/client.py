@@ -23,6 +23,8 @@ TRY_AGAIN_STATUSES: Final = frozenset({429, 503, 507})
 MAX_RETRY_AFTER_S: Final = 30.0
 #: Pause before a connection that broke is tried again.
 AGAIN_AFTER_S: Final = 1.0
+#: Documents of a list that are asked for at once.
+PAGE_LIMIT: Final = 200
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -85,16 +87,25 @@ class Client:
         """Close the connections."""
         self._http.close()
 
-    def upload(self, path: Path, collection: str, on_bytes: Callable[[int], None] = lambda _: None) -> Json:
+    def upload(
+        self,
+        path: Path,
+        collection: str,
+        on_bytes: Callable[[int], None] = lambda _: None,
+        *,
+        place: str = "",
+    ) -> Json:
         """Upload a file and return its document; send it again while the service is full or away.
 
-        Every attempt has the same Idempotency-Key, so that the reply that was lost comes again.
+        `place` is its path below the folder it came with. Every attempt has the same Idempotency-Key, so that
+        the reply that was lost comes again.
         """
         key = str(uuid.uuid4())
+        fields = {"collection": collection} | ({"path": place} if place else {})
         end_s, reached_s = self.times.clock() + self.times.retry_for_s, -math.inf
         while True:
             try:
-                return self._upload_once(path, collection, key, on_bytes)
+                return self._upload_once(path, fields, key, on_bytes)
             except CommandError as error:
                 if not isinstance(error.__cause__, httpx.ConnectError):
                     reached_s = self.times.clock()
@@ -104,12 +115,14 @@ class Client:
                     raise
                 self.times.sleep(wait_s)
 
-    def _upload_once(self, path: Path, collection: str, key: str, on_bytes: Callable[[int], None]) -> Json:
+    def _upload_once(
+        self, path: Path, fields: dict[str, str], key: str, on_bytes: Callable[[int], None]
+    ) -> Json:
         with path.open("rb") as file, _translated(self.url):
             reply = self._http.post(
                 "/api/v1/documents",
                 headers={"Idempotency-Key": f'"{key}"'},
-                data={"collection": collection},
+                data=fields,
                 files={"file": (path.name, CountedFile(file, on_bytes))},  # type: ignore[dict-item]  # duck-typed
             )
         return _checked(reply)
@@ -121,6 +134,17 @@ class Client:
     def documents(self, **query: str | int | None) -> Json:
         """Return one page of the list: `items` and `next_cursor`."""
         return self._get("/api/v1/documents", {name: v for name, v in query.items() if v is not None})
+
+    def members(self, archive_id: str) -> list[str]:
+        """Return the ids of the documents that came out of an archive, first one first."""
+        found: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = self.documents(parent_id=archive_id, limit=PAGE_LIMIT, cursor=cursor)
+            found += [document["id"] for document in page["items"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return found[::-1]
 
     def search(self, query: str, collection: str | None, top_k: int, mode: str) -> Json:
         """Return the passages, best first, and what was degraded."""

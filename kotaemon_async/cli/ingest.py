@@ -1,35 +1,28 @@
 """The commands `ingest` and `retry`: documents are sent, begun anew, and followed to their end."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from kotaemon_async.cli.client import Client, Json
-from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, CommandError
-from kotaemon_async.cli.render import IngestBars, print_json
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
+from kotaemon_async.cli.file_choice import Choice, Chosen
+from kotaemon_async.cli.render import IngestBars, print_json, print_skipped
 from kotaemon_async.domain.model import FINAL_STATUSES
 
 #: Documents end in about the order they came in, so only the oldest few are asked about.
 WATCHED: Final = 8
 POLL_S: Final = 0.25
-
-
-def files_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files and everything below the folders, without what is hidden."""
-    for path in paths:
-        if not path.is_dir():
-            yield path
-            continue
-        for found in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in found.relative_to(path).parts)
-            if found.is_file() and not hidden:
-                yield found
+#: Files that are sent at once.
+SENDERS: Final = 4
+ARCHIVE: Final = "application/zip"
 
 
 class IngestCommand:
-    """One run of the command; `failed` counts the files that did not become ready."""
+    """One run of the command; `failed` counts the files and members of archives that did not become ready."""
 
     def __init__(
         self,
@@ -41,45 +34,89 @@ class IngestCommand:
     ) -> None:
         self._client, self._collection, self._as_json = client, collection, as_json
         self._print_document = print_document
+        self._sending: dict[Future[Json], Chosen] = {}
         self._waiting: deque[str] = deque()
         self.failed = 0
 
-    def run(self, paths: Iterable[Path]) -> int:
-        """Upload the files and return the exit code once every document is in a final state."""
-        files = list(files_in(paths))
-        bars = IngestBars(len(files), silent=self._as_json)
-        with bars.progress:
-            for file in files:
-                self._send(file, bars)
-                self._poll(bars)
+    def run(self, words: Iterable[str | Path]) -> int:
+        """Upload the files and return the exit code once every document is in a final state.
+
+        Raises: CommandError when a word names nothing.
+        """
+        choice = Choice.of(words)
+        if choice.missing:
+            message = f"There is no file or folder {choice.missing[0]!r}."
+            raise CommandError(
+                EXIT_USAGE, "bad_request", message, "Put a pattern such as 'docs/**/*.pdf' in quotes."
+            )
+        bars = IngestBars(len(choice.files), silent=self._as_json)
+        with bars.progress, ThreadPoolExecutor(SENDERS) as pool:
+            try:
+                self._send_all(choice.files, bars, pool)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             while self._waiting:
                 self._client.times.sleep(POLL_S)
                 self._poll(bars)
-        return EXIT_FAILED if self.failed or not files else EXIT_OK
+        print_skipped(choice.skipped)
+        return EXIT_FAILED if self.failed or not choice.files else EXIT_OK
 
-    def _send(self, file: Path, bars: IngestBars) -> None:
-        task = bars.sending(file.name, file.stat().st_size)
+    def _send_all(self, files: Iterable[Chosen], bars: IngestBars, pool: ThreadPoolExecutor) -> None:
+        """Send the files, a few at once, and look after documents meanwhile."""
+        for chosen in files:
+            while len(self._sending) >= SENDERS:
+                self._take_sent(bars)
+            self._sending[pool.submit(self._send, chosen, bars)] = chosen
+        while self._sending:
+            self._take_sent(bars)
+
+    def _send(self, chosen: Chosen, bars: IngestBars) -> Json:
+        """Send one file, in a thread of the pool, and return its document."""
+        task = bars.sending(chosen.file.name, chosen.file.stat().st_size)
         try:
-            document = self._client.upload(
-                file, self._collection, lambda count: bars.progress.advance(task, count)
+            return self._client.upload(
+                chosen.file,
+                self._collection,
+                lambda count: bars.progress.advance(task, count),
+                place=chosen.path,
             )
-        except CommandError as error:
-            if error.exit_code != EXIT_FAILED:
-                raise
-            self._end(_refused(file, self._collection, error), bars)
-        else:
-            self._waiting.append(document["id"])
         finally:
             bars.sent(task)
+
+    def _take_sent(self, bars: IngestBars) -> None:
+        """Wait until a file is sent and take its document up."""
+        done, _ = wait(self._sending, return_when=FIRST_COMPLETED)
+        for future in done:
+            chosen = self._sending.pop(future)
+            try:
+                self._waiting.append(future.result()["id"])
+            except OSError as error:
+                problem = CommandError(EXIT_FAILED, "unreadable", error.strerror or str(error))
+                self._end(_refused(chosen, self._collection, problem), bars)
+            except CommandError as error:
+                if error.exit_code != EXIT_FAILED:
+                    raise
+                self._end(_refused(chosen, self._collection, error), bars)
+        self._poll(bars)
 
     def _poll(self, bars: IngestBars) -> None:
         for document_id in list(self._waiting)[:WATCHED]:
             document = self._client.document(document_id)
             if document["status"] in FINAL_STATUSES:
                 self._waiting.remove(document_id)
+                self._follow_members(document, bars)
                 self._end(document, bars)
             else:
                 bars.show(document)
+
+    def _follow_members(self, document: Json, bars: IngestBars) -> None:
+        """Wait for what came out of an archive, too."""
+        if document.get("media_type") != ARCHIVE or document["status"] != "ready":
+            return
+        members = self._client.members(document["id"])
+        bars.expect(len(members))
+        self._waiting.extend(members)
 
     def _end(self, document: Json, bars: IngestBars) -> None:
         self.failed += document["status"] != "ready"
@@ -88,10 +125,16 @@ class IngestCommand:
             self._print_document(document)
 
 
-def _refused(file: Path, collection: str, error: CommandError) -> Json:
+def _refused(chosen: Chosen, collection: str, error: CommandError) -> Json:
     """Return a file that never became a document, in a document's shape."""
     problem = {"code": error.code, "message": error.message, "hint": error.hint}
-    return {"name": file.name, "collection": collection, "status": "failed", "error": problem}
+    return {
+        "name": chosen.file.name,
+        "path": chosen.path,
+        "collection": collection,
+        "status": "failed",
+        "error": problem,
+    }
 
 
 def retry_all(client: Client, collection: str | None) -> Json:

@@ -1,7 +1,6 @@
 """The command `kotaemon-async`; what a command needs is imported when it runs, so that --help is quick."""
 
 import gc
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -54,12 +53,15 @@ def serve(config: Config = None) -> None:
 
 @app.command(epilog=EXIT_CODES)
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(exists=True, readable=True, help="Files and folders.")],
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, archives, quoted patterns.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Put them here.")] = "default",
     url: Url = LOCAL,
     as_json: AsJson = False,
 ) -> None:
-    """Upload files, and folders with all that is in them, and wait until each is ready or has failed."""
+    """Upload files, and folders with all that is in them, and wait until each is ready or has failed.
+
+    A pattern such as 'docs/**/*.pdf' is put in quotes. Places below the folder are kept.
+    """
     from kotaemon_async.cli.ingest import IngestCommand
 
     with client(url, as_json) as service:

@@ -209,6 +209,15 @@ def print_retried(done: Json) -> None:
     out().print(f"documents queued again: {done['retried']}" if done["retried"] else "no document has failed")
 
 
+def print_skipped(skipped: Sequence[tuple[Path, str]]) -> None:
+    """Print each file that was passed over, and why, and how many there were."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for file, reason in skipped:
+        console.print(f"skipped  {escape(str(file))}  {escape(reason)}")
+    if skipped:
+        console.print(f"passed over: {len(skipped)}")
+
+
 def print_refused(refused: Sequence[Json]) -> None:
     """Print the reason for each document that was not queued again."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -392,6 +401,11 @@ class IngestBars:
         )  # fmt: skip
         self._all = self.progress.add_task("all files", total=files)
         self._tasks: dict[str, TaskID] = {}
+
+    def expect(self, files: int) -> None:
+        """Count files that came out of an archive."""
+        known = next(task.total for task in self.progress.tasks if task.id == self._all)
+        self.progress.update(self._all, total=(known or 0) + files)
 
     def sending(self, name: str, size_bytes: int) -> TaskID:
         """Add a bar over the bytes of an upload."""

@@ -5,7 +5,9 @@ import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import anyio
 from loguru import logger
@@ -17,12 +19,34 @@ from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import Shortage, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
-from kotaemon_async.stores.documents import Collection, CountedCollection, ListQuery, NewDocument
+from kotaemon_async.stores.documents import Collection, CountedCollection, ListQuery, NewDocument, Origin
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.watched import Taken
 from kotaemon_async.telemetry.traces import TraceContext
 
 _COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where a file came from: `path` is its place in a folder or archive, cleaned; `taken` a followed file.
+
+    Archives that come out of `archive` are refused when it is the `is_innermost` one.
+    """
+
+    path: str = ""
+    taken: Taken | None = None
+    archive: Document | None = None
+    is_innermost: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """Return which way it came."""
+        return "folder" if self.taken is not None else "upload" if self.archive is None else "archive"
+
+
+_SENT: Final = Arrival()
 
 
 class Library:
@@ -89,6 +113,7 @@ class Library:
         collection: str,
         trace: TraceContext,
         key: Reservation | KeptReply | None = None,
+        arrival: Arrival = _SENT,
     ) -> tuple[Document, bool]:
         """Return the durable document and whether it is new; False means the same bytes are there already.
 
@@ -98,7 +123,7 @@ class Library:
             Refused: the collection's name or the kind of file is not one we take, or it is `key_reused`.
             BadDocument: the file is empty.
         """
-        fingerprint = _fingerprint(incoming.sha256, name, collection)
+        fingerprint = _fingerprint(incoming.sha256, name, collection, arrival.path)
         if isinstance(key, KeptReply):
             return _replayed(key, fingerprint)
         _check_collection(collection)
@@ -113,6 +138,9 @@ class Library:
             max_attempts=self._max_attempts,
             trace_id=trace.trace_id,
             traceparent=trace.traceparent,
+            path=arrival.path,
+            parent_id=None if arrival.archive is None else arrival.archive.id,
+            origin=arrival.origin,
         )
         use = None if key is None else KeyUse(key, fingerprint)
         faults.hit("library.before_accept")
@@ -120,7 +148,9 @@ class Library:
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
                 await self._blobs.keep(incoming)
-                document, is_new = await self._ledger.documents.accept(new, self._clock(), key=use)
+                document, is_new = await self._ledger.documents.accept(
+                    new, self._clock(), key=use, taken=arrival.taken
+                )
         faults.hit("library.after_accept")
         if is_new:
             self._enqueue()
@@ -235,9 +265,10 @@ def _check_collection(name: str) -> None:
         )
 
 
-def _fingerprint(sha256: str, name: str, collection: str) -> str:
-    """Return the same for the same file under the same name in the same collection."""
-    return hashlib.sha256(json.dumps([sha256, name, collection]).encode()).hexdigest()
+def _fingerprint(sha256: str, name: str, collection: str, path: str) -> str:
+    """Return the same for the same file under the same name and path in the same collection."""
+    told = [sha256, name, collection] + ([path] if path else [])
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _replayed(kept: KeptReply, fingerprint: str) -> tuple[Document, bool]:

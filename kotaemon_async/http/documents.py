@@ -12,8 +12,9 @@ from litestar.response.base import ASGIResponse
 from msgspec import Meta
 
 from kotaemon_async.documents.changes import Deleted
-from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.library import Arrival, Library
 from kotaemon_async.domain.model import Document, Status
+from kotaemon_async.domain.paths import cleaned_path
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices
@@ -120,20 +121,23 @@ async def _receive(
             collection=form.fields.get("collection") or "default",
             trace=traces.current(),
             key=key,
+            arrival=Arrival(cleaned_path(form.fields.get("path") or "")),
         )
 
 
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List documents, newest first")
-async def list_documents(
+async def list_documents(  # noqa: PLR0913, PLR0917 - one for each part of the query
     services: GivenServices,
     collection: FromQuery[str | None] = None,
     status: FromQuery[Status | None] = None,
     q: FromQuery[str | None] = None,
+    parent_id: FromQuery[str | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> DocumentList:
-    """Return one page, and the cursor of the next one."""
-    found, following = await services.library.page_of(ListQuery(collection, status, q, limit, cursor))
+    """Return one page, and the cursor of the next one; with `parent_id`, what came out of that archive."""
+    query = ListQuery(collection, status, q, limit, cursor, parent_id)
+    found, following = await services.library.page_of(query)
     return DocumentList([document_body(one) for one in found], following)
 
 

@@ -76,7 +76,7 @@ _DOCUMENT: Final = DocumentBody(
         ),
     ),
     charset=None,
-    path="reports/2025",
+    path="reports/2025/harbour.pdf",
     parent_id=None,
 )
 _PLACE: Final = PlaceBody("page", 12)

@@ -28,6 +28,7 @@ _UPLOAD: Final[Json] = {
                 "properties": {
                     "file": {"type": "string", "format": "binary"},
                     "collection": {"type": "string", "default": "default"},
+                    "path": {"type": "string", "description": "Its place inside a folder, with its name."},
                 },
             },
             "example": {"file": "report.pdf", "collection": "default"},

@@ -16,7 +16,8 @@ WRITE_BYTES = 256 * 1024
 #: Room for boundaries, part headers and the other fields around a file of the full size.
 OVERHEAD_BYTES = 64 * 1024
 MAX_KEY_LENGTH = 255
-_FIELD_BYTES = 1024
+#: A path of 1,000 characters fits in, in any script.
+_FIELD_BYTES = 4096
 _MAX_PARTS = 8
 # These turn the direction of text round and make a name look like another one.
 _BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import apsw
 
@@ -14,6 +14,7 @@ from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
+from kotaemon_async.stores.watched import Taken, keep_taken, note_deleted
 
 SQL = queries("documents.sql")
 _SAME_NAME = (
@@ -21,6 +22,10 @@ _SAME_NAME = (
     *("pages_done", "pages_total", "chunks_done", "attempt", "max_attempts", "trace_id", "traceparent"),
     *("charset", "path", "parent_id"),
 )
+
+
+#: How a document came: a person or program sent it, it lay in a followed folder, or in an archive.
+Origin = Literal["upload", "folder", "archive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +43,31 @@ class NewDocument:
     traceparent: str
     path: str = ""
     parent_id: str | None = None
+    origin: Origin = "upload"
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which documents to list, newest first; `cursor` is where the last page ended."""
+    """Which documents to list, newest first; `cursor` is where the last page ended.
+
+    `parent_id` is the archive that they came out of.
+    """
 
     collection: str | None = None
     status: str | None = None
     q: str | None = None
     limit: int = 50
     cursor: str | None = None
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveUse:
+    """How deep an archive lies in others, and what came out of the outermost one so far."""
+
+    depth: int
+    members: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +119,23 @@ class Documents(Store):
 
     @writes
     def accept(
-        self, conn: apsw.Connection, new: NewDocument, now_s: float, *, key: KeyUse | None = None
+        self,
+        conn: apsw.Connection,
+        new: NewDocument,
+        now_s: float,
+        *,
+        key: KeyUse | None = None,
+        taken: Taken | None = None,
     ) -> tuple[Document, bool]:
         """Return the document for these bytes and whether work on it begins now, and keep both for `key`.
 
         The same bytes in the same collection are one document; one that failed or was cancelled starts anew.
+        `taken` is the file of a followed folder that it is from now on.
         """
         document, is_new = _accept(conn, new, now_s)
+        _note_origin(conn, new, document.id)
+        if taken is not None:
+            keep_taken(conn, taken, document.id)
         if key is not None:
             keep_reply(conn, key, document, is_new=is_new, now_s=now_s)
         return document, is_new
@@ -132,6 +161,7 @@ class Documents(Store):
         """Return one page of documents, newest first, and the cursor of the next."""
         values = page_values(query.cursor, query.limit)
         values |= {"collection": query.collection, "status": query.status, "name_part": folded_part(query.q)}
+        values |= {"parent_id": query.parent_id}
         cursor = conn.execute(SQL["page"], values)
         found = [document_of(cursor, row) for row in cursor]
         return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
@@ -215,9 +245,15 @@ class Documents(Store):
         """Delete the document; return its blob's hash if nothing else uses it; raises Refused `not_found`."""
         document = _get(conn, document_id)[1]
         remove_contents(conn, document_id)
+        note_deleted(conn, document_id)
         conn.execute(SQL["delete"], {"id": document_id})
         uses = conn.execute(SQL["uses_of_blob"], {"sha256": document.sha256}).get
         return None if uses else document.sha256
+
+    @reads
+    def archive_use(self, conn: apsw.Connection, archive_id: str) -> ArchiveUse:
+        """Return how deep the archive lies in others, and how much they have held so far, all together."""
+        return ArchiveUse(*conn.execute(SQL["archive_use"], {"id": archive_id}).fetchone() or (0, 0, 0))
 
     @reads
     def blobs(self, conn: apsw.Connection) -> set[str]:
@@ -365,6 +401,14 @@ def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Docu
     if document.status in ("failed", "cancelled"):
         return _start_anew(conn, document.id, now_s), True
     return document, False
+
+
+def _note_origin(conn: apsw.Connection, new: NewDocument, document_id: str) -> None:
+    """Note where the bytes of a document came from this time: what people sent is theirs from now on."""
+    if new.origin == "upload":
+        conn.execute(SQL["sent_by_people"], {"id": document_id})
+    if new.parent_id is not None and new.parent_id != document_id:
+        conn.execute(SQL["add_member"], {"archive_id": new.parent_id, "id": document_id})
 
 
 def _start_anew(conn: apsw.Connection, document_id: str, now_s: float, *, force: bool = False) -> Document:

@@ -13,6 +13,7 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
 from kotaemon_async.stores.sqlite import Database, Schema
 from kotaemon_async.stores.vector_log import VectorLog
+from kotaemon_async.stores.watched import Watched
 from kotaemon_async.telemetry.health import Health
 
 #: `vocabulary` tells how often a term stands in the keyword index: a view of it, which holds nothing itself.
@@ -39,6 +40,7 @@ class Ledger:
         self.keywords = Keywords(database)
         self.answers = Answers(database)
         self.conversations = Conversations(database)
+        self.watched = Watched(database)
 
     @classmethod
     async def open(cls, path: Path) -> Self:

@@ -209,10 +209,12 @@ async def hand_in(
     *,
     name: str = "a.txt",
     key: str | None = None,
+    path: str | None = None,
 ) -> httpx.Response:
     """The reply to an upload."""
     headers = {} if key is None else {"Idempotency-Key": key}
     files, data = {"file": (name, text.encode())}, {"collection": collection}
+    data |= {} if path is None else {"path": path}
     return await client.post("/api/v1/documents", files=files, data=data, headers=headers)
 
 

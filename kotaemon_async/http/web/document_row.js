@@ -11,7 +11,8 @@ export function documentRow() {
   const name = h("bdi", {});
   const size = h("span", { class: "size" });
   const age = h("span", {});
-  const nameCell = h("div", { role: "gridcell", class: "name" }, h("div", { class: "title" }, name), h("small", {}, size, age));
+  const folder = h("bdi", { class: "folder" });
+  const nameCell = h("div", { role: "gridcell", class: "name" }, h("div", { class: "title" }, name), h("small", {}, size, age, folder));
   const badge = h("span", {});
   const bar = h("i", {});
   const track = h("div", { class: "bar" }, bar);
@@ -36,10 +37,13 @@ export function documentRow() {
     }
     if (name.textContent !== one.name) {
       name.textContent = one.name;
-      nameCell.title = one.name;
       set(pick, "aria-label", t("documents.pick", { name: one.name }));
       set(more, "aria-label", t("documents.actions", { name: one.name }));
     }
+    const path = one.path || one.name;
+    if (nameCell.title !== path) nameCell.title = path;
+    const above = path.split("/").slice(0, -1).join("/");
+    write(folder, above && ` · ${above}`);
     set(node, "aria-rowindex", index + 2);
     set(node, "aria-selected", String(isSelected));
     node.classList.toggle("active", isActive);

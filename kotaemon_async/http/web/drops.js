@@ -3,9 +3,9 @@
 import { h, icon } from "./dom.js";
 import { t } from "./strings.js";
 
-const HIDDEN = /^\.|^(thumbs\.db|desktop\.ini)$/i;
+const HIDDEN = /^\.|^~\$|^(thumbs\.db|desktop\.ini|__macosx)$/i;
 
-/** Calls `take(files)` for what is dropped anywhere; `where()` is the collection that the page names meanwhile. */
+/** Calls `take(given)`, a list of {file, path}, for what is dropped anywhere; `where()` is the collection that the page names meanwhile. */
 export function acceptDrops(take, where) {
   const words = h("p", {});
   const cover = h("div", { class: "drop-cover", "aria-hidden": "true", hidden: true }, h("div", {}, icon("upload"), words));
@@ -27,16 +27,17 @@ export function acceptDrops(take, where) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     show(false);
-    take((await filesOf(event.dataTransfer)).filter(Boolean));
+    take((await filesOf(event.dataTransfer)).filter(({ file }) => file));
   });
 }
 
-/** The files of a folder that was chosen by a button, without hidden ones. */
+/** What was chosen by a button, {file, path}, without hidden ones; the path is "" for what is in no folder. */
 export function visible(files) {
-  return [...files].filter((file) => !(file.webkitRelativePath || file.name).split("/").some((part) => HIDDEN.test(part)));
+  const given = [...files].map((file) => ({ file, path: file.webkitRelativePath ?? "" }));
+  return given.filter(({ file, path }) => !(path || file.name).split("/").some((part) => HIDDEN.test(part)));
 }
 
-/** All files of a drop, those in folders too, without hidden ones. */
+/** All files of a drop, those in folders too, {file, path}, without hidden ones. */
 async function filesOf(transfer) {
   // Both have to be asked for before the first await: the drop is empty after that.
   const items = [...transfer.items].filter((item) => item.kind === "file");
@@ -44,7 +45,7 @@ async function filesOf(transfer) {
   const found = [];
   for (const { entry, file } of given) {
     if (entry?.isDirectory) found.push(...(await filesIn(entry)));
-    else if (file && !HIDDEN.test(file.name)) found.push(file);
+    else if (file && !HIDDEN.test(file.name)) found.push({ file, path: "" });
   }
   return found;
 }
@@ -58,7 +59,7 @@ async function filesIn(folder) {
     if (entries.length === 0) return found;
     for (const entry of entries.filter(({ name }) => !HIDDEN.test(name))) {
       if (entry.isDirectory) found.push(...(await filesIn(entry)));
-      else found.push(await new Promise((done) => entry.file(done, () => done(null))));
+      else found.push({ file: await new Promise((done) => entry.file(done, () => done(null))), path: entry.fullPath.replace(/^\//, "") });
     }
   }
 }

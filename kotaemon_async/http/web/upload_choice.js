@@ -17,14 +17,14 @@ export const collections = () => [...new Set(["default", ...store.all().map((one
 
 /** Takes files that are dropped anywhere on the page, and shows where they went. */
 export function acceptDroppedDocuments(shared) {
-  acceptDrops((files) => {
+  acceptDrops((given) => {
     shared.go("documents");
-    take(files);
+    take(given);
   }, into);
 }
 
-function take(files) {
-  if (files.length) uploads.add(files, into());
+function take(given) {
+  if (given.length) uploads.add(given, into());
   else say(t("uploads.none"));
 }
 

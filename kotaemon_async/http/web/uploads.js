@@ -20,8 +20,8 @@ class Upload {
   cuts = 0;
   key = randomKey();
 
-  constructor(file, collection) {
-    Object.assign(this, { file, collection, name: file.name, size: file.size });
+  constructor(file, path, collection) {
+    Object.assign(this, { file, path, collection, name: file.name, size: file.size });
   }
 }
 
@@ -57,11 +57,11 @@ class Uploads {
     return () => this.#hearers.delete(hear);
   }
 
-  /** Takes files into the queue for a collection. */
-  add(files, collection) {
+  /** Takes files, {file, path}, into the queue for a collection; the path is their place below a folder. */
+  add(given, collection) {
     if (!this.isBusy) this.#batch = { files: 0, bytes: 0, doneFiles: 0, doneBytes: 0 };
-    for (const file of files) {
-      this.items.push(new Upload(file, collection));
+    for (const { file, path } of given) {
+      this.items.push(new Upload(file, path, collection));
       this.#batch.files += 1;
       this.#batch.bytes += file.size;
     }
@@ -79,7 +79,7 @@ class Uploads {
   /** Tries a refused one once more, as a new upload. */
   again(item) {
     this.drop(item);
-    this.add([item.file], item.collection);
+    this.add([{ file: item.file, path: item.path }], item.collection);
   }
 
   #start() {
@@ -163,6 +163,7 @@ class Uploads {
 function post(item, onSent) {
   const form = new FormData();
   form.append("collection", item.collection); // before the file: the service reads the form as it comes
+  if (item.path) form.append("path", item.path);
   form.append("file", item.file, item.name);
   const xhr = new XMLHttpRequest();
   item.xhr = xhr;
@@ -204,7 +205,7 @@ function randomKey() {
 
 function revived({ name, size, state, there, why }) {
   const error = why && new ApiError({ ...why, trace_id: why.traceId });
-  return { name, size, state, there, why: error, sent: 0, file: null, collection: "" };
+  return { name, size, state, there, why: error, sent: 0, file: null, path: "", collection: "" };
 }
 
 export const uploads = new Uploads();

@@ -1,8 +1,33 @@
 -- name: insert
 INSERT INTO documents (id, name, media_type, size_bytes, sha256, collection, status, max_attempts,
-                       trace_id, traceparent, path, parent_id, created_at, updated_at)
+                       trace_id, traceparent, path, parent_id, origin, created_at, updated_at)
 VALUES (:id, :name, :media_type, :size_bytes, :sha256, :collection, 'queued', :max_attempts,
-        :trace_id, :traceparent, :path, :parent_id, :now, :now)
+        :trace_id, :traceparent, :path, :parent_id, :origin, :now, :now)
+
+-- name: sent_by_people
+UPDATE documents SET origin = 'upload' WHERE id = :id AND origin <> 'upload'
+
+-- name: add_member
+INSERT INTO archive_members (archive_id, document_id)
+SELECT id, :id FROM documents WHERE id = :archive_id
+ON CONFLICT DO NOTHING
+
+-- name: archive_use
+WITH RECURSIVE
+above (id, depth) AS (
+    SELECT :id, 0
+    UNION
+    SELECT d.parent_id, depth + 1 FROM above JOIN documents AS d ON d.id = above.id
+    WHERE d.parent_id IS NOT NULL AND depth < 16
+),
+below (id, depth) AS (
+    SELECT id, 0 FROM above WHERE depth = (SELECT max(depth) FROM above)
+    UNION
+    SELECT m.document_id, depth + 1 FROM below JOIN archive_members AS m ON m.archive_id = below.id
+    WHERE depth < 16
+)
+SELECT (SELECT max(depth) FROM above), count(*), coalesce(sum(size_bytes), 0)
+FROM documents WHERE id IN (SELECT id FROM below WHERE depth > 0)
 
 -- name: by_id
 SELECT * FROM documents WHERE id = :id
@@ -14,6 +39,7 @@ SELECT * FROM documents WHERE collection = :collection AND sha256 = :sha256
 SELECT * FROM documents
 WHERE (:collection IS NULL OR collection = :collection)
   AND (:status IS NULL OR status = :status)
+  AND (:parent_id IS NULL OR id IN (SELECT document_id FROM archive_members WHERE archive_id = :parent_id))
   AND (:name_part IS NULL OR instr(folded(name), :name_part))
   AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
 ORDER BY created_at DESC, id DESC

@@ -107,6 +107,7 @@ def test_a_folder_goes_into_the_collection_that_is_named_without_hidden_files(
     page.locator("#folder").set_input_files(tmp_path)
     for name in ("top.md", "inner.md"):
         expect(row(page, name).locator(".place")).to_have_text("archive")
+    expect(row(page, "inner.md").locator(".folder")).to_have_text(f" · {tmp_path.name}/deep")
     expect(row(page, ".hidden.md")).to_have_count(0)
 
 

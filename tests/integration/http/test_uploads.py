@@ -169,3 +169,31 @@ async def test_a_reply_that_was_lost_after_acceptance_comes_again(client: AsyncC
     assert (await hand_in(client, key="k")).status_code == 500
     again = await hand_in(client, key="k")
     assert (again.status_code, again.headers["idempotent-replayed"]) == (202, "true")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (None, ""),
+        ("reports/2031/a.txt", "reports/2031/a.txt"),
+        ("C:\\..\\报告\\a.txt", "报告/a.txt"),
+        ("..", ""),
+    ],
+)
+async def test_an_upload_keeps_its_place_inside_a_folder_as_data(
+    client: AsyncClient, given: str | None, kept: str
+) -> None:
+    document = (await hand_in(client, path=given)).json()
+    assert (document["path"], document["name"], document["parent_id"]) == (kept, "a.txt", None)
+    assert (await client.get(f"{DOCUMENTS}/{document['id']}")).json()["path"] == kept
+
+
+async def test_a_path_that_is_too_long_is_refused(client: AsyncClient) -> None:
+    assert (await hand_in(client, path="章" * 1000)).status_code == 202
+    assert problem_of(await hand_in(client, "other", path="章" * 1001)) == (400, "bad_request")
+
+
+async def test_a_key_is_not_used_for_the_same_file_at_another_place(client: AsyncClient) -> None:
+    await hand_in(client, key="k", path="a/b.txt")
+    assert problem_of(await hand_in(client, key="k", path="a/c.txt")) == (422, "key_reused")
+    assert (await hand_in(client, key="k", path="a/b.txt")).status_code == 202

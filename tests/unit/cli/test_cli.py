@@ -12,7 +12,7 @@ from kotaemon_async.cli import render as cli_render
 from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.demo import write_documents
 from kotaemon_async.cli.errors import CommandError, TryAgainError
-from kotaemon_async.cli.ingest import IngestCommand, files_in, retry_all, retry_each
+from kotaemon_async.cli.ingest import IngestCommand, retry_all, retry_each
 from kotaemon_async.cli.throwaway import free_port
 from tests.support.command import Connect, Reply, problem, run
 from tests.unit.cli.conftest import Clock
@@ -155,13 +155,6 @@ def test_events_are_read_over_pings_and_ids(connect: Connect) -> None:
     assert events == [ServerEvent("delta", {"text": "a"}), ServerEvent("done", {})]
 
 
-def test_folders_give_all_their_files_but_hidden_ones(tmp_path: Path) -> None:
-    for name in ("b/c.md", "a.txt", ".git/config", "b/.hidden"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert list(files_in([tmp_path])) == [tmp_path / "a.txt", tmp_path / "b/c.md"]
-
-
 def test_ingest_prints_one_json_line_for_each_document(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Connect
 ) -> None:
@@ -178,14 +171,69 @@ def test_ingest_goes_on_after_a_refused_file_and_exits_1(
 ) -> None:
     for name in ("a.txt", "b.exe"):
         (tmp_path / name).write_text("text")
-    replies = [
-        httpx.Response(202, json=READY),
-        httpx.Response(200, json=READY),
-        problem(415, "unsupported_format"),
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        refused = b"b.exe" in request.content
+        return problem(415, "unsupported_format") if refused else httpx.Response(200, json=READY)
+
+    assert IngestCommand(connect(reply), "default", as_json=True).run([tmp_path]) == 1
+    lines = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert (lines["a.txt"]["status"], lines["b.exe"]["error"]["code"]) == ("ready", "unsupported_format")
+
+
+def test_ingest_sends_the_place_of_each_file_below_its_folder(tmp_path: Path, connect: Connect) -> None:
+    (tmp_path / "docs/2031").mkdir(parents=True)
+    (tmp_path / "docs/2031/a.txt").write_text("text")
+    bodies: list[bytes] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(200, json=READY)
+
+    assert IngestCommand(connect(reply), "default", as_json=True).run([tmp_path / "docs"]) == 0
+    assert b'name="path"\r\n\r\n2031/a.txt\r\n' in bodies[0]
+
+
+def test_ingest_waits_for_what_comes_out_of_an_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Connect
+) -> None:
+    (tmp_path / "a.zip").write_text("text")
+    archive = READY | {"id": "doc_0", "media_type": "application/zip"}
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        if request.url.params.get("parent_id") == "doc_0":
+            return httpx.Response(200, json={"items": [READY], "next_cursor": None})
+        return httpx.Response(200, json=READY if request.url.path.endswith("doc_1") else archive)
+
+    assert IngestCommand(connect(reply), "default", as_json=True).run([tmp_path]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["doc_0", "doc_1"]
+
+
+def test_ingest_says_what_it_passed_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], connect: Connect
+) -> None:
+    for name in ("a.txt", ".secret"):
+        (tmp_path / name).write_text("text")
+    client = connect(lambda _: httpx.Response(200, json=READY))
+    assert IngestCommand(client, "default", as_json=True).run([tmp_path]) == 0
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        f"skipped  {tmp_path}/.secret  hidden",
+        "passed over: 1",
     ]
-    assert IngestCommand(connect(in_turn(*replies)), "default", as_json=True).run([tmp_path]) == 1
-    last = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (last["name"], last["error"]["code"]) == ("b.exe", "unsupported_format")
+
+
+def test_a_thousand_files_are_each_sent_once(tmp_path: Path, connect: Connect) -> None:
+    for number in range(1000):
+        (tmp_path / f"{number:04}.txt").write_text("text")
+    uploads: list[bytes] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            uploads.append(request.content)
+        return httpx.Response(200, json=READY)
+
+    command = IngestCommand(connect(reply), "default", as_json=True, print_document=lambda _: None)
+    assert (command.run([tmp_path]), len(uploads), command.failed) == (0, 1000, 0)
 
 
 @pytest.mark.parametrize(
