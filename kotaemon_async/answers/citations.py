@@ -8,7 +8,7 @@ from kotaemon_async.answers import quotes
 from kotaemon_async.answers.llm.base import Quote
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
-from kotaemon_async.domain.model import Citation, Place, QuotePart, Sentence
+from kotaemon_async.domain.model import Citation, Locator, Place, QuotePart, Sentence
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
 #: A sentence with the markers behind its end.
@@ -53,7 +53,27 @@ def _citation(answer_id: str, source: Source, quote: Quote) -> Citation:
         quote=longest.quote,
         score=source.passage.score,
         parts=parts,
-        place=replace(source.passage.place, number=longest.page),
+        place=_place(source, quote, longest.page),
+    )
+
+
+def _place(source: Source, quote: Quote, page: int) -> Locator:
+    """Return the place of the passage, as far as it is that of the quote: its rows, the heading above it."""
+    place = replace(source.passage.place, number=page)
+    if place.kind == "page" and page != source.passage.page:
+        place = replace(place, label="")  # the passage's page is called so, not the one it goes on to
+    quoted = [one for one in source.sentences if any(_meet(one, part) for part in quote.places)]
+    rows = [one.row for one in quoted if one.row]
+    if rows:
+        place = replace(place, rows=(min(rows), max(rows)))
+    heading = quoted[0].heading if quoted else ""
+    return replace(place, headings=(heading,)) if heading and heading not in place.headings[-1:] else place
+
+
+def _meet(sentence: Sentence, quoted: Place) -> bool:
+    return any(
+        place.page == quoted.page and place.start < quoted.stop and quoted.start < place.stop
+        for place in sentence.places
     )
 
 

@@ -17,6 +17,7 @@ from kotaemon_async.answers import insist, quotes, relevance
 from kotaemon_async.answers.extractive import SentenceEmbedder
 from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.answers.relevance import Rarity
+from kotaemon_async.answers.selection import candidates
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
@@ -40,8 +41,8 @@ _EMBEDDING_AT_MOST_S: Final = 2.0
 
 _POINT: Final = re.compile(r"^\s*(?:\(?\d{1,2}[.)、]|[-*•])\s*")
 _REFERENCE: Final = re.compile(
-    r"\b(?:passages?|sources?|documents?|excerpts?|pages?|p\.|figures?|tables?) ?\d+"
-    r"|第\d+[页段条篇份]|文档 ?\d+",
+    r"\b(?:passages?|sources?|documents?|excerpts?|pages?|p\.|figures?|tables?|slides?|rows?|sheets?|sections?)"
+    r" ?\d+(?:[–-]\d+)?|第 ?\d+(?:[–-]\d+)? ?[页段条篇份行]|(?:文档|幻灯片) ?\d+",
     re.IGNORECASE,
 )
 _SAYS_NOTHING: Final = re.compile(
@@ -167,8 +168,8 @@ def _nearest(one: _Said) -> list[str]:
     def shared(sentence: Sentence) -> int:
         return len(wanted.intersection(text.terms(f"{sentence.heading} {sentence.text}")))
 
-    offered = sorted((two for source in one.sources for two in source.sentences), key=shared, reverse=True)
-    return [f"{two.heading}: {two.text}" if two.heading else two.text for two in offered[:_NEAREST]]
+    offered = sorted(candidates(one.sources), key=lambda two: shared(two.sentence), reverse=True)
+    return [two.embedded_text for two in offered[:_NEAREST]]
 
 
 def _coverage(one: _Said, rarity: Mapping[str, float]) -> float:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from kotaemon_async.answers import tables
 from kotaemon_async.answers.llm.base import Quote
 from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.selection import Candidate, is_cjk
@@ -57,13 +58,18 @@ def composed(
 
     `weights` says how much each term of the question counts in what is cut.
     """
-    whole, found = "", []
-    for marker, run in enumerate(runs(shown, sources), 1):
-        said = _said(run, weights)
+    whole, found, was_row = "", [], False
+    ordered = runs(shown, sources)
+    is_list = sum(bool(run[0].columns) for run in ordered) > 1
+    for marker, run in enumerate(ordered, 1):
+        said, is_row = _said(run, weights), is_list and bool(run[0].columns)
         dense = is_cjk(said)
         blank = "" if not whole or (dense and is_cjk(question)) else " "
-        whole += f"{blank}{said}{'' if dense else ' '}[{marker}]"
+        if whole and (is_row or was_row):
+            blank = "\n" if is_row and was_row else "\n\n"
+        whole += f"{blank}{'- ' if is_row else ''}{said}{'' if dense else ' '}[{marker}]"
         found.append(Quote(marker, run[0].source, _places(run)))
+        was_row = is_row
     return whole, tuple(found)
 
 
@@ -83,7 +89,12 @@ def runs(shown: Sequence[Candidate], sources: Sequence[Source]) -> list[list[Can
 
 
 def _are_neighbours(one: Candidate, two: Candidate, sources: Sequence[Source]) -> bool:
-    """Return whether nothing but blanks and signs stands between two sentences under one heading."""
+    """Return whether nothing but blanks and signs stands between two sentences under one heading.
+
+    A row whose columns have names stands alone.
+    """
+    if one.columns or two.columns:
+        return False
     if (one.source, one.sentence.heading) != (two.source, two.sentence.heading) or abs(one.at - two.at) != 1:
         return False
     first, second = sorted((one, two), key=lambda candidate: candidate.at)
@@ -108,6 +119,8 @@ def _places(run: Sequence[Candidate]) -> tuple[Place, ...]:
 
 def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
     """Return the run in one line; one that begins with a word that points back gets its heading in front."""
+    if run[0].columns:
+        return unmarked(tables.shown(run[0].columns, run[0].sentence.text, weights))
     shown = [windowed(tidy(one.sentence.text), weights) for one in run]
     whole = ("" if is_cjk("".join(shown)) else " ").join(shown)
     heading = tidy(run[0].sentence.heading.replace("_", " "))

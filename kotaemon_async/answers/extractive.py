@@ -106,7 +106,8 @@ class ExtractiveProvider:
             raise NoAnswer("no sentence has to do with the question", code="not_found")
         words, quotes = composed(prompt.question, choice.shown, prompt.sources, choice.weights)
         if choice.outcome == "nearest":
-            words = phrases.nearest(prompt.question, [unmarked(one) for one in choice.missing]) + words
+            said = phrases.nearest(prompt.question, [unmarked(one) for one in choice.missing])
+            words = f"{said.rstrip()}\n\n{words}" if words.startswith("- ") else said + words
         yield Delta(words)
         yield Finish(quotes=quotes, outcome=choice.outcome, missing=choice.missing)
 
@@ -198,8 +199,7 @@ def _with_figures(
     """Return what is shown with the best sentence of the same source that has the figures which it lacks."""
 
     def lacking(*some: Candidate) -> int:
-        words = "\n".join(f"{one.sentence.heading}\n{one.sentence.text}" for one in some)
-        return len(missing_figures(selection.question, words))
+        return len(missing_figures(selection.question, "\n".join(one.words for one in some)))
 
     lacks = lacking(*shown)
     if not lacks or len(shown) > 1:
@@ -215,18 +215,22 @@ def _lacking(
 ) -> float:
     """Return what a candidate's value loses by what the question insists on."""
     one = selection.candidates[at]
-    itself = f"{one.sentence.heading}\n{one.sentence.text}"
-    figures = missing_figures(selection.question, itself)
+    figures = missing_figures(selection.question, one.words)
     return _LACKING * len(missing_of([one])) + _FIGURE_BESIDE * len(figures)
 
 
 def _missing(
     question: str, sources: Sequence[Source], unknown: frozenset[str], shown: Sequence[Candidate]
 ) -> tuple[str, ...]:
-    """Return what the question insists on and neither the sentences nor what stands round the first has."""
+    """Return what the question insists on and neither the sentences nor what stands round the first has.
+
+    Round a row stand the names of its columns and the sentences beside the table, but no other row.
+    """
     first = shown[0]
     source = sources[first.source]
-    around = f"{first.sentence.heading}\n{source.context}\n{source.passage.text}"
+    whole = source.sentences if first.columns else ()
+    beside = [one.text for one in whole if one.kind != "row"] if whole else [source.passage.text]
+    around = "\n".join((first.sentence.heading, first.columns, source.context, *beside))
     return missing(question, " ".join(one.sentence.text for one in shown), around, unknown)
 
 

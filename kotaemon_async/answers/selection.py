@@ -21,6 +21,7 @@ from difflib import SequenceMatcher
 from itertools import accumulate, chain
 from typing import Final
 
+from kotaemon_async.answers import tables
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
 from kotaemon_async.domain.figures import figures
@@ -71,12 +72,20 @@ class Candidate:
     context: frozenset[str]
     found: float
     is_cjk: bool
+    columns: str = ""
 
     @property
     def embedded_text(self) -> str:
-        """Return the sentence under its heading, as it is embedded."""
-        heading = self.sentence.heading
-        return f"{heading}: {self.sentence.text}" if heading else self.sentence.text
+        """Return the sentence under its heading, as it is embedded; a row with the names of its columns."""
+        heading, said = self.sentence.heading, self.sentence.text
+        if self.columns:
+            said = tables.described(self.columns, said)
+        return f"{heading}: {said}" if heading else said
+
+    @property
+    def words(self) -> str:
+        """Return the sentence below its heading and, of a row, the names of its columns."""
+        return "\n".join((self.sentence.heading, self.columns, self.sentence.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +126,11 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
     found = []
     for number, source in enumerate(sources):
         cjk, score = is_cjk(source.passage.text), source.passage.score / best
-        for at, sentence in enumerate(source.sentences):
+        for at, (sentence, columns) in enumerate(zip(source.sentences, tables.columns(source), strict=True)):
             terms = stated_terms(sentence.text)
-            context = frozenset(text.terms(f"{sentence.heading} {source.title}"))
+            context = frozenset(text.terms(f"{sentence.heading} {source.title} {columns}"))
             if len(terms) > 1:
-                found.append(Candidate(number, at, sentence, terms, context, score, cjk))
+                found.append(Candidate(number, at, sentence, terms, context, score, cjk, columns))
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import convert
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -13,6 +14,8 @@ from rich.table import Table
 
 from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.errors import CommandError
+from kotaemon_async.domain import places
+from kotaemon_async.domain.model import Locator
 
 _COLOURS = {
     "ready": "green",
@@ -131,20 +134,23 @@ _DOUBTS: Final = {
 
 
 def cited(citation: Json) -> str:
-    """Return `[1] name, p. 3: quote`, on one line; `pp. 3-4` over a page break."""
+    """Return `[1] name, p. 3: quote`, on one line; `pp. 3–4` over a page break."""
     quote = " ".join(str(citation["quote"]).split())
-    pages = [part["page"] for part in citation.get("parts", [])]
-    where = f"pp. {pages[0]}-{pages[-1]}" if len(pages) > 1 else f"p. {citation['page']}"
-    return f"[{citation['marker']}] {citation['document_name']}, {where}: {quote}"
+    return f"[{citation['marker']}] {citation['document_name']}, {where(citation)}: {quote}"
+
+
+def where(found: Json) -> str:
+    """Return the place of a passage or a citation in words."""
+    place = convert(found.get("place") or {"number": found["page"]}, Locator)
+    return places.said(place, pages=[part["page"] for part in found.get("parts", [])])
 
 
 def print_passages(found: Json) -> None:
     """Print passages, best first, with their page and score."""
     console = out()
     for rank, hit in enumerate(found["passages"], 1):
-        console.print(
-            f"[cyan]{rank}. {escape(hit['document_name'])}, p. {hit['page']}[/cyan]  {hit['score']:.3f}"
-        )
+        named = escape(f"{hit['document_name']}, {where(hit)}")
+        console.print(f"[cyan]{rank}. {named}[/cyan]  {hit['score']:.3f}")
         console.print(f"   {escape(' '.join(hit['text'].split()))}")
     for reason in found["degraded"]:
         console.print(f"[yellow]degraded: {reason['component']} ({reason['code']})[/yellow]")

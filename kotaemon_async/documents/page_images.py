@@ -9,11 +9,13 @@ import anyio
 
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Document, QuotePart
+from kotaemon_async.domain.model import Answer, Document, Page, QuotePart
 from kotaemon_async.telemetry.traces import span
 
 #: Images come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
 WIDTHS: Final = (400, 800, 1200, 1600)
+#: Places of these kinds have a number that people know.
+_NUMBERED: Final = ("page", "slide")
 #: The page's text is drawn for what has no pages of its own.
 _PAGED: Final = frozenset({"application/pdf"})
 _DRAW_S: Final = 20.0
@@ -25,7 +27,7 @@ class DocumentRecords(Protocol):
     """The part of the ledger that knows documents and their pages."""
 
     async def get(self, document_id: str) -> Document: ...
-    async def page_text(self, document_id: str, page: int) -> str | None: ...
+    async def whole_page(self, document_id: str, number: int) -> Page | None: ...
 
 
 class Cited(Protocol):
@@ -90,7 +92,7 @@ class PageImages:
             Unavailable: no child can draw at the moment.
         """
         document = await self._documents.get(document_id)
-        quote = await self._quote(highlight, document_id, page) if highlight else ""
+        page, quote = await self._quote(highlight, document_id, page) if highlight else (page, "")
         if page < 1 or page > (document.pages_total or 0):
             raise Refused(f"The document has no page {page}.", code="not_found")
         width = min(WIDTHS, key=lambda one: abs(one - width_px))
@@ -102,15 +104,20 @@ class PageImages:
         self._kept.move_to_end(key)
         return found
 
-    async def _quote(self, citation_id: str, document_id: str, page: int) -> str:
-        """Return what of the citation's quote stands on the page."""
+    async def _quote(self, citation_id: str, document_id: str, page: int) -> tuple[int, str]:
+        """Return what of the citation's quote stands on the page, and its number.
+
+        What has no pages is known as page 1: of that the part is meant in which the quote stands.
+        """
         answer_id = citation_id.rpartition(".")[0]
         answer = await self._answers.get(answer_id)
         for citation in answer.citations:
             if (citation.id, citation.document_id) == (citation_id, document_id):
                 parts = citation.parts or (QuotePart(citation.page, citation.quote),)
+                if page == 1 and citation.place and citation.place.kind not in _NUMBERED:
+                    page = citation.page
                 if on_page := [part.quote for part in parts if part.page == page]:
-                    return on_page[0]
+                    return page, on_page[0]
         raise Refused("The citation is not on this page.", code="not_found")
 
     async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> PageImage:
@@ -133,10 +140,10 @@ class PageImages:
             path = self._path_of(document.sha256)
             async with self._renderers.open(path, document.media_type) as opened:
                 return await opened.image(page, width_px, quote)
-        text = await self._documents.page_text(document.id, page)
-        if text is None:
+        found = await self._documents.whole_page(document.id, page)
+        if found is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
-        return await self._renderers.text_image(text, width_px, quote)
+        return await self._renderers.text_image(found, _title(found), width_px, quote)
 
     def _keep(self, key: tuple[str, int, int, str], image: PageImage) -> None:
         if len(image.png) > self._cache_bytes:
@@ -146,3 +153,8 @@ class PageImages:
         while self._kept_bytes > self._cache_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= len(oldest.png)
+
+
+def _title(page: Page) -> str:
+    """Return what the part of a text is called: its own name, else the headings above it."""
+    return page.place.label if page.place.kind in ("sheet", "part") else " › ".join(page.place.headings)

@@ -9,6 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
+from kotaemon_async.answers import phrases
 from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
 from kotaemon_async.http.dependencies import GivenServices
@@ -130,7 +131,8 @@ def markdown(conversation: Conversation, turns: list[Turn]) -> str:
         served = f"{answer.served_by}, degraded" if answer.degraded else answer.served_by
         served = served if answer.complete else f"{served}, not complete"
         lines.append(f"## {_line(answer.question)}\n\n{answer.answer}\n")
-        lines += [f"{source_line(one, cited)}\n" for one in answer.citations]
+        chinese = phrases.is_chinese(answer.question)
+        lines += [f"{source_line(one, cited, chinese=chinese)}\n" for one in answer.citations]
         lines.append(f"*{iso_time(turn.at_s)}, {served}*\n")
     return "\n".join(lines)
 

@@ -116,10 +116,10 @@ def encoded_blocks(page: Page) -> str:
     return msgspec.json.encode(blocks).decode() if blocks else ""
 
 
-def page_of(number: int, text: str, blocks: str, place: str) -> Page:
-    """Return the page with these columns."""
+def page_of(number: int, text: str, blocks: str, place: str, media_type: str = _PAGED) -> Page:
+    """Return the page with these columns, of a document of that type."""
     found = msgspec.json.decode(blocks, type=list[_Block]) if blocks else []
-    return Page(number, text, tuple(map(_block, found)), place_of(place, number, _PAGED))
+    return Page(number, text, tuple(map(_block, found)), place_of(place, number, media_type))
 
 
 def _block(one: _Block) -> Block:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import apsw
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Attempts, Document, Failure, Passage, PassageSentences, Scope
+from kotaemon_async.domain.model import Attempts, Document, Failure, Page, Passage, PassageSentences, Scope
 from kotaemon_async.domain.sentences import carried_over
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
@@ -294,10 +294,11 @@ class Documents(Store):
         return {row[0]: context.decoded(context.ChunkRow(*row[1:])) for row in rows}
 
     @reads
-    def page_text(self, conn: apsw.Connection, document_id: str, page: int) -> str | None:
-        """Return the text of one page, 1-based, or None when there is no such page."""
-        text: str | None = conn.execute(SQL["page_text"], {"document_id": document_id, "number": page}).get
-        return text
+    def whole_page(self, conn: apsw.Connection, document_id: str, number: int) -> Page | None:
+        """Return one page, 1-based, as it can be found at present, or None when there is no such page."""
+        values = {"document_id": document_id, "number": number}
+        row = conn.execute(SQL["whole_page"], values).fetchone()
+        return None if row is None else context.page_of(*row)
 
     @reads
     def page_texts(

@@ -85,4 +85,4 @@ def test_the_command_line_ingests_a_folder_and_asks(service: Throwaway, tmp_path
     assert (ingested.returncode, statuses) == (0, ["ready", "ready"])
     asked = command(service, "ask", "When is the lighthouse closed?", "--collection", "papers")
     assert asked.returncode == 0
-    assert "[1] notes.md, p. 1: " in asked.stdout and "Mondays" in asked.stdout
+    assert "[1] notes.md, § Notes: " in asked.stdout and "Mondays" in asked.stdout

@@ -34,7 +34,7 @@ def test_the_openai_client_finds_its_model_and_gets_cited_answers(chat: openai.O
     whole = reply.choices[0].message.content or ""
     assert reply.choices[0].finish_reason == "stop"
     assert "closed on Mondays. [1]" in whole
-    assert "\n\n[1] notes.md, p. 1: “" in whole
+    assert "\n\n[1] notes.md, § Notes: “" in whole
     received = (reply.model_extra or {})["kotaemon"]
     assert (received["served_by"], received["degraded"]) == ("extractive", False)
     chunks = list(chat.chat.completions.create(**ASK, stream=True))

@@ -44,6 +44,22 @@ def source(text: str, name: str = "a.pdf", *, page: int = 1, score: float = 0.9,
     return Source(plain.passage, title, tuple(sentences), plain.pages)
 
 
+def table(names: str, *rows: str, before: str = "", heading: str = "", goes_on: bool = False) -> Source:
+    """A sentence and a table as a passage; one that goes on has the names of its columns from elsewhere."""
+    above = [before, ""] if before else []
+    lines = [*above, *rows] if goes_on else [*above, *names.splitlines(), *rows]
+    page = "\n".join(lines)
+    starts = [sum(len(line) + 1 for line in lines[:at]) for at in range(len(lines))]
+    sentences = [Sentence(before, (Place(1, 0, len(before)),), heading)] if before else []
+    first = len(lines) - len(rows)
+    for number, row in enumerate(rows):
+        start = starts[first + number]
+        place = Place(1, start, start + len(row))
+        sentences.append(Sentence(row, (place,), heading, "row", first + number + 1))
+    words = f"{names}\n{page}" if goes_on else page
+    return Source(passage(words, "list.csv"), "", tuple(sentences), {1: page})
+
+
 def over_two_pages(first: str, second: str) -> Source:
     """One sentence that begins at the end of page 4 and goes on at the top of page 5."""
     places = (Place(4, 0, len(first)), Place(5, 0, len(second)))

@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kotaemon_async.answers.llm.base import HistoryTurn, Prompt
 from kotaemon_async.answers.quotes import unmarked
+from kotaemon_async.domain import places
 from kotaemon_async.domain.model import Passage
 from kotaemon_async.domain.tokens import beginning_within, estimated_tokens
 
 #: Less of a passage is of no use.
 _SHORTEST_TOKENS, _SHORTEST_CHARS = 60, 200
 _NAME_CHARS = 100
+#: Names out of files never look like fence lines.
+_NO_FENCE = {ord("<"): None, ord(">"): None}
 
 _RULES = """\
 You answer questions about a user's documents.
@@ -160,5 +163,6 @@ def _fence(prompt: Prompt) -> str:
 
 
 def _label(passage: Passage) -> str:
-    name = " ".join(passage.document_name.split()).translate({ord("<"): None, ord(">"): None})
-    return f"{name[:_NAME_CHARS]}, page {passage.page}"
+    name = " ".join(passage.document_name.split())[:_NAME_CHARS]
+    place = places.said(replace(passage.place, number=passage.page))
+    return f"{name}, {place}".translate(_NO_FENCE)

@@ -67,11 +67,13 @@ class OpenDocument:
 
         return child_images.of_page(self.document.page(number), width_px, quote)
 
-    def draw_text(self, text: str, width_px: int, quote: str) -> dict[str, Any]:
+    def draw_text(
+        self, text: str, blocks: list[dict[str, Any]], title: str, width_px: int, quote: str
+    ) -> dict[str, Any]:
         from kotaemon_async.documents.parsing import child_images
 
         child_jail.allow_cpu(self.settings["cpu_s"])
-        return child_images.of_text(text, width_px, quote)
+        return child_images.of_text(text, blocks, title, width_px, quote)
 
     def close(self) -> dict[str, Any]:
         if self.document is not None:

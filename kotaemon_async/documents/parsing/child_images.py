@@ -1,10 +1,10 @@
 """Pages as images, with a quote marked where it stands; runs inside a parser child."""
 
-import html
 import io
 from collections.abc import Iterator
 from typing import Any
 
+from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, parts_of, pymupdf, translated
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks
 
@@ -13,10 +13,9 @@ _MOST_PIXELS = 6_000_000
 _MOST_SCALE = 8.0
 #: More text than this is not laid out on one sheet; a page of a text file holds some thousand characters.
 _MOST_CHARS = 60_000
-#: A sheet for text that has no pages of its own, in points.
-_SHEET_WIDTH, _MARGIN = 595.0, 56.0
+#: Round what has no pages of its own, in points.
+_MARGIN = 44.0
 _TALLEST = 14_000.0
-_CSS = "body{font-family:sans-serif;font-size:11px;line-height:1.55;color:#222} p{margin:0 0 9px}"
 _MARK = (1.0, 0.86, 0.28)
 
 
@@ -29,26 +28,26 @@ def of_page(page: Any, width_px: int, quote: str) -> dict[str, Any]:
         raise translated(error) from error
 
 
-def of_text(text: str, width_px: int, quote: str) -> dict[str, Any]:
-    """Draw a page of text, laid out on one sheet."""
-    document = pymupdf.open("pdf", _sheet(text[:_MOST_CHARS]))
+def of_text(text: str, blocks: list[dict[str, Any]], title: str, width_px: int, quote: str) -> dict[str, Any]:
+    """Draw what has no pages, laid out on one sheet; a quote's bars between cells are no letters there."""
+    shown = text[:_MOST_CHARS]
+    inside = [one for one in blocks if one["start"] < len(shown)]
+    document = pymupdf.open("pdf", _drawn(sheet_of(shown, inside, title)))
     try:
-        return of_page(document[0], width_px, quote)
+        return of_page(document[0], width_px, quote.replace("|", " "))
     finally:
         document.close()
 
 
-def _sheet(text: str) -> bytes:
-    """Return a PDF of one page as tall as the text needs; HTML in the text is shown, not obeyed."""
-    paragraphs = [html.escape(part).replace("\n", "<br/>") for part in text.split("\n\n")]
-    body = "<body>" + "".join(f"<p>{part}</p>" for part in paragraphs) + "</body>"
-    column = _SHEET_WIDTH - 2 * _MARGIN
-    fits = pymupdf.Story(body, user_css=_CSS).fit_height(column)
+def _drawn(sheet: Sheet) -> bytes:
+    """Return a PDF of one page as tall as the sheet needs."""
+    column = sheet.width - 2 * _MARGIN
+    fits = pymupdf.Story(sheet.body, user_css=CSS).fit_height(column)
     height = min(max(fits.rect.height if fits.big_enough else _TALLEST, 200.0) + 2.0, _TALLEST)
     output = io.BytesIO()
     writer = pymupdf.DocumentWriter(output)
-    device = writer.begin_page(pymupdf.Rect(0, 0, _SHEET_WIDTH, height + 2 * _MARGIN))
-    story = pymupdf.Story(body, user_css=_CSS)
+    device = writer.begin_page(pymupdf.Rect(0, 0, sheet.width, height + 2 * _MARGIN))
+    story = pymupdf.Story(sheet.body, user_css=CSS)
     story.place(pymupdf.Rect(_MARGIN, _MARGIN, _MARGIN + column, _MARGIN + height))
     story.draw(device)
     writer.end_page()

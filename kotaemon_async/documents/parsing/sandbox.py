@@ -123,9 +123,15 @@ class Sandbox:
             losses = [Loss(**loss) for loss in reply["losses"]]
             yield ParsedDocument(child, reply["pages_total"], charset=reply["charset"], losses=losses)
 
-    async def text_image(self, text: str, width_px: int, quote: str) -> PageImage:
-        """Draw a page of text that no file holds as one; raises as open() does."""
-        request = {"do": "draw_text", "text": text, "width_px": width_px, "quote": quote}
+    async def text_image(self, page: Page, title: str, width_px: int, quote: str) -> PageImage:
+        """Draw a part of a text, under a title, that no file holds as a page; raises as open() does."""
+        blocks: list[dict[str, object]] = [
+            {"kind": one.kind, "start": one.start, "end": one.end, "level": one.level}
+            | {"header": one.header, "head_lines": one.head_lines, "rows": one.rows}
+            for one in page.blocks
+        ]
+        request: dict[str, object] = {"do": "draw_text", "text": page.text, "blocks": blocks, "title": title}
+        request |= {"width_px": width_px, "quote": quote}
         async with self._borrowed() as child:
             return _image(await child.ask(request))
 

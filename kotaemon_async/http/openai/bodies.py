@@ -341,7 +341,7 @@ def completion_of(chat: ChatRequest, answer: Answer, completion_id: str, created
 
 def allowed_footnotes(limit: ReplyLimit, answer: Answer) -> str:
     """Return the footnotes of the answer, as many of them as the caller allows."""
-    return "".join(map(limit.whole, footnotes(answer.citations)))
+    return "".join(map(limit.whole, footnotes(answer.citations, answer.question)))
 
 
 def _error_type(status: int) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIResponse, Operation, RequestBody
 
-from kotaemon_async.domain.model import Answer, Citation
+from kotaemon_async.domain.model import Answer, Citation, Locator
 from kotaemon_async.http import events
 from kotaemon_async.http.openai.bodies import ChatMessage, ChatRequest, Model, ModelList, completion_of
 from kotaemon_async.http.openai.stream import Chunks
@@ -28,6 +28,7 @@ _QUOTE: Final = Citation(
     12,
     "Revenue rose by 8 percent",
     0.91,
+    place=Locator("page", 12, "vi"),
 )
 _ANSWER: Final = Answer(
     id="ans_019aa5c1f9d4be6102c7f3a8",

@@ -12,7 +12,7 @@ from kotaemon_async.http.sources import source_line
 _QUOTE_CHARS: Final = 240
 _GAP: Final = "\n\n"
 _USER_QUERY: Final = re.compile(r"<user_query>\s*(\S.*?)\s*</user_query>", re.DOTALL)
-_PLACE: Final = re.compile(r", pp?\. \d")
+_FOOTNOTE: Final = re.compile(r"\[\d{1,3}\] [^\n]+?(?:, [^\n]+?: |，[^\n]+?：)“[^\n]*”")
 _RULE: Final = f"{_GAP}---{_GAP}"
 _BROKE_OFF: Final = f"{_RULE}*The answer above broke off"
 _BROKE_OFF_ZH: Final = f"{_RULE}*以上回答已中断"
@@ -20,14 +20,15 @@ _BROKE_OFF_ZH: Final = f"{_RULE}*以上回答已中断"
 _MAX_FOOTNOTES: Final = 30
 
 
-def footnotes(citations: Sequence[Citation]) -> list[str]:
-    """Return one paragraph for each citation, by marker, to stand behind the answer.
+def footnotes(citations: Sequence[Citation], question: str = "") -> list[str]:
+    """Return one paragraph for each citation, by marker, to stand behind the answer to the question.
 
     >>> footnotes([Citation("c", 1, "d", "manual.pdf", 2, "Turn it off.", 0.9)])
     ['\n\n[1] manual.pdf, p. 2: “Turn it off.”']
     """
     ordered = sorted(citations, key=lambda one: one.marker)
-    return [f"{_GAP}{source_line(one, citations, _QUOTE_CHARS)}" for one in ordered]
+    chinese = phrases.is_chinese(question)
+    return [f"{_GAP}{source_line(one, citations, _QUOTE_CHARS, chinese=chinese)}" for one in ordered]
 
 
 def begins_anew(question: str, reason: str) -> str:
@@ -57,7 +58,7 @@ def said(text: str) -> str:
         text = after.partition(_GAP)[2] if found else text
     for _ in range(_MAX_FOOTNOTES):
         before, _, last = text.rstrip().rpartition(_GAP)
-        if not (last.startswith("[") and last.endswith("”") and _PLACE.search(last)):
+        if _FOOTNOTE.fullmatch(last) is None:
             break
         text = before
     return text.strip()

@@ -2,6 +2,7 @@
 
 import { giveCards, hideCard } from "./card.js";
 import { h } from "./dom.js";
+import { saidCitation } from "./places.js";
 import { t } from "./strings.js";
 
 const QUOTE_LENGTH = 420;
@@ -23,13 +24,13 @@ export function liveChips(node, sourceOf, open) {
 export function nameChips(node, sourceOf) {
   for (const chip of node.querySelectorAll(".chip")) {
     const source = sourceOf(Number(chip.dataset.marker));
-    if (source) chip.setAttribute("aria-label", t("source.label", { marker: source.marker, name: source.document_name, page: source.page }));
+    if (source) chip.setAttribute("aria-label", t("source.label", { marker: source.marker, name: source.document_name, place: saidCitation(source) }));
   }
 }
 
 /** A passage that is being read, in the shape of a citation: without an id, because nothing is quoted yet. */
 export function provisional(passage, marker) {
-  return { id: null, marker, document_id: passage.document_id, document_name: passage.document_name, page: passage.page, quote: passage.text };
+  return { id: null, marker, document_id: passage.document_id, document_name: passage.document_name, page: passage.page, place: passage.place, quote: passage.text };
 }
 
 function quoteCard(source) {
@@ -37,7 +38,7 @@ function quoteCard(source) {
   const quote = source.quote.replace(/\s+/g, " ").trim();
   const shown = quote.length > QUOTE_LENGTH ? `${quote.slice(0, QUOTE_LENGTH)} …` : quote;
   return [
-    h("p", { class: "from" }, h("b", {}, source.document_name), h("span", {}, t("source.page", { page: source.page }))),
+    h("p", { class: "from" }, h("b", {}, source.document_name), h("span", {}, saidCitation(source))),
     h("p", { class: source.id ? "quoted" : "quoted provisional" }, shown),
   ];
 }

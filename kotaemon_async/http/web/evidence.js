@@ -3,6 +3,7 @@
 import { call, headers, request } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { wordsFor } from "./notice.js";
+import { placeOf, saidCitation, saidPlace } from "./places.js";
 import { t } from "./strings.js";
 
 const WIDTHS = [400, 800, 1200, 1600];
@@ -45,7 +46,7 @@ function open(it, source, from) {
   it.node.parentElement.dataset.evidence = "open";
   coverAll(it, narrow.matches);
   it.sheet.focus({ preventScroll: true });
-  turnTo(it, source.page);
+  turnTo(it, placeOf(source).number);
   countPages(it, source.document_id);
 }
 
@@ -89,7 +90,7 @@ async function countPages(it, documentId) {
 
 function sayWhere(it) {
   const { page, total } = it;
-  it.where.textContent = total ? t("evidence.page", { page, total }) : t("source.page", { page });
+  it.where.textContent = whereIs(it);
   it.buttons.previous.disabled = page <= 1;
   it.buttons.next.disabled = total !== null && page >= total;
   const path = `/api/v1/documents/${encodeURIComponent(it.source.document_id)}/content`;
@@ -135,13 +136,25 @@ async function pageOf(it, source, page) {
   }
 }
 
-/** Whether the quote, or a part of one that goes on over the page break, stands on that page. */
-const holds = ({ page, parts }, wanted) => wanted === page || (parts ?? []).some((one) => one.page === wanted);
+/** Whether the quote, or a part of one that goes on over the page break, stands on that page or part. */
+const holds = (source, wanted) => wanted === placeOf(source).number || (isPaged(source) && (source.parts ?? []).some((one) => one.page === wanted));
+
+const isPaged = (source) => placeOf(source).kind === "page";
+
+/** Which page, slide or part is shown, of how many; and what it is called, where the quote stands there. */
+function whereIs({ source, page, total }) {
+  const place = placeOf(source);
+  const kind = ["page", "slide"].includes(place.kind) ? place.kind : "part";
+  const known = holds(source, page) ? saidPlace(place.number === page ? place : { kind: "page", number: page }) : null;
+  const number = total ? t(`evidence.${kind}`, { page, total }) : t(`place.${kind}`, { number: page });
+  const isNamed = known && known !== t(`place.${kind}`, { number: page });
+  return isNamed ? `${known} · ${number}` : number;
+}
 
 function showPicture(it, url) {
   if (it.url) URL.revokeObjectURL(it.url);
   it.url = url;
-  it.picture = url ? h("img", { src: url, alt: t("evidence.alt", { page: it.page, name: it.source.document_name }) }) : null;
+  it.picture = url ? h("img", { src: url, alt: t("evidence.alt", { where: it.where.textContent, name: it.source.document_name }) }) : null;
   fill(it.sheet, it.picture);
   it.sheet.dataset.zoom = it.zoom;
 }
@@ -149,7 +162,7 @@ function showPicture(it, url) {
 function sayMarks(it, marks) {
   const { source, page } = it;
   it.said.className = marks?.length && !source.doubt ? "good" : "";
-  if (!holds(source, page)) it.said.textContent = t("evidence.other", { page: source.page });
+  if (!holds(source, page)) it.said.textContent = t("evidence.other", { place: saidCitation(source) });
   else if (!source.id) it.said.textContent = t("evidence.provisional");
   else it.said.textContent = t(marks.length > 0 ? "evidence.found" : "evidence.unmarked");
   it.marks = marks ?? [];

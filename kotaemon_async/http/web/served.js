@@ -6,6 +6,7 @@ import { copied } from "./clipboard.js";
 import { fill, h, icon } from "./dom.js";
 import { age, count, duration } from "./format.js";
 import { traceButton } from "./notice.js";
+import { saidCitation } from "./places.js";
 import { code, t } from "./strings.js";
 
 const OLD_S = 60;
@@ -79,7 +80,7 @@ function sourceList(answer, openSource) {
   const list = h("ol", { class: "sources", hidden: true }, citations.map((one) => h("li", {},
     h("button", { type: "button", class: "source", dataset: { marker: one.marker }, onclick: (event) => openSource(withDoubt(answer, one), event.currentTarget) },
       h("span", { class: "number", "aria-hidden": "true" }, one.marker),
-      h("span", {}, h("b", {}, one.document_name), h("small", {}, pagesOf(one)), h("q", {}, one.quote))))));
+      h("span", {}, h("b", {}, one.document_name), h("small", {}, whereOf(one)), h("q", {}, one.quote))))));
   const flip = () => {
     list.hidden = !list.hidden;
     button.setAttribute("aria-expanded", String(!list.hidden));
@@ -95,15 +96,14 @@ async function copy(button, answer) {
   setTimeout(() => fill(button, icon("copy")), 1500);
 }
 
-/** The page of a quote, or both where it goes on over the break, and whether its document is gone. */
-function pagesOf({ page, parts, gone }) {
-  const pages = (parts ?? []).map((one) => one.page);
-  const place = pages.length > 1 ? t("source.pages", { first: pages[0], last: pages.at(-1) }) : t("source.page", { page });
-  return gone ? `${place}, ${t("source.gone")}` : place;
+/** Where a quote stands, and whether its document is gone. */
+function whereOf(citation) {
+  const place = saidCitation(citation);
+  return citation.gone ? `${place}${t("place.comma")}${t("source.gone")}` : place;
 }
 
 /** The answer as plain text with its sources, to be pasted elsewhere. */
 export function withSources(answer) {
-  const sources = answer.citations.map((one) => `[${one.marker}] ${one.document_name}, ${pagesOf(one)}: “${one.quote.replace(/\s+/g, " ").trim()}”`);
+  const sources = answer.citations.map((one) => `[${one.marker}] ${one.document_name}, ${whereOf(one)}: “${one.quote.replace(/\s+/g, " ").trim()}”`);
   return [answer.answer.trim(), ...(sources.length > 0 ? [`${t("turn.sources.copied")}:\n${sources.join("\n")}`] : [])].join("\n\n");
 }

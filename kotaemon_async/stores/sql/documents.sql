@@ -203,8 +203,8 @@ FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 
--- name: page_text
-SELECT p.text FROM pages AS p
+-- name: whole_page
+SELECT p.number, p.text, p.blocks, p.place, d.media_type FROM pages AS p
 JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
 WHERE p.document_id = :document_id AND p.number = :number
 

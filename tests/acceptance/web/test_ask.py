@@ -1,5 +1,6 @@
 """The view "Ask" in a real browser: answers as they come, what they rest on, and how they end."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def test_words_that_no_source_holds_are_no_answer_and_can_be_opened(
 
 def test_pointing_at_a_number_shows_the_quote_and_so_does_the_focus(page: Page) -> None:
     chip = ask(page, "What did it cost to repair the crane?").locator(".answer .chip").first
-    expect(chip).to_have_accessible_name("Source 1: harbour.pdf, page 2")
+    expect(chip).to_have_accessible_name("Source 1: harbour.pdf, p. 2")
     chip.hover()
     expect(page.locator("#card .quoted")).to_contain_text(
         "The repair of the crane on pier four cost 83,000 euros in October."
@@ -120,7 +121,7 @@ def test_the_words_that_are_marked_on_the_page_are_those_of_the_quote(
     assert until_true(page, "document.querySelector('#sheet img')?.complete")
     assert page.evaluate(_IS_MARKED, marks) == [True] * len(marks)
     expect(page.locator("#evidence-page")).to_have_text("page 2 of 3")
-    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
 
 
 #: Whether each place of the picture that is shown has the colour of a marker, and the margin above has not.
@@ -141,15 +142,29 @@ _IS_MARKED = """(marks) => {
 }"""
 
 
+_SAID = """async (cases) => {
+  const { saidPlace } = await import("/web/places.js");
+  const { words } = await import("/web/words_ask.js");
+  const filled = (text, values) => text.replace(/\\{(\\w+)\\}/g, (_, key) => values[key] ?? "");
+  const say = (at) => (name, values = {}) => filled(words[name][at], values);
+  return cases.map(({ place, pages = [] }) => [0, 1].map((at) => saidPlace(place, pages, say(at))));
+}"""
+
+
+def test_the_page_says_places_as_the_service_does(page: Page) -> None:
+    cases = json.loads((Path(__file__).parents[2] / "data" / "places.json").read_text("utf8"))
+    assert page.evaluate(_SAID, cases) == [[case["en"], case["zh"]] for case in cases]
+
+
 def test_pages_are_turned_and_escape_gives_the_focus_back(page: Page) -> None:
     chip = ask(page, "Tell me what the crane cost.").locator(".answer .chip").first
     open_evidence(page, chip)
     page.locator("#evidence-next").click()
     expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
-    expect(page.locator("#evidence-said")).to_have_text("The quote is on page 2")
+    expect(page.locator("#evidence-said")).to_have_text("The quote is elsewhere: p. 2")
     expect(page.locator("#evidence-next")).to_be_disabled()
     page.locator("#evidence-previous").click()
-    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
     page.keyboard.press("Escape")
     expect(page.locator("#evidence")).to_be_hidden()
     expect(chip).to_be_focused()
@@ -228,7 +243,7 @@ def test_an_answer_is_copied_with_its_sources(page: Page) -> None:
     turn = ask(page, "What is to be copied about the crane?")
     turn.locator('[data-do="copy"]').click()
     copied = until_true(page, "navigator.clipboard.readText()")
-    assert copied.startswith("".join(WORDS)) and "[1] harbour.pdf, page 2: “" in copied
+    assert copied.startswith("".join(WORDS)) and "[1] harbour.pdf, p. 2: “" in copied
 
 
 def test_the_last_question_is_changed_and_its_answer_replaced(page: Page) -> None:

@@ -203,7 +203,7 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
     tab_to(page, ".answer .chip", "Shift+Tab")
     keys.press("Enter")
     expect(page.locator("#sheet")).to_be_focused()
-    expect(page.locator("#evidence-said")).to_have_text("Quote found on this page")
+    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
     keys.press("ArrowRight")
     expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
     keys.press("Escape")

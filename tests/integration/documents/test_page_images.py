@@ -9,7 +9,7 @@ import pytest
 from kotaemon_async.documents.page_images import WIDTHS, PageImages
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Refused
-from kotaemon_async.domain.model import Answer, Citation, Document, QuotePart
+from kotaemon_async.domain.model import Answer, Block, Citation, Document, Locator, Page, QuotePart
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,6 +25,8 @@ class StoredFile:
     texts: dict[int, str] = field(default_factory=dict)
     quotes: list[tuple[int, str]] = field(default_factory=list)
     parts: tuple[QuotePart, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    place: Locator = field(default_factory=Locator)
 
     def put(self, data: bytes) -> None:
         (self.folder / "file").write_bytes(data)
@@ -40,8 +42,9 @@ class StoredFile:
             pages_total=self.pages,
         )  # fmt: skip
 
-    async def page_text(self, _document_id: str, page: int) -> str | None:
-        return self.texts.get(page)
+    async def whole_page(self, _document_id: str, number: int) -> Page | None:
+        text = self.texts.get(number)
+        return None if text is None else Page(number, text, self.blocks, self.place)
 
 
 class Cited:
@@ -52,9 +55,12 @@ class Cited:
 
     async def get(self, answer_id: str) -> Answer:
         cited = tuple(
-            Citation(f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0, self._stored.parts)
+            Citation(
+                f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0, self._stored.parts,
+                place=self._stored.place,
+            )
             for number, (page, quote) in enumerate(self._stored.quotes, start=1)
-        )
+        )  # fmt: skip
         if answer_id != "ans_1":
             raise Refused("no such answer", code="not_found")
         return Answer("ans_1", "q", "a", "extractive", False, (), cited, "t")
@@ -163,6 +169,20 @@ async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
     stored.quotes = [(1, "<script>alert(1)</script> 首都是巴黎。")]
     found = await images.image("doc_1", 1, highlight="ans_1.1")
     assert (found.png[:8], len(found.marks)) == (PNG, 1)
+
+
+async def test_a_row_of_a_table_is_marked_on_the_sheet_that_holds_it(
+    stored: StoredFile, images: PageImages
+) -> None:
+    rows = [f"KT-{n} | {7000 + n} | steel | 一段说明文字 {n}" for n in range(30)]
+    stored.media_type, stored.texts = "text/csv", {1: "KT-99 | 1", 2: "\n".join(rows)}
+    numbers = tuple(range(10, 40))
+    stored.blocks = (Block("table", 0, len(stored.texts[2]), header="Model | Width", rows=numbers),)
+    stored.quotes, stored.place = [(2, rows[20])], Locator("sheet", 2, "Belts", rows=(30, 30))
+    plain, marked = [await images.image("doc_1", 2, highlight=one) for one in (None, "ans_1.1")]
+    left, top, right, bottom = where_they_differ(plain.png, marked.png)
+    assert 0.6 < top < bottom < 0.75 and bottom - top < 0.05 and right - left > 0.25
+    assert (await images.image("doc_1", 1, highlight="ans_1.1")).png == marked.png
 
 
 @pytest.mark.parametrize(

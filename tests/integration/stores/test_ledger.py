@@ -128,7 +128,7 @@ async def test_a_deleted_document_leaves_nothing_but_orders_to_forget_it(ledger:
         ("delete", c) for c in chunks
     }
     assert await ledger.keywords.search("oxygen", Scope(), 5) == []
-    assert await ledger.documents.page_text("doc_1", 1) is None
+    assert await ledger.documents.whole_page("doc_1", 1) is None
 
 
 async def test_a_cancelled_document_takes_its_worker_the_right_to_write(ledger: Ledger) -> None:

@@ -285,7 +285,7 @@ def test_a_citation_is_one_line_with_marker_name_page_and_quote() -> None:
 def test_a_quote_over_a_page_break_is_cited_with_both_pages() -> None:
     parts = [{"page": 3, "quote": "two"}, {"page": 4, "quote": "lines"}]
     citation = {"marker": 1, "document_name": "a.pdf", "page": 3, "quote": "two", "parts": parts}
-    assert cli_render.cited(citation) == "[1] a.pdf, pp. 3-4: two"
+    assert cli_render.cited(citation) == "[1] a.pdf, pp. 3–4: two"
 
 
 def test_what_is_missing_and_in_doubt_stands_below_the_answer(capsys: pytest.CaptureFixture[str]) -> None:

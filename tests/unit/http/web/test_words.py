@@ -22,7 +22,7 @@ _WORDS: Final = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]
 _PLACES: Final = re.compile(r"\{(\w+)\}")
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 #: Names and marks that are the same in every language.
-_SAME: Final = {"system.at", "system.none", "uploads.sent"}
+_SAME: Final = {"system.at", "system.none", "uploads.sent", "place.label", "place.comma", "evidence.alt"}
 LINES: Final = 250
 #: Their names hold something of a request: the first word is what is known of them.
 OPEN_NAMES: Final = ("link", "chat", "parser", "vectors", "http")
