@@ -6,6 +6,8 @@ from typing import Any
 #: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
 READERS = {
     "application/pdf": "child_pdf",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.child_pptx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.child_docx",
     "text/html": "child_text",
     "text/markdown": "child_text",
