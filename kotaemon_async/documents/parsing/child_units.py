@@ -199,6 +199,12 @@ class UnitWriter:
         if len(self._warnings) < _MOST_WARNINGS:
             self._warnings.append(Loss(code, message, kind, number, label))
 
+    def adopt(self, unit: Unit) -> None:
+        """Write a unit that the reader of a file within this one made."""
+        self._end()
+        self._count(unit.text)
+        self._keep(unit)
+
     def lost(self, problem: str, kind: str, label: str = "") -> None:
         """Write a unit without any text, and why: `unreadable` or `no_text`."""
         self._end()
@@ -215,9 +221,7 @@ class UnitWriter:
         return tuple(text for _, text in self._path)
 
     def _write(self, text: str, block: Block, above: tuple[str, ...] | None = None) -> None:
-        self._chars += len(text)
-        if self._chars > TOTAL_CHARS:
-            raise FileError("too_large", f"The file holds more than {TOTAL_CHARS} characters of text.")
+        self._count(text)
         opened = self._open
         if opened is None:
             opened = self._open = _Open("section", "", ())
@@ -234,9 +238,17 @@ class UnitWriter:
         opened, self._open = self._open, None
         if opened is None or not (opened.parts or opened.kind in _WHOLE):
             return
-        self._done.append(opened.unit())
+        self._keep(opened.unit())
+
+    def _keep(self, unit: Unit) -> None:
+        self._done.append(unit)
         if len(self._done) > self._max_units:
             raise FileError("too_large", f"The file has more than {self._max_units} parts.")
+
+    def _count(self, text: str) -> None:
+        self._chars += len(text)
+        if self._chars > TOTAL_CHARS:
+            raise FileError("too_large", f"The file holds more than {TOTAL_CHARS} characters of text.")
 
     def _parts(self, text: str) -> Iterator[str]:
         """Yield the text in parts that fit into a unit, cut after a line, a sentence or a word."""

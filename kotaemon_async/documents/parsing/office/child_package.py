@@ -93,7 +93,7 @@ class Package:
         parser: Any = ET.XMLPullParser(("start", "end"))
         path: list[ET.Element] = []
         try:
-            for piece in self._checked_pieces(name):
+            for piece in self.pieces(name):
                 parser.feed(piece)
                 for event, element in parser.read_events():
                     if event == "start":
@@ -144,16 +144,9 @@ class Package:
         name = posixpath.normpath(posixpath.join("/", folder, path)).lstrip("/")
         return name if self.has(name) else unquote(name)
 
-    def _checked_pieces(self, name: str) -> Iterator[bytes]:
-        pieces = self._pieces(name)
-        head = b""
-        for piece in pieces:
-            head += piece
-            if len(head) >= _PROLOG_BYTES:
-                break
-        _refuse_dtd(head)
-        yield head
-        yield from pieces
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a part of XML. Raises: FileError(corrupt), also for a DTD."""
+        return checked(self._pieces(name))
 
     def _pieces(self, name: str) -> Iterator[bytes]:
         info = self._parts.get(_key(name))
@@ -179,6 +172,18 @@ def parsed(data: bytes) -> ET.Element:
         return ET.fromstring(data)  # noqa: S314 - without a DTD there are no entities
     except _XML_DAMAGE as error:
         raise FileError("corrupt", f"A part of the file is damaged: {error}.") from error
+
+
+def checked(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of XML again. Raises: FileError(corrupt) for a DTD, before any of them."""
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= _PROLOG_BYTES:
+            break
+    _refuse_dtd(head)
+    yield head
+    yield from pieces
 
 
 def local(element: ET.Element) -> str:
