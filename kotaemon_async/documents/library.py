@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import anyio
+from anyio import to_thread
 from loguru import logger
 
 from kotaemon_async.documents.changes import EventPoller
@@ -127,7 +128,7 @@ class Library:
         if isinstance(key, KeptReply):
             return _replayed(key, fingerprint)
         _check_collection(collection)
-        media_type = sniff(incoming.head, name)
+        media_type = await to_thread.run_sync(sniff, incoming.head, name, await incoming.written())
         new = NewDocument(
             id=new_id("doc", self._clock()),
             name=name,

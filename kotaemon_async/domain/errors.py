@@ -20,7 +20,10 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "method_not_allowed": (405, "See /schema for the methods of this path."),
     "conflict": (409, "Look at the document's status first; it may already have changed."),
     "too_large": (413, "Split the file, or raise the limit in the settings."),
-    "unsupported_format": (415, "Send a PDF, plain text, Markdown or HTML file."),
+    "unsupported_format": (
+        415,
+        "Send a document, a table, a mail or a picture of one; office files, PDF, text and ZIP are read.",
+    ),
     "busy": (429, "Send it again after the seconds named in Retry-After."),
     "key_in_use": (409, "The first request with this Idempotency-Key still runs; send it again in a moment."),
     "key_reused": (422, "Take a new Idempotency-Key for another request."),

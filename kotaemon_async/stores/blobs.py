@@ -58,6 +58,15 @@ class Incoming:
         with _disk_errors():
             self._file.write(data)
 
+    async def written(self) -> Path:
+        """Return the place where all bytes can be read that came so far; raises Unavailable."""
+        await to_thread.run_sync(self._flush)
+        return self.path
+
+    def _flush(self) -> None:
+        with _disk_errors():
+            self._file.flush()
+
     async def sync(self) -> None:
         """Wait until all bytes are on the disk; `keep` has less to do afterwards; raises Unavailable."""
         await to_thread.run_sync(self.sync_now)

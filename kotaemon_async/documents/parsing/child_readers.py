@@ -3,6 +3,8 @@
 import importlib
 from typing import Any
 
+from kotaemon_async.documents.parsing.child_problem import FileError
+
 #: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
 READERS = {
     "application/pdf": "child_pdf",
@@ -12,6 +14,7 @@ READERS = {
     "application/vnd.ms-outlook": "office.child_msg",
     "message/rfc822": "office.child_mail",
     "multipart/related": "office.child_mail",
+    "text/csv": "child_text",
     "text/html": "child_text",
     "text/markdown": "child_text",
     "text/plain": "child_text",
@@ -19,5 +22,10 @@ READERS = {
 
 
 def reader_of(media_type: str) -> Any:
-    """Return the module that reads the kind; it is imported for its first file."""
+    """Return the module that reads the kind, imported for its first file.
+
+    Raises: FileError(unsupported_format).
+    """
+    if media_type not in READERS:
+        raise FileError("unsupported_format", f"Files of the kind {media_type} are not read.")
     return importlib.import_module(f".{READERS[media_type]}", __package__)

@@ -42,7 +42,7 @@ async def test_a_key_is_in_use_while_its_first_request_runs(lib: LibraryFixture)
 
 
 async def test_a_failure_frees_the_key(lib: LibraryFixture) -> None:
-    assert await code_of(lib, "k", b"\x89PNG\r\n\x1a\n" + bytes(50)) == "unsupported_format"
+    assert await code_of(lib, "k", b"\x7fELF\x02" + bytes(50)) == "unsupported_format"
     assert await keys(lib) == []
     assert (await lib.hand_in(b"words", key="k"))[1]
 
