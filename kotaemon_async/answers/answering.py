@@ -15,7 +15,7 @@ from kotaemon_async.answers.chain import MODELS, UNSUPPORTED, Chain, Completed, 
 from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.coalescing import RequestCoalescing
 from kotaemon_async.answers.dialogue import Standalone
-from kotaemon_async.answers.draft import Draft, Evidence, Question, addressed, given_again
+from kotaemon_async.answers.draft import NONE_UNREAD, Draft, Evidence, Question, addressed, given_again
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
@@ -26,22 +26,27 @@ from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
-from kotaemon_async.domain.model import Answer, Reason, ServedBy, new_id
+from kotaemon_async.domain.model import Answer, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
 from kotaemon_async.search.retrieval import SearchLost
+from kotaemon_async.stores.documents import Unread
 from kotaemon_async.telemetry import impacted, metrics, traces
 from kotaemon_async.telemetry.health import Health
 
 #: The part of the time that the search may take, and the longest one; lanes have shorter limits of their own.
 _RETRIEVAL_SHARE = 0.5
 _RETRIEVAL_AT_MOST_S = 8.0
+#: What only adds to an answer may take so long.
+_UNREAD_S = 0.5
 #: An answer waits to be written down for this part of what is left of its time, between two bounds.
 _SAVE_SHARE = 0.5
 _SAVE_BOUNDS_S = (0.2, 2.0)
 
 
 class AnswerDocuments(Documents, Shelves, Protocol):
-    """The part of the ledger that knows documents, their names and what stands on their pages."""
+    """The part of the ledger that knows documents, what stands on their pages, and which were not read."""
+
+    async def unread(self, scope: Scope) -> Unread: ...
 
 
 class AnswerRecords(Protocol):
@@ -252,12 +257,19 @@ class Answering:
                 async for event in events:
                     yield event
             return
-        instead = draft.without_provider()
+        instead = draft.without_provider(await self._unread(question) if draft.nothing_fits else NONE_UNREAD)
         if sent_by is not None:
             yield Interrupted(replace(draft.answer(draft.text, sent_by), complete=False), instead)
         else:
             yield Delta(instead.answer, instead.served_by)
             yield Done(instead)
+
+    async def _unread(self, question: Question) -> Unread:
+        """Return which pages may hold what was not found; none while the ledger does not tell."""
+        limit_s = min(_UNREAD_S, question.deadline.left_s())
+        with suppress(Unavailable, TimeoutError), anyio.fail_after(limit_s):
+            return await self._documents.unread(question.ask.scope)
+        return NONE_UNREAD
 
     async def _accepts(self, draft: Draft, provider: Provider, finish: Finish) -> bool:
         """Judge what a model has said, and return whether any of it may stand."""

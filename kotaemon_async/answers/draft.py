@@ -1,6 +1,7 @@
 """An answer as it comes about: what was found, who failed, what was said, and when."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from kotaemon_async.answers import phrases
 from kotaemon_async.answers.chain import Completed
@@ -12,7 +13,10 @@ from kotaemon_async.answers.quotes import keep_markers
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, ServedBy
+from kotaemon_async.stores.documents import Unread
 from kotaemon_async.telemetry import traces
+
+NONE_UNREAD: Final = Unread(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +136,19 @@ class Draft:
             claims=self.claims,
         )
 
-    def without_provider(self) -> Answer:
-        """Return an answer that says that nothing was found, or that nothing can be said now."""
-        if self.nothing_fits:
-            say = phrases.nothing_more if self.question.told else phrases.nothing_found
-            return self.answer(say(self.question.ask.question), "extractive", "nothing")
-        return self.answer(phrases.busy(self.question.ask.question), "busy", "nothing")
+    def without_provider(self, unread: Unread = NONE_UNREAD) -> Answer:
+        """Return an answer that says that nothing was found, or that nothing can be said now.
+
+        `unread` pages may hold what was not found.
+        """
+        question = self.question.ask.question
+        if not self.nothing_fits:
+            return self.answer(phrases.busy(question), "busy", "nothing")
+        said = (phrases.nothing_more if self.question.told else phrases.nothing_found)(question)
+        if unread.pages:
+            blank = "" if phrases.is_chinese(question) else " "
+            said += blank + phrases.not_read(question, *unread)
+        return self.answer(said, "extractive", "nothing")
 
 
 def given_again(cached: CachedAnswer, now: Answer) -> Answer:

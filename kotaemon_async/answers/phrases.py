@@ -18,6 +18,15 @@ def nothing_found(question: str) -> str:
     return "I found nothing in the documents that answers this question."
 
 
+def not_read(question: str, pages: int, documents: int) -> str:
+    """Say that the answer may stand on pages that nobody could read."""
+    if is_chinese(question):
+        return f"另有 {documents} 个文档中的 {pages} 页未能读取，答案可能在其中。"
+    what = "1 page" if pages == 1 else f"{pages} pages"
+    whose = "" if documents == 1 and pages == 1 else f" of {documents} document{'s' * (documents > 1)}"
+    return f"But {what}{whose} could not be read; it may stand there."
+
+
 def nearest(question: str, missing: Sequence[str]) -> str:
     """Say what was not found, to stand before the nearest that was.
 

@@ -111,10 +111,11 @@ def status(
     documents: Annotated[list[str] | None, typer.Argument(help="Ids; without one: everything.")] = None,
     collection: Collection = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="At most this many.")] = 20,
+    warnings: Annotated[bool, typer.Option("--warnings", help="Only what was not read whole.")] = False,
     url: Url = LOCAL,
     as_json: AsJson = False,
 ) -> None:
-    """Show how the service is and the latest documents, or the named ones."""
+    """Show how the service is and the latest documents, or the named ones, and what of them was not read."""
     from kotaemon_async.cli import render
 
     with client(url, as_json) as service:
@@ -123,13 +124,16 @@ def status(
             items = [service.document(document_id) for document_id in documents]
         else:
             well, health = service.health()
-            items = service.documents(collection=collection, limit=limit)["items"] if well else []
+            asked = {"collection": collection, "limit": limit, "warnings": "true" if warnings else None}
+            items = service.documents(**asked)["items"] if well else []
     if as_json:
         render.print_json({"documents": items} | ({"health": health} if health else {}))
     else:
         if health:
             render.print_health(health)
         render.print_documents(items)
+        if documents or warnings:
+            render.print_warnings(items)
     raise typer.Exit(_status_code(items, well=well, named=bool(documents)))
 
 

@@ -29,6 +29,8 @@ _COLOURS = {
     "mended": "green",
     "beyond": "red",
 }
+#: So many places of one warning are printed.
+_MOST_PLACES: Final = 12
 #: Where nobody's terminal ends.
 _WIDE: Final = 1000
 #: By verdict and whether something was to be mended.
@@ -201,13 +203,28 @@ def pages(document: Json) -> str:
 
 
 def note(document: Json) -> str:
-    """Return why the document failed, what it waits for, or its stage."""
+    """Return why the document failed, what it waits for, its stage, or how much of it was not read."""
     error, waiting_for = document.get("error"), document.get("waiting_for")
     if error:
         return f"{error['code']}: {error['message']} {error.get('hint') or ''}".strip()
     if waiting_for:
         return f"waits for {', '.join(str(value) for value in waiting_for.values())}"
-    return str(document.get("stage") or "")
+    warned = len(document.get("warnings") or ())
+    return str(document.get("stage") or (f"{warned} warning{'s' * (warned > 1)}" if warned else ""))
+
+
+def print_warnings(documents: Sequence[Json], console: Console | None = None) -> None:
+    """Print what of the documents was not read: where, why, and what to do."""
+    console = console or out()
+    for document in documents:
+        for warning in document.get("warnings") or []:
+            shown = [places.said(convert(place, Locator)) for place in warning["places"][:_MOST_PLACES]]
+            left = len(warning["places"]) - len(shown) + warning.get("more", 0)
+            where = ", ".join([*shown, *([f"{left} more"] if left else [])])
+            about = f"{document['name']}{f', {where}' if where else ''}"
+            console.print(f"[yellow]{escape(about)}[/yellow]: {escape(warning['message'])}")
+            if warning["hint"]:
+                console.print(f"   [dim]{escape(warning['hint'])}[/dim]")
 
 
 def print_retried(done: Json) -> None:
@@ -441,3 +458,4 @@ class IngestBars:
         if not self._silent:
             line = f"{_coloured(document['status'])}  {escape(document['name'])}  {escape(note(document))}"
             self.progress.console.print(line.rstrip(), highlight=False, soft_wrap=True)
+            print_warnings([document], self.progress.console)

@@ -132,11 +132,15 @@ async def list_documents(  # noqa: PLR0913, PLR0917 - one for each part of the q
     status: FromQuery[Status | None] = None,
     q: FromQuery[str | None] = None,
     parent_id: FromQuery[str | None] = None,
+    warnings: FromQuery[bool | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: FromQuery[str | None] = None,
 ) -> DocumentList:
-    """Return one page, and the cursor of the next one; with `parent_id`, what came out of that archive."""
-    query = ListQuery(collection, status, q, limit, cursor, parent_id)
+    """Return one page, and the cursor of the next one.
+
+    With `parent_id` it is of what came out of that archive, with `warnings` of what was not read whole.
+    """
+    query = ListQuery(collection, status, q, limit, cursor, parent_id, warnings)
     found, following = await services.library.page_of(query)
     return DocumentList([document_body(one) for one in found], following)
 

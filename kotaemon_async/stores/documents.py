@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import apsw
 
@@ -50,7 +50,7 @@ class NewDocument:
 class ListQuery:
     """Which documents to list, newest first; `cursor` is where the last page ended.
 
-    `parent_id` is the archive that they came out of.
+    `parent_id` is the archive that they came out of, `warnings` whether there are any.
     """
 
     collection: str | None = None
@@ -59,6 +59,7 @@ class ListQuery:
     limit: int = 50
     cursor: str | None = None
     parent_id: str | None = None
+    warnings: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,13 @@ class Shelf:
     names: tuple[str, ...]
     ready: int
     unfinished: int
+
+
+class Unread(NamedTuple):
+    """How many pages could not be read, and in how many documents."""
+
+    pages: int
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +169,7 @@ class Documents(Store):
         """Return one page of documents, newest first, and the cursor of the next."""
         values = page_values(query.cursor, query.limit)
         values |= {"collection": query.collection, "status": query.status, "name_part": folded_part(query.q)}
-        values |= {"parent_id": query.parent_id}
+        values |= {"parent_id": query.parent_id, "warnings": query.warnings}
         cursor = conn.execute(SQL["page"], values)
         found = [document_of(cursor, row) for row in cursor]
         return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
@@ -179,6 +187,16 @@ class Documents(Store):
         """Return up to `limit` of the scope's documents that can be found, newest first."""
         rows = conn.execute(SQL["shelf_names"], scope_values(scope) | {"limit": limit})
         return [Named(*row) for row in rows]
+
+    @reads
+    def unread(self, conn: apsw.Connection, scope: Scope) -> Unread:
+        """Return how many pages of the scope's documents that can be found were not read."""
+        return Unread(*(conn.execute(SQL["unread"], scope_values(scope)).fetchone() or (0, 0)))
+
+    @reads
+    def warned(self, conn: apsw.Connection) -> dict[str, int]:
+        """Return the number of documents with a warning, by its code."""
+        return dict(conn.execute(SQL["warned"]))
 
     @reads
     def events_of(self, conn: apsw.Connection, document_ids: Sequence[str]) -> dict[str, int]:

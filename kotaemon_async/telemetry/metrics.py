@@ -39,6 +39,7 @@ HTTP_REQUEST_DURATION = _histogram(
     "http_request_duration_seconds", "From request to last byte.", _FAST_S, "method", "route", "status"
 )
 DOCUMENTS = _gauge("documents", "Documents in the ledger.", "status")
+DOCUMENT_WARNINGS = _gauge("document_warnings", "Documents that were not read whole, by warning.", "code")
 QUEUE_DEPTH = _gauge("queue_depth", "Documents that wait for a worker.")
 QUEUE_OLDEST_AGE = _gauge("queue_oldest_age_seconds", "How long the oldest of them has waited.")
 INGEST_STAGE_DURATION = _histogram(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
+from kotaemon_async.answers.draft import NONE_UNREAD
 from kotaemon_async.answers.llm.base import Deadline, Piece, Prompt
 from kotaemon_async.answers.sources import Source, from_page
 from kotaemon_async.domain.errors import Unavailable
@@ -18,7 +19,7 @@ from kotaemon_async.domain.model import (
     Sentence,
     ServedBy,
 )
-from kotaemon_async.stores.documents import Named, Shelf
+from kotaemon_async.stores.documents import Named, Shelf, Unread
 
 PAGE = "Paris is the capital of France. Lyon is a city on the Rhône."
 QUESTION = "What is the capital of France?"
@@ -94,6 +95,7 @@ class Pages:
     """Documents whose every page has the same text."""
 
     page: str = PAGE
+    not_read: Unread = NONE_UNREAD
 
     async def shelf(self, scope: Scope, limit: int) -> Shelf:
         return Shelf(("a.pdf", "b.pdf")[:limit], 2, 0)
@@ -103,6 +105,9 @@ class Pages:
 
     async def passages_across(self, document_id: str, limit: int) -> list[Passage]:
         return [passage(self.page)]
+
+    async def unread(self, scope: Scope) -> Unread:
+        return self.not_read
 
     async def page_texts(self, pages: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
         return dict.fromkeys(pages, self.page)

@@ -1,21 +1,24 @@
 """Tells workers what is due: the ledger knows, the broker only carries the message."""
 
 import itertools
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 import anyio
 from loguru import logger
 
 from kotaemon_async.documents.queue.broker import WakeUp
 from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.model import WarningCode
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.documents import Due
 from kotaemon_async.telemetry import metrics
 
 EVERY_S: Final = 1.0
+_WARNINGS_EVERY_S: Final = 30.0
 #: After this long a wake-up that was received and led to nothing is sent again.
 AGAIN_AFTER_S: Final = 5.0
 #: arq reads only the first ids of its queue: it is kept short, the rest waits in the ledger.
@@ -27,6 +30,7 @@ class DueDocuments(Protocol):
 
     async def due(self, now_s: float, limit: int) -> list[Due]: ...
     async def counts(self) -> tuple[dict[str, int], float | None]: ...
+    async def warned(self) -> dict[str, int]: ...
 
 
 class WakeUpQueue(Protocol):
@@ -67,6 +71,7 @@ class Dispatcher:
         self._epoch = ""
         self._process = secrets.token_hex(4)
         self._numbers = itertools.count(1)
+        self._warned_at_s = -math.inf
         self.waiting_code: str | None = None
 
     def wake(self) -> None:
@@ -131,7 +136,17 @@ class Dispatcher:
             log = logger.bind(code=code)
             log.info("dispatch_goes_on") if code is None else log.warning("dispatch_waits")
 
+    async def _count_warnings(self, now_s: float) -> None:
+        """Count now and then: each warning is looked at."""
+        if now_s - self._warned_at_s < _WARNINGS_EVERY_S:
+            return
+        self._warned_at_s = now_s
+        counts = await self._documents.warned()
+        for code in get_args(WarningCode):
+            metrics.DOCUMENT_WARNINGS.labels(code=code).set(counts.get(code, 0))
+
     async def _count(self, now_s: float) -> None:
+        await self._count_warnings(now_s)
         counts, oldest_s = await self._documents.counts()
         for status in ("queued", "processing", "ready", "failed", "cancelled"):
             metrics.DOCUMENTS.labels(status=status).set(counts.get(status, 0))

@@ -22,7 +22,10 @@ export function choose({ title, label, options, go = t("ok"), other = null }) {
   return open(title, [h("label", { for: "dialog-input" }, label), input, list, other && h("small", {}, other)], go, () => input.value.trim() || null, input);
 }
 
-function open(title, body, go, read, focus, bad = false) {
+/** Says something, until it is closed. */
+export const tell = ({ title, body }) => open(title, body, t("close"), () => true, null, false, false);
+
+function open(title, body, go, read, focus, bad = false, mayCancel = true) {
   return new Promise((done) => {
     const submit = (event) => {
       event.preventDefault();
@@ -38,7 +41,7 @@ function open(title, body, go, read, focus, bad = false) {
       h("form", { onsubmit: submit },
         h("h2", { id: "dialog-title" }, title), body,
         h("footer", {},
-          h("button", { type: "button", class: "plain", onclick: () => finish(null) }, t("cancel")),
+          mayCancel && h("button", { type: "button", class: "plain", onclick: () => finish(null) }, t("cancel")),
           h("button", { type: "submit", class: bad ? "go bad" : "go" }, go))));
     document.body.append(dialog);
     dialog.showModal();

@@ -15,7 +15,13 @@ const ORDERS = {
   date: (a, b) => -newest(a, b),
   size: (a, b) => a.size_bytes - b.size_bytes,
 };
-export const STATUSES = ["unfinished", "ready", "failed", "cancelled"];
+export const STATUSES = ["unfinished", "ready", "failed", "cancelled", "warnings"];
+
+/** Whether a document has the status; some are none of the service's own. */
+export function hasStatus(one, status) {
+  if (status === "unfinished") return isUnfinished(one);
+  return status === "warnings" ? one.warnings?.length > 0 : one.status === status;
+}
 
 const folded = (text) => text.normalize("NFKC").toLowerCase();
 const names = new WeakMap();
@@ -58,7 +64,7 @@ export class Choice {
     const words = folded(this.words).split(/\s+/).filter(Boolean);
     const fits = (one) =>
       (!this.collection || one.collection === this.collection) &&
-      (!this.status || (this.status === "unfinished" ? isUnfinished(one) : one.status === this.status)) &&
+      (!this.status || hasStatus(one, this.status)) &&
       words.every((word) => nameOf(one).includes(word));
     const found = new Map(store.all().filter(fits).map((one) => [one.id, one]));
     const ordered = [];

@@ -3,6 +3,7 @@
 import { h, icon, set } from "./dom.js";
 import { ago, bytes, count } from "./format.js";
 import { stateOf } from "./document_status.js";
+import { warned } from "./document_warnings.js";
 import { t } from "./strings.js";
 
 /** {node, show(document, place, flags)}; what is asked of a row goes through events at the list, by data-do. */
@@ -18,7 +19,8 @@ export function documentRow() {
   const track = h("div", { class: "bar" }, bar);
   const under = h("small", {});
   const retry = h("button", { class: "quiet", type: "button", tabindex: -1, dataset: { do: "retry" } }, icon("again"), t("documents.retry"));
-  const state = h("div", { role: "gridcell", class: "state" }, h("div", { class: "line" }, badge, retry), track, under);
+  const warnings = h("button", { class: "warned", type: "button", tabindex: -1, dataset: { do: "warnings" }, hidden: true });
+  const state = h("div", { role: "gridcell", class: "state" }, h("div", { class: "line" }, badge, warnings, retry), track, under);
   const pages = h("div", { role: "gridcell", class: "n" });
   const place = h("bdi", {});
   const placeCell = h("div", { role: "gridcell", class: "place" }, place);
@@ -55,6 +57,8 @@ export function documentRow() {
     write(badge, told.words);
     badge.className = told.kind === "work" ? "words" : `badge ${told.kind}`;
     write(under, told.under);
+    write(warnings, warned(one));
+    warnings.hidden = !warnings.textContent;
     const title = [told.words, told.under, told.title].filter(Boolean).join("\n");
     if (state.title !== title) state.title = title;
     track.hidden = told.part === null || one.status !== "processing";

@@ -10,7 +10,7 @@ const LONG_PRESS_MS = 500;
 const PLACEHOLDERS = 8;
 const phone = matchMedia("(max-width: 700px)");
 
-/** `hear(what, document, anchor)` gets pick, reach, menu, retry, delete, all, clear, and resized. */
+/** `hear(what, document, anchor)` gets pick, reach, menu, retry, warnings, delete, all, clear, and resized. */
 export class DocumentRows {
   #rows = [];
   #ordered = [];
@@ -169,7 +169,7 @@ export class DocumentRows {
     const what = event.target.closest("[data-do]")?.dataset.do;
     this.#active = { id, place };
     if (what === "menu") this.#menu(one);
-    else if (what === "retry") this.hear("retry", one);
+    else if (what === "retry" || what === "warnings") this.hear(what, one);
     else if (event.shiftKey) this.hear("reach", one);
     else if (event.target.closest(".pick") || (phone.matches && this.selection.size)) this.hear("pick", one);
     this.#draw(true);

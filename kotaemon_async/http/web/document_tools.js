@@ -1,7 +1,6 @@
 // What stands above the list: search and filters, or what can be done with those that are selected.
 
-import { STATUSES } from "./document_choice.js";
-import { isUnfinished } from "./document_store.js";
+import { STATUSES, hasStatus } from "./document_choice.js";
 import { fill, h, icon, set } from "./dom.js";
 import { count } from "./format.js";
 import { t } from "./strings.js";
@@ -47,7 +46,7 @@ function collectionOptions(documents, value) {
 }
 
 function statusOptions(documents) {
-  const number = (status) => documents.filter((one) => (status === "unfinished" ? isUnfinished(one) : one.status === status)).length;
+  const number = (status) => documents.filter((one) => hasStatus(one, status)).length;
   return [["", t("documents.all_statuses")], ...STATUSES.map((one) => [one, `${t(`documents.status.${one}`)} (${count(number(one))})`])];
 }
 

@@ -7,6 +7,7 @@ import { openMenu } from "./document_menu.js";
 import { DocumentRows } from "./document_rows.js";
 import { stateOf } from "./document_status.js";
 import { isUnfinished, store } from "./document_store.js";
+import { showWarnings } from "./document_warnings.js";
 import { filters, listHead, selectionBar } from "./document_tools.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
@@ -138,6 +139,7 @@ class DocumentView {
     else if (what === "clear") selection.clear();
     else if (what === "retry") this.#during(retry([one]));
     else if (what === "delete") this.#doneWith(remove(selection.size ? this.#selected() : [one]));
+    else if (what === "warnings") showWarnings(one);
     else if (what === "menu") this.#openMenu(one, anchor);
     this.show();
   }
@@ -152,6 +154,7 @@ class DocumentView {
     return [
       { icon: "open", words: t("documents.open"), act: () => openOriginal(one) },
       { icon: "ask", words: t("documents.ask_one"), act: () => ask([one], this.shared) },
+      one.warnings?.length > 0 && { icon: "list", words: t("documents.warnings.show"), act: () => showWarnings(one) },
       canRetry(one) && { icon: "again", words: t("documents.retry"), act: () => this.#during(retry([one])) },
       isUnfinished(one) && { icon: "stop", words: t("documents.cancel"), act: () => this.#during(cancel([one])) },
       { icon: "next", words: t("documents.move_one"), act: () => this.#during(move([one], collections())) },

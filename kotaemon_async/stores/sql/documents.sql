@@ -40,6 +40,7 @@ SELECT * FROM documents
 WHERE (:collection IS NULL OR collection = :collection)
   AND (:status IS NULL OR status = :status)
   AND (:parent_id IS NULL OR id IN (SELECT document_id FROM archive_members WHERE archive_id = :parent_id))
+  AND (:warnings IS NULL OR (warnings <> '') = :warnings)
   AND (:name_part IS NULL OR instr(folded(name), :name_part))
   AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
 ORDER BY created_at DESC, id DESC
@@ -60,6 +61,19 @@ SELECT count(*) FILTER (WHERE status = 'ready' OR stage = 'indexing' OR searchab
 FROM documents
 WHERE (:collection IS NULL OR collection = :collection)
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
+
+-- name: warned
+SELECT w.value ->> 'code', count(DISTINCT d.id)
+FROM documents AS d JOIN json_each(iif(d.warnings <> '', d.warnings, '[]')) AS w
+WHERE d.warnings <> ''
+GROUP BY 1
+
+-- name: unread
+SELECT coalesce(sum(json_array_length(w.value, '$.places') + (w.value ->> 'more')), 0), count(DISTINCT d.id)
+FROM documents AS d JOIN json_each(iif(d.searchable_warnings <> '', d.searchable_warnings, '[]')) AS w
+WHERE d.searchable_warnings <> '' AND w.value ->> 'code' IN ('page_without_text', 'page_unreadable')
+  AND (:collection IS NULL OR d.collection = :collection)
+  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: events_of
 SELECT id, event FROM documents WHERE id IN (SELECT value FROM json_each(:ids))

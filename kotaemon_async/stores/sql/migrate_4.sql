@@ -13,6 +13,7 @@ ALTER TABLE chunks ADD COLUMN head TEXT NOT NULL DEFAULT '';
 ALTER TABLE chunks ADD COLUMN place TEXT NOT NULL DEFAULT '';
 
 CREATE INDEX documents_of_folders ON documents (id) WHERE origin = 'folder';
+CREATE INDEX documents_with_warnings ON documents (id) WHERE warnings <> '';
 
 -- Which documents came out of which archives; the same bytes may lie in several.
 CREATE TABLE archive_members (

@@ -48,6 +48,7 @@ CREATE INDEX documents_by_status ON documents (status, created_at);
 CREATE INDEX documents_by_collection ON documents (collection, created_at, id);
 CREATE INDEX documents_by_blob ON documents (sha256);
 CREATE INDEX documents_of_folders ON documents (id) WHERE origin = 'folder';
+CREATE INDEX documents_with_warnings ON documents (id) WHERE warnings <> '';
 
 -- Which documents came out of which archives; the same bytes may lie in several.
 CREATE TABLE archive_members (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import opened
@@ -217,6 +217,43 @@ def test_a_service_that_dies_under_an_open_page_loses_nothing_on_the_screen_and_
     expect(row(page, "meanwhile.md")).to_have_attribute("data-status", "ready", timeout=60_000)
     expect(row(page, "under way.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
     expect(page.locator(".tools .note")).to_be_hidden()
+
+
+_WARNINGS = [
+    {
+        "code": "page_without_text",
+        "places": [
+            {"kind": "page", "number": 7, "label": "iv"},
+            {"kind": "slide", "number": 4, "flags": ["hidden"]},
+        ],
+        "message": "The page holds pictures but no text.",
+        "hint": "Hand in a version that has text.",
+        "more": 2,
+    }
+]
+
+
+def test_what_was_not_read_stands_in_the_row_and_is_listed_with_its_places(
+    page: Page, service: Throwaway, tmp_path: Path
+) -> None:
+    upload_all(service, tmp_path, {"scan.md": b"# A scan\n", "whole.md": b"# All of it\n"})
+
+    def with_warnings(route: Route) -> None:
+        body = route.fetch().json()
+        for one in body["items"]:
+            one["warnings"] = _WARNINGS if one["name"] == "scan.md" else []
+        route.fulfill(json=body)
+
+    page.route("**/api/v1/documents?*", with_warnings)
+    page.reload()
+    page.get_by_label("Status").select_option("warnings")
+    expect(page.locator(".row[data-document]")).to_have_count(1)
+    row(page, "scan.md").get_by_role("button", name="1 warning").click()
+    expect(page.locator(".dialog h2")).to_have_text("Not read of “scan.md”")
+    expect(page.locator(".warnings span")).to_have_text("p. 7 (iv) · slide 4 (hidden) and 2 more")
+    expect(page.locator(".warnings li")).to_contain_text("Hand in a version that has text.")
+    page.get_by_role("button", name="Close").click()
+    expect(page.locator(".dialog")).to_have_count(0)
 
 
 @pytest.mark.alone

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from kotaemon_async.domain.errors import LeaseLost, Refused
-from kotaemon_async.domain.model import Answer, Document, Failure, Page, Scope
+from kotaemon_async.domain.model import Answer, Document, DocumentWarning, Failure, Locator, Page, Scope
 from kotaemon_async.stores.claims import Claim
 from kotaemon_async.stores.documents import Collection, ListQuery, Named, NewDocument, Shelf
 from kotaemon_async.stores.ledger import Ledger
@@ -162,6 +162,23 @@ async def test_pages_of_the_list_are_newest_first_and_complete(ledger: Ledger) -
         if cursor is None:
             break
     assert seen == ["doc_6", "doc_5", "doc_4", "doc_3", "doc_2", "doc_1", "doc_0"]
+
+
+async def test_documents_that_were_not_read_whole_are_listed_and_counted(ledger: Ledger) -> None:
+    for number in range(3):
+        await ledger.documents.accept(a_file(number), float(number))
+    places = (Locator("page", 2), Locator("page", 3))
+    empty = DocumentWarning("page_without_text", places, "Pictures.", "Recognize them.", more=4)
+    skipped = DocumentWarning("part_skipped", (), "Macros are not read.", "")
+    batch = replace(batch_of([Page(1, "Oxygen is a gas.")]), warnings=(empty, skipped))
+    await make_ready(ledger, "doc_1", batch)
+    await ledger.documents.accept(a_file(4), 9.0)
+    listed, _ = await ledger.documents.page(ListQuery(warnings=True))
+    others, _ = await ledger.documents.page(ListQuery(warnings=False))
+    assert ([one.id for one in listed], len(others)) == (["doc_1"], 3)
+    assert await ledger.documents.warned() == {"page_without_text": 1, "part_skipped": 1}
+    assert await ledger.documents.unread(Scope()) == (6, 1)
+    assert await ledger.documents.unread(Scope(document_ids=("doc_2",))) == (0, 0)
 
 
 async def test_names_are_searched_as_plain_text(ledger: Ledger) -> None:

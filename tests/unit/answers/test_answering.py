@@ -18,6 +18,7 @@ from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason, Usage
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.stores.conversations import Turn
+from kotaemon_async.stores.documents import Unread
 from tests.support.answering import DOWN, PAGE, PARIS, QUESTION, FakeRetrieval, Model, Pages, passage
 
 
@@ -133,6 +134,25 @@ async def test_nothing_found_is_said_in_the_language_of_the_question(question: s
     answer = last(await received(answering(Model(), retrieval=FakeRetrieval(Found(()))), question))
     assert (answer.served_by, answer.outcome, answer.degraded) == ("extractive", "nothing", False)
     assert answer.answer.startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("question", "unread", "end"),
+    [
+        ("Why?", Unread(1, 1), "But 1 page could not be read; it may stand there."),
+        ("Why?", Unread(4, 1), "But 4 pages of 1 document could not be read; it may stand there."),
+        ("Why?", Unread(4, 2), "But 4 pages of 2 documents could not be read; it may stand there."),
+        ("为什么？", Unread(4, 2), "内容。另有 2 个文档中的 4 页未能读取，答案可能在其中。"),
+    ],
+)
+async def test_nothing_found_tells_of_pages_that_could_not_be_read(
+    question: str, unread: Unread, end: str
+) -> None:
+    ledger = Ledger(not_read=unread)
+    answer = last(
+        await received(answering(Model(), retrieval=FakeRetrieval(Found(())), ledger=ledger), question)
+    )
+    assert (answer.outcome, answer.answer.endswith(end)) == ("nothing", True)
 
 
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "Sorry"), ("为什么？", "抱歉")])

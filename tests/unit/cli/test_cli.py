@@ -288,6 +288,30 @@ def test_a_quote_over_a_page_break_is_cited_with_both_pages() -> None:
     assert cli_render.cited(citation) == "[1] a.pdf, pp. 3–4: two"
 
 
+def test_what_was_not_read_is_listed_with_its_places(capsys: pytest.CaptureFixture[str]) -> None:
+    places = [{"kind": "page", "number": n} for n in range(1, 15)]
+    empty = {
+        "code": "page_without_text",
+        "places": places,
+        "message": "No text.",
+        "hint": "Scan it.",
+        "more": 3,
+    }
+    skipped = {"code": "part_skipped", "places": [], "message": "Macros are not read.", "hint": ""}
+    document = READY | {"warnings": [empty, skipped]}
+    cli_render.print_documents([document])
+    cli_render.print_warnings([document])
+    said = capsys.readouterr().out
+    assert "2 warnings" in said and "a.txt: Macros are not read." in said
+    assert "p. 11, p. 12, 5 more: No text.\n   Scan it." in said
+
+
+def test_a_place_is_said_and_so_is_a_page_of_an_earlier_release() -> None:
+    row = {"kind": "sheet", "number": 2, "label": "Hotels", "rows": [4, 5]}
+    assert cli_render.where({"page": 1, "place": row}) == "Hotels, rows 4–5"
+    assert cli_render.where({"page": 7}) == "p. 7"
+
+
 def test_what_is_missing_and_in_doubt_stands_below_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
     claims = [
         {"sentence": "It cost 9 [1].", "verdict": "unsupported", "reason": "figure", "markers": [1]},

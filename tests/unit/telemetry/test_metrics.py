@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from kotaemon_async.domain.model import ServedBy, Status
+from kotaemon_async.domain.model import ServedBy, Status, WarningCode
 from kotaemon_async.operations.incidents.causes import CAUSES
 from kotaemon_async.search.vectors.supervisor import DiscardReason
 from kotaemon_async.telemetry import metrics
@@ -64,6 +64,7 @@ def test_every_label_has_its_values_and_no_other_label_is_on_the_page() -> None:
     [
         ("served_by", "kotaemon_answers_total", get_args(ServedBy)),
         ("status", "kotaemon_documents", get_args(Status)),
+        ("code", "kotaemon_document_warnings", get_args(WarningCode)),
         ("reason", "kotaemon_vector_rebuilds_total", get_args(DiscardReason)),
         ("cause", "kotaemon_incidents_open", CAUSES),
     ],

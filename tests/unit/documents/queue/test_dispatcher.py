@@ -24,6 +24,9 @@ class Documents:
     async def counts(self) -> tuple[dict[str, int], float | None]:
         return {"queued": len(self.tokens)}, None
 
+    async def warned(self) -> dict[str, int]:
+        return {"part_skipped": 2}
+
 
 class WakeUps:
     """A broker that keeps wake-ups until they are received, is flushed, or is away."""

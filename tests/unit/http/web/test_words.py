@@ -10,7 +10,7 @@ import pytest
 
 import kotaemon_async
 from kotaemon_async.domain.errors import CODES
-from kotaemon_async.domain.model import Outcome, Stage, Status
+from kotaemon_async.domain.model import Outcome, Stage, Status, WarningCode
 from kotaemon_async.operations.incidents.causes import CAUSES
 from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.operations.traces.path import FALLBACKS
@@ -22,7 +22,15 @@ _WORDS: Final = re.compile(r'^  "?([^":]+)"?: \["((?:[^"\\]|\\.)*)", "((?:[^"\\]
 _PLACES: Final = re.compile(r"\{(\w+)\}")
 _CHINESE: Final = re.compile(r"[\u4e00-\u9fff]")
 #: Names and marks that are the same in every language.
-_SAME: Final = {"system.at", "system.none", "uploads.sent", "place.label", "place.comma", "evidence.alt"}
+_SAME: Final = {
+    "system.at",
+    "system.none",
+    "uploads.sent",
+    "place.label",
+    "place.comma",
+    "evidence.alt",
+    "documents.warnings.between",
+}
 LINES: Final = 250
 #: Their names hold something of a request: the first word is what is known of them.
 OPEN_NAMES: Final = ("link", "chat", "parser", "vectors", "http")
@@ -41,6 +49,7 @@ CLOSED: Final = {
     "hint": CODES,
     "documents.status": set(get_args(Status)) - {"queued", "processing"},
     "documents.stage": get_args(Stage),
+    "warning": get_args(WarningCode),
     "documents.wait": (*get_args(Shortage), *_WORKER_WAITS, "worker", "retry"),
     "claim": {f"{verdict}.{reason}" for verdict in ("check", "unsupported") for reason in _REASONS},
     "outcome": set(get_args(Outcome)) - {"answer"},
