@@ -10,6 +10,7 @@ READERS = {
     "application/pdf": "child_pdf",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.child_pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
+    "application/rtf": "office.child_rtf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.child_docx",
     "application/vnd.ms-outlook": "office.child_msg",
     "message/rfc822": "office.child_mail",

@@ -1,7 +1,6 @@
 """Word documents (DOCX) as sections with heading paths; runs inside a parser child."""
 
 import posixpath
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import groupby
@@ -14,6 +13,7 @@ from kotaemon_async.documents.parsing.office.child_docx_tables import Table
 from kotaemon_async.documents.parsing.office.child_docx_text import MOST_LEVELS, Paragraph, TextReader
 from kotaemon_async.documents.parsing.office.child_equations import equation
 from kotaemon_async.documents.parsing.office.child_package import Package, attribute, local, relation
+from kotaemon_async.documents.parsing.office.child_page_heads import PageHeads
 
 _MAIN_PART = "word/document.xml"
 _PAGE_MARK = b"lastRenderedPageBreak"
@@ -23,8 +23,6 @@ _HEADING_CHARS = 200
 _NOTE_KINDS = {"footnote": "note", "endnote": "note", "comment": "comment"}
 _NOTE_NAMES = {"footnote": "The footnotes", "endnote": "The endnotes", "comment": "The comments"}
 _MOST_NAMES = 5
-#: A running head that only counts pages.
-_PAGE_NUMBER = re.compile(r"(?:page|seite|of|von|/|第|页|頁|共|[\W\d_])*", re.IGNORECASE)
 
 
 def open_document(path: str, media_type: str, max_pages: int) -> Units:
@@ -98,8 +96,7 @@ class _Document:
         if self._has_page_marks():
             self._pages.number = 1
             self._place(1)
-        self._running("header")
-        self._running("footer")
+        self._write_heads()
         self._read_body()
         self._warn_of_losses()
 
@@ -142,18 +139,15 @@ class _Document:
                 author = attribute(element, "author") if kind == "comment" else None
                 self._notes[kind, attribute(element, "id") or ""] = f"{author}: {text}" if author else text
 
-    def _running(self, kind: str) -> None:
-        """Write each head or foot of pages once."""
-        written = set()
-        for part in dict.fromkeys(one.target for one in self._relations.values() if one.kind == kind):
-            try:
-                text = " ".join(self._texts(self._package.xml(part), 0))
-            except FileError:
-                self._writer.warn("part_skipped", f"A page {kind} cannot be read.")
-                continue
-            if text not in written and not _PAGE_NUMBER.fullmatch(text):
-                self._writer.add("note", text)
-            written.add(text)
+    def _write_heads(self) -> None:
+        """Write each head and foot of pages once."""
+        heads = PageHeads(self._writer)
+        for kind in ("header", "footer"):
+            for part in dict.fromkeys(one.target for one in self._relations.values() if one.kind == kind):
+                try:
+                    heads.write(" ".join(self._texts(self._package.xml(part), 0)))
+                except FileError:
+                    self._writer.warn("part_skipped", f"A page {kind} cannot be read.")
 
     def _block(self, element: ET.Element, depth: int) -> None:
         if depth > MOST_LEVELS:

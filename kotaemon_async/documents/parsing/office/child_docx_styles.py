@@ -56,7 +56,7 @@ class Styles:
         """Return the style; one that is not described is known by its id alone ("Heading1")."""
         key = self.default if key is None else key
         found = self._resolved.get(key)
-        return found or Style(level=_named_level(key))
+        return found or Style(level=named_level(key))
 
     def _add(self, element: ET.Element) -> None:
         key, style, name = attribute(element, "styleId") or "", Style(), ""
@@ -70,7 +70,7 @@ class Styles:
                     style.level, style.numbering = outline_level(part), numbering_of(part)
                 case "rPr":
                     style.hidden, style.bold = switch(part, "vanish"), switch(part, "b")
-        level = _named_level(name)
+        level = named_level(name)
         style.level = style.level if level is None else level
         style.is_list = True if _LISTS.match(name) else None
         self._styles[key] = style
@@ -137,7 +137,8 @@ def number(value: str | None, otherwise: int) -> int:
         return otherwise
 
 
-def _named_level(name: str) -> int | None:
+def named_level(name: str) -> int | None:
+    """Return the level of a heading's style, from 0 on, by the name of the style."""
     if found := _HEADING.match(name):
         return int(found[1]) - 1
     return 0 if name.lower() in _TITLES else None
