@@ -147,6 +147,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "maintenance": services.maintenance.run,
         "keywords": lambda: _renew_keywords(services),
         "pictures": services.page_images.run,
+        "ocr": services.recognition.run,
         "history": services.history.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }

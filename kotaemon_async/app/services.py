@@ -29,6 +29,7 @@ from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
+from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
@@ -150,6 +151,7 @@ class Services:
     library: Library
     changes: DocumentChanges
     page_images: PageImages
+    recognition: Recognition
     history: History
     keys: ApiKeys
     retrieval: Retrieval
@@ -209,6 +211,7 @@ class _Opened:
     search: SearchParts
     spaces: VectorSpaces
     parsers: Sandbox
+    recognition: Recognition
     page_renderer: Sandbox
     knowledge: Knowledge
     providers: list[ModelProvider]
@@ -233,6 +236,9 @@ async def _open(
         await share_folder(lock)
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
     await parsers.warm()
+    recognition = keep(Recognition(settings.ocr))
+    if lock.alone and recognition.is_available:
+        await ledger.documents.start_unrecognized_anew(time.time())
     # A child of its own, so that a reader does not wait for documents.
     one = settings.parser.model_copy(update={"children": 1})
     page_renderer = keep(Sandbox(one, max_pages=settings.ingest.max_pages))
@@ -251,6 +257,7 @@ async def _open(
         search,
         spaces,
         parsers,
+        recognition,
         page_renderer,
         knowledge,
         providers,
@@ -313,6 +320,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         library=_library(settings, opened, work_changed),
         changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
         page_images=page_images,
+        recognition=opened.recognition,
         history=History(),
         keys=ApiKeys.open(settings.data_dir.absolute()),
         retrieval=retrieval,
@@ -357,6 +365,7 @@ def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) ->
         may_work=opened.capacity.disk.may_work,
         may_start=opened.capacity.may_start,
         settings=settings.ingest,
+        recognition=opened.recognition,
     )
 
 
@@ -418,6 +427,7 @@ def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:
     guard.on_pressure("sentences", opened.spaces.forget)
     guard.on_pressure("ledger", opened.ledger.database.shrink)
     guard.on_pressure("parsers", opened.parsers.release_idle)
+    guard.on_pressure("ocr", opened.recognition.release_idle)
     guard.on_pressure("models", opened.models.release_idle)
     guard.on_pressure("pictures", page_images.release_memory)
 

@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from kotaemon_async.answers.settings import AnswerSettings, LlmSettings
-from kotaemon_async.documents.settings import BrokerSettings, IngestSettings, ParserSettings
+from kotaemon_async.documents.settings import BrokerSettings, IngestSettings, OcrSettings, ParserSettings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.sections import setting
 from kotaemon_async.http.settings import HttpSettings
@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
     parser: ParserSettings = ParserSettings()
+    ocr: OcrSettings = OcrSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()
     vectors: VectorSettings = VectorSettings()
     retrieval: RetrievalSettings = RetrievalSettings()

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from kotaemon_async.documents import warnings
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, Chunker
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
+from kotaemon_async.documents.page_reader import PageReader
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
+from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.index_terms import segment
@@ -52,7 +54,7 @@ class _Prepared:
     terms: list[str]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Wait:
     """What the worker waits for at the moment, and for how long it has."""
 
@@ -78,7 +80,7 @@ class LeaseHeartbeat:
         self._lease_s = lease_s
         self._clock = clock
         self._sleep = sleep
-        self._wait: _Wait | None = None
+        self._waits: list[_Wait] = []
         self._renewed_s_ago = 0.0
         self._is_blind = False
 
@@ -92,12 +94,13 @@ class LeaseHeartbeat:
 
     @contextmanager
     def waiting(self, kind: str) -> Iterator[None]:
-        """Let the document show `waiting_for` this kind when the block takes long."""
-        self._wait = _Wait(kind)
+        """Let the document show `waiting_for` this kind when the block takes long; of several the last."""
+        wait = _Wait(kind)
+        self._waits.append(wait)
         try:
             yield
         finally:
-            self._wait = None
+            self._waits.remove(wait)
 
     async def _keep(self) -> None:
         while True:
@@ -123,8 +126,7 @@ class LeaseHeartbeat:
         self._renewed_s_ago = 0.0
 
     async def _show_waiting(self) -> None:
-        wait = self._wait
-        if wait is None or wait.shown:
+        if not self._waits or (wait := self._waits[-1]).shown:
             return
         wait.lasted_s += CONFIRM_EVERY_S
         if wait.lasted_s >= SHOW_WAITING_AFTER_S:
@@ -140,14 +142,15 @@ class IngestRun:
     claim: Claim
     heartbeat: LeaseHeartbeat
     parsed: ParsedDocument
+    reader: PageReader
 
 
 class Ingest:
     """Works on one document for each call of run(); safe to run on many workers.
 
-    `embedder` is asked for each batch, as another model may have taken over; while somebody else has the lock
-    `commits`, no batch is committed. `may_work` says whether the disk
-    has room for more, `may_start` whether another document may begin.
+    `recognition` reads pages that are pictures, where it is there. `embedder` is asked for each batch, as
+    another model may have taken over; while somebody else has the lock `commits`, no batch is committed.
+    `may_work` says whether the disk has room for more, `may_start` whether another document may begin.
     """
 
     def __init__(  # noqa: PLR0913
@@ -160,6 +163,7 @@ class Ingest:
         owner: str,
         on_step: Callable[[], None],
         settings: IngestSettings,
+        recognition: Recognition | None = None,
         commits: anyio.Lock | None = None,
         may_work: Callable[[], bool] = lambda: True,
         may_start: Callable[[], bool] = lambda: True,
@@ -173,6 +177,7 @@ class Ingest:
         self._owner = owner
         self._on_step = on_step
         self._settings = settings
+        self._recognition = recognition if recognition and recognition.is_available else None
         self._commits = commits or anyio.Lock()
         self._may_work = may_work
         self._may_start = may_start
@@ -267,12 +272,14 @@ class Ingest:
             opened = Opened(parsed.pages_total, parsed.charset, warnings.of_document(parsed.losses))
             if claim.document.pages_total != parsed.pages_total or opened.warnings or opened.charset:
                 await self._ledger.claims.opened(claim, opened, self._clock())
-            is_finished = await self._batches(IngestRun(claim, heartbeat, parsed))
+            reader = PageReader(parsed, self._recognition, heartbeat.waiting, claim.document.media_type)
+            is_finished = await self._batches(IngestRun(claim, heartbeat, parsed, reader))
         if not is_finished:
             await self._outcomes.requeue(claim)
             return
         if (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
-            raise BadDocument("No page of the file holds text.", code="no_text")
+            hint = warnings.NO_OCR if reader.lacks_ocr else None
+            raise BadDocument("No page of the file holds text.", code="no_text", hint=hint)
         faults.hit("ingest.before_indexing")
         await self._ledger.claims.to_indexing(claim, self._clock())
         logger.bind(pages=parsed.pages_total).info("document_embedded")
@@ -295,8 +302,10 @@ class Ingest:
         async with send:
             try:
                 cutter = await self._cutter(run.claim)
-                for first in range(done + 1, pages_total + 1, self._settings.batch_pages):
-                    await send.send(await self._read(run.parsed, first, cutter))
+                while done < pages_total:
+                    prepared = await self._read(run, done + 1, cutter)
+                    done = prepared.pages[-1].number
+                    await send.send(prepared)
             except Exception as error:
                 await send.send(error)
 
@@ -310,14 +319,22 @@ class Ingest:
             after = pages[-1].number
         return cutter
 
-    async def _read(self, parsed: ParsedDocument, first: int, cutter: "_BatchCutter") -> _Prepared:
-        """Return a batch; the page behind it is read as well, since a sentence may go on there."""
+    async def _read(self, run: IngestRun, first: int, cutter: "_BatchCutter") -> _Prepared:
+        """Return a batch; the page behind it is read as well, since a sentence may go on there.
+
+        A page that is read from its picture takes seconds: the batch ends with the first one that it may.
+        """
         self._require_capacity()
-        last = min(first + self._settings.batch_pages - 1, parsed.pages_total)
-        begin, end = first + cutter.held, min(last + 1, parsed.pages_total)
-        with metrics.INGEST_STAGE_DURATION.labels(stage="parsing").time(), span("parse", first_page=first):
-            pages = await parsed.read(begin, end - begin + 1) if begin <= end else []
-            return await to_thread.run_sync(cutter.cut, pages, last, abandon_on_cancel=True)
+        total, last = run.parsed.pages_total, first + self._settings.batch_pages - 1
+        pages: list[Page] = []
+        reached = first + cutter.held - 1
+        while reached < min(last + 1, total):
+            page, took_long = await run.reader.page(reached + 1, last + 1 - reached)
+            pages.append(page)
+            reached += 1
+            if took_long and reached > first:
+                last = reached - (reached < total)
+        return await to_thread.run_sync(cutter.cut, pages, min(last, total), abandon_on_cancel=True)
 
     async def _commit(self, run: IngestRun, prepared: _Prepared) -> None:
         batch = await self._embedded_batch(run, prepared)
@@ -345,7 +362,8 @@ class Ingest:
             model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
         pages_total = run.parsed.pages_total
         lost = tuple(warnings.of_pages(prepared.pages))
-        return Batch(prepared.pages, prepared.chunks, vectors, prepared.terms, pages_total, model, lost)
+        found = (prepared.pages, prepared.chunks, vectors, prepared.terms)
+        return Batch(*found, pages_total, model, lost, run.reader.lacks_ocr)
 
     async def _written(self, run: IngestRun, batch: Batch) -> int:
         """Commit the batch and return how many pages are done. Raises: StaleModel."""

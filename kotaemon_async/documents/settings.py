@@ -37,6 +37,16 @@ class IngestSettings(SettingsSection):
     backoff_cap_s: float = setting(900.0, "Longest wait between two attempts.", gt=0)
 
 
+class OcrSettings(SettingsSection):
+    """How pages are read that are pictures; needs the extra `ocr`."""
+
+    enabled: bool = setting(True, "Read them, where text recognition is installed.")
+    memory_bytes: int = setting(1536 * 1024**2, "Address space of the child that reads them.", ge=1024**3)
+    cpu_s: float = setting(30.0, "CPU time for one page.", gt=0)
+    wall_s: float = setting(180.0, "Longest wait for one page.", gt=0)
+    idle_s: float = setting(60.0, "Time without such a page after which the child is ended.", gt=0)
+
+
 class ParserSettings(SettingsSection):
     """What one parser child may use up."""
 

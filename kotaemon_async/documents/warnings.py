@@ -6,17 +6,42 @@ from typing import Final
 from kotaemon_async.documents.parsing.sandbox import Loss
 from kotaemon_async.domain.model import DocumentWarning, Locator, Page, PageProblem, WarningCode
 
+#: What to do where nobody is there to read pages from their pictures.
+NO_OCR: Final = (
+    "Text recognition is off: start with `make run` without OCR=0, and with ocr.enabled;"
+    " the document is then read anew by itself."
+)
 #: What is said of a page: code, sentence, what to do.
 _OF_PAGES: Final[dict[PageProblem, tuple[WarningCode, str, str]]] = {
     "no_text": (
         "page_without_text",
         "The page holds pictures but no text.",
-        "Read it with text recognition, or hand in a version that has text.",
+        NO_OCR,
     ),
     "garbled": (
         "page_without_text",
         "The text of the page is not legible: its font does not say which letters it draws.",
-        "Read it with text recognition, or export the file again from the program that made it.",
+        NO_OCR,
+    ),
+    "nothing_recognized": (
+        "page_without_text",
+        "The page holds pictures, and no text was recognized on them.",
+        "Nothing if it shows no text; else scan it anew, sharper, and hand that in.",
+    ),
+    "recognition_limit": (
+        "page_without_text",
+        "Recognizing the text of the page takes more time or memory than is allowed.",
+        "Raise ocr.cpu_s or ocr.memory_bytes and read the document anew, or scan the page in parts.",
+    ),
+    "recognition_failed": (
+        "page_without_text",
+        "Text recognition broke down over the page, twice.",
+        "Save the page as another picture and hand that in.",
+    ),
+    "recognition_unavailable": (
+        "page_without_text",
+        "Text recognition could not be started.",
+        "Look at the log; the document is read anew when the service is started again.",
     ),
     "unreadable": (
         "page_unreadable",

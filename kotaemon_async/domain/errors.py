@@ -40,6 +40,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "vectors_rebuilding": (503, "Nothing to do: searches use the index again when it is complete."),
     "embedder_unavailable": (503, "Look at the log for the cause; keyword search goes on meanwhile."),
     "parser_unavailable": (503, "Nothing to do: a fresh parser is started."),
+    "ocr_unavailable": (503, "Look at the log for the cause; pages that are pictures are named in warnings."),
     "broker_unavailable": (503, "Check the broker's URL; accepted documents wait and nothing is lost."),
     "llm_unavailable": (503, "Check the model server; answers come from the next link meanwhile."),
     "telemetry_unavailable": (503, "Check the disk of the data folder; traces are kept again by themselves."),

@@ -14,8 +14,12 @@ BlockKind = Literal[
 #: What a citation can name: a sheet of paper, a slide, rows of a spreadsheet, a section, a part of a mail.
 PlaceKind = Literal["page", "slide", "sheet", "section", "part"]
 PlaceFlag = Literal["hidden", "scanned", "notes", "about"]
-#: Why nothing of a page was read: pictures without text, a text that is none, damage.
-PageProblem = Literal["", "no_text", "garbled", "unreadable"]
+#: Why nothing of a page was read: pictures without text, a text that is none, damage;
+#: or what came of reading it from its picture.
+PageProblem = Literal[
+    "", "no_text", "garbled", "unreadable",
+    "nothing_recognized", "recognition_limit", "recognition_failed", "recognition_unavailable",
+]  # fmt: skip
 WarningCode = Literal["page_without_text", "page_unreadable", "part_skipped", "truncated"]
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
 #: The answer to the question · what comes nearest to it, without something that it insists on · neither.
@@ -139,7 +143,8 @@ class Block:
 class Page:
     """What a citation can name, 1-based: the text in which quotes will be looked up, and its blocks in order.
 
-    It is a sheet of paper or a slide where the format has such, else a part of some thousand characters.
+    It is a sheet of paper or a slide where the format has such, else a part of some thousand characters. One
+    that was read from its picture has `words` with their boxes, as `parsing.child_words` keeps them.
     """
 
     number: int
@@ -147,6 +152,7 @@ class Page:
     blocks: tuple[Block, ...] = ()
     place: Locator = Locator()
     problem: PageProblem = ""
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

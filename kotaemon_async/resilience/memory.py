@@ -22,6 +22,7 @@ _ROLES: Final = (
     (b"vectors/child.py", "vectors"),
     (b"llama_child", "llm"),
     (b"parsing/child.py", "parser"),
+    (b"parsing/child_ocr.py", "ocr"),
     (b"backup\0verify", "backup"),
 )
 
@@ -34,7 +35,7 @@ class ProcessUsage(NamedTuple):
 
 
 def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, str]:
-    """Return this process and all below it, by id: main, vectors, llm, parser, backup or other."""
+    """Return this process and all below it, by id: main, vectors, llm, parser, ocr, backup or other."""
     root = pid or os.getpid()
     parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
     found = {root: "main"}

@@ -41,7 +41,8 @@ class Claim:
 class Batch:
     """A run of pages with their chunks, one vector row and one string of index terms for each chunk.
 
-    `model` names the embedding model, whose vectors mean nothing to another one.
+    `model` names the embedding model, whose vectors mean nothing to another one. Where a page `lacks_ocr`,
+    the document is read anew when there is text recognition.
     """
 
     pages: Sequence[Page]
@@ -51,6 +52,7 @@ class Batch:
     pages_total: int
     model: str
     warnings: tuple[DocumentWarning, ...] = ()
+    lacks_ocr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,7 @@ class Claims(Store):
         values |= {"chunks": len(batch.chunks)}
         known = context.warnings_of(warnings)
         values |= {"warnings": context.encoded_warnings(merged((*known, *batch.warnings)))}
+        values |= {"lacks_ocr": batch.lacks_ocr}
         _change(conn, "checkpoint", claim, **values, last_log_seq=last_log_seq, now=now_s)
         return done
 
@@ -225,6 +228,7 @@ def _insert_pages(conn: apsw.Connection, document_id: str, version: int, pages: 
     for page in pages:
         values = {"document_id": document_id, "version": version, "number": page.number, "text": page.text}
         values |= {"blocks": context.encoded_blocks(page), "place": context.encoded_place(page.place)}
+        values |= {"words": page.words}
         conn.execute(SQL["insert_page"], values)
 
 

@@ -244,6 +244,11 @@ class Documents(Store):
         return _requeue_all(conn, "stale", {"recipe": recipe}, now_s)
 
     @writes
+    def start_unrecognized_anew(self, conn: apsw.Connection, now_s: float) -> int:
+        """Queue the documents with pages that text recognition was not there for, and return how many."""
+        return _requeue_all(conn, "unrecognized", {}, now_s)
+
+    @writes
     def cancel(self, conn: apsw.Connection, document_id: str, now_s: float) -> Document:
         """Cancel the document and return it; one that was read anew is ready as before.
 
@@ -317,6 +322,11 @@ class Documents(Store):
         values = {"document_id": document_id, "number": number}
         row = conn.execute(SQL["whole_page"], values).fetchone()
         return None if row is None else context.page_of(*row)
+
+    @reads
+    def page_words(self, conn: apsw.Connection, document_id: str, page: int) -> str:
+        """Return the words with boxes of a page that was read from its picture; "" for any other page."""
+        return conn.execute(SQL["page_words"], {"document_id": document_id, "number": page}).get or ""
 
     @reads
     def page_texts(

@@ -45,6 +45,8 @@ QUEUE_OLDEST_AGE = _gauge("queue_oldest_age_seconds", "How long the oldest of th
 INGEST_STAGE_DURATION = _histogram(
     "ingest_stage_duration_seconds", "Time of one batch in one stage.", _STAGE_S, "stage"
 )
+OCR_PAGE_DURATION = _histogram("ocr_page_duration_seconds", "Reading one page from its picture.", _STAGE_S)
+OCR_PAGES = _counter("ocr_pages_total", "Pages read from their pictures, by what came of it.", "outcome")
 INGEST_PAGES = _counter("ingest_pages_total", "Pages committed to the ledger.")
 INGEST_FAILURES = _counter("ingest_failures_total", "Documents that failed for good.", "code")
 LEASE_RECOVERIES = _counter("lease_recoveries_total", "Documents taken over from a lost worker.")

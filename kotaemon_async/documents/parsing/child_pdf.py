@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kotaemon_async.documents.parsing import child_scans
 from kotaemon_async.documents.parsing.child_blocks import Block
 from kotaemon_async.documents.parsing.child_layout import Line
 from kotaemon_async.documents.parsing.child_page import PageParts
@@ -128,6 +129,13 @@ class PdfDocument:
         """Return the page itself, to be drawn. Raises: FileError."""
         try:
             return self._document[number - 1]
+        except ERRORS as error:
+            raise translated(error) from error
+
+    def scan(self, number: int) -> dict[str, Any]:
+        """Return a page as a gray picture, as `child_scans.of_page` does. Raises: FileError."""
+        try:
+            return child_scans.of_page(self.page(number), child_scans.SCAN_DPI)
         except ERRORS as error:
             raise translated(error) from error
 

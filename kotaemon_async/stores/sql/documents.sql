@@ -100,6 +100,7 @@ SET status = 'queued', stage = NULL, version = max(version, searchable_version) 
     pages_done = 0, pages_total = NULL, chunks_done = 0, attempt = 0, crashes = 0, errors = 0, shutdowns = 0,
     losses = 0, waiting_kind = NULL, waiting_until = NULL, error_code = NULL, error_message = NULL,
     error_hint = NULL, lease_owner = NULL, lease_until = NULL, last_log_seq = NULL, warnings = '', charset = NULL,
+    lacks_ocr = 0,
     ready_at = CASE WHEN :kept_version IS NULL THEN NULL ELSE ready_at END,
     token = token + 1, event = event + 1, updated_at = :now
 WHERE id = :id
@@ -136,6 +137,16 @@ WHERE status = 'failed' AND (:collection IS NULL OR collection = :collection) OR
 -- name: stale
 SELECT id FROM documents
 WHERE (status = 'ready' OR stage = 'indexing') AND recipe <> :recipe ORDER BY created_at
+
+-- name: unrecognized
+SELECT id FROM documents
+WHERE lacks_ocr AND (status = 'ready' OR stage = 'indexing' OR (status = 'failed' AND error_code = 'no_text'))
+ORDER BY created_at
+
+-- name: page_words
+SELECT p.words FROM documents AS d
+JOIN pages AS p ON p.document_id = d.id AND p.version = d.searchable_version
+WHERE d.id = :document_id AND p.number = :number
 
 -- name: delete
 DELETE FROM documents WHERE id = :id

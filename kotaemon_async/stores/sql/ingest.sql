@@ -11,7 +11,7 @@ RETURNING *
 -- name: begin_version
 UPDATE documents
 SET recipe = :recipe, pages_done = 0, pages_total = NULL, chunks_done = 0, last_log_seq = NULL, warnings = '',
-    charset = NULL
+    charset = NULL, lacks_ocr = 0
 WHERE id = :id
 RETURNING *
 
@@ -27,8 +27,8 @@ RETURNING id
 SELECT pages_done, version, warnings FROM documents WHERE id = :id AND token = :token AND status = 'processing'
 
 -- name: insert_page
-INSERT INTO pages (document_id, version, number, text, blocks, place)
-VALUES (:document_id, :version, :number, :text, :blocks, :place)
+INSERT INTO pages (document_id, version, number, text, blocks, place, words)
+VALUES (:document_id, :version, :number, :text, :blocks, :place, :words)
 
 -- name: pages_done
 SELECT p.number, p.text, p.blocks, p.place FROM documents AS d
@@ -54,7 +54,8 @@ INSERT INTO vector_log (op, chunk_id, document_id) VALUES ('upsert', :chunk_id, 
 UPDATE documents
 SET pages_done = :pages_done, pages_total = :pages_total, chunks_done = chunks_done + :chunks, stage = 'embedding',
     last_log_seq = coalesce(:last_log_seq, last_log_seq), losses = 0, waiting_kind = NULL,
-    waiting_until = NULL, warnings = :warnings, event = event + 1, updated_at = :now
+    waiting_until = NULL, warnings = :warnings, lacks_ocr = max(lacks_ocr, :lacks_ocr), event = event + 1,
+    updated_at = :now
 WHERE id = :id AND token = :token
 RETURNING id
 

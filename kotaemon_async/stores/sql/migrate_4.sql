@@ -7,8 +7,11 @@ ALTER TABLE documents ADD COLUMN searchable_warnings TEXT NOT NULL DEFAULT '';
 ALTER TABLE documents ADD COLUMN path TEXT NOT NULL DEFAULT '';
 ALTER TABLE documents ADD COLUMN parent_id TEXT;
 ALTER TABLE documents ADD COLUMN origin TEXT NOT NULL DEFAULT 'upload';
+ALTER TABLE documents ADD COLUMN lacks_ocr INTEGER NOT NULL DEFAULT 0;
+UPDATE documents SET lacks_ocr = 1 WHERE status = 'failed' AND error_code = 'no_text';
 ALTER TABLE pages DROP COLUMN label;
 ALTER TABLE pages ADD COLUMN place TEXT NOT NULL DEFAULT '';
+ALTER TABLE pages ADD COLUMN words TEXT NOT NULL DEFAULT '';
 ALTER TABLE chunks ADD COLUMN head TEXT NOT NULL DEFAULT '';
 ALTER TABLE chunks ADD COLUMN place TEXT NOT NULL DEFAULT '';
 

@@ -42,6 +42,7 @@ CREATE TABLE documents (
     path TEXT NOT NULL DEFAULT '',
     parent_id TEXT,
     origin TEXT NOT NULL DEFAULT 'upload',
+    lacks_ocr INTEGER NOT NULL DEFAULT 0,
     UNIQUE (collection, sha256)
 ) STRICT;
 CREATE INDEX documents_by_status ON documents (status, created_at);
@@ -85,7 +86,7 @@ CREATE INDEX watched_files_by_document ON watched_files (document_id);
 CREATE INDEX watched_files_by_former ON watched_files (replaces) WHERE replaces IS NOT NULL;
 
 -- `blocks` are the parts of the text, in order, and `place` what a citation calls the page, both as JSON; empty
--- for pages of earlier releases.
+-- for pages of earlier releases. `words` stand with their boxes on a page that was read from its picture.
 CREATE TABLE pages (
     document_id TEXT NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
     version INTEGER NOT NULL,
@@ -93,6 +94,7 @@ CREATE TABLE pages (
     text TEXT NOT NULL,
     blocks TEXT NOT NULL DEFAULT '',
     place TEXT NOT NULL DEFAULT '',
+    words TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (document_id, version, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,88 @@
+"""What children that read files have in common: they lock themselves in, and answer what is asked.
+
+A reply holds the result or {"error": {"code", "message"}}; a child that answered so is thrown away.
+"""
+
+import errno
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience.child_frames import Frames
+
+
+class Requests:
+    """The requests that every child answers; each public method of a subclass is one more."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+
+    def close(self) -> dict[str, Any]:
+        """Return what the process takes when nothing is open."""
+        gc.collect()
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return {"resident_bytes": resident}
+
+    def confinement(self) -> dict[str, Any]:
+        """Return how the kernel refuses what this process must not do, for tests and the health check."""
+        return {name: _refusal(attempt) for name, attempt in (("socket", socket.socket), ("exec", _run_true))}
+
+
+def run(requests: Callable[[dict[str, Any]], Requests]) -> None:
+    """Lock this process in, report that it is ready, serve until the parent closes."""
+    settings = json.loads(sys.argv[1])
+    frames = Frames.from_standard_streams()
+    # A service manager tells the whole group to stop; the service ends its children when it needs no more.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child_jail.die_with(settings["parent_pid"])
+    child_jail.step_back()
+    served = requests(settings)  # with what it imports, before its memory is limited
+    child_jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
+    frames.write({"ready": True, "network_denied": child_jail.deny_network()})
+    serve(served, frames)
+
+
+def serve(requests: Requests, frames: Frames) -> None:
+    """Answer until the parent closes the stream."""
+    too_long = _error("parser_limit", "The pages hold too much text.")
+    while request := frames.read():
+        frames.write(_reply(requests, request), instead=too_long)
+
+
+def _reply(requests: Requests, request: dict[str, Any]) -> dict[str, Any]:
+    operation, began_s = request.pop("do"), time.perf_counter()
+    try:
+        reply = dict(getattr(requests, operation)(**request))
+        return reply | {"took_s": round(time.perf_counter() - began_s, 6)}
+    except MemoryError:
+        return _error("parser_limit", "Reading the file takes more memory than is allowed.")
+    except RecursionError:
+        return _error("corrupt", "The file is nested too deeply.")
+    except Exception as error:
+        code = getattr(error, "code", "corrupt")
+        code = code if isinstance(code, str) else "corrupt"
+        return _error(code, str(error) or type(error).__name__)
+
+
+def _error(code: str, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message[:300].encode("utf-8", "replace").decode()}}
+
+
+def _run_true() -> None:
+    os.execv("/bin/true", ["true"])  # noqa: S606 - must fail
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except OSError as error:
+        return errno.errorcode.get(error.errno or 0, "?")
+    return "allowed"
