@@ -8,6 +8,9 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 #: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
 READERS = {
     "application/pdf": "child_pdf",
+    "application/vnd.oasis.opendocument.presentation": "office.child_odf",
+    "application/vnd.oasis.opendocument.spreadsheet": "office.child_odf",
+    "application/vnd.oasis.opendocument.text": "office.child_odf",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.child_pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
     "application/rtf": "office.child_rtf",
