@@ -8,14 +8,14 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 #: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
 READERS = {
     "application/pdf": "child_pdf",
+    "application/rtf": "office.child_rtf",
+    "application/vnd.ms-outlook": "office.child_msg",
     "application/vnd.oasis.opendocument.presentation": "office.child_odf",
     "application/vnd.oasis.opendocument.spreadsheet": "office.child_odf",
     "application/vnd.oasis.opendocument.text": "office.child_odf",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.child_pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
-    "application/rtf": "office.child_rtf",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.child_docx",
-    "application/vnd.ms-outlook": "office.child_msg",
     "message/rfc822": "office.child_mail",
     "multipart/related": "office.child_mail",
     "text/csv": "child_text",

@@ -3,66 +3,32 @@
 Source: RFC 2047, 3676.
 """
 
-import codecs
 import contextlib
 import datetime
 import email.utils
 import quopri
 import re
 
-from kotaemon_async.documents.parsing.child_text import decode, tidy
+from kotaemon_async.documents.parsing import child_charsets
+from kotaemon_async.documents.parsing.child_text import tidy
 from kotaemon_async.documents.parsing.office.child_mime import from_base64
 
 #: A word in another charset: =?gb2312?B?…?=, with a language (RFC 2231), blanks in it or a lost end.
 _ENCODED = re.compile(rb"=\?([\w.:+-]{2,40})(?:\*[\w-]*)?\?([BbQq])\?([^?\r\n]*)\?=")
 _BLANKS = re.compile(r"\s+")
-#: What a charset is called in mails -> the codec that reads more of what is sent under this name.
-_SUPERSETS = {
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "gb_2312-80": "gb18030",
-    "cp936": "gb18030",
-    "x-gbk": "gb18030",
-    "big5": "big5hkscs",
-    "x-big5": "big5hkscs",
-    "shift_jis": "cp932",
-    "x-sjis": "cp932",
-    "shift-jis": "cp932",
-    "ks_c_5601-1987": "cp949",
-    "euc-kr": "cp949",
-    "iso-2022-jp": "iso2022_jp_ext",
-    "unicode-1-1-utf-7": "utf-7",
-}
 #: Charsets whose bytes are hardly ever good by chance: what they are said to be, they are if they fit.
-_TELLING_CODECS = """
-gb18030 big5hkscs cp932 euc_jp cp949 iso2022_jp_ext iso2022_kr hz utf_7 utf_16 utf_16_le utf_16_be utf_32
-"""
-_TELLING = frozenset(_TELLING_CODECS.split())
-#: Codecs that Python has and no mail, and the one that mails claim whatever they hold.
-_NO_CHARSETS = frozenset({"ascii", "punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"})
-_ESCAPES_OF_JIS = (b"\x1b$B", b"\x1b$@")
+_TELLING = frozenset({"gb18030", "big5hkscs", "cp932", "euc_jp", "cp949"})
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _QUOTE_MARKS = re.compile(r"((?:> ?)+)")
 
 
 def decoded(data: bytes, declared: str = "") -> str:
     """Return the text that the bytes are; the declared charset is believed where it fits."""
-    codec = _codec(declared)
-    if not codec and any(escape in data for escape in _ESCAPES_OF_JIS):
-        codec = "iso2022_jp_ext"
+    codec = child_charsets.codec_of(declared) if declared else None
     if codec in _TELLING:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(UnicodeDecodeError):
             return data.decode(codec)
-    return decode(data, codec or None)
-
-
-def _codec(declared: str) -> str:
-    name = declared.strip("\"' \t").lower()
-    try:
-        codec = codecs.lookup(_SUPERSETS.get(name, name)).name.replace("-", "_") if name else ""
-    except (LookupError, ValueError):
-        return ""
-    return "" if codec in _NO_CHARSETS else codec
+    return child_charsets.decoded(data, declared or None)[0]
 
 
 def head_text(value: bytes | str) -> str:
