@@ -39,6 +39,8 @@ _EMBEDDING_AT_MOST_S: Final = 2.0
 _ONE_WORD: Final = 0.1
 #: What each thing that the question insists on takes from the value of a sentence it does not stand with.
 _LACKING: Final = 0.5
+#: The share of the question's words from which on a row with its columns is what is asked for.
+_ASKED_ROW: Final = 0.85
 #: What a figure of the question takes that a sentence does not hold itself.
 _FIGURE_BESIDE: Final = 0.2
 
@@ -188,8 +190,12 @@ def _choice(
     if outcome == "nothing":
         return None
     worth = {at: value - _lacking(selection, at, missing_of) for at, value in values.items()}
+    for at in selection.outdone(worth):
+        worth[at] -= _LACKING
     shown = _with_figures(selection, worth, selection.shown(worth))
     missed = missing_of(shown)
+    if missed and shown[0].columns:
+        shown = shown[:1]  # other rows are no nearer to what is not there
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
 
 
@@ -254,6 +260,8 @@ def _outcome(
     asks_word = len(weights) == 1 and weights.keys() <= set(selection.candidates[best].terms)
     cosine = near.whole[best] + (_ONE_WORD if asks_word else 0.0)
     found = relevance.outcome(selection.question, cosine, coverage(best, weights), across=across)
+    if _is_asked_row(selection.candidates[best], weights):
+        return "answer"
     if found == "answer" or near.part is None:
         return found
     best = max(values, key=lambda at: values[at] + selection.by_cosine(near.with_part[at] - near.whole[at]))
@@ -261,6 +269,12 @@ def _outcome(
     part = {term: weights[term] for term in asked if term in weights}
     again = relevance.outcome(near.part, near.with_part[best], coverage(best, part), across=across)
     return found if again == "nothing" else again
+
+
+def _is_asked_row(one: Candidate, weights: Mapping[str, float]) -> bool:
+    """Return whether a row and its columns hold nearly all that is asked: its meaning is hard to tell."""
+    held = one.context | frozenset(one.terms)
+    return bool(one.columns) and relevance.covered(weights, held) >= _ASKED_ROW
 
 
 def _terms_around(one: Candidate, sources: Sequence[Source]) -> frozenset[str]:

@@ -174,6 +174,16 @@ class Selection:
         shared = _WORDS * words.inside + _WORDS_IN_CONTEXT * words.in_context
         return weight * shared + _PASSAGE * self.candidates[at].found + _NEW * words.new
 
+    def outdone(self, values: Mapping[int, float]) -> list[int]:
+        """Return rows beside which another row of the table holds the same words of the question and more."""
+        asked = frozenset(asked_terms(self.question))
+        rows = {at: one for at in values if (one := self.candidates[at]).columns}
+        held = {at: asked.intersection(one.terms) for at, one in rows.items()}
+        of_table: dict[str, set[frozenset[str]]] = {}
+        for at, terms in held.items():
+            of_table.setdefault(rows[at].columns, set()).add(terms)
+        return [at for at, one in rows.items() if any(held[at] < more for more in of_table[one.columns])]
+
     def shown(self, values: Mapping[int, float]) -> list[Candidate]:
         """Return the best candidate and those that are about as good, best first, none twice."""
         order = sorted(values, key=lambda at: (-values[at], at))

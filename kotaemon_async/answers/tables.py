@@ -9,6 +9,7 @@ from kotaemon_async.domain.model import Sentence
 
 _BAR: Final = "|"
 _BETWEEN: Final = " · "
+_EMPTY: Final = "–"
 #: A row of many columns is shown with as many of them as fit; CJK characters are denser.
 _ROOM: Final = 240
 _ROOM_CJK: Final = 120
@@ -39,22 +40,22 @@ def columns(source: Source) -> tuple[str, ...]:
 
 def described(names: str, row: str) -> str:
     """Return all cells of a row with the names of their columns."""
-    return _BETWEEN.join(_said(pair) for pair in _pairs(names, row))[:_DESCRIBED_CHARS]
+    pairs = (_said(name, value) for name, value in _pairs(names, row) if value)
+    return _BETWEEN.join(pairs)[:_DESCRIBED_CHARS]
 
 
 def shown(names: str, row: str, weights: Mapping[str, float]) -> str:
     """Return a row as it is shown: the cells that hold words of the question first, then those asked for.
 
-    `weights` are the terms of the question.
+    `weights` are the terms of the question. A cell that is asked for and empty is said to be so.
     """
-    pairs = list(_pairs(names, row))
-    held = [_weight(value, weights) for _, value in pairs]
-    asked = [_weight(name, weights) for name, _ in pairs]
-    order = sorted(range(len(pairs)), key=lambda at: (-held[at], -asked[at], at))
+    cells = [(name, value, _weight(name, weights)) for name, value in _pairs(names, row)]
+    pairs = [(name, value or _EMPTY, asked) for name, value, asked in cells if value or asked]
+    order = sorted(range(len(pairs)), key=lambda at: (-_weight(pairs[at][1], weights), -pairs[at][2], at))
     room = _ROOM_CJK if text.cjk_share(row) > 0.3 else _ROOM
     whole = ""
     for at in order:
-        cell = _said(pairs[at])
+        cell = _said(*pairs[at][:2])
         longer = f"{whole}{_BETWEEN}{cell}" if whole else cell
         if whole and len(longer) > room:
             return f"{whole} …"
@@ -80,22 +81,20 @@ def _names(gap: str, bars: int) -> str:
 
 
 def _pairs(names: str, row: str) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each cell that holds anything."""
+    """Yield name and value of each cell."""
     named = _cells(names) if names else []
     for at, value in enumerate(_cells(row)):
-        if value:
-            yield (named[at] if at < len(named) else ""), value
+        yield (named[at] if at < len(named) else ""), value
 
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split(_BAR)]
 
 
-def _said(pair: tuple[str, str]) -> str:
-    name, value = pair
+def _said(name: str, value: str) -> str:
     if not name:
         return value
-    return f"{name}：{value}" if text.cjk_share(name) > 0.3 else f"{name}: {value}"
+    return f"{name}：{value}" if any(map(text.is_cjk, name)) else f"{name}: {value}"
 
 
 def _weight(words: str, weights: Mapping[str, float]) -> float:

@@ -36,7 +36,7 @@ async def test_the_same_in_chinese() -> None:
 async def test_a_row_that_is_not_there_is_not_replaced_by_another() -> None:
     text, finish, _ = await answered("What is the width of KT-150?", BELTS)
     assert (finish.outcome, finish.missing) == ("nearest", ("KT-150",))
-    assert text.startswith("Nothing found on KT-150; the nearest is:")
+    assert text.startswith("Nothing found on KT-150; the nearest is: Model: KT-1")
 
 
 async def test_several_rows_are_a_list_with_a_marker_each() -> None:
@@ -75,6 +75,17 @@ def test_what_is_asked_for_stands_first_and_empty_cells_are_left_out() -> None:
     shown = tables.shown(names, row, {"kx": 1.0, "77": 1.0, "29": 1.0})
     assert shown.startswith("Column 0 of the list: KX-77 · Column 29 of the list: value 29 · Column 2 of the")
     assert shown.endswith(" …") and len(shown) < 250
+
+
+async def test_a_row_that_holds_more_of_the_question_outdoes_the_others() -> None:
+    hotels = table("城市 | 级别 | 标准", "兰州 | 部级 | 900", "兰州 | 其他 | 340", "西安 | 其他 | 380")
+    text, _, _ = await answered("兰州其他人员的住宿标准是多少？", hotels)
+    assert text == "城市：兰州 · 级别：其他 · 标准：340[1]"
+
+
+async def test_an_empty_cell_that_is_asked_for_is_said_to_be_empty() -> None:
+    text, _, _ = await answered("What is the stock of KT-7?", table("Model | Stock | Note", "KT-7 |  | red"))
+    assert text == "Model: KT-7 · Stock: – · Note: red [1]"
 
 
 def test_a_cell_without_a_name_is_shown_alone() -> None:
