@@ -44,7 +44,7 @@ class OpenDocument(child_service.Requests):
         pages: list[dict[str, Any]] = []
         for number in range(first, last + 1):
             unit = self.document.unit(number)
-            self.failed_pages += unit.problem == "unreadable"
+            self.failed_pages += unit.problem == "unreadable" and not unit.text
             if len(unit.text) > TEXT_LIMIT_CHARS:
                 raise FileError("parser_limit", f"Page {number} holds {len(unit.text)} characters.")
             pages.append(as_frame(number, unit))

@@ -1,12 +1,15 @@
 """Pages as images, with a quote marked where it stands; runs inside a parser child."""
 
 import io
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
-from kotaemon_async.documents.parsing.child_pdf import ERRORS, parts_of, pymupdf, translated
+from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
+from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks
+from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
 
 #: No image has more pixels, whatever its page claims to measure.
 _MOST_PIXELS = 6_000_000
@@ -16,7 +19,8 @@ _MOST_CHARS = 60_000
 #: Round what has no pages of its own, in points.
 _MARGIN = 44.0
 _TALLEST = 14_000.0
-_MARK = (1.0, 0.86, 0.28)
+#: What a mark does to the red, green and blue of what it lies on, as a marker pen does: white becomes yellow.
+_PEN = tuple(bytes(round(level * share) for level in range(256)) for share in (1.0, 0.86, 0.28))
 
 
 def of_page(page: Any, width_px: int, quote: str) -> dict[str, Any]:
@@ -58,7 +62,7 @@ def _drawn(sheet: Sheet) -> bytes:
 def _glyphs(page: Any) -> Iterator[Glyph]:
     """Return every character with its box, in the order in which the page's text is read."""
     row = 0
-    for block in page.get_text("rawdict", flags=pymupdf.TEXTFLAGS_TEXT)["blocks"]:
+    for block in text_page(page, pymupdf.TEXTFLAGS_TEXT).extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
             row += 1
             for span in line["spans"]:
@@ -71,15 +75,26 @@ def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
     if whole.width <= 0 or whole.height <= 0:
         raise ValueError("the page has no size")
     scale = min(width_px / whole.width, _MOST_SCALE, (_MOST_PIXELS / (whole.width * whole.height)) ** 0.5)
-    for box in found:
-        # PyMuPDF tells the boxes of characters, and places annotations, on the page before it is turned.
-        mark = page.add_highlight_annot(pymupdf.Rect(box).quad)
-        mark.set_colors(stroke=_MARK)
-        mark.update()
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
+    shown = [parts_of(box, whole.width, whole.height) for box in found]
+    if shown:
+        pixels = _marked(pixels, shown)
     return {
         "png": pixels.tobytes("png"),
         "width_px": pixels.width,
         "height_px": pixels.height,
-        "marks": [parts_of(pymupdf.Rect(box) * page.rotation_matrix, whole) for box in found],
+        "marks": shown,
     }
+
+
+def _marked(pixels: Any, boxes: list[Box]) -> Any:
+    """Return the picture with the boxes, parts of its sides, coloured; where two overlap, once."""
+    width, height, plain = pixels.width, pixels.height, bytes(pixels.samples)
+    drawn = bytearray(plain)
+    for left, top, right, bottom in boxes:
+        first, last = int(left * width), math.ceil(right * width)
+        for row in range(int(top * height), math.ceil(bottom * height)):
+            begin, stop = 3 * (row * width + first), 3 * (row * width + last)
+            for channel, pen in enumerate(_PEN):
+                drawn[begin + channel : stop : 3] = plain[begin + channel : stop : 3].translate(pen)
+    return pymupdf.Pixmap(pymupdf.csRGB, width, height, bytes(drawn), False)

@@ -5,8 +5,9 @@ import sys
 from typing import Any
 
 from kotaemon_async.documents.parsing import child_scans
-from kotaemon_async.documents.parsing.child_pdf import ERRORS, pymupdf
+from kotaemon_async.documents.parsing.child_pdf import ERRORS
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_pymupdf import pymupdf
 from kotaemon_async.documents.parsing.child_units import Unit
 
 _TYPES = {

@@ -1,5 +1,6 @@
 """Pages drawn by a real parser child; the marks are compared with the words of the PDF itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Answer, Block, Citation, Document, Locator, Page, QuotePart
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
+from tests.support.pdfs import pdf
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -118,37 +120,71 @@ async def test_the_mark_is_drawn_into_the_picture(stored: StoredFile, images: Pa
     assert (len(paper) > 20, all(after.pixel(x, y)[2] < 120 for x in paper)) == (True, True)
 
 
-def turned_pdf(turn: int, *texts: str) -> bytes:
-    """One page that is shown turned, with each text on a row of its own."""
-    with pymupdf.open() as document:
-        page = document.new_page()
-        for place, text in enumerate(texts):
-            page.insert_text((150, 300 + 40 * place), text, fontsize=12)
-        page.set_rotation(turn)
-        return bytes(document.tobytes())
+#: Where the pen begins and the way it runs, on the sheet before it is turned.
+RUNS = {
+    "to the right": "1 0 0 1 150 400",
+    "upwards": "0 1 -1 0 300 250",
+    "askew": "0.97 0.26 -0.26 0.97 150 300",
+}
+SHEETS = {
+    "plain": ("0 0 595 842", ""),
+    "moved": ("-50 -30 545 812", ""),
+    "cropped": ("-20 0 595 842", "/CropBox [40 60 560 700]"),
+    "in larger units": ("0 0 595 842", "/UserUnit 2.5 /CropBox [40 60 560 700]"),
+}
+
+
+def sheet(run: str, kind: str, turn: int, words: str) -> bytes:
+    """One gray page with words that run so, on a sheet of the kind that is shown turned."""
+    box, more = SHEETS[kind]
+    content = f"0.9 g -50 -50 900 950 re f 0 g BT /F1 12 Tf {RUNS[run]} Tm ({words}) Tj ET"
+    return pdf(content.encode(), box=box, more=f"{more} /Rotate {turn}")
 
 
 def where_they_differ(one: bytes, other: bytes) -> tuple[float, float, float, float]:
-    """The part of the page, as it is shown, on which two files differ."""
-    pixels = [
-        pymupdf.open(stream=data, filetype="pdf")[0].get_pixmap(colorspace="gray") for data in (one, other)
-    ]
-    width, height = pixels[0].width, pixels[0].height
-    pairs = enumerate(zip(*(one.samples for one in pixels), strict=True))
-    places = [divmod(at, width) for at, (before, after) in pairs if before != after]
+    """The part of the page, as it is shown, on which two pictures differ."""
+    before, after = pymupdf.Pixmap(one), pymupdf.Pixmap(other)
+    width, height, pairs = before.width, before.height, zip(before.samples, after.samples, strict=True)
+    places = [divmod(at // 3, width) for at, (old, new) in enumerate(pairs) if old != new]
     rows, columns = zip(*places, strict=True)
     return min(columns) / width, min(rows) / height, (max(columns) + 1) / width, (max(rows) + 1) / height
 
 
+def covered(before: bytes, after: bytes, width: int, marks: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """How much of what differs between two pictures lies under the marks, and how much larger these are."""
+    one, other = pymupdf.Pixmap(before).samples, pymupdf.Pixmap(after).samples
+    places = [divmod(at // 3, width) for at in range(0, len(one), 3) if one[at + 1] != other[at + 1]]
+    height = len(one) // 3 // width
+    boxes = [(m[0] * width - 1, m[1] * height - 1, m[2] * width + 1, m[3] * height + 1) for m in marks]
+    inside = sum(any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes) for y, x in places)
+    rows, columns = zip(*places, strict=True)
+    seen = (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1)
+    return inside / len(places), sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in boxes) / seen
+
+
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
-async def test_a_turned_page_is_marked_where_it_is_seen(
-    turn: int, stored: StoredFile, images: PageImages
+@pytest.mark.parametrize("kind", SHEETS)
+@pytest.mark.parametrize("run", RUNS)
+async def test_words_are_marked_where_they_are_seen(
+    run: str, kind: str, turn: int, stored: StoredFile, images: PageImages
 ) -> None:
-    data = turned_pdf(turn, "The keeper rose,", "wound the clock")
-    stored.put(data)
     stored.pages, stored.quotes = 1, [(1, "wound the clock")]
-    (mark,) = (await images.image("doc_1", 1, highlight="ans_1.1")).marks
-    assert mark == pytest.approx(where_they_differ(data, turned_pdf(turn, "The keeper rose,")), abs=0.01)
+    stored.put(sheet(run, kind, turn, "wound the clock"))
+    found = await images.image("doc_1", 1, width_px=400, highlight="ans_1.1")
+    written = await images.image("doc_1", 1, width_px=400)
+    images.forget()
+    stored.put(sheet(run, kind, turn, ""))
+    empty = await images.image("doc_1", 1, width_px=400)
+    share, larger = covered(empty.png, written.png, written.width_px, found.marks)
+    assert (share > 0.99, larger < 3) == (True, True)
+
+
+async def test_a_mark_colours_its_box_and_nothing_else(stored: StoredFile, images: PageImages) -> None:
+    stored.put(sheet("upwards", "cropped", 90, "wound the clock"))
+    stored.pages, stored.quotes = 1, [(1, "wound the clock")]
+    plain, marked = [await images.image("doc_1", 1, width_px=400, highlight=one) for one in (None, "ans_1.1")]
+    share, larger = covered(plain.png, marked.png, plain.width_px, marked.marks)
+    assert (share, larger < 1.3) == (1.0, True)
 
 
 async def test_a_quote_over_a_page_break_is_marked_on_both_pages(

@@ -1,0 +1,138 @@
+"""The lines of a PDF's page as they are seen; runs inside a parser child."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kotaemon_async.documents.parsing.child_blocks import Block
+from kotaemon_async.documents.parsing.child_layout import Line
+from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
+from kotaemon_async.documents.parsing.child_running import edges, is_at_edge
+
+Box = tuple[float, float, float, float]
+
+#: A letter that the file does not name is to come as U+FFFD, not as the number of its glyph.
+_FLAGS = pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
+_BOLD = pymupdf.TEXT_FONT_BOLD
+#: How many quarter turns clockwise make text upright that runs this way.
+_TURNS = {(1, 0): 0, (0, -1): 1, (-1, 0): 2, (0, 1): 3}
+#: A page is turned when so many of its letters run in another way.
+_MOST_LETTERS = 0.6
+#: Letters of a column are nearer than this, in sizes.
+_NEAR = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class PageLines:
+    """The lines of a page, turned so that most of them are upright, and the size of the page so turned."""
+
+    lines: list[Line]
+    width: float
+    height: float
+    turns: int = 0
+    edges: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", edges(self.lines, self.height))
+
+    @property
+    def has_text(self) -> bool:
+        return any(line.text.strip() for line in self.lines)
+
+    @property
+    def has_body(self) -> bool:
+        """Return whether there is any text but at the edges, where scanners put stamps."""
+        return any(line.text.strip() and not is_at_edge(line, self.height) for line in self.lines)
+
+    def placed(self, block: Block) -> Block:
+        """Return the block with its boxes as parts of the sides of the page, as it is shown."""
+        if self.width <= 0 or self.height <= 0:
+            return block._replace(boxes=())
+        back = -self.turns % 4
+        boxes = (turned(box, back, self.width, self.height) for box in block.boxes)
+        size = (self.height, self.width) if self.turns % 2 else (self.width, self.height)
+        return block._replace(boxes=tuple(parts_of(box, *size) for box in boxes))
+
+
+def read_lines(page: Any) -> PageLines:
+    """Read the lines of a page."""
+    blocks: list[dict[str, Any]] = text_page(page, _FLAGS).extractDICT()["blocks"]
+    turns, size = _turns(blocks), (page.rect.width, page.rect.height)
+    lines = [
+        line for place, block in enumerate(blocks) for line in _columns(_lines(block, place, turns, size))
+    ]
+    return PageLines(lines, *(size[::-1] if turns % 2 else size), turns)
+
+
+def turned(box: Box, turns: int, width: float, height: float) -> Box:
+    """Return the box after so many quarter turns clockwise of a page of that size."""
+    x0, y0, x1, y1 = box
+    if turns == 1:
+        return height - y1, x0, height - y0, x1
+    if turns == 2:
+        return width - x1, height - y1, width - x0, height - y0
+    return (y0, width - x1, y1, width - x0) if turns else box
+
+
+def parts_of(box: Box, width: float, height: float) -> Box:
+    """Return left, top, right and bottom as parts of the page's sides, from 0 to 1."""
+    sides = box[0] / width, box[1] / height, box[2] / width, box[3] / height
+    left, top, right, bottom = (round(min(max(side, 0.0), 1.0), 5) for side in sides)
+    return left, top, right, bottom
+
+
+def _turns(blocks: Sequence[dict[str, Any]]) -> int:
+    """Return how many quarter turns clockwise make most of the text upright."""
+    count: Counter[int] = Counter()
+    for block in blocks:
+        for line in block.get("lines", ()):
+            letters = sum(len(span["text"]) for span in line["spans"])
+            turns = -1 if line["wmode"] else _TURNS.get(_direction(line), -1)
+            count[turns] += letters
+    turns, letters = max(count.items(), key=lambda one: one[1], default=(0, 0))
+    return turns if turns > 0 and letters > _MOST_LETTERS * count.total() else 0
+
+
+def _direction(line: dict[str, Any]) -> tuple[int, int]:
+    """Return the way that a line runs, when it is along a side of the page; else (0, 0)."""
+    x, y = line["dir"]
+    if abs(abs(x) + abs(y) - 1.0) > 0.001:
+        return 0, 0
+    return round(x), round(y)
+
+
+def _lines(
+    block: dict[str, Any], place: int, turns: int, size: tuple[float, float]
+) -> Iterator[tuple[Line, bool]]:
+    """Yield each line, and whether it is written from the top down."""
+    for line in block.get("lines", ()):
+        spans = [span for span in line["spans"] if span["text"]]
+        if spans:
+            main = max(spans, key=lambda span: len(span["text"]))
+            upright = not line["wmode"] and _TURNS.get(_direction(line)) == turns
+            bold = all(span["flags"] & _BOLD or not span["text"].strip() for span in spans)
+            text = "".join(span["text"] for span in spans)
+            box = turned(tuple(line["bbox"]), turns, *size)
+            yield Line(*box, main["size"], text, upright, place, bold), bool(line["wmode"])
+
+
+def _columns(lines: Iterable[tuple[Line, bool]]) -> list[Line]:
+    """Return the lines, where what is written from the top down, which comes by letters, is joined."""
+    found: list[Line] = []
+    was_vertical = False
+    for line, is_vertical in lines:
+        if found and was_vertical and is_vertical and _is_below(found[-1], line):
+            last = found[-1]
+            x0, x1 = min(last.x0, line.x0), max(last.x1, line.x1)
+            found[-1] = replace(last, x0=x0, x1=x1, y1=line.y1, text=last.text + line.text)
+        else:
+            found.append(line)
+        was_vertical = is_vertical
+    return found
+
+
+def _is_below(one: Line, other: Line) -> bool:
+    """Return whether a letter stands right below those of a column."""
+    middle = (other.x0 + other.x1) / 2
+    return one.x0 <= middle <= one.x1 and abs(other.y0 - one.y1) < _NEAR * other.size

@@ -1,0 +1,132 @@
+"""What a parser child reads of PDFs that are cut, turned, without text, or in other ways unlike most."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kotaemon_async.documents.parsing.formats import PDF
+from kotaemon_async.documents.parsing.sandbox import Loss, Sandbox
+from kotaemon_async.domain.errors import BadDocument
+from kotaemon_async.domain.model import Page
+from tests.support.documents import english_pdf, image_only_pdf, pymupdf
+from tests.support.pdfs import file_of, pdf, text
+
+VERTICAL = (
+    b"<< /Type /Font /Subtype /Type0 /BaseFont /SimSun /Encoding /GBK-EUC-V /DescendantFonts [<< /Type /Font"
+    b" /Subtype /CIDFontType2 /BaseFont /SimSun /DW 1000"
+    b" /CIDSystemInfo << /Registry (Adobe) /Ordering (GB1) /Supplement 2 >>"
+    b" /FontDescriptor << /Type /FontDescriptor /FontName /SimSun /Flags 4 /FontBBox [0 -141 1000 859]"
+    b" /ItalicAngle 0 /Ascent 859 /Descent -141 /CapHeight 683 /StemV 80 >> >>] >>"
+)
+LAMP = "The lamp of the old tower burns through the night."
+
+
+class Reader:
+    """Reads a file with one of the children."""
+
+    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+        self._sandbox = sandbox
+        self._path = path
+
+    async def __call__(self, data: bytes) -> tuple[list[Page], Sequence[Loss]]:
+        self._path.write_bytes(data)
+        async with self._sandbox.open(self._path, PDF) as parsed:
+            return await parsed.read(1, parsed.pages_total), parsed.losses
+
+
+@pytest.fixture
+def read(sandbox: Sandbox, tmp_path: Path) -> Reader:
+    return Reader(sandbox, tmp_path / "a.pdf")
+
+
+def approximately(*box: float) -> object:
+    return (pytest.approx(box, abs=0.02),)
+
+
+def drawn(*pages: bytes) -> bytes:
+    return pdf(*pages)
+
+
+async def test_a_blank_page_is_no_problem_and_one_with_a_drawing_is(read: Reader) -> None:
+    box = b"0 g 100 100 200 200 re f"
+    pages, _ = await read(drawn(text(LAMP), b"", b"1 g 0 0 595 842 re f", box))
+    assert [page.problem for page in pages] == ["", "", "", "no_text"]
+
+
+async def test_a_scanned_page_without_text_is_named(read: Reader) -> None:
+    pages, _ = await read(image_only_pdf())
+    assert (pages[0].text, pages[0].problem) == ("", "no_text")
+
+
+async def test_a_stamp_on_a_scan_is_not_its_text(read: Reader) -> None:
+    with pymupdf.open(stream=image_only_pdf(), filetype="pdf") as document:
+        page = document[0]
+        page.insert_image(page.rect, xref=page.get_images()[0][0])
+        page.insert_text((60, 30), "Received on 3 May")
+        stamped = bytes(document.tobytes())
+    pages, _ = await read(stamped)
+    assert (pages[0].text, pages[0].problem) == ("Received on 3 May", "no_text")
+
+
+async def test_pages_whose_text_is_cut_off_are_named(read: Reader) -> None:
+    with pymupdf.open(stream=english_pdf(5), filetype="pdf") as document:
+        whole = bytes(document.tobytes(deflate=False))
+    cut = whole[: whole.rindex(b"stream", 0, int(len(whole) * 0.6))]
+    pages, losses = await read(cut)
+    lost = [page.number for page in pages if page.problem == "unreadable"]
+    assert len(lost) + sum(loss.code == "truncated" for loss in losses) >= 1
+    assert all(page.text or page.problem for page in pages)
+
+
+@pytest.mark.parametrize("tenth", range(4, 10))
+async def test_what_is_whole_of_a_cut_file_is_read(tenth: int, read: Reader) -> None:
+    whole = pdf(*(text(f"{LAMP} Page {number}.") for number in range(1, 6)))
+    pages, losses = await read(whole[: len(whole) * tenth // 10])
+    kept = [page.text for page in pages if page.text]
+    assert kept == [f"{LAMP} Page {number}." for number in range(1, len(kept) + 1)]
+    assert (len(pages), all(page.text or page.problem == "unreadable" for page in pages)) == (5, True)
+    assert [loss.code for loss in losses] == ["truncated"]
+
+
+async def test_a_file_says_how_many_of_its_pages_are_gone(read: Reader) -> None:
+    whole = pdf(text(LAMP), objects=[b"<< /Linearized 1 /L 9000 /N 3 >>"])
+    pages, losses = await read(whole[: whole.index(b"xref")])
+    assert [page.text for page in pages] == [LAMP]
+    assert [loss.message for loss in losses] == [
+        "The PDF is cut off or damaged: of its 3 pages only 1 are there."
+    ]
+
+
+async def test_a_file_without_pages_is_empty(read: Reader) -> None:
+    with pytest.raises(BadDocument) as error:
+        await read(file_of([b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"]))
+    assert error.value.code == "empty"
+
+
+async def test_pages_have_their_printed_labels(read: Reader) -> None:
+    rules = "/PageLabels << /Nums [0 << /S /r >> 2 << /S /D >> 3 << /P (A-) /S /D /St 7 >>] >>"
+    pages, _ = await read(pdf(*[text(LAMP)] * 4, catalog=rules))
+    assert [(page.place.kind, page.place.number, page.place.label) for page in pages] == [
+        ("page", 1, "i"), ("page", 2, "ii"), ("page", 3, "1"), ("page", 4, "A-7")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+async def test_text_that_runs_along_any_side_is_read_as_paragraphs(turn: int, read: Reader) -> None:
+    lines = b"BT /F1 12 Tf 0 1 -1 0 300 200 Tm 16 TL (The lamp of the old tower) Tj T* (burns.) Tj ET"
+    pages, _ = await read(pdf(lines, more=f"/Rotate {turn}"))
+    assert [pages[0].text[block.start : block.end] for block in pages[0].blocks] == [
+        "The lamp of the old tower burns."
+    ]
+
+
+async def test_boxes_lie_where_the_text_is_seen(read: Reader) -> None:
+    pages, _ = await read(pdf(b"BT /F1 12 Tf 0 1 -1 0 300 200 Tm (The lamp burns.) Tj ET", more="/Rotate 90"))
+    assert pages[0].blocks[0].boxes == approximately(200 / 842, 0.482, 285 / 842, 0.509)
+
+
+async def test_half_width_numbers_in_vertical_writing_are_whole(read: Reader) -> None:
+    words = "灯塔编号2031-017".encode("gbk").hex()
+    pages, _ = await read(pdf(f"BT /F1 14 Tf 400 700 Td <{words}> Tj ET".encode(), fonts={"F1": VERTICAL}))
+    assert pages[0].text == "灯塔编号2031-017"
