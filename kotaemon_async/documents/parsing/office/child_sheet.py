@@ -113,6 +113,15 @@ def write_sheet(writer: UnitWriter, sheet: Sheet) -> None:
         _write_run(plan, run, has_table_below)
 
 
+def column_name(number: int) -> str:
+    """Return the letters of a column: 1 is A, 28 is AB."""
+    letters = ""
+    while number > 0:
+        number, place = divmod(number - 1, 26)
+        letters = chr(65 + place) + letters
+    return letters
+
+
 def repeat_merged(rows: dict[int, dict[int, str]], merges: Sequence[Area]) -> None:
     """Put the value of merged cells into each of them that lies in a row and a column with other values."""
     numbers = sorted(rows)
