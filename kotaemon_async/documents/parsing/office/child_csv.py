@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kotaemon_async.documents.parsing import child_text
+from kotaemon_async.documents.parsing.child_charsets import decoded
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import MAX_CELLS, Sheet, write_sheet
@@ -46,14 +47,16 @@ def open_document(path: str, media_type: str, max_pages: int) -> child_text.Text
     if not data:
         raise FileError("empty", "The file holds no bytes.")
     is_cut = len(data) > most
-    text = child_text.tidy(child_text.decode(data[:most]))
+    text, charset = decoded(data[:most])
     del data
+    text = child_text.tidy(text)
     told = _TOLD.match(text)
     text = text[told.end() :] if told else text
     dialect = _Dialect(told[1], False, False) if told else _dialect(text[:_SAMPLE_CHARS])
     if dialect.is_prose:
         return child_text.open_document(path, "text/plain", max_pages)
     writer = UnitWriter(max_units=max_pages)
+    writer.charset = charset
     rows, last = _read_rows(text, dialect, max_pages * UNIT_CHARS * 2 // 3, is_cut)
     write_sheet(writer, Sheet("", rows))
     if last:
