@@ -17,7 +17,6 @@ READERS = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.child_docx",
     "application/vnd.ms-excel": "office.child_xls",
-    "application/vnd.ms-outlook": "office.child_msg",
     "message/rfc822": "office.child_mail",
     "multipart/related": "office.child_mail",
     "image/bmp": "child_picture",
