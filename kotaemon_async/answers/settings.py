@@ -10,7 +10,7 @@ from kotaemon_async.domain.sections import OptionalPath, SettingsSection, settin
 COMPONENTS: Final = frozenset(
     {"ledger", "memory", "vectors", "embedder", "broker", "event_loop", "retrieval", "keywords"}
     | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
-    | {"answers", "disk", "documents", "http", "load", "parser", "queue"}
+    | {"answers", "disk", "documents", "folders", "http", "load", "parser", "queue"}
 )
 
 

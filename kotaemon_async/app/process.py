@@ -139,6 +139,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         **services.incidents.tasks(),
         "follower": services.spaces.follow,
         "dispatcher": services.dispatcher.run,
+        "folders": services.folders.run,
         "model_change": services.model_change.run,
         "loop_lag": services.loop_lag.run,
         "stalls": StallDetector().run,

@@ -23,6 +23,7 @@ from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.search import SearchParts, open_search, remove_left_over, wanted_model
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
+from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.ingest import RECIPE, Ingest
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
@@ -149,6 +150,7 @@ class Services:
     knowledge: Knowledge
     ingest: Ingest
     library: Library
+    folders: FolderWatch
     changes: DocumentChanges
     page_images: PageImages
     recognition: Recognition
@@ -306,6 +308,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
     _release_under_pressure(opened, page_images)
+    library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     embedder = opened.spaces.embedder
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     return Services(
@@ -317,7 +320,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         model_change=opening.keep(_model_change(opened, ingest)),
         knowledge=opened.knowledge,
         ingest=ingest,
-        library=_library(settings, opened, work_changed),
+        library=library,
+        folders=opening.keep(_folders(settings, opened, library, admission)),
         changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
         page_images=page_images,
         recognition=opened.recognition,
@@ -326,7 +330,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         retrieval=retrieval,
         answering=opening.keep(answering),
         answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.documents),
-        admission=_admission(settings, opened),
+        admission=admission,
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
         health=opening.health,
         memory=capacity.memory,
@@ -350,6 +354,17 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
         clock=time.time,
         max_attempts=settings.ingest.max_attempts,
         shortage=opened.capacity.shortage,
+    )
+
+
+def _folders(settings: Settings, opened: _Opened, library: Library, admission: Admission) -> FolderWatch:
+    return FolderWatch(
+        opened.ledger,
+        library,
+        admission,
+        settings=settings.library,
+        max_bytes=settings.http.max_upload_bytes,
+        data_dir=settings.data_dir.absolute(),
     )
 
 

@@ -17,7 +17,13 @@ from pydantic_settings import (
 )
 
 from kotaemon_async.answers.settings import AnswerSettings, LlmSettings
-from kotaemon_async.documents.settings import BrokerSettings, IngestSettings, OcrSettings, ParserSettings
+from kotaemon_async.documents.settings import (
+    BrokerSettings,
+    IngestSettings,
+    LibrarySettings,
+    OcrSettings,
+    ParserSettings,
+)
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.sections import setting
 from kotaemon_async.http.settings import HttpSettings
@@ -50,6 +56,7 @@ class Settings(BaseSettings):
     disk: DiskSettings = DiskSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()
+    library: LibrarySettings = LibrarySettings()
     parser: ParserSettings = ParserSettings()
     ocr: OcrSettings = OcrSettings()
     embedding: EmbeddingSettings = EmbeddingSettings()

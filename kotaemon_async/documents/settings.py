@@ -1,5 +1,9 @@
 """The settings of the way from an upload to a ready document."""
 
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
 from kotaemon_async.domain.sections import SettingsSection, setting
 
 
@@ -58,4 +62,31 @@ class ParserSettings(SettingsSection):
     max_documents: int = setting(50, "Documents after which a child is replaced by a fresh one.", ge=1)
     recycle_bytes: int = setting(
         200 * 1024**2, "Memory between two documents above which a child is replaced.", ge=1
+    )
+
+
+class WatchSettings(SettingsSection):
+    """One folder whose files become documents, and stay what the folder says."""
+
+    path: Path = Field(description="Folder of this machine, or one that is mounted on it.")
+    collection: str = setting("default", "Collection of its documents.", pattern=r"^\w[\w .-]{0,99}$")
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        """Return the path as one that does not depend on where the service was started."""
+        if str(path) in ("", "."):
+            raise ValueError("name a folder")
+        return path.absolute()
+
+
+class LibrarySettings(SettingsSection):
+    """Folders that are followed."""
+
+    watch: tuple[WatchSettings, ...] = setting((), "Folders to follow: a list of path and collection.")
+    watch_every_s: float = setting(10.0, "Pause between two looks at a folder; a large one gets more.", gt=0)
+    watch_hold_s: float = setting(
+        86_400.0,
+        "How long documents stay when a folder is suddenly empty, or more than half of its files are gone.",
+        ge=0,
     )

@@ -53,6 +53,14 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "starting": (503, "The service is starting; try again in a moment."),
     "shutting_down": (503, "The service is stopping; try again in a moment."),
     "disk_full": (507, "Free some disk space; the service goes on by itself."),
+    "folder_unavailable": (
+        503,
+        "Make or mount the folder; nothing of it is deleted meanwhile.",
+    ),
+    "files_vanished": (
+        503,
+        "Bring the files back, or wait until library.watch_hold_s is over.",
+    ),
     "backup_overdue": (503, "Run: kotaemon-async backup create; the log's chore_failed says what is wrong."),
     "backup_damaged": (503, "Run: kotaemon-async backup create, then backup verify; look at the disk."),
     # Misconfigured

@@ -27,10 +27,6 @@ class FileState:
         """Return what changes when the file is written."""
         return self.size_bytes, self.mtime_ns
 
-    def same_content(self, other: "FileState") -> bool:
-        """Return whether the file has not been written between the two."""
-        return self.content == other.content
-
 
 @dataclass(frozen=True, slots=True)
 class WatchedFile:
@@ -100,6 +96,11 @@ class Watched(Store):
         keep_file(conn, folder, file)
         for document_id in {file.document_id, file.replaces} - {None}:
             conn.execute(SQL["call_document"], {"id": document_id, "name": name, "path": path})
+
+    @writes
+    def call(self, conn: apsw.Connection, document_id: str, name: str, path: str) -> None:
+        """Give a document the name and path of its file, unless it came by upload."""
+        conn.execute(SQL["call_document"], {"id": document_id, "name": name, "path": path})
 
     @writes
     def forget(self, conn: apsw.Connection, folder: str, path: bytes) -> None:

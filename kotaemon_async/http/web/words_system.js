@@ -84,6 +84,7 @@ export const words = {
   "part.documents": ["Documents", "文档"],
   "part.answers": ["Answers", "回答"],
   "part.http": ["Requests", "请求"],
+  "part.folders": ["Followed folders", "关注的文件夹"],
   "part.queue": ["Waiting documents", "等待中的文档"],
   "part.load": ["Load", "负载"],
 

@@ -55,6 +55,7 @@ export const words = {
   "step.POST /v1/chat/completions": ["Question (OpenAI)", "提问（OpenAI）"],
   "step.job": ["Job", "任务"],
   "step.queue wait": ["Waiting in the queue", "排队"],
+  "step.take file": ["Taking a file from a folder", "从文件夹读取文件"],
   "step.ingest": ["Taking the document in", "处理文档"],
   "step.open": ["Opening the file", "打开文件"],
   "step.parse": ["Reading pages", "读取页面"],

@@ -11,6 +11,7 @@ import kotaemon_async
 from kotaemon_async.answers.settings import LinkSettings, LlmSettings
 from kotaemon_async.app.services import Opening, Services, open_services
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.telemetry.health import Health, Watched
 
@@ -24,6 +25,7 @@ async def services(tmp_path: Path, model_folder: Path) -> AsyncIterator[Services
         data_dir=tmp_path / "data",
         embedding=EmbeddingSettings(folder=model_folder, threads=1),
         llm=LlmSettings(links=(link,)),
+        library=LibrarySettings(watch=(WatchSettings(path=tmp_path),)),
     )
     async with open_services(settings) as opened:
         yield opened

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.app.settings_table import leaves, settings_table, toml_value
+from kotaemon_async.documents.settings import WatchSettings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
@@ -154,6 +155,32 @@ def test_a_link_may_be_a_folder_with_a_model(monkeypatch: pytest.MonkeyPatch) ->
     (link,) = load_settings().llm.links
     assert (link.folder, link.base_url, link.model) == (Path("/srv/phi"), None, None)
     assert (link.max_tokens, link.memory_bytes, link.idle_release_s) == (64, 8 * 1024**3, 600.0)
+
+
+def test_followed_folders_are_json_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [{"path": "/srv/docs", "collection": "docs"}, {"path": "here"}]
+    monkeypatch.setenv("KOTAEMON_LIBRARY__WATCH", json.dumps(given))
+    found = [(str(one.path), one.collection) for one in load_settings().library.watch]
+    assert found == [("/srv/docs", "docs"), (str(tmp_path / "here"), "default")]
+
+
+@pytest.mark.parametrize(
+    "wrong", ['[{"path": "a", "collection": "../x"}]', '[{"collection": "x"}]', '[{"path": ""}]']
+)
+def test_a_followed_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv("KOTAEMON_LIBRARY__WATCH", wrong)
+    assert "library.watch" in refusal()
+
+
+def test_the_example_shows_every_key_of_a_followed_folder() -> None:
+    for name, field in WatchSettings.model_fields.items():
+        assert any(
+            line.startswith(f"# {name} = ") and line.endswith(field.description or "?")
+            for line in EXAMPLE.read_text().splitlines()
+        ), name
 
 
 def test_links_are_tables_in_the_file(tmp_path: Path) -> None:
