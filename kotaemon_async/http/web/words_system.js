@@ -80,6 +80,7 @@ export const words = {
   "part.incidents": ["Incident watch", "故障监测"],
   "part.event_loop": ["Event loop", "事件循环"],
   "part.backups": ["Backups", "备份"],
+  "part.ocr": ["Text recognition", "文字识别"],
   "part.parser": ["Parser", "解析"],
   "part.documents": ["Documents", "文档"],
   "part.answers": ["Answers", "回答"],

@@ -58,6 +58,7 @@ export const words = {
   "step.take file": ["Taking a file from a folder", "从文件夹读取文件"],
   "step.ingest": ["Taking the document in", "处理文档"],
   "step.open": ["Opening the file", "打开文件"],
+  "step.recognize": ["Reading pictures", "识别图片文字"],
   "step.parse": ["Reading pages", "读取页面"],
   "step.embed": ["Embedding", "向量化"],
   "step.commit": ["Keeping the batch", "保存批次"],
