@@ -15,6 +15,7 @@ READERS = {
     "application/vnd.oasis.opendocument.text": "office.child_odf",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.child_pptx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.child_xlsx",
+    "application/epub+zip": "office.child_epub",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.child_docx",
     "application/vnd.ms-excel": "office.child_xls",
     "message/rfc822": "office.child_mail",
