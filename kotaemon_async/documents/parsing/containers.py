@@ -108,8 +108,8 @@ def _kind_of(archive: zipfile.ZipFile) -> str:
         mime_type = _start(archive, names["mimetype"])
         if kind := next((kind for word, kind in _MIME_TYPES if word in mime_type), None):
             return kind
-    if "[content_types].xml" in names:
-        types = _start(archive, names["[content_types].xml"])
+    if types_name := names.get("[content_types].xml", names.get("_rels/.rels")):
+        types = _start(archive, types_name)
         named = (kind for pattern, kind in _OFFICE_TYPES if pattern.search(types))
         by_folder = (kind for folder, kind in _FOLDERS if any(name.startswith(folder) for name in names))
         return next(named, None) or next(by_folder, "zip")

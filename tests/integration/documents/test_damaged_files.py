@@ -1,0 +1,16 @@
+"""Damaged files of every kind end in pages or in a code, soon, and never take a child with them."""
+
+from pathlib import Path
+
+from tests.fuzz.run import fuzz
+from tests.support.samples import own
+
+FILES = 400
+LONGEST_S = 20.0
+
+
+async def test_damaged_files_end_soon_in_pages_or_in_a_code(tmp_path: Path) -> None:
+    findings = await fuzz(own(), tmp_path, seed=2026, enough=lambda found: found.files >= FILES)
+    assert findings.faults == []
+    assert findings.slowest_s < LONGEST_S
+    assert {kind for kind, end in findings.ends if end == "read"} == {Path(name).suffix for name in own()}
