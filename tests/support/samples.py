@@ -38,6 +38,22 @@ def own() -> dict[str, bytes]:
     return {f"sample.{suffix}": make() for suffix, make in _MAKERS.items()}
 
 
+def large() -> dict[str, bytes]:
+    """Return files with thousands of paragraphs or rows, by their names."""
+    rows = [
+        ("Model", "Weight", "Width"),
+        *((f"KT-{n}", str(3000 + 7 * n), str(7000 + 13 * n)) for n in range(20_000)),
+    ]
+    body = p("Stock", "H1") + "".join(p(f"{n}. {ENGLISH}") for n in range(5_000))
+    return {
+        "large.csv": "\n".join(map(",".join, rows)).encode(),
+        "large.xlsx": workbook({"Stock": grid(*rows)}),
+        "large.docx": docx(body, styles=HEADINGS),
+        "large.html": ("<h1>Stock</h1>" + f"<p>{ENGLISH}</p>" * 5_000).encode(),
+        "large.txt": (f"{ENGLISH}\n\n{CHINESE}\n\n" * 5_000).encode(),
+    }
+
+
 def plain() -> bytes:
     lines = "\n".join(" | ".join(row) for row in ROWS)
     return f"{TITLE}\n\n{HEADING}\n\n{ENGLISH}\n\n{CHINESE}\n\n{lines}\n".encode()
