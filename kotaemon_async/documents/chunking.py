@@ -6,7 +6,7 @@ from typing import Final
 
 from kotaemon_async.documents.sentences import Piece, SentenceCutter
 from kotaemon_async.domain.model import Chunk, Locator, Page
-from kotaemon_async.domain.sentences import carried_over
+from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.domain.text import cjk_share
 from kotaemon_async.domain.tokens import estimated_tokens
 
@@ -64,14 +64,14 @@ class Chunker:
         text, over = page.text[start:stop], None
         if following and sentences and len(sentences[-1].places) > 1:
             over = sentences[-1].places[1]
-            text = carried_over(text, following.text[over.start : over.stop])
         head = group[0].header
+        rest = following.text[over.start : over.stop] if following and over else None
         return Chunk(
             page.number,
             ordinal,
             start,
             stop,
-            f"{head}\n{text}" if head else text,
+            chunk_text(head, text, rest),
             over,
             self._cutter.title,
             sentences,

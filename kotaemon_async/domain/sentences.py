@@ -110,6 +110,12 @@ def carried_over(before: str, after: str) -> str:
     return joined(before, after)
 
 
+def chunk_text(head: str, words: str, over: str | None) -> str:
+    """Return a chunk's text: the names of its columns, what stands on its page and on the next one."""
+    whole = words if not over else carried_over(words, over)
+    return f"{head}\n{whole}" if head else whole
+
+
 def clauses(sentence: str, longest: int) -> list[tuple[int, int]]:
     """Return start and stop of pieces of a sentence that are at most so long, cut at pauses if it has any."""
     found: list[tuple[int, int]] = []

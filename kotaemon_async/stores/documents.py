@@ -9,7 +9,7 @@ import apsw
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Attempts, Document, Failure, Page, Passage, PassageSentences, Scope
-from kotaemon_async.domain.sentences import carried_over
+from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
@@ -483,10 +483,8 @@ def passages_of(conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Pa
     rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
     found: dict[str, Passage] = {}
     for chunk_id, of, name, media_type, page, place, head, text, over in rows:
-        words = text if over is None else carried_over(text, over)
-        whole = f"{head}\n{words}" if head else words
         where = context.place_of(place, page, media_type)
-        found[chunk_id] = Passage(chunk_id, of, name, page, whole, 0.0, where)
+        found[chunk_id] = Passage(chunk_id, of, name, page, chunk_text(head, text, over), 0.0, where)
     return found
 
 

@@ -10,7 +10,7 @@ import apsw
 
 from kotaemon_async.domain.index_terms import VERSION, SearchTerms, earlier_terms, search_terms, segment
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.domain.text import joined
+from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("keywords.sql")
@@ -100,9 +100,9 @@ def _sought(conn: apsw.Connection, query: str, asked: SearchTerms) -> tuple[list
 def _segmented(rows: Sequence[tuple[Any, ...]]) -> list[ChunkTerms]:
     """Return row, id and terms of chunks as the ledger holds them."""
     found: list[ChunkTerms] = []
-    for row, chunk_id, start, stop, page, over_start, over_stop, next_page in rows:
-        over = next_page[over_start:over_stop] if next_page else ""
-        found.append((row, chunk_id, segment(joined(page[start:stop], over))))
+    for row, chunk_id, head, start, stop, page, over_start, over_stop, next_page in rows:
+        over = next_page[over_start:over_stop] if next_page else None
+        found.append((row, chunk_id, segment(chunk_text(head, page[start:stop], over))))
     return found
 
 

@@ -8,7 +8,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from kotaemon_async.domain.text import joined
+from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("models.sql")
@@ -121,8 +121,8 @@ class Models(Store):
         """
         values = {"after": after, "limit": limit, "name": model.name, "vector_bytes": model.vector_bytes}
         return [
-            Unmade(row, chunk_id, text if over is None else joined(text, over))
-            for row, chunk_id, text, over in conn.execute(SQL["lacking"], values)
+            Unmade(row, chunk_id, chunk_text(head, text, over))
+            for row, chunk_id, head, text, over in conn.execute(SQL["lacking"], values)
         ]
 
     @reads

@@ -13,7 +13,7 @@ import apsw
 from anyio import to_thread
 
 from kotaemon_async.domain.index_terms import VERSION, index_terms, segment
-from kotaemon_async.domain.sentences import carried_over
+from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.operations.doctor.documents import ReadAnew
 from kotaemon_async.operations.doctor.report import Difference
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
@@ -59,7 +59,7 @@ class Derived(Store):
         """Return the chunks of these rows whose page is there."""
         found = conn.execute(SQL["texts"], {"rows": json.dumps(list(rows))})
         # Cut here and not in SQL, whose substr ends at a NUL.
-        return [ChunkText(row, chunk_id, _text(*places)) for row, chunk_id, *places in found]
+        return [ChunkText(row, chunk_id, _text(head, *places)) for row, chunk_id, head, *places in found]
 
     @reads
     def sample(self, conn: apsw.Connection, count: int) -> list[int]:
@@ -142,11 +142,9 @@ class Derived(Store):
             yield rows
 
 
-def _text(
-    start: int, stop: int, text: str, over_start: int | None, over_stop: int | None, over: str | None
-) -> str:
-    own = text[start:stop]
-    return own if over is None else carried_over(own, over[over_start:over_stop])
+def _text(head: str, *places: Any) -> str:
+    start, stop, text, over_start, over_stop, over = places
+    return chunk_text(head, text[start:stop], None if over is None else over[over_start:over_stop])
 
 
 class KeywordArea:

@@ -126,7 +126,7 @@ SELECT k.id FROM keywords_docsize AS k
 WHERE k.id > :after AND k.id <= :until AND NOT EXISTS (SELECT 1 FROM chunks AS c WHERE c.row = k.id)
 
 -- name: texts
-SELECT c.row, c.id, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
+SELECT c.row, c.id, c.head, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
 FROM json_each(:rows) AS wanted
 JOIN chunks AS c ON c.row = wanted.value
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page

@@ -21,7 +21,7 @@ SELECT row FROM keyword_terms WHERE version = :version
 SELECT 1 FROM keyword_terms WHERE version = :version AND row IS NULL
 
 -- name: chunks_after
-SELECT c.row, c.id, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
+SELECT c.row, c.id, c.head, c.start, c.stop, p.text, c.over_start, c.over_stop, o.text
 FROM chunks AS c
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
 LEFT JOIN pages AS o ON o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1

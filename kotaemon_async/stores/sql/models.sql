@@ -29,7 +29,7 @@ SELECT EXISTS (SELECT 1 FROM chunks WHERE model = :name)
 SELECT EXISTS (SELECT 1 FROM models WHERE role = :role AND name = :name)
 
 -- name: lacking
-SELECT c.row, c.id, substr(p.text, c.start + 1, c.stop - c.start),
+SELECT c.row, c.id, c.head, substr(p.text, c.start + 1, c.stop - c.start),
     (SELECT substr(o.text, c.over_start + 1, c.over_stop - c.over_start) FROM pages AS o
      WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
        AND c.over_start IS NOT NULL)

@@ -3,7 +3,7 @@
 import pytest
 
 from kotaemon_async.domain.index_terms import earlier_terms
-from kotaemon_async.domain.model import Page, Scope
+from kotaemon_async.domain.model import Block, Page, Scope
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.ledger import batch_of, make_ready, new_document
 
@@ -92,7 +92,7 @@ async def old_index(ledger: Ledger, texts: list[str]) -> None:
     await ledger.documents.accept(new_document(), 1.0)
     await make_ready(ledger, "doc_1", batch_of([Page(n, text) for n, text in enumerate(texts, 1)]))
     rows = await ledger.keywords.chunks_after(0)
-    first_form = [(row, chunk_id, " ".join(pairs(page[a:b]))) for row, chunk_id, a, b, page, *_ in rows]
+    first_form = [(row, chunk_id, " ".join(pairs(page[a:b]))) for row, chunk_id, _, a, b, page, *_ in rows]
     await ledger.keywords.replace(first_form, 0)
 
 
@@ -128,6 +128,15 @@ async def test_renewing_goes_on_where_it_was_interrupted(ledger: Ledger) -> None
     await ledger.keywords.replace([(first[0], first[1], "ghost")], first[0])
     assert await ledger.keywords.renew() == 2
     assert (await found(ledger, "ghost"), await found(ledger, "abc123")) == ([1], [3])
+
+
+async def test_rows_of_a_table_are_found_by_their_columns_after_a_renewal(ledger: Ledger) -> None:
+    block = Block("table", 0, 7, header="Model | Tragkraft")
+    await ledger.documents.accept(new_document(), 1.0)
+    await make_ready(ledger, "doc_1", batch_of([Page(1, "KX | 42", (block,))]))
+    await ledger.keywords.replace([], 0)
+    assert await ledger.keywords.renew() == 1
+    assert await found(ledger, "Tragkraft") == [1]
 
 
 async def test_terms_of_a_chunk_that_is_gone_are_not_renewed(ledger: Ledger) -> None:

@@ -40,10 +40,13 @@ async def test_an_empty_folder_gives_nothing(data: DamagedFolder) -> None:
 async def test_contents_of_an_older_version_are_removed(data: DamagedFolder) -> None:
     document = await data.ready()
     data.sql("UPDATE documents SET version = 7, searchable_version = 7")
-    data.sql("INSERT INTO pages SELECT document_id, 7, number, text, blocks, place FROM pages")
     data.sql(
-        "INSERT INTO chunks SELECT row + 100, id || '.7', document_id, 7, page, ordinal, start, stop, vector,"
-        " model, over_start, over_stop, context, is_cjk FROM chunks"
+        "INSERT INTO pages (document_id, version, number, text)"
+        " SELECT document_id, 7, number, text FROM pages"
+    )
+    data.sql(
+        "INSERT INTO chunks (row, id, document_id, version, page, ordinal, start, stop, vector, model)"
+        " SELECT row + 100, id || '.7', document_id, 7, page, ordinal, start, stop, vector, model FROM chunks"
     )
     assert (await data.repaired())["stray_contents"] == [f"{document.id}.1"]
     assert data.sql("SELECT DISTINCT version FROM chunks") == [(7,)]
