@@ -76,7 +76,7 @@ class Attachments:
         media_type = media_type_of(data, name, declared)
         self._left -= 1
         if not data:
-            self._skip(name, "is empty")
+            self._skip(name, "is empty or damaged")
         elif media_type not in READERS:
             self._skip(name, f"is {_called(data, media_type)} and was not read")
         elif self._left < 0 or time.process_time() > self._until_s:

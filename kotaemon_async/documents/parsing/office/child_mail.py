@@ -19,11 +19,15 @@ _ENVELOPE = re.compile(
     rb"(?:\A|\n\r?\n)From [^\r\n]{1,300}\d\d:\d\d[^\r\n]{0,100}\r?\n(?=>?[!-9;-~]{1,80}[ \t]*:)"
 )
 _MAIL_TYPES = ("message/rfc822", "message/global", "message/news")
+_ELSEWHERE = {
+    "message/external-body": "kept elsewhere",
+    "message/partial": "one piece of a mail that was sent in several",
+}
 _SIGNATURES = frozenset(
     ["application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"]
 )
 _ENVELOPED = ("application/pkcs7-mime", "application/x-pkcs7-mime")
-_PAGE_TYPES = ("text/html", "multipart/related", "multipart/alternative", "multipart/mixed")
+_PAGE_TYPES = ("text/html", "application/xhtml+xml")
 #: What a page needs to be drawn, and nobody reads.
 _TRIMMINGS = ("text/css", "text/javascript", "application/javascript", "application/x-javascript", "font/")
 _CALENDAR = re.compile(
@@ -91,7 +95,7 @@ class _Reader:
     def _page(self, part: Part) -> None:
         """Write the texts of a saved page; its pictures belong to it and are no attachments."""
         for leaf in _leaves(part):
-            if leaf.content_type in ("text/html", "application/xhtml+xml"):
+            if leaf.content_type in _PAGE_TYPES:
                 self._writer.page(_markup(leaf), head_text(part.raw("subject")))
             elif leaf.content_type == "text/plain":
                 self._writer.body(_paragraphs(leaf), "")
@@ -115,6 +119,9 @@ class _Reader:
         kind = part.content_type
         if kind in _MAIL_TYPES:
             self._mail(part)
+        elif kind in _ELSEWHERE:
+            message = f"A part of the mail was not read: it is {_ELSEWHERE[kind]}."
+            self._writer.units.warn("part_skipped", message, "part")
         elif kind in _ENVELOPED and not part.file_name.lower().endswith(".p7s"):
             self._writer.lock()
         elif kind in _SIGNATURES or kind.startswith(_TRIMMINGS):
@@ -179,7 +186,7 @@ def _is_page(part: Part) -> bool:
     """Return whether this is a web page that a browser saved: nobody sends it to anybody."""
     sender = part.raw("from").lower()
     is_sent = bool(sender or part.raw("to")) and b"saved by" not in sender
-    return part.content_type in _PAGE_TYPES and not is_sent
+    return not is_sent and any(leaf.content_type in _PAGE_TYPES for leaf in _leaves(part))
 
 
 def _leaves(part: Part) -> Iterator[Part]:

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from kotaemon_async.documents.parsing.child_blocks import kind_of
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_attachments import Attachments, clean_name
 from kotaemon_async.documents.parsing.office.child_mail_html import feed, letters
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
+from kotaemon_async.domain.child_lines import is_point
 
 #: Nobody reads who else got a circular; the first of them tell.
 _FIELD_CHARS = 1_000
@@ -18,6 +19,7 @@ _HAS_TITLE = re.compile(r"<(?:title|h1)[\s>]", re.IGNORECASE)
 #: Mails that a program has encrypted or signed as a whole; some of the signed ones are plain MIME.
 _SEALED = (".p7m", ".pgp")
 _IS_MIME = re.compile(rb"\s*(?:content-type|mime-version)\s*:", re.IGNORECASE)
+_CELLS = re.compile(r"\t|\s\|\s")
 _PGP = "-----BEGIN PGP MESSAGE-----"
 _NAMED_PICTURES = 5
 
@@ -129,8 +131,10 @@ class MessageWriter:
     def _plain(self, paragraphs: Sequence[str]) -> None:
         self._resume()
         for text in paragraphs:
-            kind = kind_of(text)
-            self.units.add("paragraph" if kind == "heading" else kind, text)
+            if rows := _rows(text):
+                self.units.table(rows, header_rows(rows))
+            else:
+                self.units.add("list" if is_point(text) else "paragraph", text)
         self._has_text = True
 
     def _html(self, markup: str) -> None:
@@ -138,3 +142,10 @@ class MessageWriter:
             self._resume()
             feed(self.units, markup, level=1)
             self._has_text = True
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Return the cells of a table that was pasted into a plain text; nothing where it is none."""
+    rows = [_CELLS.split(line.strip()) for line in text.split("\n")]
+    width = len(rows[0])
+    return rows if len(rows) > 1 and width > 1 and all(len(row) == width for row in rows) else []

@@ -10,7 +10,7 @@ import base64
 import binascii
 import quopri
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
@@ -103,19 +103,28 @@ def _parsed(data: bytes, start: int, end: int, budget: Budget, depth: int) -> Pa
     content_type, parameters = _content_type(_first(fields, "content-type"))
     disposition, more = _parameters(_mended(_first(fields, "content-disposition")))
     part = Part(fields, content_type, {**parameters, **more}, disposition.strip().lower())
-    if not content_type.startswith("multipart/"):
+    boundary = parameters.get("boundary", "")
+    pieces = list(_pieces(data, start, end, content_type, boundary))
+    if not pieces:
+        part.content_type = "text/plain" if content_type.startswith("multipart/") else content_type
         part.body = data[start:end]
-        return part
-    if depth >= MAX_DEPTH:
+    elif depth >= MAX_DEPTH:
         budget.exceeded = True
-        return part
-    for first, last in _pieces(data, start, end, parameters.get("boundary", "")):
-        if not budget.take():
-            break
-        part.parts.append(_parsed(data, first, last, budget, depth + 1))
-    if not part.parts:
-        part.content_type, part.body = "text/plain", data[start:end]
+    else:
+        _add_parts(part, (_parsed(data, *place, budget, depth + 1) for place in pieces if budget.take()))
     return part
+
+
+def _add_parts(part: Part, parts: Iterable[Part]) -> None:
+    """Add the parts of a part; one that only announces those between the same boundaries says their kind."""
+    boundary = part.parameters.get("boundary")
+    for one in parts:
+        if not one.parts and not one.body.strip() and boundary and one.parameters.get("boundary") == boundary:
+            part.content_type = _content_type(_first(one.fields, "content-type"))[0]
+        else:
+            part.parts.append(one)
+    if not part.content_type.startswith("multipart/"):
+        part.content_type = "multipart/mixed"
 
 
 def _first(fields: list[tuple[str, bytes]], name: str) -> str:
@@ -220,21 +229,26 @@ def _joined(pieces: list[tuple[int, str, bool]]) -> str:
         return data.decode("utf-8", "surrogateescape")
 
 
-def _pieces(data: bytes, start: int, end: int, boundary: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of the parts between boundary lines; where the named one never comes, a likely one."""
+def _pieces(data: bytes, start: int, end: int, kind: str, boundary: str) -> Iterator[tuple[int, int]]:
+    """Yield the places of the parts between boundary lines; where the named one never comes, a likely one.
+
+    Some programs call a mail of several parts by the type of one of them.
+    """
+    is_multipart = kind.startswith("multipart/")
+    if not is_multipart and not (boundary and kind.startswith("text/")):
+        return
     line = boundary.strip().encode("utf-8", "surrogateescape")
     borders = _borders(data, start, end, line) if line else []
-    if not borders and (likely := _LIKELY_BOUNDARY.search(data, start, end)):
+    if is_multipart and not borders and (likely := _LIKELY_BOUNDARY.search(data, start, end)):
         borders = _borders(data, start, end, likely[1])
     for place, (_, first, is_last) in enumerate(borders):
-        if is_last:
-            return
         following = borders[place + 1][0] if place + 1 < len(borders) else end
-        yield first, max(first, following)
+        if not is_last and following > first:
+            yield first, following
 
 
 def _borders(data: bytes, start: int, end: int, boundary: bytes) -> list[tuple[int, int, bool]]:
-    """Return for each boundary line where the part before ends, the next begins, and whether none follows."""
+    """Return for each boundary line where the part before ends, the next begins, and whether it closes."""
     found: list[tuple[int, int, bool]] = []
     pattern = re.compile(rb"--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r\n|\n|\r|\Z)")
     for border in pattern.finditer(data, start, end):
@@ -245,7 +259,7 @@ def _borders(data: bytes, start: int, end: int, boundary: bytes) -> list[tuple[i
         before -= data[max(start, before - 1) : before] == b"\n"
         before -= data[max(start, before - 1) : before] == b"\r"
         found.append((before, border.end(), border[1] is not None))
-        if border[1] or len(found) > MAX_PARTS:
+        if len(found) > 2 * MAX_PARTS:
             break
     return found
 

@@ -48,7 +48,16 @@ _CODECS = {
     28591: "cp1252",
 }
 _WINDOWS_EPOCH = datetime.datetime(1601, 1, 1, tzinfo=datetime.UTC)
-_DAMAGE = (OSError, ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error)
+_DAMAGE = (
+    OSError,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    struct.error,
+)
 _MAX_SHOWN_RECIPIENTS = 50
 
 
@@ -179,9 +188,15 @@ class _Messages:
             return
         kind = self._text(folder, _MIME).lower()
         if not kind.startswith("image/"):
-            self.writer.attach(name, self._binary(folder, _DATA), kind)
+            self.writer.attach(name, self._attached(folder), kind)
         elif not self._text(folder, _CONTENT_ID):
             self.writer.picture(name)
+
+    def _attached(self, folder: _Folder) -> bytes:
+        try:
+            return self._binary(folder, _DATA)
+        except _DAMAGE:
+            return b""  # which is named as any empty attachment is
 
     def _within(self, path: tuple[str, ...], name: str) -> None:
         """Read a mail within the mail; anything else that is embedded is named."""

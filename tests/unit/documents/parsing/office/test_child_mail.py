@@ -10,7 +10,7 @@ from kotaemon_async.documents.parsing.office.child_mail import MAX_MAILS_WITHIN,
 from tests.support.documents import encrypted_pdf, english_pdf
 from tests.support.mails import attached, mail, mixed, multipart, packed, part, word
 from tests.support.packages import beginnings
-from tests.support.units import lines, losses, outcome, read_with, refusal
+from tests.support.units import lines, losses, outcome, read_with, refusal, tables
 
 HEAD = "paragraph: From: Ada <ada@example.org>\nTo: li@example.org\nDate: Mon, 02 Mar 2026 09:30:00 +0800"
 PLAIN = part("The valve is checked every quarter.", "text/plain")
@@ -97,7 +97,7 @@ def test_what_is_attached_and_not_read_is_named(read: Reader) -> None:
         ("part_skipped", 'The attachment "a.pdf" could not be read: The PDF is protected by a password.'),
         ("part_skipped", 'The attachment "b.zip" is an archive and was not read.'),
         ("part_skipped", 'The attachment "c.bin" is of an unknown kind and was not read.'),
-        ("part_skipped", 'The attachment "d.txt" is empty.'),
+        ("part_skipped", 'The attachment "d.txt" is empty or damaged.'),
         ("part_skipped", 'Pictures within the mail are not read: "seal.png".'),
     ]
 
@@ -149,6 +149,18 @@ def test_a_saved_page_is_read_as_a_page(read: Reader) -> None:
     units = read(head + field.encode() + b"\r\n\r\n" + body)
     assert lines(units) == ["heading 1: Seals", "paragraph: Größe 5 µm"]
     assert (units.unit(1).kind, losses(units)) == ("section", [])
+
+
+def test_a_table_that_was_pasted_into_the_text_is_one(read: Reader) -> None:
+    units = read(mail("Hi,\r\n\r\nModel\tPrice\r\nKX-200\t4200\r\nKX-300\t5100\r\n"))
+    assert tables(units) == [("Model | Price", ["Model | Price", "KX-200 | 4200", "KX-300 | 5100"], 1)]
+
+
+def test_texts_of_unknown_kinds_are_read_and_references_are_named(read: Reader) -> None:
+    other = part("Content-Type: text/plain\r\n", "message/external-body; access-type=ftp")
+    units = read(b"X: y\r\n" + mixed(part("Blah.", "text/x-one"), other).partition(b"Subject")[2][8:])
+    assert "paragraph: Blah." in lines(units)
+    assert losses(units) == [("part_skipped", "A part of the mail was not read: it is kept elsewhere.")]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from kotaemon_async.documents.parsing.office.child_mime import (
 )
 from tests.support.mails import mail, multipart, part
 
+PLAIN = part("one", "text/plain")
+
 
 def read(data: bytes) -> Part:
     return parse(data, Budget())
@@ -91,6 +93,20 @@ def test_a_boundary_that_never_comes_is_guessed() -> None:
         b"one"
     ]
     assert [one.body for one in read(mail(body, "Content-Type: multipart/mixed")).parts] == [b"one"]
+
+
+def test_parts_that_share_a_boundary_with_their_announcement_are_of_its_kind() -> None:
+    body, field = multipart("mixed", [PLAIN, part("two", "text/html")])
+    announced = b"--EDGE\r\nContent-Type: multipart/alternative; boundary=EDGE\r\n\r\n" + body
+    found = read(mail(announced + b"\r\n" + body, field))
+    assert found.content_type == "multipart/alternative"
+    assert [one.body for one in found.parts] == [b"one", b"two", b"one", b"two"]
+
+
+def test_a_mail_of_parts_that_calls_itself_html_is_told() -> None:
+    body, field = multipart("mixed", [PLAIN, part("two", "text/html")])
+    found = read(mail(body, field.replace("multipart/mixed", "text/html")))
+    assert (found.content_type, [one.body for one in found.parts]) == ("multipart/mixed", [b"one", b"two"])
 
 
 def test_a_multipart_without_parts_is_text() -> None:

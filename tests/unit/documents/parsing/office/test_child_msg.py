@@ -1,5 +1,6 @@
 """Outlook's mails."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_texts_in_a_codepage_are_read(tmp_path: Path) -> None:
 def test_a_body_in_html_is_read_where_there_is_no_other(tmp_path: Path) -> None:
     texts: dict[str, str | bytes] = {"0037001F": "Pump", "10130102": "<p>Größe</p>".encode("cp1252")}
     assert lines(read(tmp_path, outlook_mail(texts, x3FDE=1252)))[1:] == ["paragraph: Größe"]
+
+
+def test_a_body_in_rtf_is_read_where_there_is_no_other(tmp_path: Path) -> None:
+    rtf = b"{\\rtf1\\ansi The pump is old.\\par It leaks.}"
+    packed = struct.pack("<II4sI", len(rtf) + 12, len(rtf), b"MELA", 0) + rtf
+    units = read(tmp_path, outlook_mail({"0037001F": "Pump", "10090102": packed}))
+    assert [unit.label for unit in (units.unit(1), units.unit(2))] == ['mail "Pump"'] * 2
+    assert lines(units)[1:] == ["paragraph: The pump is old.", "paragraph: It leaks."]
 
 
 def test_recipients_are_named_with_their_addresses(tmp_path: Path) -> None:
