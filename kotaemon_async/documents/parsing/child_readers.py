@@ -9,6 +9,7 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 READERS = {
     "application/pdf": "child_pdf",
     "application/rtf": "office.child_rtf",
+    "application/vnd.ms-powerpoint": "office.child_ppt",
     "application/vnd.ms-outlook": "office.child_msg",
     "application/vnd.oasis.opendocument.presentation": "office.child_odf",
     "application/vnd.oasis.opendocument.spreadsheet": "office.child_odf",
