@@ -93,10 +93,13 @@ class LeaseHeartbeat:
             group.cancel_scope.cancel()
 
     @contextmanager
-    def waiting(self, kind: str) -> Iterator[None]:
-        """Let the document show `waiting_for` this kind when the block takes long; of several the last."""
+    def waiting(self, kind: str, *, otherwise: bool = False) -> Iterator[None]:
+        """Let the document show `waiting_for` this kind when the block takes long.
+
+        Of several the last one is shown; a wait `otherwise` only where there is no other.
+        """
         wait = _Wait(kind)
-        self._waits.append(wait)
+        self._waits.insert(0 if otherwise else len(self._waits), wait)
         try:
             yield
         finally:
@@ -402,7 +405,7 @@ async def _next(
     receive: MemoryObjectReceiveStream[_Prepared | Exception], heartbeat: LeaseHeartbeat
 ) -> _Prepared | None:
     """Return the next batch, or None after the last; raises what came instead."""
-    with heartbeat.waiting("parser"):
+    with heartbeat.waiting("parser", otherwise=True):
         try:
             prepared = await receive.receive()
         except anyio.EndOfStream:

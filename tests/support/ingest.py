@@ -9,6 +9,7 @@ import anyio.lowlevel
 from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.parsing.sandbox import Sandbox
+from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document
@@ -116,6 +117,7 @@ class IngestFixture:
         may_start: Callable[[], bool] = lambda: True,
         ticks: Ticks | None = None,
         settings: IngestSettings = SETTINGS,
+        recognition: Recognition | None = None,
     ) -> Ingest:
         used = embedder or self.embedder
         parts = (self.ledger, self.blobs, self.sandbox, models or (lambda: used))
@@ -124,6 +126,7 @@ class IngestFixture:
             owner="me",
             on_step=on_step,
             settings=settings,
+            recognition=recognition,
             may_work=may_work,
             may_start=may_start,
             clock=self.clock,

@@ -1,5 +1,6 @@
 """Pages as scanners make them: text drawn as a picture, lying, askew or with noise."""
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,3 +75,13 @@ def png(image: Image) -> bytes:
 def letters(lines: Sequence[str]) -> str:
     """Return the lines as one run of letters, as readings are compared."""
     return "".join("".join(lines).split())
+
+
+def tiff(pages: int) -> bytes:
+    """Return so many small pictures, each of one grey, in one file."""
+    from PIL import Image as Pillow
+
+    first, *others = (Pillow.new("L", (60, 80), 100 + number) for number in range(pages))
+    output = io.BytesIO()
+    first.save(output, "TIFF", save_all=True, append_images=others)
+    return output.getvalue()

@@ -10,8 +10,8 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Unit, as_frame
 from kotaemon_async.documents.parsing.child_words import encoded
 
-#: Page numbers at which the child dies, runs out of memory, hangs, finds nothing, sees nothing at all.
-DEADLY, LIMITED, HANGING, EMPTY, BLANK = 66, 67, 68, 69, 70
+#: Page numbers at which the child dies, runs out of memory, finds nothing, sees nothing at all, hangs.
+DEADLY, LIMITED, EMPTY, BLANK, HANGING = 11, 12, 13, 14, 15
 WORDS = encoded([[("Recognized", (0.1, 0.1, 0.5, 0.2))]], 0, 0.7)
 
 
