@@ -1,5 +1,4 @@
-# kotaemon_async: `make help` lists what there is. PYTHON=python3.13 takes another interpreter for a new environment,
-# OCR=0 leaves text recognition out of it.
+# `make help` lists what there is. For a new environment: PYTHON=python3.13 another interpreter, OCR=0 no text recognition.
 PYTHON ?= python3
 VENV ?= .venv
 OCR ?= 1
