@@ -27,6 +27,7 @@ from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.ingest import RECIPE, Ingest
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.documents.parsing.libreoffice import LibreOffice, program_of
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
@@ -306,7 +307,9 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
 
     ingest = _ingest(settings, opened, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
-    page_images = PageImages(ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer)
+    page_images = PageImages(
+        ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer, office=_office(settings)
+    )
     _release_under_pressure(opened, page_images)
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     embedder = opened.spaces.embedder
@@ -433,6 +436,13 @@ def _incidents(
         notify=() if webhook is None else (webhook.notify,),
     )
     return IncidentParts(opening.keep(watch), webhook, wanted.enabled)
+
+
+def _office(settings: Settings) -> LibreOffice | None:
+    """Return what draws pages of office files as they are printed, where it is installed."""
+    program = program_of(settings.parser.libreoffice)
+    folder = settings.data_dir.absolute() / "cache" / "office"
+    return LibreOffice(program, folder, settings.parser) if program else None
 
 
 def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:

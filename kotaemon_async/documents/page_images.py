@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import anyio
 
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
-from kotaemon_async.domain.errors import Refused, Unavailable
+from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Document, Page, QuotePart
 from kotaemon_async.telemetry.traces import span
 
@@ -17,8 +17,12 @@ WIDTHS: Final = (400, 800, 1200, 1600)
 #: Places of these kinds have a number that people know.
 _NUMBERED: Final = ("page", "slide")
 #: The page's text is drawn for what has no pages of its own.
-_PAGED: Final = frozenset({"application/pdf"})
+_PDF: Final = "application/pdf"
+_PAGED: Final = frozenset({_PDF})
 _DRAW_S: Final = 20.0
+#: A block of so many characters tells one page from another, and so many of them are looked for.
+_TELLING: Final = 20
+_BEGINNING: Final = 120
 #: The child takes some 60 MB while it waits.
 IDLE_S: Final = 60.0
 
@@ -28,6 +32,13 @@ class DocumentRecords(Protocol):
 
     async def get(self, document_id: str) -> Document: ...
     async def whole_page(self, document_id: str, number: int) -> Page | None: ...
+
+
+class OfficePages(Protocol):
+    """Turns office files into PDFs."""
+
+    def reads(self, media_type: str) -> bool: ...
+    async def pdf(self, path: Path, media_type: str, sha256: str) -> Path: ...
 
 
 class Cited(Protocol):
@@ -46,12 +57,14 @@ class PageImages:
         path_of: Callable[[str], Path],
         renderers: Sandbox,
         *,
+        office: OfficePages | None = None,
         cache_bytes: int = 32 * 1024**2,
     ) -> None:
         self._documents = documents
         self._answers = answers
         self._path_of = path_of
         self._renderers = renderers
+        self._office = office
         self._cache_bytes = cache_bytes
         self._kept: OrderedDict[tuple[str, int, int, str], PageImage] = OrderedDict()
         self._kept_bytes = 0
@@ -143,7 +156,25 @@ class PageImages:
         found = await self._documents.whole_page(document.id, page)
         if found is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
-        return await self._renderers.text_image(found, _title(found), width_px, quote)
+        printed = await self._printed(document, found, width_px, quote)
+        return printed or await self._renderers.text_image(found, _title(found), width_px, quote)
+
+    async def _printed(self, document: Document, page: Page, width_px: int, quote: str) -> PageImage | None:
+        """Return the page of an office file as it is printed, None when it or the quote is not to be had."""
+        if self._office is None or not self._office.reads(document.media_type):
+            return None
+        path = self._path_of(document.sha256)
+        try:
+            pdf = await self._office.pdf(path, document.media_type, document.sha256)
+            async with self._renderers.open(pdf, _PDF) as opened:
+                is_slide = page.place.kind == "slide"
+                number = page.number if is_slide else await opened.page_with(quote or _beginning(page))
+                if number is None or number > opened.pages_total:
+                    return None
+                image = await opened.image(number, width_px, quote)
+        except (BadDocument, Unavailable):
+            return None
+        return image if image.marks or not quote else None
 
     def _keep(self, key: tuple[str, int, int, str], image: PageImage) -> None:
         if len(image.png) > self._cache_bytes:
@@ -153,6 +184,12 @@ class PageImages:
         while self._kept_bytes > self._cache_bytes:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= len(oldest.png)
+
+
+def _beginning(page: Page) -> str:
+    """Return the first words of a part, by which its page is found."""
+    said = (page.text[block.start : block.end].strip() for block in page.blocks)
+    return next((words for words in said if len(words) >= _TELLING), page.text)[:_BEGINNING]
 
 
 def _title(page: Page) -> str:

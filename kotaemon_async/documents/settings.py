@@ -60,6 +60,9 @@ class ParserSettings(SettingsSection):
     file_size_bytes: int = setting(64 * 1024**2, "Largest file that a child may write.", ge=0)
     children: int = setting(2, "Children at once.", ge=1, le=64)
     max_documents: int = setting(50, "Documents after which a child is replaced by a fresh one.", ge=1)
+    libreoffice: str = setting(
+        "auto", "Program that draws pages of office files: auto (if it is on the PATH), off, or a path."
+    )
     recycle_bytes: int = setting(
         200 * 1024**2, "Memory between two documents above which a child is replaced.", ge=1
     )

@@ -65,6 +65,11 @@ class OpenDocument(child_service.Requests):
 
         return child_images.of_page(self.document.page(number), width_px, quote)
 
+    def find_page(self, words: str) -> dict[str, Any]:
+        from kotaemon_async.documents.parsing import child_images
+
+        return {"page": child_images.page_with(self.document, words)}
+
     def draw_text(
         self, text: str, blocks: list[dict[str, Any]], title: str, width_px: int, quote: str
     ) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
-from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks
+from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks, plain
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
 
 #: No image has more pixels, whatever its page claims to measure.
@@ -16,6 +16,10 @@ _MOST_PIXELS = 6_000_000
 _MOST_SCALE = 8.0
 #: More text than this is not laid out on one sheet; a page of a text file holds some thousand characters.
 _MOST_CHARS = 60_000
+#: Where a quote is looked for: so many pages, and it in pieces of so many letters, of which most are there.
+_MOST_SEARCHED = 400
+_PIECE = 8
+_LEAST_SHARE = 0.6
 #: Round what has no pages of its own, in points.
 _MARGIN = 44.0
 _TALLEST = 14_000.0
@@ -41,6 +45,21 @@ def of_text(text: str, blocks: list[dict[str, Any]], title: str, width_px: int, 
         return of_page(document[0], width_px, quote.replace("|", " "))
     finally:
         document.close()
+
+
+def page_with(document: Any, words: str) -> int | None:
+    """Return the first page, 1-based, that holds the words, or most of them; None when there is none."""
+    wanted = plain(words.replace("|", " "))
+    pieces = {wanted[at : at + _PIECE] for at in range(0, max(1, len(wanted) - _PIECE + 1), _PIECE)}
+    best, share = None, _LEAST_SHARE
+    for number in range(1, min(len(document), _MOST_SEARCHED) + 1):
+        text = plain(document.page(number).get_text())
+        if wanted and wanted in text:
+            return number
+        found = sum(piece in text for piece in pieces) / len(pieces)
+        if found > share:
+            best, share = number, found
+    return best
 
 
 def _drawn(sheet: Sheet) -> bytes:

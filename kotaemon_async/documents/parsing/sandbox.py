@@ -67,6 +67,11 @@ class ParsedDocument:
         request = {"do": "draw_page", "number": number, "width_px": width_px, "quote": quote}
         return _image(await self._ask(request))
 
+    async def page_with(self, words: str) -> int | None:
+        """Return the first page of a PDF that holds the words, or most of them."""
+        page: int | None = (await self._ask({"do": "find_page", "words": words}))["page"]
+        return page
+
     async def scan(self, number: int) -> dict[str, Any]:
         """Return the page as a gray picture, as `child_scans.of_page` makes it, or a `problem` instead."""
         reply = await self._ask({"do": "scan", "number": number})

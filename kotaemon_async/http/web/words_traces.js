@@ -76,6 +76,7 @@ export const words = {
   "step.check claims": ["Hold the model's sentences to their sources", "核对模型的句子与来源"],
   "step.choose sentences": ["Choosing sentences", "选取句子"],
   "step.draw_page": ["Drawing a page", "绘制页面"],
+  "step.libreoffice": ["LibreOffice: print the file", "LibreOffice：转换文件"],
   "step.parser open": ["Parser: open", "解析进程：打开"],
   "step.parser read": ["Parser: read", "解析进程：读取"],
   "step.parser close": ["Parser: close", "解析进程：关闭"],

@@ -88,6 +88,22 @@ def test_from_a_dropped_file_to_the_marked_quote_without_any_model(page: Page) -
     assert "83,000 euros" in " ".join(words_under(pdf, 2, marks).split())
 
 
+def test_what_has_no_pages_is_cited_by_its_section_and_marked_on_a_drawn_sheet(page: Page) -> None:
+    long = "\n\n".join(
+        f"Rule {n} of the harbour says that boats of class {n} moor at pier {n}." for n in range(90)
+    )
+    text = f"# Rules\n\n{long}\n\n## Opening hours\n\nThe lighthouse of Skagen is closed on Mondays.\n"
+    drop(page, {"rules.md": text.encode()})
+    expect(row(page, "rules.md")).to_have_attribute("data-status", "ready")
+    page.keyboard.press("/")
+    turn = ask(page, "When is the lighthouse of Skagen closed?")
+    chip = turn.locator(".answer .chip").first
+    expect(chip).to_have_accessible_name("Source 1: rules.md, § Opening hours")
+    assert len(open_evidence(page, chip)) == 1
+    expect(page.locator("#evidence-page")).to_have_text("§ Opening hours · part 3 of 3")
+    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
+
+
 def test_files_are_chosen_with_the_button(page: Page, tmp_path: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.locator("#upload-files").click()

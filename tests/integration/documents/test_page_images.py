@@ -8,12 +8,17 @@ import anyio
 import pytest
 
 from kotaemon_async.documents.page_images import WIDTHS, PageImages
+from kotaemon_async.documents.parsing import formats
+from kotaemon_async.documents.parsing.libreoffice import LibreOffice, program_of
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
-from kotaemon_async.domain.errors import BadDocument, Refused
+from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Block, Citation, Document, Locator, Page, QuotePart
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
 from tests.support.pdfs import pdf
+from tests.support.word import docx, p, run
 
+PROGRAM = program_of("auto")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -219,6 +224,77 @@ async def test_a_row_of_a_table_is_marked_on_the_sheet_that_holds_it(
     left, top, right, bottom = where_they_differ(plain.png, marked.png)
     assert 0.6 < top < bottom < 0.75 and bottom - top < 0.05 and right - left > 0.25
     assert (await images.image("doc_1", 1, highlight="ans_1.1")).png == marked.png
+
+
+_TYPES = """<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override
+PartName="/word/document.xml"
+ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>"""
+OFFICE_WORDS = "The keeper of Skagen is called Ottilie Brandt."
+
+
+def office_file(stored: StoredFile) -> None:
+    """A text of two printed pages, whose second one is quoted."""
+    breaks = p(f"<w:r><w:br w:type='page'/></w:r>{run(OFFICE_WORDS)}")
+    types = {"[Content_Types].xml": _TYPES}
+    stored.put(docx(p(run("The first page tells nothing.")) + breaks, types))
+    stored.media_type, stored.texts = formats.DOCX, {1: f"The first page tells nothing.\n\n{OFFICE_WORDS}"}
+    stored.quotes, stored.place = [(1, OFFICE_WORDS)], Locator("section", 1)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="LibreOffice is not installed")
+async def test_an_office_file_is_shown_as_it_is_printed_on_the_page_that_holds_the_quote(
+    stored: StoredFile, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    office_file(stored)
+    assert PROGRAM is not None
+    office = LibreOffice(PROGRAM, tmp_path / "office", ParserSettings(), wall_s=60.0)
+    images = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
+    found = await images.image("doc_1", 1, highlight="ans_1.1")
+    kept = (tmp_path / "office" / f"{'s' * 64}.pdf").read_bytes()
+    assert " ".join(words_under(kept, 2, found.marks).split()) == OFFICE_WORDS
+
+
+class Printed:
+    """Has printed another file, or none."""
+
+    def __init__(self, pdf: Path | None) -> None:
+        self._pdf = pdf
+
+    def reads(self, media_type: str) -> bool:
+        return media_type == formats.DOCX
+
+    async def pdf(self, path: Path, media_type: str, sha256: str) -> Path:
+        if self._pdf is None:
+            raise Unavailable("away", code="parser_unavailable")
+        return self._pdf
+
+
+@pytest.mark.parametrize("has_printed", [True, False])
+async def test_where_the_print_does_not_hold_the_quote_the_text_is_drawn(
+    stored: StoredFile, images: PageImages, sandbox: Sandbox, tmp_path: Path, has_printed: bool
+) -> None:
+    office_file(stored)
+    (tmp_path / "other.pdf").write_bytes(english_pdf(texts=["Something else."]))
+    office = Printed(tmp_path / "other.pdf" if has_printed else None)
+    drawn = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
+    found = await drawn.image("doc_1", 1, highlight="ans_1.1")
+    assert len(found.marks) == 1
+    assert found.png == (await images.image("doc_1", 1, highlight="ans_1.1")).png
+
+
+async def test_a_slide_is_the_page_of_its_number(
+    stored: StoredFile, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    office_file(stored)
+    stored.texts, stored.place = {2: "Nothing of this is printed."}, Locator("slide", 2)
+    (tmp_path / "slides.pdf").write_bytes(english_pdf(texts=["One.", "Two."]))
+    office = Printed(tmp_path / "slides.pdf")
+    drawn = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
+    stored.put((tmp_path / "slides.pdf").read_bytes())
+    printed = await drawn.image("doc_1", 2)
+    stored.media_type = formats.PDF
+    drawn.forget()
+    assert printed.png == (await drawn.image("doc_1", 2)).png
 
 
 @pytest.mark.parametrize(
