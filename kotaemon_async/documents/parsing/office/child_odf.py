@@ -105,6 +105,7 @@ class _Document:
             if error.code != "corrupt" or not self._body:
                 raise
             self._damage = error
+            self._sheets.break_off()
             self._writer.warn("truncated", f"The text breaks off, because the file is damaged: {error}")
 
     def _take_style(self, path: list[str], element: ET.Element) -> None:
@@ -112,7 +113,7 @@ class _Document:
             self._styles.add(element)
         elif local(element) == "master-page":
             for part in element:
-                text = self._text.line(part) if local(part).startswith(("header", "footer")) else ""
+                text = self._text.running(part) if local(part).startswith(("header", "footer")) else ""
                 if text and not _PAGE_NUMBER.fullmatch(text):
                     self._running.setdefault(text)
 
@@ -148,18 +149,23 @@ class _Document:
             return
         self._is_within = True
         try:
-            root = self._package.xml(part)
-            formula = next((one.text for one in root.iter() if local(one) == "annotation" and one.text), "")
-            if local(root) == "math":
-                self._writer.paragraph(formula or " ".join(root.itertext()))
-            else:
-                self._text.blocks(root, 0)
+            self._write_embedded(self._package.xml(part))
         except FileError as error:
             if error.code != "corrupt":
                 raise
             self._writer.warn("part_skipped", "An embedded object is damaged and was not read.")
         finally:
             self._is_within = False
+
+    def _write_embedded(self, root: ET.Element) -> None:
+        if local(root) == "math":
+            said = next((one.text for one in root.iter() if local(one) == "annotation" and one.text), "")
+            self._writer.paragraph(said or " ".join(root.itertext()))
+            return
+        titles = (one for one in root.iter() if local(one) == "title")
+        self._writer.add("caption", " ".join(map(self._text.line, next(titles, ()))))
+        if self._body != "spreadsheet":  # there the cells hold what a chart shows
+            self._text.blocks(root, 0)
 
 
 def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 from kotaemon_async.documents.parsing.child_units import UnitWriter
 from kotaemon_async.documents.parsing.office.child_odf_styles import Styles, count_of
 from kotaemon_async.documents.parsing.office.child_odf_tables import MAX_COLUMNS, MAX_ROWS, Cell, cells_of
-from kotaemon_async.documents.parsing.office.child_odf_text import TextReader
+from kotaemon_async.documents.parsing.office.child_odf_text import BOXES, TextReader
 from kotaemon_async.documents.parsing.office.child_package import attribute, local
 from kotaemon_async.documents.parsing.office.child_sheet import (
     MAX_CELLS,
@@ -17,6 +17,8 @@ from kotaemon_async.documents.parsing.office.child_sheet import (
 
 _MOST_REPEATED_ROWS = 1_048_576
 _MOST_COMMENTS = 1_000
+_MOST_DRAWN = 1_000
+_WORDS = frozenset({"p", "h", "list"})
 _BOOLEANS = {"true": "TRUE", "false": "FALSE"}
 
 
@@ -34,6 +36,7 @@ class SheetReader:
         self._rows: dict[int, dict[int, str]] = {}
         self._merges: list[Area] = []
         self._comments: list[str] = []
+        self._drawn: list[ET.Element] = []
         self._headers: set[int] = set()
         self._number = 0
         self._is_cut = False
@@ -58,6 +61,11 @@ class SheetReader:
         if is_header:
             self._headers.add(first)
 
+    def break_off(self) -> None:
+        """Write the rows of a sheet whose end is lost."""
+        if self._rows:
+            self.end(ET.Element("table"))
+
     def end(self, table: ET.Element) -> None:
         """Write the sheet whose rows were taken, and what is drawn on it."""
         name = attribute(table, "name") or ""
@@ -65,9 +73,9 @@ class SheetReader:
         write_sheet(self._writer, Sheet(name, self._rows, self._merges, hidden, frozenset(self._headers)))
         for comment in self._comments:
             self._writer.add("comment", comment)
-        for part in table:
-            if local(part) == "shapes":
-                self._text.blocks(part, 0)
+        drawn = (shape for part in table if local(part) == "shapes" for shape in part)
+        for shape in (*self._drawn, *drawn):
+            self._text.block(shape)
         if self._is_cut:
             message = f"The sheet was read up to its row {max(self._rows)}: the file has too many cells."
             self._writer.warn("truncated", message, "sheet", 0, name)
@@ -81,14 +89,19 @@ class SheetReader:
         if (cell.columns > 1 or cell.rows > 1) and len(self._merges) < MAX_MERGES:
             last = (number + cell.rows - 1, cell.column + cell.columns - 1)
             self._merges.append(Area(number, cell.column, *last))
-        if len(cell.element) > 1 and len(self._comments) < _MOST_COMMENTS:
+        if not len(cell.element):
+            return
+        if len(self._drawn) < _MOST_DRAWN:
+            self._drawn += (one for one in cell.element if local(one) in BOXES)
+        if len(self._comments) < _MOST_COMMENTS:
             where = f"{column_letters(cell.column)}{number}"
             self._comments += (f"{where}: {text}" for text in self._text.comments(cell.element))
 
     def _shown(self, cell: ET.Element) -> str:
         if len(cell) == 1 and not len(cell[0]) and local(cell[0]) == "p":  # nearly all cells
             return " ".join((cell[0].text or "").split())
-        return (self._text.line(cell) if len(cell) else "") or _value(cell)
+        lines = (self._text.line(one) for one in cell if local(one) in _WORDS)
+        return " ".join(filter(None, lines)) or _value(cell)
 
 
 def _value(cell: ET.Element) -> str:

@@ -72,7 +72,7 @@ def _shapes(element: ET.Element, depth: int) -> Iterator[tuple[Box, ET.Element]]
         name = local(one)
         if name == "g" or (name == "a" and len(one)):
             yield from _shapes(one, depth + 1)
-        elif name not in _NO_SHAPES:
+        elif name not in _NO_SHAPES and attribute(one, "placeholder") != "true":
             x, y, width, height = (_length(attribute(one, key)) for key in ("x", "y", "width", "height"))
             yield Box(x, y, width, height), one
 

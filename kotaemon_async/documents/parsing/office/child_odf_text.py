@@ -30,7 +30,8 @@ _BOX_NAMES = """
 frame g a custom-shape text-box rect ellipse circle line polyline polygon path connector regular-polygon
 caption measure scene object object-ole applet floating-frame
 """
-_BOXES = frozenset(_BOX_NAMES.split())
+#: What is drawn: boxes and shapes with text of their own, pictures, charts.
+BOXES = frozenset(_BOX_NAMES.split())
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class TextReader:
         self._writer = writer
         self._styles = styles
         self._embed = embed
+        self._is_running = False
 
     def block(self, element: ET.Element, depth: int = 0) -> None:
         """Write a block and those within it. Raises: FileError(corrupt) where they are nested too deeply."""
@@ -86,6 +88,13 @@ class TextReader:
     def line(self, element: ET.Element) -> str:
         """Return all text of an element in one line, its notes in brackets, its comments left out."""
         return " ".join(self._lines(element, 0))
+
+    def running(self, element: ET.Element) -> str:
+        """Return the text of a running head, without the number of the page that it was last shown on."""
+        self._is_running = True
+        text = " ".join(self.line(element).split())
+        self._is_running = False
+        return text
 
     def comments(self, element: ET.Element) -> Iterator[str]:
         """Yield the comments within an element."""
@@ -137,11 +146,14 @@ class TextReader:
                 words.notes.append(("note", self._note(one, depth)))
             elif name == "annotation":
                 words.notes.append(("comment", self._comment(one, depth)))
-            elif name in _BOXES and (name != "a" or _is_drawn(one)):
+            elif name in BOXES and (name != "a" or _is_drawn(one)):
                 words.boxes.append(one)
-            elif name not in _SKIPPED and not self._styles.hides(one):
+            elif name not in _SKIPPED and not self._styles.hides(one) and not self._is_count(name):
                 self._collect(one, words, depth + 1)
             words.pieces.append(_BLANKS.sub(" ", one.tail or ""))
+
+    def _is_count(self, name: str) -> bool:
+        return self._is_running and name in ("page-number", "page-count")
 
     def _note(self, element: ET.Element, depth: int) -> str:
         mark = next((one.text or "" for one in element if local(one) == "note-citation"), "")

@@ -26,6 +26,7 @@ from tests.support.packages import beginnings
 from tests.support.units import lines, losses, outcome, read_with, refusal
 
 ENTITY = '<!DOCTYPE x [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>'
+NUMBER = "Plan<text:tab/><text:page-number>104</text:page-number>"
 NOTES = "<text:p><text:note><text:note-body>"
 NOTES_END = "</text:note-body></text:note></text:p>"
 
@@ -41,10 +42,13 @@ def test_a_flat_file_is_read_as_a_packed_one(tmp_path: Path) -> None:
 
 
 def test_running_heads_stand_once_and_page_numbers_not_at_all(tmp_path: Path) -> None:
-    pages = [f"<style:header>{paragraph(text)}</style:header>" for text in ("HT-55", "HT-55", "Page 3 of 7")]
+    pages = [
+        f"<style:header>{paragraph(text)}</style:header>"
+        for text in ("HT-55", "HT-55", "Page 3 of 7", NUMBER)
+    ]
     master = "".join(f"<style:master-page>{page}</style:master-page>" for page in pages)
     data = odt(paragraph("Text."), parts={"styles.xml": style_part(master=master)})
-    assert read_lines(tmp_path, data) == ["note: HT-55", "paragraph: Text."]
+    assert read_lines(tmp_path, data) == ["note: HT-55", "note: Plan", "paragraph: Text."]
 
 
 def test_an_encrypted_file_is_refused(tmp_path: Path) -> None:
@@ -70,7 +74,12 @@ def test_damaged_styles_are_named_and_the_text_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "kind"), [(paragraph("One."), "text"), (slide(paragraph("One.")), "presentation")]
+    ("whole", "kind"),
+    [
+        (paragraph("One."), "text"),
+        (slide(paragraph("One.")), "presentation"),
+        ("<table:table>" + row("One."), "spreadsheet"),
+    ],
 )
 def test_what_stands_before_damage_is_read(whole: str, kind: str, tmp_path: Path) -> None:
     damaged = content(kind, whole + "<text:p>Two").replace(f"Two</office:{kind}>", "Two")
@@ -83,11 +92,11 @@ def test_a_chart_is_a_table_and_a_formula_its_text(tmp_path: Path) -> None:
     objects = "".join(
         f'<draw:frame><draw:object xlink:href="./Object {number}"/></draw:frame>' for number in (1, 2, 3)
     )
-    chart = content("chart", table(row("Year", "Sold"), row("2030", "21.4")))
+    chart = content("chart", f"<title>{paragraph('Sales')}</title>" + table(row("2030", "21.4")))
     formula = "<math><semantics><mi>E</mi><annotation>E = m c^2</annotation></semantics></math>"
     parts = {"Object 1/content.xml": chart, "Object 2/content.xml": formula}
     units = read_with(open_document, tmp_path, odt(paragraph(objects), parts=parts))
-    assert lines(units) == ["table: Year | Sold\n2030 | 21.4", "paragraph: E = m c^2"]
+    assert lines(units) == ["caption: Sales", "table: 2030 | 21.4", "paragraph: E = m c^2"]
     assert losses(units) == [("part_skipped", "An embedded object of another program was not read.")]
 
 

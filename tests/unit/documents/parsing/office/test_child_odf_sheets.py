@@ -7,7 +7,7 @@ import pytest
 from kotaemon_async.documents.parsing.child_units import Units
 from kotaemon_async.documents.parsing.office.child_odf import open_document
 from kotaemon_async.documents.parsing.office.child_odf_sheets import column_letters
-from tests.support.opendocument import cell, covered, ods, paragraph, row, table
+from tests.support.opendocument import cell, content, covered, ods, paragraph, row, table
 from tests.support.units import lines, losses, read_with, tables
 
 HIDDEN = '<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>'
@@ -61,6 +61,15 @@ def test_comments_are_told_with_their_cells(tmp_path: Path) -> None:
     said = f"<office:annotation>{paragraph('checked')}</office:annotation>{paragraph('42')}"
     units = read(tmp_path, table(row("a", f"<table:table-cell>{said}</table:table-cell>")))
     assert lines(units) == ["table: a | 42", "comment: B1: checked"]
+
+
+def test_what_is_drawn_on_a_sheet_is_told_once_after_its_rows(tmp_path: Path) -> None:
+    chart = content("chart", f"<title>{paragraph('Sales by year')}</title>" + table(row("2030", "7")))
+    frame = '<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>'
+    box = f"<draw:frame><draw:text-box>{paragraph('Checked.')}</draw:text-box></draw:frame>"
+    sheet = table(row("2030", f"<table:table-cell>{paragraph('7')}{frame}{box}</table:table-cell>"))
+    units = read_with(open_document, tmp_path, ods(sheet, parts={"Object 1/content.xml": chart}))
+    assert lines(units) == ["table: 2030 | 7", "caption: Sales by year", "paragraph: Checked."]
 
 
 def test_a_sheet_of_too_many_cells_is_read_up_to_a_row(tmp_path: Path) -> None:
