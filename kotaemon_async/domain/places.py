@@ -78,7 +78,9 @@ def _names(place: Locator) -> str:
     if place.kind == "sheet":
         return label
     if place.kind == "part":
-        return " · ".join(dict.fromkeys(filter(None, (*headings[:1], label))))
+        # A mail's own name holds its subject.
+        above = [one for one in headings[:1] if one.removesuffix("…") not in place.label]
+        return " · ".join(filter(None, (*above, label)))
     if label:
         return " › ".join(dict.fromkeys((label, *headings[-1:])))
     path = " › ".join(headings)

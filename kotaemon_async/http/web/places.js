@@ -42,7 +42,9 @@ function namesOf({ kind, label: own = "", headings: above = [] }, isAbout) {
   const headings = above.slice(-HEADINGS).map(short).filter(Boolean);
   const joined = (names, sign) => [...new Set(names.filter(Boolean))].join(sign);
   if (kind === "sheet") return label;
-  if (kind === "part") return joined([headings[0], label], " · ");
+  // A mail's own name holds its subject.
+  const isSaid = headings.length > 0 && own.includes(headings[0].replace(/…$/u, ""));
+  if (kind === "part") return joined([isSaid ? "" : headings[0], label], " · ");
   if (label) return joined([label, headings.at(-1)], " › ");
   const path = headings.join(" › ");
   return !path || CHAPTER.test(path) ? path : `§ ${path}`;

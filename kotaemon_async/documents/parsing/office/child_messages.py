@@ -51,7 +51,7 @@ class MessageWriter:
         label = f'mail "{subject[:_LABEL_CHARS]}"' if subject else "mail"
         self._open.append((f"{label} of {day}" if day else label, subject))
         self._resume(is_new=True)
-        self.units.heading(subject, 1)
+        self.units.heading(subject, len(self._open))
         self.units.paragraph("\n".join(f"{name}: {value[:_FIELD_CHARS]}" for name, value in fields if value))
 
     def end(self) -> None:
@@ -140,7 +140,7 @@ class MessageWriter:
     def _html(self, markup: str) -> None:
         if markup:
             self._resume()
-            feed(self.units, markup, level=1)
+            feed(self.units, markup, level=len(self._open))
             self._has_text = True
 
 

@@ -119,6 +119,12 @@ def test_a_mail_within_a_mail_has_a_head_of_its_own(read: Reader) -> None:
     ]
 
 
+def test_headings_of_a_mail_within_a_mail_stand_below_both_subjects(read: Reader) -> None:
+    inner = part(mail(HTML, "Content-Type: text/html", subject="The bolts"), "message/rfc822")
+    found = [line for line in lines(read(mixed(PLAIN, inner))) if line.startswith("heading")]
+    assert found == ["heading 1: The pump", "heading 2: The bolts", "heading 3: Plan"]
+
+
 def test_an_attached_file_of_mail_is_read_as_one(read: Reader) -> None:
     inner = mixed(PLAIN, attached(b"Ten bolts.", "list.txt"), subject="The bolts")
     units = read(mixed(PLAIN, attached(inner, "old.eml")))
