@@ -7,6 +7,7 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 
 #: Media type -> the module beside this one whose `open_document` gives units, warnings and the charset.
 READERS = {
+    "application/msword": "office.child_doc",
     "application/pdf": "child_pdf",
     "application/rtf": "office.child_rtf",
     "application/vnd.ms-powerpoint": "office.child_ppt",

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter, column_names
-from kotaemon_async.documents.parsing.office.child_docx_numbers import Numbers
+from kotaemon_async.documents.parsing.office.child_docx_numbers import Numbers, numbered_lists
 from kotaemon_async.documents.parsing.office.child_docx_styles import BODY_LEVEL, Mark, Style, Styles, mark_of
 from kotaemon_async.documents.parsing.office.child_docx_tables import Table
 from kotaemon_async.documents.parsing.office.child_docx_text import MOST_LEVELS, Paragraph, TextReader
@@ -79,7 +79,7 @@ class _Document:
         self._main = package.main_part(_MAIN_PART)
         self._relations = package.relationships(self._main)
         self._styles = Styles(self._xml_of("styles", "The styles"))
-        self._numbers = Numbers(self._xml_of("numbering", "The numbers of lists"))
+        self._numbers = Numbers(numbered_lists(self._xml_of("numbering", "The numbers of lists")))
         self._text = TextReader(self._styles)
         self._notes: dict[tuple[str, str], str] = {}
         self._embedded: dict[str, None] = {}

@@ -28,8 +28,8 @@ class Level:
 
 
 @dataclass(slots=True)
-class _List:
-    """A numbered list: the abstract one that counts, its levels, and where this list starts anew."""
+class NumberedList:
+    """A list: the abstract one that counts for it, its levels, and where it starts anew."""
 
     abstract: str
     levels: dict[int, Level]
@@ -39,11 +39,9 @@ class _List:
 class Numbers:
     """Counts the paragraphs of all lists, in the order of reading."""
 
-    def __init__(self, root: ET.Element | None) -> None:
-        self._lists: dict[str, _List] = {}
+    def __init__(self, lists: dict[str, NumberedList]) -> None:
+        self._lists = lists
         self._counts: dict[str, dict[int, int]] = {}
-        if root is not None:
-            self._read(root)
 
     def next(self, numbering: Numbering | None, style: str | None) -> tuple[str, str]:
         """Return what stands before the next paragraph of a list ("1.2 ", "• ") and the form of its number.
@@ -64,7 +62,7 @@ class Numbers:
         text = _PLACE.sub(lambda found: _written(one, counts, int(found[1]) - 1, level.is_legal), level.text)
         return (text + _ENDINGS.get(level.ending, " ") if text.strip() else ""), level.form
 
-    def _count(self, one: _List, place: int) -> dict[int, int]:
+    def _count(self, one: NumberedList, place: int) -> dict[int, int]:
         counts = self._counts.setdefault(one.abstract, {})
         start = one.starts.pop(place, None)
         if start is not None:
@@ -79,19 +77,25 @@ class Numbers:
                 del counts[deeper]
         return counts
 
-    def _read(self, root: ET.Element) -> None:
-        abstracts, by_style, linked = _abstract_lists(root)
-        for element in root:
-            if local(element) != "num":
-                continue
-            key = next((attribute(part, "val") for part in element if local(part) == "abstractNumId"), None)
-            key = by_style.get(linked.get(key or "", ""), key) or ""
-            one = _List(key, dict(abstracts.get(key, {})))
-            for part in element:
-                if local(part) == "lvlOverride":
-                    _override(one, part)
-            self._lists[attribute(element, "numId") or ""] = one
-        self._lists.pop("0", None)  # says "in no list"
+
+def numbered_lists(root: ET.Element | None) -> dict[str, NumberedList]:
+    """Return the lists that a part of numberings describes, by their ids."""
+    if root is None:
+        return {}
+    abstracts, by_style, linked = _abstract_lists(root)
+    found = {}
+    for element in root:
+        if local(element) != "num":
+            continue
+        key = next((attribute(part, "val") for part in element if local(part) == "abstractNumId"), None)
+        key = by_style.get(linked.get(key or "", ""), key) or ""
+        one = NumberedList(key, dict(abstracts.get(key, {})))
+        for part in element:
+            if local(part) == "lvlOverride":
+                _override(one, part)
+        found[attribute(element, "numId") or ""] = one
+    found.pop("0", None)  # says "in no list"
+    return found
 
 
 def _abstract_lists(root: ET.Element) -> tuple[dict[str, dict[int, Level]], dict[str, str], dict[str, str]]:
@@ -128,7 +132,7 @@ def _level(element: ET.Element) -> tuple[int, Level]:
     return number(attribute(element, "ilvl"), 0), level
 
 
-def _override(one: _List, element: ET.Element) -> None:
+def _override(one: NumberedList, element: ET.Element) -> None:
     place = number(attribute(element, "ilvl"), 0)
     for part in element:
         if local(part) == "lvl":
@@ -137,11 +141,11 @@ def _override(one: _List, element: ET.Element) -> None:
             one.starts[place] = number(attribute(part, "val"), 1)
 
 
-def _start(one: _List, place: int) -> int:
+def _start(one: NumberedList, place: int) -> int:
     return one.levels.get(place, Level()).start
 
 
-def _written(one: _List, counts: dict[int, int], place: int, is_legal: bool) -> str:
+def _written(one: NumberedList, counts: dict[int, int], place: int, is_legal: bool) -> str:
     form = one.levels.get(place, Level()).form
     value = counts.get(place, _start(one, place))
     return "" if form == "none" else numeral(value, "decimal" if is_legal else form)

@@ -9,16 +9,9 @@ from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_docx_styles import BODY_LEVEL, named_level
+from kotaemon_async.documents.parsing.office.child_edge_tables import OpenTable
 from kotaemon_async.documents.parsing.office.child_page_heads import PageHeads
 from kotaemon_async.documents.parsing.office.child_rtf_fonts import Fonts
-from kotaemon_async.documents.parsing.office.child_rtf_tables import (
-    MOST_COLUMNS,
-    Cell,
-    Row,
-    RowShape,
-    grid,
-    head,
-)
 
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n\x00]+|([^\\{}\r\n\x00]+)",
@@ -135,7 +128,7 @@ class _Document:
         self._styles: dict[int, int] = {}
         self._style, self._style_level = 0, BODY_LEVEL
         self._heads = PageHeads(writer)
-        self._table = _OpenTable()
+        self._table = OpenTable()
         self._has_objects = False
         self._words = self._handlers()
 
@@ -378,8 +371,7 @@ class _Document:
         table = self._table
         if table.cells:
             table.end_row()
-        if rows := table.take():
-            self._writer.table(grid(rows), head(rows))
+        table.write(self._writer)
 
     def _end_nested_cell(self) -> None:
         self._table.nested.append(" ".join(self._state.flow.take().split("\n")))
@@ -463,38 +455,3 @@ class _Document:
             "fcharset": lambda charset: fonts.set_charset(self._fonttable_font, charset or 0),
             "cpg": lambda page: fonts.set_page(self._fonttable_font, page or 0),
         }
-
-
-class _OpenTable:
-    """The rows of the table that is being read, and how the next row is cut into cells."""
-
-    def __init__(self) -> None:
-        self.cells: list[str] = []
-        self.nested: list[str] = []
-        self._rows: list[Row] = []
-        self._shape = RowShape()
-        self._right = self._down = False
-
-    def begin_row(self) -> None:
-        self._shape = RowShape()
-        self._right = self._down = False
-
-    def mark_header(self) -> None:
-        self._shape.is_header = True
-
-    def goes_on(self, *, right: bool) -> None:
-        """Note that the next cell goes on with the one before it, or else with the one above."""
-        self._right, self._down = self._right or right, self._down or not right
-
-    def end_definition(self, right: int) -> None:
-        if len(self._shape.cells) < MOST_COLUMNS:
-            self._shape.cells.append(Cell(right, self._right, self._down))
-        self._right = self._down = False
-
-    def end_row(self) -> None:
-        self._rows.append(Row(self.cells, self._shape))
-        self.cells = []
-
-    def take(self) -> list[Row]:
-        rows, self._rows = self._rows, []
-        return rows

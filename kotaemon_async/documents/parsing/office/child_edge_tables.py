@@ -1,8 +1,10 @@
-"""Tables of an RTF document: rows whose cells are told by their right edges; runs inside a parser child."""
+"""Tables whose cells are told by their right edges, as in RTF and DOC; runs inside a parser child."""
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from kotaemon_async.documents.parsing.child_units import UnitWriter
 
 MOST_COLUMNS = 64
 #: Edges nearer than this, in twips, are the same one.
@@ -30,6 +32,46 @@ class RowShape:
 class Row(NamedTuple):
     texts: list[str]
     shape: RowShape
+
+
+class OpenTable:
+    """The rows of the table that is being read, and how the next row is cut into cells."""
+
+    def __init__(self) -> None:
+        self.cells: list[str] = []
+        self.nested: list[str] = []
+        self._rows: list[Row] = []
+        self.shape = RowShape()
+        self._right = self._down = False
+
+    def begin_row(self) -> None:
+        self.shape = RowShape()
+        self._right = self._down = False
+
+    def mark_header(self) -> None:
+        self.shape.is_header = True
+
+    def goes_on(self, *, right: bool) -> None:
+        """Note that the next cell goes on with the one before it, or else with the one above."""
+        self._right, self._down = self._right or right, self._down or not right
+
+    def end_definition(self, right: int) -> None:
+        if len(self.shape.cells) < MOST_COLUMNS:
+            self.shape.cells.append(Cell(right, self._right, self._down))
+        self._right = self._down = False
+
+    def end_row(self) -> None:
+        self._rows.append(Row(self.cells, self.shape))
+        self.cells = []
+
+    def write(self, writer: UnitWriter) -> None:
+        """Write the rows and forget them; a first row of one cell above rows of several is their title."""
+        rows, self._rows = self._rows, []
+        title = ""
+        if len(rows) > 2 and len(rows[0].texts) == 1 < len(rows[1].texts) and not rows[0].shape.is_header:
+            title = rows.pop(0).texts[0]
+        if rows:
+            writer.table(grid(rows), head(rows), title=title)
 
 
 def grid(rows: list[Row]) -> list[list[str]]:
