@@ -56,6 +56,13 @@ _REGISTERED: Final = {
     "mac_roman": "macintosh",
     "iso2022_jp": "iso-2022-jp",
 }
+#: Controls that stand between words: NUL, word processors' line break, separators of records.
+_PARTING: Final = re.compile("[\x00\x0b\x1c-\x1f]")
+#: Other controls, lone surrogates, noncharacters, marks of no width; joiners within Latin words.
+_UNWANTED: Final = re.compile(
+    "[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\ufeff\u200b\u2060]+"
+    "|(?<=[A-Za-z\u00c0-\u024f])[\u200c\u200d]+(?=[A-Za-z\u00c0-\u024f])"
+)
 _HIGH: Final = bytes(range(128, 256))
 _LOW: Final = bytes(range(128))
 #: No codec has these as the second byte of a character: behind them a new one begins.
@@ -99,6 +106,11 @@ def decoded(data: bytes, declared: str | None = None) -> tuple[str, str]:
     if data.isascii() and named in ("hz", "utf_7", "iso2022_kr"):
         return data.decode(named, "replace"), named.replace("_", "-")
     return _decoded(data, named)
+
+
+def tidy(text: str) -> str:
+    """Return the text with plain line breaks and without characters that no store takes."""
+    return _UNWANTED.sub("", _PARTING.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def codec_of(name: str) -> str | None:

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kotaemon_async.documents.parsing.child_charsets import decoded
-from kotaemon_async.documents.parsing.child_html import declared_charset
+from kotaemon_async.documents.parsing.child_html import declared_charset, feed
 from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
-from kotaemon_async.documents.parsing.office.child_mail_html import feed
 from kotaemon_async.documents.parsing.office.child_package import Package, attribute, local, parsed
 
 _CONTAINER = "META-INF/container.xml"

@@ -10,7 +10,7 @@ import quopri
 import re
 
 from kotaemon_async.documents.parsing import child_charsets
-from kotaemon_async.documents.parsing.child_text import tidy
+from kotaemon_async.documents.parsing.child_charsets import tidy
 from kotaemon_async.documents.parsing.office.child_mime import from_base64
 
 #: A word in another charset: =?gb2312?B?…?=, with a language (RFC 2231), blanks in it or a lost end.

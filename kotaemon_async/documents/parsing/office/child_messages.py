@@ -3,10 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from kotaemon_async.documents.parsing.child_html import feed, letters
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_attachments import Attachments, clean_name
-from kotaemon_async.documents.parsing.office.child_mail_html import feed, letters
 from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 from kotaemon_async.domain.child_lines import is_point
 
