@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
+
 _MAX_SPAN: Final = 1_000
 _MAX_COLUMNS: Final = 1_000
 #: All cells of a table with the repeated ones.
@@ -11,9 +13,6 @@ _MAX_CELLS: Final = 500_000
 _REPEATED_CHARS: Final = 200
 #: A table with more text in a cell arranges a page rather than data.
 _DATA_CHARS: Final = 1_500
-
-#: Which part of a column are figures.
-_FIGURES: Final = 0.8
 
 
 class Cell(NamedTuple):
@@ -97,7 +96,7 @@ def _rest(line: list[str], pending: dict[int, tuple[int, str]], below: dict[int,
 
 
 def head_rows(rows: Sequence[Row], lines: Sequence[Sequence[str]]) -> int:
-    """Return how many rows name the columns: of the thead, of head cells, else words above figures."""
+    """Return how many rows name the columns: of the thead, of head cells, else what its words tell."""
     count = 0
     for row in rows:
         is_head = bool(row.cells) and all(cell.is_head for cell in row.cells)
@@ -106,18 +105,4 @@ def head_rows(rows: Sequence[Row], lines: Sequence[Sequence[str]]) -> int:
         count += 1
     if count or any(cell.is_head for row in rows for cell in row.cells):
         return min(count, len(lines) - 1)
-    return int(names_columns(lines))
-
-
-def names_columns(lines: Sequence[Sequence[str]]) -> bool:
-    """Return whether the first row names the columns: words without a figure, above a column of figures."""
-    if len(lines) < 2 or len(lines[0]) < 2 or not all(text and not _has_figure(text) for text in lines[0]):
-        return False
-    if len(lines) == 2 and len(lines[0]) == 2:
-        return False  # two things with their names, rather
-    columns = ([line[at] for line in lines[1:] if at < len(line) and line[at]] for at in range(len(lines[0])))
-    return any(cells and sum(map(_has_figure, cells)) >= _FIGURES * len(cells) for cells in columns)
-
-
-def _has_figure(text: str) -> bool:
-    return any(map(str.isdigit, text))
+    return header_rows(lines)

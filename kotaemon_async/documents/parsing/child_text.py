@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.documents.parsing import child_html, child_html_tables, child_markdown
+from kotaemon_async.documents.parsing import child_html, child_markdown
 from kotaemon_async.documents.parsing.child_blocks import kind_of, level_of, text_blocks
 from kotaemon_async.documents.parsing.child_charsets import LOST, decoded, tidy
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 
 #: UTF-8 needs at most four bytes a character: a longer file has too many parts for sure.
 _BYTES_PER_CHAR: Final = 4
@@ -91,7 +92,7 @@ def _feed_table(writer: UnitWriter, lines: list[str]) -> None:
     """Write rows whose cells are parted by bars or tabs."""
     rules = [at for at, line in enumerate(lines) if child_markdown.is_table_rule(line)]
     rows = [_cells(line) for at, line in enumerate(lines) if at not in rules]
-    head = rules[0] if rules else int(child_html_tables.names_columns(rows))
+    head = rules[0] if rules else header_rows(rows)
     writer.table(rows, head=head)
 
 

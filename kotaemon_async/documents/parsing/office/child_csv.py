@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kotaemon_async.documents.parsing import child_text
-from kotaemon_async.documents.parsing.child_charsets import decoded
+from kotaemon_async.documents.parsing.child_charsets import decoded, tidy
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import MAX_CELLS, Sheet, write_sheet
@@ -39,7 +39,7 @@ class _Dialect(NamedTuple):
     is_prose: bool
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> child_text.TextDocument | Units:  # noqa: ARG001
+def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001
     """Return the rows of a file. Raises: FileError(empty)."""
     most = max_pages * UNIT_CHARS * _BYTES_PER_CHAR
     with Path(path).open("rb") as file:
@@ -49,7 +49,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> child_text.Text
     is_cut = len(data) > most
     text, charset = decoded(data[:most])
     del data
-    text = child_text.tidy(text)
+    text = tidy(text)
     told = _TOLD.match(text)
     text = text[told.end() :] if told else text
     dialect = _Dialect(told[1], False, False) if told else _dialect(text[:_SAMPLE_CHARS])

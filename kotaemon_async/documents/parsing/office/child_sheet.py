@@ -29,6 +29,8 @@ _LONE_TITLES = 2
 #: What the rows below are looked at for, to tell a header from a row like them.
 _SAMPLE_ROWS = 30
 _NUMERIC_SHARE = 0.6
+#: The second of two columns of figures has more of them than values with their names have.
+_FIGURES_SHARE = 0.8
 #: A rectangle with fewer filled cells than one in so many is written without its empty ones.
 _SPARSE = 20
 _SMALL_RECTANGLE = 20_000
@@ -270,7 +272,16 @@ def header_rows(rows: Sequence[Sequence[str]]) -> int:
     ]
     filled = [row for row in cells if row.cells]
     columns = sorted({column for row in filled for column in row.cells})
-    return int(len(filled) > 1 and len(columns) > 1 and bool(cells[0].cells) and _is_header(filled, columns))
+    if len(filled) < 2 or len(columns) < 2 or not cells[0].cells or _are_pairs(filled, columns):
+        return 0
+    return int(_is_header(filled, columns))
+
+
+def _are_pairs(rows: Sequence[_Row], columns: Sequence[int]) -> bool:
+    """Return whether two columns are names with their values, of which only some are figures."""
+    values = [row.cells.get(columns[1], "") for row in rows[1:]]
+    figures = sum(any(map(str.isdigit, value)) for value in values)
+    return len(columns) == 2 and figures < len(values) * _FIGURES_SHARE
 
 
 def _marked(plan: _Plan, rows: Sequence[_Row]) -> int:

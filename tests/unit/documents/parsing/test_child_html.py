@@ -160,7 +160,7 @@ def test_merged_cells_are_repeated() -> None:
 
 def test_a_table_without_head_cells_has_a_header_where_words_stand_above_figures() -> None:
     assert table("<tr><td>Model<td>Site<td>Width<tr><td>KT<td>North<td>40")[1] == "Model | Site | Width"
-    assert table("<tr><td>Name<td>Pump<tr><td>Power<td>40 kW")[1:] == ("", 0)
+    assert table("<tr><td>Name<td>Pump<tr><td>Power<td>40 kW<tr><td>Place<td>Hall")[1:] == ("", 0)
     assert table("<tr><th>Name<td>Pump<tr><th>Power<td>40 kW")[1:] == ("", 0)
 
 

@@ -100,7 +100,7 @@ def test_rows_with_bars_or_tabs_are_a_table_with_its_header(tmp_path: Path) -> N
 
 
 def test_names_with_values_are_no_header_and_rows(tmp_path: Path) -> None:
-    unit = opened(tmp_path, "Name\tPump\nPower\t40 kW").unit(1)
+    unit = opened(tmp_path, "Name\tPump\nPower\t40 kW\nPlace\tHall").unit(1)
     assert (unit.blocks[0].kind, unit.blocks[0].header) == ("table", "")
 
 
