@@ -8,6 +8,7 @@ from statistics import median
 
 from kotaemon_async.documents.parsing.child_blocks import is_heading
 from kotaemon_async.documents.parsing.child_layout import Line
+from kotaemon_async.documents.parsing.child_legibility import NO_LETTER
 from kotaemon_async.domain.child_characters import NO_WIDTH
 from kotaemon_async.domain.child_lines import goes_on, width
 
@@ -15,6 +16,8 @@ _LIGATURES = {0xFB00 + place: text for place, text in enumerate(("ff", "fi", "fl
 #: What stores and quotes do not bear: controls, lone surrogates, noncharacters, marks of no width.
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _UNWANTED = re.compile(f"[{NO_WIDTH.replace(chr(0xAD), '')}\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]+")
+#: Programs take the signs of points out of fonts of their own.
+_SIGN_OF_A_POINT = re.compile(r"\A[\ue000-\uf8ff](?=\s*\Z|\s+\S)")
 _SPACES = re.compile(r"[ \t\r\n\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _CJK = (
     r"\u2e80-\u2fdf\u3000-\u30ff\u3100-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -98,6 +101,8 @@ class Paragraph:
 
 def clean(text: str) -> str:
     """Return the text with plain spaces, without ligatures and characters that no store takes."""
+    if NO_LETTER.search(text):
+        text = NO_LETTER.sub(" ", _SIGN_OF_A_POINT.sub("•", text))
     text = _UNWANTED.sub("", _CONTROLS.sub(" ", text.translate(_LIGATURES)))
     return _SPACES.sub(" ", text).strip()
 

@@ -98,6 +98,8 @@ class PdfDocument:
         shown = self._document[number - 1]
         if self._document.is_repaired and lacks_content(self._document, shown, page.has_text):
             return "unreadable"
+        if page.is_garbled:
+            return "garbled"
         if not page.has_body and (is_picture(shown) if page.has_text else shows_something(shown)):
             return "no_text"
         return ""

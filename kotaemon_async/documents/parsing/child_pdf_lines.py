@@ -1,12 +1,13 @@
 """The lines of a PDF's page as they are seen; runs inside a parser child."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_blocks import Block
 from kotaemon_async.documents.parsing.child_layout import Line
+from kotaemon_async.documents.parsing.child_legibility import Evidence, evidence, is_clear, is_illegible
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
 from kotaemon_async.documents.parsing.child_running import edges, is_at_edge
 
@@ -19,6 +20,8 @@ _BOLD = pymupdf.TEXT_FONT_BOLD
 _TURNS = {(1, 0): 0, (0, -1): 1, (-1, 0): 2, (0, 1): 3}
 #: A page is turned when so many of its letters run in another way.
 _MOST_LETTERS = 0.6
+#: A page is garbled when so many of its letters, or such a part of them, are none.
+_MUCH, _PART = 12, 0.1
 #: Letters of a column are nearer than this, in sizes.
 _NEAR = 0.6
 
@@ -31,6 +34,8 @@ class PageLines:
     width: float
     height: float
     turns: int = 0
+    #: Whether some of its text was none and is left out.
+    is_garbled: bool = False
     edges: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,13 +61,36 @@ class PageLines:
 
 
 def read_lines(page: Any) -> PageLines:
-    """Read the lines of a page."""
+    """Read the lines of a page, without what a font draws and calls by other letters."""
     blocks: list[dict[str, Any]] = text_page(page, _FLAGS).extractDICT()["blocks"]
     turns, size = _turns(blocks), (page.rect.width, page.rect.height)
-    lines = [
-        line for place, block in enumerate(blocks) for line in _columns(_lines(block, place, turns, size))
-    ]
-    return PageLines(lines, *(size[::-1] if turns % 2 else size), turns)
+    garbled, is_garbled, is_lost = _garbled(blocks)
+    lines: list[Line] = []
+    for place, block in enumerate([] if is_lost else blocks):
+        lost = {font for of, font in garbled if of == place}
+        lines += _columns(_lines(block, place, turns, size, lost))
+    return PageLines(lines, *(size[::-1] if turns % 2 else size), turns, is_garbled)
+
+
+def _garbled(blocks: Sequence[dict[str, Any]]) -> tuple[set[tuple[int, str]], bool, bool]:
+    """Return blocks and fonts whose text is none, whether they are much of the page, and whether most."""
+    texts: dict[tuple[int, str], list[str]] = {}
+    for place, block in enumerate(blocks):
+        for line in block.get("lines", ()):
+            for span in line["spans"]:
+                texts.setdefault((place, span["font"]), []).append(span["text"])
+    found = {piece: evidence(" ".join(text)) for piece, text in texts.items()}
+    fonts: dict[str, Evidence] = {}
+    for (_, font), shown in found.items():
+        fonts[font] = fonts.get(font, Evidence()) + shown
+    bad = {font for font, shown in fonts.items() if is_illegible(shown)}
+    lost = {
+        (place, font)
+        for (place, font), shown in found.items()
+        if is_illegible(shown) or (font in bad and not is_clear(shown))
+    }
+    letters, all_letters = (sum(found[one].visible for one in pieces) for pieces in (lost, found))
+    return lost, letters >= min(_MUCH, max(1.0, _PART * all_letters)), 2 * letters > all_letters
 
 
 def turned(box: Box, turns: int, width: float, height: float) -> Box:
@@ -103,11 +131,11 @@ def _direction(line: dict[str, Any]) -> tuple[int, int]:
 
 
 def _lines(
-    block: dict[str, Any], place: int, turns: int, size: tuple[float, float]
+    block: dict[str, Any], place: int, turns: int, size: tuple[float, float], lost: Set[str]
 ) -> Iterator[tuple[Line, bool]]:
-    """Yield each line, and whether it is written from the top down."""
+    """Yield each line without the lost fonts, and whether it is written from the top down."""
     for line in block.get("lines", ()):
-        spans = [span for span in line["spans"] if span["text"]]
+        spans = [span for span in line["spans"] if span["text"] and span["font"] not in lost]
         if spans:
             main = max(spans, key=lambda span: len(span["text"]))
             upright = not line["wmode"] and _TURNS.get(_direction(line)) == turns

@@ -15,6 +15,8 @@ for _unused in (
 pymupdf: Any = importlib.import_module("pymupdf")  # without types, so its calls need none
 pymupdf.TOOLS.mupdf_display_errors(False)
 pymupdf.TOOLS.mupdf_display_warnings(False)
+#: Parts of a font with maps of their own are told apart.
+pymupdf.TOOLS.set_subset_fontnames(True)
 
 
 def text_page(page: Any, flags: int) -> Any:

@@ -10,7 +10,7 @@ from kotaemon_async.documents.parsing.sandbox import Loss, Sandbox
 from kotaemon_async.domain.errors import BadDocument
 from kotaemon_async.domain.model import Page
 from tests.support.documents import english_pdf, image_only_pdf, pymupdf
-from tests.support.pdfs import file_of, pdf, text
+from tests.support.pdfs import HELVETICA, file_of, letter_map, mapped_font, pdf, text
 
 VERTICAL = (
     b"<< /Type /Font /Subtype /Type0 /BaseFont /SimSun /Encoding /GBK-EUC-V /DescendantFonts [<< /Type /Font"
@@ -130,3 +130,46 @@ async def test_half_width_numbers_in_vertical_writing_are_whole(read: Reader) ->
     words = "灯塔编号2031-017".encode("gbk").hex()
     pages, _ = await read(pdf(f"BT /F1 14 Tf 400 700 Td <{words}> Tj ET".encode(), fonts={"F1": VERTICAL}))
     assert pages[0].text == "灯塔编号2031-017"
+
+
+SHIFTED = {code: chr(code) for code in range(32, 127)} | {97 + n: chr(97 + (n + 1) % 26) for n in range(26)}
+PUMP = "The compressor of line four is rated at 4200 bar in total."
+
+
+def two_fonts(*pages: bytes) -> bytes:
+    """F1 says what it draws, F2 calls each letter by the next one."""
+    fonts = {"F1": HELVETICA, "F2": mapped_font(3)}
+    return pdf(*pages, fonts=fonts, objects=[letter_map(SHIFTED)])
+
+
+async def test_a_page_whose_font_has_a_wrong_map_is_garbled_and_without_text(read: Reader) -> None:
+    pages, _ = await read(two_fonts(text(LAMP), text(PUMP, font="F2"), text(LAMP)))
+    assert [(page.text, page.problem) for page in pages] == [(LAMP, ""), ("", "garbled"), (LAMP, "")]
+
+
+async def test_what_is_legible_of_a_garbled_page_is_kept_when_it_is_most(read: Reader) -> None:
+    mixed = text(*[LAMP] * 3) + text(PUMP, y=500, font="F2")
+    pages, _ = await read(two_fonts(mixed))
+    assert (pages[0].text, pages[0].problem) == (" ".join([LAMP] * 3), "garbled")
+
+
+async def test_glyphs_that_the_file_does_not_name_are_no_text(read: Reader) -> None:
+    with pymupdf.open() as document:
+        page = document.new_page()
+        page.insert_text((72, 80), "灯塔看守人每天晚上给时钟上发条", fontname="china-s", fontsize=14)
+        page.insert_text((72, 120), "The lamp burns.", fontsize=12)
+        for xref in range(1, document.xref_length()):
+            if document.xref_get_key(xref, "ToUnicode")[0] == "xref":
+                document.xref_set_key(xref, "ToUnicode", "null")
+            if document.xref_get_key(xref, "Encoding")[1] == "/UniGB-UTF16-H":
+                document.xref_set_key(xref, "Encoding", "/Identity-H")
+        data = bytes(document.tobytes())
+    pages, _ = await read(data)
+    assert not any("\u3400" <= one <= "\u9fff" or one == "\ufffd" for one in pages[0].text)
+
+
+async def test_a_sign_of_a_point_out_of_a_font_of_its_own_is_one(read: Reader) -> None:
+    fonts = {"F1": HELVETICA, "F2": mapped_font(3)}
+    page = text("x", font="F2") + text("The lamp burns.", x=90)
+    pages, _ = await read(pdf(page, fonts=fonts, objects=[letter_map({ord("x"): "\uf0b7"})]))
+    assert (pages[0].text, pages[0].problem) == ("• The lamp burns.", "")
