@@ -156,6 +156,7 @@ class LibreOffice:
         for _ in range(2):
             child = await ChildProcess.start(
                 self._command(run, suffix, target), env=_environment(run), cwd=str(run), own_session=True,
+                keep_errors=True,
             )  # fmt: skip
             try:
                 status = await child.wait()
