@@ -5,7 +5,7 @@ A name may have another spelling, and words or meaning alone may err: those say 
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async.answers import insist, quotes, relevance
+from kotaemon_async.answers import insist, quotes, relevance, tables
 from kotaemon_async.answers.extractive import SentenceEmbedder
 from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.answers.relevance import Rarity
@@ -69,15 +69,9 @@ class _Said:
 
     @property
     def scope(self) -> str:
-        """Return the words of its sources: their sentences whole, headings, titles and file names."""
+        """Return the words of its sources: sentences, the rows it is about, headings, titles."""
         return "\n".join(
-            part
-            for source in self.sources
-            for part in (
-                source.passage.text,
-                *(f"{one.heading}\n{one.text}" for one in source.sentences),
-                source.context,
-            )
+            part for source in self.sources for part in (*_words(self.sentence, source), source.context)
         )
 
 
@@ -159,6 +153,18 @@ def _said(answer: str, sources: Sequence[Source]) -> list[_Said]:
         cited = [sources[marker - 1] for marker in markers] or sources
         found.append(_Said(sentence, markers, tuple(cited)))
     return found
+
+
+def _words(claim: str, source: Source) -> Iterator[str]:
+    """Yield the words of a source for a claim: of its tables the rows that the claim is about."""
+    columns = tables.columns(source)
+    if not any(columns):
+        yield source.passage.text
+    rows = [one.text for one, names in zip(source.sentences, columns, strict=True) if names]
+    yield from (one.heading for one in source.sentences)
+    yield from (one.text for one, names in zip(source.sentences, columns, strict=True) if not names)
+    yield from dict.fromkeys(columns)
+    yield from tables.about(claim, rows)
 
 
 def _nearest(one: _Said) -> list[str]:

@@ -1,8 +1,10 @@
 """Rows of tables with the names of their columns: `Model: KT-131 · Width: 7403`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
+from kotaemon_async.answers.insist import missing_codes
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
 from kotaemon_async.domain.model import Sentence
@@ -42,6 +44,24 @@ def described(names: str, row: str) -> str:
     """Return all cells of a row with the names of their columns."""
     pairs = (_said(name, value) for name, value in _pairs(names, row) if value)
     return _BETWEEN.join(pairs)[:_DESCRIBED_CHARS]
+
+
+def about(claim: str, rows: Sequence[str]) -> list[str]:
+    """Return the rows that share most with a claim, by its words and codes; all of them where none does.
+
+    A row falls out beside another one that shares the same and more. Figures do not count: whether they stand
+    in the right row is what is asked.
+    """
+    named = {term for term in text.query_terms(claim) if not any(map(str.isdecimal, term))}
+    asked = set(missing_codes(claim))
+    held = [named.intersection(_terms(row)) | asked.difference(missing_codes(claim, row)) for row in rows]
+    most = {frozenset(one) for one in held}
+    return [row for row, one in zip(rows, held, strict=True) if not any(one < other for other in most)]
+
+
+@lru_cache(maxsize=1024)  # the rows of a passage are compared with each sentence of an answer
+def _terms(row: str) -> frozenset[str]:
+    return frozenset(text.terms(row))
 
 
 def shown(names: str, row: str, weights: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Claim
-from tests.support.answering import source
+from tests.support.answering import source, table
 
 PUMP = "The pump P-70 was installed in 2019. Its seal is replaced every 4200 hours by the fitter."
 VALVE = "阀门V-8于二〇三一年三月检查，由李青负责。检查结果由值班长签字确认。"
@@ -127,3 +127,28 @@ def test_an_answer_is_unsupported_when_all_of_it_is(verdicts: list[str], whole: 
 
 async def test_an_answer_of_nothing_but_signs_has_no_claims() -> None:
     assert await claims("…  [1]") == []
+
+
+BELTS = table(
+    "Model | Width | Stock", "KT-131 | 7403 | 12", "KT-132 | 7416 | 9", "KT-133 | 7429 | 40",
+    before="All belts are stored in hall 7.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "verdict", "reason"),
+    [
+        ("The width of KT-131 is 7403.", "supported", None),
+        ("KT-131 is stored in hall 7 and has a width of 7403.", "supported", None),
+        ("KT-131 and KT-133 have widths of 7403 and 7429.", "supported", None),
+        ("The width of KT-131 is 7416.", "unsupported", "figure"),
+        ("KT-132 has a stock of 40.", "unsupported", "figure"),
+        ("The width of KT-139 is 7403.", "unsupported", "code"),
+        ("KT-131 的宽度是 7416。", "unsupported", "figure"),
+    ],
+)
+async def test_a_figure_of_another_row_does_not_support_a_claim(
+    sentence: str, verdict: str, reason: str | None
+) -> None:
+    (claim,) = await ClaimCheck().check(f"{sentence[:-1]} [1]{sentence[-1]}", (BELTS,), Deadline.within(5))
+    assert (claim.verdict, claim.reason) == (verdict, reason)

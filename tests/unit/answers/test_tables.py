@@ -91,3 +91,10 @@ async def test_an_empty_cell_that_is_asked_for_is_said_to_be_empty() -> None:
 def test_a_cell_without_a_name_is_shown_alone() -> None:
     assert tables.shown("Model |  | Stock", "A1 | x | ", {}) == "Model: A1 · x"
     assert tables.described("", "A1 | x") == "A1 · x"
+
+
+def test_the_rows_that_a_claim_is_about_share_most_with_it() -> None:
+    rows = ["Lanzhou | others | 340", "Lanzhou | ministers | 900", "Haikou | others | 400"]
+    assert tables.about("In Lanzhou ministers may spend 340.", rows) == rows[1:2]
+    assert tables.about("In Lanzhou the limit is 340.", rows) == rows[:2]
+    assert tables.about("标准是 340 元。", rows) == rows
