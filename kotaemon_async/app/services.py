@@ -305,13 +305,13 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher.wake()
         opened.spaces.wake()
 
-    ingest = _ingest(settings, opened, work_changed)
+    library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
+    ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(
         ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer, office=_office(settings)
     )
     _release_under_pressure(opened, page_images)
-    library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     embedder = opened.spaces.embedder
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     return Services(
@@ -371,12 +371,13 @@ def _folders(settings: Settings, opened: _Opened, library: Library, admission: A
     )
 
 
-def _ingest(settings: Settings, opened: _Opened, on_step: Callable[[], None]) -> Ingest:
+def _ingest(settings: Settings, opened: _Opened, library: Library, on_step: Callable[[], None]) -> Ingest:
     return Ingest(
         opened.ledger,
         opened.blobs,
         opened.parsers,
         opened.spaces.embedder,
+        library=library,
         owner=f"{socket.gethostname()}:{os.getpid()}",
         on_step=on_step,
         commits=opened.spaces.commits,

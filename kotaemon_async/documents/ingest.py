@@ -14,15 +14,18 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.documents import warnings
+from kotaemon_async.documents.archive import Unpacking
 from kotaemon_async.documents.chunking import CHUNKING_VERSION, Chunker
+from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.outcomes import Outcomes, cause_of
 from kotaemon_async.documents.page_reader import PageReader
+from kotaemon_async.documents.parsing.formats import ZIP
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import IngestSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.index_terms import segment
-from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.model import Chunk, DocumentWarning, Page
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import InsufficientStorage
 from kotaemon_async.search.embedding.embedder import Embedder
@@ -52,6 +55,7 @@ class _Prepared:
     pages: list[Page]
     chunks: list[Chunk]
     terms: list[str]
+    lost: tuple[DocumentWarning, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -163,6 +167,7 @@ class Ingest:
         sandbox: Sandbox,
         embedder: Callable[[], Embedder],
         *,
+        library: Library,
         owner: str,
         on_step: Callable[[], None],
         settings: IngestSettings,
@@ -177,6 +182,7 @@ class Ingest:
         self._blobs = blobs
         self._sandbox = sandbox
         self._embedder = embedder
+        self._library = library
         self._owner = owner
         self._on_step = on_step
         self._settings = settings
@@ -268,6 +274,7 @@ class Ingest:
         heartbeat = LeaseHeartbeat(
             self._ledger, claim, self._settings.lease_s, clock=self._clock, sleep=self._sleep
         )
+        is_archive = claim.document.media_type == ZIP
         async with heartbeat.kept(), AsyncExitStack() as stack:
             opening = self._sandbox.open(self._blobs.path(claim.document.sha256), claim.document.media_type)
             with span("open"), heartbeat.waiting("parser"):
@@ -276,16 +283,32 @@ class Ingest:
             if claim.document.pages_total != parsed.pages_total or opened.warnings or opened.charset:
                 await self._ledger.claims.opened(claim, opened, self._clock())
             reader = PageReader(parsed, self._recognition, heartbeat.waiting, claim.document.media_type)
-            is_finished = await self._batches(IngestRun(claim, heartbeat, parsed, reader))
+            run = IngestRun(claim, heartbeat, parsed, reader)
+            is_finished = await (self._unpack(run) if is_archive else self._batches(run))
         if not is_finished:
             await self._outcomes.requeue(claim)
             return
-        if (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
+        if not is_archive and (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
             hint = warnings.NO_OCR if reader.lacks_ocr else None
             raise BadDocument("No page of the file holds text.", code="no_text", hint=hint)
         faults.hit("ingest.before_indexing")
         await self._ledger.claims.to_indexing(claim, self._clock())
         logger.bind(pages=parsed.pages_total).info("document_embedded")
+
+    async def _unpack(self, run: IngestRun) -> bool:
+        """Make documents of an archive's members, unit by unit; return whether the last is done."""
+        unpacking = await Unpacking.of(self._ledger, self._library, run.claim.document, run.parsed)
+        for number in range(run.claim.document.pages_done + 1, run.parsed.pages_total + 1):
+            unpacked = await unpacking.unit(number, is_over=self._is_over)
+            if unpacked is None:
+                return False
+            await self._commit(run, _Prepared([unpacked.page], [], [], unpacked.warnings))
+        return True
+
+    def _is_over(self) -> bool:
+        """Return whether work shall stop here. Raises: InsufficientStorage."""
+        self._require_capacity()
+        return self._stopping
 
     async def _batches(self, run: IngestRun) -> bool:
         """Commit batches, one being parsed while another is embedded; return whether the last is done."""
@@ -364,7 +387,7 @@ class Ingest:
         ):
             model, vectors = await self._embedded([chunk.text for chunk in prepared.chunks])
         pages_total = run.parsed.pages_total
-        lost = tuple(warnings.of_pages(prepared.pages))
+        lost = (*prepared.lost, *warnings.of_pages(prepared.pages))
         found = (prepared.pages, prepared.chunks, vectors, prepared.terms)
         return Batch(*found, pages_total, model, lost, run.reader.lacks_ocr)
 

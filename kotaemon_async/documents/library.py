@@ -14,7 +14,7 @@ from anyio import to_thread
 from loguru import logger
 
 from kotaemon_async.documents.changes import EventPoller
-from kotaemon_async.documents.parsing.formats import sniff
+from kotaemon_async.documents.parsing.formats import ZIP, sniff
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
@@ -129,6 +129,12 @@ class Library:
             return _replayed(key, fingerprint)
         _check_collection(collection)
         media_type = await to_thread.run_sync(sniff, incoming.head, name, await incoming.written())
+        if media_type == ZIP and arrival.is_innermost:
+            raise Refused(
+                "The archive lies too deep in others.",
+                code="unsupported_format",
+                hint="Unpack it and hand in what is in it.",
+            )
         new = NewDocument(
             id=new_id("doc", self._clock()),
             name=name,

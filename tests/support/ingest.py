@@ -123,6 +123,7 @@ class IngestFixture:
         parts = (self.ledger, self.blobs, self.sandbox, models or (lambda: used))
         return Ingest(
             *parts,
+            library=self.library,
             owner="me",
             on_step=on_step,
             settings=settings,

@@ -1,7 +1,7 @@
 """A parser child: one document at a time (child_service.py says how it is asked).
 
 Started as a plain file; imports nothing of the package but modules made for children (child_*.py).
-Requests: open, read, scan, draw_page, close, draw_text.
+Requests: open, read, scan, members, piece, draw_page, close, draw_text.
 """
 
 import os
@@ -59,6 +59,16 @@ class OpenDocument(child_service.Requests):
             return dict(self.document.scan(number))
         except (FileError, MemoryError):
             return {"problem": "unreadable"}
+
+    def members(self, number: int) -> dict[str, Any]:
+        """Return the members of an archive that a unit lists."""
+        child_jail.allow_cpu(self.settings["cpu_s"])  # for each unit: what is handed out is bounded
+        return {"members": self.document.listed(number)}
+
+    def piece(self, member: int, size: int) -> dict[str, Any]:
+        """Return the next bytes of an archive's member, none at its end, or the problem with it."""
+        data, problem = self.document.piece(member, size)
+        return {"data": data, "problem": problem}
 
     def draw_page(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
         from kotaemon_async.documents.parsing import child_images

@@ -11,6 +11,7 @@ READERS = {
     "application/pdf": "child_pdf",
     "application/rtf": "office.child_rtf",
     "application/vnd.ms-powerpoint": "office.child_ppt",
+    "application/zip": "child_archive",
     "application/vnd.ms-outlook": "office.child_msg",
     "application/vnd.oasis.opendocument.presentation": "office.child_odf",
     "application/vnd.oasis.opendocument.spreadsheet": "office.child_odf",

@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import anyio
 
 from kotaemon_async.documents.parsing.pool import ChildPool
 from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, ParserDied
 from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.errors import BadDocument
 from kotaemon_async.domain.model import Block, Locator, Page, PageProblem, PlaceKind, WarningCode
 
+#: What is asked of an archive's member at once.
+_PIECE_BYTES: Final = 1024**2
 __all__ = ["ParsedDocument", "ParserDied", "Sandbox"]
 
 
@@ -38,6 +41,16 @@ class Loss:
     kind: PlaceKind | Literal[""]
     number: int
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive, as the archive says it; `problem` is why it is not handed out, or ""."""
+
+    index: int
+    path: str
+    size_bytes: int
+    problem: str
 
 
 class ParsedDocument:
@@ -77,6 +90,21 @@ class ParsedDocument:
         reply = await self._ask({"do": "scan", "number": number})
         reply.pop("took_s", None)
         return reply
+
+    async def members(self, number: int) -> list[Member]:
+        """Return the members of an archive that a unit lists."""
+        reply = await self._ask({"do": "members", "number": number})
+        return [Member(*member) for member in reply["members"]]
+
+    async def pieces(self, member: Member) -> AsyncIterator[bytes]:
+        """Yield the bytes of an archive's member. Raises: BadDocument(corrupt) when they are damaged."""
+        while True:
+            reply = await self._ask({"do": "piece", "member": member.index, "size": _PIECE_BYTES})
+            if reply["problem"]:
+                raise BadDocument("The file is damaged inside of the archive.", code="corrupt")
+            if not reply["data"]:
+                return
+            yield reply["data"]
 
     async def _ask(self, request: dict[str, object]) -> dict[str, Any]:
         async with self._turn:

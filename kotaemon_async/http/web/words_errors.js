@@ -79,7 +79,7 @@ export const words = {
   "hint.starting": ["It is tried again in a moment.", "稍后自动重试。"],
   "hint.shutting_down": ["It is tried again in a moment.", "稍后自动重试。"],
   "hint.disk_full": ["It goes on by itself when there is room.", "有空间后会自动继续。"],
-  "hint.ocr_unavailable": ["Nothing to do: it is started again.", "无需处理，将自动重启。"],
+  "hint.ocr_unavailable": ["Look at the log for its cause.", "请查看日志了解原因。"],
   "hint.folder_unavailable": ["Make or mount the folder.", "请创建或挂载该文件夹。"],
   "hint.files_vanished": ["Bring the files back; if that is meant, wait.", "请恢复这些文件；若为有意删除，请等待。"],
   "hint.backup_overdue": ["Run: kotaemon-async backup create", "请运行：kotaemon-async backup create"],

@@ -136,7 +136,8 @@ WHERE status = 'failed' AND (:collection IS NULL OR collection = :collection) OR
 
 -- name: stale
 SELECT id FROM documents
-WHERE (status = 'ready' OR stage = 'indexing') AND recipe <> :recipe ORDER BY created_at
+WHERE (status = 'ready' OR stage = 'indexing') AND recipe <> :recipe AND media_type <> 'application/zip'
+ORDER BY created_at
 
 -- name: unrecognized
 SELECT id FROM documents

@@ -53,6 +53,8 @@ _TNEF = b"\x78\x9f\x3e\x22"
 _PDF_HEAD = b"%PDF-"
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024
+#: What is a list of files and no text; a mail cannot make documents of them.
+_ARCHIVE = "application/zip"
 _MAX_ATTACHMENTS = 200
 _MAX_CPU_S = 40.0
 _MAX_DEPTH = 3
@@ -77,7 +79,7 @@ class Attachments:
         self._left -= 1
         if not data:
             self._skip(name, "is empty or damaged")
-        elif media_type not in READERS:
+        elif media_type not in READERS or media_type == _ARCHIVE:
             self._skip(name, f"is {_called(data, media_type)} and was not read")
         elif self._left < 0 or time.process_time() > self._until_s:
             self._skip(name, "was not read: the mail has too many or too long ones")
@@ -192,7 +194,7 @@ def _called(data: bytes, media_type: str) -> str:
     if data.startswith(_TNEF):
         return "a container that Outlook alone can open"
     return {
-        "application/zip": "an archive",
+        _ARCHIVE: "an archive",
         "application/x-ole-storage": "an old or protected office file",
         "application/octet-stream": "of an unknown kind",
     }.get(media_type, f"of the kind {media_type}")
