@@ -20,7 +20,7 @@ MAX_PAGES = 500
 #: No more of a file is read than this: one that claims to have more is no other case.
 READ_PAGES = 40
 #: No single file holds a child for longer.
-LONGEST_S = 20.0
+LONGEST_S = 30.0
 
 
 @dataclass

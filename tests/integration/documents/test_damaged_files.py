@@ -6,7 +6,7 @@ from tests.fuzz.run import fuzz
 from tests.support.samples import own
 
 FILES = 400
-LONGEST_S = 20.0
+LONGEST_S = 30.0
 
 
 async def test_damaged_files_end_soon_in_pages_or_in_a_code(tmp_path: Path) -> None:
