@@ -182,7 +182,8 @@ class UnitWriter:
         """
         if title:
             self.add("caption", title)
-        lines = [_row(row) for row in rows]
+        width = len(max(rows[:head], key=len, default=()))
+        lines = [_row(row, width) for row in rows]
         header = header or column_names(rows[:head])
         kept = [place for place, row in enumerate(rows) if any(map(str.strip, row))]
         while kept:
@@ -287,8 +288,10 @@ def column_names(head: Sequence[Sequence[str]]) -> str:
     return _BAR.join(names).strip() if any(names) else ""
 
 
-def _row(cells: Sequence[str]) -> str:
-    return _BAR.join(_one_line(cell) for cell in cells).strip()
+def _row(cells: Sequence[str], width: int) -> str:
+    """Return the cells in one line, and bars for those that a short row lacks at its end."""
+    lacking = [""] * (width - len(cells))
+    return _BAR.join(_one_line(cell) for cell in (*cells, *lacking)).strip()
 
 
 def _one_line(text: str) -> str:

@@ -60,6 +60,12 @@ def test_empty_cells_keep_their_place_and_bars_in_cells_part_nothing() -> None:
     assert to.finish().unit(1).text == "Model | List price | Stock\nA 1 |  | 42"
 
 
+def test_a_row_that_ends_early_has_its_empty_cells() -> None:
+    to = writer()
+    to.table([["Model", "Price", "Stock"], ["A1"]])
+    assert to.finish().unit(1).text == "Model | Price | Stock\nA1 |  |"
+
+
 def test_several_rows_of_names_are_joined_column_by_column() -> None:
     assert column_names([["Price", "Price"], ["net", "gross"]]) == "Price / net | Price / gross"
 
