@@ -39,6 +39,7 @@ def docx(body: str, files: Mapping[str, str | bytes] | None = None, links: str =
     further = [(one[0], one[1], one[2]) for line in links.splitlines() if (one := line.split())]
     return package(
         {
+            "[Content_Types].xml": "<Types/>",
             "_rels/.rels": relationships(("a", "officeDocument", "word/document.xml")),
             "word/_rels/document.xml.rels": relationships(
                 *((name, kind, f"/{path}") for name, kind, path in entries), *further
@@ -76,5 +77,5 @@ def tr(*cells: str, properties: str = "") -> str:
     return f"<w:tr><w:trPr>{properties}</w:trPr>{inside}</w:tr>"
 
 
-def tbl(*rows: str) -> str:
-    return f"<w:tbl><w:tblPr/>{''.join(rows)}</w:tbl>"
+def tbl(*rows: str, properties: str = "") -> str:
+    return f"<w:tbl><w:tblPr>{properties}</w:tblPr>{''.join(rows)}</w:tbl>"

@@ -1,28 +1,34 @@
 """Word documents (DOCX) as sections with heading paths; runs inside a parser child."""
 
-import posixpath
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from itertools import groupby
 
+from kotaemon_async.documents.parsing.child_blocks import is_heading
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter, column_names
 from kotaemon_async.documents.parsing.office.child_docx_numbers import Numbers, numbered_lists
+from kotaemon_async.documents.parsing.office.child_docx_parts import EmbeddedParts
 from kotaemon_async.documents.parsing.office.child_docx_styles import BODY_LEVEL, Mark, Style, Styles, mark_of
 from kotaemon_async.documents.parsing.office.child_docx_tables import Table
 from kotaemon_async.documents.parsing.office.child_docx_text import MOST_LEVELS, Paragraph, TextReader
 from kotaemon_async.documents.parsing.office.child_equations import equation
 from kotaemon_async.documents.parsing.office.child_package import Package, attribute, local, relation
 from kotaemon_async.documents.parsing.office.child_page_heads import PageHeads
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 
 _MAIN_PART = "word/document.xml"
 _PAGE_MARK = b"lastRenderedPageBreak"
+_OUTLINE = b"outlineLvl"
+_USED_STYLE = re.compile(rb"""pStyle\s[^<>]{0,200}?val\s*=\s*["']([^"'<>]{1,200})["']""")
+#: The level of a heading that only its letters tell.
+_GUESSED_LEVEL = 1
 _WRAPPERS = frozenset({"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "body"})
 #: A longer paragraph in a heading's style is text.
 _HEADING_CHARS = 200
 _NOTE_KINDS = {"footnote": "note", "endnote": "note", "comment": "comment"}
 _NOTE_NAMES = {"footnote": "The footnotes", "endnote": "The endnotes", "comment": "The comments"}
-_MOST_NAMES = 5
 
 
 def open_document(path: str, media_type: str, max_pages: int) -> Units:
@@ -31,7 +37,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:
     package = Package(path)
     try:
         writer = UnitWriter(max_units=max_pages)
-        _Document(package, writer).read()
+        _Document(package, writer, max_pages).read()
         return writer.finish()
     finally:
         package.close()
@@ -73,7 +79,7 @@ class _Pages:
 class _Document:
     """One document, read once from its beginning to its end."""
 
-    def __init__(self, package: Package, writer: UnitWriter) -> None:
+    def __init__(self, package: Package, writer: UnitWriter, max_units: int) -> None:
         self._package = package
         self._writer = writer
         self._main = package.main_part(_MAIN_PART)
@@ -82,10 +88,12 @@ class _Document:
         self._numbers = Numbers(numbered_lists(self._xml_of("numbering", "The numbers of lists")))
         self._text = TextReader(self._styles)
         self._notes: dict[tuple[str, str], str] = {}
-        self._embedded: dict[str, None] = {}
+        self._parts = EmbeddedParts(package, self._relations, writer, max_units)
         self._hanging: list[Paragraph] = []
         self._pages = _Pages()
         self._placed = 0
+        #: Where no style says what a heading is, short lines in bold letters are.
+        self._guesses_headings = False
         #: The beginning of a paragraph whose end was deleted, so that it goes on in the next.
         self._carried: list[str] = []
 
@@ -93,12 +101,13 @@ class _Document:
         """Write all of the document. Raises: FileError where it cannot be read at all."""
         for kind in _NOTE_KINDS:
             self._read_notes(kind)
-        if self._has_page_marks():
+        has_page_marks, self._guesses_headings = self._looked_through()
+        if has_page_marks:
             self._pages.number = 1
             self._place(1)
         self._write_heads()
         self._read_body()
-        self._warn_of_losses()
+        self._parts.finish()
 
     def _read_body(self) -> None:
         is_read = False
@@ -112,11 +121,16 @@ class _Document:
                 raise
             self._writer.warn("truncated", f"The text breaks off, because the file is damaged: {error}")
 
-    def _has_page_marks(self) -> bool:
+    def _looked_through(self) -> tuple[bool, bool]:
+        """Return whether Word left marks of pages, and whether the text is without headings by style."""
         try:
-            return _PAGE_MARK in self._package.read(self._main)
+            data = self._package.read(self._main)
         except FileError:
-            return False  # what can be read of it is read anyway
+            return False, False  # what can be read of it is read anyway
+        used = {found.decode("utf-8", "replace") for found in _USED_STYLE.findall(data)}
+        levels = (self._styles.of(key).level for key in used)
+        has_headings = _OUTLINE in data or any(level is not None and level < BODY_LEVEL for level in levels)
+        return _PAGE_MARK in data, not has_headings
 
     def _xml_of(self, kind: str, name: str) -> ET.Element | None:
         """Return the part of a kind; its damage is a loss, not the end."""
@@ -164,7 +178,7 @@ class _Document:
             for part in _alternative(element):
                 self._block(part, depth + 1)
         elif name == "altChunk":
-            self._embed(relation(element))
+            self._parts.write_chunk(relation(element))
         elif name in ("oMathPara", "oMath"):
             self._writer.paragraph(equation(element))
 
@@ -175,14 +189,16 @@ class _Document:
         self._carried = found.pieces if mark.is_deleted else []
         if not mark.is_deleted:
             self._place(self._pages.number)
-            self._write(mark, found.text)
+            self._write(mark, found, depth)
         self._hang(found, depth)
         self._pages.turn(found.breaks[1])
 
-    def _write(self, mark: Mark, text: str) -> None:
-        style = self._styles.of(mark.style)
+    def _write(self, mark: Mark, found: Paragraph, depth: int) -> None:
+        style, text = self._styles.of(mark.style), found.text
         label, form = self._label(mark, style)
         level = style.level if mark.level is None else mark.level
+        if self._guesses_headings and not depth and (found.is_bold or style.bold) and is_heading(text):
+            level = _GUESSED_LEVEL
         if not text or style.hidden:
             return
         if level is not None and 0 <= level < BODY_LEVEL and len(text) <= _HEADING_CHARS:
@@ -207,8 +223,8 @@ class _Document:
                 self._block(part, depth + 1)
         for kind, key in found.notes:
             self._writer.add(_NOTE_KINDS[kind], self._notes.get((kind, key), ""))
-        for _kind, key in found.parts:
-            self._embed(key)
+        for kind, key in found.parts:
+            self._parts.write(kind, key)
 
     def _place(self, page: int) -> None:
         """Begin a new unit where Word began a new page."""
@@ -229,8 +245,12 @@ class _Document:
         rows, pages, self._hanging = [], [], []
         for texts in table.texts(self._cell_text):
             rows.append(texts)
+            if len(rows) == 1:
+                is_bold = all(one.is_bold for one in self._hanging if one.text)
+                is_set_off = table.shows_head and bool(self._styles.of(table.style).sets_off_head)
+                table.sets_off_first = is_bold or is_set_off
             pages.append(self._pages.next_row())
-        self._write_rows(rows, pages, table.head)
+        self._write_rows(rows, pages, table.head or header_rows(rows))
         for found in self._hanging:
             self._hang(found, depth)
 
@@ -286,20 +306,6 @@ class _Document:
             found.notes = [one for one in found.notes if one not in notes]
             found.boxes = []
             self._hanging.append(found)
-
-    def _embed(self, key: str) -> None:
-        """Note an embedded part that is not read."""
-        if (one := self._relations.get(key)) is not None:
-            self._embedded[posixpath.basename(one.target)] = None
-
-    def _warn_of_losses(self) -> None:
-        if self._embedded:
-            names = ", ".join(list(self._embedded)[:_MOST_NAMES])
-            more = len(self._embedded) - _MOST_NAMES
-            names += f" and {more} more" if more > 0 else ""
-            self._writer.warn("part_skipped", f"What is embedded in the document is not read: {names}.")
-        if self._package.has_macros:
-            self._writer.warn("part_skipped", "Macros are not read.")
 
 
 def _alternative(element: ET.Element) -> ET.Element:

@@ -39,6 +39,8 @@ class Style:
     hidden: bool | None = None
     is_list: bool | None = None
     bold: bool | None = None
+    #: Of a table's style: whether it gives the first row a look of its own.
+    sets_off_head: bool | None = None
 
 
 class Styles:
@@ -70,6 +72,8 @@ class Styles:
                     style.level, style.numbering = outline_level(part), numbering_of(part)
                 case "rPr":
                     style.hidden, style.bold = switch(part, "vanish"), switch(part, "b")
+                case "tblStylePr" if attribute(part, "type") == "firstRow":
+                    style.sets_off_head = True
         level = named_level(name)
         style.level = style.level if level is None else level
         style.is_list = True if _LISTS.match(name) else None
@@ -82,7 +86,7 @@ class Styles:
         at: str | None = key
         while at in self._styles and seen < _MOST_ANCESTORS:  # a style may be based on itself
             one, seen = self._styles[at], seen + 1
-            for field in ("level", "numbering", "hidden", "is_list", "bold"):
+            for field in ("level", "numbering", "hidden", "is_list", "bold", "sets_off_head"):
                 if getattr(whole, field) is None:
                     setattr(whole, field, getattr(one, field))
             at = one.based_on

@@ -1,5 +1,6 @@
 """Tables of a Word document as rows of texts, with what is merged repeated; runs inside a parser child."""
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -16,6 +17,8 @@ _REPEATED_CHARS = 300
 #: A cell with so much text is no cell of data: the table only lays out a page.
 _LAYOUT_CHARS = 1500
 _LAYOUT_COLUMN_CHARS = 120
+_FIRST_ROW = 0x20
+_HEX = re.compile(r"[0-9A-Fa-f]{1,8}")
 
 
 class Cell(NamedTuple):
@@ -38,6 +41,9 @@ class Table:
     """The cells of a table in the order of reading."""
 
     def __init__(self, element: ET.Element) -> None:
+        #: Whether the first row looks unlike the others, as soon as that is known.
+        self.sets_off_first = False
+        self.style, self.shows_head = _look(element)
         self.rows = [row for tr in inner(element, "tr") if (row := _row(tr)) is not None]
 
     @property
@@ -60,14 +66,17 @@ class Table:
 
     @property
     def head(self) -> int:
-        """Return how many rows name the columns: those that say so, or what merged cells span, or one."""
+        """Return how many rows name the columns: those that say so, or what merged cells span, or one.
+
+        0 where nothing tells: two columns without such a sign may be names and their values.
+        """
         said = next((place for place, row in enumerate(self.rows) if not row.is_header), 0)
         if said or len(self.rows) < 2:
             return said
         first = self.rows[0]
         spans_columns = any(cell.span > 1 for cell in first.cells) and len(first.cells) > 1
         if not (spans_columns and any(cell.down == "begins" for cell in first.cells)):
-            return 1
+            return int(self.sets_off_first or any(len(row.cells) > 2 for row in self.rows))
         rows = enumerate(self.rows[1:], 1)
         end = next((place for place, row in rows if all(cell.down != "goes on" for cell in row.cells)), 1)
         return min(end, 3)
@@ -107,6 +116,19 @@ def inner(element: ET.Element, name: str, depth: int = 0) -> Iterator[ET.Element
             yield part
         elif local(part) in _WRAPPERS and depth < _MOST_WRAPPERS:
             yield from inner(part, name, depth + 1)
+
+
+def _look(element: ET.Element) -> tuple[str, bool]:
+    """Return the style of a table, and whether that is to set off its first row."""
+    properties = next((part for part in element if local(part) == "tblPr"), None)
+    parts = {local(part): part for part in properties} if properties is not None else {}
+    style = attribute(parts["tblStyle"], "val") if "tblStyle" in parts else None
+    if (look := parts.get("tblLook")) is None:
+        return style or "", True
+    if (said := attribute(look, "firstRow")) is not None:
+        return style or "", said in ("1", "true", "on")
+    bits = attribute(look, "val") or ""
+    return style or "", bool(int(bits, 16) & _FIRST_ROW) if _HEX.fullmatch(bits) else False
 
 
 def _letters(element: ET.Element) -> int:

@@ -37,6 +37,9 @@ class Paragraph:
     fields: list[bool] = field(default_factory=list)
     break_is_counted: bool = False
     is_begun: bool = False
+    #: Whether all its letters are bold by what their runs say.
+    is_bold: bool = False
+    has_plain_letters: bool = False
 
     @property
     def text(self) -> str:
@@ -48,6 +51,12 @@ class Paragraph:
             self.pieces.append(text)
             if not text.isspace():
                 self.is_begun, self.break_is_counted = True, False
+
+    def note_weight(self, start: int, *, is_bold: bool) -> None:
+        """Note whether what was written from a piece on is bold."""
+        if any(piece.strip() for piece in self.pieces[start:]):
+            self.has_plain_letters = self.has_plain_letters or not is_bold
+            self.is_bold = not self.has_plain_letters
 
     def mark_page(self, is_rendered: bool) -> None:
         """Count a page break; Word's own mark behind one that was asked for is the same."""
@@ -115,13 +124,15 @@ class TextReader:
 
     def _run(self, element: ET.Element, out: Paragraph, depth: int) -> None:
         first = element[0] if len(element) else None
+        start = len(out.pieces)
         if first is None or local(first) != "rPr":
             self._walk(element, out, depth)
+            out.note_weight(start, is_bold=False)
             return
         if self.is_hidden(first):
             return
-        start = len(out.pieces)
         self._walk(element, out, depth)
+        out.note_weight(start, is_bold=bool(switch(first, "b")))
         if any(_PRIVATE[0] <= sign <= _PRIVATE[1] for piece in out.pieces[start:] for sign in piece):
             font = _font(first)
             out.pieces[start:] = [_shown(piece, font) for piece in out.pieces[start:]]

@@ -315,15 +315,76 @@ def test_rows_are_placed_on_their_pages_with_the_names_of_the_columns(folder: Pa
     assert [(names, head) for names, _, head in tables(units)] == [("Model | Price", 1), ("Model | Price", 0)]
 
 
-def test_what_is_embedded_is_named(folder: Path) -> None:
-    body = p('<w:r><w:object><o:OLEObject r:id="x"/></w:object></w:r>') + p("Text.")
-    units = read_with(
-        open_document, folder, docx(body, {"word/vbaProject.bin": ""}, "x oleObject embeddings/plan.bin")
-    )
+OBJECT = '<w:r><w:object><o:OLEObject r:id="x"/></w:object></w:r>'
+
+
+def test_an_embedded_document_is_read_behind_the_text(folder: Path) -> None:
+    files = {"word/embeddings/plan.docx": docx(p("Inside."))}
+    data = docx(p(OBJECT) + p("Text."), files, "x package embeddings/plan.docx")
+    units = read_with(open_document, folder, data)
+    assert lines(units) == ["paragraph: Text.", "paragraph: Inside."]
+    assert (units.unit(2).kind, units.unit(2).label) == ("part", "plan.docx")
+
+
+def test_what_cannot_be_read_of_it_is_named(folder: Path) -> None:
+    files = {"word/vbaProject.bin": b"", "word/embeddings/a.bin": bytes(64)}
+    links = "x oleObject embeddings/a.bin\ny chart charts/lost.xml"
+    chart = '<w:r><w:drawing><c:chart r:id="y"/></w:drawing></w:r>'
+    units = read_with(open_document, folder, docx(p(OBJECT) + p(chart) + p("Text."), files, links))
+    assert lines(units) == ["paragraph: Text."]
     assert [message for _, message in losses(units)] == [
-        "What is embedded in the document is not read: plan.bin.",
+        "A chart is damaged and was not read.",
+        'The attachment "a.bin" is of an unknown kind and was not read.',
         "Macros are not read.",
     ]
+
+
+def test_a_chart_is_a_table(folder: Path) -> None:
+    chart = (
+        '<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"><c:chart><c:plotArea>'
+        "<c:barChart><c:ser><c:tx><c:v>Sales</c:v></c:tx><c:cat><c:strLit><c:pt idx='0'><c:v>May</c:v></c:pt>"
+        "</c:strLit></c:cat><c:val><c:numLit><c:pt idx='0'><c:v>21.4</c:v></c:pt></c:numLit></c:val></c:ser>"
+        "</c:barChart></c:plotArea></c:chart></c:chartSpace>"
+    )
+    body = p('<w:r><w:drawing><c:chart r:id="y"/></w:drawing></w:r>')
+    units = read_with(open_document, folder, docx(body, {"word/c.xml": chart}, "y chart c.xml"))
+    assert [rows for _, rows, _ in tables(units)] == [["| Sales", "May | 21.4"]]
+
+
+def test_a_page_that_is_a_part_of_the_text_is_read_in_its_place(folder: Path) -> None:
+    page = "<html><body><h1>Pumps</h1><p>It runs.</p></body></html>"
+    body = p("One") + '<w:altChunk r:id="y"/>' + p("Two")
+    units = read_with(open_document, folder, docx(body, {"word/a.htm": page}, "y aFChunk a.htm"))
+    assert lines(units) == ["paragraph: One", "heading 1: Pumps", "paragraph: It runs.", "paragraph: Two"]
+
+
+def test_lines_in_bold_letters_are_headings_where_no_style_is_one(folder: Path) -> None:
+    bold = p(run("Delivery", "<w:b/>") + run(" terms", "<w:b/>"))
+    half = p(run("Price", "<w:b/>") + run(" is 40"))
+    body = bold + p("It comes in May.") + half + p(run("It is dear.", "<w:b/>"))
+    assert lines_of(folder, body) == [
+        "heading 2: Delivery terms",
+        "paragraph: It comes in May.",
+        "paragraph: Price is 40",
+        "paragraph: It is dear.",
+    ]
+    assert lines_of(folder, p("One", "H1") + bold, styles=HEADINGS)[1] == "paragraph: Delivery terms"
+
+
+def test_names_with_their_values_have_no_header_unless_it_is_bold(folder: Path) -> None:
+    pairs = tbl(tr("Name", "Brandt"), tr("Born", "in Ulm"))
+    bold = tbl(tr(tc(p(run("Part", "<w:b/>"))), tc(p(run("Use", "<w:b/>")))), tr("Jib", "lifts"))
+    assert [names for names, _, _ in tables(read(folder, pairs + p("x") + bold))] == ["", "Part | Use"]
+
+
+@pytest.mark.parametrize(
+    ("look", "names"),
+    [("", "Part | Use"), ('<w:tblLook w:firstRow="0"/>', ""), ('<w:tblLook w:val="04A0"/>', "Part | Use")],
+)
+def test_a_style_may_set_off_the_names_of_two_columns(folder: Path, look: str, names: str) -> None:
+    styles = '<w:style w:type="table" w:styleId="g"><w:tblStylePr w:type="firstRow"/></w:style>'
+    table = tbl(tr("Part", "Use"), tr("Jib", "lifts"), properties=f'<w:tblStyle w:val="g"/>{look}')
+    assert [one for one, _, _ in tables(read(folder, table, styles=styles))] == [names]
 
 
 def test_a_body_that_breaks_off_is_read_that_far(folder: Path) -> None:
@@ -357,8 +418,8 @@ def test_a_document_without_text_is_told(folder: Path) -> None:
 
 
 def test_spans_that_claim_millions_are_cut(folder: Path) -> None:
-    ((names, _, _),) = tables(read(folder, tbl(tr(tc("x", span(10**7)), "y"), tr("1", "2"))))
-    assert names.count("|") == 255
+    ((_, rows, _),) = tables(read(folder, tbl(tr(tc("x", span(10**7)), "y"), tr("1", "2"))))
+    assert rows[0].count("x") == 256
 
 
 def test_a_document_cut_anywhere_is_refused(folder: Path) -> None:
