@@ -14,7 +14,7 @@ from litestar.response import Response
 from litestar.types import ExceptionHandlersMap
 from loguru import logger
 
-from kotaemon_async.domain.errors import CODES, KotaemonError, Refused
+from kotaemon_async.domain.errors import CODES, KotaemonError
 from kotaemon_async.http.bodies import Problem
 from kotaemon_async.http.dependencies import AnyRequest
 from kotaemon_async.http.openai.bodies import ErrorEnvelope, error_envelope
@@ -57,9 +57,6 @@ def make_problem(
 
 def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Return the reply to a failed request; the traceback of our own bugs goes to the log."""
-    if isinstance(error, UnicodeDecodeError) and request.content_type[0] == MediaType.JSON:
-        # What the decoder of JSON bodies raises is no DecodeError of its own, which Litestar knows.
-        error = Refused("The body is JSON that is not encoded in UTF-8.")
     problem = problem_of(error, traces.current().trace_id)
     if problem.code == "internal":
         logger.opt(exception=error).error("request_failed")

@@ -17,6 +17,7 @@ from kotaemon_async.http import (
 )
 from kotaemon_async.http.auth import KeyGuard, Keys
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
+from kotaemon_async.http.json_bodies import JsonRequest
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.problems import HANDLERS
@@ -66,6 +67,7 @@ def make_app(
         },
         guards=[guard],
         exception_handlers=HANDLERS,
+        request_class=JsonRequest,
         openapi_config=schema.config(),
         request_max_body_size=kept.max_json_bytes,
         logging_config=None,

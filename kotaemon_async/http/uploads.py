@@ -10,6 +10,7 @@ from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.http.file_names import file_name
 
 #: Small pieces are gathered up to this before they are written.
 WRITE_BYTES = 256 * 1024
@@ -116,10 +117,12 @@ class Upload:
     def __init__(self, boundary: str, writer: Writer, name_of: Callable[[str], str]) -> None:
         self.file_name = ""
         self.fields: dict[str, str] = {}
-        self._parser = PushMultipartParser(boundary, max_segment_count=_MAX_PARTS)
+        # Latin-1 keeps the bytes of a name that is in no charset the sender told.
+        self._parser = PushMultipartParser(boundary, max_segment_count=_MAX_PARTS, header_charset="latin-1")
         self._writer = writer
         self._name_of = name_of
         self._part: MultipartSegment | None = None
+        self._is_file = False
         self._gathered = bytearray()
 
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
@@ -148,23 +151,25 @@ class Upload:
 
     def _begin(self, part: MultipartSegment) -> None:
         self._part = part
-        if not self._is_file():
+        sent_name = file_name(part.header("Content-Disposition") or "") if part.name == "file" else None
+        self._is_file = sent_name is not None
+        if sent_name is None:
             return
         if self.file_name:
             raise Refused("The form has more than one file.", hint="Send one file per request.")
         # A name that is refused is refused here, before the file has been sent.
-        self.file_name = self._name_of(part.filename or "")
+        self.file_name = self._name_of(sent_name)
 
     async def _add(self, data: bytes | bytearray) -> None:
         self._gathered += data
-        if self._is_file():
+        if self._is_file:
             if len(self._gathered) >= WRITE_BYTES:
                 await self._flush()
         elif len(self._gathered) > _FIELD_BYTES:
             raise Refused(f"A form field has more than {_FIELD_BYTES} bytes.")
 
     async def _end(self) -> None:
-        if self._is_file():
+        if self._is_file:
             await self._flush()
         elif self._part is not None:
             try:
@@ -172,10 +177,7 @@ class Upload:
             except UnicodeDecodeError:
                 raise Refused("A form field is not UTF-8 text.") from None
         self._gathered = bytearray()
-        self._part = None
-
-    def _is_file(self) -> bool:
-        return self._part is not None and self._part.name == "file" and self._part.filename is not None
+        self._part, self._is_file = None, False
 
     async def _flush(self) -> None:
         data, self._gathered = bytes(self._gathered), bytearray()

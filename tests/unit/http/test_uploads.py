@@ -50,6 +50,18 @@ async def test_a_form_that_ends_early_is_refused(cut: int) -> None:
         await read(FORM[:cut])
 
 
+async def test_a_name_of_rfc_5987_makes_a_part_a_file() -> None:
+    part = b"--b\r\nContent-Disposition: form-data; name=file; filename*=UTF-8''%E5%B9%B4.txt\r\n\r\nx\r\n"
+    form, data = await read(part + b"--b--\r\n")
+    assert (form.file_name, data) == ("年.txt", b"x")
+
+
+async def test_a_name_in_bytes_of_another_charset_is_read() -> None:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="' + "会议纪要.txt".encode("gbk")
+    form, _ = await read(head + b'"\r\n\r\nx\r\n--b--\r\n')
+    assert form.file_name == "会议纪要.txt"
+
+
 async def test_two_files_are_refused() -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nx\r\n'
     with pytest.raises(Refused, match="more than one file"):
