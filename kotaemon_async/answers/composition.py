@@ -59,7 +59,7 @@ def composed(
     `weights` says how much each term of the question counts in what is cut.
     """
     whole, found, was_row = "", [], False
-    ordered = runs(shown, sources)
+    ordered = _in_order(runs(shown, sources), sources)
     is_list = sum(bool(run[0].columns) for run in ordered) > 1
     for marker, run in enumerate(ordered, 1):
         said, is_row = _said(run, weights), is_list and bool(run[0].columns)
@@ -86,6 +86,14 @@ def runs(shown: Sequence[Candidate], sources: Sequence[Source]) -> list[list[Can
         else:
             found.append([one])
     return [sorted(run, key=lambda one: one.at) for run in found]
+
+
+def _in_order(found: list[list[Candidate]], sources: Sequence[Source]) -> list[list[Candidate]]:
+    """Return runs that are rows of one table in its order, others as they are."""
+    documents = {(run[0].columns, sources[run[0].source].passage.document_id) for run in found}
+    if len(documents) > 1 or not found[0][0].columns:
+        return found
+    return sorted(found, key=lambda run: (run[0].sentence.places[0].page, run[0].sentence.places[0].start))
 
 
 def _are_neighbours(one: Candidate, two: Candidate, sources: Sequence[Source]) -> bool:

@@ -81,18 +81,19 @@ class Chunker:
 
 
 def _sections(pieces: Sequence[Piece], characters: int) -> Iterator[list[Piece]]:
-    """Yield the parts of a page; one begins where a heading follows text.
+    """Yield the parts of a page; one begins where a heading follows text, and where notes begin or end.
 
-    Short parts stay together while they fit into one chunk.
+    Short parts stay together while they fit into one chunk; notes stay apart from what is shown.
     """
     parts: list[list[Piece]] = []
     for before, piece in zip([None, *pieces], pieces, strict=False):
-        if before is None or (piece.is_heading and not before.is_heading):
+        if before is None or (piece.is_heading and not before.is_heading) or piece.is_note != before.is_note:
             parts.append([])
         parts[-1].append(piece)
     section: list[Piece] = []
     for part in parts:
-        if section and not _fits([*section, *part], characters):
+        is_other = bool(section) and section[-1].is_note != part[0].is_note
+        if is_other or (section and not _fits([*section, *part], characters)):
             yield section
             section = []
         section += part
@@ -135,7 +136,8 @@ def _place(page: Page, group: Sequence[Piece]) -> Locator:
     rows = [piece.sentence.row for piece in group if piece.sentence and piece.sentence.row]
     span = (min(rows), max(rows)) if rows else None
     headings = next((piece.headings for piece in group if not piece.is_heading), group[0].headings)
-    return replace(page.place, number=page.number, headings=headings[:_MOST_HEADINGS], rows=span)
+    flags = (*page.place.flags, "notes") if group[0].is_note else page.place.flags
+    return replace(page.place, number=page.number, headings=headings[:_MOST_HEADINGS], rows=span, flags=flags)
 
 
 def _fitting(pieces: Sequence[Piece], ends: Iterable[int], characters: int) -> int:

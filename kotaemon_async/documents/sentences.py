@@ -41,7 +41,8 @@ class Piece:
     """A heading, a sentence, or a scrap that is neither, and where it stands on its page.
 
     It `opens` a paragraph when none of the same block stands in front of it. `header` names the columns of a
-    row, for a chunk that does not begin with them; `headings` are the titles above.
+    row, for a chunk that does not begin with them; `headings` are the titles above. What a speaker has noted
+    below a slide `is_note`.
     """
 
     start: int
@@ -52,6 +53,7 @@ class Piece:
     tokens: int = 0
     header: str = ""
     headings: tuple[str, ...] = ()
+    is_note: bool = False
 
 
 class SentenceCutter:
@@ -77,7 +79,8 @@ class SentenceCutter:
                 self._enter(_heading(page, block), block.level)
                 found.append(Piece(block.start, block.end, opens=True, is_heading=True, headings=above))
             elif block.kind != "heading":
-                found += self._sentences(page, block)
+                is_note = block.kind == "note" and page.place.kind == "slide"
+                found += [replace(piece, is_note=is_note) for piece in self._sentences(page, block)]
             self._is_begun = True
         self._taken = 0
         last = found[-1].sentence if found else None

@@ -21,12 +21,13 @@ _WORDS: Final = {
     "hidden": (" (hidden)", "（隐藏）"),
     "scanned": (", scanned", "，扫描件"),
     "notes": (", notes", "，备注"),
-    "about": (", about p. {label}", "，约第 {label} 页"),
+    "about": (", about p. {number}", "，约第 {number} 页"),
     "comma": (", ", "，"),
 }
 #: Longer names are cut, and so many of the headings above a place are named.
 _NAME_CHARS: Final = 80
 _HEADINGS: Final = 2
+_LAST_NUMBER: Final = re.compile(r"\d+$")
 #: What is called a chapter already needs no sign in front.
 _CHAPTER: Final = re.compile(r"(?:chapter|part|book|section|appendix)\b|§|第.{1,6}[章节節篇回部编編]", re.I)
 
@@ -52,8 +53,8 @@ def said(place: Locator, *, chinese: bool = False, pages: Sequence[int] = ()) ->
     names = _names(place)
     if names and hidden:
         names += hidden
-    if "about" in place.flags and place.label:
-        after += word("about", label=place.label)
+    if "about" in place.flags and (page := _LAST_NUMBER.search(place.label)):
+        after += word("about", number=page[0])
     rows = ""
     if place.rows is not None:
         first, last = place.rows

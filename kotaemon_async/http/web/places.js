@@ -22,7 +22,8 @@ export function saidPlace(place, pages = [], say = t) {
   const rows = place.rows ? say(first === last ? "place.row" : "place.rows", { first, last }) : "";
   const parts = [names && names + hidden, rows].filter(Boolean);
   const whole = parts.length > 0 ? parts.join(say("place.comma")) : say("place.part", place) + hidden;
-  const about = has("about") && place.label ? say("place.about", place) : "";
+  const page = has("about") && /\d+$/.exec(place.label ?? "");
+  const about = page ? say("place.about", { number: page[0] }) : "";
   return whole + after + about;
 }
 

@@ -72,7 +72,7 @@ export const words = {
   "place.hidden": [" (hidden)", "（隐藏）"],
   "place.scanned": [", scanned", "，扫描件"],
   "place.notes": [", notes", "，备注"],
-  "place.about": [", about p. {label}", "，约第 {label} 页"],
+  "place.about": [", about p. {number}", "，约第 {number} 页"],
   "place.comma": [", ", "，"],
   "served.primary": ["primary model", "主模型"],
   "served.local": ["local model", "本地模型"],

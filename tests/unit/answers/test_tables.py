@@ -46,6 +46,13 @@ async def test_several_rows_are_a_list_with_a_marker_each() -> None:
     assert quoted == [["Lanzhou | A | 340"], ["Lanzhou | B | 300"]]
 
 
+async def test_rows_of_a_table_stand_in_its_order() -> None:
+    valves = table("编号 | 周期", *(f"FV-{n} | {n % 7 + 30}天" for n in range(345, 355)))
+    text, _, quoted = await answered("FV-351 和 FV-350 的周期分别是多少？", valves)
+    assert [row for (row,) in quoted] == ["FV-350 | 30天", "FV-351 | 31天"]
+    assert text.startswith("- 编号：FV-350")
+
+
 async def test_a_figure_of_another_row_does_not_stand_round_this_one() -> None:
     years = table("Year | Revenue", "2018 | 4.1", "2019 | 4.4")
     _, finish, quoted = await answered("What was the revenue in 2019?", years)

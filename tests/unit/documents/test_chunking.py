@@ -155,3 +155,13 @@ def test_a_chunk_knows_the_headings_above_it() -> None:
     after = Page(2, "It " + "goes on. " * 200, place=Locator("section", 2))
     chunks = chunks_of([Page(1, text, blocks, Locator("section", 1)), after])
     assert chunks[-1].place.headings == ("Pumps", "Prices")
+
+
+def test_what_a_speaker_has_noted_is_a_chunk_of_its_own_and_says_so() -> None:
+    text = "Prices rise by ten.\n\nSmile at this point."
+    blocks = (Block("paragraph", 0, 19), Block("note", 21, len(text)))
+    slide, page = Locator("slide", 1, flags=("hidden",)), Locator("section", 1)
+    shown, noted = chunks_of([Page(1, text, blocks, slide)])
+    assert (shown.text, shown.place.flags) == ("Prices rise by ten.", ("hidden",))
+    assert (noted.text, noted.place.flags) == ("Smile at this point.", ("hidden", "notes"))
+    assert len(chunks_of([Page(1, text, blocks, page)])) == 1

@@ -1,9 +1,11 @@
 """What is put into the text of an answer for OpenAI's clients comes out of it again."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
-from kotaemon_async.domain.model import Citation
+from kotaemon_async.domain.model import Citation, Locator
 from kotaemon_async.http.openai.bodies import ChatRequest, InvalidParam
 from kotaemon_async.http.openai.text import begins_anew, footnotes, said
 
@@ -29,6 +31,15 @@ def test_a_long_quote_is_shortened_in_its_footnote() -> None:
     (shown,) = footnotes([long])
     assert len(shown) < 280
     assert shown.endswith(" word…”")
+
+
+def test_footnotes_of_places_are_taken_out_of_an_earlier_answer_in_both_languages() -> None:
+    hidden = Locator("slide", 4, flags=("hidden",))
+    places = (Locator("sheet", 2, "住宿标准", rows=(4, 5)), Locator("section", 3), hidden)
+    cited = [replace(QUOTED, marker=n, place=place) for n, place in enumerate(places, 1)]
+    for question in ("How?", "怎么办？"):
+        assert said("Turn it. [1][2][3]" + "".join(footnotes(cited, question))) == "Turn it. [1][2][3]"
+    assert footnotes(cited, "怎么办？")[1] == "\n\n[2] manual.pdf，第 3 部分：“Turn the valve off.”"
 
 
 @pytest.mark.parametrize("question", ["How?", "怎么办？"])
