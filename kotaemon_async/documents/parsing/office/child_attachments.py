@@ -56,7 +56,7 @@ _PDF_WITHIN_BYTES = 1024
 #: What is a list of files and no text; a mail cannot make documents of them.
 _ARCHIVE = "application/zip"
 _MAX_ATTACHMENTS = 200
-_MAX_CPU_S = 40.0
+_MAX_CPU_S = 20.0
 _MAX_DEPTH = 3
 _NAME_CHARS = 200
 #: A file of "7-bit" MIME that a mail program signed as a whole.

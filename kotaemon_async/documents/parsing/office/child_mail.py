@@ -88,7 +88,7 @@ class _Reader:
 
     def finish(self) -> Units:
         if self._budget.exceeded:
-            message = f"Parts beyond the first {MAX_PARTS}, or nested deeper than {MAX_DEPTH}, were left out."
+            message = f"Parts beyond the first {MAX_PARTS}, deeper than {MAX_DEPTH} or too slow are left out."
             self._writer.units.warn("truncated", message, "part")
         return self._writer.finish()
 
@@ -116,6 +116,8 @@ class _Reader:
             self._leaf(part)
 
     def _leaf(self, part: Part) -> None:
+        if not self._budget.has_time():
+            return
         kind = part.content_type
         if kind in _MAIL_TYPES:
             self._mail(part)
@@ -150,6 +152,8 @@ class _Reader:
 
     def _alternative(self, part: Part) -> None:
         """Write the body that says more, and what else lies within the others."""
+        if not self._budget.has_time():
+            return
         leaves = [leaf for one in part.parts for leaf in _leaves(one)]
         bodies = {id(leaf): leaf for leaf in leaves if leaf.disposition != "attachment"}
         plain = next(

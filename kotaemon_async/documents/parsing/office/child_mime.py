@@ -10,12 +10,15 @@ import base64
 import binascii
 import quopri
 import re
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 MAX_PARTS = 5_000
 MAX_DEPTH = 24
+#: Texts of many charsets take a hundredth of a second each.
+_MAX_CPU_S = 15.0
 _MAX_HEAD_BYTES = 256 * 1024
 _MAX_VALUE_BYTES = 32 * 1024
 _MAX_PARAMETERS_CHARS = 4_000
@@ -79,18 +82,25 @@ class Part:
 
 
 class Budget:
-    """How many parts may still be read; `exceeded` tells that some were left out."""
+    """How many parts may still be read, and how long; `exceeded` tells that some were left out."""
 
     def __init__(self, parts: int = MAX_PARTS) -> None:
-        self.left = parts
+        self._left = parts
+        self._until_s = time.process_time() + _MAX_CPU_S
         self.exceeded = False
 
     def take(self) -> bool:
-        if self.left <= 0:
-            self.exceeded = True
-            return False
-        self.left -= 1
-        return True
+        """Take a part, if there may be one more."""
+        self._left -= 1
+        return self._left >= 0 or self._leave_out()
+
+    def has_time(self) -> bool:
+        """Return whether another part may be decoded."""
+        return time.process_time() < self._until_s or self._leave_out()
+
+    def _leave_out(self) -> bool:
+        self.exceeded = True
+        return False
 
 
 def parse(data: bytes, budget: Budget) -> Part:
