@@ -7,6 +7,7 @@ import io
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,12 +26,10 @@ _PACKAGES = (
     ("xl/", _OOXML + "spreadsheetml.sheet"),
     ("ppt/", _OOXML + "presentationml.presentation"),
 )
-_PACKED_TYPES = {
-    "application/epub+zip": "application/epub+zip",
-    _ODF + "text": _ODF + "text",
-    _ODF + "spreadsheet": _ODF + "spreadsheet",
-    _ODF + "presentation": _ODF + "presentation",
-}
+_OPEN_NAMES = {".odt": _ODF + "text", ".ods": _ODF + "spreadsheet", ".odp": _ODF + "presentation"}
+_PACKED_TYPES = frozenset({"application/epub+zip", *_OPEN_NAMES.values()})
+#: What is a list of files and no text; a mail cannot make documents of them.
+_ARCHIVE = "application/zip"
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: A stream within an OLE file -> what the file is.
 _OLE_STREAMS = (
@@ -53,8 +52,6 @@ _TNEF = b"\x78\x9f\x3e\x22"
 _PDF_HEAD = b"%PDF-"
 _HEAD_BYTES = 4096
 _PDF_WITHIN_BYTES = 1024
-#: What is a list of files and no text; a mail cannot make documents of them.
-_ARCHIVE = "application/zip"
 _MAX_ATTACHMENTS = 200
 _MAX_CPU_S = 20.0
 _MAX_DEPTH = 3
@@ -147,7 +144,7 @@ def media_type_of(data: bytes, name: str, declared: str) -> str:
     if _PDF_HEAD in head[:_PDF_WITHIN_BYTES]:
         return _PDF
     if head.startswith(b"PK\x03\x04"):
-        return _packed_type(data)
+        return _packed_type(data, name)
     if head.startswith(_OLE_MAGIC):
         streams = (kind for stream, kind in _OLE_STREAMS if stream.encode("utf-16-le") in data)
         return next(streams, "application/x-ole-storage")
@@ -158,21 +155,21 @@ def media_type_of(data: bytes, name: str, declared: str) -> str:
     return _text_type(head, name, declared)
 
 
-def _packed_type(data: bytes) -> str:
+def _packed_type(data: bytes, name: str) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             if "mimetype" in names and archive.getinfo("mimetype").file_size < _NAME_CHARS:
-                kind = archive.read("mimetype").decode("latin-1").strip()
-                return _PACKED_TYPES.get(kind, "application/zip")
-    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError):
-        return "application/zip"
-    if "[Content_Types].xml" not in names:
-        return "application/zip"
-    return next(
-        (kind for folder, kind in _PACKAGES if any(one.startswith(folder) for one in names)),
-        "application/zip",
-    )
+                kind = archive.read("mimetype").decode("latin-1").strip().removesuffix("-template")
+                return kind if kind in _PACKED_TYPES else _ARCHIVE
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError):
+        return _ARCHIVE
+    if "content.xml" in names:
+        return _OPEN_NAMES.get(PurePath(name.lower()).suffix, _ARCHIVE)
+    if not {"_rels/.rels", "[Content_Types].xml"}.intersection(names):
+        return _ARCHIVE
+    kinds = (kind for folder, kind in _PACKAGES if any(one.startswith(folder) for one in names))
+    return next(kinds, _ARCHIVE)
 
 
 def _text_type(head: bytes, name: str, declared: str) -> str:

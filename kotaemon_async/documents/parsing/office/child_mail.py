@@ -1,9 +1,11 @@
 """Mails (EML, mbox) and saved web pages (MHT): each mail with its head, its body once, what is attached."""
 
+import codecs
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from kotaemon_async.documents.parsing import child_charsets
 from kotaemon_async.documents.parsing.child_html import declared_charset
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units
@@ -13,6 +15,8 @@ from kotaemon_async.documents.parsing.office.child_mime import MAX_DEPTH, MAX_PA
 
 MAX_BYTES = 256 * 1024**2
 MAX_MAILS_WITHIN = 8
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_HEAD_BYTES = 4096
 _SHOWN_FIELDS = ("From", "To", "Cc", "Date")
 #: Where a mail of an mbox begins: an envelope line, which a head follows.
 _ENVELOPE = re.compile(
@@ -45,13 +49,20 @@ def open_document(path: str, _media_type: str, max_pages: int) -> Units:
     size = Path(path).stat().st_size
     if size > MAX_BYTES:
         raise FileError("too_large", f"The mail has {size} bytes; at most {MAX_BYTES} are read.")
-    data = Path(path).read_bytes()
+    data = _plain(Path(path).read_bytes())
     if not data.strip():
         raise FileError("empty", "The file holds no text.")
     reader = _Reader(MessageWriter(max_pages))
     for mail in _mails(data):
         reader.read(mail)
     return reader.finish()
+
+
+def _plain(data: bytes) -> bytes:
+    """Return the file in a charset that holds ASCII, from its first line with words on."""
+    if data.startswith(_WIDE_MARKS) or data[:_HEAD_BYTES].count(0) > len(data[:_HEAD_BYTES]) // 4:
+        data = child_charsets.decoded(data)[0].encode("utf-8", "replace")
+    return data.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
 
 
 def _mails(data: bytes) -> Iterator[bytes]:

@@ -44,7 +44,10 @@ def cells_of(row: ET.Element) -> Iterator[Cell]:
 
 
 def grid(table: ET.Element, text_of: Callable[[ET.Element], str]) -> tuple[list[list[str]], int, bool]:
-    """Return the rows of a table, merged values repeated, how many are its header, and whether it is cut."""
+    """Return the rows of a table, how many of them are marked as its header, and whether it is cut.
+
+    Merged values are repeated.
+    """
     rows: list[list[str]] = []
     head = filled = 0
     reaching: dict[
@@ -55,10 +58,10 @@ def grid(table: ET.Element, text_of: Callable[[ET.Element], str]) -> tuple[list[
         times = min(count_of(row, "number-rows-repeated", _MAX_SPAN), MAX_ROWS) if any(cells) else 1
         filled += len(cells) * times
         if filled > MAX_CELLS:
-            return rows, max(head, 1), True
+            return rows, head, True
         rows += [cells] * times
         head += is_head and head == len(rows) - times
-    return rows, max(head, 1), False
+    return rows, head, False
 
 
 def _rows(element: ET.Element, *, is_head: bool, depth: int) -> Iterator[tuple[ET.Element, bool]]:

@@ -10,6 +10,7 @@ from kotaemon_async.documents.parsing.child_units import UnitWriter
 from kotaemon_async.documents.parsing.office.child_odf_styles import MAX_LEVEL, Styles, count_of
 from kotaemon_async.documents.parsing.office.child_odf_tables import grid
 from kotaemon_async.documents.parsing.office.child_package import attribute, local
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 
 MAX_DEPTH = 100
 _MOST_BLANKS = 100
@@ -107,7 +108,7 @@ class TextReader:
         words = self._words(element, depth)
         text = words.text
         if level := self._level(element, text):
-            if not label and attribute(element, "is-list-header") != "true" and local(element) == "h":
+            if not label and _is_counted(element):
                 label = self._styles.heading_label(level)
             self._writer.heading(label + text, level)
         elif text:
@@ -138,6 +139,8 @@ class TextReader:
             name = local(one)
             if name == "s":
                 words.pieces.append(" " * count_of(one, "c", _MOST_BLANKS))
+            elif name == "number":
+                words.pieces.append(f"{one.text or ''} ")
             elif name == "tab":
                 words.pieces.append("\t")
             elif name == "line-break":
@@ -212,7 +215,7 @@ class TextReader:
             return
         comments: list[str] = []
         rows, head, is_cut = grid(element, lambda cell: self._cell(cell, comments))
-        self._writer.table(rows, head)
+        self._writer.table(rows, head or header_rows(rows))
         for comment in comments:
             self._writer.add("comment", comment)
         if is_cut:
@@ -229,6 +232,12 @@ def described(element: ET.Element) -> str:
     """Return what is written about a picture or shape for those who do not see it."""
     parts = ((one.text or "").strip() for one in element if local(one) in ("title", "desc"))
     return " ".join(dict.fromkeys(filter(None, parts)))
+
+
+def _is_counted(element: ET.Element) -> bool:
+    """Return whether the number of a heading is counted: it has none of its own, and may have one."""
+    has_number = len(element) > 0 and local(element[0]) == "number"
+    return local(element) == "h" and not has_number and attribute(element, "is-list-header") != "true"
 
 
 def _is_drawn(element: ET.Element) -> bool:

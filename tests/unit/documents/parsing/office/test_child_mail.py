@@ -9,9 +9,15 @@ from kotaemon_async.documents.parsing.child_units import Units
 from kotaemon_async.documents.parsing.office.child_mail import MAX_MAILS_WITHIN, open_document
 from tests.support.documents import encrypted_pdf, english_pdf
 from tests.support.mails import attached, mail, mixed, multipart, packed, part, word
+from tests.support.ole import ole_file, outlook_mail
+from tests.support.opendocument import odt, paragraph
 from tests.support.packages import beginnings
+from tests.support.presentations import box, presentation, slide
 from tests.support.units import lines, losses, outcome, read_with, refusal, tables
+from tests.support.word import docx, p
+from tests.support.workbooks import grid, workbook
 
+OPEN = "application/vnd.oasis.opendocument."
 HEAD = "paragraph: From: Ada <ada@example.org>\nTo: li@example.org\nDate: Mon, 02 Mar 2026 09:30:00 +0800"
 PLAIN = part("The valve is checked every quarter.", "text/plain")
 HTML = "<html><body><h1>Plan</h1><p>The valve is checked every quarter.</p></body></html>"
@@ -46,6 +52,12 @@ def test_a_mail_is_a_part_with_its_head_and_its_body(read: Reader) -> None:
         "paragraph: The valve is due.",
     ]
     assert (units.unit(1).kind, units.unit(1).label) == ("part", 'mail "阀门检修通知" of 2 Mar 2026')
+
+
+@pytest.mark.parametrize("charset", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_mail_is_read_in_whatever_charset_its_file_is(charset: str, read: Reader) -> None:
+    data = b"\r\n" + mail("阀门每季度检修。")
+    assert lines(read(data.decode().encode(charset)))[2:] == ["paragraph: 阀门每季度检修。"]
 
 
 def test_of_alternatives_one_is_read(read: Reader) -> None:
@@ -87,6 +99,25 @@ def test_an_attached_pdf_is_read_page_by_page(read: Reader) -> None:
     assert [label for label, _ in labels(units)][1:] == ["report.pdf, p. 1", "report.pdf, p. 2"]
     assert "lighthouse" in units.unit(3).text
     assert not any(block.boxes for block in units.unit(3).blocks)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "label"),
+    [
+        ("a.docx", docx(p("Ten bolts.")), "a.docx"),
+        ("a.odt", odt(paragraph("Ten bolts.")), "a.odt"),
+        ("a.bin", odt(paragraph("Ten bolts."), parts={"mimetype": f"{OPEN}text-template"}), "a.bin"),
+        ("a.xlsx", workbook({"Stock": grid(("Ten bolts.",))}), "a.xlsx, Stock"),
+        ("a.pptx", presentation(slide(box("Ten bolts."))), "a.pptx, slide 1"),
+        ("a.rtf", b"{\\rtf1\\ansi Ten bolts.}", "a.rtf"),
+        ("a.csv", b"Ten bolts.,x\r\n1,2\r\n", "a.csv"),
+        ("a.msg", ole_file(outlook_mail({"0037001F": "Bolts", "1000001F": "Ten bolts."})), 'mail "Bolts"'),
+    ],
+)
+def test_attached_office_files_are_read(name: str, data: bytes, label: str, read: Reader) -> None:
+    units = read(mixed(PLAIN, attached(data, name)))
+    assert (units.unit(2).label, units.unit(2).kind, losses(units)) == (label, "part", [])
+    assert "Ten bolts." in units.unit(2).text
 
 
 def test_what_is_attached_and_not_read_is_named(read: Reader) -> None:

@@ -101,6 +101,17 @@ def test_headings_without_numbers_have_none_and_titles_are_headings(tmp_path: Pa
     assert read_lines(tmp_path, body, automatic)[:2] == ["heading 1: The Plan", "heading 2: Scope"]
 
 
+def test_a_number_that_is_written_out_is_not_counted_again(tmp_path: Path) -> None:
+    outline = level(1, 'style:num-format="1"')
+    styles = f"<text:outline-style>{outline}</text:outline-style>"
+    body = heading("<text:number>7.</text:number>Prices") + paragraph("x")
+    assert read_lines(tmp_path, body, styles=styles)[0] == "heading 1: 7. Prices"
+
+
+def test_a_row_alone_is_no_header(tmp_path: Path) -> None:
+    assert tables(read(tmp_path, table(row("Price", "on request")))) == [("", ["Price | on request"], 0)]
+
+
 def test_items_of_lists_have_their_marks(tmp_path: Path) -> None:
     levels = level(1, 'style:num-format="1" style:num-suffix="."')
     levels += level(2, 'style:num-format="a" style:num-prefix="(" style:num-suffix=")"')
