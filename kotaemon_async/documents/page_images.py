@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import anyio
 
+from kotaemon_async.documents.parsing.formats import IMAGES, PDF
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Document, Page, QuotePart
@@ -17,8 +18,7 @@ WIDTHS: Final = (400, 800, 1200, 1600)
 #: Places of these kinds have a number that people know.
 _NUMBERED: Final = ("page", "slide")
 #: The page's text is drawn for what has no pages of its own.
-_PDF: Final = "application/pdf"
-_PAGED: Final = frozenset({_PDF})
+_PAGED: Final = IMAGES | {PDF}
 _DRAW_S: Final = 20.0
 #: A block of so many characters tells one page from another, and so many of them are looked for.
 _TELLING: Final = 20
@@ -150,9 +150,10 @@ class PageImages:
 
     async def _draw(self, document: Document, page: int, width_px: int, quote: str) -> PageImage:
         if document.media_type in _PAGED:
+            read = await self._documents.whole_page(document.id, page) if quote else None
             path = self._path_of(document.sha256)
             async with self._renderers.open(path, document.media_type) as opened:
-                return await opened.image(page, width_px, quote)
+                return await opened.image(page, width_px, quote, read.words if read else "")
         found = await self._documents.whole_page(document.id, page)
         if found is None:
             raise Refused(f"Page {page} has not been read yet.", code="not_found")
@@ -166,7 +167,7 @@ class PageImages:
         path = self._path_of(document.sha256)
         try:
             pdf = await self._office.pdf(path, document.media_type, document.sha256)
-            async with self._renderers.open(pdf, _PDF) as opened:
+            async with self._renderers.open(pdf, PDF) as opened:
                 is_slide = page.place.kind == "slide"
                 number = page.number if is_slide else await opened.page_with(quote or _beginning(page))
                 if number is None or number > opened.pages_total:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import apsw
@@ -321,12 +321,7 @@ class Documents(Store):
         """Return one page, 1-based, as it can be found at present, or None when there is no such page."""
         values = {"document_id": document_id, "number": number}
         row = conn.execute(SQL["whole_page"], values).fetchone()
-        return None if row is None else context.page_of(*row)
-
-    @reads
-    def page_words(self, conn: apsw.Connection, document_id: str, page: int) -> str:
-        """Return the words with boxes of a page that was read from its picture; "" for any other page."""
-        return conn.execute(SQL["page_words"], {"document_id": document_id, "number": page}).get or ""
+        return None if row is None else replace(context.page_of(*row[:-1]), words=row[-1])
 
     @reads
     def page_texts(

@@ -53,8 +53,8 @@ def askew(image: Image, degrees: float) -> Image:
     return np.asarray(turned)
 
 
-def pdf(pages: Sequence[Image | str]) -> bytes:
-    """Return a PDF whose pages are pictures, or texts that need none."""
+def pdf(pages: Sequence[Image | str], *, rotate: int = 0) -> bytes:
+    """Return a PDF whose pages are pictures, or texts that need none; `rotate` is how it is shown."""
     with pymupdf.open() as document:
         for one in pages:
             if isinstance(one, str):
@@ -63,6 +63,7 @@ def pdf(pages: Sequence[Image | str]) -> bytes:
                 height, width = one.shape
                 sheet = document.new_page(width=width * 0.36, height=height * 0.36)
                 sheet.insert_image(sheet.rect, stream=png(one))
+                sheet.set_rotation(rotate)
         return bytes(document.tobytes(deflate=True))
 
 

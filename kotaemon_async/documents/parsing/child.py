@@ -70,10 +70,10 @@ class OpenDocument(child_service.Requests):
         data, problem = self.document.piece(member, size)
         return {"data": data, "problem": problem}
 
-    def draw_page(self, number: int, width_px: int, quote: str) -> dict[str, Any]:
+    def draw_page(self, number: int, width_px: int, quote: str, words: str) -> dict[str, Any]:
         from kotaemon_async.documents.parsing import child_images
 
-        return child_images.of_page(self.document.page(number), width_px, quote)
+        return child_images.of_page(self.document.page(number), width_px, quote, words)
 
     def find_page(self, words: str) -> dict[str, Any]:
         from kotaemon_async.documents.parsing import child_images

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from kotaemon_async.documents.parsing import child_words
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
@@ -27,11 +28,13 @@ _TALLEST = 14_000.0
 _PEN = tuple(bytes(round(level * share) for level in range(256)) for share in (1.0, 0.86, 0.28))
 
 
-def of_page(page: Any, width_px: int, quote: str) -> dict[str, Any]:
-    """Draw a page of a PDF: `png`, its size in pixels, `marks` as parts of its sides."""
+def of_page(page: Any, width_px: int, quote: str, words: str = "") -> dict[str, Any]:
+    """Draw a page: `png`, its size in pixels, `marks` as parts of its sides.
+
+    The quote is looked for in the `words` that were read from its picture, where there are any.
+    """
     try:
-        found = marks(list(_glyphs(page)), quote) if quote else []
-        return _image(page, width_px, found)
+        return _image(page, width_px, _places(page, quote, words) if quote else [])
     except ERRORS as error:
         raise translated(error) from error
 
@@ -78,6 +81,14 @@ def _drawn(sheet: Sheet) -> bytes:
     return output.getvalue()
 
 
+def _places(page: Any, quote: str, words: str) -> list[Box]:
+    """Return where the quote stands, as parts of the page's sides."""
+    if words:
+        return child_words.marked(words, quote)
+    width, height = page.rect.width, page.rect.height
+    return [parts_of(box, width, height) for box in marks(list(_glyphs(page)), quote)]
+
+
 def _glyphs(page: Any) -> Iterator[Glyph]:
     """Return every character with its box, in the order in which the page's text is read."""
     row = 0
@@ -89,13 +100,12 @@ def _glyphs(page: Any) -> Iterator[Glyph]:
                     yield Glyph(one["c"], tuple(one["bbox"]), row)
 
 
-def _image(page: Any, width_px: int, found: list[Box]) -> dict[str, Any]:
+def _image(page: Any, width_px: int, shown: list[Box]) -> dict[str, Any]:
     whole = page.rect
     if whole.width <= 0 or whole.height <= 0:
         raise ValueError("the page has no size")
     scale = min(width_px / whole.width, _MOST_SCALE, (_MOST_PIXELS / (whole.width * whole.height)) ** 0.5)
     pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
-    shown = [parts_of(box, whole.width, whole.height) for box in found]
     if shown:
         pixels = _marked(pixels, shown)
     return {

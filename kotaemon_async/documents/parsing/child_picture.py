@@ -22,8 +22,6 @@ _TYPES = {
 _READ_BY_PILLOW = frozenset({"webp", "gif"})
 #: What a picture may measure; one as large takes about 0.5 GiB and some seconds.
 _MOST_PIXELS = 100_000_000
-#: A page of a picture that tells no size of its own, in points for each pixel.
-_DRAWN_PX = 2400
 
 
 def open_document(path: str, media_type: str, _max_pages: int) -> "PictureDocument":
@@ -71,16 +69,11 @@ class PictureDocument:
         return self._last[1]
 
     def page(self, number: int) -> Any:
-        """Return a page of a PDF that shows the picture, to be drawn and marked. Raises: FileError."""
+        """Return the picture as a page, to be drawn. Raises: FileError."""
         try:
-            page, scale = self._picture(number)
-            scale = min(scale, _DRAWN_PX / max(page.rect.width, page.rect.height))
-            pixels = page.get_pixmap(matrix=pymupdf.Matrix(scale, scale), alpha=False)
-            shown = pymupdf.open().new_page(width=page.rect.width, height=page.rect.height)
-            shown.insert_image(shown.rect, pixmap=pixels)
+            return self._picture(number)[0]
         except ERRORS as error:
             raise _translated(error) from error
-        return shown
 
     def close(self) -> None:
         """Close the file."""

@@ -75,9 +75,10 @@ class ParsedDocument:
         reply = await self._ask({"do": "read", "first": first, "count": count})
         return [page_of(**page) for page in reply["pages"]]
 
-    async def image(self, number: int, width_px: int, quote: str) -> PageImage:
-        """Draw the page, 1-based, with the quote marked where it stands."""
-        request = {"do": "draw_page", "number": number, "width_px": width_px, "quote": quote}
+    async def image(self, number: int, width_px: int, quote: str, words: str = "") -> PageImage:
+        """Draw the page, 1-based, and mark where the quote stands, by `words` that were read from it."""
+        request: dict[str, object] = {"do": "draw_page", "number": number, "width_px": width_px}
+        request |= {"quote": quote, "words": words}
         return _image(await self._ask(request))
 
     async def page_with(self, words: str) -> int | None:

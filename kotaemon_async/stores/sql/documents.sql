@@ -144,11 +144,6 @@ SELECT id FROM documents
 WHERE lacks_ocr AND (status = 'ready' OR stage = 'indexing' OR (status = 'failed' AND error_code = 'no_text'))
 ORDER BY created_at
 
--- name: page_words
-SELECT p.words FROM documents AS d
-JOIN pages AS p ON p.document_id = d.id AND p.version = d.searchable_version
-WHERE d.id = :document_id AND p.number = :number
-
 -- name: delete
 DELETE FROM documents WHERE id = :id
 
@@ -230,7 +225,7 @@ JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 
 -- name: whole_page
-SELECT p.number, p.text, p.blocks, p.place, d.media_type FROM pages AS p
+SELECT p.number, p.text, p.blocks, p.place, d.media_type, p.words FROM pages AS p
 JOIN documents AS d ON d.id = p.document_id AND d.searchable_version = p.version
 WHERE p.document_id = :document_id AND p.number = :number
 

@@ -1,12 +1,14 @@
 """Pages read from their pictures: scripted children show what becomes of each, real ones read."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import numpy as np
 import pytest
 
+from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import OcrSettings, ParserSettings
@@ -138,8 +140,6 @@ async def test_a_stop_ends_the_wait_for_a_page(recognition: Recognition) -> None
 async def test_a_picture_is_read_by_real_children(
     real: Recognition, tmp_path: Path, name: str, quarters: int
 ) -> None:
-    import numpy as np
-
     path = documents.write(tmp_path, name, scans.png(np.rot90(scans.page(scans.CHINESE), quarters)))
     sandbox = Sandbox(ParserSettings(children=1), max_pages=10)
     async with sandbox.open(path, "image/png") as parsed:
@@ -148,3 +148,30 @@ async def test_a_picture_is_read_by_real_children(
     await sandbox.aclose()
     assert (one.problem, found.text) == ("no_text", scans.letters(scans.CHINESE))
     assert found.place.flags == ("scanned",)
+
+
+def inked(image: scans.Image, mark: Sequence[float]) -> float:
+    """Which part of the dark points of a page, drawn in gray, lies inside a mark."""
+    height, width = image.shape
+    left, top, right, bottom = (
+        round(side * size) for side, size in zip(mark, (width, height) * 2, strict=True)
+    )
+    return float((image[top:bottom, left:right] < 128).sum() / (image < 128).sum())
+
+
+@pytest.mark.parametrize("turned", [0, 90, 180, 270])
+@pytest.mark.parametrize("rotate", [0, 90])
+async def test_a_quote_is_marked_where_it_is_seen_on_a_scan_turned_by_the_scanner_or_the_file(
+    real: Recognition, tmp_path: Path, turned: int, rotate: int
+) -> None:
+    both, alone = (scans.page(scans.ENGLISH[:end]) for end in (3, 1))
+    data = scans.pdf([np.rot90(both, turned // 90)], rotate=rotate)
+    sandbox = Sandbox(ParserSettings(children=1), max_pages=10)
+    async with sandbox.open(documents.write(tmp_path, "a.pdf", data), PDF) as parsed:
+        (one,) = await parsed.read(1, 1)
+        found = await real.read(parsed, one)
+        drawn = await parsed.image(1, 1200, scans.ENGLISH[0], found.words)
+    await sandbox.aclose()
+    shown = np.rot90(alone, turned // 90 - rotate // 90)
+    assert (one.problem, len(drawn.marks)) == ("no_text", 1)
+    assert inked(shown, drawn.marks[0]) > 0.97

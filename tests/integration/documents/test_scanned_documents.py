@@ -49,8 +49,8 @@ async def test_each_page_is_a_checkpoint(rig: IngestFixture, recognition: Recogn
 
 async def test_words_with_boxes_are_kept_with_the_page(rig: IngestFixture, recognition: Recognition) -> None:
     document = await read(rig, scans.tiff(1), recognition)
-    assert await rig.ledger.documents.page_words(document.id, 1) == scripted_ocr_child.WORDS
-    assert await rig.ledger.documents.page_words(document.id, 2) == ""
+    page = await rig.ledger.documents.whole_page(document.id, 1)
+    assert page is not None and page.words == scripted_ocr_child.WORDS
 
 
 async def test_pages_that_are_not_read_are_named_and_cost_nothing_else(

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kotaemon_async.documents.parsing import child_images
 from kotaemon_async.documents.parsing.child_picture import PictureDocument, open_document
 from kotaemon_async.documents.parsing.child_problem import FileError
 
@@ -101,7 +102,7 @@ def test_a_torn_picture_is_unreadable_or_corrupt_at_every_length(tmp_path: Path,
         assert problem in ("corrupt", "unreadable", "no_text")
 
 
-def test_a_page_to_be_drawn_is_one_of_a_pdf_that_shows_the_picture(tmp_path: Path) -> None:
-    page = opened(tmp_path, encoded("tiff", [RED, GREEN]), "tiff").page(2)
-    assert page.parent.is_pdf and (page.rect.width, page.rect.height) == (225, 150)
-    assert page.get_pixmap().pixel(100, 100) == GREEN
+def test_a_page_to_be_drawn_is_the_picture_itself(tmp_path: Path) -> None:
+    drawn = child_images.of_page(opened(tmp_path, encoded("tiff", [RED, GREEN]), "tiff").page(2), 400, "")
+    picture = Image.open(io.BytesIO(drawn["png"]))
+    assert (picture.size, picture.getpixel((200, 100))) == ((400, 267), GREEN)
