@@ -148,7 +148,7 @@ class _Lines:
         return _mean_score([self._line(place, 180) for place in telling]) > upright + _SURER
 
     def found(self, *, is_turned_over: bool) -> list[ReadLine]:
-        """Return the lines that are text, from the top down; none when hardly anything of it is."""
+        """Return the lines that are text; none when hardly anything of it is."""
         turn = 180 if is_turned_over else 0
         read = [(place, *self._best(place, turn)) for place in range(len(self._quads))]
         kept = [one for one in read if one[1].score >= _LEAST_SCORE and one[1].text.strip()]
@@ -156,11 +156,10 @@ class _Lines:
             return []
         quads = [self._held(self._quads[place], is_turned_over) for place, _, _ in kept]
         askew = _askew(quads)
-        lines = [
+        return [
             _line(found, quad, askew, self._page.shape, own_turn)
             for quad, (_, found, own_turn) in zip(quads, kept, strict=True)
         ]
-        return _from_above(lines)
 
     def _best(self, place: int, turn: int) -> tuple[_Found, int]:
         """Return what is read in a line and how that is turned against the page; a standing one both ways."""
@@ -285,18 +284,6 @@ def _part(quad: Quad, begin: float, end: float) -> Box:
     )
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     return float(x0), float(y0), float(x1), float(y1)
-
-
-def _from_above(lines: Sequence[ReadLine]) -> list[ReadLine]:
-    """Return the lines row by row, from the left in each."""
-    rows: list[list[ReadLine]] = []
-    for line in sorted(lines, key=lambda one: one.box[1] + one.box[3]):
-        middle = (line.box[1] + line.box[3]) / 2
-        if rows and rows[-1][0].box[1] < middle < rows[-1][0].box[3] and line.is_upright:
-            rows[-1].append(line)
-        else:
-            rows.append([line])
-    return [line for row in rows for line in sorted(row, key=lambda one: one.box[0])]
 
 
 def _is_blank(gray: Image) -> bool:

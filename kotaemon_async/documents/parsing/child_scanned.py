@@ -1,6 +1,7 @@
 """The text of a page that was read from its picture, by the rules that PDFs are read by; pure."""
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any, Protocol
 
 from kotaemon_async.documents.parsing.child_layout import Line, regions
@@ -16,6 +17,8 @@ _LETTERS = 0.76
 _REACH = 0.62
 #: How far a box reaches beyond its line, in sizes.
 _BEYOND = 0.15
+#: Lines of a row whose middles differ less, as a part of their height, are level.
+_LEVEL = 0.25
 #: Lines whose letters differ less are set in one size; readings of one size differ so far.
 _ONE_SIZE = 0.28
 
@@ -45,8 +48,13 @@ class LineRead(Protocol):
 def page_of(read: Sequence[LineRead], turn: int, width: int, height: int) -> dict[str, Any]:
     """Return `text`, `blocks` with boxes as parts of the sides of the page as it is shown, and `words`."""
     scale = _LONGER_SIDE / max(width, height)
-    sizes = _sizes(read)
-    lines = {_line(one, size * scale, scale): one for one, size in zip(read, sizes, strict=True)}
+    rows = _rows(read)
+    read = [line for row in rows for line in row]
+    sizes, middles = _sizes(read), [middle for row in rows for middle in _middles(row)]
+    lines = {
+        _line(one, size * scale, middle * scale, scale): one
+        for one, size, middle in zip(read, sizes, middles, strict=True)
+    }
     body_size = _body_size(read, sizes) * scale
     parts = PageParts(list(lines), height * scale, frozenset(), "", body_size)
     blocks = [
@@ -54,16 +62,38 @@ def page_of(read: Sequence[LineRead], turn: int, width: int, height: int) -> dic
         for block in parts.blocks
     ]
     in_order = [lines[line] for region in regions(list(lines)) for line in region if line in lines]
-    rows = [_row(line, width, height) for line in in_order]
-    return {"text": parts.text, "blocks": blocks, "words": encoded(rows, turn, width / height)}
+    words = [_row(line, width, height) for line in in_order]
+    return {"text": parts.text, "blocks": blocks, "words": encoded(words, turn, width / height)}
 
 
-def _line(read: LineRead, size: float, scale: float) -> Line:
+def _line(read: LineRead, size: float, middle: float, scale: float) -> Line:
     x0, y0, x1, y1 = (side * scale for side in read.box)
     if not read.is_upright:
         return Line(x0, y0, x1, y1, size, read.text, upright=False)
-    middle, beyond, reach = (y0 + y1) / 2, _BEYOND * size, _REACH * size
+    beyond, reach = _BEYOND * size, _REACH * size
     return Line(x0 + beyond, middle - reach, x1 - beyond, middle + reach, size, read.text)
+
+
+def _rows(read: Sequence[LineRead]) -> list[list[LineRead]]:
+    """Return the lines of each row, from the left, and the rows from the top down."""
+    rows: list[list[LineRead]] = []
+    for line in sorted(read, key=_middle):
+        if rows and rows[-1][0].box[1] < _middle(line) < rows[-1][0].box[3] and line.is_upright:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return [sorted(row, key=lambda line: line.box[0]) for row in rows]
+
+
+def _middle(line: LineRead) -> float:
+    return (line.box[1] + line.box[3]) / 2
+
+
+def _middles(row: Sequence[LineRead]) -> list[float]:
+    """Return the middle of each line from above to below; lines that are nearly level are level."""
+    usual = median(map(_middle, row))
+    near = [abs(_middle(line) - usual) < _LEVEL * (line.box[3] - line.box[1]) for line in row]
+    return [usual if is_near else _middle(line) for line, is_near in zip(row, near, strict=True)]
 
 
 def _sizes(read: Sequence[LineRead]) -> list[float]:

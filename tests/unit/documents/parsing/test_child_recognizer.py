@@ -13,7 +13,7 @@ def recognizer() -> Recognizer:
 
 
 def text_of(reading: Reading) -> str:
-    return scans.letters([line.text for line in reading.lines])
+    return scans.letters([line.text for line in sorted(reading.lines, key=lambda line: line.box[1])])
 
 
 @pytest.mark.parametrize("lines", [scans.ENGLISH, scans.CHINESE])

@@ -82,3 +82,14 @@ def test_a_quote_over_two_rows_is_marked_in_both() -> None:
     words = page_of(PARAGRAPH, 0, 1654, 2339)["words"]
     first, second = marked(words, "the crew and the reading is kept.")
     assert first[3] <= second[1] + 0.01 and first[0] > 0.4 and second[0] < 0.11
+
+
+def test_cells_of_a_row_that_lie_a_little_off_are_one_row() -> None:
+    rows = [("Model", "Price", "Stock"), ("A1", "42.00", "17"), ("B2", "7.25", "9"), ("C3", "11.50", "230")]
+    cells = [
+        line(text, 160 + 400 * column, 400 + 60 * row + (column * 7) % 5 - 2, 34 - column)
+        for row, texts in enumerate(rows)
+        for column, text in enumerate(texts)
+    ]
+    text = page_of(cells[::-1], 0, 1654, 2339)["text"]
+    assert [one.replace(" | ", " ") for one in text.split("\n") if one] == [" ".join(row) for row in rows]
