@@ -148,7 +148,7 @@ def _outcome(found: Page) -> str:
     """Return what came of a page, as metrics and the log call it."""
     if found.problem.startswith("recognition_"):
         return found.problem.removeprefix("recognition_")
-    return "read" if found.text else "empty"
+    return "part" if found.problem == "partly_recognized" else "read" if found.text else "empty"
 
 
 def _merged(page: Page, found: Page) -> Page:
@@ -156,4 +156,5 @@ def _merged(page: Page, found: Page) -> Page:
     if not found.text:
         return replace(page, problem=found.problem)
     place = replace(page.place, flags=(*page.place.flags, "scanned"))
-    return replace(page, text=found.text, blocks=found.blocks, words=found.words, place=place, problem="")
+    read = replace(page, text=found.text, blocks=found.blocks, words=found.words, place=place)
+    return replace(read, problem=found.problem)

@@ -28,6 +28,11 @@ _OF_PAGES: Final[dict[PageProblem, tuple[WarningCode, str, str]]] = {
         "The page holds pictures, and no text was recognized on them.",
         "Nothing if it shows no text; else scan it anew, sharper, and hand that in.",
     ),
+    "partly_recognized": (
+        "truncated",
+        "Only a part of the text on the page was recognized: all of it takes more time than is allowed.",
+        "Raise ocr.cpu_s and read the document anew, or scan the page in parts.",
+    ),
     "recognition_limit": (
         "page_without_text",
         "Recognizing the text of the page takes more time or memory than is allowed.",

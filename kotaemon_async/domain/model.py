@@ -18,7 +18,8 @@ PlaceFlag = Literal["hidden", "scanned", "notes", "about"]
 #: or what came of reading it from its picture.
 PageProblem = Literal[
     "", "no_text", "garbled", "unreadable",
-    "nothing_recognized", "recognition_limit", "recognition_failed", "recognition_unavailable",
+    "nothing_recognized", "partly_recognized",
+    "recognition_limit", "recognition_failed", "recognition_unavailable",
 ]  # fmt: skip
 WarningCode = Literal["page_without_text", "page_unreadable", "part_skipped", "truncated"]
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]

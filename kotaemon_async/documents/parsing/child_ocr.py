@@ -4,6 +4,7 @@ A kind of its own, since it needs onnxruntime and numpy, which parser children a
 Requests: recognize, close.
 """
 
+import time
 import zlib
 from typing import Any
 
@@ -14,6 +15,9 @@ from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_recognizer import Recognizer
 from kotaemon_async.documents.parsing.child_units import Unit, as_frame
 from kotaemon_async.resilience import child_jail
+
+#: What of a page's CPU time may pass before its last line is read; the rest is for its layout.
+_READING = 0.85
 
 
 class Pictures(child_service.Requests):
@@ -30,11 +34,14 @@ class Pictures(child_service.Requests):
         points = unpacker.decompress(gray, width * height)
         if len(points) != width * height:
             raise FileError("corrupt", "The picture is not whole.")
-        reading = self._recognizer.read(np.frombuffer(points, np.uint8).reshape(height, width))
+        until_s = time.process_time() + _READING * self.settings["cpu_s"]
+        image = np.frombuffer(points, np.uint8).reshape(height, width)
+        reading = self._recognizer.read(image, lambda: time.process_time() < until_s)
         if not reading.lines:
             return as_frame(number, Unit("", [], problem="" if reading.is_blank else "nothing_recognized"))
         page = child_scanned.page_of(reading.lines, reading.turn, reading.width, reading.height)
-        return as_frame(number, Unit(page["text"], page["blocks"])) | {"words": page["words"]}
+        unit = Unit(page["text"], page["blocks"], problem="" if reading.is_whole else "partly_recognized")
+        return as_frame(number, unit) | {"words": page["words"]}
 
 
 if __name__ == "__main__":

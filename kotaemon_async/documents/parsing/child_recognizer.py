@@ -7,7 +7,7 @@ read in the whole one: that costs a third of the memory, and small letters stay 
 
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from math import atan2, hypot
 from typing import Any, NamedTuple
@@ -30,9 +30,11 @@ _PARAMETERS = {
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
     "EngineConfig.onnxruntime.inter_op_num_threads": 1,
 }
-#: The longest side of the picture in which lines are looked for, as a part of the whole one, and in pixels.
+#: The longest side of the picture in which lines are looked for, as a part of the whole one and in points,
+#: and all of its points: the child takes some 400 bytes for each.
 _FINDING_SCALE = 0.42
 _LEAST_FINDING_PX, _MOST_FINDING_PX = 960, 1280
+_MOST_FINDING_AREA = 1_000_000
 #: Sides of lines that lie, and that stand.
 _TALL = 1.5
 #: A standing line is longer than so many lines are high; a single letter may be tall as well.
@@ -71,7 +73,7 @@ class Reading(NamedTuple):
     """What stands in a picture.
 
     `turn` is by how many degrees it was turned to the left to be upright, `width` and `height` are what it
-    then measures; it is blank when there is nothing on it.
+    then measures; it is blank when there is nothing on it, and not whole when time was up before its end.
     """
 
     lines: list[ReadLine]
@@ -79,6 +81,7 @@ class Reading(NamedTuple):
     width: int
     height: int
     is_blank: bool
+    is_whole: bool = True
 
 
 class _Found(NamedTuple):
@@ -97,8 +100,8 @@ class Recognizer:
         logging.getLogger("RapidOCR").disabled = True
         self._engine = rapidocr.RapidOCR(params=_PARAMETERS)
 
-    def read(self, gray: Image) -> Reading:
-        """Return the lines of a picture of one byte for each pixel."""
+    def read(self, gray: Image, may_go_on: Callable[[], bool] = lambda: True) -> Reading:
+        """Return the lines of a picture of one byte for each pixel, as long as it may go on."""
         turn, page = 0, gray
         quads = self._quads(page)
         if _lies_on_its_side(quads):
@@ -108,14 +111,14 @@ class Recognizer:
         if lines.are_upside_down():
             turn += 180
         height, width = page.shape
-        found = [] if not quads else lines.found(is_turned_over=turn >= 180)
-        return Reading(found, turn, width, height, not found and _is_blank(gray))
+        found, is_whole = lines.found(may_go_on, is_turned_over=turn >= 180)
+        return Reading(found, turn, width, height, not found and _is_blank(gray), is_whole)
 
     def _quads(self, page: Image) -> list[Quad]:
         """Return the corners of every line, from the left one above on, clockwise."""
         longest = max(page.shape)
         wanted = min(max(_FINDING_SCALE * longest, _LEAST_FINDING_PX), _MOST_FINDING_PX, 2 * longest)
-        scale = wanted / longest
+        scale = min(wanted / longest, (_MOST_FINDING_AREA / page.size) ** 0.5)
         small = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         found = self._engine(
             cv2.cvtColor(small, cv2.COLOR_GRAY2BGR), use_det=True, use_rec=False, use_cls=False
@@ -147,19 +150,21 @@ class _Lines:
             return False
         return _mean_score([self._line(place, 180) for place in telling]) > upright + _SURER
 
-    def found(self, *, is_turned_over: bool) -> list[ReadLine]:
-        """Return the lines that are text; none when hardly anything of it is."""
+    def found(self, may_go_on: Callable[[], bool], *, is_turned_over: bool) -> tuple[list[ReadLine], bool]:
+        """Return the lines that are text, none when hardly anything of it is, and whether these are all."""
         turn = 180 if is_turned_over else 0
-        read = [(place, *self._best(place, turn)) for place in range(len(self._quads))]
+        read = [(place, *self._best(place, turn)) for place in range(len(self._quads)) if may_go_on()]
+        is_whole = len(read) == len(self._quads)
         kept = [one for one in read if one[1].score >= _LEAST_SCORE and one[1].text.strip()]
         if not kept or _mean_score([found for _, found, _ in kept]) < _LEAST_MEAN_SCORE:
-            return []
+            return [], is_whole
         quads = [self._held(self._quads[place], is_turned_over) for place, _, _ in kept]
         askew = _askew(quads)
-        return [
+        lines = [
             _line(found, quad, askew, self._page.shape, own_turn)
             for quad, (_, found, own_turn) in zip(quads, kept, strict=True)
         ]
+        return lines, is_whole
 
     def _best(self, place: int, turn: int) -> tuple[_Found, int]:
         """Return what is read in a line and how that is turned against the page; a standing one both ways."""

@@ -49,6 +49,12 @@ def test_an_empty_page_is_blank(recognizer: Recognizer, image: scans.Image) -> N
     assert recognizer.read(image) == Reading([], 0, image.shape[1], image.shape[0], is_blank=True)
 
 
+def test_a_page_whose_time_is_up_gives_the_lines_that_were_read(recognizer: Recognizer) -> None:
+    seconds = iter([True, True, False])
+    reading = recognizer.read(scans.page(scans.ENGLISH), lambda: next(seconds))
+    assert (text_of(reading), reading.is_whole) == (scans.letters(scans.ENGLISH[:2]), False)
+
+
 def test_a_picture_without_text_is_not_blank_and_has_no_lines(recognizer: Recognizer) -> None:
     photo = np.random.default_rng(3).integers(0, 255, (900, 700)).astype(np.uint8)
     reading = recognizer.read(photo)
