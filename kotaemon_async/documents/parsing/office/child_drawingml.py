@@ -13,6 +13,7 @@ from kotaemon_async.documents.parsing.office.child_package import Package, local
 
 _MOST_POINTS: Final = 2_000
 _MOST_SERIES: Final = 200
+_MOST_CELLS: Final = 50_000
 _REPEATED_CHARS = 200
 _CACHES = frozenset({"numCache", "numLit", "strCache", "strLit", "lvl"})
 _OFF = frozenset({"0", "false"})
@@ -119,7 +120,8 @@ def _rows(series: Sequence[ET.Element]) -> list[list[str]]:
     categories: dict[int, str] = {}
     for _, own, _ in columns:
         categories = own | categories
-    places = sorted({place for _, own, values in columns for place in (*own, *values)})[:_MOST_POINTS]
+    places = sorted({place for _, own, values in columns for place in (*own, *values)})
+    places = places[: min(_MOST_POINTS, _MOST_CELLS // len(columns))]
     header = ["", *(name or f"{number}" for number, (name, _, _) in enumerate(columns, 1))]
     body = [
         [categories.get(place, ""), *(values.get(place, "") for _, _, values in columns)] for place in places

@@ -73,6 +73,7 @@ class _Presentation:
         self._root = package.xml(main)
         if local(self._root) != "presentation":
             raise FileError("corrupt", "The file holds no presentation.")
+        self._max_units = max_units
         self._writer = UnitWriter(max_units=max_units)
         self._layouts: dict[str, dict[tuple[str, str], Box]] = {}
         self._label = ""
@@ -83,6 +84,8 @@ class _Presentation:
             self._writer.warn("part_skipped", "Macros are not read.")
         sections = _sections(self._root)
         slides = drawing.child(self._root, "sldIdLst")
+        if slides is not None and len(slides) > self._max_units:
+            raise FileError("too_large", f"The file has {len(slides)} slides; {self._max_units} are read.")
         for number, entry in enumerate(slides if slides is not None else (), 1):
             link = self._links.get(relation(entry))
             self._label = f"slide {number}"

@@ -34,6 +34,9 @@ _FIGURES_SHARE = 0.8
 #: A rectangle with fewer filled cells than one in so many is written without its empty ones.
 _SPARSE = 20
 _SMALL_RECTANGLE = 20_000
+#: A table of more columns is written in bands where a row with its header has more letters.
+_FEW_COLUMNS = 12
+_WIDE = 1600
 _MONEY = "$€£¥￥₹₽₩元"
 _NUMBER = re.compile(rf"[-+(]?\s?[{_MONEY}]?\s?[-+(]?[\d.,'’\s]*\d[\d.,'’\s]*[)%‰{_MONEY}]{{0,2}}")
 _DATE = re.compile(
@@ -243,7 +246,36 @@ def _write_table(plan: _Plan, rows: Sequence[_Row]) -> None:
         plan.writer.table([[row.cells[at] for at in sorted(row.cells)] for row in rows], 0, numbers)
         return
     lines = [_line(row, columns) for row in rows]
-    plan.writer.table(lines, _header_rows(plan, rows, columns), numbers)
+    head = _header_rows(plan, rows, columns)
+    for band in _bands(lines, head):
+        plan.writer.table([[line[at] for at in band] for line in lines], head, numbers)
+
+
+def _bands(lines: Sequence[Sequence[str]], head: int) -> list[Sequence[int]]:
+    """Return the columns that are written side by side: all, or bands that begin with the first column.
+
+    A row of a wide table says nothing when it is too long to be read with its header.
+    """
+    columns = range(len(lines[0]))
+    sample = lines[head : head + _SAMPLE_ROWS] or lines[:1]
+    names = [sum(_weight(line[at]) for line in lines[:head]) for at in columns]
+    widths = [names[at] + sum(_weight(line[at]) for line in sample) // len(sample) + 6 for at in columns]
+    if len(columns) <= _FEW_COLUMNS or sum(widths) <= _WIDE:
+        return [columns]
+    bands: list[list[int]] = []
+    room = 0
+    for at in columns[1:]:
+        if not bands or (widths[at] > room and len(bands[-1]) > _FEW_COLUMNS // 2):
+            bands.append([0])
+            room = _WIDE - widths[0]
+        bands[-1].append(at)
+        room -= widths[at]
+    return [*bands]
+
+
+def _weight(text: str) -> int:
+    """Return how much of a model's window the text takes, in Latin letters."""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _line(row: _Row, columns: Sequence[int]) -> list[str]:

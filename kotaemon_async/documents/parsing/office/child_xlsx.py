@@ -319,13 +319,13 @@ class _Rows:
             reference = _REFERENCE.match(cell.get("r", ""))
             column = column_number(reference[1]) if reference else column + 1
             style = _whole(cell.get("s", ""), 0)
-            text = self._book.value(cell, style).strip()
+            text = self._book.value(cell, style).strip()[:_CELL_CHARS]
             if not text or column > _LAST_COLUMN:
                 continue
             if not self._book.take(text):
                 self.is_full = True
                 break
-            cells[column] = text[:_CELL_CHARS]
+            cells[column] = text
             bold = bold and self._book.is_bold(style)
         if cells:
             self.cells[self.number] = cells

@@ -185,3 +185,12 @@ def test_merges_without_end_are_repeated_within_bounds() -> None:
 )
 def test_the_header_of_any_table_is_told_by_its_words(rows: list[list[str]], count: int) -> None:
     assert header_rows(rows) == count
+
+
+def test_a_wide_table_is_written_in_bands_that_begin_with_the_first_column() -> None:
+    names = ["Model", *(f"Property number {column}" for column in range(1, 200))]
+    found = read({1: names, 2: ["KX-1", *map(str, range(1, 200))], 3: ["KX-2", *map(str, range(1, 200))]})
+    assert len(found) > 2
+    assert all(header.startswith("Model | Property") and "\nKX-2 | " in text for _, header, text in found)
+    assert [name for _, header, _ in found for name in header.split(" | ")[1:]] == names[1:]
+    assert max(len(header) for _, header, _ in found) < 1_600
