@@ -54,13 +54,16 @@ def workbook(
     parts: Mapping[str, str | bytes] | None = None,
     inside: str = "",
     states: Mapping[str, str] | None = None,
+    kinds: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return a workbook: the parts of its sheets by their names, other parts by their paths below xl/."""
     parts = dict(parts or {})
     entries: list[tuple[str, str, str]] = []
     listed = ""
     for number, name in enumerate(sheets, 1):
-        entries.append((f"rId{number}", "worksheet", f"worksheets/sheet{number}.xml"))
+        entries.append(
+            (f"rId{number}", (kinds or {}).get(name, "worksheet"), f"worksheets/sheet{number}.xml")
+        )
         state = (states or {}).get(name, "visible")
         listed += f'<sheet name="{escape(name)}" sheetId="{number}" state="{state}" r:id="rId{number}"/>'
     for name, kind in (("styles.xml", "styles"), ("sharedStrings.xml", "sharedStrings")):

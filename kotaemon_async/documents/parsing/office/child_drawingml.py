@@ -45,8 +45,31 @@ def child(element: ET.Element, *path: str) -> ET.Element | None:
 
 def paragraphs(body: ET.Element) -> list[str]:
     """Return the paragraphs of a text body that hold words, with line breaks and tabs."""
-    found = ("".join(_pieces(paragraph)).strip() for paragraph in children(body, "p"))
-    return [text for text in found if text]
+    counts: dict[int, int] = {}
+    texts = ((paragraph, "".join(_pieces(paragraph)).strip()) for paragraph in children(body, "p"))
+    return [_number(paragraph, counts) + text for paragraph, text in texts if text]
+
+
+def _number(paragraph: ET.Element, counts: dict[int, int]) -> str:
+    """Return what a counted paragraph begins with; `counts` are those of the levels so far."""
+    told = child(paragraph, "pPr")
+    numbering = child(told, "buAutoNum") if told is not None else None
+    level = _whole(told.get("lvl"), 0) if told is not None else 0
+    for deeper in [one for one in counts if one > level or (one == level and numbering is None)]:
+        del counts[deeper]
+    if numbering is None:
+        return ""
+    count = counts[level] = counts.get(level, _whole(numbering.get("startAt"), 1) - 1) + 1
+    kind = numbering.get("type", "arabicPeriod")
+    word = str(count)
+    if kind.startswith("alpha") and 0 < count <= 26:
+        word = chr(96 + count) if kind.startswith("alphaLc") else chr(64 + count)
+    ending = ") " if "Paren" in kind else ". "
+    return ("(" if kind.endswith("ParenBoth") else "") + word + ending
+
+
+def _whole(text: str | None, instead: int) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < 6 else instead
 
 
 def _pieces(paragraph: ET.Element) -> Iterator[str]:

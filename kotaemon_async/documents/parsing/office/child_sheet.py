@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from kotaemon_async.documents.parsing.child_units import UnitWriter
@@ -33,6 +34,8 @@ _NUMERIC_SHARE = 0.6
 _FIGURES_SHARE = 0.8
 #: A rectangle with fewer filled cells than one in so many is written without its empty ones.
 _SPARSE = 20
+#: More rows than this part of a form have cells that are merged across.
+_FORM_SHARE = 0.3
 _SMALL_RECTANGLE = 20_000
 #: A table of more columns is written in bands where a row with its header has more letters.
 _FEW_COLUMNS = 12
@@ -42,6 +45,8 @@ _NUMBER = re.compile(rf"[-+(]?\s?[{_MONEY}]?\s?[-+(]?[\d.,'’\s]*\d[\d.,'’\s]
 _DATE = re.compile(
     r"\d{1,4}[-/.年]\d{1,2}(?:[-/.月]\d{0,4}日?)?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?|\d{1,2}:\d{2}(?::\d{2})?"
 )
+#: What stands where there is no number.
+_MISSING = frozenset(("-", "--", "—", "–", "/", "n/a", "na", "none", "null", "?", "无", "暂无", "不详"))
 _YEAR = re.compile(r"(?:19|20)\d\d年?")
 
 
@@ -245,10 +250,44 @@ def _write_table(plan: _Plan, rows: Sequence[_Row]) -> None:
     if len(rows) * len(columns) > max(_SMALL_RECTANGLE, filled * _SPARSE):
         plan.writer.table([[row.cells[at] for at in sorted(row.cells)] for row in rows], 0, numbers)
         return
-    lines = [_line(row, columns) for row in rows]
+    if _is_merged_form(plan, rows):
+        plan.writer.table([_once(row, columns) for row in rows], 0, numbers)
+        return
     head = _header_rows(plan, rows, columns)
+    lines = [_line(row, columns) for row in rows]
+    if head > 1 and not plan.wide.keys() & set(numbers[:head]):
+        _repeat_group_names(lines[0], lines[1])
     for band in _bands(lines, head):
         plan.writer.table([[line[at] for at in band] for line in lines], head, numbers)
+
+
+def _is_merged_form(plan: _Plan, rows: Sequence[_Row]) -> bool:
+    """Return whether the rows are a form, whose cells are merged here and there, not a table."""
+    body = rows[_HEADER_ROWS - 1 :]
+    merged = sum(
+        any(area.columns < len(row.cells) for area in plan.wide.get(row.number, ())) and not row.is_alone
+        for row in body
+    )
+    return merged > 1 and merged > _FORM_SHARE * len(body)
+
+
+def _once(row: _Row, columns: Sequence[int]) -> list[str]:
+    """Return the cells of a row of a form, what is merged across once."""
+    return [value for value, _ in groupby(row.cells[column] for column in columns if column in row.cells)]
+
+
+def _repeat_group_names(upper: list[str], lower: Sequence[str]) -> None:
+    """Write a name above several columns above each of them, as if its cells were merged.
+
+    It stands above the first of them, or the last, or alone in the middle.
+    """
+    named = [at for at, name in enumerate(upper) if name and at]
+    is_behind = bool(named) and named[0] > 1 and named[-1] == len(upper) - 1
+    for at in range(1, len(upper)) if named else ():
+        if at not in named and lower[at]:
+            ahead = next((one for one in named if one > at), named[-1])
+            behind = next((one for one in reversed(named) if one < at), named[0])
+            upper[at] = upper[ahead if is_behind else behind]
 
 
 def _bands(lines: Sequence[Sequence[str]], head: int) -> list[Sequence[int]]:
@@ -345,14 +384,18 @@ def _is_header(rows: Sequence[_Row], columns: Sequence[int]) -> bool:
     votes = Counter(_vote(first.cells.get(column, ""), column, below) for column in columns)
     if votes[1] or votes[-1]:
         return votes[1] > votes[-1]
-    return not _has_numbers(first) and not _is_form(first, below)
+    if _has_numbers(first) or _is_form(first, below):
+        return False
+    # Names of columns do not stand in their columns.
+    again = sum(any(row.cells.get(at) == name for row in below) for at, name in first.cells.items())
+    return 2 * again < len(first.cells)
 
 
 def _vote(name: str, column: int, below: Sequence[_Row]) -> int:
     """Return 1 where a word stands above numbers, -1 where a number does, 0 where nothing is told."""
     values = [row.cells[column] for row in below if column in row.cells]
     numeric = sum(map(_is_number, values))
-    if not name or not values or numeric < _NUMERIC_SHARE * len(values):
+    if not name or name.lower() in _MISSING or not values or numeric < _NUMERIC_SHARE * len(values):
         return 0
     if _YEAR.fullmatch(name) or _DATE.fullmatch(name):
         like_it = sum(1 for value in values if _YEAR.fullmatch(value) or _DATE.fullmatch(value))

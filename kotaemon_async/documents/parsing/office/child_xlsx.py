@@ -31,13 +31,14 @@ from kotaemon_async.documents.parsing.office.child_sheet import (
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384
 _CELL_CHARS = 32_767
 _MOST_STYLES = 100_000
-_MOST_COMMENTS = 20_000
-_MOST_DRAWINGS = 200
+_MOST_DRAWINGS = 2_000
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TITLE_ROWS = re.compile(r"\$(\d{1,7}):\$(\d{1,7})\Z")
 _FILTER = re.compile(r"!\$?[A-Z]{1,3}\$?(\d{1,7})(?::|\Z)")
 _OFF: Final = frozenset({"0", "false"})
+#: What a sheet links to that was made by another program.
+_EMBEDDED: Final = frozenset({"oleObject", "package", "control"})
 #: Sheets that hold programs of long ago, not cells.
 _SKIPPED: Final = {"xlMacrosheet": "a macro sheet", "dialogsheet": "a dialogue"}
 
@@ -89,6 +90,7 @@ class _Workbook:
         self._main = package.main_part("xl/workbook.xml")
         self._relations = package.relationships(self._main)
         self._writer = UnitWriter(max_units=max_units)
+        self._found = _Found()
         self._cells_left = MAX_CELLS
         self._chars_left = max_units * UNIT_CHARS * 2 // 3
         root = package.xml(self._main)
@@ -203,7 +205,7 @@ class _Workbook:
         elif rows.is_full:
             said = f"The workbook is too large: of this sheet, rows up to {rows.number} were read."
             self._writer.warn("truncated", said, "sheet", label=entry.name)
-        self._write_parts_of(entry)
+        self._write_parts_of(entry, has_words=bool(rows.cells))
 
     def value(self, cell: ET.Element, style: int) -> str:
         """Return the text that a cell shows."""
@@ -241,15 +243,16 @@ class _Workbook:
 
     # ------------------------------------------------------------ what lies on a sheet
 
-    def _write_parts_of(self, entry: _Entry) -> None:
+    def _write_parts_of(self, entry: _Entry, *, has_words: bool = False) -> None:
+        """Write charts, boxes, pictures and comments; a sheet of pictures only is named."""
+        self._found = _Found(has_words)
         try:
-            links = self._package.relationships(entry.part)
-            for link in links.values():
+            links = self._package.relationships(entry.part).values()
+            for link in links:
                 if link.kind == "drawing" and self._package.has(link.target):
-                    self._write_drawing(link.target)
-            kinds = {link.kind for link in links.values()}
-            threaded = "threadedComment" in kinds
-            for link in links.values():
+                    self._write_drawing(link.target, is_sheet=entry.kind == "chartsheet")
+            threaded = any(link.kind == "threadedComment" for link in links)
+            for link in links:
                 if link.kind == ("threadedComment" if threaded else "comments"):
                     self._write_comments(link.target)
         except FileError as error:
@@ -257,6 +260,16 @@ class _Workbook:
                 raise
             said = "Comments, charts or pictures on the sheet are damaged and were not read."
             self._writer.warn("part_skipped", said, "sheet", label=entry.name)
+            return
+        if any(link.kind in _EMBEDDED for link in links):
+            said = "An object that is embedded in the sheet is not read."
+            self._writer.warn("part_skipped", said, "sheet", label=entry.name)
+        if self._found.pictures and not self._found.words:
+            self._writer.lost("no_text", "sheet", entry.name)
+
+    def _say(self, kind: str, text: str) -> None:
+        self._found.words = self._found.words or bool(text.strip())
+        self._writer.add(kind, text)
 
     def _write_comments(self, part: str) -> None:
         for element in self._package.xml(part).iter():
@@ -265,26 +278,37 @@ class _Workbook:
             text = drawing.child(element, "text")
             said = ("".join(_string_pieces(text)) or text.text or "") if text is not None else ""
             if said.strip():
-                self._writer.add("comment", f"{element.get('ref', '')}: {said.strip()}")
+                self._say("comment", f"{element.get('ref', '')}: {said.strip()}")
 
-    def _write_drawing(self, part: str) -> None:
+    def _write_drawing(self, part: str, *, is_sheet: bool) -> None:
+        """Write what is drawn on a sheet, or is one."""
         links = self._package.relationships(part)
         anchors = list(drawing.without_fallback(self._package.xml(part)))[:_MOST_DRAWINGS]
         for element in (inner for anchor in anchors for inner in _shapes(anchor)):
             if (body := drawing.child(element, "txBody")) is not None:
-                self._writer.paragraph("\n".join(drawing.paragraphs(body)))
-            elif local(element) == "pic" and (told := drawing.description(element)):
-                self._writer.add("caption", told)
+                self._say("paragraph", "\n".join(drawing.paragraphs(body)))
+            elif local(element) == "pic":
+                self._found.pictures = True
+                self._say("caption", drawing.description(element))
             elif local(element) == "graphicFrame":
                 link = next((links[key] for key in drawing.references(element) if key in links), None)
                 if link is not None and link.kind in {"chart", "chartEx"}:
-                    self._write_chart(drawing.read_chart(self._package, link.target))
+                    self._write_chart(drawing.read_chart(self._package, link.target), is_sheet=is_sheet)
 
-    def _write_chart(self, chart: drawing.Chart) -> None:
-        if chart.rows and not chart.is_linked:  # else its values stand in cells
+    def _write_chart(self, chart: drawing.Chart, *, is_sheet: bool) -> None:
+        if chart.rows and (is_sheet or not chart.is_linked):  # else its values stand in cells
+            self._found.words = True
             self._writer.table(chart.rows, 1, title=chart.title)
-        elif chart.title:
-            self._writer.add("caption", chart.title)
+        else:
+            self._say("caption", chart.title)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a sheet holds: words, and pictures that are described or not."""
+
+    words: bool = False
+    pictures: bool = False
 
 
 class _Rows:

@@ -88,6 +88,13 @@ def test_paragraphs_of_a_shape_are_points_and_line_breaks_are_kept() -> None:
     assert blocks(unit(box(broken, "c"))) == [("list", "a\nb"), ("list", "c")]
 
 
+def test_counted_points_keep_their_numbers() -> None:
+    counted = '</a:t></a:r></a:p><a:p><a:pPr lvl="{}"><a:buAutoNum type="{}"/></a:pPr><a:r><a:t>'
+    step, letter = counted.format(0, "arabicPeriod"), counted.format(1, "alphaLcParenBoth")
+    texts = [text for _, text in blocks(unit(box(f"Steps{step}open{step}turn{letter}left{step}close")))]
+    assert texts == ["Steps", "1. open", "2. turn", "(a) left", "3. close"]
+
+
 def test_tables_repeat_merged_values() -> None:
     across, down = '<a:tc hMerge="1"/>', '<a:tc vMerge="1"/>'
     found = unit(table(["City", "Rate", across], ["York", "1", "2"], [down, "3", "4"]))

@@ -75,6 +75,31 @@ def test_a_header_of_two_rows_joins_what_stands_above_each_column() -> None:
     assert header == "Model | Size / Depth | Size / Width"
 
 
+@pytest.mark.parametrize(
+    "upper",
+    [["Item", "2025", "", "2026", ""], ["Item", "", "2025", "", "2026"]],
+)
+def test_a_name_above_several_columns_stands_above_each_of_them(upper: list[str]) -> None:
+    rows = {1: upper, 2: ["", "Sales", "Costs", "Sales", "Costs"], 3: ["A", "1", "2", "3", "4"]}
+    assert read(rows)[0][1] == "Item | 2025 / Sales | 2025 / Costs | 2026 / Sales | 2026 / Costs"
+
+
+def test_a_row_without_numbers_above_numbers_is_no_header() -> None:
+    assert read({1: ["Item", "Sum"], 2: ["A", "n/a"], 3: ["B", "2"], 4: ["C", "3"]})[0][1] == "Item | Sum"
+
+
+def test_words_that_come_again_in_their_columns_name_none() -> None:
+    rows = {1: ["Leeds", "open"], 2: ["York", "open"], 3: ["Leeds", "closed"]}
+    assert read(rows) == [("table", "", "Leeds | open\nYork | open\nLeeds | closed")]
+
+
+def test_a_form_of_merged_cells_has_no_header_and_says_each_value_once() -> None:
+    rows = {1: ["Name", "Bob", "Sex", "m"], 2: ["Firm", "Pumps"], 3: ["Town", "Leeds"], 4: ["Road", "High"]}
+    merges = [Area(row, 2, row, 4) for row in (2, 3, 4)]
+    form = "Name | Bob | Sex | m\nFirm | Pumps\nTown | Leeds\nRoad | High"
+    assert read(rows, merges) == [("table", "", form)]
+
+
 def test_units_below_the_names_belong_to_the_header() -> None:
     rows = {
         1: ["Item", "Length", "Mass"],

@@ -151,7 +151,34 @@ def test_a_chart_of_cells_does_not_repeat_them() -> None:
     assert text_of(workbook({"S": grid(["a", "b"])}, parts)).endswith("Sales")
 
 
+def test_a_sheet_that_is_a_chart_shows_its_values() -> None:
+    parts = {
+        "worksheets/_rels/sheet1.xml.rels": relationships(("rId1", "drawing", "../drawings/d.xml")),
+        "drawings/d.xml": DRAWING,
+        "drawings/_rels/d.xml.rels": relationships(("rId1", "chart", "../charts/c.xml")),
+        "charts/c.xml": CHART.format("<c:numRef><c:f>S!A1:A2</c:f></c:numRef>"),
+    }
+    book = workbook({"Chart": "<chartsheet/>"}, parts, kinds={"Chart": "chartsheet"})
+    assert text_of(book).endswith("| 2026\nQ1 | 19.2")
+
+
 # ---------------------------------------------------------------- what is lost is named
+
+
+def test_a_sheet_of_pictures_is_named() -> None:
+    pictures = DRAWING.replace("A crane", "").replace("A box", "").replace("c:chart ", "c:other ")
+    parts = {
+        "worksheets/_rels/sheet1.xml.rels": relationships(("rId1", "drawing", "../drawings/d.xml")),
+        "drawings/d.xml": pictures,
+    }
+    assert read(workbook({"S": grid()}, parts)).unit(1).problem == "no_text"
+    assert read(workbook({"S": grid(["a"])}, parts)).unit(1).problem == ""
+
+
+def test_objects_of_other_programs_are_named() -> None:
+    parts = {"worksheets/_rels/sheet1.xml.rels": relationships(("r1", "oleObject", "../embeddings/o.bin"))}
+    (loss,) = read(workbook({"S": grid(["a", "b"])}, parts)).warnings
+    assert (loss.code, loss.label) == ("part_skipped", "S")
 
 
 def test_a_damaged_sheet_is_read_up_to_the_damage() -> None:
