@@ -15,7 +15,7 @@ from kotaemon_async.documents.parsing import child_text
 from kotaemon_async.documents.parsing.child_charsets import decoded, tidy
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
-from kotaemon_async.documents.parsing.office.child_sheet import MAX_CELLS, Sheet, write_sheet
+from kotaemon_async.documents.parsing.office.child_sheet import Room, Sheet, write_sheet
 
 #: Best first where two part the rows equally well.
 _SIGNS = ",;\t|"
@@ -57,7 +57,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa:
         return child_text.open_document(path, "text/plain", max_pages)
     writer = UnitWriter(max_units=max_pages)
     writer.charset = charset
-    rows, last = _read_rows(text, dialect, max_pages * UNIT_CHARS * 2 // 3, is_cut)
+    rows, last = _read_rows(text, dialect, max_pages, is_cut)
     write_sheet(writer, Sheet("", rows))
     if last:
         writer.warn("truncated", f"The file is too long: rows up to {last} were read.", "sheet")
@@ -65,16 +65,14 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa:
 
 
 def _read_rows(
-    text: str, dialect: _Dialect, most_chars: int, is_cut: bool
+    text: str, dialect: _Dialect, max_units: int, is_cut: bool
 ) -> tuple[dict[int, dict[int, str]], int]:
     """Return the cells by their numbers, and the last row where not all were read, else 0."""
     rows: dict[int, dict[int, str]] = {}
-    cells_left, chars_left, number = MAX_CELLS, most_chars, 0
+    room, number = Room(max_units), 0
     for number, row in enumerate(_rows(text, dialect), 1):
         cells = {column: value for column, cell in enumerate(row, 1) if (value := cell.strip())}
-        cells_left -= len(cells)
-        chars_left -= sum(map(len, cells.values())) + 3 * len(row)
-        if cells_left < 0 or chars_left < 0:
+        if not room.takes(cells.values()):
             return rows, number - 1
         if cells:
             rows[number] = cells

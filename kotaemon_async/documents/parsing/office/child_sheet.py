@@ -7,21 +7,23 @@ are its header; merged values stand in every cell that they cover, empty cells k
 import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from kotaemon_async.documents.parsing.child_units import UnitWriter
+from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, UnitWriter
 
-#: Bounds for what a workbook's numbers drive.
-MAX_CELLS: Final = 2_000_000
+#: Bounds for what a workbook's numbers drive; more filled cells are data for a program, not for a reader.
+MAX_CELLS: Final = 1_000_000
 MAX_MERGES: Final = 20_000
 _MOST_REPEATED = 200_000
 #: A longer text is not repeated, no title, and in a column of its own no cell of a table.
 _REPEATED_CHARS = 200
 _TITLE_CHARS = 100
 _PROSE_CHARS = 200
+_BAR = " | "
 _NAME_CHARS = 80
 _NOTE_CHARS = 30
 _HEADER_ROWS = 3
@@ -32,6 +34,7 @@ _SAMPLE_ROWS = 30
 _NUMERIC_SHARE = 0.6
 #: The second of two columns of figures has more of them than values with their names have.
 _FIGURES_SHARE = 0.8
+_MIXED = 0.2
 #: A rectangle with fewer filled cells than one in so many is written without its empty ones.
 _SPARSE = 20
 #: More rows than this part of a form have cells that are merged across.
@@ -121,6 +124,25 @@ def write_sheet(writer: UnitWriter, sheet: Sheet) -> None:
     runs = list(_runs(sheet.rows))
     for run, has_table_below in zip(runs, _tables_below(runs), strict=True):
         _write_run(plan, run, has_table_below)
+
+
+class Room:
+    """Counts cells and characters: too many cells refuse a file, too many characters cut it."""
+
+    def __init__(self, most_units: int) -> None:
+        self._cells_left = MAX_CELLS
+        self._chars_left = most_units * UNIT_CHARS * 2 // 3
+
+    def takes(self, cells: Collection[str]) -> bool:
+        """Count the cells; return whether there is room for their text.
+
+        Raises: FileError(parser_limit).
+        """
+        self._cells_left -= len(cells)
+        if self._cells_left < 0:
+            raise FileError("parser_limit", f"The file has more than {MAX_CELLS} filled cells.")
+        self._chars_left -= sum(map(len, cells)) + len(_BAR) * len(cells)
+        return self._chars_left >= 0
 
 
 def column_name(number: int) -> str:
@@ -327,7 +349,9 @@ def _line(row: _Row, columns: Sequence[int]) -> list[str]:
 def _header_rows(plan: _Plan, rows: Sequence[_Row], columns: Sequence[int]) -> int:
     """Return how many of the first rows are the header of those below."""
     count = _marked(plan, rows)
-    if not count and (len(rows) < 2 or not _is_header(rows, columns)):
+    reach = plan.tall.get(rows[0].number, 0)
+    body = [row for row in rows[1:] if row.number > reach and not row.is_alone] or rows[1:]
+    if not count and not (body and _is_header(rows[0], body, columns)):
         return 0
     count = max(count, 1)
     while count < min(_HEADER_ROWS, len(rows) - 1) and _has_row_below(plan, rows, count):
@@ -345,7 +369,7 @@ def header_rows(rows: Sequence[Sequence[str]]) -> int:
     columns = sorted({column for row in filled for column in row.cells})
     if len(filled) < 2 or len(columns) < 2 or not cells[0].cells or _are_pairs(filled, columns):
         return 0
-    return int(_is_header(filled, columns))
+    return int(_is_header(filled[0], filled[1:], columns))
 
 
 def _are_pairs(rows: Sequence[_Row], columns: Sequence[int]) -> bool:
@@ -368,7 +392,8 @@ def _has_row_below(plan: _Plan, rows: Sequence[_Row], count: int) -> bool:
 
     It does where cells reach into it or head several of its columns, or where it holds words above numbers.
     """
-    last, following, below = rows[count - 1], rows[count], rows[count + 1 : count + 1 + _SAMPLE_ROWS]
+    last, following = rows[count - 1], rows[count]
+    below = [row for row in rows[count + 1 : count + 1 + _SAMPLE_ROWS] if not row.is_alone]
     if following.is_alone or _has_numbers(following):
         return False
     tall = any(plan.tall.get(row.number, 0) >= following.number for row in rows[:count])
@@ -376,15 +401,17 @@ def _has_row_below(plan: _Plan, rows: Sequence[_Row], count: int) -> bool:
     return tall or wide or any(_vote(name, column, below) == 1 for column, name in following.cells.items())
 
 
-def _is_header(rows: Sequence[_Row], columns: Sequence[int]) -> bool:
+def _is_header(first: _Row, body: Sequence[_Row], columns: Sequence[int]) -> bool:
     """Return whether the first row names the columns: it is no row like those below."""
-    first, below = rows[0], rows[1 : 1 + _SAMPLE_ROWS]
+    below = body[:_SAMPLE_ROWS]
     if first.is_alone or any(len(value) > _NAME_CHARS for value in first.cells.values()):
+        return False
+    if _is_form([first, *below], columns):
         return False
     votes = Counter(_vote(first.cells.get(column, ""), column, below) for column in columns)
     if votes[1] or votes[-1]:
         return votes[1] > votes[-1]
-    if _has_numbers(first) or _is_form(first, below):
+    if _has_numbers(first):
         return False
     # Names of columns do not stand in their columns.
     again = sum(any(row.cells.get(at) == name for row in below) for at, name in first.cells.items())
@@ -403,15 +430,23 @@ def _vote(name: str, column: int, below: Sequence[_Row]) -> int:
     return -1 if _is_number(name) else 1
 
 
-def _is_form(first: _Row, below: Sequence[_Row]) -> bool:
+def _is_form(rows: Sequence[_Row], columns: Sequence[int]) -> bool:
     """Return whether words and their values stand beside each other, as in a form."""
-    rows = [first, *below]
     marked = sum(1 for row in rows if row.text.endswith((":", "：")))
     if 2 * marked > len(rows):
         return True
-    if len({column for row in rows for column in row.cells}) != 2:
+    if len(columns) != 2 or len(rows) > _SAMPLE_ROWS:
         return False
-    return any(map(_has_numbers, below)) and not all(map(_has_numbers, below))
+    values = [row.cells.get(columns[1], "") for row in rows[1:]]
+    values = [value for value in values if value and value.lower() not in _MISSING]
+    words, days = (sum(not _is_number(value) for value in values), sum(map(_is_day, values)))
+    numbers = len(values) - words - days
+    # One column of dates, amounts and words is none.
+    return (words >= _MIXED * len(values) and words < len(values)) or (days > 0 and numbers > 0)
+
+
+def _is_day(value: str) -> bool:
+    return _DATE.fullmatch(value) is not None and not value.replace(".", "").isdecimal()
 
 
 def _has_numbers(row: _Row) -> bool:

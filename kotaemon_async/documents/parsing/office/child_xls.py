@@ -18,12 +18,12 @@ from xlrd.biffh import (
 )
 
 from kotaemon_async.documents.parsing.child_problem import FileError
-from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
+from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_numbers import GENERAL, shown, shown_text
 from kotaemon_async.documents.parsing.office.child_sheet import (
-    MAX_CELLS,
     MAX_MERGES,
     Area,
+    Room,
     Sheet,
     column_name,
     write_sheet,
@@ -52,7 +52,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa:
     for name, kind in _IGNORED.findall(log.getvalue()):
         writer.warn("part_skipped", f"A sheet of the kind {kind} is not read.", "sheet", label=name)
     del data
-    reader = _Reader(book, writer, max_pages * UNIT_CHARS * 2 // 3)
+    reader = _Reader(book, writer, Room(max_pages))
     for place, name in enumerate(book.sheet_names()):
         reader.read(place, name)
     book.release_resources()
@@ -78,10 +78,10 @@ class _Log(io.StringIO):
 class _Reader:
     """Reads the sheets of one workbook."""
 
-    def __init__(self, book: Any, writer: UnitWriter, most_chars: int) -> None:
+    def __init__(self, book: Any, writer: UnitWriter, room: Room) -> None:
         self._book = book
         self._writer = writer
-        self._cells_left, self._chars_left = MAX_CELLS, most_chars
+        self._room = room
 
     def read(self, place: int, name: str) -> None:
         """Write a sheet; one that is damaged is named."""
@@ -97,7 +97,7 @@ class _Reader:
         bold: set[int] = set()
         for number in range(sheet.nrows):
             cells = dict(self._cells(sheet, number))
-            if not self._take(cells):
+            if not self._room.takes(cells.values()):
                 said = f"The workbook is too large: of this sheet, rows up to {number} were read."
                 self._writer.warn("truncated", said, "sheet", label=name)
                 break
@@ -113,11 +113,6 @@ class _Reader:
         write_sheet(self._writer, Sheet(name, rows, merges, hidden, frozenset(bold)))
         self._write_notes(sheet)
         self._book.unload_sheet(place)
-
-    def _take(self, cells: dict[int, str]) -> bool:
-        self._cells_left -= len(cells)
-        self._chars_left -= sum(len(value) + 3 for value in cells.values())
-        return self._cells_left >= 0 and self._chars_left >= 0
 
     def _cells(self, sheet: Any, row: int) -> Iterator[tuple[int, str]]:
         for column, (kind, value) in enumerate(

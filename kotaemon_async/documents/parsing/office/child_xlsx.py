@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from kotaemon_async.documents.parsing.child_problem import FileError
-from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
+from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office import child_drawingml as drawing
 from kotaemon_async.documents.parsing.office.child_numbers import GENERAL, code_of, shown, shown_text
 from kotaemon_async.documents.parsing.office.child_package import (
@@ -21,9 +21,9 @@ from kotaemon_async.documents.parsing.office.child_package import (
     relation,
 )
 from kotaemon_async.documents.parsing.office.child_sheet import (
-    MAX_CELLS,
     MAX_MERGES,
     Area,
+    Room,
     Sheet,
     write_sheet,
 )
@@ -91,8 +91,7 @@ class _Workbook:
         self._relations = package.relationships(self._main)
         self._writer = UnitWriter(max_units=max_units)
         self._found = _Found()
-        self._cells_left = MAX_CELLS
-        self._chars_left = max_units * UNIT_CHARS * 2 // 3
+        self.room = Room(max_units)
         root = package.xml(self._main)
         if local(root) != "workbook":
             raise FileError("corrupt", "The file holds no workbook.")
@@ -203,7 +202,7 @@ class _Workbook:
             said = f"The sheet is damaged: it could be read up to row {rows.number}."
             self._writer.warn("page_unreadable", said, "sheet", label=entry.name)
         elif rows.is_full:
-            said = f"The workbook is too large: of this sheet, rows up to {rows.number} were read."
+            said = f"The workbook is too large: of this sheet, rows up to {rows.number - 1} were read."
             self._writer.warn("truncated", said, "sheet", label=entry.name)
         self._write_parts_of(entry, has_words=bool(rows.cells))
 
@@ -234,12 +233,6 @@ class _Workbook:
 
     def is_bold(self, style: int) -> bool:
         return self._styles.is_bold(style)
-
-    def take(self, text: str) -> bool:
-        """Count a cell; return whether there was room for it."""
-        self._cells_left -= 1
-        self._chars_left -= len(text) + 3
-        return self._cells_left >= 0 and self._chars_left >= 0
 
     # ------------------------------------------------------------ what lies on a sheet
 
@@ -346,12 +339,10 @@ class _Rows:
             text = self._book.value(cell, style).strip()[:_CELL_CHARS]
             if not text or column > _LAST_COLUMN:
                 continue
-            if not self._book.take(text):
-                self.is_full = True
-                break
             cells[column] = text
             bold = bold and self._book.is_bold(style)
-        if cells:
+        self.is_full = not self._book.room.takes(cells.values())
+        if cells and not self.is_full:
             self.cells[self.number] = cells
             if bold and len(cells) > 1:
                 self._bold.add(self.number)

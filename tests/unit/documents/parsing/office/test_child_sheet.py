@@ -131,6 +131,29 @@ def test_words_with_their_values_beside_them_have_no_header() -> None:
     assert read(rows) == [("table", "", "Name: | Pump house\nTown: | Leeds\nOpened: | 1931")]
 
 
+def test_dates_amounts_and_words_below_each_other_are_no_column() -> None:
+    rows = {
+        1: ["Project", "Pump house"],
+        2: ["Start", "2026-01-05"],
+        3: ["Budget", "12,000"],
+        4: ["Owner", "Ann"],
+    }
+    assert read(rows)[0][1] == ""
+
+
+def test_rows_over_the_whole_width_do_not_hide_the_header() -> None:
+    rows = {
+        1: ["Item", "Size", "", "Sum"],
+        2: ["", "Long", "Wide", ""],
+        3: ["Pumps"],
+        4: ["A", "1", "2", "3"],
+    }
+    merges = [Area(1, 1, 2, 1), Area(1, 2, 1, 3), Area(1, 4, 2, 4), Area(3, 1, 3, 4)]
+    ((_, header, text),) = read(rows | {5: ["Valves"], 6: ["B", "4", "5", "6"]}, [*merges, Area(5, 1, 5, 4)])
+    assert header == "Item | Size / Long | Size / Wide | Sum"
+    assert text.split("\n")[2:4] == ["Pumps |  |  |", "A | 1 | 2 | 3"]
+
+
 def test_a_single_row_is_no_header() -> None:
     assert read({1: ["Id", "Name"]}) == [("table", "", "Id | Name")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units
-from kotaemon_async.documents.parsing.office import child_xls
+from kotaemon_async.documents.parsing.office import child_sheet, child_xls
 from tests.support.old_workbooks import ENCRYPTED, FROM_1904, Cell, old_workbook, sheet
 from tests.support.packages import beginnings
 
@@ -89,11 +89,16 @@ def test_a_damaged_sheet_is_named(reader: Reader) -> None:
     ]
 
 
-def test_more_cells_than_are_read_are_named(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_xls, "MAX_CELLS", 3)
-    units = reader.units(old_workbook({"S": sheet([["a", "b"], ["c", "d"], ["e", "f"]])}))
+def test_more_text_than_is_read_is_named(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_sheet, "UNIT_CHARS", 1)
+    units = reader.units(old_workbook({"S": sheet([["a", "b"], ["c" * 60, "d"]])}))
     assert units.unit(1).text == "a | b"
     assert units.warnings[0].message == "The workbook is too large: of this sheet, rows up to 1 were read."
+
+
+def test_more_cells_than_anybody_reads_are_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_sheet, "MAX_CELLS", 3)
+    assert reader.code(old_workbook({"S": sheet([["a", "b"], ["c", "d"]])})) == "parser_limit"
 
 
 def test_a_password_is_said(reader: Reader) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units
-from kotaemon_async.documents.parsing.office import child_xlsx
+from kotaemon_async.documents.parsing.office import child_sheet, child_xlsx
 from kotaemon_async.documents.parsing.office.child_sheet import Area
 from tests.support.packages import beginnings, package, relationships
 from tests.support.workbooks import grid, merged, row, sheet, strings, styles, workbook
@@ -212,11 +212,17 @@ def test_macros_are_named() -> None:
     assert (loss.code, loss.message) == ("part_skipped", "Macros are not read.")
 
 
-def test_more_cells_than_are_read_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child_xlsx, "MAX_CELLS", 5)
-    units = read(workbook({"S": grid(["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"])}))
-    assert units.unit(1).text == "a | b\nc | d\ne |"
-    assert units.warnings[0].code == "truncated"
+def test_more_text_than_is_read_is_named() -> None:
+    units = read(workbook({"S": grid(*[["word", "w" * 400]] * 30)}), max_units=2)
+    assert units.unit(1).blocks[0].rows[0] == 1
+    (loss,) = units.warnings
+    assert (loss.code, loss.label) == ("truncated", "S")
+    assert loss.message == "The workbook is too large: of this sheet, rows up to 9 were read."
+
+
+def test_more_cells_than_anybody_reads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_sheet, "MAX_CELLS", 5)
+    assert code_of(workbook({"S": grid(["a", "b"], ["c", "d"], ["e", "f"])})) == "parser_limit"
 
 
 # ---------------------------------------------------------------- hostile files
