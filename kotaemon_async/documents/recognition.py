@@ -155,6 +155,7 @@ def _merged(page: Page, found: Page) -> Page:
     """Return the page with what was found on it; a page with nothing at all on it has no problem."""
     if not found.text:
         return replace(page, problem=found.problem)
-    place = replace(page.place, flags=(*page.place.flags, "scanned"))
+    flags = (*page.place.flags, "scanned")
+    place = replace(page.place, flags=flags, confidence=found.place.confidence)
     read = replace(page, text=found.text, blocks=found.blocks, words=found.words, place=place)
     return replace(read, problem=found.problem)

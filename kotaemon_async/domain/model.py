@@ -66,7 +66,8 @@ class Locator:
     """The place that a citation names, as the format knows places; number counts from 1 on in the document.
 
     `label` is what the place itself is called, `headings` what stands above it, outermost first; `rows` are
-    the first and the last row of a spreadsheet or a file of values.
+    the first and the last row of a spreadsheet or a file of values; `confidence`, from 0 to 1, is
+    how sure the text of a scanned page is.
     """
 
     kind: PlaceKind = "page"
@@ -75,6 +76,7 @@ class Locator:
     headings: tuple[str, ...] = ()
     rows: tuple[int, int] | None = None
     flags: tuple[PlaceFlag, ...] = ()
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

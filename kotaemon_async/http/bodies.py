@@ -1,5 +1,6 @@
 """The JSON bodies of the API where they differ from the nouns of model.py, and how those become them."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Final, TypeVar
 
@@ -51,15 +52,17 @@ class PlaceBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a citation calls its place; `number` is the one that `pages/{number}.png` takes.
 
     `label` is the name of the sheet or part or the printed number, `headings` stand above it, `rows` are the
-    first and the last one, and flags say `hidden`, `scanned`, `notes` or `about`.
+    first and the last one, and flags say `hidden`, `scanned`, `notes` or `about`; `confidence`, from 0 to 1,
+    is that of a scanned page.
     """
 
     kind: PlaceKind
     number: int
-    label: str = ""
+    label: str
     headings: tuple[str, ...] = ()
     rows: tuple[int, int] | None = None
     flags: tuple[PlaceFlag, ...] = ()
+    confidence: float | None = None
 
 
 class WarningBody(msgspec.Struct, frozen=True):
@@ -94,6 +97,7 @@ class DocumentBody(msgspec.Struct, frozen=True):
     updated_at: str
     ready_at: str | None
     warnings: tuple[WarningBody, ...]
+    pages_without_text: tuple[int, ...]
     charset: str | None
     path: str
     parent_id: str | None
@@ -249,7 +253,15 @@ def document_body(document: Document) -> DocumentBody:
         progress=Progress(document.pages_done, document.pages_total, document.chunks_done),
         waiting_for=_waiting_for(document.waiting_for),
         warnings=tuple(map(_warning_body, document.warnings)),
+        pages_without_text=tuple(_without_text(document)),
     )
+
+
+def _without_text(document: Document) -> Iterator[int]:
+    """Yield the numbers of the pages of which nothing can be found, as far as they are listed."""
+    for warning in document.warnings:
+        if warning.code in ("page_without_text", "page_unreadable"):
+            yield from (place.number for place in warning.places if place.number)
 
 
 def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:

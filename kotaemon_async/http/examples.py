@@ -75,11 +75,12 @@ _DOCUMENT: Final = DocumentBody(
             "Read it with text recognition, or hand in a version that has text.",
         ),
     ),
+    pages_without_text=(7,),
     charset=None,
     path="reports/2025/harbour.pdf",
     parent_id=None,
 )
-_PLACE: Final = PlaceBody("page", 12)
+_PLACE: Final = PlaceBody("page", 12, "")
 _PASSAGE: Final = PassageBody(
     id=f"{_DOCUMENT_ID}.1.12.0",
     document_id=_DOCUMENT_ID,

@@ -43,6 +43,10 @@ class _Place(msgspec.Struct, array_like=True, frozen=True):
     headings: tuple[str, ...] = ()
     rows: tuple[int, int] | None = None
     flags: tuple[PlaceFlag, ...] = ()
+    confidence: float | None = None
+
+
+_PLACE = _Place.__struct_fields__
 
 
 class _Context(msgspec.Struct, array_like=True, frozen=True):
@@ -131,8 +135,7 @@ def encoded_place(place: Locator) -> str:
     """Return the column `place`; empty for a page that is called by its number alone."""
     if place == Locator("page", place.number):
         return ""
-    column = _Place(place.kind, place.number, place.label, place.headings, place.rows, place.flags)
-    return msgspec.json.encode(column).decode()
+    return msgspec.json.encode(_Place(*(getattr(place, name) for name in _PLACE))).decode()
 
 
 def place_of(column: str, number: int, media_type: str) -> Locator:
@@ -140,7 +143,7 @@ def place_of(column: str, number: int, media_type: str) -> Locator:
     if not column:
         return Locator("page" if media_type == _PAGED else "section", number)
     place = msgspec.json.decode(column, type=_Place)
-    return Locator(place.kind, place.number, place.label, place.headings, place.rows, place.flags)
+    return Locator(*(getattr(place, name) for name in _PLACE))
 
 
 def encoded_warnings(warnings: _Warnings) -> str:

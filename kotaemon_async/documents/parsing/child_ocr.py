@@ -40,7 +40,8 @@ class Pictures(child_service.Requests):
         if not reading.lines:
             return as_frame(number, Unit("", [], problem="" if reading.is_blank else "nothing_recognized"))
         page = child_scanned.page_of(reading.lines, reading.turn, reading.width, reading.height)
-        unit = Unit(page["text"], page["blocks"], problem="" if reading.is_whole else "partly_recognized")
+        problem = "" if reading.is_whole else "partly_recognized"
+        unit = Unit(page["text"], page["blocks"], problem=problem, confidence=reading.confidence)
         return as_frame(number, unit) | {"words": page["words"]}
 
 

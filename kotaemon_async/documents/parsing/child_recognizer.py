@@ -67,6 +67,7 @@ class ReadLine(NamedTuple):
     box: Box
     words: list[Word]
     is_upright: bool = True
+    score: float = 1.0
 
 
 class Reading(NamedTuple):
@@ -82,6 +83,11 @@ class Reading(NamedTuple):
     height: int
     is_blank: bool
     is_whole: bool = True
+
+    @property
+    def confidence(self) -> float:
+        """Return the mean score of its letters, from 0 to 1."""
+        return round(_mean_score(self.lines), 3)
 
 
 class _Found(NamedTuple):
@@ -219,7 +225,7 @@ def _step(columns: Sequence[int], otherwise: float) -> float:
     return float(np.median(np.diff(columns))) if len(columns) > 1 else otherwise
 
 
-def _mean_score(found: Sequence[_Found]) -> float:
+def _mean_score(found: Sequence[_Found | ReadLine]) -> float:
     """Return how sure the reading is, by letters."""
     letters = sum(len(one.text) for one in found)
     return sum(one.score * len(one.text) for one in found) / letters if letters else 0.0
@@ -278,7 +284,7 @@ def _line(found: _Found, quad: Quad, askew: float, shape: tuple[int, ...], own_t
     box = (float(x - width / 2), float(y - height / 2), float(x + width / 2), float(y + height / 2))
     begun = np.roll(quad, -1 if own_turn == 90 else 1, axis=0) if own_turn else quad
     words = [Word(text, _part(begun, begin, end)) for text, begin, end in found.words]
-    return ReadLine(found.text, box, words, own_turn == 0)
+    return ReadLine(found.text, box, words, own_turn == 0, found.score)
 
 
 def _part(quad: Quad, begin: float, end: float) -> Box:

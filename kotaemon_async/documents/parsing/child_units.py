@@ -28,7 +28,7 @@ class Unit(NamedTuple):
     """What a citation can name: its text, the blocks in it, and what the place is called.
 
     `headings` are the titles above its first word. `problem` says why it holds nothing, or less than its page
-    shows: `no_text`, `garbled` or `unreadable`.
+    shows: `no_text`, `garbled` or `unreadable`; `confidence`, from 0 to 1, is that of a reader of pictures.
     """
 
     text: str
@@ -38,6 +38,7 @@ class Unit(NamedTuple):
     headings: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     problem: str = ""
+    confidence: float | None = None
 
 
 class Loss(NamedTuple):
@@ -301,5 +302,11 @@ def _one_line(text: str) -> str:
 def as_frame(number: int, unit: Unit) -> dict[str, Any]:
     """Return the unit as it is sent to the service."""
     text = unit.text.encode("utf-8", "replace").decode()
-    place = {"kind": unit.kind, "label": unit.label, "headings": unit.headings, "flags": unit.flags}
+    place: dict[str, Any] = {
+        "kind": unit.kind,
+        "label": unit.label,
+        "headings": unit.headings,
+        "flags": unit.flags,
+    }
+    place |= {"confidence": unit.confidence}
     return {"number": number, "text": text, "blocks": unit.blocks, "place": place, "problem": unit.problem}

@@ -185,7 +185,7 @@ def page_of(
 ) -> Page:
     """Return the page as a child has sent it."""
     headings, flags = tuple(place["headings"]), tuple(place["flags"])
-    locator = Locator(place["kind"], number, place["label"], headings, None, flags)
+    locator = Locator(place["kind"], number, place["label"], headings, None, flags, place["confidence"])
     return Page(number, text, tuple(map(_block, blocks)), locator, problem, words)
 
 
