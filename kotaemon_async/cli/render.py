@@ -167,10 +167,21 @@ def print_health(report: Json) -> None:
     for name, check in report.get("components", {}).items():
         age_s = check.get("last_success_age_s")
         known = check.get("message") or check.get("code") or check.get("model") or ""
-        note = f"{known}{_progress(check.get('change'))}"
+        note = f"{known or _followed(check)}{_progress(check.get('change'))}"
         age = f"{age_s:.0f} s ago" if isinstance(age_s, int | float) else ""
         table.add_row(escape(name), _coloured(str(check.get("status", "?"))), age, escape(note))
     out().print(table)
+
+
+def _followed(check: Json) -> str:
+    """Return what there is to tell of followed folders; nothing of other parts."""
+    folders = check.get("folders") or []
+    waiting = sum(folder["waiting"] for folder in folders)
+    refused = sum(folder.get("refused", {}).get("count", 0) for folder in folders)
+    unreadable = sum(folder.get("unreadable", {}).get("count", 0) for folder in folders)
+    counts = {"waiting": waiting, "refused": refused, "unreadable": unreadable}
+    told = [f"{check.get('files', 0)} files"] + [f"{count} {name}" for name, count in counts.items() if count]
+    return ", ".join(told) if folders else ""
 
 
 def _progress(change: Json | None) -> str:
@@ -186,13 +197,18 @@ def print_documents(documents: Sequence[Json]) -> None:
     for document in documents:
         table.add_row(
             document["id"],
-            escape(document["name"]),
+            escape(named(document)),
             escape(document["collection"]),
             _coloured(document["status"]),
             pages(document),
             escape(note(document)),
         )
     out().print(table)
+
+
+def named(document: Json) -> str:
+    """Return the document's path inside its folder or archive, or its name."""
+    return str(document.get("path") or document["name"])
 
 
 def pages(document: Json) -> str:
@@ -456,6 +472,6 @@ class IngestBars:
             self.progress.remove_task(task)
         self.progress.advance(self._all)
         if not self._silent:
-            line = f"{_coloured(document['status'])}  {escape(document['name'])}  {escape(note(document))}"
+            line = f"{_coloured(document['status'])}  {escape(named(document))}  {escape(note(document))}"
             self.progress.console.print(line.rstrip(), highlight=False, soft_wrap=True)
             print_warnings([document], self.progress.console)

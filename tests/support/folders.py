@@ -18,6 +18,11 @@ HOLD_S = 1000.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
+async def no_time(_: float) -> None:
+    """A sleep that only lets others run."""
+    await anyio.lowlevel.checkpoint()
+
+
 class Followed:
     """A folder `root`, and what follows it; files get times of their own, one second apart."""
 
@@ -30,9 +35,7 @@ class Followed:
             made.mkdir(exist_ok=True)
         self.watch = self.fresh()
 
-    def fresh(
-        self, root: Path | None = None, sleep: Sleep = lambda _: anyio.lowlevel.checkpoint()
-    ) -> FolderWatch:
+    def fresh(self, root: Path | None = None, sleep: Sleep = no_time) -> FolderWatch:
         """Another one over the same ledger, as after a restart."""
         settings = LibrarySettings(
             watch=(WatchSettings(path=root or self.root, collection="docs"),), watch_hold_s=HOLD_S

@@ -70,6 +70,14 @@ class FollowedFolder:
         self.files = sum(file.status == "taken" for file in known.values())
         self.refused = {text_of(p): file.code for p, file in known.items() if file.status == "refused"}
 
+    def recount(self, before: WatchedFile | None, now: WatchedFile) -> None:
+        """Count a file that was tried just now; `before` is what it was."""
+        name = text_of(now.path)
+        self.files += (now.status == "taken") - (before is not None and before.status == "taken")
+        self.refused.pop(name, None)
+        if now.status == "refused":
+            self.refused[name] = now.code
+
     def report(self, now_s: float) -> dict[str, object]:
         """Return what people should know of it; what is not there is left out."""
         trouble = self.trouble

@@ -133,14 +133,12 @@ class FolderWatch:
         kept = await self._recognised(folder, scan, known)
         folder.plan = plan = await self._planned(folder, scan, kept, known)
         folder.unreadable = {text_of(path): "unreadable" for path in scan.unreadable}
-        try:
-            await self._move_and_remove(folder, scan, plan, known)
-            await self._ledger.watched.settle(folder.key)
-            await self._clear()
-            for path in plan.taken:
-                await self._take(folder, path, scan.files[path], known)
-        finally:
-            folder.count(known)
+        await self._move_and_remove(folder, scan, plan, known)
+        await to_thread.run_sync(folder.count, known)
+        await self._ledger.watched.settle(folder.key)
+        await self._clear()
+        for path in plan.taken:
+            await self._take(folder, path, scan.files[path], known)
         await self._name(folder, known)
 
     async def _recognised(self, folder: FollowedFolder, scan: Scan, known: Known) -> WatchedFolder:
@@ -150,9 +148,10 @@ class FolderWatch:
         """
         root = scan.root
         kept = await self._ledger.watched.folder(folder.key) or WatchedFolder(root.device, root.inode)
-        same = [path for path, file in known.items() if _has(scan, path, file.state)]
-        is_other = (kept.device, kept.inode) != (root.device, root.inode)
-        if not is_other or (len(same) * 2 < len(known) and not self._is_over(kept)):
+        if (kept.device, kept.inode) == (root.device, root.inode):
+            return kept
+        same = sum(_has(scan, path, file.state) for path, file in known.items())
+        if same * 2 < len(known) and not self._is_over(kept):
             return kept
         await self._ledger.watched.move_device(folder.key, kept.device, root.device)
         for path, file in known.items():
@@ -215,15 +214,17 @@ class FolderWatch:
         except (Refused, BadDocument) as error:
             if error.retryable:
                 raise
-            known[path] = replace(before, state=state, status="refused", code=error.code)
-            await self._ledger.watched.keep(folder.key, known[path])
+            file = replace(before, state=state, status="refused", code=error.code)
+            await self._ledger.watched.keep(folder.key, file)
             _note("refused")
         else:
             if document_id is None:
                 return
             folder.changed(before.document_id, document_id)
             _note("changed" if path in known else "added")
-            known[path] = WatchedFile(path, state, "taken", document_id)
+            file = WatchedFile(path, state, "taken", document_id)
+        folder.recount(known.get(path), file)
+        known[path] = file
         del folder.plan.waiting[path]
 
     async def _accepted(self, folder: FollowedFolder, path: bytes, state: FileState) -> str | None:
@@ -245,6 +246,8 @@ class FolderWatch:
 
     async def _name(self, folder: FollowedFolder, known: Known) -> None:
         """Call documents by the path of a file that they still are: of several, one may have gone."""
+        if folder.unnamed is not None and not folder.unnamed:
+            return
         paths: dict[str, list[bytes]] = defaultdict(list)
         for path, file in known.items():
             if file.document_id is not None:

@@ -83,8 +83,21 @@ function lastSuccess(part) {
   return ageS < 1 ? t("time.now") : t("system.ago", { age: age(ageS) });
 }
 
+/** How many files of followed folders are documents, wait, and cannot be read. */
+function filesOf(part) {
+  const sum = (figure) => part.folders.reduce((total, folder) => total + figure(folder), 0);
+  const waiting = sum((folder) => folder.waiting);
+  const refused = sum((folder) => (folder.refused?.count ?? 0) + (folder.unreadable?.count ?? 0));
+  return [
+    t("system.fact.files", { n: part.files, count: count(part.files) }),
+    waiting && t("system.fact.files_waiting", { count: count(waiting) }),
+    refused && t("system.fact.files_refused", { count: count(refused) }),
+  ].filter(Boolean).join(" · ");
+}
+
 /** The one figure that says most about a healthy component. */
 function factOf(part) {
+  if (Array.isArray(part.folders)) return filesOf(part);
   if (part.rebuilding) return t("system.fact.rebuilding", { done: count(part.rebuilding.done), total: count(part.rebuilding.total) });
   if (typeof part.used_bytes === "number") return t("system.fact.used", { used: bytes(part.used_bytes) });
   if (typeof part.free_bytes === "number") return t("system.fact.free", { free: bytes(part.free_bytes) });

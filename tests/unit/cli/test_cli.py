@@ -403,6 +403,17 @@ def test_the_change_of_the_model_is_shown(found: Json, line: str, capsys: pytest
     assert line in capsys.readouterr().out.splitlines()
 
 
+def test_the_files_of_followed_folders_are_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    folders = [{"waiting": 2, "refused": {"count": 3}}, {"waiting": 0}]
+    cli_render.print_health({"status": "ok", "components": {"folders": {"files": 9, "folders": folders}}})
+    assert "9 files, 2 waiting, 3 refused" in capsys.readouterr().out
+
+
+def test_a_document_is_listed_by_its_path(capsys: pytest.CaptureFixture[str]) -> None:
+    cli_render.print_documents([READY | {"path": "docs/2031/a.txt"}])
+    assert "docs/2031/a.txt" in capsys.readouterr().out
+
+
 def test_a_change_of_the_model_is_noted_with_the_embedder(capsys: pytest.CaptureFixture[str]) -> None:
     change = {"state": "embedding", "target": "new", "done": 3, "total": 9}
     cli_render.print_health({"status": "ok", "components": {"embedder": {"model": "old", "change": change}}})
