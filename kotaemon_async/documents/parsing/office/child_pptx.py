@@ -1,7 +1,7 @@
 """Presentations of the OOXML kind (PPTX, PPTM, PPSX), by own rules; runs inside a parser child.
 
 Source: ECMA-376 part 1, 19. A slide is a unit: its title, then its shapes in the order of reading, notes,
-comments. Running feet, dates and numbers of slides are left out.
+comments. Running feet and dates stand outside of passages, numbers of slides are left out.
 """
 
 import xml.etree.ElementTree as ET
@@ -60,6 +60,7 @@ class _Slide:
     links: Mapping[str, Relationship]
     places: Mapping[tuple[str, str], Box]
     titles: list[str] = field(default_factory=list)
+    running: list[ET.Element] = field(default_factory=list)
     shapes: list[tuple[Box, ET.Element]] = field(default_factory=list)
 
 
@@ -109,7 +110,9 @@ class _Presentation:
             kind = _placeholder(shape)
             if kind[0] in _TITLES and (body := drawing.child(shape, "txBody")) is not None:
                 slide.titles.append(" ".join(drawing.paragraphs(body)))
-            elif kind[0] not in _RUNNING:
+            elif kind[0] in _RUNNING:
+                slide.running.append(shape)
+            else:
                 slide.shapes.append((box, shape))
         notes, comments = list(self._notes(links)), list(self._comments(links))
         if not (any(slide.titles) or notes or comments) and _has_pictures_only(slide.shapes):
@@ -120,6 +123,8 @@ class _Presentation:
             self._writer.heading(title, 1)
         for shape in in_reading_order(slide.shapes):
             self._write(shape, slide)
+        for shape in slide.running:
+            self._write_running(shape)
         for text in notes:
             self._writer.add("note", text)
         for text in comments:
@@ -143,6 +148,13 @@ class _Presentation:
             self._writer.add("list" if len(texts) > 1 else "paragraph", text)
         if not texts:
             self._writer.add("caption", drawing.description(shape))
+
+    def _write_running(self, shape: ET.Element) -> None:
+        """Write a foot or a date that says something; the number of the slide does not."""
+        body = drawing.child(shape, "txBody")
+        text = " ".join(drawing.paragraphs(body)) if body is not None else ""
+        if any(map(str.isalpha, text)):
+            self._writer.add("page_footer", text)
 
     def _write_frame(self, frame: ET.Element, slide: _Slide) -> None:
         """Write a table, a chart or a diagram."""

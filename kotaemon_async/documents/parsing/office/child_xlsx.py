@@ -36,6 +36,13 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TITLE_ROWS = re.compile(r"\$(\d{1,7}):\$(\d{1,7})\Z")
 _FILTER = re.compile(r"!\$?[A-Z]{1,3}\$?(\d{1,7})(?::|\Z)")
+#: What stands in the head and foot of printed pages, and what of it only counts them.
+_HEADS: Final = frozenset(
+    {"oddHeader", "oddFooter", "firstHeader", "firstFooter", "evenHeader", "evenFooter"}
+)
+_HEAD_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\[[^\]]{0,30}\]|\d{1,3}|[A-Za-z])')
+_WORD = re.compile(r"[^\W\d_]+")
+_COUNTING: Final = frozenset({"page", "pages", "of", "sheet", "第", "页", "共", "頁"})
 _OFF: Final = frozenset({"0", "false"})
 #: What a sheet links to that was made by another program.
 _EMBEDDED: Final = frozenset({"oleObject", "package", "control"})
@@ -91,6 +98,7 @@ class _Workbook:
         self._relations = package.relationships(self._main)
         self._writer = UnitWriter(max_units=max_units)
         self._found = _Found()
+        self._heads: set[str] = set()
         self.room = Room(max_units)
         root = package.xml(self._main)
         if local(root) != "workbook":
@@ -204,7 +212,16 @@ class _Workbook:
         elif rows.is_full:
             said = f"The workbook is too large: of this sheet, rows up to {rows.number - 1} were read."
             self._writer.warn("truncated", said, "sheet", label=entry.name)
+        for code in rows.heads if rows.cells else ():
+            self._write_head(code)
         self._write_parts_of(entry, has_words=bool(rows.cells))
+
+    def _write_head(self, code: str) -> None:
+        """Write what is printed above or below each page, once for all sheets."""
+        text = " ".join(_HEAD_CODE.sub(" ", code.replace("&&", "＆")).replace("＆", "&").split())
+        if set(_WORD.findall(text.lower())) - _COUNTING and text not in self._heads:
+            self._heads.add(text)
+            self._writer.paragraph(text)
 
     def value(self, cell: ET.Element, style: int) -> str:
         """Return the text that a cell shows."""
@@ -313,6 +330,7 @@ class _Rows:
         self._merges: list[Area] = []
         self._bold: set[int] = set()
         self.cells: dict[int, dict[int, str]] = {}
+        self.heads: list[str] = []
         self.number = 0
         self.is_full = False
 
@@ -324,6 +342,8 @@ class _Rows:
             if number <= _LAST_ROW:
                 self.number = number
                 self._take_row(element)
+        elif parent == "headerFooter" and local(element) in _HEADS:
+            self.heads.append(element.text or "")
         elif parent == "mergeCells" and len(self._merges) < MAX_MERGES:
             area = area_of(element.get("ref", ""))
             if area is not None:

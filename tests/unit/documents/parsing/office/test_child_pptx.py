@@ -59,6 +59,13 @@ def test_the_title_is_a_heading_and_stands_first() -> None:
     assert blocks(found) == [("heading", "Prices 2026"), ("paragraph", "Text")]
 
 
+def test_running_feet_stand_outside_of_passages() -> None:
+    found = unit(
+        box("Confidential", kind="ftr"), box("7", kind="sldNum"), box("1.6.2026", kind="dt"), box("Text")
+    )
+    assert blocks(found) == [("paragraph", "Text"), ("page_footer", "Confidential")]
+
+
 def test_shapes_are_read_by_their_places() -> None:
     low, high = box("low", at=(0, 4_000_000)), box("high", at=(0, 1_000_000))
     assert unit(low, high).text == "high\n\nlow"

@@ -141,6 +141,15 @@ def test_comments_boxes_pictures_and_charts_belong_to_their_sheet() -> None:
     ]  # fmt: skip
 
 
+def test_heads_and_feet_of_printed_pages_are_read_once() -> None:
+    after = (
+        '<headerFooter><oddHeader>&amp;L&amp;"Arial,Bold"&amp;12Form HT-55&amp;RA &amp;&amp; B</oddHeader>'
+    )
+    after += "<oddFooter>&amp;CPage &amp;P of &amp;N</oddFooter></headerFooter>"
+    part = sheet(row(1, "a", "b"), after)
+    assert text_of(workbook({"S": part, "T": part})) == "a | b\n\nForm HT-55 A & B\na | b"
+
+
 def test_a_chart_of_cells_does_not_repeat_them() -> None:
     parts = {
         "worksheets/_rels/sheet1.xml.rels": relationships(("rId1", "drawing", "../drawings/d.xml")),
