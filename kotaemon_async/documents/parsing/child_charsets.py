@@ -82,6 +82,9 @@ _IN_A_ROW_BITS: Final = 4.0
 #: A declared charset is believed up to this many bits, and this part of all, against the evidence.
 _BELIEF_BITS: Final = 40.0
 _BELIEF_PART: Final = 0.15
+#: So many bytes above 127 that cost more than this each are text in no language.
+_STRANGE_BYTES: Final = 16
+_STRANGE_BITS: Final = 7.0
 #: Bytes that no codec knows but programs write: the euro sign of code page 936 and 950, a fixed blank.
 _STRAYS: Final = {0x80: "€", 0xA0: " "}
 _MAX_STRAYS: Final = 10_000
@@ -257,21 +260,29 @@ codecs.register_error("kotaemon_stray", _stray)
 
 
 def _detected(data: bytes, declared: str | None) -> str:
-    """Return the codec that reads the bytes best; the declared one where it is nearly as good."""
+    """Return the codec that reads the bytes best; the declared one where it is nearly as good.
+
+    It is UTF-8 where no language explains what the bytes would be: then they are no letters.
+    """
     sample = _sample(data)
     costs = {codec: cost for cost, codec in _readings(sample)}
     best = min(costs, key=lambda codec: costs[codec])
-    if declared is None or declared == best or declared in ("utf_8", "utf_7", "hz"):
-        return best
-    if declared in costs:
-        limit = costs[best] + _BELIEF_BITS + _BELIEF_PART * (costs[best] - _ascii_bits(sample))
-        return declared if costs[declared] <= limit else best
-    text = sample.decode(declared, "replace")
-    return declared if text.count(LOST) * 50 <= _beyond_ascii(sample, text) else best
+    ascii_bits = child_letters.ASCII_BITS * (len(sample) - _high(sample))
+    limit = costs[best] + _BELIEF_BITS + _BELIEF_PART * (costs[best] - ascii_bits)
+    if declared in costs and costs[declared] <= limit:
+        return declared
+    if declared is not None and declared not in costs and _fits(sample, declared):
+        return declared
+    is_strange = costs[best] - ascii_bits > _high(sample) * _STRANGE_BITS
+    return "utf_8" if is_strange and _high(sample) >= _STRANGE_BYTES else best
 
 
-def _ascii_bits(sample: bytes) -> float:
-    return child_letters.ASCII_BITS * (len(sample) - _high(sample))
+def _fits(sample: bytes, codec: str) -> bool:
+    """Return whether a codec of which no letters are known reads the bytes with few errors."""
+    if codec in ("utf_8", "utf_7", "hz"):
+        return False
+    text = sample.decode(codec, "replace")
+    return text.count(LOST) * 50 <= _beyond_ascii(sample, text)
 
 
 def _sample(data: bytes) -> bytes:

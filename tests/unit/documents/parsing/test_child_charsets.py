@@ -95,6 +95,13 @@ def test_the_euro_sign_of_code_page_936_is_read() -> None:
     assert decoded(data)[0].endswith("预算为€4200元。")
 
 
+def test_bytes_that_no_language_explains_are_lost_rather_than_letters() -> None:
+    line = b"Opening hours. \xff\xfe\xc3( \xed\xa0\x80 \xf8\x88\x80\x80\x80 Closed on Sunday.\n"
+    text, charset = decoded(line * 50)
+    assert charset == "utf-8"
+    assert LOST in text and not any("\x7f" < sign != LOST for sign in text)
+
+
 def test_lines_of_two_charsets_are_each_read_in_their_own() -> None:
     data = f"{SIMPLIFIED}\n".encode() * 3 + f"{SIMPLIFIED}\n".encode("gbk") * 2 + b"end\n"
     assert decoded(data) == (f"{SIMPLIFIED}\n" * 5 + "end\n", "utf-8, gb18030")
