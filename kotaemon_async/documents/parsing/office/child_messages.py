@@ -22,6 +22,7 @@ _IS_MIME = re.compile(rb"\s*(?:content-type|mime-version)\s*:", re.IGNORECASE)
 _CELLS = re.compile(r"\t|\s\|\s")
 _PGP = "-----BEGIN PGP MESSAGE-----"
 _NAMED_PICTURES = 5
+_MANY = 1_000_000
 
 
 class MessageWriter:
@@ -60,12 +61,12 @@ class MessageWriter:
         self._is_current = False
 
     def body(self, plain: Sequence[str], markup: str) -> None:
-        """Write the body once: its plain paragraphs, or the HTML where they say much less."""
+        """Write the body once: its plain paragraphs, or the HTML where they say much less or lose a table."""
         words = sum(map(len, plain))
-        full = letters(markup) if markup else 0
+        markup, full = self._readable(markup)
         if plain and plain[0].lstrip().startswith(_PGP):
             self.lock()
-        elif (full > words * _TIMES and full > words + _LONGER_CHARS) or not words:
+        elif not words or (full > words * _TIMES and full > words + _LONGER_CHARS) or _has_table(markup):
             self._html(markup)
         else:
             self._plain(plain)
@@ -75,7 +76,7 @@ class MessageWriter:
         self.units.begin("section")
         if not _HAS_TITLE.search(markup):
             self.units.heading(title, 1)
-        feed(self.units, markup, level=0)
+        feed(self.units, markup, is_page=True)
         self._has_text = True
 
     def rich_body(self, data: bytes) -> None:
@@ -117,6 +118,14 @@ class MessageWriter:
             self.units.warn("part_skipped", f"Pictures within the mail are not read: {names}{also}.", "part")
         return self.units.finish()
 
+    def _readable(self, markup: str) -> tuple[str, int]:
+        """Return the HTML and how much text it shows; nothing, and a warning, where it cannot be read."""
+        try:
+            return markup, letters(markup) if markup else 0
+        except FileError as error:
+            self.units.warn("part_skipped", f"The HTML of the mail was not read: {error}", "part")
+            return "", 0
+
     def _headings(self, depth: int) -> tuple[str, ...]:
         return tuple(subject for _, subject in self._open[:depth] if subject)
 
@@ -142,6 +151,20 @@ class MessageWriter:
             self._resume()
             feed(self.units, markup, level=len(self._open))
             self._has_text = True
+
+
+def _has_table(markup: str) -> bool:
+    """Return whether HTML that can be read holds a table with a header; plain text has its cells in lines."""
+    if "</td>" not in markup.lower():
+        return False
+    trial = UnitWriter(max_units=_MANY)
+    try:
+        feed(trial, markup)
+        units = trial.finish()
+    except FileError:
+        return False
+    blocks = (block for number in range(1, len(units) + 1) for block in units.unit(number).blocks)
+    return any(block.header for block in blocks)
 
 
 def _rows(text: str) -> list[list[str]]:

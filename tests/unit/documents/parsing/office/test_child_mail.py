@@ -72,6 +72,23 @@ def test_html_is_read_where_the_plain_text_says_much_less(read: Reader) -> None:
     assert not any("See the HTML" in line for line in lines(units))
 
 
+def test_html_is_read_where_the_plain_text_loses_a_table(read: Reader) -> None:
+    cells = "<tr><th>Model</th><th>Price</th></tr><tr><td>KX-200</td><td>4200</td></tr>"
+    rows = part(f"<p>Hi,</p><table>{cells}</table>", "text/html")
+    units = read(mixed(part("Hi,\r\n\r\nModel\r\n\r\nPrice\r\n", "text/plain"), rows, kind="alternative"))
+    assert tables(units) == [("Model | Price", ["Model | Price", "KX-200 | 4200"], 1)]
+    assert lines(units)[2] == "paragraph: Hi,"
+    empty = mixed(PLAIN, part("<table><tr><td></td></tr></table>", "text/html"), kind="alternative")
+    assert lines(read(empty))[2:] == ["paragraph: The valve is checked every quarter."]
+
+
+def test_html_that_is_nested_too_deeply_is_named_and_the_rest_is_read(read: Reader) -> None:
+    deep = part("<div>" * 50_000, "text/html")
+    units = read(mixed(PLAIN, deep, kind="alternative"))
+    assert lines(units)[2:] == ["paragraph: The valve is checked every quarter."]
+    assert [code for code, _ in losses(units)] == ["part_skipped"]
+
+
 def test_an_attached_file_beside_the_unread_alternative_is_read(read: Reader) -> None:
     inner, field = multipart("mixed", [part(HTML, "text/html"), attached(b"Ten bolts.", "list.txt")], "IN")
     within = field.encode() + b"\r\n\r\n" + inner
