@@ -361,6 +361,12 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
 
 
 def _folders(settings: Settings, opened: _Opened, library: Library, admission: Admission) -> FolderWatch:
+    data_dir = settings.data_dir.resolve()
+    for one in settings.library.watch:
+        if one.path.resolve().is_relative_to(data_dir):
+            raise Misconfigured(
+                f"library.watch: {one.path} lies in data_dir, whose files are the service's own."
+            )
     return FolderWatch(
         opened.ledger,
         library,

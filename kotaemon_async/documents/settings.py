@@ -93,3 +93,13 @@ class LibrarySettings(SettingsSection):
         "How long documents stay when a folder is suddenly empty, or more than half of its files are gone.",
         ge=0,
     )
+
+    @field_validator("watch")
+    @classmethod
+    def _each_once(cls, watch: tuple[WatchSettings, ...]) -> tuple[WatchSettings, ...]:
+        """Raise when a folder is named twice: its files can be in one collection only."""
+        paths = [one.path for one in watch]
+        twice = next((path for path in paths if paths.count(path) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is named twice")
+        return watch

@@ -173,7 +173,7 @@ async def move_document(
     summary="Delete it",
 )
 async def delete_document(services: GivenServices, document_id: FromPath[str]) -> None:
-    """Delete the document with its contents and its file."""
+    """Delete the document with its contents and its file; what came out of an archive outlives it."""
     await services.library.delete(document_id)
 
 

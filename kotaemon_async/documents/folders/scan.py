@@ -67,13 +67,23 @@ async def scanned(
     """
     scan = Scan(await to_thread.run_sync(_state, root))
     steps = _steps(root, scan, left_out, max_files)
-    while await to_thread.run_sync(next, steps, None) is not None:
+    while await to_thread.run_sync(_go_on, steps):
         await sleep(STEP_PAUSE_S)
     return scan
 
 
+def _go_on(steps: Iterator[int]) -> bool:
+    """Look at some entries, and return whether there may be more."""
+    seen = 0
+    for count in steps:
+        seen += count
+        if seen >= STEP_ENTRIES:
+            return True
+    return False
+
+
 def _steps(root: bytes, scan: Scan, left_out: frozenset[tuple[int, int]], max_files: int) -> Iterator[int]:
-    """Fill the scan, and yield after every few entries."""
+    """Fill the scan, and yield after every few entries how many they were; a folder counts as one."""
     waiting = [(b"", scan.root.device)]
     while waiting and not scan.is_cut:
         folder, device = waiting.pop()
@@ -89,6 +99,7 @@ def _steps(root: bytes, scan: Scan, left_out: frozenset[tuple[int, int]], max_fi
             scan.unreadable.add(folder)
         else:
             scan.folders[folder] = device
+        yield 1
 
 
 def _noted(

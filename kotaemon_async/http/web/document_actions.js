@@ -23,7 +23,8 @@ export const canRetry = (one) => one.status === "failed" || one.status === "canc
 
 export async function remove(documents) {
   const n = documents.length;
-  const text = t("documents.delete.text", { n, count: count(n), name: apart(documents[0]?.name) });
+  const said = t("documents.delete.text", { n, count: count(n), name: apart(documents[0]?.name) });
+  const text = documents.some((one) => one.media_type === "application/zip") ? `${said} ${t("documents.delete.archive")}` : said;
   const isMeant = n > 0 && (await confirmed({ title: t("documents.delete.title", { n, count: count(n) }), text, go: t("documents.delete") }));
   if (isMeant) await each(documents, "documents.deleting", (one) => call("DELETE", `${PATH}/${one.id}`).then(() => store.remove(one.id)));
   return isMeant;

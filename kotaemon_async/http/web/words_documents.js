@@ -69,6 +69,7 @@ export const words = {
   "documents.chosen.label": ["Selected documents", "所选文档"],
   "documents.delete.title": ["Delete this document? | Delete {count} documents?", "删除此文档？ | 删除 {count} 个文档？"],
   "documents.delete.text": ["“{name}”, what was read of it and its file are gone for good. | What was read of them and their files are gone for good.", "“{name}”的内容与原文件将被永久删除，无法恢复。 | 这些文档的内容与原文件将被永久删除，无法恢复。"],
+  "documents.delete.archive": ["What came out of an archive stays; delete it by itself.", "从压缩包中取出的文档会保留，可另行删除。"],
   "documents.deleting": ["Deleting: {done} of {count}", "正在删除：{done} / {count}"],
   "documents.retrying": ["Queueing again: {done} of {count}", "正在重新排队：{done} / {count}"],
   "documents.cancelling": ["Cancelling: {done} of {count}", "正在取消：{done} / {count}"],

@@ -41,7 +41,7 @@ WHERE (:collection IS NULL OR collection = :collection)
   AND (:status IS NULL OR status = :status)
   AND (:parent_id IS NULL OR id IN (SELECT document_id FROM archive_members WHERE archive_id = :parent_id))
   AND (:warnings IS NULL OR (warnings <> '') = :warnings)
-  AND (:name_part IS NULL OR instr(folded(name), :name_part))
+  AND (:name_part IS NULL OR instr(folded(name), :name_part) OR instr(folded(path), :name_part))
   AND (:before_at IS NULL OR (created_at, id) < (:before_at, :before_id))
 ORDER BY created_at DESC, id DESC
 LIMIT :limit

@@ -12,6 +12,7 @@ from kotaemon_async.answers.settings import LinkSettings, LlmSettings
 from kotaemon_async.app.services import Opening, Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.telemetry.health import Health, Watched
 
@@ -80,3 +81,14 @@ async def test_what_is_kept_is_closed_in_reverse() -> None:
         opening = Opening(stack)
         assert [opening.keep(Part(name)).name for name in "ab"] == ["a", "b"]
     assert closed == ["b", "a"]
+
+
+async def test_the_data_folder_cannot_be_followed(tmp_path: Path, model_folder: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path,
+        embedding=EmbeddingSettings(folder=model_folder, threads=1),
+        library=LibrarySettings(watch=(WatchSettings(path=tmp_path / "blobs"),)),
+    )
+    with pytest.raises(Misconfigured, match=r"library\.watch"):
+        async with open_services(settings):
+            pass

@@ -197,3 +197,10 @@ async def test_a_key_is_not_used_for_the_same_file_at_another_place(client: Asyn
     await hand_in(client, key="k", path="a/b.txt")
     assert problem_of(await hand_in(client, key="k", path="a/c.txt")) == (422, "key_reused")
     assert (await hand_in(client, key="k", path="a/b.txt")).status_code == 202
+
+
+async def test_documents_are_found_by_words_of_their_path(client: AsyncClient) -> None:
+    for text, path in (("one", "Berichte/2031/a.txt"), ("two", "notes/a.txt")):
+        await hand_in(client, text, path=path)
+    found = (await client.get(DOCUMENTS, params={"q": "BERICHTE/20"})).json()["items"]
+    assert [one["path"] for one in found] == ["Berichte/2031/a.txt"]

@@ -175,6 +175,12 @@ def test_a_followed_folder_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch
     assert "library.watch" in refusal()
 
 
+def test_a_folder_is_followed_into_one_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = [{"path": "/srv/docs"}, {"path": "/srv/docs/", "collection": "other"}]
+    monkeypatch.setenv("KOTAEMON_LIBRARY__WATCH", json.dumps(given))
+    assert "/srv/docs is named twice" in refusal()
+
+
 def test_the_example_shows_every_key_of_a_followed_folder() -> None:
     for name, field in WatchSettings.model_fields.items():
         assert any(
