@@ -5,6 +5,7 @@ reading wins whose characters are the most frequent in a language (`child_letter
 """
 
 import codecs
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -82,6 +83,14 @@ _IN_A_ROW_BITS: Final = 4.0
 #: A declared charset is believed up to this many bits, and this part of all, against the evidence.
 _BELIEF_BITS: Final = 40.0
 _BELIEF_PART: Final = 0.15
+#: Letters and signs of the scripts that are known; any two bytes are one of them in half of all cases.
+_WRITTEN: Final = re.compile(
+    "[\t\n\r -~\u00a0-\u06ff\u0e00-\u0e7f\u2010-\u2044\u20a0-\u22ff\u2460-\u25ff\u3000-\u30ff"
+    "\u4e00-\u9fff\uac00-\ud7a3\uff00-\uff65]"
+)
+_WRITTEN_PART: Final = 0.9
+#: What a character of UTF-16 costs at most in a language that it is text of.
+_UTF16_BITS: Final = 13.5
 #: So many bytes above 127 that cost more than this each are text in no language.
 _STRANGE_BYTES: Final = 16
 _STRANGE_BITS: Final = 7.0
@@ -142,6 +151,8 @@ def unmarked_utf16(data: bytes) -> str | None:
         return None
     costs = {codec: _cost_utf16(head, codec) for codec in ("utf_16_le", "utf_16_be")}
     best = min(costs, key=lambda codec: costs[codec])
+    if costs[best] > len(head) // 2 * _UTF16_BITS:
+        return None
     limit = min(_cost_utf8(head), *(cost for cost, _ in _readings(head)))
     return best if costs[best] < limit * 0.9 else None
 
@@ -158,7 +169,10 @@ def _is_plain(head: bytes) -> bool:
 
 
 def _cost_utf16(head: bytes, codec: str) -> float:
-    counted = Counter(head.decode(codec, "replace"))
+    text = head.decode(codec, "replace")
+    if len(_WRITTEN.findall(text)) < len(text) * _WRITTEN_PART:
+        return math.inf
+    counted = Counter(text)
     return min(model.cost(counted) for model in child_letters.scripts())
 
 

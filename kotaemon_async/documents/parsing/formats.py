@@ -5,6 +5,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from kotaemon_async.documents.parsing import containers
+from kotaemon_async.documents.parsing.child_charsets import unmarked_utf16
 from kotaemon_async.domain.errors import BadDocument, Refused
 
 _OFFICE: Final = "application/vnd.openxmlformats-officedocument."
@@ -138,7 +139,6 @@ _SAVED_PAGE: Final = re.compile(
 _LEAST_FIELDS: Final = 4
 #: Control bytes that no charset for text uses; more than 1 in 20 and it is no text.
 _NOT_TEXT: Final = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")) + b"\x7f"
-_EASTERN: Final = re.compile("[\u4e00-\u9fff\u3000-\u30ff\uff00-\uff5e -~\r\n\t“”‘’…—·]")
 #: Fewer bytes than this say nothing by their share of NULs.
 _FEW_BYTES: Final = 64
 
@@ -226,31 +226,13 @@ def _binary_kind(head: bytes, name: str) -> str | None:
 
 
 def _is_text(head: bytes) -> bool:
-    if head.startswith(_UTF16_BOMS) or looks_like_utf16(head):
+    if head.startswith(_UTF16_BOMS) or unmarked_utf16(head):
         return True
     nuls = head.count(0)
     controls = len(head) - len(head.translate(None, delete=_NOT_TEXT)) - nuls
     # A few NULs happen in real text files (padding, broken exports); binary kinds are full of them.
     most_nuls = max(len(head), _FEW_BYTES) // 10
     return nuls <= most_nuls and controls * 20 <= len(head)
-
-
-def looks_like_utf16(head: bytes) -> bool:
-    """Return whether the bytes are UTF-16 without a mark: Latin by its NULs, Chinese by its characters."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    few, many = sorted((even, odd))
-    if len(head) >= 8 and many * 10 >= len(head) // 2 * 7 and few * 20 <= len(head):
-        return True
-    return any(
-        _is_han(head[: len(head) // 2 * 2].decode(codec, "replace")) for codec in ("utf-16-le", "utf-16-be")
-    )
-
-
-def _is_han(text: str) -> bool:
-    """Return whether nearly all characters are common in Chinese or Japanese text."""
-    known = len(_EASTERN.findall(text))
-    marks = sum(text.count(mark) for mark in "，。、；：\n 的一是")
-    return len(text) >= 8 and known * 100 >= len(text) * 95 and marks * 50 >= len(text)
 
 
 def _of_damaged(name: str, suffix: str) -> str:

@@ -161,3 +161,15 @@ def test_twelve_megabytes_take_less_than_three_seconds() -> None:
         began = time.process_time()
         decoded(data)
         assert time.process_time() - began < 3
+
+
+def test_binary_data_are_no_utf16() -> None:
+    noise = [random.Random(seed).randbytes(4096) for seed in range(20)]
+    assert [unmarked_utf16(data) for data in noise] == [None] * 20
+    assert unmarked_utf16(bytes(range(256)) * 16) is None
+
+
+@pytest.mark.parametrize("text", [SIMPLIFIED, TRADITIONAL, JAPANESE, KOREAN, RUSSIAN, GREEK, HEBREW, GERMAN])
+def test_utf16_of_any_script_is_known_without_its_mark(text: str) -> None:
+    found = [unmarked_utf16((text * count).encode("utf-16-be")) for count in (1, 3, 100)]
+    assert found == ["utf_16_be"] * 3
