@@ -20,6 +20,7 @@ _WORDS: Final = {
     "label": (" ({label})", "（{label}）"),
     "hidden": (" (hidden)", "（隐藏）"),
     "scanned": (", scanned", "，扫描件"),
+    "unsure": (" (hard to read)", "（识别不确定）"),
     "notes": (", notes", "，备注"),
     "about": (", about p. {number}", "，约第 {number} 页"),
     "comma": (", ", "，"),
@@ -27,6 +28,8 @@ _WORDS: Final = {
 #: Longer names are cut, and so many of the headings above a place are named.
 _NAME_CHARS: Final = 80
 _HEADINGS: Final = 2
+#: A scan that was read with less confidence may have wrong letters.
+_SURE: Final = 0.8
 _LAST_NUMBER: Final = re.compile(r"\d+$")
 #: What is called a chapter already needs no sign in front.
 _CHAPTER: Final = re.compile(r"(?:chapter|part|book|section|appendix)\b|§|第.{1,6}[章节節篇回部编編]", re.I)
@@ -45,6 +48,8 @@ def said(place: Locator, *, chinese: bool = False, pages: Sequence[int] = ()) ->
     comma = word("comma")
     hidden = word("hidden") if "hidden" in place.flags else ""
     after = "".join(word(flag) for flag in ("notes", "scanned") if flag in place.flags)
+    if place.confidence is not None and place.confidence < _SURE:
+        after += word("unsure")
     match place.kind:
         case "page":
             return _page(place, pages, chinese=chinese) + after

@@ -4,6 +4,8 @@ import { t } from "./strings.js";
 
 const NAME_CHARS = 80;
 const HEADINGS = 2;
+/** A scan that was read with less confidence may have wrong letters. */
+const SURE = 0.8;
 /** What is called a chapter already needs no sign in front. */
 const CHAPTER = /^(?:(?:chapter|part|book|section|appendix)(?![\p{L}\p{N}_])|§|第.{1,6}[章节節篇回部编編])/iu;
 
@@ -14,7 +16,8 @@ export const placeOf = ({ place, page }) => place ?? { kind: "page", number: pag
 export function saidPlace(place, pages = [], say = t) {
   const has = (flag) => (place.flags ?? []).includes(flag);
   const hidden = has("hidden") ? say("place.hidden") : "";
-  const after = ["notes", "scanned"].filter(has).map((flag) => say(`place.${flag}`)).join("");
+  const unsure = (place.confidence ?? 1) < SURE ? say("place.unsure") : "";
+  const after = ["notes", "scanned"].filter(has).map((flag) => say(`place.${flag}`)).join("") + unsure;
   if (place.kind === "page") return saidPage(place, pages, say) + after;
   if (place.kind === "slide") return say("place.slide", place) + hidden + after;
   const names = namesOf(place, has("about"));

@@ -71,6 +71,7 @@ export const words = {
   "place.label": [" ({label})", "（{label}）"],
   "place.hidden": [" (hidden)", "（隐藏）"],
   "place.scanned": [", scanned", "，扫描件"],
+  "place.unsure": [" (hard to read)", "（识别不确定）"],
   "place.notes": [", notes", "，备注"],
   "place.about": [", about p. {number}", "，约第 {number} 页"],
   "place.comma": [", ", "，"],
