@@ -36,6 +36,8 @@ class Line:
     upright: bool = True
     block: int = 0
     bold: bool = False
+    #: The place of the table that the line stands for among those of its page.
+    table: int = -1
 
 
 def regions(lines: Sequence[Line]) -> list[list[Line]]:

@@ -88,6 +88,8 @@ class Paragraph:
     #: Whether its last row reaches the right edge, so that the paragraph may go on elsewhere.
     open_end: bool
     is_table: bool = False
+    #: The place of the table among those of its page, when its cells are known.
+    table: int = -1
 
     @property
     def size(self) -> float:
@@ -101,6 +103,8 @@ class Paragraph:
 
 def clean(text: str) -> str:
     """Return the text with plain spaces, without ligatures and characters that no store takes."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     if NO_LETTER.search(text):
         text = NO_LETTER.sub(" ", _SIGN_OF_A_POINT.sub("•", text))
     text = _UNWANTED.sub("", _CONTROLS.sub(" ", text.translate(_LIGATURES)))
@@ -113,7 +117,9 @@ def paragraphs(regions: Sequence[Sequence[Line]]) -> list[Paragraph]:
     known = _Known([row.text for rows in rows_of_regions for row in rows])
     leading = _leading(rows_of_regions)
     found: list[Paragraph] = []
-    for rows in rows_of_regions:
+    for region, rows in zip(regions, rows_of_regions, strict=True):
+        if len(region) == 1 and region[0].table >= 0:
+            found.append(_table(region[0]))
         for place, paragraph in enumerate(_paragraphs(rows, known, leading)):
             if place == 0 and found and _goes_on(found[-1], paragraph):
                 last = found[-1]
@@ -122,6 +128,11 @@ def paragraphs(regions: Sequence[Sequence[Line]]) -> list[Paragraph]:
             else:
                 found.append(paragraph)
     return found
+
+
+def _table(line: Line) -> Paragraph:
+    row = Row(line.x0, line.y0, line.x1, line.y1, line.size, "")
+    return Paragraph("", [row], open_end=False, is_table=True, table=line.table)
 
 
 class _Known:

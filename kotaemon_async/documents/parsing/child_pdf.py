@@ -1,5 +1,6 @@
 """The text of PDF pages, by PyMuPDF; runs inside a parser child."""
 
+import contextlib
 import ctypes
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, TypeE
 #: A page, those around it, and those that a batch of pages adds.
 _KEPT_PAGES = 2 * REACH + 9
 _TITLE_LINES = 4
+#: A table is followed back over so many pages when reading begins within it.
+_LONGEST_TABLE = 30
 _MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory", "bad_alloc")
 
 
@@ -67,6 +70,7 @@ class PdfDocument:
         self._labels = PageLabels(document.get_page_labels())
         self._known: OrderedDict[int, PageLines] = OrderedDict()
         self._title: str | None = None
+        self._last: tuple[int, PageParts] | None = None
         self.warnings: list[Loss] = []
         if document.is_repaired:
             self.warnings += losses(Path(path), len(self))
@@ -86,13 +90,27 @@ class PdfDocument:
             return Unit("", [], label=label, problem="unreadable")
 
     def _unit(self, number: int) -> Unit:
+        page, parts = self._lines(number), self._parts(number, _LONGEST_TABLE)
+        self._last = number, parts
+        problem = self._problem(number, page)
+        return Unit(parts.text, [page.placed(block) for block in parts.blocks], problem=problem)
+
+    def _parts(self, number: int, back: int) -> PageParts:
+        """Return the blocks of a page; a table that it begins with may go on from so many pages before."""
+        if self._last is not None and self._last[0] == number:
+            return self._last[1]
+        made = self._alone(number)
+        if made.begins_with_table and number > 1 and back:
+            with contextlib.suppress(*ERRORS):
+                made.continue_table(self._parts(number - 1, back - 1))
+        return made
+
+    def _alone(self, number: int) -> PageParts:
         page = self._lines(number)
         neighbours = range(max(1, number - REACH), min(len(self), number + REACH) + 1)
         near = [self._lines_if_readable(other) for other in neighbours]
         keys = running_keys(other.edges for other in near)
-        parts = PageParts(page.lines, page.height, keys, self._first_words(), _body_size(near))
-        problem = self._problem(number, page)
-        return Unit(parts.text, [page.placed(block) for block in parts.blocks], problem=problem)
+        return PageParts(page, keys, self._first_words(), _body_size(near))
 
     def _problem(self, number: int, page: PageLines) -> str:
         shown = self._document[number - 1]
@@ -117,7 +135,7 @@ class PdfDocument:
         try:
             return self._lines(number)
         except ERRORS:
-            return PageLines([], 0.0, 0.0)
+            return PageLines((), 0.0, 0.0)
 
     def _first_words(self) -> str:
         """Return what stands at the beginning of the first page."""

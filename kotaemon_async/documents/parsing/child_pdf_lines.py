@@ -1,17 +1,19 @@
 """The lines of a PDF's page as they are seen; runs inside a parser child."""
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_blocks import Block
+from kotaemon_async.documents.parsing.child_grid import Box
 from kotaemon_async.documents.parsing.child_layout import Line
 from kotaemon_async.documents.parsing.child_legibility import Evidence, evidence, is_clear, is_illegible
+from kotaemon_async.documents.parsing.child_page import Content
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
 from kotaemon_async.documents.parsing.child_running import edges, is_at_edge
-
-Box = tuple[float, float, float, float]
+from kotaemon_async.documents.parsing.child_tables import Word
 
 #: A letter that the file does not name is to come as U+FFFD, not as the number of its glyph.
 _FLAGS = pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES & ~pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE
@@ -22,17 +24,19 @@ _TURNS = {(1, 0): 0, (0, -1): 1, (-1, 0): 2, (0, 1): 3}
 _MOST_LETTERS = 0.6
 #: A page is garbled when so many of its letters, or such a part of them, are none.
 _MUCH, _PART = 12, 0.1
+_VECTOR = 3
+_THIN = 3.2
+#: A page with more parts than this is a map or a plot: its lines are not looked at.
+_MOST_BLOCKS = 4000
+_FEW_RULES, _FEW_ROWS = 4, 3
 #: Letters of a column are nearer than this, in sizes.
 _NEAR = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class PageLines:
-    """The lines of a page, turned so that most of them are upright, and the size of the page so turned."""
+class PageLines(Content):
+    """What a page shows, turned so that most of its lines are upright."""
 
-    lines: list[Line]
-    width: float
-    height: float
     turns: int = 0
     #: Whether some of its text was none and is left out.
     is_garbled: bool = False
@@ -62,14 +66,73 @@ class PageLines:
 
 def read_lines(page: Any) -> PageLines:
     """Read the lines of a page, without what a font draws and calls by other letters."""
-    blocks: list[dict[str, Any]] = text_page(page, _FLAGS).extractDICT()["blocks"]
+    found, blocks = _read(page)
     turns, size = _turns(blocks), (page.rect.width, page.rect.height)
     garbled, is_garbled, is_lost = _garbled(blocks)
     lines: list[Line] = []
     for place, block in enumerate([] if is_lost else blocks):
         lost = {font for of, font in garbled if of == place}
         lines += _columns(_lines(block, place, turns, size, lost))
-    return PageLines(lines, *(size[::-1] if turns % 2 else size), turns, is_garbled)
+    turned_size = size[::-1] if turns % 2 else size
+    if is_garbled:
+        return PageLines(lines, *turned_size, turns=turns, is_garbled=True)
+    rules = [
+        turned(tuple(block["bbox"]), turns, *size)
+        for block in blocks
+        if block["type"] == _VECTOR and (block["isrect"] or _is_thin(block["bbox"]))
+    ]
+    words = _words(found, blocks, turns, size) if _may_hold_tables(lines, rules) else []
+    return PageLines(lines, *turned_size, words, rules, turns)
+
+
+def _read(page: Any) -> tuple[Any, list[dict[str, Any]]]:
+    """Return the text of the page and its blocks, with lines that are drawn unless there are very many."""
+    found = text_page(page, _FLAGS | pymupdf.TEXT_COLLECT_VECTORS)
+    if _has_many_blocks(found):
+        found = text_page(page, _FLAGS)
+    return found, found.extractDICT()["blocks"]
+
+
+def _has_many_blocks(found: Any) -> bool:
+    blocks = iter(found.this)
+    with contextlib.suppress(StopIteration):
+        for _ in range(_MOST_BLOCKS):
+            next(blocks)
+        return True
+    return False
+
+
+def _is_thin(box: Sequence[float]) -> bool:
+    return min(box[2] - box[0], box[3] - box[1]) <= _THIN
+
+
+def _may_hold_tables(lines: Sequence[Line], rules: Sequence[Box]) -> bool:
+    """Return whether there are ruled lines, or rows of several parts, on the page."""
+    if len(rules) >= _FEW_RULES:
+        return True
+    upright = [line for line in lines if line.upright and line.text.strip()]
+    rows = Counter(round((line.y0 + line.y1) / 4) for line in upright)
+    parted = sum(count > 1 for count in rows.values()) + sum("   " in line.text.strip() for line in upright)
+    return parted >= _FEW_ROWS
+
+
+def _words(found: Any, blocks: Sequence[dict[str, Any]], turns: int, size: tuple[float, float]) -> list[Word]:
+    """Return the words that are upright once the page is turned."""
+    texts = [
+        [_upright_and_bold(line, turns) for line in block["lines"]] for block in blocks if "lines" in block
+    ]
+    read: list[Word] = []
+    for x0, y0, x1, y1, text, place, line_place, _ in found.extractWORDS():
+        is_upright, is_bold = texts[place][line_place]
+        if is_upright:
+            box = turned((x0, y0, x1, y1), turns, *size) if turns else (x0, y0, x1, y1)
+            read.append(Word(box[0], box[1], box[2], box[3], text, is_bold))
+    return read
+
+
+def _upright_and_bold(line: dict[str, Any], turns: int) -> tuple[bool, bool]:
+    is_upright = not line["wmode"] and _TURNS.get(_direction(line)) == turns
+    return is_upright, all(span["flags"] & _BOLD for span in line["spans"] if span["text"].strip())
 
 
 def _garbled(blocks: Sequence[dict[str, Any]]) -> tuple[set[tuple[int, str]], bool, bool]:
@@ -125,6 +188,8 @@ def _turns(blocks: Sequence[dict[str, Any]]) -> int:
 def _direction(line: dict[str, Any]) -> tuple[int, int]:
     """Return the way that a line runs, when it is along a side of the page; else (0, 0)."""
     x, y = line["dir"]
+    if x == 1.0:
+        return 1, 0
     if abs(abs(x) + abs(y) - 1.0) > 0.001:
         return 0, 0
     return round(x), round(y)

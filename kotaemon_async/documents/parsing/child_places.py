@@ -11,6 +11,8 @@ Box = tuple[float, float, float, float]
 
 #: What reading changes at the ends of rows.
 _HYPHENS = frozenset("-\u2010\u2011")
+#: What stands between the cells of a row in a quote.
+_BAR = "|"
 #: A part of a quote that is shorter than this may stand anywhere.
 _LEAST_PART_CHARS = 6
 #: How much of a quote has to be found; the rest may be lost between columns.
@@ -41,7 +43,7 @@ def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
 def plain(text: str) -> str:
     """Return the text for comparison: no white space, hyphens, ligatures, radicals or variants of width."""
     folded = unicodedata.normalize("NFKC", legible(text))
-    return "".join(one for one in folded if not one.isspace() and one not in _HYPHENS)
+    return "".join(one for one in folded if not one.isspace() and one not in _HYPHENS and one != _BAR)
 
 
 def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:

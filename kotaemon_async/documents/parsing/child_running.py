@@ -19,7 +19,7 @@ _TITLE_CHARS = 6
 _ROOM = 0.5
 _ROMAN = re.compile(r"[ivxlc]{1,7}")
 _PAGE_NUMBER = re.compile(
-    r"\W*(?:page|p\.|seite|第)?\s*#\s*(?:/|of|von|页|頁|页共|頁共)\s*(?:共\s*)?(?:#\s*(?:页|頁)?)?\W*"
+    r"[^\w#]*(?:page|p\.|seite|第)?\s*#\s*(?:/|of|von|页|頁|页共|頁共)\s*(?:共\s*)?(?:#\s*(?:页|頁)?)?[^\w#]*"
 )
 
 
@@ -53,11 +53,17 @@ def running_lines(lines: Sequence[Line], height: float, keys: frozenset[str], ti
     found = [line for line in lines if is_running(line, height, keys, title)]
     if not found:
         return []
-    taken = set(found)
-    rest = [line for line in lines if line not in taken and line.text.strip()]
-    if not rest:
-        return []
-    return [line for line in found if _PAGE_NUMBER.fullmatch(key(line.text).lower()) or _is_apart(line, rest)]
+    while True:
+        taken = set(found)
+        rest = [line for line in lines if line not in taken and line.text.strip()]
+        kept = [line for line in found if _is_page_number(line) or _is_apart(line, rest)] if rest else []
+        if len(kept) == len(found) or not kept:
+            return kept
+        found = kept  # what is none after all may be the row of a table that others stand close to
+
+
+def _is_page_number(line: Line) -> bool:
+    return _PAGE_NUMBER.fullmatch(key(line.text).lower()) is not None
 
 
 def _is_apart(line: Line, rest: Sequence[Line]) -> bool:

@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any, Protocol
 
 from kotaemon_async.documents.parsing.child_layout import Line, regions
-from kotaemon_async.documents.parsing.child_page import PageParts
+from kotaemon_async.documents.parsing.child_page import Content, PageParts
 from kotaemon_async.documents.parsing.child_places import Box
 from kotaemon_async.documents.parsing.child_words import Word, encoded, shown
 
@@ -56,7 +56,8 @@ def page_of(read: Sequence[LineRead], turn: int, width: int, height: int) -> dic
         for one, size, middle in zip(read, sizes, middles, strict=True)
     }
     body_size = _body_size(read, sizes) * scale
-    parts = PageParts(list(lines), height * scale, frozenset(), "", body_size)
+    content = Content(list(lines), width * scale, height * scale)
+    parts = PageParts(content, frozenset(), "", body_size)
     blocks = [
         block._replace(boxes=tuple(_placed(box, turn, width * scale, height * scale) for box in block.boxes))
         for block in parts.blocks

@@ -173,3 +173,55 @@ async def test_a_sign_of_a_point_out_of_a_font_of_its_own_is_one(read: Reader) -
     page = text("x", font="F2") + text("The lamp burns.", x=90)
     pages, _ = await read(pdf(page, fonts=fonts, objects=[letter_map({ord("x"): "\uf0b7"})]))
     assert (pages[0].text, pages[0].problem) == ("• The lamp burns.", "")
+
+
+def rows_of(names: range, *, ruled: bool, head: bool, top: int = 780) -> bytes:
+    """A page of a table with four columns that fills it from edge to edge."""
+    cells = [["Model", "Length", "Width", "Price"]] if head else []
+    cells += [[f"KT-{n}", str(1200 + 3 * n), str(700 + 2 * n), str(20 + n)] for n in names]
+    content = b"".join(
+        text(cell, x=60 + 110 * at, y=top - 16 * row, size=9)
+        for row, of in enumerate(cells)
+        for at, cell in enumerate(of)
+    )
+    if ruled:
+        heights = [top + 12 - 16 * n for n in range(len(cells) + 1)]
+        content += b"".join(b"56 %d m 496 %d l S\n" % (y, y) for y in heights)
+        content += b"".join(
+            b"%d %d m %d %d l S\n" % (x, heights[0], x, heights[-1]) for x in range(56, 500, 110)
+        )
+    return content
+
+
+@pytest.mark.parametrize("ruled", [True, False])
+@pytest.mark.parametrize("repeated", [True, False])
+async def test_a_table_over_pages_keeps_the_names_of_its_columns(
+    ruled: bool, repeated: bool, read: Reader
+) -> None:
+    parts = [range(100, 140), range(140, 180), range(180, 199)]
+    pages, _ = await read(
+        pdf(*(rows_of(part, ruled=ruled, head=repeated or part[0] == 100) for part in parts))
+    )
+    tables = [block for page in pages for block in page.blocks]
+    assert [(block.kind, block.header, block.head_lines) for block in tables] == [
+        ("table", "Model | Length | Width | Price", 1 if repeated or place == 0 else 0) for place in range(3)
+    ]
+    lines = [line for page in pages for line in page.text.split("\n") if line.startswith("KT")]
+    assert lines == [f"KT-{n} | {1200 + 3 * n} | {700 + 2 * n} | {20 + n}" for n in range(100, 199)]
+
+
+async def test_text_stands_around_a_table_as_it_does_on_the_page(read: Reader) -> None:
+    page = text("Prices of the year", y=800) + rows_of(range(5), ruled=True, head=True, top=760)
+    pages, _ = await read(pdf(page + text("The prices hold until May.", y=600)))
+    kinds = [(block.kind, pages[0].text[block.start : block.end].split("\n")[0]) for block in pages[0].blocks]
+    assert kinds == [
+        ("heading", "Prices of the year"),
+        ("table", "Model | Length | Width | Price"),
+        ("paragraph", "The prices hold until May."),
+    ]
+
+
+async def test_a_map_of_many_lines_is_read_in_time(read: Reader) -> None:
+    lines = b"".join(b"%d %d m %d %d l S\n" % (n % 500, n % 700, n % 500 + 9, n % 700) for n in range(60_000))
+    pages, _ = await read(pdf(lines + text(LAMP)))
+    assert pages[0].text == LAMP

@@ -1,7 +1,7 @@
 """The text of a page and its blocks."""
 
 from kotaemon_async.documents.parsing.child_layout import Line
-from kotaemon_async.documents.parsing.child_page import PageParts
+from kotaemon_async.documents.parsing.child_page import Content, PageParts
 
 HEIGHT = 800.0
 
@@ -24,7 +24,7 @@ def rows(*texts: str, top: float, size: float = 10, bold: bool = False, width: f
 
 
 def parts(*lines: list[Line], running: frozenset[str] = frozenset()) -> list[tuple[str, str]]:
-    found = PageParts([one for group in lines for one in group], HEIGHT, running, "", 10.0)
+    found = PageParts(Content([one for group in lines for one in group], 595, HEIGHT), running, "", 10.0)
     return [(block.kind, found.text[block.start : block.end]) for block in found.blocks]
 
 
@@ -79,7 +79,7 @@ def test_cells_under_each_other_are_a_table_of_lines() -> None:
 
 
 def test_boxes_lie_around_the_rows_of_a_block() -> None:
-    page = PageParts(BODY, HEIGHT, frozenset(), "", 10.0)
+    page = PageParts(Content(BODY, 595, HEIGHT), frozenset(), "", 10.0)
     assert page.blocks[0].boxes == ((60, 200, 460, 222),)
 
 

@@ -62,3 +62,15 @@ def test_the_first_row_of_a_paragraph_is_no_head_though_two_pages_begin_alike() 
 
 def test_a_page_of_nothing_but_such_lines_keeps_them() -> None:
     assert running_lines([line("Report", 20)], HEIGHT, frozenset({"Report"}), "") == []
+
+
+def test_rows_of_a_table_that_look_alike_on_every_page_are_none() -> None:
+    names = ["Valve", "Pump", "Valve", "Pump", "Valve", "Seal"]
+    cells = [(f"07/1{n}/2015", f"{name} {n}") for n, name in enumerate(names)]
+    rows = [
+        Line(x, 20 + 12 * n, x + 90, 30 + 12 * n, 10, text)
+        for n, row in enumerate(cells)
+        for x, text in zip((60, 200), row, strict=True)
+    ]
+    keys = frozenset({"#/#/#", "Pump #"})
+    assert running_lines(rows, HEIGHT, keys, "") == []
