@@ -22,6 +22,8 @@ _MAIN_PART = "word/document.xml"
 _PAGE_MARK = b"lastRenderedPageBreak"
 _OUTLINE = b"outlineLvl"
 _USED_STYLE = re.compile(rb"""pStyle\s[^<>]{0,200}?val\s*=\s*["']([^"'<>]{1,200})["']""")
+#: With fewer letters for each of its pictures, what a document says may stand in these.
+_LETTERS_PER_PICTURE = 200
 #: The level of a heading that only its letters tell.
 _GUESSED_LEVEL = 1
 _WRAPPERS = frozenset({"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "body"})
@@ -108,6 +110,14 @@ class _Document:
         self._write_heads()
         self._read_body()
         self._parts.finish()
+        self._name_pictures()
+
+    def _name_pictures(self) -> None:
+        """Name pictures that may hold more words than the text does: pages that were pasted in."""
+        count = len(self._text.pictures)
+        if count and self._text.letters < count * _LETTERS_PER_PICTURE:
+            said = "A picture was" if count == 1 else f"Each of {count} pictures was"
+            self._writer.warn("part_skipped", f"{said} not read, nor any words in it.")
 
     def _read_body(self) -> None:
         is_read = False

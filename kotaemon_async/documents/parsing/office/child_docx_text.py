@@ -77,6 +77,9 @@ class TextReader:
     def __init__(self, styles: Styles) -> None:
         self._styles = styles
         self._break_is_counted = False
+        #: Which pictures were met, by their relationships, and how many letters.
+        self.pictures: set[str] = set()
+        self.letters = 0
         self._readers: dict[str, Callable[[ET.Element, Paragraph, int], None]] = {
             "r": self._run,
             "p": self._inner_paragraph,
@@ -90,6 +93,8 @@ class TextReader:
             "shape": self._shape,
             "textpath": _word_art,
             "object": self._object,
+            "blip": self._picture,
+            "imagedata": self._picture,
             "chart": _part,
             "relIds": _part,
             "oMath": lambda element, out, _depth: out.write(equation(element)),
@@ -106,6 +111,7 @@ class TextReader:
         out = Paragraph(break_is_counted=self._break_is_counted)
         self._walk(element, out, 0)
         self._break_is_counted = out.break_is_counted
+        self.letters += sum(map(len, out.pieces))
         return out
 
     def _walk(self, element: ET.Element, out: Paragraph, depth: int) -> None:
@@ -160,6 +166,10 @@ class TextReader:
     def _shape(self, element: ET.Element, out: Paragraph, depth: int) -> None:
         _add_caption(out, element.get("alt"))
         self._walk(element, out, depth)
+
+    def _picture(self, element: ET.Element, _out: Paragraph, _depth: int) -> None:
+        if key := relation(element, "embed") or relation(element):
+            self.pictures.add(key)
 
     def _object(self, element: ET.Element, out: Paragraph, depth: int) -> None:
         for part in element.iter():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kotaemon_async.documents.parsing.child_units import UnitWriter
+from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 
 MOST_COLUMNS = 64
 #: Edges nearer than this, in twips, are the same one.
@@ -71,7 +72,8 @@ class OpenTable:
         if len(rows) > 2 and len(rows[0].texts) == 1 < len(rows[1].texts) and not rows[0].shape.is_header:
             title = rows.pop(0).texts[0]
         if rows:
-            writer.table(grid(rows), head(rows), title=title)
+            lines = grid(rows)
+            writer.table(lines, _head(rows, lines), title=title)
 
 
 def grid(rows: list[Row]) -> list[list[str]]:
@@ -89,10 +91,12 @@ def grid(rows: list[Row]) -> list[list[str]]:
     return [texts + [""] * (width - len(texts)) for texts in found]
 
 
-def head(rows: list[Row]) -> int:
-    """Return how many rows name the columns: those that say so, or one."""
+def _head(rows: list[Row], lines: list[list[str]]) -> int:
+    """Return how many rows name the columns: those that say so, or one; of two columns what words tell."""
     said = next((place for place, row in enumerate(rows) if not row.shape.is_header), 0)
-    return said or int(len(rows) > 1)
+    if said or len(rows) < 2:
+        return said
+    return 1 if len(lines[0]) > 2 else header_rows(lines)
 
 
 def _edges(rows: list[Row]) -> list[int]:

@@ -20,7 +20,6 @@ _FONT_METHODS = frozenset({"http://www.idpf.org/2008/embedding", "http://ns.adob
 _TEXT_TYPES = frozenset(
     {"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"}
 )
-_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,30})""")
 #: A document type without declarations of its own: it says nothing that is needed to read the text.
 _DOCTYPE = re.compile(rb"<!DOCTYPE[^<>\[\]]*>", re.IGNORECASE)
 _DOCTYPE_WITHIN_BYTES = 4096
@@ -81,26 +80,23 @@ class _Book:
         """Write a chapter; without a title it goes on with the one before, which books cut into files."""
         name = titles[-1] if titles else posixpath.basename(item.part)
         try:
-            markup = self._markup(item.part)
+            body = self._markup(item.part)
+            if titles is None and not _HEADING.search(body):
+                titles = self._titles if item.is_linear else (_page_title(body),)
+            self._titles = titles or ()
+            above = [one for one in self._titles if one]
+            if above and _shows(body, above[-1]):
+                above.pop()
+            self._writer.begin("section", headings=above)
+            feed(self._writer, body)
         except FileError as error:
-            if error.code != "corrupt":
+            if error.code not in ("corrupt", "parser_limit"):
                 raise
             self._writer.lost("unreadable", "section", name)
-            return
-        title, body = _without_title(markup)
-        if titles is None and not _HEADING.search(body):
-            titles = self._titles if item.is_linear else (title,)
-        self._titles = titles or ()
-        above = [one for one in self._titles if one]
-        if above and _shows(body, above[-1]):
-            above.pop()
-        self._writer.begin("section", headings=above)
-        feed(self._writer, body)
 
     def _markup(self, part: str) -> str:
         data = self._package.read(part)
-        found = _ENCODING.match(data.lstrip()[:200])
-        text, charset = decoded(data, found[1].decode("ascii") if found else declared_charset(data))
+        text, charset = decoded(data, declared_charset(data))
         self._charsets[charset] = self._charsets.get(charset, 0) + len(text)
         return text
 
@@ -221,12 +217,10 @@ def _xml(package: Package, part: str) -> ET.Element:
     return parsed(head + data[_DOCTYPE_WITHIN_BYTES:])
 
 
-def _without_title(markup: str) -> tuple[str, str]:
-    """Return the title that stands in a page's head, and the page without it."""
+def _page_title(markup: str) -> str:
+    """Return the title that stands in the head of a chapter's file."""
     found = _TITLE.search(markup)
-    if found is None:
-        return "", markup
-    return clean(found[1]), markup[: found.start()] + markup[found.end() :]
+    return clean(found[1]) if found else ""
 
 
 def _shows(markup: str, title: str) -> bool:

@@ -377,6 +377,17 @@ def test_names_with_their_values_have_no_header_unless_it_is_bold(folder: Path) 
     assert [names for names, _, _ in tables(read(folder, pairs + p("x") + bold))] == ["", "Part | Use"]
 
 
+def test_pictures_are_named_where_there_is_hardly_any_text(folder: Path) -> None:
+    def pictures(count: int) -> str:
+        return "".join(p(f'<w:r><w:pict><v:imagedata r:id="p{n}"/></w:pict></w:r>') for n in range(count))
+
+    few = read(folder, p("Scans.") + pictures(2))
+    assert [message for _, message in losses(few)] == [
+        "Each of 2 pictures was not read, nor any words in it."
+    ]
+    assert losses(read(folder, p("Text. " * 100) + pictures(2))) == []
+
+
 @pytest.mark.parametrize(
     ("look", "names"),
     [("", "Part | Use"), ('<w:tblLook w:firstRow="0"/>', ""), ('<w:tblLook w:val="04A0"/>', "Part | Use")],

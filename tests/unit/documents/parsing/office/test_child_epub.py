@@ -101,6 +101,14 @@ def test_a_missing_chapter_is_named_and_the_others_are_read(folder: Path) -> Non
     assert units.unit(1).text == "Second."
 
 
+def test_a_chapter_that_is_nested_without_end_costs_no_other(folder: Path) -> None:
+    units = read(folder, epub({"a.xhtml": page("<div>" * 200_000), "b.xhtml": TWO}))
+    assert [(unit.problem, unit.text) for unit in (units.unit(1), units.unit(2))] == [
+        ("unreadable", ""),
+        ("", "Second."),
+    ]
+
+
 def encryption(method: str, part: str) -> dict[str, str | bytes]:
     data = f'<EncryptionMethod Algorithm="{method}"/><CipherReference URI="{part}"/>'
     return {"META-INF/encryption.xml": f"<encryption><EncryptedData>{data}</EncryptedData></encryption>"}
