@@ -5,10 +5,11 @@ An attachment becomes a file that lies in memory alone, as the readers want a pa
 
 import io
 import os
+import posixpath
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import PurePath
@@ -17,6 +18,7 @@ from typing import Any
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_readers import READERS, reader_of
 from kotaemon_async.documents.parsing.child_units import Unit, UnitWriter
+from kotaemon_async.documents.parsing.office.child_package import Package
 
 _PDF = "application/pdf"
 _OOXML = "application/vnd.openxmlformats-officedocument."
@@ -118,6 +120,21 @@ class Attachments:
 
     def _skip(self, name: str, why: str) -> None:
         self._writer.warn("part_skipped", f'The attachment "{name}" {why}.', "part", 0, name)
+
+
+def write_embedded(package: Package, parts: Iterable[str], writer: UnitWriter, max_units: int) -> None:
+    """Write the files that are embedded in an office file as its parts, and name what is not read."""
+    files = Attachments(writer, max_units)
+    for part in parts:
+        name = posixpath.basename(part)
+        try:
+            data = package.read(part)
+        except FileError as error:
+            if error.code not in ("corrupt", "parser_limit"):
+                raise
+            writer.warn("part_skipped", f'The embedded file "{name}" is damaged and was not read.')
+            continue
+        files.read(name, data, "", ())
 
 
 def _as_part(unit: Unit, name: str, number: int, headings: Sequence[str]) -> Unit:

@@ -7,7 +7,7 @@ from kotaemon_async.documents.parsing.child_charsets import decoded
 from kotaemon_async.documents.parsing.child_html import declared_charset, feed
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UnitWriter
-from kotaemon_async.documents.parsing.office.child_attachments import Attachments
+from kotaemon_async.documents.parsing.office.child_attachments import Attachments, write_embedded
 from kotaemon_async.documents.parsing.office.child_drawingml import read_chart
 from kotaemon_async.documents.parsing.office.child_package import Package, Relationship
 from kotaemon_async.documents.parsing.office.child_pptx import diagram_texts
@@ -26,6 +26,7 @@ class EmbeddedParts:
         self._relations = relations
         self._writer = writer
         self._files = Attachments(writer, max_units)
+        self._max_units = max_units
         self._objects: dict[str, None] = {}
 
     def write(self, kind: str, key: str) -> None:
@@ -65,14 +66,7 @@ class EmbeddedParts:
 
     def finish(self) -> None:
         """Write the files that are embedded, and name what is not read."""
-        for target in self._objects:
-            name = posixpath.basename(target)
-            try:
-                data = self._package.read(target)
-            except FileError as error:
-                self._pardon(error, f'The embedded file "{name}" is damaged and was not read.')
-                continue
-            self._files.read(name, data, "", ())
+        write_embedded(self._package, self._objects, self._writer, self._max_units)
         if self._package.has_macros:
             self._writer.warn("part_skipped", "Macros are not read.")
 

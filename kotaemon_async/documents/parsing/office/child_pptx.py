@@ -12,6 +12,7 @@ from typing import IO, Final
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office import child_drawingml as drawing
+from kotaemon_async.documents.parsing.office.child_attachments import write_embedded
 from kotaemon_async.documents.parsing.office.child_package import (
     Package,
     Relationship,
@@ -78,6 +79,7 @@ class _Presentation:
         self._writer = UnitWriter(max_units=max_units)
         self._layouts: dict[str, dict[tuple[str, str], Box]] = {}
         self._label = ""
+        self._files: dict[str, None] = {}
 
     def read(self) -> Units:
         """Return the slides in the order in which they are shown, hidden ones among them."""
@@ -97,6 +99,7 @@ class _Presentation:
                 if error.code != "corrupt":
                     raise
                 self._writer.lost("unreadable", "slide", self._label)
+        write_embedded(self._package, self._files, self._writer, self._max_units)
         return self._writer.finish()
 
     def _read_slide(self, part: str, headings: Sequence[str]) -> None:
@@ -172,8 +175,15 @@ class _Presentation:
             case "relIds":
                 self._write_diagram(slide.links.get(relation(inner, "dm")))
             case "oleObj":
-                what = inner.get("progId") or inner.get("name") or "object"
-                self._warn(f"An embedded object ({what[:60]}) is not read.")
+                self._note_object(inner, slide.links.get(relation(inner)))
+
+    def _note_object(self, element: ET.Element, link: Relationship | None) -> None:
+        """Keep an embedded file for the end, when all slides have their numbers."""
+        if link is not None and not link.external and self._package.has(link.target):
+            self._files[link.target] = None
+            return
+        what = element.get("progId") or element.get("name") or "object"
+        self._warn(f"An embedded object ({what[:60]}) is not read.")
 
     def _write_chart(self, link: Relationship | None) -> None:
         if link is None or not self._package.has(link.target):

@@ -13,6 +13,7 @@ from typing import IO, Final
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office import child_drawingml as drawing
+from kotaemon_async.documents.parsing.office.child_attachments import write_embedded
 from kotaemon_async.documents.parsing.office.child_numbers import GENERAL, code_of, shown, shown_text
 from kotaemon_async.documents.parsing.office.child_package import (
     Package,
@@ -20,6 +21,7 @@ from kotaemon_async.documents.parsing.office.child_package import (
     local,
     relation,
 )
+from kotaemon_async.documents.parsing.office.child_page_heads import PageHeads
 from kotaemon_async.documents.parsing.office.child_sheet import (
     MAX_MERGES,
     Area,
@@ -36,16 +38,14 @@ _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})\Z")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _TITLE_ROWS = re.compile(r"\$(\d{1,7}):\$(\d{1,7})\Z")
 _FILTER = re.compile(r"!\$?[A-Z]{1,3}\$?(\d{1,7})(?::|\Z)")
-#: What stands in the head and foot of printed pages, and what of it only counts them.
+#: What stands in the head and foot of printed pages.
 _HEADS: Final = frozenset(
     {"oddHeader", "oddFooter", "firstHeader", "firstFooter", "evenHeader", "evenFooter"}
 )
 _HEAD_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|\[[^\]]{0,30}\]|\d{1,3}|[A-Za-z])')
-_WORD = re.compile(r"[^\W\d_]+")
-_COUNTING: Final = frozenset({"page", "pages", "of", "sheet", "第", "页", "共", "頁"})
 _OFF: Final = frozenset({"0", "false"})
 #: What a sheet links to that was made by another program.
-_EMBEDDED: Final = frozenset({"oleObject", "package", "control"})
+_EMBEDDED: Final = frozenset({"oleObject", "package"})
 #: Sheets that hold programs of long ago, not cells.
 _SKIPPED: Final = {"xlMacrosheet": "a macro sheet", "dialogsheet": "a dialogue"}
 
@@ -98,7 +98,9 @@ class _Workbook:
         self._relations = package.relationships(self._main)
         self._writer = UnitWriter(max_units=max_units)
         self._found = _Found()
-        self._heads: set[str] = set()
+        self._heads = PageHeads(self._writer)
+        self._files: dict[str, None] = {}
+        self._max_units = max_units
         self.room = Room(max_units)
         root = package.xml(self._main)
         if local(root) != "workbook":
@@ -117,6 +119,7 @@ class _Workbook:
             self._writer.warn("part_skipped", "Macros are not read.")
         for entry in self._entries:
             self._read_entry(entry)
+        write_embedded(self._package, self._files, self._writer, self._max_units)
         return self._writer.finish()
 
     def _listed(self, root: ET.Element) -> Iterator[_Entry]:
@@ -213,15 +216,10 @@ class _Workbook:
             said = f"The workbook is too large: of this sheet, rows up to {rows.number - 1} were read."
             self._writer.warn("truncated", said, "sheet", label=entry.name)
         for code in rows.heads if rows.cells else ():
-            self._write_head(code)
+            self._heads.write(
+                " ".join(_HEAD_CODE.sub(" ", code.replace("&&", "＆")).replace("＆", "&").split())
+            )
         self._write_parts_of(entry, has_words=bool(rows.cells))
-
-    def _write_head(self, code: str) -> None:
-        """Write what is printed above or below each page, once for all sheets."""
-        text = " ".join(_HEAD_CODE.sub(" ", code.replace("&&", "＆")).replace("＆", "&").split())
-        if set(_WORD.findall(text.lower())) - _COUNTING and text not in self._heads:
-            self._heads.add(text)
-            self._writer.paragraph(text)
 
     def value(self, cell: ET.Element, style: int) -> str:
         """Return the text that a cell shows."""
@@ -271,9 +269,9 @@ class _Workbook:
             said = "Comments, charts or pictures on the sheet are damaged and were not read."
             self._writer.warn("part_skipped", said, "sheet", label=entry.name)
             return
-        if any(link.kind in _EMBEDDED for link in links):
-            said = "An object that is embedded in the sheet is not read."
-            self._writer.warn("part_skipped", said, "sheet", label=entry.name)
+        self._files |= {
+            link.target: None for link in links if link.kind in _EMBEDDED and self._package.has(link.target)
+        }
         if self._found.pictures and not self._found.words:
             self._writer.lost("no_text", "sheet", entry.name)
 

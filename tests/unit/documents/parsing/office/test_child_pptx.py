@@ -145,6 +145,17 @@ def test_an_alternative_is_read_once() -> None:
     assert unit(f"<mc:AlternateContent>{both}</mc:AlternateContent>").text == "new"
 
 
+def test_embedded_files_are_read_behind_the_slides() -> None:
+    data = presentation(
+        slide(in_frame('<p:oleObj r:id="rId5"/>')),
+        slide(box("two")),
+        links={1: relationships(("rId5", "package", "../embeddings/in.pptx"))},
+        parts={"embeddings/in.pptx": presentation(slide(box("inner")))},
+    )
+    found = [read(data).unit(number) for number in (1, 2, 3)]
+    assert [(one.kind, one.text) for one in found] == [("slide", ""), ("slide", "two"), ("part", "inner")]
+
+
 def test_a_picture_is_what_it_is_described_with() -> None:
     found = unit(box("Text"), picture("A crane"), picture("image1.png"))
     assert [text for kind, text in blocks(found) if kind == "caption"] == ["A crane"]

@@ -184,10 +184,20 @@ def test_a_sheet_of_pictures_is_named() -> None:
     assert read(workbook({"S": grid(["a"])}, parts)).unit(1).problem == ""
 
 
-def test_objects_of_other_programs_are_named() -> None:
-    parts = {"worksheets/_rels/sheet1.xml.rels": relationships(("r1", "oleObject", "../embeddings/o.bin"))}
-    (loss,) = read(workbook({"S": grid(["a", "b"])}, parts)).warnings
-    assert (loss.code, loss.label) == ("part_skipped", "S")
+def test_embedded_files_are_read_behind_the_sheets_or_named() -> None:
+    links = relationships(
+        ("r1", "package", "../embeddings/in.xlsx"), ("r2", "oleObject", "../embeddings/o.bin")
+    )
+    parts: dict[str, str | bytes] = {
+        "worksheets/_rels/sheet1.xml.rels": links,
+        "embeddings/in.xlsx": workbook({"Inner": grid(["inner", "words"])}),
+        "embeddings/o.bin": b"\0\1",
+    }
+    units = read(workbook({"S": grid(["a", "b"])}, parts))
+    assert (units.unit(2).kind, units.unit(2).label, units.unit(2).text) == (
+        "part", "in.xlsx, Inner", "inner | words",
+    )  # fmt: skip
+    assert [loss.label for loss in units.warnings] == ["o.bin"]
 
 
 def test_a_damaged_sheet_is_read_up_to_the_damage() -> None:
