@@ -139,7 +139,7 @@ def test_a_hostile_file_ends_in_bounded_time(kind: str, tmp_path: Path) -> None:
     data = hostile()[kind]
     began_s = time.process_time()
     assert outcome(open_document, tmp_path, data) in ("ok", "no_text")
-    assert time.process_time() - began_s < 10
+    assert time.process_time() - began_s < 30
 
 
 def test_a_file_that_is_cut_anywhere_is_read_or_refused(tmp_path: Path) -> None:
