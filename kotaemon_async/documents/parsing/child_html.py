@@ -229,7 +229,7 @@ class _Walk:
 
     def _enter(self, node: Any) -> bool:
         """Take a node; return whether its children are to be taken, too."""
-        tag = node.tag
+        tag = node.tag or "-instruction"  # "<?xml:namespace … ?>", which Word writes, has no name
         if tag == "-text":
             self._text(node.text_content or "")
             return False

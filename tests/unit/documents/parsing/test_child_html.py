@@ -37,6 +37,13 @@ def test_html_keeps_what_is_read_and_drops_scripts_and_styles() -> None:
     assert unit_of(markup).text == "T\n\nHead\n\nOne bold word.\nTwo\n\na\n\nb"
 
 
+@pytest.mark.parametrize(
+    "sign", ['<?xml:namespace prefix = o ns = "urn:x" />', "<?r>", "<!-- ?> -->", "<![if !x]>"]
+)
+def test_signs_for_programs_are_no_text(sign: str) -> None:
+    assert body_of(f"<p>one {sign}<o:p>two</o:p></p>{sign}<p>three</p>") == ["one two", "three"]
+
+
 def test_the_blocks_of_html_are_told_by_their_tags() -> None:
     markup = (
         "<h1>One <b>pump</b></h1><div><p>It runs.</p></div><ul><li>a<li><p>b</p></ul><pre>x\n  y</pre>"
