@@ -327,11 +327,14 @@ class _Walk:
         """Write the table as one block when it holds data; else its cells stay blocks of their own."""
         if table.is_layout or not tables.is_data(table.rows):
             return
-        lines, is_whole = tables.grid(table.rows)
-        head = tables.head_rows(table.rows, lines)
+        above = tables.title_rows(table.rows)
+        title = " ".join(filter(None, [table.title, *above]))
+        rows = table.rows[len(above) :]
+        lines, is_whole = tables.grid(rows)
+        head = tables.head_rows(rows, lines)
         self._frame -= set(range(table.start, len(self._items)))
         del self._items[table.start :]
-        self._write(_Item("table", table.title, head, lines, is_whole))
+        self._write(_Item("table", title, head, lines, is_whole))
 
     def _flush(self) -> None:
         """Write the block that ends here."""

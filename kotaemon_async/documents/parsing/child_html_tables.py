@@ -54,6 +54,17 @@ def is_data(rows: Sequence[Row]) -> bool:
     return has_rows and not any(cell.is_rich or len(cell.text) > _DATA_CHARS for cell in cells)
 
 
+def title_rows(rows: Sequence[Row]) -> list[str]:
+    """Return the texts of the first rows that are one cell over all columns: titles of the table."""
+    width = max((sum(cell.columns for cell in row.cells) for row in rows), default=0)
+    found: list[str] = []
+    for row in rows[: len(rows) - 1]:
+        if len(row.cells) != 1 or row.cells[0].columns < width or row.cells[0].rows > 1:
+            break
+        found.append(row.cells[0].text)
+    return found
+
+
 def grid(rows: Sequence[Row]) -> tuple[list[list[str]], bool]:
     """Return the table with a text in every place, and whether that is all of it."""
     found: list[list[str]] = []

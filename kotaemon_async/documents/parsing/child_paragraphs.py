@@ -62,6 +62,9 @@ _FEW_STEPS = 3
 _USUAL_LEADING = 1.6
 #: What patterns for the end of a text get to see: a long paragraph must not be searched row by row.
 _END_CHARS = 64
+_DIVIDED_LINE = re.compile("(?<=[a-z\u00df-\u024f])[-\u2010\u00ad]\\n")
+#: Where words are looked for that tell whether others are divided.
+_EVIDENCE_ROWS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,3 +372,22 @@ def _goes_on(last: Paragraph, first: Paragraph) -> bool:
 
 def _same_size(one: float, other: float) -> bool:
     return abs(one - other) <= 0.12 * max(one, other)
+
+
+def undivided(text: str) -> str:
+    """Return a text of lines with the words whole that its lines divide, by the evidence of the text."""
+    if not _DIVIDED_LINE.search(text):
+        return text
+    rows = _DIVIDED_LINE.sub("-\n", text).split("\n")
+    known = _Known(rows[:_EVIDENCE_ROWS])
+    whole: list[str] = []
+    is_open = False
+    for row in rows:
+        rest = row.lstrip() if is_open else row
+        head, tail = _HEAD.search(whole[-1][-_END_CHARS:]) if is_open else None, _TAIL.match(rest)
+        if head and tail and tail[0] not in _HANGING and not known.keeps_hyphen(head[1], tail[0]):
+            whole[-1] = whole[-1][:-1] + rest
+        else:
+            whole.append(row)
+        is_open = _may_be_divided(row)
+    return "\n".join(whole)

@@ -7,6 +7,7 @@ from typing import Final
 from kotaemon_async.documents.parsing import child_html, child_markdown
 from kotaemon_async.documents.parsing.child_blocks import kind_of, level_of, text_blocks
 from kotaemon_async.documents.parsing.child_charsets import LOST, decoded, tidy
+from kotaemon_async.documents.parsing.child_paragraphs import undivided
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import header_rows
@@ -40,7 +41,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:
     elif media_type == "text/markdown":
         _feed_markdown(writer, tidy(text))
     else:
-        _feed_sheets(writer, tidy(text))
+        _feed_sheets(writer, undivided(tidy(text)))
     return writer.finish()
 
 

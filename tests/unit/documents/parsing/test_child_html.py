@@ -177,6 +177,11 @@ def test_a_table_keeps_its_title_and_what_is_nested_in_it() -> None:
     assert blocks_of(markup) == [("caption", "Sizes"), ("table", "A | B\n1 | x, y; 2, 3")]
 
 
+def test_a_cell_over_all_columns_is_the_title_of_a_table() -> None:
+    markup = "<table><tr><th colspan=2>Duck<tr><th>Order<td>Birds<tr><th>Weight<td>2 kg</table>"
+    assert blocks_of(markup) == [("caption", "Duck"), ("table", "Order | Birds\nWeight | 2 kg")]
+
+
 def test_a_table_that_arranges_a_page_is_no_table() -> None:
     markup = "<table><tr><td><h2>Left</h2><p>One.</p><td><p>Two.</p><tr><td>Three.</table>"
     assert [kind for kind, _ in blocks_of(markup)] == ["heading", "paragraph", "paragraph", "paragraph"]

@@ -99,6 +99,21 @@ def test_rows_with_bars_or_tabs_are_a_table_with_its_header(tmp_path: Path) -> N
         assert (unit.blocks[0].header, unit.blocks[0].head_lines) == ("Model | Site | Width", 1)
 
 
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("The under-\nwriting of bonds.", "The underwriting of bonds."),
+        ("The fees of under\u2010\nwriting are low.", "The fees of underwriting are low."),
+        ("Bonds are under\u00ad\n  writing.", "Bonds are underwriting."),
+        ("A well-\nknown bank.", "A well-\nknown bank."),
+        ("Pre-\nand post-war.", "Pre-\nand post-war."),
+        ("The X-\nray and V-\n8821.", "The X-\nray and V-\n8821."),
+    ],
+)
+def test_a_word_divided_at_the_end_of_a_line_is_whole(tmp_path: Path, text: str, whole: str) -> None:
+    assert opened(tmp_path, text).unit(1).text == whole
+
+
 def test_names_with_values_are_no_header_and_rows(tmp_path: Path) -> None:
     unit = opened(tmp_path, "Name\tPump\nPower\t40 kW\nPlace\tHall").unit(1)
     assert (unit.blocks[0].kind, unit.blocks[0].header) == ("table", "")
