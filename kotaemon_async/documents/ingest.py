@@ -289,8 +289,7 @@ class Ingest:
             await self._outcomes.requeue(claim)
             return
         if not is_archive and (await self._ledger.documents.get(claim.document.id)).chunks_done == 0:
-            hint = warnings.NO_OCR if reader.lacks_ocr else None
-            raise BadDocument("No page of the file holds text.", code="no_text", hint=hint)
+            raise reader.no_text()
         faults.hit("ingest.before_indexing")
         await self._ledger.claims.to_indexing(claim, self._clock())
         logger.bind(pages=parsed.pages_total).info("document_embedded")

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Final
 
+from kotaemon_async.documents import warnings
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument
 from kotaemon_async.documents.recognition import WANTED, Recognition
+from kotaemon_async.domain.errors import BadDocument
 from kotaemon_async.domain.model import Page
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import span
@@ -32,6 +34,11 @@ class PageReader:
         self._ahead: deque[Page] = deque()
         #: Whether a page was left without text because nobody was there to recognize it.
         self.lacks_ocr = False
+
+    def no_text(self) -> BadDocument:
+        """Return what to say of a document without any text, and what to do."""
+        hint = warnings.NO_OCR if self.lacks_ocr else warnings.NOTHING_RECOGNIZED if self._is_drawn else None
+        return BadDocument("No page of the file holds text.", code="no_text", hint=hint)
 
     async def page(self, number: int, ahead: int) -> tuple[Page, bool]:
         """Return the next page, 1-based, and whether that took long; up to `ahead` are parsed at once."""

@@ -11,6 +11,10 @@ NO_OCR: Final = (
     "Text recognition is off: start with `make run` without OCR=0, and with ocr.enabled;"
     " the document is then read anew by itself."
 )
+#: What to do about pictures in what has no pages that could be drawn.
+_PICTURES: Final = "Hand that part in as a PDF or a picture: the text on those is recognized."
+#: What to do where text recognition found none.
+NOTHING_RECOGNIZED: Final = "Nothing if it shows no text; else scan it anew, sharper, and hand that in."
 #: What is said of a page: code, sentence, what to do.
 _OF_PAGES: Final[dict[PageProblem, tuple[WarningCode, str, str]]] = {
     "no_text": (
@@ -26,7 +30,7 @@ _OF_PAGES: Final[dict[PageProblem, tuple[WarningCode, str, str]]] = {
     "nothing_recognized": (
         "page_without_text",
         "The page holds pictures, and no text was recognized on them.",
-        "Nothing if it shows no text; else scan it anew, sharper, and hand that in.",
+        NOTHING_RECOGNIZED,
     ),
     "partly_recognized": (
         "truncated",
@@ -72,6 +76,8 @@ def of_pages(pages: Iterable[Page]) -> Iterator[DocumentWarning]:
     for page in pages:
         if page.problem:
             code, message, hint = _OF_PAGES[page.problem]
+            if hint == NO_OCR and page.place.kind != "page":
+                hint = _PICTURES
             yield DocumentWarning(code, (page.place,), message, hint)
 
 

@@ -95,6 +95,7 @@ async def test_a_document_that_stays_empty_is_not_read_again_and_again(
     document = await read(rig, scans.tiff(1), blind)
     await blind.aclose()
     assert document.error is not None and document.error.code == "no_text"
+    assert "make run" not in document.error.hint
     assert await rig.ledger.documents.start_unrecognized_anew(rig.clock()) == 0
 
 
