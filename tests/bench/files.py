@@ -21,6 +21,7 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
 from tests.bench.__main__ import print_table
+from tests.bench.scans import recognized
 from tests.support.samples import large, own
 
 MAX_PAGES: Final = 5000
@@ -107,9 +108,11 @@ def main() -> int:
     folder: Path | None = parser.parse_args().folder
     with tempfile.TemporaryDirectory(prefix="kotaemon-files-") as made:
         found = anyio.run(read_all, list(_files(folder, Path(made))))
+        of_scans = {} if folder else {"scans": anyio.run(recognized, Path(made), _peak_bytes)}
     figures: Json = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         **{kind: one.shown() for kind, one in found.items()},
+        **of_scans,
     }
     print_table(figures)
     print_json(figures)
