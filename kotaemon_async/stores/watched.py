@@ -45,11 +45,15 @@ class WatchedFile:
 
 @dataclass(frozen=True, slots=True)
 class WatchedFolder:
-    """A folder as it was found; `held_since_s` is when too many of its files were missing at once."""
+    """A folder as it was found; `held_since_s` is when too many of its files were missing at once.
+
+    `takes` names what could be a document when the others were refused.
+    """
 
     device: int
     inode: int
     held_since_s: float | None = None
+    takes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Watched(Store):
     def keep_folder(self, conn: apsw.Connection, folder: str, found: WatchedFolder) -> None:
         """Keep the folder as it is now."""
         values = {"folder": folder, "device": found.device, "inode": found.inode}
-        conn.execute(SQL["keep_folder"], values | {"held_since": found.held_since_s})
+        conn.execute(SQL["keep_folder"], values | {"held_since": found.held_since_s, "takes": found.takes})
 
     @reads
     def files(self, conn: apsw.Connection, folder: str) -> dict[bytes, WatchedFile]:
@@ -106,6 +110,11 @@ class Watched(Store):
     def forget(self, conn: apsw.Connection, folder: str, path: bytes) -> None:
         """Forget a file that is gone; its document may be unused from now on."""
         conn.execute(SQL["forget"], {"folder": folder, "path": path})
+
+    @writes
+    def forget_refused(self, conn: apsw.Connection, folder: str) -> None:
+        """Forget files that could not be documents, so that they are tried again."""
+        conn.execute(SQL["forget_refused"], {"folder": folder})
 
     @writes
     def move_device(self, conn: apsw.Connection, folder: str, old: int, new: int) -> None:

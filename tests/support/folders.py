@@ -35,7 +35,7 @@ class Followed:
             made.mkdir(exist_ok=True)
         self.watch = self.fresh()
 
-    def fresh(self, root: Path | None = None, sleep: Sleep = no_time) -> FolderWatch:
+    def fresh(self, root: Path | None = None, sleep: Sleep = no_time, max_bytes: int = 1000) -> FolderWatch:
         """Another one over the same ledger, as after a restart."""
         settings = LibrarySettings(
             watch=(WatchSettings(path=root or self.root, collection="docs"),), watch_hold_s=HOLD_S
@@ -45,7 +45,7 @@ class Followed:
             self.lib.library,
             self.admission,
             settings=settings,
-            max_bytes=1000,
+            max_bytes=max_bytes,
             data_dir=self.data,
             clock=self.clock,
             sleep=sleep,

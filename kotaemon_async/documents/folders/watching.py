@@ -23,6 +23,7 @@ from kotaemon_async.documents.folders.followed import FollowedFolder, Trouble
 from kotaemon_async.documents.folders.plan import Plan, planned
 from kotaemon_async.documents.folders.scan import Scan, opened_below, scanned, state_of, text_of
 from kotaemon_async.documents.library import Arrival, Library
+from kotaemon_async.documents.parsing.child_readers import READERS
 from kotaemon_async.documents.settings import LibrarySettings
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, Refused
 from kotaemon_async.domain.paths import MAX_PATH_CHARS, cleaned_path, name_of
@@ -75,6 +76,8 @@ class FolderWatch:
         self._sleep = sleep
         self._folders = [FollowedFolder(one) for one in settings.watch]
         self._is_elsewhere = True
+        # A release that reads more kinds, or a higher limit, tries the refused ones again.
+        self._takes = f"{max_bytes} {' '.join(sorted(READERS))}"
 
     async def run(self) -> None:
         """Look at each folder again and again until cancelled."""
@@ -129,8 +132,13 @@ class FolderWatch:
     async def _follow(self, folder: FollowedFolder) -> None:
         left_out = frozenset({await to_thread.run_sync(_identity, self._data_dir)})
         scan = await scanned(folder.root, sleep=self._sleep, left_out=left_out)
+        kept = await self._ledger.watched.folder(folder.key)
+        kept = kept or WatchedFolder(scan.root.device, scan.root.inode, takes=self._takes)
+        if kept.takes != self._takes:
+            await self._ledger.watched.forget_refused(folder.key)
+            kept = replace(kept, takes=self._takes)
         known = await self._ledger.watched.files(folder.key)
-        kept = await self._recognised(folder, scan, known)
+        kept = await self._recognised(folder, kept, scan, known)
         folder.plan = plan = await self._planned(folder, scan, kept, known)
         folder.unreadable = {text_of(path): "unreadable" for path in scan.unreadable}
         await self._move_and_remove(folder, scan, plan, known)
@@ -141,13 +149,14 @@ class FolderWatch:
             await self._take(folder, path, scan.files[path], known)
         await self._name(folder, known)
 
-    async def _recognised(self, folder: FollowedFolder, scan: Scan, known: Known) -> WatchedFolder:
-        """Return the folder as the ledger has it: as it is now, where it is the same as before.
+    async def _recognised(
+        self, folder: FollowedFolder, kept: WatchedFolder, scan: Scan, known: Known
+    ) -> WatchedFolder:
+        """Return the folder as it was kept: as it is now, where it is the same as before.
 
         A disk may have another number after it was mounted again; it is known by the files on it.
         """
         root = scan.root
-        kept = await self._ledger.watched.folder(folder.key) or WatchedFolder(root.device, root.inode)
         if (kept.device, kept.inode) == (root.device, root.inode):
             return kept
         same = sum(_has(scan, path, file.state) for path, file in known.items())

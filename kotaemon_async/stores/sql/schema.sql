@@ -59,12 +59,14 @@ CREATE TABLE archive_members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX archives_by_member ON archive_members (document_id);
 
--- Followed folders with the disk they were found on, and since when too many of their files are missing.
+-- Followed folders with the disk they were found on, since when too many of their files are missing, and what could
+-- be a document when the others were refused.
 CREATE TABLE watched_folders (
     folder TEXT PRIMARY KEY,
     device INTEGER NOT NULL,
     inode INTEGER NOT NULL,
-    held_since REAL
+    held_since REAL,
+    takes TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- Their files as they were when they were taken; `path` is what the file system has below the folder. The document

@@ -1,9 +1,10 @@
 -- name: folder
-SELECT device, inode, held_since FROM watched_folders WHERE folder = :folder
+SELECT device, inode, held_since, takes FROM watched_folders WHERE folder = :folder
 
 -- name: keep_folder
-INSERT INTO watched_folders (folder, device, inode, held_since) VALUES (:folder, :device, :inode, :held_since)
-ON CONFLICT (folder) DO UPDATE SET device = :device, inode = :inode, held_since = :held_since
+INSERT INTO watched_folders (folder, device, inode, held_since, takes)
+VALUES (:folder, :device, :inode, :held_since, :takes)
+ON CONFLICT (folder) DO UPDATE SET device = :device, inode = :inode, held_since = :held_since, takes = :takes
 
 -- name: files
 SELECT path, size_bytes, mtime_ns, inode, device, status, document_id, replaces, code
@@ -25,6 +26,9 @@ SET size_bytes = :size_bytes, mtime_ns = :mtime_ns, inode = :inode, device = :de
 
 -- name: forget
 DELETE FROM watched_files WHERE folder = :folder AND path = :path
+
+-- name: forget_refused
+DELETE FROM watched_files WHERE folder = :folder AND status = 'refused' AND document_id IS NULL
 
 -- name: call_document
 UPDATE documents SET name = :name, path = :path, event = event + 1

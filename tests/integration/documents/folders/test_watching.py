@@ -281,6 +281,16 @@ async def test_what_cannot_be_a_document_is_listed_and_not_tried_again(followed:
     assert await followed.paths() == ["empty.txt"]
 
 
+async def test_refused_files_are_tried_again_when_more_can_be_taken(followed: Followed) -> None:
+    followed.write("large.txt", "word " * 190)
+    followed.watch = followed.fresh(max_bytes=900)
+    await followed.look(3)
+    assert await followed.paths() == []
+    followed.watch = followed.fresh()
+    await followed.look(3)
+    assert await followed.paths() == ["large.txt"]
+
+
 async def test_a_file_that_became_unreadable_keeps_its_former_document(followed: Followed) -> None:
     await followed.take({"a.txt": "the words"})
     followed.write("a.txt", "")
