@@ -19,6 +19,8 @@ _UNFINISHED_WORDS = """
     into than but not has have had this these when where while who whose between under over after before
     because if can may will would could should such also other more most very both including during
     against through
+    und oder der das dem den des ein eine einen einem einer von vom zu zum zur mit für auf im bei nach als wie
+    durch gegen über unter et les des dans pour avec que qui
 """
 _UNFINISHED: Final = frozenset(_UNFINISHED_WORDS.split())
 _DIVIDED: Final = re.compile(r"[a-z][-\u00ad\u2010]\Z")

@@ -40,7 +40,7 @@ _CAPITALS: Final = 2
 _LEAST_CAPITALS: Final = 4
 _LATIN: Final = re.compile(r"[a-z]+")
 #: The mean score of so many letters that is too low for any language.
-_LEAST_SCORES: Final = ((80, 6.1), (45, 5.9), (28, 5.3))
+_LEAST_SCORES: Final = ((80, 6.0), (45, 5.8), (28, 5.2))
 #: Letters in fewer different kinds are no words: sequences of genes, signs for sizes.
 _LEAST_KINDS: Final = 7
 _IDEOGRAPH: Final = re.compile("[\u2e80-\u2fdf\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff]")

@@ -3,7 +3,7 @@
 import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kotaemon_async.domain.child_characters import legible
 
@@ -21,6 +21,8 @@ _LEAST_SHARE = 0.6
 _MOST_PARTS = 12
 #: Boxes of one row whose gap is at most this part of their height are one mark.
 _GAP = 2.0
+#: Characters whose middles are nearer than this part of their height stand in one row.
+_SAME_ROW = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,31 @@ class Glyph:
 
 def marks(glyphs: Sequence[Glyph], quote: str) -> list[Box]:
     """Return the boxes of the quote's words in order, one for each run in a row; none when not found."""
+    wanted = plain(quote)
+    found = _letters(glyphs, wanted) or _letters(_in_rows(glyphs), wanted)
+    return list(_joined(found))
+
+
+def _letters(glyphs: Sequence[Glyph], wanted: str) -> list[Glyph]:
     letters = [(letter, glyph) for glyph in glyphs for letter in plain(glyph.character)]
     stream = "".join(letter for letter, _ in letters)
-    found = [letters[at][1] for start, stop in _parts(stream, plain(quote)) for at in range(start, stop)]
-    return list(_joined(found))
+    return [letters[at][1] for start, stop in _parts(stream, wanted) for at in range(start, stop)]
+
+
+def _in_rows(glyphs: Sequence[Glyph]) -> list[Glyph]:
+    """Return the characters as they are seen, row by row, since a table may be drawn column by column."""
+    rows: list[list[Glyph]] = []
+    for glyph in sorted(glyphs, key=lambda one: one.box[1] + one.box[3]):
+        middle, height = (glyph.box[1] + glyph.box[3]) / 2, glyph.box[3] - glyph.box[1]
+        if rows and middle - (rows[-1][0].box[1] + rows[-1][0].box[3]) / 2 < _SAME_ROW * height:
+            rows[-1].append(glyph)
+        else:
+            rows.append([glyph])
+    return [
+        replace(glyph, row=place)
+        for place, row in enumerate(rows)
+        for glyph in sorted(row, key=lambda one: one.box[0])
+    ]
 
 
 def plain(text: str) -> str:

@@ -22,6 +22,7 @@ TEXTS = [
     "ضاغط الخط الرابع مصمم لضغط إجمالي قدره 4200 بار ويتم تغيير المرشح كل تسعين يوما",
 ]
 CODES = [
+    "GHB; gamma-hydroxybutyrate; 4-hydroxybutanoic acid; sodium oxybate; methylenedioxyamphetamine",
     "KT-100 KT-101 PVC-U DN50 PN16 HDPE SDR11 EPDM NBR FKM PTFE 1.4404 AISI 316L G1/2 R3/4 NPT BSP M12x1.5",
     "ATGCGTACGTTAGCATGCATGCCGTAGCTAGCATCGATCGTAGCTAGCATGCATCGATCGATGCATGCATGCATCG" * 2,
     "www.example.org/pmc/articles/PMC4181804 doi.org/10.1016/j.xkcd.2020 info@ncbi.nlm.nih.gov " * 3,

@@ -89,3 +89,15 @@ def test_a_line_that_was_broken_on_purpose_stays_broken() -> None:
 def test_ligatures_controls_and_noncharacters_do_not_reach_the_stores() -> None:
     assert clean("of\ufb01ce\x00 \ud800of\ufffe  the\u00a0\u200bsea") == "office of the sea"
     assert clean("of\u200cfice\x0bwork") == "office work"
+
+
+def test_a_short_row_that_ends_with_a_german_and_goes_on() -> None:
+    rows = [
+        Line(60, 100, 400, 111, 10, "Die Verwaltung der Stadt meldet alle"),
+        Line(60, 112, 200, 123, 10, "den Haus- und"),
+        Line(60, 124, 390, 135, 10, "Grundbesitz ihrer Kreise im Land."),
+    ]
+    assert (
+        page_text([rows])
+        == "Die Verwaltung der Stadt meldet alle den Haus- und Grundbesitz ihrer Kreise im Land."
+    )

@@ -48,3 +48,18 @@ def test_a_quote_is_marked_where_it_stands(page: list[Glyph], quote: str, found:
 
 def test_white_space_and_hyphens_of_either_side_do_not_matter() -> None:
     assert marks(PAGE, "is\nre placed  every") == marks(PAGE, "is re-placed every")
+
+
+def test_the_row_of_a_table_that_is_drawn_column_by_column_is_marked_cell_by_cell() -> None:
+    columns = [("KT-1", "KT-2"), ("740", "741"), ("20", "21")]
+    glyphs = [
+        Glyph(
+            one,
+            (100.0 * column + 5 * at, 20.0 * row, 100.0 * column + 5 * at + 5, 20.0 * row + 10),
+            2 * column + row,
+        )
+        for column, cells in enumerate(columns)
+        for row, cell in enumerate(cells)
+        for at, one in enumerate(cell)
+    ]
+    assert marks(glyphs, "KT-2 | 741 | 21") == [(0, 20, 20, 30), (100, 20, 115, 30), (200, 20, 210, 30)]
