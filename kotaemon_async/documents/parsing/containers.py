@@ -104,8 +104,8 @@ def _has_short_directory(file: BinaryIO) -> bool:
 
 def _kind_of(archive: zipfile.ZipFile) -> str:
     names = {name.replace("\\", "/").lower(): name for name in archive.namelist()}
-    if "mimetype" in names:
-        mime_type = _start(archive, names["mimetype"])
+    for name in ("mimetype", "meta-inf/manifest.xml"):
+        mime_type = _start(archive, names[name]) if name in names else b""
         if kind := next((kind for word, kind in _MIME_TYPES if word in mime_type), None):
             return kind
     if types_name := names.get("[content_types].xml", names.get("_rels/.rels")):

@@ -124,6 +124,7 @@ def package(path: Path, **parts: str) -> Path:
         ({"[Content_Types].xml": "…presentationml.slideshow.main+xml"}, PPTX),
         ({"mimetype": "application/vnd.oasis.opendocument.spreadsheet"}, ODS),
         ({"mimetype": "application/epub+zip"}, EPUB),
+        ({"content.xml": "", "META-INF__manifest.xml": "application/vnd.oasis.opendocument.text"}, ODT),
         ({"META-INF__container.xml": "", "book.opf": ""}, EPUB),
         ({"a.txt": "x", "word__notes.txt": "y"}, ZIP),
     ],
