@@ -187,9 +187,10 @@ class UnitWriter:
         lines = [_row(row, width) for row in rows]
         header = header or column_names(rows[:head])
         kept = [place for place, row in enumerate(rows) if any(map(str.strip, row))]
-        while kept:
-            taken = self._fitting(lines, kept)
-            part, kept = kept[:taken], kept[taken:]
+        start = 0
+        while start < len(kept):
+            stop = self._fitting(lines, kept, start)
+            part, start = kept[start:stop], stop
             block = Block(
                 "table", 0, 0, 0, (), header, sum(place < head for place in part),
                 tuple(numbers[place] for place in part) if numbers else (),
@@ -264,16 +265,16 @@ class UnitWriter:
         if rest := text[start:].strip():
             yield rest
 
-    def _fitting(self, lines: Sequence[str], kept: Sequence[int]) -> int:
-        """Return how many of the rows go into the open unit, at least one."""
+    def _fitting(self, lines: Sequence[str], kept: Sequence[int], start: int) -> int:
+        """Return up to which of the rows from `start` on go into the open unit, at least one."""
         if self._open is not None and self._open.kind in _WHOLE:
             return len(kept)
         room = self._unit_chars - (self._open.length if self._open else 0)
         length = 0
-        for count, place in enumerate(kept):
-            length += len(lines[place]) + 1
-            if length > room and count:
-                return count
+        for place in range(start, len(kept)):
+            length += len(lines[kept[place]]) + 1
+            if length > room and place > start:
+                return place
             if length > room:
                 room = self._unit_chars  # the unit is full: the rows begin the next one
         return len(kept)
