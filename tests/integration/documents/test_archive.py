@@ -60,7 +60,7 @@ async def test_members_become_documents_and_the_archive_lists_them(rig: IngestFi
 
 
 async def test_what_cannot_be_a_document_is_named_with_why(rig: IngestFixture) -> None:
-    programs = {"a.exe": b"MZ\x90\0" * 99, "b.exe": b"MZ\x90\0" * 98}
+    programs = {"a.exe": b"\x7fELF\2\1\1" + bytes(400), "b.exe": b"\x7fELF\2\1\1" + bytes(401)}
     data = zipped({**programs, "empty.txt": b"", "good.txt": b"Good words.", "secret.txt": b"secret"})
     document = await hand_in(rig, flagged(data, 1, "secret.txt"))
     assert document.status == "ready" and await names(rig) == ["good.txt", "papers.zip"]
