@@ -29,6 +29,8 @@ _THIN = 3.2
 #: A page with more parts than this is a map or a plot: its lines are not looked at.
 _MOST_BLOCKS = 4000
 _FEW_RULES, _FEW_ROWS = 4, 3
+#: A longer line is one of running text, which may stand beside another column.
+_LONG = 40
 #: Letters of a column are nearer than this, in sizes.
 _NEAR = 0.6
 
@@ -111,7 +113,7 @@ def _may_hold_tables(lines: Sequence[Line], rules: Sequence[Box]) -> bool:
     if len(rules) >= _FEW_RULES:
         return True
     upright = [line for line in lines if line.upright and line.text.strip()]
-    rows = Counter(round((line.y0 + line.y1) / 4) for line in upright)
+    rows = Counter(round((line.y0 + line.y1) / 4) for line in upright if len(line.text) < _LONG)
     parted = sum(count > 1 for count in rows.values()) + sum("   " in line.text.strip() for line in upright)
     return parted >= _FEW_ROWS
 
