@@ -140,7 +140,7 @@ def test_the_words_of_a_model_that_were_not_sent_can_be_opened(page: Page, langu
 def test_a_quote_over_a_page_break_has_both_pages(page: Page, language: Language) -> None:
     turn = answered(page)
     turn.locator('[data-do="sources"]').click()
-    expect(turn.locator(".source")).to_contain_text(said(language, "pages 4–5", "第 4–5 页"))
+    expect(turn.locator(".source")).to_contain_text(said(language, "pp. 4–5", "第 4–5 页"))
 
 
 def test_a_turn_that_was_stopped_is_shown_as_stopped_after_a_reload(
