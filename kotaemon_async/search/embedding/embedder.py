@@ -134,10 +134,15 @@ class Embedder:
     async def embed_passages(self, texts: Sequence[str]) -> Vector:
         """Return one row for each text, in the given order, shape (n, dimension).
 
-        Raises: Unavailable.
+        Equal texts, of which forms and logs are full, are embedded once. Raises: Unavailable.
         """
         self._check_open()
-        return await self._rows(texts, self._documents)
+        different = list(dict.fromkeys(texts))
+        rows = await self._rows(different, self._documents)
+        if len(different) == len(texts):
+            return rows
+        places = {text: place for place, text in enumerate(different)}
+        return rows[[places[text] for text in texts]]
 
     async def embed_sentences(self, texts: Sequence[str]) -> Vector:
         """Return one row for each sentence, in the given order, shape (n, dimension).

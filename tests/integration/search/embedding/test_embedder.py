@@ -215,3 +215,9 @@ def test_passages_of_dense_text_fit_the_window_of_the_default_model(model_folder
     model = load_encoder(MULTILINGUAL.folder_in(model_folder), MULTILINGUAL)
     lengths = [len(model.pieces(f"passage: {chunk.text}")) + 2 for chunk in chunks_of([Page(1, text)])]
     assert len(lengths) > 1 and max(lengths) <= MULTILINGUAL.window
+
+
+async def test_equal_passages_have_equal_rows_each_at_its_place(embedder: Embedder) -> None:
+    rows = await embedder.embed_passages([TEXTS[0], TEXTS[1], TEXTS[0], TEXTS[0]])
+    apart = await embedder.embed_passages(TEXTS[:2])
+    assert np.array_equal(rows, apart[[0, 1, 0, 0]])
