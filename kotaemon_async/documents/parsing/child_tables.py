@@ -34,6 +34,7 @@ _UNRULED_ROWS = 4
 _MOST_HEAD = 3
 _NUMBER = re.compile(r"[^\w]*\d[\d\s.,:/%€$£¥+−–-]*[^\W\d]{0,3}[^\w]*")
 _YEAR = re.compile(r"(?:FY\s?)?(?:19|20)\d\d[AEe]?")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _LEADERS = re.compile(r"\s*[.…·]{2,}\Z")
 _LEADER = re.compile(r"\W?(?:[.…·]\s?){4,}\W?")
 _DIVIDED = re.compile(r"[a-zà-ÿ]-\Z")
@@ -176,18 +177,24 @@ def _text(words: Sequence[Word]) -> str:
         part = clean(_joined(row)).replace("|", " ")
         if text and _DIVIDED.search(text) and part[:1].islower():
             text = text[:-1] + part
-        elif text and is_mostly_cjk(text[-1] + part[:1]):
+        elif text and _needs_no_blank(text, part):
             text += part
         else:
             text = f"{text} {part}".strip()
     return _LEADERS.sub("", " ".join(text.split()))
 
 
+def _needs_no_blank(before: str, after: str) -> bool:
+    """Return whether two words of Chinese or Japanese meet; Korean has blanks between its words."""
+    edges = before[-1:] + after[:1]
+    return is_mostly_cjk(edges) and _HANGUL.search(edges) is None
+
+
 def _joined(row: Sequence[Word]) -> str:
     text = row[0].text
     for before, word in pairwise(row):
         gap = word.x0 - before.x1
-        is_near = gap < 0.1 * (word.y1 - word.y0) or (is_mostly_cjk(before.text[-1:] + word.text[:1]))
+        is_near = gap < 0.1 * (word.y1 - word.y0) or _needs_no_blank(before.text, word.text)
         text += word.text if is_near else f" {word.text}"
     return text
 

@@ -81,6 +81,12 @@ def test_a_cell_of_several_rows_is_one_line() -> None:
     assert table.rows[1] == ["Valve", "closes the pressure"]
 
 
+def test_korean_words_of_a_cell_have_blanks_between_them_and_chinese_ones_none() -> None:
+    cells = [["분류", "기준"], ["마시는 물", "집단 발생"], ["给水 泵", "轴封 更换"]]
+    (table,) = found(words(cells), ruled(3, 2))
+    assert table.rows == [["분류", "기준"], ["마시는 물", "집단 발생"], ["给水泵", "轴封更换"]]
+
+
 def test_a_frame_with_text_and_a_diagram_are_no_tables() -> None:
     text = [["The lamp of the old tower burns", "through the night."], ["The keeper sleeps", ""]]
     assert found(words(text, wide=200), [(50, 90, 500, 91), (50, 150, 500, 151), (50, 90, 51, 151)]) == []
