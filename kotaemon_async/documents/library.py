@@ -122,19 +122,13 @@ class Library:
 
         Raises:
             Refused: the collection's name or the kind of file is not one we take, or it is `key_reused`.
-            BadDocument: the file is empty.
+            BadDocument: the file is empty or protected.
         """
         fingerprint = _fingerprint(incoming.sha256, name, collection, arrival.path)
         if isinstance(key, KeptReply):
             return _replayed(key, fingerprint)
         _check_collection(collection)
-        media_type = await to_thread.run_sync(sniff, incoming.head, name, await incoming.written())
-        if media_type == ZIP and arrival.is_innermost:
-            raise Refused(
-                "The archive lies too deep in others.",
-                code="unsupported_format",
-                hint="Unpack it and hand in what is in it.",
-            )
+        media_type = await _kind_of(incoming, name, arrival)
         new = NewDocument(
             id=new_id("doc", self._clock()),
             name=name,
@@ -263,6 +257,18 @@ class Library:
 
     def _shown(self, document: Document) -> Document:
         return shown(document, self._shortage())
+
+
+async def _kind_of(incoming: Incoming, name: str, arrival: Arrival) -> str:
+    """Return the media type. Raises: Refused(unsupported_format), BadDocument(empty | encrypted)."""
+    media_type = await to_thread.run_sync(sniff, incoming.head, name, await incoming.written())
+    if media_type == ZIP and arrival.is_innermost:
+        raise Refused(
+            "The archive lies too deep in others.",
+            code="unsupported_format",
+            hint="Unpack it and hand in what is in it.",
+        )
+    return media_type
 
 
 def _check_collection(name: str) -> None:
