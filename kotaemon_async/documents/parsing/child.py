@@ -25,6 +25,7 @@ class OpenDocument(child_service.Requests):
         self.failed_pages = 0
 
     def open(self, path: bytes, media_type: str) -> dict[str, Any]:
+        """Return how many pages there are, the charset, and what of the whole document is lost."""
         child_jail.allow_cpu(self.settings["cpu_s"])
         self.failed_pages = 0
         reader = child_readers.reader_of(media_type)

@@ -72,6 +72,7 @@ class _Document:
         self._cell: list[str] = []
 
     def write(self) -> None:
+        """Write all parts: running heads, the text with its notes where they belong, then text boxes."""
         if self._file.has_formats:
             self._styles = styles_of(self._file.table(_STYLES))
             self._numbers = Numbers(
