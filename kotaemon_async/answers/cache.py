@@ -100,7 +100,8 @@ class AnswerCache:
 
     def _hash(self, question: str, scope: Scope, wishes: str) -> str:
         words = " ".join(text.normalized(question).split()).rstrip(" ?？.。!！")
-        parts = [words, scope.collection, sorted(scope.document_ids), self._links, wishes]
+        collections = None if scope.collections is None else sorted(scope.collections)
+        parts = [words, collections, sorted(scope.document_ids), self._links, wishes]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

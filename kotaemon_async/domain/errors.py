@@ -16,14 +16,32 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     # Refused
     "bad_request": (400, "Compare the request with /schema and send it again."),
     "unauthorized": (401, "Send a valid key as 'Authorization: Bearer KEY'."),
+    "forbidden": (
+        403,
+        "Ask whoever looks after the service for this scope, or its owner for the right to write.",
+    ),
+    "wrong_origin": (
+        403,
+        "Open the page under the service's own address, or set http.allowed_origins.",
+    ),
     "not_found": (404, "List what exists with GET /api/v1/documents."),
     "method_not_allowed": (405, "See /schema for the methods of this path."),
+    "too_slow": (408, "Send it again, without pauses."),
     "conflict": (409, "Look at the document's status first; it may already have changed."),
     "too_large": (413, "Split the file, or raise the limit in the settings."),
     "unsupported_format": (
         415,
         "Send a document, a table, a mail or a picture of one; office files, PDF, text and ZIP are read.",
     ),
+    "unsupported_media_type": (415, "Send JSON as application/json, and files as multipart/form-data."),
+    "wrong_host": (
+        421,
+        "Use an address that the service listens on, or set http.allowed_hosts.",
+    ),
+    "rate_limited": (429, "Send it again after the seconds named in Retry-After."),
+    "quota_exceeded": (429, "Delete documents, or ask whoever looks after the service for more room."),
+    "head_too_large": (431, "Send fewer and shorter header fields, and a shorter address."),
+    "client_gone": (499, "The client left before the reply; nothing to do."),
     "busy": (429, "Send it again after the seconds named in Retry-After."),
     "key_in_use": (409, "The first request with this Idempotency-Key still runs; send it again in a moment."),
     "key_reused": (422, "Take a new Idempotency-Key for another request."),

@@ -233,9 +233,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to look: one collection, some documents, or everything."""
+    """Where to look: in these collections (None: all), and of their documents in those named, if any is."""
 
-    collection: str | None = None
+    collections: tuple[str, ...] | None = None
     document_ids: tuple[str, ...] = ()
 
 

@@ -328,4 +328,4 @@ def _warning_body(warning: DocumentWarning) -> WarningBody:
 
 def scope_of(body: SearchRequest | AnswerRequest) -> Scope:
     """Return where the request wants to look."""
-    return Scope(body.collection, tuple(body.document_ids))
+    return Scope(None if body.collection is None else (body.collection,), tuple(body.document_ids))

@@ -15,6 +15,7 @@ from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
@@ -92,5 +93,6 @@ AnyRequest = Request[object, object, State]
 # Injected by name; validation would refuse the stand-ins that tests hand in.
 GivenServices = NamedDependency[SkipValidation[Dependencies]]
 GivenLimits = NamedDependency[SkipValidation[HttpLimits]]
-#: Whether the caller may know more of a component than its status.
-SeesDetails = NamedDependency[SkipValidation[bool]]
+#: Who calls; None only where a handler needs no scope.
+GivenCaller = NamedDependency[SkipValidation[Caller]]
+PossibleCaller = NamedDependency[SkipValidation[Caller | None]]

@@ -14,7 +14,7 @@ from msgspec import Meta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.auth import OPEN
 from kotaemon_async.http.bodies import HealthReport, State
-from kotaemon_async.http.dependencies import GivenServices, SeesDetails
+from kotaemon_async.http.dependencies import GivenServices, PossibleCaller
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.doctor.report import ReportBody, body_of
 from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList
@@ -48,8 +48,9 @@ async def readyz(services: GivenServices) -> State:
 
 
 @get("/healthz", opt=OPEN, responses={503: _DOWN, **responses()}, summary="How every part is")
-async def healthz(services: GivenServices, sees_details: SeesDetails) -> Response[HealthReport]:
-    """Return 200 when it is ok or degraded, 503 when a core part is down."""
+async def healthz(services: GivenServices, caller: PossibleCaller) -> Response[HealthReport]:
+    """Return 200 when it is ok or degraded, 503 when a core part is down; details to admins alone."""
+    sees_details = caller is not None and caller.is_admin
     found = await services.health.report(details=sees_details)
     report = msgspec.convert({**found, "version": _VERSION if sees_details else None}, HealthReport)
     return Response(report, status_code=503 if report.status == "down" else 200)

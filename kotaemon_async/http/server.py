@@ -3,6 +3,7 @@
 from litestar import Litestar
 from litestar.di import Provide
 
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http import (
     collections,
     conversations,
@@ -15,7 +16,7 @@ from kotaemon_async.http import (
     schema,
     traces,
 )
-from kotaemon_async.http.auth import KeyGuard, Keys
+from kotaemon_async.http.auth import Identified, Keys, NoKeys, caller_of, guard
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
 from kotaemon_async.http.json_bodies import JsonRequest
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
@@ -23,15 +24,6 @@ from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.problems import HANDLERS
 
 __all__ = ["HttpLimits", "make_app"]
-
-
-class _NoKeys:
-    """Asks nobody for a key."""
-
-    in_use = False
-
-    def find(self, secret: str) -> None:
-        """Return None: none is known."""
 
 
 def make_app(
@@ -42,10 +34,9 @@ def make_app(
     While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
     """
     kept = limits or HttpLimits()
-    guard = KeyGuard(keys or _NoKeys())
 
-    def sees(request: AnyRequest) -> bool:
-        return guard.knows(request)
+    def caller(request: AnyRequest) -> Caller | None:
+        return caller_of(request)
 
     app = Litestar(
         [
@@ -63,7 +54,7 @@ def make_app(
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
-            "sees_details": Provide(sees, sync_to_thread=False),
+            "caller": Provide(caller, sync_to_thread=False),
         },
         guards=[guard],
         exception_handlers=HANDLERS,
@@ -74,5 +65,6 @@ def make_app(
         debug=False,
     )
     # Outside of the router, so that unknown paths are seen too.
-    app.asgi_handler = Staggered(Observed(Lingering(app.asgi_handler, kept.linger_s)))
+    observed = Staggered(Observed(Lingering(app.asgi_handler, kept.linger_s)))
+    app.asgi_handler = Identified(observed, keys or NoKeys())
     return app

@@ -89,6 +89,8 @@ class Retrieval:
         Raises: SearchLost when no lane that may be asked is up, Unavailable when the ledger is down. Words
         stand in for vectors that are away, in the mode `vector` too; nothing stands in for words.
         """
+        if scope.collections == ():
+            return Found(())
         with traces.child_span("search", mode=mode, top_k=top_k):
             return await self._searched(query, scope, top_k, mode)
 

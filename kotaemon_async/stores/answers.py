@@ -1,6 +1,5 @@
 """The ledger's records of answers: every one that was given, and those that may be given again."""
 
-import json
 from dataclasses import dataclass
 
 import apsw
@@ -8,6 +7,7 @@ import msgspec
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Scope
+from kotaemon_async.stores.scopes import scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes, writes_in_turns
 
 SQL = queries("answers.sql")
@@ -50,8 +50,7 @@ class Answers(Store):
     @reads
     def stamp(self, conn: apsw.Connection, scope: Scope) -> str:
         """Return the state of the documents in the scope: another one once any changes, comes or goes."""
-        ids = json.dumps(scope.document_ids) if scope.document_ids else None
-        return str(conn.execute(SQL["stamp"], {"collection": scope.collection, "document_ids": ids}).get)
+        return str(conn.execute(SQL["stamp"], scope_values(scope)).get)
 
     @reads
     def cached(

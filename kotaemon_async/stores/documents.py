@@ -13,6 +13,7 @@ from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.stores import context
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
+from kotaemon_async.stores.scopes import scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.watched import Taken, keep_taken, note_deleted
 
@@ -481,9 +482,3 @@ def passages_of(conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Pa
         where = context.place_of(place, page, media_type)
         found[chunk_id] = Passage(chunk_id, of, name, page, chunk_text(head, text, over), 0.0, where)
     return found
-
-
-def scope_values(scope: Scope) -> dict[str, str | int | None]:
-    """Return what a statement binds that looks in a scope."""
-    ids = json.dumps(scope.document_ids) if scope.document_ids else None
-    return {"collection": scope.collection, "document_ids": ids}

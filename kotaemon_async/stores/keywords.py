@@ -11,6 +11,7 @@ import apsw
 from kotaemon_async.domain.index_terms import VERSION, SearchTerms, earlier_terms, search_terms, segment
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.domain.sentences import chunk_text
+from kotaemon_async.stores.scopes import scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("keywords.sql")
@@ -37,12 +38,7 @@ class Keywords(Store):
         looked_for = [*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS]
         if not looked_for:
             return []
-        values: dict[str, str | int | None] = {
-            "match": " OR ".join(looked_for),
-            "collection": scope.collection,
-            "document_ids": json.dumps(scope.document_ids) if scope.document_ids else None,
-            "limit": limit,
-        }
+        values = {"match": " OR ".join(looked_for), "limit": limit, **scope_values(scope)}
         return list(conn.execute(SQL["keyword_search"], values))
 
     @reads

@@ -21,7 +21,7 @@ SCHEMA: Final = Schema(
     name="ledger",
     code="ledger_unavailable",
     newest="schema.sql",
-    steps=("migrate_1.sql", "migrate_2.sql", "migrate_3.sql", "migrate_4.sql"),
+    steps=("migrate_1.sql", "migrate_2.sql", "migrate_3.sql", "migrate_4.sql", "migrate_5.sql"),
     reading="CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)",
     functions={"folded": folded},
 )

@@ -19,13 +19,14 @@ from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
-from kotaemon_async.http.auth import Keys
+from kotaemon_async.http.auth import Keys, KnownKey
 from kotaemon_async.http.connection import HTTP
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.http.server import make_app
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.stores.api_keys import ApiKey
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry.health import Health
@@ -45,7 +46,7 @@ class FixedRetrieval:
 
     async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
         self.asked.append((query, scope, top_k, mode))
-        return Found(() if scope.collection == "empty" else (PASSAGE,))
+        return Found(() if scope.collections == ("empty",) else (PASSAGE,))
 
 
 class ScriptedAnswering:
@@ -90,8 +91,8 @@ class OneKey:
 
     in_use = True
 
-    def find(self, secret: str) -> object | None:
-        return "key" if secret == "open-sesame" else None
+    def find(self, secret: str) -> KnownKey | None:
+        return ApiKey("key_1", "alice", "", 0.0) if secret == "open-sesame" else None
 
 
 def _is_set() -> anyio.Event:

@@ -162,7 +162,7 @@ async def _scope_of(model_id: str, services: Dependencies) -> Scope:
             await _collection_model(model_id, services)
     except (Unavailable, TimeoutError):
         pass
-    return Scope(name)
+    return Scope((name,))
 
 
 async def _collection_model(model_id: str, services: Dependencies) -> Model:

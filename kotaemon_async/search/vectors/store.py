@@ -42,8 +42,8 @@ class _Waiting:
 def where_of(scope: Scope) -> dict[str, object] | None:
     """Return Chroma's filter for the scope, None for everything."""
     clauses: list[dict[str, object]] = []
-    if scope.collection is not None:
-        clauses.append({"collection": scope.collection})
+    if scope.collections is not None:
+        clauses.append({"collection": {"$in": list(scope.collections)}})
     if scope.document_ids:
         clauses.append({"document_id": {"$in": list(scope.document_ids)}})
     if len(clauses) > 1:

@@ -14,7 +14,7 @@ DELETE FROM answers WHERE id IN (
 SELECT count(*) || '.' || coalesce(sum(version), 0) || '.' || coalesce(max(last_log_seq), 0)
        || '.' || coalesce(sum(last_log_seq), 0)
 FROM documents
-WHERE (:collection IS NULL OR collection = :collection)
+WHERE (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: cached

@@ -48,7 +48,7 @@ LIMIT :limit
 
 -- name: shelf_names
 SELECT id, name FROM documents
-WHERE (:collection IS NULL OR collection = :collection)
+WHERE (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
   AND (status = 'ready' OR stage = 'indexing' OR searchable_version <> version)
 ORDER BY created_at DESC, id DESC
@@ -59,7 +59,7 @@ SELECT count(*) FILTER (WHERE status = 'ready' OR stage = 'indexing' OR searchab
        count(*) FILTER (WHERE status IN ('queued', 'processing') AND stage IS NOT 'indexing'
                           AND searchable_version = version)
 FROM documents
-WHERE (:collection IS NULL OR collection = :collection)
+WHERE (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: warned
@@ -72,7 +72,7 @@ GROUP BY 1
 SELECT coalesce(sum(json_array_length(w.value, '$.places') + (w.value ->> 'more')), 0), count(DISTINCT d.id)
 FROM documents AS d JOIN json_each(iif(d.searchable_warnings <> '', d.searchable_warnings, '[]')) AS w
 WHERE d.searchable_warnings <> '' AND w.value ->> 'code' IN ('page_without_text', 'page_unreadable')
-  AND (:collection IS NULL OR d.collection = :collection)
+  AND (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: events_of

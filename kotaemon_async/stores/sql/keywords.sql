@@ -4,7 +4,7 @@ FROM keywords
 JOIN chunks AS c ON c.row = keywords.rowid
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 WHERE keywords MATCH :match
-  AND (:collection IS NULL OR d.collection = :collection)
+  AND (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 ORDER BY score DESC, c.id LIMIT :limit
 

@@ -28,7 +28,7 @@ async def test_a_search_returns_passages(client: AsyncClient, services: Fakes) -
     reply = await client.post("/api/v1/search", json={"query": " rise ", "collection": "en", "top_k": 3})
     assert reply.json()["passages"][0]["page"] == 2
     assert (reply.json()["degraded"], reply.json()["trace_id"]) == ([], reply.headers["x-trace-id"])
-    assert services.retrieval.asked == [("rise", Scope("en"), 3, "hybrid")]
+    assert services.retrieval.asked == [("rise", Scope(("en",)), 3, "hybrid")]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ async def test_any_change_of_a_document_makes_its_answers_void(ledger: Ledger, c
 async def test_a_change_outside_of_the_scope_changes_nothing(ledger: Ledger) -> None:
     await a_document(ledger, "a")
     await a_document(ledger, "b", "other")
-    scopes = Scope("default"), Scope(document_ids=("a",))
+    scopes = Scope(("default",)), Scope(document_ids=("a",))
     before = [await ledger.answers.stamp(scope) for scope in scopes]
     await ledger.documents.delete("b")
     assert [await ledger.answers.stamp(scope) for scope in scopes] == before

@@ -104,14 +104,14 @@ async def test_keywords_find_words_in_any_form_and_chinese_of_two_characters(
     ledger: Ledger, query: str, page: int
 ) -> None:
     await ready(ledger)
-    found = await ledger.keywords.search(query, Scope(collection="default"), 5)
+    found = await ledger.keywords.search(query, Scope(("default",)), 5)
     passages = await ledger.documents.passages([chunk_id for chunk_id, _ in found])
     assert [passages[chunk_id].page for chunk_id, _ in found] == [page]
 
 
 async def test_keywords_stay_inside_their_scope(ledger: Ledger) -> None:
     await ready(ledger)
-    scopes = Scope(collection="other"), Scope(document_ids=("doc_9",)), Scope(document_ids=("doc_1",))
+    scopes = Scope(("other",)), Scope(document_ids=("doc_9",)), Scope(document_ids=("doc_1",))
     assert [len(await ledger.keywords.search("oxygen", scope, 5)) for scope in scopes] == [0, 0, 1]
 
 
@@ -231,15 +231,15 @@ async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(led
     await ledger.documents.accept(a_file(3, collection="other"), 3.0)
     name = a_file().name
     assert await ledger.documents.shelf(Scope(), 5) == Shelf((name,), 1, 2)
-    assert await ledger.documents.shelf(Scope("other"), 5) == Shelf((), 0, 1)
+    assert await ledger.documents.shelf(Scope(("other",)), 5) == Shelf((), 0, 1)
     assert await ledger.documents.shelf(Scope(document_ids=("doc_1",)), 0) == Shelf((), 1, 0)
 
 
 async def test_documents_that_can_be_found_are_named_newest_first(ledger: Ledger) -> None:
     await ready(ledger)
     await ledger.documents.accept(a_file(2), 2.0)
-    assert await ledger.documents.named(Scope("default"), 5) == [Named("doc_1", a_file().name)]
-    assert await ledger.documents.named(Scope("other"), 5) == []
+    assert await ledger.documents.named(Scope(("default",)), 5) == [Named("doc_1", a_file().name)]
+    assert await ledger.documents.named(Scope(("other",)), 5) == []
 
 
 @pytest.mark.parametrize(("count", "limit"), [(9, 12), (40, 12), (41, 8), (100, 60)])

@@ -96,7 +96,7 @@ async def test_a_model_of_a_collection_looks_there_only(
     await hand_in(http, "Some words.", "en")
     await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     await client.chat.completions.create(**ASK)
-    assert [ask.scope for ask in services.answering.asked] == [Scope("en"), Scope()]
+    assert [ask.scope for ask in services.answering.asked] == [Scope(("en",)), Scope()]
 
 
 async def test_earlier_messages_are_the_history_of_the_last_question(

@@ -71,7 +71,7 @@ async def test_long_work_across_the_sync_threshold_never_looks_like_a_foreign_ha
         for start in range(0, 2560, 32):
             batch = entries(32, start)
             await store.apply(batch, [f"c{n}" for n in range(start - 20, start - 10)])
-            await store.search(vector_of(batch[0]), limit=50, scope=Scope(collection="a"))
+            await store.search(vector_of(batch[0]), limit=50, scope=Scope(("a",)))
             assert await store.compare(batch) == (set(), set())
             await store.ids(start // 2, 10)
         assert await store.count() == 2560 - 79 * 10

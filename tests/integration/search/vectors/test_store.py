@@ -59,7 +59,7 @@ async def test_a_narrow_scope_finds_all_of_its_chunks(store: VectorStore) -> Non
     chunks = entries(600)
     for start in range(0, 600, 60):
         await store.apply(chunks[start : start + 60], [])
-    scope = Scope(collection="b", document_ids=("d3", "d4", "d57"))
+    scope = Scope(("b",), document_ids=("d3", "d4", "d57"))
     found = await store.search(vector_of(chunks[0]), limit=50, scope=scope)
     nothing = await store.search(vector_of(chunks[0]), limit=50, scope=Scope(document_ids=("other",)))
     assert {chunk for chunk, _ in found} == {f"c{n}" for n in (*range(30, 40), *range(570, 580))}
