@@ -12,7 +12,7 @@ from msgspec import Meta
 from kotaemon_async.answers import phrases
 from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
-from kotaemon_async.http.dependencies import GivenServices
+from kotaemon_async.http.dependencies import Cursor, GivenServices, NamePart
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
 from kotaemon_async.http.sources import source_line
@@ -71,9 +71,9 @@ async def begin_conversation(
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List conversations")
 async def list_conversations(
     services: GivenServices,
-    q: FromQuery[str | None] = None,
+    q: NamePart = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Cursor = None,
 ) -> ConversationList:
     """Return one page, the latest first; `q` is looked for in titles."""
     found, following = await services.answer_history.conversations(q=q, limit=limit, cursor=cursor)

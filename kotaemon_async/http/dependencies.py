@@ -1,13 +1,13 @@
 """What the HTTP surface needs of the rest: the services it calls and the limits it keeps."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import anyio
 from litestar import Request
 from litestar.datastructures import State
 from litestar.di import NamedDependency
-from litestar.params import SkipValidation
+from litestar.params import QueryParameter, SkipValidation
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
@@ -23,6 +23,7 @@ from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.stores.paging import CURSOR
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
 
@@ -89,6 +90,14 @@ class HttpLimits:
 
 
 AnyRequest = Request[object, object, State]
+
+#: Where the next page of a list begins, as the page before said.
+Cursor = Annotated[
+    str | None,
+    QueryParameter(pattern=CURSOR, max_length=400, description="`next_cursor` of the page before."),
+]
+#: A part of a name or title that is looked for.
+NamePart = Annotated[str | None, QueryParameter(max_length=200, description="A part of the name.")]
 
 # Injected by name; validation would refuse the stand-ins that tests hand in.
 GivenServices = NamedDependency[SkipValidation[Dependencies]]

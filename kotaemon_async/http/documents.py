@@ -17,7 +17,14 @@ from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.domain.paths import cleaned_path
 from kotaemon_async.http import events
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
-from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices
+from kotaemon_async.http.dependencies import (
+    AnyRequest,
+    Cursor,
+    Dependencies,
+    GivenLimits,
+    GivenServices,
+    NamePart,
+)
 from kotaemon_async.http.downloads import FileReply
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.uploads import (
@@ -38,12 +45,9 @@ PATH = "/api/v1/documents"
 FEED = PATH + "/events"
 _ONE = PATH + "/{document_id:str}"
 _SAME = ResponseSpec(DocumentBody, generate_examples=False, description="The same bytes are there already.")
-_BYTES = ResponseSpec(
-    bytes, generate_examples=False, description="The file.", media_type="application/octet-stream"
-)
-_PART = ResponseSpec(
-    bytes, generate_examples=False, description="The range asked for.", media_type="application/octet-stream"
-)
+# Its type is the document's own.
+_BYTES = ResponseSpec(bytes, generate_examples=False, description="The file.", media_type="*/*")
+_PART = ResponseSpec(bytes, generate_examples=False, description="The range asked for.", media_type="*/*")
 _STREAM = ResponseSpec(
     str, generate_examples=False, description="`document` events until final.", media_type=events.MEDIA_TYPE
 )
@@ -55,6 +59,9 @@ _CHANGES = ResponseSpec(
 )
 _KEY = HeaderParameter(
     name="Idempotency-Key",
+    min_length=1,
+    max_length=MAX_KEY_LENGTH,
+    pattern=r"[^\s\"]",
     description=f"Random text of 1 to {MAX_KEY_LENGTH} characters, new for each upload.",
 )
 _UPLOAD_PROBLEMS = responses(
@@ -130,11 +137,11 @@ async def list_documents(  # noqa: PLR0913, PLR0917 - one for each part of the q
     services: GivenServices,
     collection: FromQuery[str | None] = None,
     status: FromQuery[Status | None] = None,
-    q: FromQuery[str | None] = None,
+    q: NamePart = None,
     parent_id: FromQuery[str | None] = None,
     warnings: FromQuery[bool | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Cursor = None,
 ) -> DocumentList:
     """Return one page, and the cursor of the next one.
 

@@ -12,7 +12,7 @@ from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Document
 
 _PIECE_BYTES = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 #: Shown in the browser's own viewer; everything else is offered for saving.
 _INLINE = frozenset({"application/pdf", "text/plain"})
 # A sandbox would also switch off the browser's PDF viewer, and a PDF cannot reach the page around it.

@@ -1,21 +1,56 @@
-"""Requests whose JSON bodies break in ways that the caller is told: not in UTF-8, nested without end."""
+"""Requests whose JSON bodies break in ways that the caller is told: not in UTF-8, endless, of other types."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
+import msgspec
 from litestar import Request
 from litestar.datastructures import State
+from litestar.exceptions import InternalServerException, ValidationException
 
 from kotaemon_async.domain.errors import Refused
 
+#: The end of msgspec's messages, which says where in the body it is.
+_PLACE: Final = re.compile(r" - at `\$\.?(?P<place>.*)`$", re.DOTALL)
+
 
 class JsonRequest(Request[object, object, State]):
-    """A request; whatever its content type says, a body that a route takes is JSON."""
+    """A request; whatever its content type says, a body that a route takes is JSON of exactly its types."""
+
+    async def body(self) -> bytes:
+        """Return all of it. Raises: Refused `client_gone`."""
+        try:
+            return await super().body()
+        except InternalServerException as error:
+            raise Refused("The client left before the end of the body.", code="client_gone") from error
 
     async def json(self) -> Any:
-        """Return the decoded body. Raises: Refused where the decoder knows no error of its own."""
+        """Return the decoded body.
+
+        Raises: Refused where the decoder knows no error of its own, ValidationException where 0 stands for
+        false or "1" for 1: Litestar, whose query strings are text, would take that.
+        """
         try:
-            return await super().json()
+            body = await super().json()
         except UnicodeDecodeError as error:
             raise Refused("The body is JSON that is not encoded in UTF-8.") from error
         except RecursionError as error:
             raise Refused("The body is JSON that is nested too deeply.") from error
+        field = getattr(self.scope.get("route_handler"), "parsed_data_field", None)
+        if field is not None:
+            _check(body, field.annotation)
+        return body
+
+
+def _check(body: object, kind: Any) -> None:
+    """Raise ValidationException, in Litestar's form, where the body has other types than `kind`."""
+    try:
+        msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        found = _PLACE.search(message)
+        place = found["place"] if found else ""
+        misfit = {"message": _PLACE.sub("", message), "key": place or "data", "source": "body"}
+        raise ValidationException("The body does not fit the schema.", extra=[misfit]) from error
+    except RecursionError as error:
+        raise Refused("The body is JSON that is nested too deeply.") from error

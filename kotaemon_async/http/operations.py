@@ -14,7 +14,7 @@ from msgspec import Meta
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.http.auth import OPEN
 from kotaemon_async.http.bodies import HealthReport, State
-from kotaemon_async.http.dependencies import GivenServices, PossibleCaller
+from kotaemon_async.http.dependencies import Cursor, GivenServices, PossibleCaller
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.doctor.report import ReportBody, body_of
 from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList
@@ -108,7 +108,7 @@ async def list_incidents(
     services: GivenServices,
     status: FromQuery[Literal["open", "closed"] | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Cursor = None,
 ) -> IncidentList:
     """Return open and past ones, the latest first, and when disk and memory will be used up."""
     return await services.incidents.watch.page(status=status, limit=limit, cursor=cursor)

@@ -49,10 +49,15 @@ def make_problem(
     """Return the body for a code of errors.CODES."""
     usual_status, usual_hint = CODES[code]
     shown = status or usual_status
-    title = HTTPStatus(shown).phrase
+    title = _title(shown)
     return Problem(
         f"urn:kotaemon:problem:{code}", title, shown, detail, code, hint or usual_hint, trace_id, retryable
     )
+
+
+def _title(status: int) -> str:
+    # 499, for a client that left, is in no standard.
+    return "Client Closed Request" if status == CODES["client_gone"][0] else HTTPStatus(status).phrase
 
 
 def handle(request: AnyRequest, error: Exception) -> Response[bytes]:

@@ -196,7 +196,7 @@ async def while_connected(request: AnyRequest, work: Callable[[], Awaitable[T]])
     if failure:
         raise failure[0]
     if not result:
-        raise Refused("The client has gone.")
+        raise Refused("The client left before the reply.", code="client_gone")
     return result[0]
 
 

@@ -1,7 +1,11 @@
 """Puts the HTTP surface together."""
 
 from litestar import Litestar
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
+from litestar.enums import HttpMethod
+from litestar.routes import HTTPRoute
+from litestar.types import Message, Scope
 
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http import (
@@ -61,6 +65,7 @@ def make_app(
         request_class=JsonRequest,
         openapi_config=schema.config(),
         request_max_body_size=kept.max_json_bytes,
+        before_send=[_allow],
         logging_config=None,
         debug=False,
     )
@@ -68,3 +73,17 @@ def make_app(
     observed = Staggered(Observed(Lingering(app.asgi_handler, kept.linger_s)))
     app.asgi_handler = Identified(observed, keys or NoKeys())
     return app
+
+
+async def _allow(message: Message, scope: Scope) -> None:
+    """Name every method of the path in replies to OPTIONS; Litestar names those of its first handler."""
+    if message["type"] == "http.response.start" and scope.get("method") == HttpMethod.OPTIONS:
+        template = scope.get("path_template")
+        methods = {
+            method
+            for route in scope["litestar_app"].routes
+            if isinstance(route, HTTPRoute) and route.path_format == template
+            for method in route.route_handler_map
+        }
+        if methods:
+            MutableScopeHeaders.from_message(message)["Allow"] = ", ".join(sorted(methods))

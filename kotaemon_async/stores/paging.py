@@ -1,12 +1,17 @@
 """Lists in pages, the newest first: a cursor says after which row the next page begins."""
 
+import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.text import folded
 
 T = TypeVar("T")
+
+#: What cursors look like: a time and an id.
+CURSOR: Final = r"^[0-9]{1,12}(\.[0-9]{1,20})?:[\s\S]+$"
+_CURSOR: Final = re.compile(CURSOR)
 
 
 def page_values(cursor: str | None, limit: int) -> dict[str, str | float | None]:
@@ -16,11 +21,10 @@ def page_values(cursor: str | None, limit: int) -> dict[str, str | float | None]
     """
     at_s, before_id = None, None
     if cursor:
+        if not _CURSOR.fullmatch(cursor):
+            raise Refused("The cursor is not one that this service gave out.")
         at, _, before_id = cursor.partition(":")
-        try:
-            at_s = float(at)
-        except ValueError:
-            raise Refused("The cursor is not one that this service gave out.") from None
+        at_s = float(at)
     return {"before_at": at_s, "before_id": before_id, "limit": limit + 1}
 
 

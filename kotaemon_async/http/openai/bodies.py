@@ -26,7 +26,6 @@ _MAX_TOKENS = (
     "Longest reply, in tokens counted by script; a longer one is cut and ends with `length`. Footnotes that "
     "do not fit are left out."
 )
-Stop = Annotated[str, Meta(min_length=1)]
 Unused = Annotated[object, Meta(description="Accepted and not used.")] | UnsetType
 
 FinishReason = Literal["stop", "length"]
@@ -135,9 +134,8 @@ class ChatRequest(msgspec.Struct, frozen=True):
     max_completion_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
     stop: (
         Annotated[
-            Annotated[str, Meta(min_length=1)]
-            | Annotated[list[Annotated[str, Meta(min_length=1)]], Meta(max_length=16)],
-            Meta(description="The reply ends before the first of these texts."),
+            str | Annotated[list[str], Meta(max_length=16)],
+            Meta(description="The reply ends before the first of these texts; empty ones are not used."),
         ]
         | None
     ) = None
@@ -179,7 +177,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
         """Return how much of a reply the caller allows."""
         given = [one for one in (self.max_tokens, self.max_completion_tokens) if one is not None]
         stop = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return ReplyLimit(min(given, default=None), stop)
+        return ReplyLimit(min(given, default=None), [one for one in stop if one])
 
     def history(self, end: int) -> tuple[tuple[str, str], ...]:
         """Return the latest questions before the message at `end` with their answers, "" without one."""

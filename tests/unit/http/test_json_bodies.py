@@ -1,14 +1,22 @@
 """What no decoder can make JSON of is the caller's fault, on every route that takes JSON."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
+from litestar.types import HTTPReceiveMessage, HTTPScope, Message
 
 from kotaemon_async.http.server import make_app
 
+SEARCH = {
+    "type": "http", "http_version": "1.1", "scheme": "http", "method": "POST", "path": "/api/v1/search",
+    "raw_path": b"/api/v1/search", "query_string": b"", "root_path": "", "extensions": {},
+    "headers": [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"9")],
+    "server": ("localhost", 80), "client": ("127.0.0.1", 1), "state": {},
+}  # fmt: skip
 APP = make_app(None)  # type: ignore[arg-type]
 BROKEN = {
     "a lone byte": b'{"question": "a\xffb"}',
@@ -53,3 +61,43 @@ def test_a_body_that_is_no_json_is_refused(
     }
     assert {name: reply.status_code for name, reply in replies.items()} == dict.fromkeys(BROKEN, 400)
     assert "bad_request" in replies["GBK"].text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        ("/api/v1/answers", {"question": "a", "html": 0}, "html"),
+        ("/api/v1/search", {"query": "a", "top_k": "5"}, "top_k"),
+        ("/v1/chat/completions", {"model": "kotaemon", "messages": [{"role": 1}]}, "messages[0].role"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_by_its_place(
+    client: TestClient[Litestar], path: str, body: dict[str, object], key: str
+) -> None:
+    reply = client.post(path, json=body)
+    assert (reply.status_code, key in reply.text) == (400, True)
+
+
+async def test_a_client_that_leaves_in_a_body_is_no_failure_of_ours() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> HTTPReceiveMessage:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await APP(cast("HTTPScope", SEARCH), receive, send)
+    assert [one["status"] for one in sent if one["type"] == "http.response.start"] == [499]
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/v1/documents", "GET, OPTIONS, POST"),
+        ("/api/v1/documents/doc_1", "DELETE, GET, OPTIONS, PATCH"),
+        ("/v1/models", "GET, OPTIONS"),
+    ],
+)
+def test_options_name_every_method_of_a_path(client: TestClient[Litestar], path: str, methods: str) -> None:
+    assert client.options(path).headers["allow"] == methods

@@ -157,7 +157,13 @@ async def test_footnotes_that_do_not_fit_are_left_out_of_a_whole_answer(client: 
 
 @pytest.mark.parametrize(
     ("stop", "text"),
-    [("cent", "By 8 per"), (["8 p", "percent"], "By "), (["\n\n"], "By 8 percent. [1]"), (["none"], TEXT)],
+    [
+        ("cent", "By 8 per"),
+        (["8 p", "percent"], "By "),
+        (["\n\n"], "By 8 percent. [1]"),
+        (["none"], TEXT),
+        ([""], TEXT),
+    ],
 )
 async def test_a_reply_ends_before_a_stop_sequence_also_over_two_pieces(
     client: AsyncOpenAI, stop: Any, text: str

@@ -43,7 +43,7 @@ def error_of(reply: Response) -> dict[str, Any]:
         ({"max_completion_tokens": -1}, "max_completion_tokens", ">= 1"),
         ({"max_tokens": "many"}, "max_tokens", "int"),
         ({"stop": 7}, "stop", "int"),
-        ({"stop": [""]}, "stop[0]", ">= 1"),
+        ({"stop": [7]}, "stop[0]", "int"),
         ({"messages": "Hi"}, "messages", "array"),
         ({"model": 7}, "model", "str"),
         ({"stream": "yes"}, "stream", "bool"),
