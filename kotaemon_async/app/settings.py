@@ -34,7 +34,7 @@ from kotaemon_async.telemetry.settings import LogSettings, TraceSettings
 
 PREFIX: Final = "KOTAEMON_"
 #: Variables of the command line that are no settings.
-NOT_SETTINGS: Final = frozenset({"KOTAEMON_CONFIG", "KOTAEMON_URL"})
+NOT_SETTINGS: Final = frozenset({"KOTAEMON_CONFIG", "KOTAEMON_URL", "KOTAEMON_KEY"})
 
 
 class Settings(BaseSettings):

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 from httpx_sse import EventSource
 
+from kotaemon_async.cli.credentials import NO_KEY, Credentials, checked_address, is_loopback
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, CommandError, TryAgainError
 
 Json = dict[str, Any]
@@ -25,7 +26,6 @@ MAX_RETRY_AFTER_S: Final = 30.0
 AGAIN_AFTER_S: Final = 1.0
 #: Documents of a list that are asked for at once.
 PAGE_LIMIT: Final = 200
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +69,20 @@ class CountedFile:
 
 @dataclass
 class Client:
-    """Calls against one running service."""
+    """Calls against one running service, below the path of its address. Raises: CommandError."""
 
     url: str
+    credentials: Credentials = NO_KEY
     times: Times = field(default_factory=Times)
     transport: httpx.BaseTransport | None = None
 
     def __post_init__(self) -> None:
         self._http = httpx.Client(
-            base_url=self.url,
+            base_url=checked_address(self.url),
+            headers=self.credentials.headers,
             transport=self.transport,
             timeout=httpx.Timeout(120, connect=5),
-            trust_env=urlsplit(self.url).hostname not in _LOOPBACK,
+            trust_env=not is_loopback(self.url),
         )
 
     def close(self) -> None:
@@ -125,11 +127,11 @@ class Client:
                 data=fields,
                 files={"file": (path.name, CountedFile(file, on_bytes))},  # type: ignore[dict-item]  # duck-typed
             )
-        return _checked(reply)
+        return self._checked(reply)
 
     def document(self, document_id: str) -> Json:
         """Return one document; wait for a service that restarts."""
-        return self._patient_get(f"/api/v1/documents/{document_id}")
+        return self._patient_get(f"/api/v1/documents/{in_path(document_id)}")
 
     def documents(self, **query: str | int | None) -> Json:
         """Return one page of the list: `items` and `next_cursor`."""
@@ -161,13 +163,13 @@ class Client:
         with _translated(self.url), self._http.stream("POST", "/api/v1/answers", json=body) as reply:
             if reply.status_code >= 400:
                 reply.read()
-            _check(reply)
+            self._check(reply)
             for event in EventSource(reply).iter_sse():
                 yield ServerEvent(event.event, event.json())
 
     def trace(self, name: str) -> Json:
         """Return the path behind a trace id, the id of a document or an answer, or an X-Request-ID."""
-        return self._get(f"/api/v1/traces/{quote(name, safe='')}", {})
+        return self._get(f"/api/v1/traces/{in_path(name)}", {})
 
     def models(self) -> Json:
         """Return the embedding model that answers, and how far a change is."""
@@ -180,13 +182,15 @@ class Client:
 
     def incident(self, incident_id: str) -> Json:
         """Return one incident."""
-        return self._get(f"/api/v1/incidents/{quote(incident_id, safe='')}", {})
+        return self._get(f"/api/v1/incidents/{in_path(incident_id)}", {})
 
     def health(self) -> tuple[bool, Json]:
         """Return whether the service can take work, and its own report."""
         with _translated(self.url):
             reply = self._http.get("/healthz")
-        return reply.status_code == 200, reply.json()
+        if reply.status_code != 503:
+            self._check(reply)
+        return reply.status_code == 200, _json(reply)
 
     def _patient_get(self, path: str) -> Json:
         end_s = self.times.clock() + self.times.away_s
@@ -200,12 +204,35 @@ class Client:
 
     def _get(self, path: str, query: dict[str, str | int]) -> Json:
         with _translated(self.url):
-            return _checked(self._http.get(path, params=query))
+            return self._checked(self._http.get(path, params=query))
 
     def post(self, path: str, body: Json, *, timeout_s: float | None = 120) -> Json:
         """Return the reply to a JSON body; with `timeout_s` None wait as long as it takes."""
         with _translated(self.url):
-            return _checked(self._http.post(path, json=body, timeout=httpx.Timeout(timeout_s, connect=5)))
+            return self._checked(
+                self._http.post(path, json=body, timeout=httpx.Timeout(timeout_s, connect=5))
+            )
+
+    def _checked(self, reply: httpx.Response) -> Json:
+        self._check(reply)
+        return _json(reply)
+
+    def _check(self, reply: httpx.Response) -> None:
+        if reply.status_code < 400:
+            return
+        problem = _json(reply)
+        code = str(problem.get("code", f"http_{reply.status_code}"))
+        what = problem.get("detail") or problem.get("title") or f"The service replied {reply.status_code}."
+        hints = (str(problem.get("hint", "")), self.credentials.hint_for(reply.status_code))
+        hint = " ".join(filter(None, hints))
+        if reply.status_code in TRY_AGAIN_STATUSES or code == "key_in_use":
+            raise TryAgainError(code, str(what), hint, _retry_after_s(reply))
+        raise CommandError(EXIT_FAILED, code, str(what), hint)
+
+
+def in_path(part: str) -> str:
+    """Return an id or a name as one part of a path."""
+    return quote(part, safe="", errors="replace")
 
 
 def _scope(collection: str | None) -> Json:
@@ -222,27 +249,13 @@ def _translated(url: str) -> Iterator[None]:
         raise CommandError(EXIT_UNREACHABLE, "unreachable", message, hint) from error
 
 
-def _checked(reply: httpx.Response) -> Json:
-    _check(reply)
-    body: Json = reply.json()
-    return body
-
-
-def _check(reply: httpx.Response) -> None:
-    if reply.status_code < 400:
-        return
+def _json(reply: httpx.Response) -> Json:
+    """Return the object that a reply holds; nothing of a reply that holds none."""
     try:
-        problem = reply.json()
+        body = reply.json()
     except ValueError:
-        problem = {}
-    code = str(problem.get("code", f"http_{reply.status_code}"))
-    message = str(
-        problem.get("detail") or problem.get("title") or f"The service replied {reply.status_code}."
-    )
-    hint = str(problem.get("hint", ""))
-    if reply.status_code in TRY_AGAIN_STATUSES or code == "key_in_use":
-        raise TryAgainError(code, message, hint, _retry_after_s(reply))
-    raise CommandError(EXIT_FAILED, code, message, hint)
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _retry_after_s(reply: httpx.Response) -> float:

@@ -11,7 +11,8 @@ from rich.markup import escape
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_UNREACHABLE, CommandError
 from kotaemon_async.cli.ingest import IngestCommand
-from kotaemon_async.cli.render import cited, out, print_error, print_json
+from kotaemon_async.cli.render import cited, print_error, print_json
+from kotaemon_async.cli.terminal import out
 from kotaemon_async.cli.throwaway import StartError, Throwaway, throwaway_service
 
 _PUMP: Final = (

@@ -2,6 +2,7 @@
 
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import anyio
@@ -10,7 +11,8 @@ import msgspec
 from kotaemon_async.app.doctor import doctor_alone, name_of
 from kotaemon_async.app.settings import Settings, ledger_folder
 from kotaemon_async.cli.client import Client, Json
-from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_UNREACHABLE, CommandError
+from kotaemon_async.cli.credentials import credentials
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_UNREACHABLE, EXIT_USAGE, CommandError
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.examination import is_damage
 from kotaemon_async.operations.doctor.report import Report, ReportBody, body_of
@@ -23,7 +25,9 @@ EXIT_CODES: Final = {"well": 0, "differs": 1, "mended": 3, "beyond_mending": 4}
 _ANY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on, to be called
 
 
-def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) -> Json:
+def examine(
+    settings: Settings, url: str | None, key_file: Path | None = None, *, repair: bool, deep: bool
+) -> Json:
     """Return the report: of the service that uses the folder, found at `url` or by the settings, or our own.
 
     Raises: CommandError, Misconfigured, Unavailable.
@@ -32,7 +36,8 @@ def examine(settings: Settings, url: str | None, *, repair: bool, deep: bool) ->
     lock = FolderLock.take(folder, shared=False)
     if lock is None:
         wanted = {"repair": repair, "deep": deep, "folder": name_of(folder)}
-        return ask(Client(url or url_of(settings)), wanted)
+        address = url or url_of(settings)
+        return ask(Client(address, credentials(address, key_file, lambda: folder)), wanted)
     logs.configure(LogSettings(level="error"), stream=sys.stderr)
     try:
         look = partial(_examine_alone, settings, repair=repair, deep=deep)
@@ -64,6 +69,8 @@ def _explained(error: CommandError, url: str) -> CommandError:
         message = f"A service uses the data folder, but none that can examine it answers at {url}."
         hint = "Name its address with --url or KOTAEMON_URL, or stop it first."
         return CommandError(EXIT_UNREACHABLE, "unreachable", message, hint)
+    if error.code in ("unauthorized", "forbidden"):
+        return CommandError(EXIT_USAGE, error.code, error.message, error.hint)
     code = EXIT_TRY_AGAIN if error.exit_code == EXIT_FAILED else error.exit_code
     return CommandError(code, error.code, error.message, error.hint)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from kotaemon_async.cli.client import Client, Json
+from kotaemon_async.cli.client import Client, Json, in_path
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
 from kotaemon_async.cli.file_choice import Choice, Chosen
 from kotaemon_async.cli.render import IngestBars, print_json, print_skipped
@@ -152,9 +152,7 @@ def retry_each(client: Client, document_ids: Sequence[str], *, force: bool) -> t
     refused: list[Json] = []
     for document_id in document_ids:
         try:
-            queued.append(
-                client.post(f"/api/v1/documents/{quote(document_id, safe='')}/retry", {"force": force})
-            )
+            queued.append(client.post(f"/api/v1/documents/{in_path(document_id)}/retry", {"force": force}))
         except CommandError as error:
             if error.exit_code != EXIT_FAILED:
                 raise

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from kotaemon_async.cli import operate
-from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Collection, Config, Url, client, ending
+from kotaemon_async.cli.options import (
+    EXIT_CODES,
+    LOCAL,
+    AsJson,
+    Collection,
+    Config,
+    KeyFile,
+    Url,
+    client,
+    ending,
+)
 
 app = typer.Typer(
     name="kotaemon-async",
@@ -56,6 +66,7 @@ def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, archives, quoted patterns.")],
     collection: Annotated[str, typer.Option("--collection", "-c", help="Put them here.")] = "default",
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Upload files, and folders with all that is in them, and wait until each is ready or has failed.
@@ -64,7 +75,7 @@ def ingest(
     """
     from kotaemon_async.cli.ingest import IngestCommand
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         code = IngestCommand(service, collection, as_json=as_json).run(paths)
     raise typer.Exit(code)
 
@@ -74,12 +85,13 @@ def ask(
     question: Annotated[str, typer.Argument(help="The question, in quotes.")],
     collection: Collection = None,
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask the documents; the answer streams, its citations stand below."""
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         if as_json:
             answer = service.answer(question, collection)
             render.print_json(answer)
@@ -95,12 +107,13 @@ def search(
     top_k: Annotated[int, typer.Option("--top", "-k", min=1, max=100, help="This many passages.")] = 10,
     mode: Annotated[str, typer.Option("--mode", help="hybrid, vector or keyword.")] = "hybrid",
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Find passages, best first."""
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         found = service.search(query, collection, top_k, mode)
     (render.print_json if as_json else render.print_passages)(found)
     raise typer.Exit(0 if found["passages"] else 1)
@@ -113,12 +126,13 @@ def status(
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="At most this many.")] = 20,
     warnings: Annotated[bool, typer.Option("--warnings", help="Only what was not read whole.")] = False,
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how the service is and the latest documents, or the named ones, and what of them was not read."""
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         if documents:
             well, health = True, None
             items = [service.document(document_id) for document_id in documents]
@@ -146,6 +160,7 @@ def retry(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Read them anew whatever their status.")] = False,
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Start documents anew; what is searchable of them stays so until they are ready again."""
@@ -154,7 +169,7 @@ def retry(
 
     if everything == bool(documents) or (everything and force) or (collection and not everything):
         raise typer.BadParameter("Name documents, and --force with them, or --all, and --collection with it.")
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         if everything:
             done = retry_all(service, collection)
             (render.print_json if as_json else render.print_retried)(done)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kotaemon_async.cli import keys
-from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Config, Url, client, ending
+from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Config, KeyFile, Url, client, ending
 
 DOCTOR_EXIT_CODES = """Exit codes: 0 nothing differs · 1 something differs · 3 it differed and is mended ·
 4 something differs that cannot be mended · 2 wrong usage · 69 the folder is in use, but no service answers ·
@@ -30,6 +30,7 @@ def examine(
     url: Annotated[
         str | None, typer.Option("--url", envvar="KOTAEMON_URL", help="Address of the service, if it runs.")
     ] = None,
+    key_file: KeyFile = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
@@ -38,7 +39,7 @@ def examine(
     from kotaemon_async.cli import doctor, render
 
     with ending(as_json=as_json):
-        report = doctor.examine(load_settings(config), url, repair=repair, deep=deep)
+        report = doctor.examine(load_settings(config), url, key_file, repair=repair, deep=deep)
     (render.print_json if as_json else render.print_report)(report)
     raise typer.Exit(doctor.EXIT_CODES[report["verdict"]])
 
@@ -49,13 +50,14 @@ def trace(
         str, typer.Argument(metavar="ID", help="Of a trace, a document, an answer, or an X-Request-ID.")
     ],
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the path of a document or a question: each step, its time, what it waited for, its log lines."""
     from kotaemon_async.cli import render
     from kotaemon_async.cli.trace import print_trace
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         found = service.trace(name)
     (render.print_json if as_json else print_trace)(found)
 
@@ -66,12 +68,13 @@ def incidents(
     only_open: Annotated[bool, typer.Option("--open", help="Only those that go on.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="At most this many.")] = 20,
     url: Url = LOCAL,
+    key_file: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what is wrong or was, since when, and the likely causes in order."""
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         status = "open" if only_open else None
         found = service.incident(incident) if incident else service.incidents(status, limit)
     show = render.print_incident if incident else render.print_incidents
@@ -108,37 +111,37 @@ def prepare(
 
 
 @models.command("status", epilog=EXIT_CODES)
-def models_status(url: Url = LOCAL, as_json: AsJson = False) -> None:
+def models_status(url: Url = LOCAL, key_file: KeyFile = None, as_json: AsJson = False) -> None:
     """Show which embedding model answers, and how far the change to another one is."""
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         found = service.models()
     (render.print_json if as_json else render.print_models)(found)
 
 
 @models.command(epilog=EXIT_CODES)
-def stop(url: Url = LOCAL, as_json: AsJson = False) -> None:
+def stop(url: Url = LOCAL, key_file: KeyFile = None, as_json: AsJson = False) -> None:
     """Let the change to another embedding model rest; the present one goes on answering."""
-    _change_models("stop", url, as_json=as_json)
+    _change_models("stop", url, key_file, as_json=as_json)
 
 
 @models.command(epilog=EXIT_CODES)
-def resume(url: Url = LOCAL, as_json: AsJson = False) -> None:
+def resume(url: Url = LOCAL, key_file: KeyFile = None, as_json: AsJson = False) -> None:
     """Go on with a change that was stopped, or begin again one that was taken back."""
-    _change_models("resume", url, as_json=as_json)
+    _change_models("resume", url, key_file, as_json=as_json)
 
 
 @models.command(epilog=EXIT_CODES)
-def back(url: Url = LOCAL, as_json: AsJson = False) -> None:
+def back(url: Url = LOCAL, key_file: KeyFile = None, as_json: AsJson = False) -> None:
     """Give up the change that goes on, or change back to the model that answered before."""
-    _change_models("back", url, as_json=as_json)
+    _change_models("back", url, key_file, as_json=as_json)
 
 
-def _change_models(change: str, url: str, *, as_json: bool) -> None:
+def _change_models(change: str, url: str, key_file: Path | None, *, as_json: bool) -> None:
     from kotaemon_async.cli import render
 
-    with client(url, as_json) as service:
+    with client(url, as_json, key_file) as service:
         found = service.post("/api/v1/models", {"change": change})
     (render.print_json if as_json else render.print_models)(found)
 

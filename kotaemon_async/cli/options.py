@@ -14,6 +14,10 @@ EXIT_CODES = """Exit codes: 0 done · 1 some document failed, or nothing was fou
 69 no service answers at the address · 75 full or stopping, try again · 78 a setting is wrong."""
 
 Url = Annotated[str, typer.Option("--url", envvar="KOTAEMON_URL", help="Address of the service.")]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", help="A file with a key, instead of KOTAEMON_KEY.", dir_okay=False),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 Collection = Annotated[str | None, typer.Option("--collection", "-c", help="Only this collection.")]
 Config = Annotated[Path | None, typer.Option("--config", help="A TOML file with settings.")]
@@ -21,16 +25,26 @@ LOCAL = "http://127.0.0.1:8000"
 
 
 @contextmanager
-def client(url: str, as_json: bool) -> "Iterator[Client]":
+def client(url: str, as_json: bool, key_file: Path | None = None) -> "Iterator[Client]":
     """Yield a client whose failures end the command with their exit code."""
-    from kotaemon_async.cli.client import Client
+    from contextlib import closing
 
-    made = Client(url)
+    from kotaemon_async.cli.client import Client
+    from kotaemon_async.cli.credentials import credentials
+
+    with ending(as_json=as_json), closing(Client(url, credentials(url, key_file, data_dir))) as made:
+        yield made
+
+
+def data_dir() -> "Path | None":
+    """Return the data folder of the settings; None where they are wrong, which a client need not mind."""
+    from kotaemon_async.app.settings import load_settings
+    from kotaemon_async.domain.errors import Misconfigured
+
     try:
-        with ending(as_json=as_json):
-            yield made
-    finally:
-        made.close()
+        return load_settings().data_dir.absolute()
+    except Misconfigured:
+        return None
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """What the commands print: for people through rich, for programs as JSON."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.errors import CommandError
+from kotaemon_async.cli.terminal import Terminal, err, json_line, out
 from kotaemon_async.domain import places
 from kotaemon_async.domain.model import Locator
 
@@ -31,8 +31,6 @@ _COLOURS = {
 }
 #: So many places of one warning are printed.
 _MOST_PLACES: Final = 12
-#: Where nobody's terminal ends.
-_WIDE: Final = 1000
 #: By verdict and whether something was to be mended.
 _DOCTOR_VERDICTS = {
     ("well", False): "[green]nothing differs[/green]",
@@ -51,17 +49,9 @@ _BACKUP_VERDICTS = {
 }
 
 
-def out(*, wide: bool = False) -> Console:
-    """Return standard output, looked up when it is used; `wide` lets no table break where nobody looks."""
-    console = Console(highlight=False, soft_wrap=True)
-    return (
-        Console(highlight=False, soft_wrap=True, width=_WIDE) if wide and not console.is_terminal else console
-    )
-
-
 def print_json(value: Any) -> None:
     """Print one JSON document on one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_line(value) + "\n")
     sys.stdout.flush()
 
 
@@ -69,9 +59,9 @@ def print_error(error: CommandError, *, as_json: bool) -> None:
     """Print the failure on standard error: a sentence and what to do about it."""
     if as_json:
         problem = {"code": error.code, "message": error.message, "hint": error.hint}
-        sys.stderr.write(json.dumps({"error": problem}, ensure_ascii=False) + "\n")
+        sys.stderr.write(json_line({"error": problem}) + "\n")
         return
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = err()
     console.print(f"[red]{escape(error.code)}[/red]: {escape(error.message)}")
     if error.hint:
         console.print(f"[dim]{escape(error.hint)}[/dim]")
@@ -106,10 +96,15 @@ def print_footer(answer: Json) -> None:
     if answer.get("interrupted"):
         console.print("[red]The answer was cut off before its end.[/red]")
     for reason in answer.get("reasons", []):
-        console.print(f"[yellow]degraded: {reason['component']} ({reason['code']})[/yellow]")
+        console.print(f"[yellow]degraded: {_reason(reason)}[/yellow]")
     total_s = answer.get("timings_s", {}).get("total")
     took = f", {total_s:.2f} s" if isinstance(total_s, int | float) else ""
-    console.print(f"[dim]{answer.get('served_by', '?')}{took}, trace {answer.get('trace_id', '')}[/dim]")
+    served_by = escape(str(answer.get("served_by", "?")))
+    console.print(f"[dim]{served_by}{took}, trace {escape(str(answer.get('trace_id', '')))}[/dim]")
+
+
+def _reason(reason: Json) -> str:
+    return escape(f"{reason['component']} ({reason['code']})")
 
 
 def print_doubts(answer: Json, console: Console) -> None:
@@ -155,7 +150,7 @@ def print_passages(found: Json) -> None:
         console.print(f"[cyan]{rank}. {named}[/cyan]  {hit['score']:.3f}")
         console.print(f"   {escape(' '.join(hit['text'].split()))}")
     for reason in found["degraded"]:
-        console.print(f"[yellow]degraded: {reason['component']} ({reason['code']})[/yellow]")
+        console.print(f"[yellow]degraded: {_reason(reason)}[/yellow]")
     if not found["passages"]:
         console.print("nothing found")
 
@@ -196,7 +191,7 @@ def print_documents(documents: Sequence[Json]) -> None:
     table = Table("document", "name", "collection", "status", "pages", "note", box=None, pad_edge=False)
     for document in documents:
         table.add_row(
-            document["id"],
+            escape(document["id"]),
             escape(named(document)),
             escape(document["collection"]),
             _coloured(document["status"]),
@@ -250,7 +245,7 @@ def print_retried(done: Json) -> None:
 
 def print_skipped(skipped: Sequence[tuple[Path, str]]) -> None:
     """Print each file that was passed over, and why, and how many there were."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = err()
     for file, reason in skipped:
         console.print(f"skipped  {escape(str(file))}  {escape(reason)}")
     if skipped:
@@ -259,7 +254,7 @@ def print_skipped(skipped: Sequence[tuple[Path, str]]) -> None:
 
 def print_refused(refused: Sequence[Json]) -> None:
     """Print the reason for each document that was not queued again."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = err()
     for one in refused:
         console.print(f"[red]{escape(one['error']['code'])}[/red]: {escape(one['error']['message'])}")
         console.print(f"[dim]{escape(one['error']['hint'])}[/dim]")
@@ -360,7 +355,7 @@ def print_keys(rows: Sequence[Json]) -> None:
     table = Table("id", "name", "created", "ends", box=None)
     for row in rows:
         table.add_row(row["id"], row["name"], row["created_at"], row["expires_at"] or "never")
-    Console().print(table)
+    out(wide=True).print(table)
 
 
 def print_backup(made: Json) -> None:
@@ -436,7 +431,7 @@ class IngestBars:
         self._silent = silent
         self.progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=Console(stderr=True), disable=silent,
+            console=Terminal(stderr=True), disable=silent,
         )  # fmt: skip
         self._all = self.progress.add_task("all files", total=files)
         self._tasks: dict[str, TaskID] = {}

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
 from kotaemon_async.cli.client import Json
+from kotaemon_async.cli.terminal import out
 
 _COLOURS: Final = {
     "ok": "green",
@@ -21,15 +21,11 @@ _LEVELS: Final = {"warning": "yellow", "error": "red", "critical": "red"}
 _LEFT_OUT: Final = frozenset(
     {"doc_id", "job_id", "http.route", "http.request.method", "link", "gen_ai.operation.name"}
 )
-#: Where nobody's terminal ends.
-_WIDE: Final = 1000
 
 
 def print_trace(trace: Json) -> None:
     """Print the whole path on standard output."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDE)
+    console = out(wide=True, soft_wrap=False)
     console.print(tree(trace))
     console.print(_sums(trace))
 

@@ -24,7 +24,8 @@ from rich.table import Table
 from kotaemon_async.app.settings import load_settings
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.demo import write_documents
-from kotaemon_async.cli.render import out, print_json
+from kotaemon_async.cli.render import print_json
+from kotaemon_async.cli.terminal import out
 from kotaemon_async.cli.throwaway import Throwaway, throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
