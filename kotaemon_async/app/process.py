@@ -208,6 +208,7 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # http/forwarded.py believes listed addresses only; uvicorn all on this machine
         timeout_graceful_shutdown=2,
         lifespan="on",
     )

@@ -1,5 +1,7 @@
 """The settings of the HTTP server."""
 
+from pydantic import IPvAnyNetwork
+
 from kotaemon_async.domain.sections import SettingsSection, setting
 
 
@@ -15,3 +17,6 @@ class HttpSettings(SettingsSection):
     )
     max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = setting(
+        (), "Addresses and networks of proxies whose X-Forwarded-* headers are believed; of others never."
+    )
