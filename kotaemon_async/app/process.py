@@ -20,9 +20,10 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.systemd import Notifier, Systemd
 from kotaemon_async.documents.ingest import ingest_document
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.http.connection import HTTP
+from kotaemon_async.http.connection import connection_class
+from kotaemon_async.http.connection_places import ConnectionPlaces, connections_within
 from kotaemon_async.http.server import HttpLimits, make_app
-from kotaemon_async.resilience import faults
+from kotaemon_async.resilience import descriptors, faults
 from kotaemon_async.resilience.stalls import StallDetector
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.search.vectors.pipe import VectorChild
@@ -31,6 +32,8 @@ from kotaemon_async.telemetry import logs, metrics
 EXIT_MISCONFIGURED = 78
 DRAIN_POLL_S = 0.05
 KNOWLEDGE_EVERY_S = 2.0
+#: Connections that wait to be taken; one more would be asked again by its client only after a second.
+_BACKLOG = 4096
 
 
 class _Server(uvicorn.Server):
@@ -203,8 +206,9 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
     limits = HttpLimits(settings.http, settings.answers.max_deadline_s)
     config = uvicorn.Config(
         make_app(services, limits, keys=services.keys),
-        http=HTTP,
+        http=connection_class(_places(settings)),
         ws="none",
+        backlog=_BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -213,6 +217,12 @@ def _server(services: Services, settings: Settings) -> uvicorn.Server:
         lifespan="on",
     )
     return _Server(config)
+
+
+def _places(settings: Settings) -> ConnectionPlaces:
+    """Return room for as many connections as are set, or as there are descriptors for."""
+    within = connections_within(descriptors.raise_limit())
+    return ConnectionPlaces(min(settings.http.max_connections or within, within))
 
 
 @contextmanager
@@ -227,7 +237,7 @@ def _listening_socket(settings: Settings) -> Iterator[socket.socket]:
                 f"http.port: {settings.http.host}:{settings.http.port} cannot be opened: {error.strerror}.",
                 hint="Stop the program that uses the port, or set KOTAEMON_HTTP__PORT to another one.",
             ) from error
-        listener.listen(1024)
+        listener.listen(_BACKLOG)
         yield listener
 
 

@@ -31,7 +31,8 @@ _DRAIN_IN_ALL: Final = 2000
 #: After so many pieces, or so long without one, it is the turn of the next body.
 _DRAIN_PIECES: Final = 32
 _DRAIN_PAUSE_S: Final = 0.1
-_SAFE_HEADERS = {
+#: On every reply that does not say otherwise.
+SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
@@ -186,7 +187,7 @@ def _request_id(headers: Headers) -> str | None:
 def _mark(message: Message, trace_id: str) -> None:
     reply = MutableScopeHeaders.from_message(message)
     reply["X-Trace-Id"] = trace_id
-    for name, value in _SAFE_HEADERS.items():
+    for name, value in SAFE_HEADERS.items():
         reply.setdefault(name, value)
 
 

@@ -15,6 +15,9 @@ class HttpSettings(SettingsSection):
     upload_wait_s: float = setting(
         1.0, "How long an upload waits for a slot before it gets 429.", ge=0, le=60
     )
+    max_connections: int = setting(
+        0, "Connections at once; 0 takes as many as there are descriptors for, less a quarter.", ge=0
+    )
     max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = setting(

@@ -38,6 +38,8 @@ def _histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -
 HTTP_REQUEST_DURATION = _histogram(
     "http_request_duration_seconds", "From request to last byte.", _FAST_S, "method", "route", "status"
 )
+HTTP_CONNECTIONS = _gauge("http_connections", "Open connections of clients.")
+LIMITED = _counter("limited_total", "Requests and connections that a limit ended.", "reason")
 DOCUMENTS = _gauge("documents", "Documents in the ledger.", "status")
 DOCUMENT_WARNINGS = _gauge("document_warnings", "Documents that were not read whole, by warning.", "code")
 QUEUE_DEPTH = _gauge("queue_depth", "Documents that wait for a worker.")

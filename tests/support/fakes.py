@@ -20,7 +20,8 @@ from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.auth import Keys, KnownKey
-from kotaemon_async.http.connection import HTTP
+from kotaemon_async.http.connection import connection_class
+from kotaemon_async.http.connection_places import ConnectionPlaces
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.http.server import make_app
 from kotaemon_async.operations.doctor.doctor import Doctor
@@ -161,7 +162,7 @@ async def serving(
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
         make_app(cast("Dependencies", services), limits, keys=keys),
-        http=HTTP,
+        http=connection_class(ConnectionPlaces(500)),
         ws="none",
         log_config=None,
         access_log=False,
