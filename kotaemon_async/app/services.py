@@ -32,6 +32,8 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
 from kotaemon_async.documents.recognition import Recognition
+from kotaemon_async.documents.sharing import Sharing
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
@@ -51,6 +53,7 @@ from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.spaces import VectorSpaces
 from kotaemon_async.search.vectors.pipe import VectorChild
+from kotaemon_async.stores.access import Access
 from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
@@ -152,6 +155,8 @@ class Services:
     ingest: Ingest
     library: Library
     folders: FolderWatch
+    sharing: Sharing
+    access: Access
     changes: DocumentChanges
     page_images: PageImages
     recognition: Recognition
@@ -305,11 +310,17 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher.wake()
         opened.spaces.wake()
 
+    keys = ApiKeys.open(settings.data_dir.absolute())
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = PageImages(
-        ledger.documents, ledger.answers, opened.blobs.path, opened.page_renderer, office=_office(settings)
+        ledger.access,
+        ledger.documents,
+        ledger.answers,
+        opened.blobs.path,
+        opened.page_renderer,
+        office=_office(settings),
     )
     _release_under_pressure(opened, page_images)
     embedder = opened.spaces.embedder
@@ -324,12 +335,14 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         knowledge=opened.knowledge,
         ingest=ingest,
         library=library,
-        folders=opening.keep(_folders(settings, opened, library, admission)),
-        changes=DocumentChanges(ledger.documents, shortage=capacity.shortage),
+        folders=opening.keep(_folders(settings, opened, library, admission, keys)),
+        sharing=Sharing(ledger.collections, clock=time.time),
+        access=ledger.access,
+        changes=DocumentChanges(ledger.access, shortage=capacity.shortage),
         page_images=page_images,
         recognition=opened.recognition,
         history=History(),
-        keys=ApiKeys.open(settings.data_dir.absolute()),
+        keys=keys,
         retrieval=retrieval,
         answering=opening.keep(answering),
         answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.documents),
@@ -360,7 +373,9 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
     )
 
 
-def _folders(settings: Settings, opened: _Opened, library: Library, admission: Admission) -> FolderWatch:
+def _folders(
+    settings: Settings, opened: _Opened, library: Library, admission: Admission, keys: ApiKeys
+) -> FolderWatch:
     data_dir = settings.data_dir.resolve()
     for one in settings.library.watch:
         if one.path.resolve().is_relative_to(data_dir):
@@ -374,6 +389,8 @@ def _folders(settings: Settings, opened: _Opened, library: Library, admission: A
         settings=settings.library,
         max_bytes=settings.http.max_upload_bytes,
         data_dir=settings.data_dir.absolute(),
+        # Where no key is asked for everybody may read what lies there, else those whom an admin lets.
+        caller=lambda: SERVICE if keys.in_use else EVERYBODY,
     )
 
 

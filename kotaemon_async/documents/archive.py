@@ -6,6 +6,7 @@ from typing import Final
 
 from kotaemon_async.documents.library import Arrival, Library
 from kotaemon_async.documents.parsing.sandbox import Member, ParsedDocument
+from kotaemon_async.domain.callers import SERVICE
 from kotaemon_async.domain.errors import BadDocument, Refused
 from kotaemon_async.domain.model import Document, DocumentWarning, Locator, Page
 from kotaemon_async.domain.paths import cleaned_path, name_of
@@ -104,7 +105,7 @@ class Unpacking:
                 name=name_of(path, _MAX_NAME_CHARS),
                 collection=self._archive.collection,
                 trace=current(),
-                arrival=Arrival(path, archive=self._archive, is_innermost=self._is_innermost),
+                arrival=Arrival(SERVICE, path, archive=self._archive, is_innermost=self._is_innermost),
             )
         return is_new
 

@@ -2,12 +2,10 @@
 
 import hashlib
 import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import anyio
 from anyio import to_thread
@@ -15,27 +13,27 @@ from loguru import logger
 
 from kotaemon_async.documents.changes import EventPoller
 from kotaemon_async.documents.parsing.formats import ZIP, sniff
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.capacity import Shortage, shown
 from kotaemon_async.stores.blobs import Blobs, Incoming
-from kotaemon_async.stores.documents import Collection, CountedCollection, ListQuery, NewDocument, Origin
+from kotaemon_async.stores.documents import ListQuery, NewDocument, Origin
 from kotaemon_async.stores.idempotency import KeptReply, KeyUse, Reservation
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.watched import Taken
 from kotaemon_async.telemetry.traces import TraceContext
 
-_COLLECTION = re.compile(r"[\w][\w .-]{0,99}")
-
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Where a file came from: `path` is its place in a folder or archive, cleaned; `taken` a followed file.
+    """Who hands a file in and where it was: `path` in a folder or archive, cleaned; `taken` a followed file.
 
     Archives that come out of `archive` are refused when it is the `is_innermost` one.
     """
 
+    caller: Caller
     path: str = ""
     taken: Taken | None = None
     archive: Document | None = None
@@ -47,11 +45,8 @@ class Arrival:
         return "folder" if self.taken is not None else "upload" if self.archive is None else "archive"
 
 
-_SENT: Final = Arrival()
-
-
 class Library:
-    """Accepts documents durably and keeps ledger and blobs together.
+    """Accepts documents durably and keeps ledger and blobs together; callers see and change what is theirs.
 
     `enqueue` is the wake-up: it says that there is work, and may be lost without harm. While `shortage` names
     something, documents that cannot go on without it are shown as waiting for it.
@@ -69,28 +64,33 @@ class Library:
         shortage: Callable[[], Shortage | None] = lambda: None,
     ) -> None:
         self._ledger = ledger
+        self._access = ledger.access
         self._blobs = blobs
         self._enqueue = enqueue
         self._clock = clock
         self._max_attempts = max_attempts
         self._shortage = shortage
-        self._poller = EventPoller(ledger.documents.events_of, sleep=sleep)
+        self._poller = EventPoller(ledger.access.events, sleep=sleep)
 
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
         """Return a file to write to; what is not accepted before the block ends is removed."""
         return self._blobs.incoming()
 
-    async def check_key(self, key: str) -> None:
-        """Raise Refused `key_in_use` while a request with this Idempotency-Key runs."""
-        await self._ledger.idempotency.kept_reply(key, self._clock())
+    async def check_key(self, caller: Caller, key: str) -> None:
+        """Raise Refused `key_in_use` while a request of his with this Idempotency-Key runs."""
+        await self._ledger.idempotency.kept_reply(_own_key(caller, key), self._clock())
 
     @asynccontextmanager
-    async def reserved(self, key: str | None) -> AsyncIterator[Reservation | KeptReply | None]:
-        """Reserve the key for the block, which frees it on failure; or yield the reply the key has already.
+    async def reserved(
+        self, caller: Caller, key: str | None
+    ) -> AsyncIterator[Reservation | KeptReply | None]:
+        """Reserve the caller's key for the block, which frees it on failure, or yield its kept reply.
 
         Raises: Refused `key_in_use`.
         """
-        found = None if key is None else await self._ledger.idempotency.reserve(key, self._clock())
+        found = None
+        if key is not None:
+            found = await self._ledger.idempotency.reserve(_own_key(caller, key), self._clock())
         try:
             yield found
         except BaseException:
@@ -114,22 +114,27 @@ class Library:
         collection: str,
         trace: TraceContext,
         key: Reservation | KeptReply | None = None,
-        arrival: Arrival = _SENT,
+        arrival: Arrival,
     ) -> tuple[Document, bool]:
         """Return the durable document and whether it is new; False means the same bytes are there already.
 
         With a kept reply nothing is accepted: it is what was replied before.
 
         Raises:
-            Refused: the collection's name or the kind of file is not one we take, or it is `key_reused`.
+            Refused: the caller may not write in such a collection, the kind of file is not one we take, or it
+                is `key_reused`.
             BadDocument: the file is empty or protected.
         """
+        caller = arrival.caller
         fingerprint = _fingerprint(incoming.sha256, name, collection, arrival.path)
         if isinstance(key, KeptReply):
-            return _replayed(key, fingerprint)
-        _check_collection(collection)
+            await self._access.collection(caller, key.document.collection, write=True)
+            document, is_new = _replayed(key, fingerprint)
+            return await self._access.shown(caller, document), is_new
+        await self._access.check_place(caller, collection)
         media_type = await _kind_of(incoming, name, arrival)
         new = NewDocument(
+            caller=caller,
             id=new_id("doc", self._clock()),
             name=name,
             media_type=media_type,
@@ -156,49 +161,53 @@ class Library:
         if is_new:
             self._enqueue()
             logger.bind(doc_id=document.id, size_bytes=document.size_bytes).info("document_accepted")
-        return document, is_new
+        return await self._access.shown(caller, document), is_new
 
-    async def get(self, document_id: str) -> Document:
+    async def get(self, caller: Caller, document_id: str) -> Document:
         """Return the document. Raises: Refused `not_found`."""
-        return self._shown(await self._ledger.documents.get(document_id))
+        return self._shown(await self._access.document(caller, document_id))
 
-    async def page_of(self, query: ListQuery) -> tuple[list[Document], str | None]:
+    async def page_of(self, caller: Caller, query: ListQuery) -> tuple[list[Document], str | None]:
         """Return one page of documents, newest first, and the cursor of the next."""
-        found, following = await self._ledger.documents.page(query)
+        found, following = await self._access.page(caller, query)
         shortage = self._shortage()
         return [shown(document, shortage) for document in found], following
 
-    async def retry(self, document_id: str, *, force: bool = False) -> Document:
+    async def retry(self, caller: Caller, document_id: str, *, force: bool = False) -> Document:
         """Queue the document from its first page and return it; its old text can be found until it is ready.
 
         Raises: Refused when it is not failed or cancelled, unless it is forced.
         """
+        await self._access.document(caller, document_id, write=True)
         document = await self._ledger.documents.start_anew(document_id, self._clock(), force=force)
         faults.hit("library.after_retry")
         self._enqueue()
         logger.bind(doc_id=document_id, force=force).info("document_retried")
-        return self._shown(document)
+        return self._shown(await self._access.shown(caller, document))
 
-    async def retry_failed(self, collection: str | None) -> int:
-        """Queue failed documents again, of one collection or of all, and return how many."""
-        retried = await self._ledger.documents.start_all_anew(collection, self._clock())
+    async def retry_failed(self, caller: Caller, collection: str | None) -> int:
+        """Queue failed documents again, of one collection or of all that he may write in; return how many."""
+        names = await self._access.writable(caller, collection)
+        retried = await self._ledger.documents.start_all_anew(names, self._clock())
         self._enqueue()
         logger.bind(documents=retried).info("documents_retried")
         return retried
 
-    async def cancel(self, document_id: str) -> Document:
+    async def cancel(self, caller: Caller, document_id: str) -> Document:
         """Cancel the document and return it, ready as before if it was read anew; its worker writes no more.
 
         Raises: Refused when it is final already.
         """
+        await self._access.document(caller, document_id, write=True)
         document = await self._ledger.documents.cancel(document_id, self._clock())
         faults.hit("library.after_cancel")
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_cancelled")
-        return document
+        return await self._access.shown(caller, document)
 
-    async def delete(self, document_id: str) -> None:
+    async def delete(self, caller: Caller, document_id: str) -> None:
         """Delete the document, its contents and its file."""
+        await self._access.document(caller, document_id, write=True)
         with anyio.CancelScope(shield=True):
             async with self._blobs.turn():
                 unused = await self._ledger.documents.delete(document_id)
@@ -208,39 +217,31 @@ class Library:
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_deleted")
 
-    async def move(self, document_id: str, collection: str) -> Document:
+    async def move(self, caller: Caller, document_id: str, collection: str) -> Document:
         """Move the document to the collection and return it. Raises: Refused."""
-        _check_collection(collection)
-        await self._ledger.documents.get(document_id)
-        await self._ledger.documents.move(document_id, collection, self._clock())
+        await self._access.document(caller, document_id, write=True)
+        await self._ledger.documents.move(caller, document_id, collection, self._clock())
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_moved")
-        return await self.get(document_id)
+        return await self.get(caller, document_id)
 
-    async def collections(self, limit: int) -> list[CountedCollection]:
-        """Return up to `limit` collections by name, with their documents counted."""
-        return await self._ledger.documents.counted_collections(limit)
-
-    async def collection_names(self, limit: int) -> list[Collection]:
-        """Return up to `limit` collections by name, which costs less than to count their documents."""
-        return await self._ledger.documents.collections(limit)
-
-    async def collection(self, name: str) -> Collection | None:
-        """Return the collection, or None when no document is in it."""
-        return await self._ledger.documents.collection(name)
-
-    async def content(self, document_id: str) -> tuple[Document, Path]:
+    async def content(self, caller: Caller, document_id: str) -> tuple[Document, Path]:
         """Return the document and where its file lies."""
-        document = await self._ledger.documents.get(document_id)
+        document = await self._access.document(caller, document_id)
         return document, self._blobs.path(document.sha256)
 
-    async def watch(self, document_id: str, after: int = 0) -> AsyncIterator[tuple[int, Document]]:
-        """Yield every state after event `after` with its number, the final one last. Raises: Refused."""
-        number, document = await self._ledger.documents.versioned(document_id)
+    async def watch(
+        self, caller: Caller, document_id: str, after: int = 0
+    ) -> AsyncIterator[tuple[int, Document]]:
+        """Yield every state after event `after` with its number, the final one last.
+
+        Raises: Refused, also when the caller may not see it any more.
+        """
+        number, document = await self._access.versioned(caller, document_id)
         # A greater number comes from another ledger, or from nowhere.
         seen = after if after <= number else 0
         last = document
-        with self._poller.watching(document_id):
+        with self._poller.watching(caller, document_id):
             while True:
                 state = self._shown(document)
                 if number > seen or state != last:
@@ -251,9 +252,9 @@ class Library:
                 unchanged = True
                 while unchanged:
                     await self._poller.poll()
-                    unchanged = self._poller.last_event(document_id) == number
+                    unchanged = self._poller.last_event(caller, document_id) == number
                     unchanged = unchanged and self._shown(document) == last
-                number, document = await self._ledger.documents.versioned(document_id)
+                number, document = await self._access.versioned(caller, document_id)
 
     def _shown(self, document: Document) -> Document:
         return shown(document, self._shortage())
@@ -271,11 +272,9 @@ async def _kind_of(incoming: Incoming, name: str, arrival: Arrival) -> str:
     return media_type
 
 
-def _check_collection(name: str) -> None:
-    if not _COLLECTION.fullmatch(name):
-        raise Refused(
-            "A collection's name has 1 to 100 letters, digits, spaces, dots, dashes or underscores."
-        )
+def _own_key(caller: Caller, key: str) -> str:
+    """Return what a caller's Idempotency-Key is kept as: each user has his own."""
+    return f"{caller.user}\n{key}" if caller.user else key
 
 
 def _fingerprint(sha256: str, name: str, collection: str, path: str) -> str:

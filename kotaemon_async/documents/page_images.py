@@ -9,6 +9,7 @@ import anyio
 
 from kotaemon_async.documents.parsing.formats import IMAGES, PDF
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Document, Page, QuotePart
 from kotaemon_async.telemetry.traces import span
@@ -27,10 +28,15 @@ _BEGINNING: Final = 120
 IDLE_S: Final = 60.0
 
 
-class DocumentRecords(Protocol):
-    """The part of the ledger that knows documents and their pages."""
+class Readable(Protocol):
+    """Knows which documents a caller may read."""
 
-    async def get(self, document_id: str) -> Document: ...
+    async def document(self, caller: Caller, document_id: str) -> Document: ...
+
+
+class PageRecords(Protocol):
+    """The part of the ledger that knows the pages of documents."""
+
     async def whole_page(self, document_id: str, number: int) -> Page | None: ...
 
 
@@ -38,7 +44,7 @@ class OfficePages(Protocol):
     """Turns office files into PDFs."""
 
     def reads(self, media_type: str) -> bool: ...
-    async def pdf(self, path: Path, media_type: str, sha256: str) -> Path: ...
+    async def pdf(self, path: Path, media_type: str, document_id: str) -> Path: ...
 
 
 class Cited(Protocol):
@@ -50,9 +56,10 @@ class Cited(Protocol):
 class PageImages:
     """Renders pages in children and keeps the last images, `cache_bytes` of them at most."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
-        documents: DocumentRecords,
+        access: Readable,
+        documents: PageRecords,
         answers: Cited,
         path_of: Callable[[str], Path],
         renderers: Sandbox,
@@ -60,6 +67,7 @@ class PageImages:
         office: OfficePages | None = None,
         cache_bytes: int = 32 * 1024**2,
     ) -> None:
+        self._access = access
         self._documents = documents
         self._answers = answers
         self._path_of = path_of
@@ -95,7 +103,13 @@ class PageImages:
         await self._renderers.release_idle()
 
     async def image(
-        self, document_id: str, page: int, *, width_px: int = 1200, highlight: str | None = None
+        self,
+        caller: Caller,
+        document_id: str,
+        page: int,
+        *,
+        width_px: int = 1200,
+        highlight: str | None = None,
     ) -> PageImage:
         """Return the page, 1-based, at the nearest of WIDTHS; `highlight` is the id of a citation on it.
 
@@ -104,12 +118,13 @@ class PageImages:
             BadDocument: the file cannot be drawn.
             Unavailable: no child can draw at the moment.
         """
-        document = await self._documents.get(document_id)
+        document = await self._access.document(caller, document_id)
         page, quote = await self._quote(highlight, document_id, page) if highlight else (page, "")
         if page < 1 or page > (document.pages_total or 0):
             raise Refused(f"The document has no page {page}.", code="not_found")
         width = min(WIDTHS, key=lambda one: abs(one - width_px))
-        key = (document.sha256, page, width, quote)
+        # By the document: how fast it comes tells nobody that others have the same file.
+        key = (document.id, page, width, quote)
         while (found := self._kept.get(key)) is None:
             if key not in self._drawing:
                 return await self._draw_once(key, document)
@@ -166,7 +181,7 @@ class PageImages:
             return None
         path = self._path_of(document.sha256)
         try:
-            pdf = await self._office.pdf(path, document.media_type, document.sha256)
+            pdf = await self._office.pdf(path, document.media_type, document.id)
             async with self._renderers.open(pdf, PDF) as opened:
                 is_slide = page.place.kind == "slide"
                 number = page.number if is_slide else await opened.page_with(quote or _beginning(page))

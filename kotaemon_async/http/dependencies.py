@@ -15,6 +15,7 @@ from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http.settings import HttpSettings
 from kotaemon_async.operations.doctor.doctor import Doctor
@@ -23,6 +24,7 @@ from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval
+from kotaemon_async.stores.access import Access
 from kotaemon_async.stores.paging import CURSOR
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
@@ -62,6 +64,10 @@ class Dependencies(Protocol):
     def tracing(self) -> Tracing: ...
     @property
     def incidents(self) -> IncidentsWatched: ...
+    @property
+    def sharing(self) -> Sharing: ...
+    @property
+    def access(self) -> Access: ...
     @property
     def changes(self) -> DocumentChanges: ...
     @property

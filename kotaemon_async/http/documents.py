@@ -13,14 +13,17 @@ from msgspec import Meta
 
 from kotaemon_async.documents.changes import Deleted
 from kotaemon_async.documents.library import Arrival, Library
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.domain.paths import cleaned_path
 from kotaemon_async.http import events
+from kotaemon_async.http.auth import READ, WRITE
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
 from kotaemon_async.http.dependencies import (
     AnyRequest,
     Cursor,
     Dependencies,
+    GivenCaller,
     GivenLimits,
     GivenServices,
     NamePart,
@@ -65,7 +68,17 @@ _KEY = HeaderParameter(
     description=f"Random text of 1 to {MAX_KEY_LENGTH} characters, new for each upload.",
 )
 _UPLOAD_PROBLEMS = responses(
-    *("bad_request", "empty", "too_large", "unsupported_format", "key_in_use", "key_reused", "busy"),
+    *(
+        "bad_request",
+        "forbidden",
+        "not_found",
+        "empty",
+        "too_large",
+        "unsupported_format",
+        "key_in_use",
+        "key_reused",
+        "busy",
+    ),
     *("memory_high", "disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
 )
 
@@ -78,6 +91,7 @@ class DocumentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @post(
     PATH,
+    opt=WRITE,
     status_code=202,
     # Counted while it streams, to the limit of the settings.
     request_max_body_size=None,
@@ -87,6 +101,7 @@ class DocumentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def upload(
     request: AnyRequest,
     services: GivenServices,
+    caller: GivenCaller,
     limits: GivenLimits,
     idempotency_key: Annotated[str | None, _KEY] = None,  # noqa: ARG001 - for the schema; read where more than one is seen
 ) -> Response[DocumentBody]:
@@ -99,14 +114,17 @@ async def upload(
     announced = announced_bytes(request.headers.get("content-length"), limits.settings.max_upload_bytes)
     key = key_of(request.headers)
     if key is not None:
-        await services.library.check_key(key)
+        await services.library.check_key(caller, key)
 
     def form_to(writer: Writer) -> Upload:
         return Upload(boundary, writer, lambda name: clean_name(name, limits.settings.max_name_length))
 
-    async with services.admission.upload(announced) as place, services.library.reserved(key) as reserved:
+    async with (
+        services.admission.upload(announced) as place,
+        services.library.reserved(caller, key) as reserved,
+    ):
         pieces = body_pieces(request.receive, limits.upload_idle_s, place.took)
-        document, is_new = await _receive(pieces, services.library, form_to, reserved)
+        document, is_new = await _receive(pieces, services.library, caller, form_to, reserved)
     headers = {"Location": f"{PATH}/{document.id}"}
     if isinstance(reserved, KeptReply):
         headers["Idempotent-Replayed"] = "true"
@@ -116,6 +134,7 @@ async def upload(
 async def _receive(
     pieces: AsyncIterator[bytes],
     library: Library,
+    caller: Caller,
     form_to: Callable[[Writer], Upload],
     key: Reservation | KeptReply | None,
 ) -> tuple[Document, bool]:
@@ -128,13 +147,19 @@ async def _receive(
             collection=form.fields.get("collection") or "default",
             trace=traces.current(),
             key=key,
-            arrival=Arrival(cleaned_path(form.fields.get("path") or "")),
+            arrival=Arrival(caller, cleaned_path(form.fields.get("path") or "")),
         )
 
 
-@get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List documents, newest first")
+@get(
+    PATH,
+    opt=READ,
+    responses=responses("bad_request", "ledger_unavailable"),
+    summary="List documents, newest first",
+)
 async def list_documents(  # noqa: PLR0913, PLR0917 - one for each part of the query
     services: GivenServices,
+    caller: GivenCaller,
     collection: FromQuery[str | None] = None,
     status: FromQuery[Status | None] = None,
     q: NamePart = None,
@@ -148,88 +173,103 @@ async def list_documents(  # noqa: PLR0913, PLR0917 - one for each part of the q
     With `parent_id` it is of what came out of that archive, with `warnings` of what was not read whole.
     """
     query = ListQuery(collection, status, q, limit, cursor, parent_id, warnings)
-    found, following = await services.library.page_of(query)
+    found, following = await services.library.page_of(caller, query)
     return DocumentList([document_body(one) for one in found], following)
 
 
 @get(
     _ONE,
+    opt=READ,
     responses=responses("bad_request", "not_found", "ledger_unavailable"),
     summary="Get a document",
 )
-async def get_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
+async def get_document(
+    services: GivenServices, caller: GivenCaller, document_id: FromPath[str]
+) -> DocumentBody:
     """Return the document as it is now."""
-    return document_body(await services.library.get(document_id))
+    return document_body(await services.library.get(caller, document_id))
 
 
 @patch(
     _ONE,
-    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    opt=WRITE,
+    responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Move a document to another collection",
 )
 async def move_document(
-    services: GivenServices, document_id: FromPath[str], data: JSONBody[DocumentChange]
+    services: GivenServices, caller: GivenCaller, document_id: FromPath[str], data: JSONBody[DocumentChange]
 ) -> DocumentBody:
     """Move the document to its new collection and return it; it is not read anew."""
-    return document_body(await services.library.move(document_id, data.collection))
+    return document_body(await services.library.move(caller, document_id, data.collection))
 
 
 @delete(
     _ONE,
-    responses=responses("bad_request", "not_found", "ledger_unavailable", "storage_unavailable"),
+    opt=WRITE,
+    responses=responses("bad_request", "forbidden", "not_found", "ledger_unavailable", "storage_unavailable"),
     summary="Delete it",
 )
-async def delete_document(services: GivenServices, document_id: FromPath[str]) -> None:
+async def delete_document(services: GivenServices, caller: GivenCaller, document_id: FromPath[str]) -> None:
     """Delete the document with its contents and its file; what came out of an archive outlives it."""
-    await services.library.delete(document_id)
+    await services.library.delete(caller, document_id)
 
 
 @post(
     f"{PATH}/retry",
+    opt=WRITE,
     status_code=200,
-    responses=responses("bad_request", "ledger_unavailable"),
+    responses=responses("bad_request", "forbidden", "ledger_unavailable"),
     summary="Start all failed documents anew",
 )
-async def retry_failed(services: GivenServices, collection: FromQuery[str | None] = None) -> Retried:
+async def retry_failed(
+    services: GivenServices, caller: GivenCaller, collection: FromQuery[str | None] = None
+) -> Retried:
     """Queue the failed documents of one collection or of all again, and return how many there are."""
-    return Retried(await services.library.retry_failed(collection))
+    return Retried(await services.library.retry_failed(caller, collection))
 
 
 @post(
     f"{_ONE}/retry",
+    opt=WRITE,
     status_code=200,
-    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Start a failed or cancelled document anew, with force any",
 )
 async def retry_document(
     services: GivenServices,
+    caller: GivenCaller,
     document_id: FromPath[str],
     data: JSONBody[RetryRequest | None] = None,
     force: FromQuery[bool] = False,
 ) -> DocumentBody:
     """Queue the document again; with `force`, what is searchable of it stays so until it is ready anew."""
     forced = force or (data is not None and data.force)
-    return document_body(await services.library.retry(document_id, force=forced))
+    return document_body(await services.library.retry(caller, document_id, force=forced))
 
 
 @post(
     f"{_ONE}/cancel",
+    opt=WRITE,
     status_code=200,
-    responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
+    responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Stop working on a document",
 )
-async def cancel_document(services: GivenServices, document_id: FromPath[str]) -> DocumentBody:
+async def cancel_document(
+    services: GivenServices, caller: GivenCaller, document_id: FromPath[str]
+) -> DocumentBody:
     """Cancel the document and return it; one that was being read anew is ready as before."""
-    return document_body(await services.library.cancel(document_id))
+    return document_body(await services.library.cancel(caller, document_id))
 
 
 @get(
     f"{_ONE}/events",
+    opt=READ,
     responses={200: _STREAM, **responses("bad_request", "not_found", "ledger_unavailable")},
     summary="Follow a document until it is final",
 )
 async def document_events(
     services: GivenServices,
+    caller: GivenCaller,
     limits: GivenLimits,
     document_id: FromPath[str],
     last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=20)] = None,
@@ -237,27 +277,30 @@ async def document_events(
     """Send events, resumable with Last-Event-ID; 204 when there is nothing more to come."""
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
-    return events.EventStream(_frames(services, document_id, after), closing)
+    return events.EventStream(_frames(services, caller, document_id, after), closing)
 
 
-async def _frames(services: Dependencies, document_id: str, after: int) -> AsyncGenerator[bytes, None]:
-    async for number, document in services.library.watch(document_id, after):
+async def _frames(
+    services: Dependencies, caller: Caller, document_id: str, after: int
+) -> AsyncGenerator[bytes, None]:
+    async for number, document in services.library.watch(caller, document_id, after):
         yield events.frame("document", document_body(document), number)
 
 
 @get(
     FEED,
+    opt=READ,
     responses={200: _CHANGES, **responses("ledger_unavailable")},
     summary="Follow all documents",
 )
-async def all_events(services: GivenServices, limits: GivenLimits) -> ASGIResponse:
+async def all_events(services: GivenServices, caller: GivenCaller, limits: GivenLimits) -> ASGIResponse:
     """Send events without an end; who reads a list after `open` misses nothing."""
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
-    return events.EventStream(_changes(services), closing)
+    return events.EventStream(_changes(services, caller), closing)
 
 
-async def _changes(services: Dependencies) -> AsyncGenerator[bytes, None]:
-    async for change in services.changes.listen():
+async def _changes(services: Dependencies, caller: Caller) -> AsyncGenerator[bytes, None]:
+    async for change in services.changes.listen(caller):
         if change is None:
             yield events.frame("open", {})
         elif isinstance(change, Deleted):
@@ -268,15 +311,16 @@ async def _changes(services: Dependencies) -> AsyncGenerator[bytes, None]:
 
 @route(
     f"{_ONE}/content",
+    opt=READ,
     http_method=["GET", "HEAD"],
     responses={200: _BYTES, 206: _PART, **responses("bad_request", "not_found", "ledger_unavailable")},
     summary="The file itself",
 )
 async def document_content(
-    request: AnyRequest, services: GivenServices, document_id: FromPath[str]
+    request: AnyRequest, services: GivenServices, caller: GivenCaller, document_id: FromPath[str]
 ) -> ASGIResponse:
     """Return the bytes as they were handed in, whole or one range."""
-    document, path = await services.library.content(document_id)
+    document, path = await services.library.content(caller, document_id)
     return FileReply(document, path, request.headers.get("range"))
 
 

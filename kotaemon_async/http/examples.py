@@ -23,7 +23,13 @@ from kotaemon_async.http.bodies import (
     State,
     WarningBody,
 )
-from kotaemon_async.http.collections import CollectionBody, CollectionList
+from kotaemon_async.http.collections import (
+    CollectionBody,
+    CollectionChange,
+    CollectionList,
+    ShareBody,
+    SharedBody,
+)
 from kotaemon_async.http.conversations import (
     ConversationBody,
     ConversationHistory,
@@ -138,7 +144,10 @@ _REPORT: Final = ReportBody(
     ],
 )
 _HEALTH: Final = HealthReport("ok", {"ledger": {"status": "ok", "last_success_age_s": 0.0, "core": True}})
-_COLLECTION: Final = CollectionBody("default", 88, 86, "2026-03-01T09:30:00.000Z")
+_COLLECTION: Final = CollectionBody("default", 88, 86, "2026-03-01T09:30:00.000Z", "alice", "shared", "own")
+_SHARED: Final = SharedBody(
+    **msgspec.structs.asdict(_COLLECTION), public=None, shares=(ShareBody("read", group="staff"),)
+)
 _CONVERSATION: Final = ConversationBody(
     "conv_019aa5c1f2b07d1e3c5a9b42",
     "How much did revenue rise?",
@@ -190,6 +199,8 @@ EXAMPLES: Final[dict[str, object]] = {
         PageMarks(4, 1200, 1697, [(0.11, 0.342, 0.87, 0.361)]),
         _COLLECTION,
         CollectionList([_COLLECTION]),
+        _SHARED,
+        CollectionChange(public=None, shares=[ShareBody("read", group="staff")]),
         DocumentChange("contracts"),
         _CONVERSATION,
         ConversationList([_CONVERSATION], None),

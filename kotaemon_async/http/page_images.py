@@ -10,7 +10,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.dependencies import AnyRequest, GivenServices
+from kotaemon_async.http.auth import READ
+from kotaemon_async.http.dependencies import AnyRequest, GivenCaller, GivenServices
 from kotaemon_async.http.problems import responses
 
 _PAGES = "/api/v1/documents/{document_id:str}/pages"
@@ -40,13 +41,15 @@ class PageMarks(msgspec.Struct, frozen=True):
 
 @get(
     _PAGES + "/{name:str}",
+    opt=READ,
     media_type="image/png",
     responses={200: _PNG, **_PROBLEMS},
     summary="A page as an image",
 )
-async def page_picture(
+async def page_picture(  # noqa: PLR0913, PLR0917 - one for each part of the query
     request: AnyRequest,
     services: GivenServices,
+    caller: GivenCaller,
     document_id: FromPath[str],
     name: FromPath[str],
     width: Width = 1200,
@@ -56,7 +59,9 @@ async def page_picture(
     number = _FILE.fullmatch(name)
     if number is None:
         raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
-    drawn = await services.page_images.image(document_id, int(number[1]), width_px=width, highlight=highlight)
+    drawn = await services.page_images.image(
+        caller, document_id, int(number[1]), width_px=width, highlight=highlight
+    )
     headers = {"ETag": f'"{drawn.etag}"', "Cache-Control": _CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
@@ -65,18 +70,20 @@ async def page_picture(
 
 @get(
     _PAGES + "/{number:int}/marks",
+    opt=READ,
     responses=_PROBLEMS,
     summary="Where a quote stands on a page",
 )
 async def page_marks(
     services: GivenServices,
+    caller: GivenCaller,
     document_id: FromPath[str],
     number: FromPath[int],
     width: Width = 1200,
     highlight: Highlight = None,
 ) -> PageMarks:
     """Return the boxes of the quote's words on the image of the same width."""
-    drawn = await services.page_images.image(document_id, number, width_px=width, highlight=highlight)
+    drawn = await services.page_images.image(caller, document_id, number, width_px=width, highlight=highlight)
     return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
 
 

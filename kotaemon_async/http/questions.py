@@ -28,7 +28,14 @@ from kotaemon_async.http.bodies import (
     passage_list,
     scope_of,
 )
-from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices, HttpLimits
+from kotaemon_async.http.dependencies import (
+    AnyRequest,
+    Dependencies,
+    GivenCaller,
+    GivenLimits,
+    GivenServices,
+    HttpLimits,
+)
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
 from kotaemon_async.telemetry import impacted, traces
@@ -47,10 +54,13 @@ _ANSWER = ResponseSpec(AnswerBody, generate_examples=False, description="The ans
     responses=responses("bad_request", "embedder_unavailable", "vectors_unavailable", "ledger_unavailable"),
     summary="Find passages",
 )
-async def search(services: GivenServices, limits: GivenLimits, data: JSONBody[SearchRequest]) -> PassageList:
+async def search(
+    services: GivenServices, caller: GivenCaller, limits: GivenLimits, data: JSONBody[SearchRequest]
+) -> PassageList:
     """Return passages, best first, and which part of the search was missing."""
     query = _checked(data.query, "query", limits)
-    found = await services.retrieval.search(query, scope_of(data), top_k=data.top_k, mode=data.mode)
+    scope = await services.access.scope(caller, data.collection, data.document_ids)
+    found = await services.retrieval.search(query, scope, top_k=data.top_k, mode=data.mode)
     for lost in found.degraded:
         impacted.note(lost.component, lost.code)
     return passage_list(found, traces.current().trace_id)

@@ -7,13 +7,15 @@ from typing import Any, Literal, NamedTuple
 
 import apsw
 
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Attempts, Document, Failure, Page, Passage, PassageSentences, Scope
 from kotaemon_async.domain.sentences import chunk_text
 from kotaemon_async.stores import context
+from kotaemon_async.stores.collections import forget_unused, open_for_writing
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
-from kotaemon_async.stores.scopes import scope_values
+from kotaemon_async.stores.scopes import collection_values, scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.watched import Taken, keep_taken, note_deleted
 
@@ -31,8 +33,9 @@ Origin = Literal["upload", "folder", "archive"]
 
 @dataclass(frozen=True, slots=True)
 class NewDocument:
-    """What is known of a file when it is accepted."""
+    """What is known of a file when it is accepted; `collection` is what the caller calls it."""
 
+    caller: Caller
     id: str
     name: str
     media_type: str
@@ -51,7 +54,8 @@ class NewDocument:
 class ListQuery:
     """Which documents to list, newest first; `cursor` is where the last page ended.
 
-    `parent_id` is the archive that they came out of, `warnings` whether there are any.
+    `collection` is what the caller calls it, `parent_id` the archive that they came out of, `warnings` says
+    whether there are any.
     """
 
     collection: str | None = None
@@ -82,24 +86,6 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
-    """A collection and when the oldest document in it was accepted, in Unix seconds."""
-
-    name: str
-    since_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class CountedCollection:
-    """A collection with the number of its documents, and of those that are ready."""
-
-    name: str
-    since_s: float
-    documents: int
-    ready: int
-
-
-@dataclass(frozen=True, slots=True)
 class Shelf:
     """Which documents a scope has: names, newest first, how many can be found, and how many cannot yet."""
 
@@ -124,7 +110,7 @@ class Named:
 
 
 class Documents(Store):
-    """Reads and changes whole documents; a name is a collection as long as a document has it."""
+    """Reads and changes whole documents."""
 
     @writes
     def accept(
@@ -139,7 +125,8 @@ class Documents(Store):
         """Return the document for these bytes and whether work on it begins now, and keep both for `key`.
 
         The same bytes in the same collection are one document; one that failed or was cancelled starts anew.
-        `taken` is the file of a followed folder that it is from now on.
+        `taken` is the file of a followed folder that it is from now on. What comes out of an archive comes
+        to where that stands. Raises: Refused when the caller may not write there.
         """
         document, is_new = _accept(conn, new, now_s)
         _note_origin(conn, new, document.id)
@@ -152,28 +139,17 @@ class Documents(Store):
     @reads
     def get(self, conn: apsw.Connection, document_id: str) -> Document:
         """Return the document; raises Refused `not_found`."""
-        return _get(conn, document_id)[1]
+        return document_in(conn, document_id)[1]
 
     @reads
     def versioned(self, conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
         """Return the number of the document's last event and the document; raises Refused `not_found`."""
-        return _get(conn, document_id)
+        return document_in(conn, document_id)
 
     @reads
     def several(self, conn: apsw.Connection, document_ids: Sequence[str]) -> list[Document]:
         """Return those of the documents that are there, the one that changed last at the end."""
-        cursor = conn.execute(SQL["by_ids"], {"ids": json.dumps(list(document_ids))})
-        return [document_of(cursor, row) for row in cursor]
-
-    @reads
-    def page(self, conn: apsw.Connection, query: ListQuery) -> tuple[list[Document], str | None]:
-        """Return one page of documents, newest first, and the cursor of the next."""
-        values = page_values(query.cursor, query.limit)
-        values |= {"collection": query.collection, "status": query.status, "name_part": folded_part(query.q)}
-        values |= {"parent_id": query.parent_id, "warnings": query.warnings}
-        cursor = conn.execute(SQL["page"], values)
-        found = [document_of(cursor, row) for row in cursor]
-        return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
+        return several_of(conn, document_ids)
 
     @reads
     def shelf(self, conn: apsw.Connection, scope: Scope, limit: int) -> Shelf:
@@ -198,16 +174,6 @@ class Documents(Store):
     def warned(self, conn: apsw.Connection) -> dict[str, int]:
         """Return the number of documents with a warning, by its code."""
         return dict(conn.execute(SQL["warned"]))
-
-    @reads
-    def events_of(self, conn: apsw.Connection, document_ids: Sequence[str]) -> dict[str, int]:
-        """Return the number of the last event of each document that is there."""
-        return dict(conn.execute(SQL["events_of"], {"ids": json.dumps(list(document_ids))}))
-
-    @reads
-    def all_events(self, conn: apsw.Connection) -> dict[str, int]:
-        """Return the number of the last event of every document."""
-        return dict(conn.execute(SQL["all_events"]))
 
     @reads
     def due(self, conn: apsw.Connection, now_s: float, limit: int) -> list[Due]:
@@ -235,9 +201,9 @@ class Documents(Store):
         return _start_anew(conn, document_id, now_s, force=force)
 
     @writes
-    def start_all_anew(self, conn: apsw.Connection, collection: str | None, now_s: float) -> int:
-        """Queue the failed documents of one collection, or of all, again and return how many."""
-        return _requeue_all(conn, "failed", {"collection": collection}, now_s)
+    def start_all_anew(self, conn: apsw.Connection, collections: Sequence[str] | None, now_s: float) -> int:
+        """Queue the failed documents of some collections, or of all, again and return how many."""
+        return _requeue_all(conn, "failed", collection_values(collections), now_s)
 
     @writes
     def start_stale_anew(self, conn: apsw.Connection, recipe: str, now_s: float) -> int:
@@ -255,22 +221,23 @@ class Documents(Store):
 
         Raises: Refused when it is final.
         """
-        document = _get(conn, document_id)[1]
+        document = document_in(conn, document_id)[1]
         if document.status not in ("queued", "processing"):
             raise Refused(f"The document is already {document.status}.", code="conflict")
         kept = kept_version(conn, document_id)
         remove_contents(conn, document_id, kept_version=kept)
         end = "cancel" if kept is None else "back_to_searchable"
         conn.execute(SQL[end], {"id": document_id, "now": now_s})
-        return _get(conn, document_id)[1]
+        return document_in(conn, document_id)[1]
 
     @writes
     def delete(self, conn: apsw.Connection, document_id: str) -> str | None:
         """Delete the document; return its blob's hash if nothing else uses it; raises Refused `not_found`."""
-        document = _get(conn, document_id)[1]
+        document = document_in(conn, document_id)[1]
         remove_contents(conn, document_id)
         note_deleted(conn, document_id)
         conn.execute(SQL["delete"], {"id": document_id})
+        forget_unused(conn, document.collection)
         uses = conn.execute(SQL["uses_of_blob"], {"sha256": document.sha256}).get
         return None if uses else document.sha256
 
@@ -332,29 +299,17 @@ class Documents(Store):
         rows = conn.execute(SQL["page_texts"], {"pages": json.dumps(list(pages))})
         return {(document_id, number): text for document_id, number, text in rows}
 
-    @reads
-    def collections(self, conn: apsw.Connection, limit: int) -> list[Collection]:
-        """Return up to `limit` collections by name, by one step down an index for each."""
-        return [Collection(*row) for row in conn.execute(SQL["collections"], {"limit": limit})]
-
-    @reads
-    def collection(self, conn: apsw.Connection, name: str) -> Collection | None:
-        """Return the collection, or None when no document is in it."""
-        row = conn.execute(SQL["collection"], {"name": name}).fetchone()
-        return Collection(*row) if row else None
-
-    @reads
-    def counted_collections(self, conn: apsw.Connection, limit: int) -> list[CountedCollection]:
-        """Return up to `limit` collections by name, with their documents counted."""
-        return [CountedCollection(*row) for row in conn.execute(SQL["counted"], {"limit": limit})]
-
     @writes
-    def move(self, conn: apsw.Connection, document_id: str, collection: str, now_s: float) -> None:
-        """Put the document into the collection, and have the vector index written again.
+    def move(
+        self, conn: apsw.Connection, caller: Caller, document_id: str, collection: str, now_s: float
+    ) -> None:
+        """Put the document into what the caller calls so, and have the vector index written again.
 
-        Raises: Refused `conflict` when the same bytes stand there already.
+        Raises: Refused when he may not write there, `conflict` when the same bytes stand there already.
         """
-        values = {"id": document_id, "collection": collection, "now": now_s, "kept_version": None}
+        document = document_in(conn, document_id)[1]
+        kept = open_for_writing(conn, caller, collection, now_s)
+        values = {"id": document_id, "collection": kept, "now": now_s, "kept_version": None}
         twin = conn.execute(SQL["twin"], values).get
         if twin == document_id:
             return
@@ -367,6 +322,7 @@ class Documents(Store):
         # The vectors carry their collection, so the log has them written again.
         for name in ("move", "forget_upserts", "log_upserts", "follow"):
             conn.execute(SQL[name], values)
+        forget_unused(conn, document.collection)
 
 
 def document_of(cursor: apsw.Cursor, row: tuple[Any, ...]) -> Document:
@@ -409,19 +365,47 @@ def _one(conn: apsw.Connection, sql: str, **values: object) -> tuple[int, Docume
     return None
 
 
-def _get(conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
+def document_in(conn: apsw.Connection, document_id: str) -> tuple[int, Document]:
+    """Return the number of the document's last event and the document; raises Refused `not_found`."""
     found = _one(conn, SQL["by_id"], id=document_id)
     if found is None:
-        raise Refused(f"There is no document {document_id!r}.", code="not_found")
+        raise no_document(document_id)
     return found
 
 
+def no_document(document_id: str) -> Refused:
+    """Return what is said of a document that is not there, or not to be seen."""
+    return Refused(f"There is no document {document_id!r}.", code="not_found")
+
+
+def several_of(conn: apsw.Connection, document_ids: Sequence[str]) -> list[Document]:
+    """Return those of the documents that are there, the one that changed last at the end."""
+    cursor = conn.execute(SQL["by_ids"], {"ids": json.dumps(list(document_ids))})
+    return [document_of(cursor, row) for row in cursor]
+
+
+def page_in(
+    conn: apsw.Connection, query: ListQuery, collections: Sequence[str] | None
+) -> tuple[list[Document], str | None]:
+    """Return one page of the documents in the collections, None for all, and the cursor of the next."""
+    values = page_values(query.cursor, query.limit)
+    values |= {"status": query.status, "name_part": folded_part(query.q), "parent_id": query.parent_id}
+    values |= {"warnings": query.warnings, **collection_values(collections)}
+    cursor = conn.execute(SQL["page"], values)
+    found = [document_of(cursor, row) for row in cursor]
+    return page_of(found, query.limit, lambda document: (document.created_at_s, document.id))
+
+
 def _accept(conn: apsw.Connection, new: NewDocument, now_s: float) -> tuple[Document, bool]:
-    known = _one(conn, SQL["by_content"], collection=new.collection, sha256=new.sha256)
+    if new.parent_id is None:
+        collection = open_for_writing(conn, new.caller, new.collection, now_s)
+    else:
+        collection = document_in(conn, new.parent_id)[1].collection
+    known = _one(conn, SQL["by_content"], collection=collection, sha256=new.sha256)
     if known is None:
-        values = {name: getattr(new, name) for name in NewDocument.__slots__}
-        conn.execute(SQL["insert"], {**values, "now": now_s})
-        return _get(conn, new.id)[1], True
+        values = {name: getattr(new, name) for name in NewDocument.__slots__ if name != "caller"}
+        conn.execute(SQL["insert"], {**values, "collection": collection, "now": now_s})
+        return document_in(conn, new.id)[1], True
     document = known[1]
     if document.status in ("failed", "cancelled"):
         return _start_anew(conn, document.id, now_s), True
@@ -437,7 +421,7 @@ def _note_origin(conn: apsw.Connection, new: NewDocument, document_id: str) -> N
 
 
 def _start_anew(conn: apsw.Connection, document_id: str, now_s: float, *, force: bool = False) -> Document:
-    document = _get(conn, document_id)[1]
+    document = document_in(conn, document_id)[1]
     if document.status not in ("failed", "cancelled") and not force:
         raise Refused(
             f"The document is {document.status}; only a failed or cancelled one is retried.",
@@ -445,7 +429,7 @@ def _start_anew(conn: apsw.Connection, document_id: str, now_s: float, *, force:
             hint="Send force=true to read it anew all the same.",
         )
     _requeue(conn, document_id, now_s)
-    return _get(conn, document_id)[1]
+    return document_in(conn, document_id)[1]
 
 
 def _requeue(conn: apsw.Connection, document_id: str, now_s: float) -> None:

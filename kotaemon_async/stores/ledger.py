@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from kotaemon_async.domain.text import folded
+from kotaemon_async.stores.access import Access
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.claims import Claims
+from kotaemon_async.stores.collections import Collections
 from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
 from kotaemon_async.stores.idempotency import Idempotency
@@ -32,6 +34,8 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.access = Access(database)
+        self.collections = Collections(database)
         self.documents = Documents(database)
         self.claims = Claims(database)
         self.idempotency = Idempotency(database)

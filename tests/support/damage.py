@@ -9,7 +9,8 @@ import numpy as np
 from kotaemon_async.app.doctor import follow_to_the_end
 from kotaemon_async.documents.chunking import chunks_of
 from kotaemon_async.documents.ingest import RECIPE
-from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.library import Arrival, Library
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Document, Page
 from kotaemon_async.operations.doctor.doctor import Doctor, Stores
@@ -46,7 +47,11 @@ class DamagedFolder:
         async with self.library.incoming() as incoming:
             await incoming.write(words.encode())
             document, _ = await self.library.accept(
-                incoming, name="a.txt", collection="default", trace=TraceContext("a" * 32, "")
+                incoming,
+                name="a.txt",
+                collection="default",
+                trace=TraceContext("a" * 32, ""),
+                arrival=Arrival(EVERYBODY),
             )
         return document
 

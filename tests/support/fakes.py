@@ -18,6 +18,7 @@ from kotaemon_async.answers.plain import PlainPrompt, PlainReply
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.auth import Keys, KnownKey
 from kotaemon_async.http.connection import connection_class
@@ -121,7 +122,9 @@ class Fakes:
     incidents: Any = None
 
     def __post_init__(self) -> None:
-        self.changes = DocumentChanges(self.ledger.documents)
+        self.changes = DocumentChanges(self.ledger.access)
+        self.access = self.ledger.access
+        self.sharing = Sharing(self.ledger.collections, clock=lambda: 1_700_000_000.5)
         self.answer_history = AnswerHistory(
             self.ledger.answers, self.ledger.conversations, self.ledger.documents
         )

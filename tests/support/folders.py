@@ -8,6 +8,7 @@ import anyio.lowlevel
 
 from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.domain.model import Document
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.documents import ListQuery
@@ -47,6 +48,7 @@ class Followed:
             settings=settings,
             max_bytes=max_bytes,
             data_dir=self.data,
+            caller=lambda: SERVICE,
             clock=self.clock,
             sleep=sleep,
         )
@@ -82,7 +84,7 @@ class Followed:
 
     async def documents(self) -> Sequence[Document]:
         """All documents, oldest first."""
-        found, _ = await self.lib.ledger.documents.page(ListQuery(limit=200))
+        found, _ = await self.lib.ledger.access.page(EVERYBODY, ListQuery(limit=200))
         return found[::-1]
 
     async def paths(self) -> list[str]:

@@ -7,10 +7,11 @@ import anyio
 import anyio.lowlevel
 
 from kotaemon_async.documents.ingest import Ingest
-from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.library import Arrival, Library
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import IngestSettings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document
 from kotaemon_async.search.embedding.embedder import Embedder
@@ -138,7 +139,11 @@ class IngestFixture:
         async with self.library.incoming() as incoming:
             await incoming.write(data)
             document, _ = await self.library.accept(
-                incoming, name=name, collection="default", trace=TraceContext("a" * 32, "")
+                incoming,
+                name=name,
+                collection="default",
+                trace=TraceContext("a" * 32, ""),
+                arrival=Arrival(EVERYBODY),
             )
         return document.id
 

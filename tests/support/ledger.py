@@ -7,6 +7,7 @@ import apsw
 import numpy as np
 
 from kotaemon_async.documents.chunking import chunks_of
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Chunk, Document, Page
 from kotaemon_async.stores.claims import Batch, Claim
@@ -16,11 +17,28 @@ from kotaemon_async.stores.vector_log import Vector
 
 
 def new_document(
-    document_id: str = "doc_1", *, collection: str = "default", sha256: str | None = None
+    document_id: str = "doc_1",
+    *,
+    collection: str = "default",
+    sha256: str | None = None,
+    caller: Caller = EVERYBODY,
+    parent_id: str | None = None,
 ) -> NewDocument:
     """A PDF named after its id, with bytes of its own unless told otherwise."""
-    name, own = f"file {document_id}.pdf", f"{document_id:0>64}"
-    return NewDocument(document_id, name, "application/pdf", 10, sha256 or own, collection, 6, "a" * 32, "")
+    name, own = f"file {document_id}.pdf", sha256 or f"{document_id:0>64}"
+    return NewDocument(
+        caller,
+        document_id,
+        name,
+        "application/pdf",
+        10,
+        own,
+        collection,
+        6,
+        "a" * 32,
+        "",
+        parent_id=parent_id,
+    )
 
 
 async def claimed(

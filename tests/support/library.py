@@ -4,7 +4,8 @@ from pathlib import Path
 
 import anyio
 
-from kotaemon_async.documents.library import Library
+from kotaemon_async.documents.library import Arrival, Library
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.model import Document, Failure, Page
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.ledger import Ledger
@@ -58,14 +59,14 @@ class LibraryFixture:
         if failure is not None:
             await self.ledger.claims.fail(await claimed(self.ledger, document_id), failure, 1.0)
             return
-        text = (await self.library.content(document_id))[1].read_text()
+        text = (await self.library.content(EVERYBODY, document_id))[1].read_text()
         await make_ready(self.ledger, document_id, batch_of([Page(1, text)]))
 
     async def ready(self, data: bytes) -> Document:
         """A document that can be searched."""
         document, _ = await self.hand_in(data)
         await self.work(document.id)
-        return await self.library.get(document.id)
+        return await self.library.get(EVERYBODY, document.id)
 
     async def rows(self, table: str) -> int:
         """How many rows a table has."""
@@ -73,14 +74,25 @@ class LibraryFixture:
         return await self.ledger.database.read(lambda conn: conn.execute(query).get)
 
     async def hand_in(
-        self, data: bytes, name: str = "a.txt", collection: str = "default", key: str | None = None
+        self,
+        data: bytes,
+        name: str = "a.txt",
+        collection: str = "default",
+        key: str | None = None,
+        *,
+        caller: Caller = EVERYBODY,
     ) -> tuple[Document, bool]:
         """The document and whether it is new, handed in as a request would."""
-        async with self.library.reserved(key) as reserved, self.library.incoming() as incoming:
+        async with self.library.reserved(caller, key) as reserved, self.library.incoming() as incoming:
             for start in range(0, len(data), 7):
                 await incoming.write(data[start : start + 7])
             return await self.library.accept(
-                incoming, name=name, collection=collection, trace=TRACE, key=reserved
+                incoming,
+                name=name,
+                collection=collection,
+                trace=TRACE,
+                key=reserved,
+                arrival=Arrival(caller),
             )
 
     def files(self) -> list[str]:

@@ -25,6 +25,7 @@ from kotaemon_async.documents.folders.scan import Scan, opened_below, scanned, s
 from kotaemon_async.documents.library import Arrival, Library
 from kotaemon_async.documents.parsing.child_readers import READERS
 from kotaemon_async.documents.settings import LibrarySettings
+from kotaemon_async.domain.callers import SERVICE, Caller
 from kotaemon_async.domain.errors import BadDocument, KotaemonError, Refused
 from kotaemon_async.domain.paths import MAX_PATH_CHARS, cleaned_path, name_of
 from kotaemon_async.resilience.admission import Admission
@@ -51,7 +52,8 @@ Known = dict[bytes, WatchedFile]
 class FolderWatch:
     """Brings the library and its followed folders together, one look after the other.
 
-    What lies in `data_dir` is no document; a lock in it decides which of several processes looks.
+    What lies in `data_dir` is no document; a lock in it decides which of several processes looks. Collections
+    that are not there yet are made by `caller`.
     """
 
     def __init__(  # noqa: PLR0913
@@ -63,6 +65,7 @@ class FolderWatch:
         settings: LibrarySettings,
         max_bytes: int,
         data_dir: Path,
+        caller: Callable[[], Caller],
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
@@ -72,6 +75,7 @@ class FolderWatch:
         self._settings = settings
         self._max_bytes = max_bytes
         self._data_dir = data_dir
+        self._caller = caller
         self._clock = clock
         self._sleep = sleep
         self._folders = [FollowedFolder(one) for one in settings.watch]
@@ -249,7 +253,7 @@ class FolderWatch:
                 name=name,
                 collection=folder.settings.collection,
                 trace=current(),
-                arrival=Arrival(shown, taken=Taken(folder.key, path, state)),
+                arrival=Arrival(self._caller(), shown, taken=Taken(folder.key, path, state)),
             )
         return document.id
 
@@ -280,7 +284,7 @@ class FolderWatch:
         for member in await self._ledger.watched.own_members(document_id) if depth else ():
             await self._delete(member, depth - 1)
         try:
-            await self._library.delete(document_id)
+            await self._library.delete(SERVICE, document_id)
         except Refused:
             logger.bind(doc_id=document_id).info("document_gone_already")
 

@@ -108,23 +108,23 @@ class LibreOffice:
         """Return whether files of the kind are converted."""
         return media_type in _KINDS
 
-    async def pdf(self, path: Path, media_type: str, sha256: str) -> Path:
+    async def pdf(self, path: Path, media_type: str, document_id: str) -> Path:
         """Return the file as a PDF, which is there for as long as it is used now and then.
 
         Raises: Unavailable when it is not converted, or was not a while ago.
         """
-        kept = self._folder / f"{sha256}.pdf"
+        kept = self._folder / f"{document_id}.pdf"
         async with self._turn:
             if await anyio.to_thread.run_sync(_touched, kept, self._clock()):
                 return kept
-            if self._clock() - self._failed.get(sha256, -_PATIENCE_S) < _PATIENCE_S:
+            if self._clock() - self._failed.get(document_id, -_PATIENCE_S) < _PATIENCE_S:
                 raise _failure("it was not converted a while ago")
             try:
                 with child_span("libreoffice"):
                     await self._convert(path, media_type, kept)
             except Unavailable:
                 self._forget_failures()
-                self._failed[sha256] = self._clock()
+                self._failed[document_id] = self._clock()
                 raise
         return kept
 

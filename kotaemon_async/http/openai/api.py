@@ -14,10 +14,18 @@ from litestar.response.base import ASGIResponse
 
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.plain import PlainPrompt
-from kotaemon_async.domain.errors import Unavailable
+from kotaemon_async.domain.callers import Caller
+from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Scope, new_id
 from kotaemon_async.http import events
-from kotaemon_async.http.dependencies import AnyRequest, Dependencies, GivenLimits, GivenServices, HttpLimits
+from kotaemon_async.http.dependencies import (
+    AnyRequest,
+    Dependencies,
+    GivenCaller,
+    GivenLimits,
+    GivenServices,
+    HttpLimits,
+)
 from kotaemon_async.http.openai import examples as openai_examples
 from kotaemon_async.http.openai.bodies import (
     MODEL,
@@ -56,9 +64,9 @@ def _reply(body: object, description: str) -> ResponseSpec:
     },
     summary="List what there is to chat with",
 )
-async def list_models(services: GivenServices) -> ModelList:
+async def list_models(services: GivenServices, caller: GivenCaller) -> ModelList:
     """Return `kotaemon` for all documents, and `kotaemon/NAME` for each collection."""
-    found = [model_of(one) for one in await services.library.collection_names(_MAX_MODELS)]
+    found = [model_of(one) for one in await services.sharing.names(caller, _MAX_MODELS)]
     return ModelList([_EVERYTHING, *found])
 
 
@@ -70,12 +78,12 @@ async def list_models(services: GivenServices) -> ModelList:
     },
     summary="Get one of the models",
 )
-async def get_model(services: GivenServices, model_id: FromPath[str]) -> Model:
+async def get_model(services: GivenServices, caller: GivenCaller, model_id: FromPath[str]) -> Model:
     """Return the model; its name may hold a slash."""
     wanted = model_id.removeprefix("/")
     if wanted == MODEL:
         return _EVERYTHING
-    return await _collection_model(wanted, services)
+    return await _collection_model(wanted, services, caller)
 
 
 @post(
@@ -91,6 +99,7 @@ async def get_model(services: GivenServices, model_id: FromPath[str]) -> Model:
 async def chat(
     request: AnyRequest,
     services: GivenServices,
+    caller: GivenCaller,
     limits: GivenLimits,
     data: JSONBody[ChatRequest],
     deadline_s: Deadline = None,
@@ -104,13 +113,13 @@ async def chat(
     question, place = _last_message(data)
     before = data.history(place)
     if (helper := helper_prompt(data.wishes(), [asked for asked, _ in before], question)) is not None:
-        await _scope_of(data.model, services)
+        await _scope_of(data.model, services, caller)
         prompt = PlainPrompt(question, data.wishes(), before, data.limit().max_tokens)
         reply = await while_connected(
             request, lambda: services.answering.plain(prompt, within(deadline_s, limits))
         )
         return _plain_completion(data, plain_answer(question, helper, reply), completion_id, now_s)
-    asked = replace(await _asked(data, services, limits), deadline_s=within(deadline_s, limits))
+    asked = replace(await _asked(data, services, caller, limits), deadline_s=within(deadline_s, limits))
     if data.stream:
         frames = ChatFrames(services.answering, asked, Chunks(data, completion_id, now_s))
         closing = events.Closing(
@@ -139,7 +148,7 @@ def _plain_completion(chat: ChatRequest, answer: Answer, completion_id: str, now
     return ASGIResponse(body=body, media_type=events.MEDIA_TYPE)
 
 
-async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) -> Ask:
+async def _asked(chat: ChatRequest, services: Dependencies, caller: Caller, limits: HttpLimits) -> Ask:
     """Return what the chat asks. Raises: InvalidParam."""
     question, place = chat.question()
     if len(question) > limits.max_question_length:
@@ -148,28 +157,29 @@ async def _asked(chat: ChatRequest, services: Dependencies, limits: HttpLimits) 
             f"messages[{place}].content",
             hint="Make it shorter.",
         )
-    scope = await _scope_of(chat.model, services)
+    scope = await _scope_of(chat.model, services, caller)
     return Ask(question, scope, history=chat.history(place), wishes=chat.wishes())
 
 
-async def _scope_of(model_id: str, services: Dependencies) -> Scope:
+async def _scope_of(model_id: str, services: Dependencies, caller: Caller) -> Scope:
     """Return where the model looks; a ledger that is away refuses nothing, as there is an answer anyway."""
-    if model_id == MODEL:
-        return Scope()
-    name = _collection_of(model_id)
+    name = None if model_id == MODEL else _collection_of(model_id)
     try:
         with anyio.fail_after(_CHECK_TIMEOUT_S):
-            await _collection_model(model_id, services)
+            if name is not None:
+                await _collection_model(model_id, services, caller)
+            return await services.access.scope(caller, name)
     except (Unavailable, TimeoutError):
-        pass
-    return Scope((name,))
+        if not caller.is_admin:
+            return Scope(())  # what is his cannot be known
+        return Scope(None if name is None else (name,))
 
 
-async def _collection_model(model_id: str, services: Dependencies) -> Model:
-    found = await services.library.collection(_collection_of(model_id))
-    if found is None:
-        raise _unknown(model_id)
-    return model_of(found)
+async def _collection_model(model_id: str, services: Dependencies, caller: Caller) -> Model:
+    try:
+        return model_of(await services.sharing.get(caller, _collection_of(model_id)))
+    except Refused:
+        raise _unknown(model_id) from None
 
 
 def _collection_of(model_id: str) -> str:

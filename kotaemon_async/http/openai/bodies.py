@@ -11,7 +11,7 @@ from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.bodies import CitationBody, Problem, answer_body, body_of
 from kotaemon_async.http.openai.limits import ReplyLimit
 from kotaemon_async.http.openai.text import asked_within, footnotes, said
-from kotaemon_async.stores.documents import Collection
+from kotaemon_async.stores.collections import Collection
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.
 MODEL = "kotaemon"

@@ -37,7 +37,7 @@ SELECT * FROM documents WHERE collection = :collection AND sha256 = :sha256
 
 -- name: page
 SELECT * FROM documents
-WHERE (:collection IS NULL OR collection = :collection)
+WHERE (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
   AND (:status IS NULL OR status = :status)
   AND (:parent_id IS NULL OR id IN (SELECT document_id FROM archive_members WHERE archive_id = :parent_id))
   AND (:warnings IS NULL OR (warnings <> '') = :warnings)
@@ -74,12 +74,6 @@ FROM documents AS d JOIN json_each(iif(d.searchable_warnings <> '', d.searchable
 WHERE d.searchable_warnings <> '' AND w.value ->> 'code' IN ('page_without_text', 'page_unreadable')
   AND (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
-
--- name: events_of
-SELECT id, event FROM documents WHERE id IN (SELECT value FROM json_each(:ids))
-
--- name: all_events
-SELECT id, event FROM documents
 
 -- name: by_ids
 SELECT * FROM documents WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY updated_at, id
@@ -132,7 +126,9 @@ WHERE id = :id AND (status = 'ready' OR searchable_version <> version)
 
 -- name: failed
 SELECT id FROM documents
-WHERE status = 'failed' AND (:collection IS NULL OR collection = :collection) ORDER BY created_at
+WHERE status = 'failed'
+  AND (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
+ORDER BY created_at
 
 -- name: stale
 SELECT id FROM documents
@@ -233,23 +229,6 @@ WHERE p.document_id = :document_id AND p.number = :number
 SELECT p.document_id, p.number, p.text FROM json_each(:pages) AS wanted
 JOIN documents AS d ON d.id = wanted.value ->> 0
 JOIN pages AS p ON p.document_id = d.id AND p.version = d.searchable_version AND p.number = wanted.value ->> 1
-
--- name: collections
-WITH RECURSIVE found (name, number) AS (
-    SELECT min(collection), 1 FROM documents
-    UNION ALL
-    SELECT (SELECT min(d.collection) FROM documents AS d WHERE d.collection > found.name), number + 1
-    FROM found WHERE found.name IS NOT NULL AND number < :limit
-)
-SELECT name, (SELECT min(d.created_at) FROM documents AS d WHERE d.collection = found.name)
-FROM found WHERE name IS NOT NULL
-
--- name: collection
-SELECT collection, created_at FROM documents WHERE collection = :name ORDER BY created_at LIMIT 1
-
--- name: counted
-SELECT collection, min(created_at), count(*), sum(status = 'ready')
-FROM documents GROUP BY collection ORDER BY collection LIMIT :limit
 
 -- name: twin
 SELECT id FROM documents

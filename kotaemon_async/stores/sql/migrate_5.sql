@@ -12,6 +12,7 @@ CREATE TABLE collections (
     created_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX collections_by_owner ON collections (owner);
+CREATE INDEX collections_in_public ON collections (name, public) WHERE public <> '';
 
 CREATE TABLE collection_shares (
     collection TEXT NOT NULL REFERENCES collections (name) ON DELETE CASCADE,

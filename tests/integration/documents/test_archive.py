@@ -3,6 +3,7 @@
 import pytest
 
 from kotaemon_async.documents import archive
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Document
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.documents import ListQuery
@@ -17,7 +18,7 @@ SIXTY = {f"{n}.txt": f"Words of file {n}." for n in range(60)}
 
 async def all_documents(rig: IngestFixture) -> list[Document]:
     """All documents, by path."""
-    found, _ = await rig.ledger.documents.page(ListQuery(limit=200))
+    found, _ = await rig.ledger.access.page(EVERYBODY, ListQuery(limit=200))
     return sorted(found, key=lambda one: (one.path, one.name))
 
 
@@ -50,7 +51,7 @@ def said(document: Document) -> dict[str, str]:
 async def test_members_become_documents_and_the_archive_lists_them(rig: IngestFixture) -> None:
     document = await hand_in(rig, zipped(MEMBERS))
     assert (document.status, document.warnings, document.chunks_done) == ("ready", (), 0)
-    members, _ = await rig.ledger.documents.page(ListQuery(parent_id=document.id))
+    members, _ = await rig.ledger.access.page(EVERYBODY, ListQuery(parent_id=document.id))
     assert {(one.path, one.name, one.status, one.parent_id) for one in members} == {
         ("papers.zip/reports/2031/a.txt", "a.txt", "ready", document.id),
         ("papers.zip/b.md", "b.md", "ready", document.id),
@@ -110,7 +111,7 @@ async def test_an_archive_that_failed_half_way_is_retried_and_doubles_nothing(
     await rig.worker().run(document_id)
     faults.arm("")
     assert (await rig.ledger.documents.get(document_id)).status == "failed"
-    await rig.library.retry(document_id)
+    await rig.library.retry(EVERYBODY, document_id)
     await work(rig)
     documents = await all_documents(rig)
     assert {one.status for one in documents} == {"ready"} and len({one.path for one in documents}) == 61
@@ -144,7 +145,7 @@ async def test_a_protected_or_broken_archive_fails(rig: IngestFixture) -> None:
 
 async def test_members_outlive_their_archive_and_come_back_with_it(rig: IngestFixture) -> None:
     document = await hand_in(rig, zipped(MEMBERS))
-    await rig.library.delete(document.id)
+    await rig.library.delete(EVERYBODY, document.id)
     assert await names(rig) == ["a.txt", "b.md"]
     await hand_in(rig, zipped(MEMBERS))
     assert await names(rig) == ["a.txt", "b.md", "papers.zip"]

@@ -4,6 +4,7 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
 from tests.support.library import LibraryFixture
 
@@ -11,20 +12,20 @@ from tests.support.library import LibraryFixture
 async def test_watching_ends_with_the_final_state(lib: LibraryFixture) -> None:
     document, _ = await lib.hand_in(b"words")
     seen = []
-    async for number, state in lib.library.watch(document.id):
+    async for number, state in lib.library.watch(EVERYBODY, document.id):
         seen.append((number, state.status))
         if len(seen) == 1:
-            await lib.library.cancel(document.id)
+            await lib.library.cancel(EVERYBODY, document.id)
     assert seen == [(1, "queued"), (2, "cancelled")]
 
 
 async def test_events_come_again_when_a_ready_document_is_read_anew(lib: LibraryFixture) -> None:
     document = await lib.ready(b"words")
     last = (await lib.ledger.documents.versioned(document.id))[0]
-    assert [state async for state in lib.library.watch(document.id, last)] == []
-    await lib.library.retry(document.id, force=True)
+    assert [state async for state in lib.library.watch(EVERYBODY, document.id, last)] == []
+    await lib.library.retry(EVERYBODY, document.id, force=True)
     seen = []
-    async for number, state in lib.library.watch(document.id, last):
+    async for number, state in lib.library.watch(EVERYBODY, document.id, last):
         seen.append((number > last, state.status))
         if len(seen) == 1:
             await lib.work(document.id)
@@ -33,8 +34,8 @@ async def test_events_come_again_when_a_ready_document_is_read_anew(lib: Library
 
 async def test_a_number_from_elsewhere_does_not_silence_the_events(lib: LibraryFixture) -> None:
     document, _ = await lib.hand_in(b"words")
-    await lib.library.cancel(document.id)
-    assert [number async for number, _ in lib.library.watch(document.id, 1000)] == [2]
+    await lib.library.cancel(EVERYBODY, document.id)
+    assert [number async for number, _ in lib.library.watch(EVERYBODY, document.id, 1000)] == [2]
 
 
 async def test_watching_shows_that_a_document_waits_for_the_disk_and_that_it_goes_on(
@@ -42,11 +43,11 @@ async def test_watching_shows_that_a_document_waits_for_the_disk_and_that_it_goe
 ) -> None:
     document, _ = await lib.hand_in(b"words")
     seen: list[object] = []
-    async for _, state in lib.library.watch(document.id):
+    async for _, state in lib.library.watch(EVERYBODY, document.id):
         seen.append((state.waiting_for or {}).get("kind"))
         lib.may_work = len(seen) != 1
         if len(seen) == 3:
-            await lib.library.cancel(document.id)
+            await lib.library.cancel(EVERYBODY, document.id)
     assert seen == ["worker", "disk", "worker", None]
 
 
@@ -55,7 +56,7 @@ async def test_all_who_watch_take_one_look_together(lib: LibraryFixture) -> None
     ends: list[str] = []
 
     async def watch() -> None:
-        async for _, state in lib.library.watch(document.id):
+        async for _, state in lib.library.watch(EVERYBODY, document.id):
             ends.append(state.status)
 
     async with anyio.create_task_group() as group:
@@ -64,7 +65,7 @@ async def test_all_who_watch_take_one_look_together(lib: LibraryFixture) -> None
         while len(ends) < 50:
             await anyio.lowlevel.checkpoint()
         lib.most_asleep = 0
-        await lib.library.cancel(document.id)
+        await lib.library.cancel(EVERYBODY, document.id)
     assert (ends.count("cancelled"), lib.most_asleep) == (50, 1)
 
 
@@ -74,7 +75,7 @@ async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(lib: Li
 
     async def watch(*, task_status: TaskStatus[anyio.CancelScope]) -> None:
         with anyio.CancelScope() as scope:
-            async for _, state in lib.library.watch(document.id):
+            async for _, state in lib.library.watch(EVERYBODY, document.id):
                 ends.append(state.status)
                 if len(ends) < 4:
                     task_status.started(scope)
@@ -82,12 +83,12 @@ async def test_who_leaves_while_looking_does_not_keep_the_others_waiting(lib: Li
     async with anyio.create_task_group() as group:
         scopes = [await group.start(watch) for _ in range(3)]
         scopes[0].cancel()
-        await lib.library.cancel(document.id)
+        await lib.library.cancel(EVERYBODY, document.id)
     assert ends == ["queued"] * 3 + ["cancelled"] * 2
 
 
 async def test_a_deleted_document_ends_its_watching(lib: LibraryFixture) -> None:
     document, _ = await lib.hand_in(b"words")
     with pytest.raises(Refused, match="no document"):
-        async for _ in lib.library.watch(document.id):
-            await lib.library.delete(document.id)
+        async for _ in lib.library.watch(EVERYBODY, document.id):
+            await lib.library.delete(EVERYBODY, document.id)

@@ -12,6 +12,7 @@ from kotaemon_async.documents.ingest import RECIPE, SUSPECT_LOSSES
 from kotaemon_async.documents.outcomes import RECORD_EVERY_S, TURN_AGAIN_S
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Attempts, Scope
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.embedder import Embedder
@@ -133,7 +134,7 @@ class Cancelling(Embedder):
     async def embed_passages(self, texts):  # type: ignore[no-untyped-def]
         self._calls += 1
         if self._calls == 2:
-            await self._shop.library.cancel(self._document_id)
+            await self._shop.library.cancel(EVERYBODY, self._document_id)
         return await self._shop.embedder.embed_passages(texts)
 
 

@@ -13,6 +13,7 @@ from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.resilience import faults
 from tests.support.documents import english_pdf, write
 from tests.support.ingest import SETTINGS, IngestFixture, Stuck, Ticks
@@ -66,7 +67,7 @@ async def test_waiting_for_a_free_parser_is_shown(rig: IngestFixture, tmp_path: 
     async with opened, running(rig.worker(ticks=ticks), document_id):
         await ticks.pass_by(1, MANY)
         assert await waits_for(rig, document_id) == {"kind": "parser"}
-        await rig.library.cancel(document_id)
+        await rig.library.cancel(EVERYBODY, document_id)
         ticks.run_free(1)  # the beat before may see the end already
     assert (await rig.ledger.documents.get(document_id)).status == "cancelled"
 
@@ -108,7 +109,7 @@ async def test_a_parser_that_hangs_is_ended_with_its_document_and_a_fresh_one_se
     async with running(rig.worker(ticks=ticks), document_id):
         await ticks.pass_by(1, MANY)
         assert await waits_for(rig, document_id) == {"kind": "parser"}
-        await rig.library.cancel(document_id)
+        await rig.library.cancel(EVERYBODY, document_id)
         ticks.run_free(1)  # the beat before may see the end already
     assert stopped not in rig.sandbox.pids and not exists(stopped)
     assert (await rig.ingest(english_pdf(1), "b.pdf")).stage == "indexing"

@@ -12,6 +12,7 @@ from kotaemon_async.documents.parsing import formats
 from kotaemon_async.documents.parsing.libreoffice import LibreOffice, program_of
 from kotaemon_async.documents.parsing.sandbox import PageImage, Sandbox
 from kotaemon_async.documents.settings import ParserSettings
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Block, Citation, Document, Locator, Page, QuotePart
 from tests.support.documents import chinese_pdf, english_pdf, pymupdf, two_column_pdf, words_under
@@ -41,7 +42,7 @@ class StoredFile:
     def path(self, _sha256: str) -> Path:
         return self.folder / "file"
 
-    async def get(self, document_id: str) -> Document:
+    async def document(self, _caller: Caller, document_id: str) -> Document:
         if document_id != "doc_1":
             raise Refused("no such document", code="not_found")
         return Document(
@@ -82,7 +83,7 @@ def stored(tmp_path: Path) -> StoredFile:
 
 @pytest.fixture
 def images(stored: StoredFile, sandbox: Sandbox) -> PageImages:
-    return PageImages(stored, Cited(stored), stored.path, sandbox)
+    return PageImages(stored, stored, Cited(stored), stored.path, sandbox)
 
 
 def words_in(stored: StoredFile, page: int, picture: PageImage) -> str:
@@ -91,7 +92,7 @@ def words_in(stored: StoredFile, page: int, picture: PageImage) -> str:
 
 
 async def test_a_page_is_a_png_of_the_nearest_width(images: PageImages) -> None:
-    found = await images.image("doc_1", 1, width_px=900)
+    found = await images.image(EVERYBODY, "doc_1", 1, width_px=900)
     assert (found.png[:8], found.width_px, found.marks) == (PNG, 800, ())
     assert found.height_px == pytest.approx(800 * 842 / 595, abs=1)
 
@@ -110,13 +111,13 @@ async def test_the_marked_words_are_those_of_the_quote(
 ) -> None:
     stored.put(data)
     stored.quotes = [(1, quote)]
-    found = await images.image("doc_1", 1, highlight="ans_1.1")
+    found = await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
     assert "".join(words_in(stored, 1, found).split()) == "".join(quote.split())
 
 
 async def test_the_mark_is_drawn_into_the_picture(stored: StoredFile, images: PageImages) -> None:
     stored.quotes = [(1, "wound the clock")]
-    plain, marked = [await images.image("doc_1", 1, highlight=one) for one in (None, "ans_1.1")]
+    plain, marked = [await images.image(EVERYBODY, "doc_1", 1, highlight=one) for one in (None, "ans_1.1")]
     (mark,) = marked.marks
     before, after = (pymupdf.Pixmap(one.png) for one in (plain, marked))
     y = int((mark[1] + mark[3]) / 2 * marked.height_px)
@@ -175,11 +176,11 @@ async def test_words_are_marked_where_they_are_seen(
 ) -> None:
     stored.pages, stored.quotes = 1, [(1, "wound the clock")]
     stored.put(sheet(run, kind, turn, "wound the clock"))
-    found = await images.image("doc_1", 1, width_px=400, highlight="ans_1.1")
-    written = await images.image("doc_1", 1, width_px=400)
+    found = await images.image(EVERYBODY, "doc_1", 1, width_px=400, highlight="ans_1.1")
+    written = await images.image(EVERYBODY, "doc_1", 1, width_px=400)
     images.forget()
     stored.put(sheet(run, kind, turn, ""))
-    empty = await images.image("doc_1", 1, width_px=400)
+    empty = await images.image(EVERYBODY, "doc_1", 1, width_px=400)
     share, larger = covered(empty.png, written.png, written.width_px, found.marks)
     assert (share > 0.99, larger < 3) == (True, True)
 
@@ -187,7 +188,9 @@ async def test_words_are_marked_where_they_are_seen(
 async def test_a_mark_colours_its_box_and_nothing_else(stored: StoredFile, images: PageImages) -> None:
     stored.put(sheet("upwards", "cropped", 90, "wound the clock"))
     stored.pages, stored.quotes = 1, [(1, "wound the clock")]
-    plain, marked = [await images.image("doc_1", 1, width_px=400, highlight=one) for one in (None, "ans_1.1")]
+    plain, marked = [
+        await images.image(EVERYBODY, "doc_1", 1, width_px=400, highlight=one) for one in (None, "ans_1.1")
+    ]
     share, larger = covered(plain.png, marked.png, plain.width_px, marked.marks)
     assert (share, larger < 1.3) == (1.0, True)
 
@@ -199,7 +202,7 @@ async def test_a_quote_over_a_page_break_is_marked_on_both_pages(
     stored.quotes = [(1, "wound the clock at")]
     stored.parts = (QuotePart(1, "wound the clock at"), QuotePart(2, "seven and slept."))
     for page, words in ((1, "wound the clock at"), (2, "seven and slept.")):
-        found = await images.image("doc_1", page, highlight="ans_1.1")
+        found = await images.image(EVERYBODY, "doc_1", page, highlight="ans_1.1")
         assert words_in(stored, page, found) == words
 
 
@@ -208,7 +211,7 @@ async def test_a_page_of_text_is_drawn_with_its_quote_and_runs_nothing(
 ) -> None:
     stored.media_type, stored.texts = "text/html", {1: "<script>alert(1)</script> 首都是巴黎。\n\nThe end."}
     stored.quotes = [(1, "<script>alert(1)</script> 首都是巴黎。")]
-    found = await images.image("doc_1", 1, highlight="ans_1.1")
+    found = await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
     assert (found.png[:8], len(found.marks)) == (PNG, 1)
 
 
@@ -220,10 +223,10 @@ async def test_a_row_of_a_table_is_marked_on_the_sheet_that_holds_it(
     numbers = tuple(range(10, 40))
     stored.blocks = (Block("table", 0, len(stored.texts[2]), header="Model | Width", rows=numbers),)
     stored.quotes, stored.place = [(2, rows[20])], Locator("sheet", 2, "Belts", rows=(30, 30))
-    plain, marked = [await images.image("doc_1", 2, highlight=one) for one in (None, "ans_1.1")]
+    plain, marked = [await images.image(EVERYBODY, "doc_1", 2, highlight=one) for one in (None, "ans_1.1")]
     left, top, right, bottom = where_they_differ(plain.png, marked.png)
     assert 0.6 < top < bottom < 0.75 and bottom - top < 0.05 and right - left > 0.25
-    assert (await images.image("doc_1", 1, highlight="ans_1.1")).png == marked.png
+    assert (await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")).png == marked.png
 
 
 _TYPES = """<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Override
@@ -248,9 +251,9 @@ async def test_an_office_file_is_shown_as_it_is_printed_on_the_page_that_holds_t
     office_file(stored)
     assert PROGRAM is not None
     office = LibreOffice(PROGRAM, tmp_path / "office", ParserSettings(), wall_s=60.0)
-    images = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
-    found = await images.image("doc_1", 1, highlight="ans_1.1")
-    kept = (tmp_path / "office" / f"{'s' * 64}.pdf").read_bytes()
+    images = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
+    found = await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
+    kept = (tmp_path / "office" / "doc_1.pdf").read_bytes()
     assert " ".join(words_under(kept, 2, found.marks).split()) == OFFICE_WORDS
 
 
@@ -276,10 +279,10 @@ async def test_where_the_print_does_not_hold_the_quote_the_text_is_drawn(
     office_file(stored)
     (tmp_path / "other.pdf").write_bytes(english_pdf(texts=["Something else."]))
     office = Printed(tmp_path / "other.pdf" if has_printed else None)
-    drawn = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
-    found = await drawn.image("doc_1", 1, highlight="ans_1.1")
+    drawn = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
+    found = await drawn.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
     assert len(found.marks) == 1
-    assert found.png == (await images.image("doc_1", 1, highlight="ans_1.1")).png
+    assert found.png == (await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")).png
 
 
 async def test_a_slide_is_the_page_of_its_number(
@@ -289,12 +292,12 @@ async def test_a_slide_is_the_page_of_its_number(
     stored.texts, stored.place = {2: "Nothing of this is printed."}, Locator("slide", 2)
     (tmp_path / "slides.pdf").write_bytes(english_pdf(texts=["One.", "Two."]))
     office = Printed(tmp_path / "slides.pdf")
-    drawn = PageImages(stored, Cited(stored), stored.path, sandbox, office=office)
+    drawn = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
     stored.put((tmp_path / "slides.pdf").read_bytes())
-    printed = await drawn.image("doc_1", 2)
+    printed = await drawn.image(EVERYBODY, "doc_1", 2)
     stored.media_type = formats.PDF
     drawn.forget()
-    assert printed.png == (await drawn.image("doc_1", 2)).png
+    assert printed.png == (await drawn.image(EVERYBODY, "doc_1", 2)).png
 
 
 @pytest.mark.parametrize(
@@ -305,7 +308,7 @@ async def test_what_is_not_there_is_not_found(
 ) -> None:
     stored.quotes = [(1, "lamp")]
     with pytest.raises(Refused) as error:
-        await images.image("doc_1", page, highlight=highlight)
+        await images.image(EVERYBODY, "doc_1", page, highlight=highlight)
     assert error.value.code == "not_found"
 
 
@@ -314,9 +317,9 @@ async def test_a_file_that_cannot_be_drawn_says_why_and_the_next_one_is_drawn(
 ) -> None:
     stored.put(b"%PDF-1.7 nonsense")
     with pytest.raises(BadDocument) as error:
-        await images.image("doc_1", 1)
+        await images.image(EVERYBODY, "doc_1", 1)
     stored.put(english_pdf(1))
-    assert (error.value.code, (await images.image("doc_1", 1)).png[:8]) == ("corrupt", PNG)
+    assert (error.value.code, (await images.image(EVERYBODY, "doc_1", 1)).png[:8]) == ("corrupt", PNG)
 
 
 async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(
@@ -327,7 +330,7 @@ async def test_a_page_of_huge_size_makes_a_picture_of_bounded_size(
         document.new_page(width=200, height=14_000).insert_text((10, 50), "tall")
         stored.put(document.tobytes())
     for page in (1, 2):
-        found = await images.image("doc_1", page, width_px=1600)
+        found = await images.image(EVERYBODY, "doc_1", page, width_px=1600)
         assert found.width_px * found.height_px <= 6_100_000
 
 
@@ -335,24 +338,28 @@ async def test_a_picture_is_drawn_once_for_all_who_want_it(stored: StoredFile, i
     found: list[PageImage] = []
 
     async def want() -> None:
-        found.append(await images.image("doc_1", 1))
+        found.append(await images.image(EVERYBODY, "doc_1", 1))
 
     async with anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(want)
     stored.put(b"")
     assert len({id(one) for one in found}) == 1
-    assert await images.image("doc_1", 1) is found[0]
+    assert await images.image(EVERYBODY, "doc_1", 1) is found[0]
 
 
 async def test_no_more_is_kept_than_there_is_room_for(stored: StoredFile, sandbox: Sandbox) -> None:
     one = len(
-        (await PageImages(stored, Cited(stored), stored.path, sandbox).image("doc_1", 1, width_px=400)).png
+        (
+            await PageImages(stored, stored, Cited(stored), stored.path, sandbox).image(
+                EVERYBODY, "doc_1", 1, width_px=400
+            )
+        ).png
     )
-    images = PageImages(stored, Cited(stored), stored.path, sandbox, cache_bytes=2 * one)
+    images = PageImages(stored, stored, Cited(stored), stored.path, sandbox, cache_bytes=2 * one)
     for width_px in WIDTHS[:2]:
         for page in (1, 2):
-            await images.image("doc_1", page, width_px=width_px)
+            await images.image(EVERYBODY, "doc_1", page, width_px=width_px)
     assert 0 < images.kept_bytes <= 2 * one or images.kept_bytes == 0
     images.forget()
     assert images.kept_bytes == 0

@@ -7,6 +7,7 @@ import pytest
 from httpx import AsyncClient
 
 from kotaemon_async.documents.changes import Deleted
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Document
 from tests.support.fakes import Fakes, hand_in, listening, problem_of
 from tests.support.library import LibraryFixture
@@ -73,12 +74,12 @@ async def test_listeners_hear_of_every_change_and_of_nothing_older(
     services: Fakes, lib: LibraryFixture
 ) -> None:
     old, _ = await lib.hand_in(b"old")
-    received = services.changes.listen()
+    received = services.changes.listen(EVERYBODY)
     with anyio.fail_after(5):
         assert await anext(received) is None
         new, _ = await lib.hand_in(b"new")
         first = await anext(received)
-        await lib.library.delete(old.id)
+        await lib.library.delete(EVERYBODY, old.id)
         assert (isinstance(first, Document) and first.id, await anext(received)) == (new.id, Deleted(old.id))
 
 

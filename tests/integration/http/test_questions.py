@@ -12,7 +12,7 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.dependencies import HttpLimits
 from kotaemon_async.http.settings import HttpSettings
-from tests.support.fakes import ANSWER, Fakes, listening, problem_of
+from tests.support.fakes import ANSWER, Fakes, hand_in, listening, problem_of
 
 LIMITS = HttpLimits(HttpSettings(drain_s=0.0), max_question_length=50, heartbeat_s=0.02, max_deadline_s=60)
 ANSWERS = "/api/v1/answers"
@@ -25,6 +25,7 @@ async def stream(client: AsyncClient) -> list[dict[str, str]]:
 
 
 async def test_a_search_returns_passages(client: AsyncClient, services: Fakes) -> None:
+    await hand_in(client, collection="en")
     reply = await client.post("/api/v1/search", json={"query": " rise ", "collection": "en", "top_k": 3})
     assert reply.json()["passages"][0]["page"] == 2
     assert (reply.json()["degraded"], reply.json()["trace_id"]) == ([], reply.headers["x-trace-id"])

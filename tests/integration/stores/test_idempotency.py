@@ -3,6 +3,8 @@
 import anyio
 import pytest
 
+from kotaemon_async.documents.library import Arrival
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.stores.idempotency import KEEP_S, LOST_AFTER_S, KeptReply, Reservation
 from tests.support.library import TRACE, LibraryFixture
@@ -21,10 +23,10 @@ async def code_of(lib: LibraryFixture, key: str, data: bytes = b"words", name: s
 
 async def test_the_same_upload_gets_the_same_reply_although_the_document_went_on(lib: LibraryFixture) -> None:
     first = await lib.hand_in(b"words", key="k")
-    await lib.library.cancel(first[0].id)
+    await lib.library.cancel(EVERYBODY, first[0].id)
     lib.now_s += 60
     assert await lib.hand_in(b"words", key="k") == first
-    assert first[1] and (await lib.library.get(first[0].id)).status == "cancelled"
+    assert first[1] and (await lib.library.get(EVERYBODY, first[0].id)).status == "cancelled"
 
 
 @pytest.mark.parametrize(("data", "name"), [(b"other words", "a.txt"), (b"words", "b.txt")])
@@ -34,9 +36,9 @@ async def test_another_upload_under_the_key_is_refused(lib: LibraryFixture, data
 
 
 async def test_a_key_is_in_use_while_its_first_request_runs(lib: LibraryFixture) -> None:
-    async with lib.library.reserved("k"):
+    async with lib.library.reserved(EVERYBODY, "k"):
         with pytest.raises(Refused) as refused:
-            await lib.library.check_key("k")
+            await lib.library.check_key(EVERYBODY, "k")
         assert (refused.value.code, refused.value.retry_after_s) == ("key_in_use", 1)
         assert await code_of(lib, "k") == "key_in_use"
 
@@ -49,7 +51,7 @@ async def test_a_failure_frees_the_key(lib: LibraryFixture) -> None:
 
 async def test_a_cancelled_request_frees_the_key(lib: LibraryFixture) -> None:
     with anyio.CancelScope() as scope:
-        async with lib.library.reserved("k"):
+        async with lib.library.reserved(EVERYBODY, "k"):
             scope.cancel()
             await anyio.lowlevel.checkpoint()
     assert await keys(lib) == []
@@ -65,7 +67,7 @@ async def test_a_key_is_forgotten_after_a_day(lib: LibraryFixture) -> None:
 
 async def test_old_keys_are_purged_a_hundred_at_a_time(lib: LibraryFixture) -> None:
     for number in range(150):
-        async with lib.library.reserved(f"k{number:03}"):
+        async with lib.library.reserved(EVERYBODY, f"k{number:03}"):
             pass
     lib.now_s += KEEP_S
     await lib.hand_in(b"words", key="new")
@@ -95,11 +97,13 @@ async def test_the_key_of_a_lost_request_is_taken_over_and_its_late_end_changes_
 async def test_the_late_upload_of_a_lost_request_is_accepted_but_is_not_the_reply(
     lib: LibraryFixture,
 ) -> None:
-    async with lib.library.reserved("k") as late, lib.library.incoming() as incoming:
+    async with lib.library.reserved(EVERYBODY, "k") as late, lib.library.incoming() as incoming:
         await incoming.write(b"late words")
         lib.now_s += LOST_AFTER_S
         kept = await lib.hand_in(b"words", key="k")
-        accepted = await lib.library.accept(incoming, name="a", collection="c", trace=TRACE, key=late)
+        accepted = await lib.library.accept(
+            incoming, name="a", collection="c", trace=TRACE, key=late, arrival=Arrival(EVERYBODY)
+        )
     assert accepted[1] and accepted[0].id != kept[0].id
     assert await lib.hand_in(b"words", key="k") == kept
 
@@ -114,7 +118,12 @@ async def test_acceptance_and_kept_reply_are_one_transaction(lib: LibraryFixture
         await incoming.write(b"words")
         with pytest.raises(Unavailable):
             await lib.library.accept(
-                incoming, name="a.txt", collection="c", trace=TRACE, key=Reservation("k", 1.0)
+                incoming,
+                name="a.txt",
+                collection="c",
+                trace=TRACE,
+                key=Reservation("k", 1.0),
+                arrival=Arrival(EVERYBODY),
             )
     assert (await lib.ledger.documents.counts())[0] == {}
 

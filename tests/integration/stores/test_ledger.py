@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import LeaseLost, Refused
 from kotaemon_async.domain.model import Answer, Document, DocumentWarning, Failure, Locator, Page, Scope
 from kotaemon_async.stores.claims import Claim
-from kotaemon_async.stores.documents import Collection, ListQuery, Named, NewDocument, Shelf
+from kotaemon_async.stores.documents import ListQuery, Named, NewDocument, Shelf
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.ledger import batch_of, claimed, make_ready, new_document, word_batch
 
@@ -157,7 +158,7 @@ async def test_pages_of_the_list_are_newest_first_and_complete(ledger: Ledger) -
         await ledger.documents.accept(a_file(number), float(number // 2))
     seen, cursor = [], None
     while True:
-        documents, cursor = await ledger.documents.page(ListQuery(limit=3, cursor=cursor))
+        documents, cursor = await ledger.access.page(EVERYBODY, ListQuery(limit=3, cursor=cursor))
         seen += [document.id for document in documents]
         if cursor is None:
             break
@@ -173,8 +174,8 @@ async def test_documents_that_were_not_read_whole_are_listed_and_counted(ledger:
     batch = replace(batch_of([Page(1, "Oxygen is a gas.")]), warnings=(empty, skipped))
     await make_ready(ledger, "doc_1", batch)
     await ledger.documents.accept(a_file(4), 9.0)
-    listed, _ = await ledger.documents.page(ListQuery(warnings=True))
-    others, _ = await ledger.documents.page(ListQuery(warnings=False))
+    listed, _ = await ledger.access.page(EVERYBODY, ListQuery(warnings=True))
+    others, _ = await ledger.access.page(EVERYBODY, ListQuery(warnings=False))
     assert ([one.id for one in listed], len(others)) == (["doc_1"], 3)
     assert await ledger.documents.warned() == {"page_without_text": 1, "part_skipped": 1}
     assert await ledger.documents.unread(Scope()) == (6, 1)
@@ -183,8 +184,8 @@ async def test_documents_that_were_not_read_whole_are_listed_and_counted(ledger:
 
 async def test_names_are_searched_as_plain_text(ledger: Ledger) -> None:
     await ledger.documents.accept(a_file(1), 1.0)
-    assert len((await ledger.documents.page(ListQuery(q="file doc_1")))[0]) == 1
-    assert (await ledger.documents.page(ListQuery(q="%")))[0] == []
+    assert len((await ledger.access.page(EVERYBODY, ListQuery(q="file doc_1")))[0]) == 1
+    assert (await ledger.access.page(EVERYBODY, ListQuery(q="%")))[0] == []
 
 
 @pytest.mark.parametrize(("name", "part"), [
@@ -197,7 +198,7 @@ async def test_documents_are_found_by_any_spelling_of_their_name(
 ) -> None:
     await ledger.documents.accept(replace(new_document(), name=name), 1.0)
     await ledger.documents.accept(new_document("doc_2"), 2.0)
-    found, _ = await ledger.documents.page(ListQuery(q=part))
+    found, _ = await ledger.access.page(EVERYBODY, ListQuery(q=part))
     assert [document.name for document in found] == [name]
 
 
@@ -207,22 +208,6 @@ async def test_an_answer_is_read_as_it_was_given(ledger: Ledger) -> None:
     assert await ledger.answers.get("ans_1") == answer
     with pytest.raises(Refused, match="no answer"):
         await ledger.answers.get("ans_2")
-
-
-async def test_each_collection_is_listed_once_with_its_oldest_document(ledger: Ledger) -> None:
-    for number, (name, at_s) in enumerate([("zh", 5.0), ("en", 9.0), ("en", 4.0), ("my papers", 7.0)]):
-        await ledger.documents.accept(a_file(number, collection=name), at_s)
-    listed = [Collection("en", 4.0), Collection("my papers", 7.0), Collection("zh", 5.0)]
-    assert await ledger.documents.collections(10) == listed
-    assert await ledger.documents.collections(2) == listed[:2]
-    assert await ledger.documents.collection("en") == listed[0]
-
-
-async def test_a_collection_goes_with_its_last_document(ledger: Ledger) -> None:
-    await ledger.documents.accept(a_file(1, collection="en"), 1.0)
-    await ledger.documents.delete("doc_1")
-    assert await ledger.documents.collections(10) == []
-    assert await ledger.documents.collection("en") is None
 
 
 async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Page
 from kotaemon_async.stores.documents import ListQuery, NewDocument
 from kotaemon_async.stores.ledger import Ledger
@@ -108,7 +109,7 @@ async def member(ledger: Ledger, archive_id: str, document_id: str, sha256: str 
 async def test_members_of_an_archive_are_listed_under_it_and_outlive_it(ledger: Ledger) -> None:
     await ledger.documents.accept(new_document("zip_1"), 1.0)
     await member(ledger, "zip_1", "doc_1")
-    listed, _ = await ledger.documents.page(ListQuery(parent_id="zip_1"))
+    listed, _ = await ledger.access.page(EVERYBODY, ListQuery(parent_id="zip_1"))
     assert [(one.id, one.parent_id) for one in listed] == [("doc_1", "zip_1")]
     await ledger.documents.delete("zip_1")
     assert (await ledger.documents.get("doc_1")).parent_id == "zip_1"

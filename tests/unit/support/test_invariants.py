@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from chromadb.config import Settings
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Chunk, Page
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
@@ -32,7 +33,7 @@ async def write_ledger(path: Path) -> None:
     draw = np.random.default_rng(7)
     for name, sha256 in HASHES.items():
         await ledger.documents.accept(
-            NewDocument(name, "a.txt", "text/plain", 9, sha256, "c", 6, "t", ""), 1.0
+            NewDocument(EVERYBODY, name, "a.txt", "text/plain", 9, sha256, "c", 6, "t", ""), 1.0
         )
         claim = await ledger.claims.claim(name, "me", 2.0, 30.0, recipe="m/1")
         assert claim is not None

@@ -7,6 +7,7 @@ import pytest
 
 from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.documents import ListQuery
 from tests.support.archives import zipped
@@ -23,6 +24,7 @@ class FollowedArchives:
         settings = LibrarySettings(watch=(WatchSettings(path=self.root),))
         parts = (rig.ledger, rig.library, Admission(4))
         given = {"settings": settings, "max_bytes": 10**6, "data_dir": folder, "clock": rig.clock}
+        given["caller"] = lambda: SERVICE
         self.watch = FolderWatch(*parts, **given, sleep=no_time)  # type: ignore[arg-type]
 
     async def settle(self) -> list[str]:
@@ -35,7 +37,7 @@ class FollowedArchives:
             end = await self.rig.ledger.vector_log.end()
             await self.rig.ledger.vector_log.advance("g", "m", end, self.rig.clock())
             await anyio.lowlevel.checkpoint()
-        found, _ = await self.rig.ledger.documents.page(ListQuery(limit=200))
+        found, _ = await self.rig.ledger.access.page(EVERYBODY, ListQuery(limit=200))
         return sorted(one.path for one in found)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission
@@ -98,7 +99,7 @@ async def test_a_renamed_file_keeps_its_document_under_its_new_path(followed: Fo
     (followed.root / new).parent.mkdir(parents=True, exist_ok=True)
     (followed.root / "a.txt").rename(followed.root / new)
     await followed.look(1)
-    renamed = await followed.lib.library.get(old.id)
+    renamed = await followed.lib.library.get(EVERYBODY, old.id)
     assert (renamed.path, renamed.name, renamed.version) == (new, new.rpartition("/")[2], 1)
     assert len(await followed.documents()) == 2
 
@@ -136,7 +137,7 @@ async def test_the_same_bytes_twice_are_one_document_until_the_last_is_gone(
 
 async def test_what_somebody_deleted_is_not_taken_again_until_it_changes(followed: Followed) -> None:
     await followed.take({"a.txt": "the words"})
-    await followed.lib.library.delete((await followed.documents())[0].id)
+    await followed.lib.library.delete(EVERYBODY, (await followed.documents())[0].id)
     await followed.look(3)
     followed.watch = followed.fresh()
     await followed.look(3)
@@ -153,7 +154,7 @@ async def test_what_came_by_upload_is_never_touched(followed: Followed) -> None:
     await followed.look()
     (followed.root / "c.txt").unlink()
     await followed.look(3)
-    kept = await followed.lib.library.get(sent.id)
+    kept = await followed.lib.library.get(EVERYBODY, sent.id)
     assert (kept.name, kept.path, await followed.paths()) == ("mine.txt", "", ["", "b.txt"])
 
 

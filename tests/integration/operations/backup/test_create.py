@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Misconfigured, Unavailable
 from kotaemon_async.operations.backup.folder import (
     PARTIAL,
@@ -61,7 +62,7 @@ async def test_a_backup_beside_uploads_and_deletions_has_the_file_of_every_docum
         number = 0
         while not over.is_set():
             kept.append((await lib.hand_in(f"{number} new words".encode()))[0].id)
-            await lib.library.delete(kept.pop(number % len(kept)))
+            await lib.library.delete(EVERYBODY, kept.pop(number % len(kept)))
             number += 1
 
     async with anyio.create_task_group() as group:

@@ -9,6 +9,7 @@ import pytest
 
 from kotaemon_async.app.doctor import doctor_alone
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.search.vectors.store import VectorStore
@@ -71,7 +72,7 @@ async def test_what_the_index_has_yet_to_follow_is_only_noted(
     data: DamagedFolder, index: VectorStore
 ) -> None:
     await data.indexing(words="three")
-    await data.library.delete((await data.accept("one")).id)
+    await data.library.delete(EVERYBODY, (await data.accept("one")).id)
     report = await data.run()
     assert (report.verdict, list(report.findings)) == ("well", ["vectors_behind"])
     assert report.findings["vectors_behind"].examples == ["6 entries"]

@@ -7,6 +7,7 @@ import anyio
 import pytest
 from loguru import logger
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.operations.traces.path import TraceBody
@@ -104,7 +105,7 @@ async def test_a_document_leads_to_the_trace_of_its_upload_even_when_it_is_delet
         pass
     with traces.span("http DELETE", doc_id=document.id):
         assert named(await traced.tracing.path(document.id)) == ["job"]
-        await lib.library.delete(document.id)
+        await lib.library.delete(EVERYBODY, document.id)
     assert named(await traced.tracing.path(document.id)) == ["job"]
 
 

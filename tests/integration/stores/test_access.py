@@ -1,0 +1,156 @@
+"""Which documents a caller sees, and which he may change."""
+
+import pytest
+
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE, Caller
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Scope
+from kotaemon_async.stores.collections import Change, Share
+from kotaemon_async.stores.documents import ListQuery
+from kotaemon_async.stores.ledger import Ledger
+from tests.support.callers import ADMIN, ALICE, BOB, a_user
+from tests.support.ledger import new_document
+
+
+async def hand_in(ledger: Ledger, document_id: str, caller: Caller, collection: str = "default") -> None:
+    await ledger.documents.accept(new_document(document_id, collection=collection, caller=caller), 1.0)
+
+
+async def share(ledger: Ledger, name: str, *, write: bool = False) -> None:
+    await ledger.collections.change(ALICE, name, Change(shares=(Share("user", "bob", write),)))
+
+
+async def refusal(
+    ledger: Ledger, caller: Caller, document_id: str, *, write: bool = False
+) -> tuple[str, str]:
+    with pytest.raises(Refused) as caught:
+        await ledger.access.document(caller, document_id, write=write)
+    return caught.value.code, caught.value.message
+
+
+async def test_everybody_and_admins_read_everything(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    for caller in (EVERYBODY, SERVICE, ADMIN):
+        assert await ledger.access.readable(caller) is None
+        assert (await ledger.access.document(caller, "doc_1", write=True)).collection == "default@alice"
+
+
+async def test_a_user_reads_what_is_his_shared_or_public(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    await hand_in(ledger, "doc_2", ALICE, "secret")
+    await hand_in(ledger, "doc_3", EVERYBODY, "open")
+    await share(ledger, "papers")
+    assert await ledger.access.readable(BOB) == ("open", "papers")
+    assert await ledger.access.writable(BOB) == ("open",)
+    assert await ledger.access.readable(a_user("carol")) == ("open",)
+
+
+async def test_a_foreign_document_is_refused_as_one_that_is_not_there(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    for write in (False, True):
+        code, said = await refusal(ledger, BOB, "doc_1", write=write)
+        assert (code, said.replace("doc_1", "doc_2")) == await refusal(ledger, BOB, "doc_2", write=write)
+
+
+async def test_what_is_only_to_be_read_is_not_changed(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    await share(ledger, "papers")
+    assert (await ledger.access.document(BOB, "doc_1")).id == "doc_1"
+    assert (await refusal(ledger, BOB, "doc_1", write=True))[0] == "forbidden"
+    await share(ledger, "papers", write=True)
+    assert (await ledger.access.document(BOB, "doc_1", write=True)).id == "doc_1"
+
+
+async def test_his_own_default_is_called_default(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    assert (await ledger.access.document(ALICE, "doc_1")).collection == "default"
+    (found,), _ = await ledger.access.page(ALICE, ListQuery(collection="default"))
+    assert (found.id, found.collection) == ("doc_1", "default")
+
+
+async def test_a_scope_is_all_that_may_be_read(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    await hand_in(ledger, "doc_2", BOB, "b")
+    assert await ledger.access.scope(ALICE) == Scope(("default@alice",))
+    assert await ledger.access.scope(ADMIN) == Scope(None)
+    assert await ledger.access.scope(a_user("carol")) == Scope(())
+
+
+@pytest.mark.parametrize("name", ["b", "nowhere", "default@bob", "default@nobody", "a/b"])
+async def test_a_foreign_collection_is_an_empty_scope_as_one_that_is_not_there(
+    ledger: Ledger, name: str
+) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    await hand_in(ledger, "doc_2", BOB, "b")
+    await hand_in(ledger, "doc_3", BOB)
+    assert await ledger.access.scope(ALICE, name) == Scope(())
+
+
+async def test_foreign_documents_are_left_out_of_a_scope_as_those_that_are_not_there(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "a")
+    await hand_in(ledger, "doc_2", BOB, "b")
+    given = ("doc_1", "doc_2", "doc_9")
+    assert await ledger.access.scope(ALICE, None, given) == Scope(("a",), ("doc_1",))
+    assert await ledger.access.scope(ALICE, None, given[1:]) == Scope((), ())
+    assert await ledger.access.scope(ALICE, "a", given) == Scope(("a",), ("doc_1",))
+    assert await ledger.access.scope(ADMIN, None, given) == Scope(None, given)
+
+
+async def test_a_list_holds_what_may_be_read(ledger: Ledger) -> None:
+    for number, caller in enumerate((ALICE, BOB, ALICE)):
+        await hand_in(ledger, f"doc_{number}", caller)
+    ids = [one.id for one in (await ledger.access.page(ALICE, ListQuery()))[0]]
+    assert ids == ["doc_2", "doc_0"]
+    assert (await ledger.access.page(ALICE, ListQuery(collection="default@bob")))[0] == []
+
+
+async def test_members_of_a_foreign_archive_are_not_listed_by_it(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_zip", ALICE, "a")
+    member = new_document("doc_1", collection="a", caller=SERVICE, parent_id="doc_zip")
+    await ledger.documents.accept(member, 1.0)
+    assert [one.id for one in (await ledger.access.page(ALICE, ListQuery(parent_id="doc_zip")))[0]] == [
+        "doc_1"
+    ]
+    await hand_in(ledger, "doc_b", BOB, "b")
+    await ledger.collections.change(BOB, "b", Change(public="write"))
+    await ledger.documents.move(ALICE, "doc_1", "b", 2.0)
+    assert (await ledger.access.page(BOB, ListQuery(parent_id="doc_zip")))[0] == []
+    assert (await ledger.access.document(BOB, "doc_1")).parent_id is None
+    assert (await ledger.access.document(ALICE, "doc_1")).parent_id == "doc_zip"
+
+
+async def test_members_come_to_where_their_archive_stands_by_now(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_zip", ALICE, "a")
+    await ledger.documents.move(ALICE, "doc_zip", "elsewhere", 2.0)
+    member = new_document("doc_1", collection="a", caller=SERVICE, parent_id="doc_zip")
+    document, _ = await ledger.documents.accept(member, 3.0)
+    assert document.collection == "elsewhere"
+    await ledger.documents.delete("doc_zip")
+    with pytest.raises(Refused, match="doc_zip"):
+        await ledger.documents.accept(
+            new_document("doc_2", collection="a", caller=SERVICE, parent_id="doc_zip"), 4.0
+        )
+
+
+async def test_events_are_those_of_what_may_be_read(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    await hand_in(ledger, "doc_2", BOB)
+    assert await ledger.access.events({ALICE: None, BOB: ["doc_1", "doc_2"], ADMIN: None}) == {
+        ALICE: {"doc_1": 1},
+        BOB: {"doc_2": 1},
+        ADMIN: {"doc_1": 1, "doc_2": 1},
+    }
+
+
+async def test_the_same_bytes_of_two_users_are_two_documents(ledger: Ledger) -> None:
+    for caller in (ALICE, BOB):
+        new = new_document(f"doc_{caller.user}", sha256="f" * 64, caller=caller)
+        document, is_new = await ledger.documents.accept(new, 1.0)
+        assert (document.id, is_new) == (f"doc_{caller.user}", True)
+
+
+async def test_a_document_of_several_is_his_to_read(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE)
+    await hand_in(ledger, "doc_2", BOB)
+    found = await ledger.access.several(ALICE, ["doc_1", "doc_2", "doc_3"])
+    assert [(one.id, one.collection) for one in found] == [("doc_1", "default")]
