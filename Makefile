@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 # A worker for each of two cores; the long files first, so that both have work until the end.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
-.PHONY: help run test test-long check format demo eval bench bench-files fuzz-files budget chaos chaos-answers soak settings lock clean
+.PHONY: help run test test-long check format demo eval bench bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
@@ -59,6 +59,8 @@ bench-files: $(TEST) ## pages or units a second and memory for each kind of file
 	@$(BIN)/python -m tests.bench.files $(if $(FOLDER),--folder $(FOLDER))
 fuzz-files: $(TEST) ## MINUTES=5 of damaged files of every kind (and of FOLDER) through the parser children
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FOLDER),--folder $(FOLDER))
+fuzz: $(READY) $(TEST) ## MINUTES=10 of requests of every shape that /schema allows or forbids, with and without keys
+	@$(BIN)/python -m tests.fuzz.api $(if $(MINUTES),--minutes $(MINUTES))
 chaos: $(READY) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table
 	@$(BIN)/python -m tests.chaos $(if $(ROUNDS),--rounds $(ROUNDS)) --pack $(PACK) $(if $(SEED),--seed $(SEED))
 chaos-answers: $(READY) $(TEST) ## every fault behind an answer, all pairs of dead parts, and what they cost, as tables

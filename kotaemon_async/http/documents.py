@@ -86,7 +86,7 @@ _UPLOAD_PROBLEMS = responses(
 class DocumentChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a document shall stand."""
 
-    collection: Annotated[str, Meta(min_length=1, max_length=100)]
+    collection: Annotated[str, Meta(max_length=100, pattern=r"^\w[\w .-]*$")]
 
 
 @post(

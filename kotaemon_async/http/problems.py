@@ -21,6 +21,11 @@ from kotaemon_async.http.openai.bodies import ErrorEnvelope, error_envelope
 from kotaemon_async.telemetry import traces
 
 MEDIA_TYPE = "application/problem+json"
+#: What any operation may reply, whatever it is for.
+_OF_EVERY_ONE = (
+    *("unauthorized", "forbidden", "wrong_origin", "too_slow", "unsupported_media_type", "wrong_host"),
+    *("rate_limited", "head_too_large", "internal"),
+)
 _TRACE_EXAMPLE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _OPENAI_PATH = "/v1"
 _OPENAI_HINT = "See /v1/models for the models and /schema for every call."
@@ -99,9 +104,9 @@ HANDLERS: ExceptionHandlersMap = {KotaemonError: handle, HTTPException: handle, 
 
 
 def responses(*codes: str) -> Mapping[int, ResponseSpec]:
-    """Return the failures of an operation for the schema, each with an example; `internal` always is one."""
+    """Return the failures of an operation for the schema, each with an example, and those of every one."""
     by_status: dict[int, list[str]] = {}
-    for code in (*codes, "internal"):
+    for code in (*codes, *_OF_EVERY_ONE):
         by_status.setdefault(CODES[code][0], []).append(code)
     return {status: _spec(status, found) for status, found in by_status.items()}
 

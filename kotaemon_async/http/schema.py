@@ -9,14 +9,22 @@ import msgspec
 from litestar import MediaType, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.serialization import encode_json
 
 from kotaemon_async.domain import model
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.http import documents, events
+from kotaemon_async.http.auth import caller_of
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
 from kotaemon_async.stores import documents as stored_documents
 
 Json = dict[str, object]
+
+#: What the description calls a key in the header.
+_KEY: Final = "key"
+#: What needs none.
+_OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"})
 
 _UPLOAD: Final[Json] = {
     "required": True,
@@ -56,6 +64,7 @@ def config() -> OpenAPIConfig:
         description="Upload documents, ask questions, get answers with citations.",
         path="/schema",
         use_handler_docstrings=True,
+        components=Components(security_schemes={_KEY: SecurityScheme("http", scheme="bearer")}),
         render_plugins=[_Schema()],
     )
 
@@ -65,14 +74,16 @@ class _Schema(JsonRenderPlugin):
 
     def __init__(self) -> None:
         super().__init__(path="/", media_type=MediaType.JSON)
-        self._finished: bytes | None = None
+        self._finished: dict[bool, bytes] = {}
 
-    def render(self, request: Request, openapi_schema: Json) -> bytes:  # type: ignore[type-arg]  # noqa: ARG002
-        """Return the description."""
-        if self._finished is None:
+    def render(self, request: Request, openapi_schema: Json) -> bytes:  # type: ignore[type-arg]
+        """Return the description; where everybody may call, it asks for no key."""
+        is_open = caller_of(request) == EVERYBODY
+        if not self._finished:
             finish(openapi_schema)
-            self._finished = encode_json(openapi_schema)
-        return self._finished
+            asking = openapi_schema | {"security": [{_KEY: []}]}
+            self._finished = {True: encode_json(openapi_schema), False: encode_json(asking)}
+        return self._finished[is_open]
 
 
 def finish(schema: Json) -> None:
@@ -85,6 +96,8 @@ def finish(schema: Json) -> None:
     for path, item in paths.items():
         for operation in _dict(item).values():
             _add_examples(path, _dict(operation))
+            if path in _OPEN:
+                _dict(operation)["security"] = []
 
 
 def _describe(components: Json) -> None:
@@ -99,16 +112,18 @@ def _describe(components: Json) -> None:
         if name in structs and structs[name].__struct_config__.forbid_unknown_fields:
             _dict(component)["additionalProperties"] = False
         for field in _dict(_dict(component).get("properties") or {}).values():
-            _say_in_order(_dict(field))
+            _count_items(_dict(field))
 
 
-def _say_in_order(field: Json) -> None:
-    """Give tuples the keyword of today's JSON Schema, where Litestar takes one of an earlier draft."""
-    items = field.get("items")
+def _count_items(field: Json) -> None:
+    """Say a tuple of one kind as a list of so many: readers of schemas trip over a tuple inside of a list."""
+    items = field.get("prefixItems")
     if isinstance(items, list):
-        field["prefixItems"] = field.pop("items")
-    elif isinstance(items, dict):
-        _say_in_order(items)
+        del field["prefixItems"]
+        field |= {"items": items[0], "minItems": len(items), "maxItems": len(items)}
+    for inner in (field.get("items"), *_kinds(field)):
+        if isinstance(inner, dict) and inner is not field:
+            _count_items(inner)
 
 
 def _structs(parent: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:

@@ -110,7 +110,7 @@ async def chat(
     """
     now_s = time.time()
     completion_id = new_id("chatcmpl", now_s).replace("_", "-")
-    question, place = _last_message(data)
+    question, place = data.question()
     before = data.history(place)
     if (helper := helper_prompt(data.wishes(), [asked for asked, _ in before], question)) is not None:
         await _scope_of(data.model, services, caller)
@@ -129,13 +129,6 @@ async def chat(
     answer = await while_connected(request, lambda: services.answering.answer(asked))
     body: ChatCompletion = completion_of(data, answer, completion_id, now_s)
     return ASGIResponse(body=msgspec.json.encode(body))
-
-
-def _last_message(chat: ChatRequest) -> tuple[str, int]:
-    """Return the last user message and its place. Raises: InvalidParam."""
-    if chat.n is not None and chat.n > 1:
-        raise InvalidParam("There is one answer to a question.", "n", hint="Leave n out or set it to 1.")
-    return chat.question()
 
 
 def _plain_completion(chat: ChatRequest, answer: Answer, completion_id: str, now_s: float) -> ASGIResponse:

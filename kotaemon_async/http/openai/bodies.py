@@ -129,7 +129,7 @@ class ChatRequest(msgspec.Struct, frozen=True):
     stream_options: Annotated[
         StreamOptions | None, Meta(description="With `include_usage` the last chunk tells the tokens.")
     ] = None
-    n: Annotated[int, Meta(ge=1, description="There is one answer: 1.")] | None = None
+    n: Annotated[int, Meta(ge=1, le=1, description="There is one answer: 1.")] | None = None
     max_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1, description=_MAX_TOKENS)] | None = None
     stop: (

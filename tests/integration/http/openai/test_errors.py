@@ -32,7 +32,7 @@ def error_of(reply: Response) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("given", "param", "said"),
     [
-        ({"n": 2}, "n", "one answer"),
+        ({"n": 2}, "n", "<= 1"),
         ({"n": 0}, "n", ">= 1"),
         ({"messages": []}, "messages", "no user message"),
         ({"messages": [{"role": "system", "content": "Hi"}]}, "messages", "no user message"),
