@@ -35,6 +35,7 @@ from kotaemon_async.stores.upgrade_copy import COPIES, FOLDER, PARTIALS
 
 #: A verification that takes longer is given up.
 VERIFY_LIMIT_S: Final = 4 * 3600.0
+DAY_S: Final = 86_400.0
 #: Exit status of `backup verify` for a backup that is no good.
 DAMAGED: Final = 1
 #: Settings that decide how a copy is opened; everything else starts from its default.
@@ -105,6 +106,7 @@ def maintenance_of(
         "old_answers": partial(_forget_old_answers, ledger, settings.answers.keep_s),
         "expired_keys": ledger.idempotency.forget_old,
         "unused_files": lambda _: remove_unused_files(ledger, blobs, folder / "blobs"),
+        "old_audit": partial(_forget_old_audit, ledger, settings.maintenance.audit_days),
         "put_aside": lambda now_s: remove_old(
             [path for pattern in aside for path in folder.glob(pattern)],
             now_s - settings.maintenance.keep_aside_s,
@@ -122,6 +124,10 @@ def maintenance_of(
 
 async def _forget_old_answers(ledger: Ledger, keep_s: float, now_s: float) -> int:
     return await ledger.answers.forget_old(now_s - keep_s) if keep_s else 0
+
+
+async def _forget_old_audit(ledger: Ledger, days: int, now_s: float) -> int:
+    return await ledger.audit.forget_old(now_s - days * DAY_S) if days else 0
 
 
 async def _create(settings: Settings, target: Path) -> CreatedBackup:

@@ -35,6 +35,7 @@ from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
 from kotaemon_async.operations.incidents.readings import SignalReader
@@ -174,6 +175,7 @@ class Services:
     incidents: IncidentParts
     loop_lag: LoopLag
     maintenance: Maintenance
+    audit: AuditTrail
     started: anyio.Event
     stopping: anyio.Event
 
@@ -357,6 +359,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         maintenance=maintenance_of(
             settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), capacity.memory.may_start
         ),
+        audit=AuditTrail(ledger.audit),
         started=anyio.Event(),
         stopping=anyio.Event(),
     )

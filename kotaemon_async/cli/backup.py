@@ -1,6 +1,7 @@
 """The commands `backup create`, `list` and `restore`: they work on the files, beside a service or not.
 
-Nothing is asked of a running service: the ledger may be read beside its writer, and files are never changed.
+Nothing is asked of a running service: the ledger may be read beside its writer, files are never changed, and
+the audit gets one row.
 """
 
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from kotaemon_async.app.backups import backup_folder, backups_over, restoring_into
 from kotaemon_async.app.settings import Settings, ledger_folder
+from kotaemon_async.cli.audit import write_down
 from kotaemon_async.cli.client import Json
 from kotaemon_async.operations.backup.folder import kept_backups, name_at
 from kotaemon_async.operations.backup.reading import open_backup
@@ -25,6 +27,7 @@ def create(settings: Settings, output: Path | None) -> Json:
     made = backups_over(settings).create(target.absolute())
     if made.path.is_relative_to(folder):
         give_to_owner_of(folder, made.path.parent)
+    write_down(folder, "backup.create", made.path.name)
     return {
         "file": str(made.path),
         "size_bytes": made.size_bytes,
@@ -60,6 +63,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> Json:
     folder = settings.data_dir.absolute()
     with open_backup(file.absolute()) as backup:
         done = restoring_into(settings, folder).restore(backup, replace=replace)
+    write_down(folder, "backup.restore", file.name)
     knowledge = next((str(path) for path in folder.glob("knowledge.*")), None)
     return {
         "folder": str(done.folder),

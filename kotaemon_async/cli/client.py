@@ -184,6 +184,10 @@ class Client:
         """Return one incident."""
         return self._get(f"/api/v1/incidents/{in_path(incident_id)}", {})
 
+    def audit(self, **query: str | int | None) -> Json:
+        """Return one page of who did what: `items`, the latest first, and `next_cursor`."""
+        return self._get("/api/v1/audit", {name: v for name, v in query.items() if v is not None})
+
     def health(self) -> tuple[bool, Json]:
         """Return whether the service can take work, and its own report."""
         with _translated(self.url):

@@ -10,6 +10,7 @@ import msgspec
 
 from kotaemon_async.app.doctor import doctor_alone, name_of
 from kotaemon_async.app.settings import Settings, ledger_folder
+from kotaemon_async.cli.audit import write_down
 from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.credentials import credentials
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_TRY_AGAIN, EXIT_UNREACHABLE, EXIT_USAGE, CommandError
@@ -42,6 +43,8 @@ def examine(
     try:
         look = partial(_examine_alone, settings, repair=repair, deep=deep)
         report: Json = msgspec.to_builtins(anyio.run(look, backend_options={"use_uvloop": True}))
+        if repair:
+            write_down(folder, "doctor", "repair")
     finally:
         lock.release()
     return report

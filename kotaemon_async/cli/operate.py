@@ -82,6 +82,31 @@ def incidents(
     raise typer.Exit(int(any(one["status"] == "open" for one in found.get("items", []))))
 
 
+@app.command(epilog=EXIT_CODES)
+def audit(
+    user: Annotated[str | None, typer.Option("--user", help="Of this user, or this key by its id.")] = None,
+    action: Annotated[
+        str | None, typer.Option("--action", help="Only this, or these: documents.delete, documents, keys.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="A time such as 2026-03-01T08:00, or 30m, 12h, 7d ago.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, the latest.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
+    url: Url = LOCAL,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show who did what, the latest last: administrative and destructive acts, done and refused ones."""
+    from kotaemon_async.cli.audit import AuditCommand
+
+    with client(url, as_json, key_file) as service:
+        command = AuditCommand(service, {"user": user, "action": action}, as_json=as_json)
+        latest = command.show(since, limit)
+        if follow:
+            command.follow(latest)
+
+
 @models.command(epilog=EXIT_CODES)
 def prepare(
     wheel: Annotated[

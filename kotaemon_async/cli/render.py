@@ -350,6 +350,17 @@ def _incident_colour(incident: Json) -> str:
     return "red" if incident["status"] == "open" else "green"
 
 
+def print_audit(acts: Sequence[Json], *, head: bool = True) -> None:
+    """Print acts as a table, the latest last."""
+    columns = ("at", "caller", "user", "action", "object", "from", "result")
+    table = Table(*columns, box=None, pad_edge=False, show_header=head)
+    names = ("at", "caller", "user", "action", "object", "address")
+    for act in acts:
+        colour = "green" if act["result"] == "ok" else "red"
+        table.add_row(*(escape(act[name]) for name in names), f"[{colour}]{escape(act['result'])}[/]")
+    out(wide=True).print(table if acts else "nothing is written down of that kind")
+
+
 def print_keys(rows: Sequence[Json]) -> None:
     """Print a table of keys."""
     table = Table("id", "name", "created", "ends", box=None)

@@ -11,8 +11,9 @@ from msgspec import Meta
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.times import iso_time
+from kotaemon_async.http.audit import audited, name_object
 from kotaemon_async.http.auth import READ, WRITE
-from kotaemon_async.http.dependencies import GivenCaller, GivenServices
+from kotaemon_async.http.dependencies import AnyRequest, GivenCaller, GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.stores.collections import MAX_SHARES, Change, Collection, Rights, Share
 
@@ -83,7 +84,7 @@ async def get_collection(services: GivenServices, caller: GivenCaller, name: Fro
 
 @put(
     _ONE,
-    opt=WRITE,
+    opt=WRITE | audited("collections.put", object="name"),
     responses={
         201: ResponseSpec(SharedBody, generate_examples=False, description="It is new."),
         **_PROBLEMS,
@@ -91,33 +92,58 @@ async def get_collection(services: GivenServices, caller: GivenCaller, name: Fro
     summary="Make a collection, or say anew who may do what in it",
 )
 async def put_collection(
+    request: AnyRequest,
     services: GivenServices,
     caller: GivenCaller,
     name: FromPath[str],
     data: JSONBody[CollectionChange | None] = None,
 ) -> Response[SharedBody]:
     """Return the collection as it is now; a new one is the caller's, and only he sees it."""
+    name_object(request, _said(name, data or CollectionChange()))
     found, is_new = await services.sharing.put(caller, name, _change_of(data or CollectionChange()))
     return Response(_shared(found), status_code=201 if is_new else 200)
 
 
-@patch(_ONE, opt=WRITE, responses=_PROBLEMS, summary="Share a collection, or give it away")
+@patch(
+    _ONE,
+    opt=WRITE | audited("collections.change", object="name"),
+    responses=_PROBLEMS,
+    summary="Share a collection, or give it away",
+)
 async def change_collection(
-    services: GivenServices, caller: GivenCaller, name: FromPath[str], data: JSONBody[CollectionChange]
+    request: AnyRequest,
+    services: GivenServices,
+    caller: GivenCaller,
+    name: FromPath[str],
+    data: JSONBody[CollectionChange],
 ) -> SharedBody:
     """Change what is given, for its owner and for admins, and return the collection."""
+    name_object(request, _said(name, data))
     return _shared(await services.sharing.change(caller, name, _change_of(data)))
 
 
 @delete(
     _ONE,
-    opt=WRITE,
+    opt=WRITE | audited("collections.delete", object="name"),
     responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Delete an empty collection",
 )
 async def delete_collection(services: GivenServices, caller: GivenCaller, name: FromPath[str]) -> None:
     """Delete the collection with its shares, for its owner and for admins."""
     await services.sharing.delete(caller, name)
+
+
+def _said(name: str, change: CollectionChange) -> str:
+    """Return what the audit keeps of a change: `reports public=read group:sales=write`."""
+    parts = [f"owner={change.owner}"] if change.owner else []
+    if change.public is not msgspec.UNSET:
+        parts.append(f"public={change.public or 'nothing'}")
+    for share in change.shares or ():
+        grantee = f"user:{share.user}" if share.group is None else f"group:{share.group}"
+        parts.append(f"{grantee}={share.rights}")
+    if change.shares is not msgspec.UNSET and not change.shares:
+        parts.append("shares=nobody")
+    return " ".join([name, *parts])
 
 
 def _change_of(body: CollectionChange) -> Change:

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from kotaemon_async.answers import phrases
 from kotaemon_async.domain.times import iso_time
+from kotaemon_async.http.audit import audited
 from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
 from kotaemon_async.http.dependencies import Cursor, GivenServices, NamePart
 from kotaemon_async.http.problems import responses
@@ -103,7 +104,12 @@ async def rename_conversation(
     )
 
 
-@delete(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Delete one")
+@delete(
+    _ONE,
+    opt=audited("conversations.delete", object="conversation_id"),
+    responses=responses("bad_request", "not_found", "ledger_unavailable"),
+    summary="Delete one",
+)
 async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
     """Delete the conversation and its answers."""
     await services.answer_history.delete(conversation_id)

@@ -18,6 +18,7 @@ from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http.settings import HttpSettings
+from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.operations.traces.keeper import Tracing
@@ -74,6 +75,8 @@ class Dependencies(Protocol):
     def history(self) -> History: ...
     @property
     def page_images(self) -> PageImages: ...
+    @property
+    def audit(self) -> AuditTrail: ...
     @property
     def stopping(self) -> anyio.Event: ...
 

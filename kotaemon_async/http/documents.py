@@ -17,6 +17,7 @@ from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Document, Status
 from kotaemon_async.domain.paths import cleaned_path
 from kotaemon_async.http import events
+from kotaemon_async.http.audit import audited
 from kotaemon_async.http.auth import READ, WRITE
 from kotaemon_async.http.bodies import DocumentBody, DocumentList, Retried, RetryRequest, document_body
 from kotaemon_async.http.dependencies import (
@@ -192,7 +193,7 @@ async def get_document(
 
 @patch(
     _ONE,
-    opt=WRITE,
+    opt=WRITE | audited("documents.move", object="document_id"),
     responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Move a document to another collection",
 )
@@ -205,7 +206,7 @@ async def move_document(
 
 @delete(
     _ONE,
-    opt=WRITE,
+    opt=WRITE | audited("documents.delete", object="document_id"),
     responses=responses("bad_request", "forbidden", "not_found", "ledger_unavailable", "storage_unavailable"),
     summary="Delete it",
 )
@@ -216,7 +217,7 @@ async def delete_document(services: GivenServices, caller: GivenCaller, document
 
 @post(
     f"{PATH}/retry",
-    opt=WRITE,
+    opt=WRITE | audited("documents.retry_failed"),
     status_code=200,
     responses=responses("bad_request", "forbidden", "ledger_unavailable"),
     summary="Start all failed documents anew",
@@ -230,7 +231,7 @@ async def retry_failed(
 
 @post(
     f"{_ONE}/retry",
-    opt=WRITE,
+    opt=WRITE | audited("documents.retry", object="document_id"),
     status_code=200,
     responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Start a failed or cancelled document anew, with force any",
@@ -249,7 +250,7 @@ async def retry_document(
 
 @post(
     f"{_ONE}/cancel",
-    opt=WRITE,
+    opt=WRITE | audited("documents.cancel", object="document_id"),
     status_code=200,
     responses=responses("bad_request", "forbidden", "not_found", "conflict", "ledger_unavailable"),
     summary="Stop working on a document",

@@ -6,6 +6,7 @@ import msgspec
 
 from kotaemon_async.domain.model import Attempts, QuotePart
 from kotaemon_async.http import events
+from kotaemon_async.http.audit import AuditBody, AuditList
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
@@ -179,6 +180,18 @@ _INCIDENT: Final = IncidentBody(
     forecasts=[],
 )
 
+_ACT: Final = AuditBody(
+    seq=42,
+    at="2026-03-01T09:30:00.120Z",
+    caller="key_1f0c9a3e",
+    user="alice",
+    action="documents.delete",
+    object=_DOCUMENT_ID,
+    address="192.0.2.7",
+    result="ok",
+    trace_id=_TRACE,
+)
+
 #: By the name of the schema component.
 EXAMPLES: Final[dict[str, object]] = {
     type(body).__name__: msgspec.to_builtins(body)
@@ -196,6 +209,7 @@ EXAMPLES: Final[dict[str, object]] = {
         _REPORT,
         _HEALTH,
         _TRACE_BODY,
+        AuditList([_ACT], None),
         PageMarks(4, 1200, 1697, [(0.11, 0.342, 0.87, 0.361)]),
         _COLLECTION,
         CollectionList([_COLLECTION]),

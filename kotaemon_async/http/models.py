@@ -7,8 +7,10 @@ from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
+from kotaemon_async.http.audit import audited, name_object
+from kotaemon_async.http.auth import ADMIN
 from kotaemon_async.http.bodies import body_of
-from kotaemon_async.http.dependencies import GivenServices
+from kotaemon_async.http.dependencies import AnyRequest, GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.search.model_change import State
 
@@ -49,12 +51,16 @@ async def get_models(services: GivenServices) -> ModelsBody:
 
 @post(
     _PATH,
+    opt=ADMIN | audited("models.change"),
     status_code=200,
     responses=responses("bad_request", "conflict", "ledger_unavailable"),
     summary="Stop, resume or take back a change of the model",
 )
-async def change_models(data: JSONBody[ChangeRequest], services: GivenServices) -> ModelsBody:
+async def change_models(
+    request: AnyRequest, data: JSONBody[ChangeRequest], services: GivenServices
+) -> ModelsBody:
     """Return what comes of it; 409 when there is nothing to stop, to resume or to go back to."""
+    name_object(request, data.change)
     change = services.model_change
     acts = {"stop": change.stop, "resume": change.resume, "back": change.take_back}
     await acts[data.change]()

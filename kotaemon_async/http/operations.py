@@ -12,9 +12,10 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from msgspec import Meta
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.http.auth import OPEN
+from kotaemon_async.http.audit import audited, name_object
+from kotaemon_async.http.auth import ADMIN, OPEN
 from kotaemon_async.http.bodies import HealthReport, State
-from kotaemon_async.http.dependencies import Cursor, GivenServices, PossibleCaller
+from kotaemon_async.http.dependencies import AnyRequest, Cursor, GivenServices, PossibleCaller
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.doctor.report import ReportBody, body_of
 from kotaemon_async.operations.incidents.report import IncidentBody, IncidentList
@@ -94,12 +95,14 @@ class DoctorRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @post(
     "/api/v1/doctor",
+    opt=ADMIN | audited("doctor"),
     status_code=200,
     responses=responses("bad_request", "not_found", "conflict", "ledger_unavailable"),
     summary="Compare ledger, files, keywords and vectors",
 )
-async def examine(data: JSONBody[DoctorRequest], services: GivenServices) -> ReportBody:
+async def examine(request: AnyRequest, data: JSONBody[DoctorRequest], services: GivenServices) -> ReportBody:
     """Return what differs and what of it is left, after seconds to minutes; 409 while another one runs."""
+    name_object(request, "repair" if data.repair else "look")
     return body_of(await services.doctor.run(repair=data.repair, deep=data.deep, name=data.folder))
 
 

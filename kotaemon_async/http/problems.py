@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from litestar import MediaType
@@ -26,6 +27,8 @@ _OF_EVERY_ONE = (
     *("unauthorized", "forbidden", "wrong_origin", "too_slow", "unsupported_media_type", "wrong_host"),
     *("rate_limited", "head_too_large", "internal"),
 )
+#: In a request's state: the code of what it failed with.
+PROBLEM: Final = "problem"
 _TRACE_EXAMPLE = "4bf92f3577b34da6a3ce929d0e0e4736"
 _OPENAI_PATH = "/v1"
 _OPENAI_HINT = "See /v1/models for the models and /schema for every call."
@@ -68,6 +71,7 @@ def _title(status: int) -> str:
 def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Return the reply to a failed request; the traceback of our own bugs goes to the log."""
     problem = problem_of(error, traces.current().trace_id)
+    request.scope["state"][PROBLEM] = problem.code
     if problem.code == "internal":
         logger.opt(exception=error).error("request_failed")
     body, media_type = msgspec.json.encode(problem), MEDIA_TYPE

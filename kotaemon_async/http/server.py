@@ -9,6 +9,7 @@ from litestar.types import Message, Scope
 
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http import (
+    audit,
     collections,
     conversations,
     documents,
@@ -20,6 +21,7 @@ from kotaemon_async.http import (
     schema,
     traces,
 )
+from kotaemon_async.http.audit import Audited
 from kotaemon_async.http.auth import Identified, Keys, NoKeys, caller_of, guard
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
 from kotaemon_async.http.json_bodies import JsonRequest
@@ -54,6 +56,7 @@ def make_app(
             *models.HANDLERS,
             *pages.HANDLERS,
             *traces.HANDLERS,
+            *audit.HANDLERS,
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
@@ -70,7 +73,9 @@ def make_app(
         debug=False,
     )
     # Outside of the router, so that unknown paths are seen too.
-    observed = Staggered(Observed(Lingering(app.asgi_handler, kept.linger_s)))
+    inner = Lingering(app.asgi_handler, kept.linger_s)
+    written_down = Audited(inner, lambda: services.audit, kept.settings.trusted_proxies)
+    observed = Staggered(Observed(written_down))
     app.asgi_handler = Identified(observed, keys or NoKeys())
     return app
 

@@ -41,3 +41,4 @@ class MaintenanceSettings(SettingsSection):
         "How long a broken vector index or the ledger of an earlier release is kept aside.",
         ge=0,
     )
+    audit_days: int = setting(730, "How long it is kept who did what, in days; 0 keeps it for ever.", ge=0)

@@ -6,6 +6,7 @@ from typing import Final, Self
 from kotaemon_async.domain.text import folded
 from kotaemon_async.stores.access import Access
 from kotaemon_async.stores.answers import Answers
+from kotaemon_async.stores.audit import Audit
 from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.collections import Collections
 from kotaemon_async.stores.conversations import Conversations
@@ -45,6 +46,7 @@ class Ledger:
         self.answers = Answers(database)
         self.conversations = Conversations(database)
         self.watched = Watched(database)
+        self.audit = Audit(database)
 
     @classmethod
     async def open(cls, path: Path) -> Self:

@@ -25,6 +25,7 @@ from kotaemon_async.http.connection import connection_class
 from kotaemon_async.http.connection_places import ConnectionPlaces
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
 from kotaemon_async.http.server import make_app
+from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
@@ -125,6 +126,7 @@ class Fakes:
         self.changes = DocumentChanges(self.ledger.access)
         self.access = self.ledger.access
         self.sharing = Sharing(self.ledger.collections, clock=lambda: 1_700_000_000.5)
+        self.audit = AuditTrail(self.ledger.audit)
         self.answer_history = AnswerHistory(
             self.ledger.answers, self.ledger.conversations, self.ledger.documents
         )

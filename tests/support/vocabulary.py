@@ -16,7 +16,7 @@ LEVELS: Final = {
 }  # fmt: skip
 #: Made by the log itself, past loguru.
 _OWN_EVENTS: Final = {"log_lines_dropped": ({"warning"}, {"lines"})}
-_SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+_SLUG: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+|audit")
 
 
 @dataclass(slots=True)

@@ -263,5 +263,14 @@ CREATE TABLE audit (
     trace_id TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX audit_by_age ON audit (at);
+CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'rows of the audit are never changed');
+END;
+-- Maintenance removes rows of an age that is set in days; none goes on the day it was written.
+CREATE TRIGGER audit_is_kept BEFORE DELETE ON audit WHEN OLD.at > unixepoch('subsec') - 86400
+BEGIN
+    SELECT RAISE(ABORT, 'rows of the audit are kept');
+END;
 
 PRAGMA user_version = 6;

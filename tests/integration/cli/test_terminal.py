@@ -23,7 +23,7 @@ OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u20
 CLOSED: Final = frozenset({"status", "verdict", "kind", "level", "state", "reason", "weight", "media_type"})
 #: Calls that end so are answered with this example.
 BODIES: Final = {
-    "/search": "PassageList", "/doctor": "ReportBody",
+    "/search": "PassageList", "/audit": "AuditList", "/doctor": "ReportBody",
     "GET /api/v1/documents": "DocumentList", "/answers": "AnswerBody", "/healthz": "HealthReport",
     "/incidents": "IncidentList", "/models": "ModelsBody", "/collections": "CollectionList",
     "/documents/retry": "Retried",

@@ -103,7 +103,7 @@ def test_every_number_has_its_unit_in_its_name_or_counts_something() -> None:
     for dotted, field in leaves():
         name = dotted.rpartition(".")[2]
         if isinstance(field.default, (int, float)) and not isinstance(field.default, bool):
-            assert name.endswith(("_s", "_bytes", "_ratio")) or name in counts.split(), dotted
+            assert name.endswith(("_s", "_days", "_bytes", "_ratio")) or name in counts.split(), dotted
 
 
 def test_the_defaults_are_those_of_the_design() -> None:
