@@ -23,10 +23,8 @@ BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/int
 .PHONY: help run test test-long check format demo eval bench bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
-
 run: $(READY) ## set everything up (OCR=0: no text recognition) and start the service on http://127.0.0.1:8000
 	@exec $(BIN)/kotaemon-async serve
-
 test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
 	@.ci/packages && $(LOCKED) '$(BIN)/python -m tests.support.smollm'
 	@$(PYTEST) $(BESIDE) -m "not long and not alone"
