@@ -26,6 +26,8 @@ from kotaemon_async.telemetry import traces
 PATH: Final = "/api/v1/audit"
 #: What is written of a refused request to a handler that is not audited.
 REQUEST: Final = "request"
+#: Requests that did not fit, or came too often, were no acts.
+_MISTAKES: Final = frozenset({400, 405, 408, 413, 415, 421, 422, 429, 431})
 _ACTION: Final = "audited"
 _OBJECT: Final = "audit_object"
 _LONGEST_OBJECT: Final = 500
@@ -98,6 +100,8 @@ def _act(scope: HTTPScope, status: int) -> tuple[str, str] | None:
         refused = status == 403 or (status == 401 and _tried(scope))
         route = scope.get("path_template") or "unmatched"
         return (REQUEST, f"{scope['method']} {route}") if refused else None
+    if status in _MISTAKES:
+        return None
     action, part = marked
     found = scope["state"].get(_OBJECT) or scope.get("path_params", {}).get(part, "")
     return action, str(found)[:_LONGEST_OBJECT]

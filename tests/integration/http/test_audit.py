@@ -54,6 +54,11 @@ async def test_reading_leaves_no_row(client: AsyncClient, services: Fakes) -> No
     assert await rows(services) == []
 
 
+async def test_a_request_that_does_not_fit_was_no_act(client: AsyncClient, services: Fakes) -> None:
+    await client.post("/api/v1/doctor", content=b"{", headers=RIGHT | {"content-type": "application/json"})
+    assert await rows(services) == []
+
+
 async def test_acts_are_read_in_pages_and_by_user(client: AsyncClient) -> None:
     for number in range(3):
         await client.delete(f"/api/v1/documents/doc_{number}", headers=RIGHT)
