@@ -1,5 +1,7 @@
 // The service's public API. Every failure is an ApiError with a code, a sentence, a hint and a trace id.
 
+/** Where the service is: the folder above this module's, `/` or, behind a proxy, `/docs/`. */
+const ROOT = new URL("..", import.meta.url).pathname;
 const KEY = "kotaemon.key";
 let askForKey = async () => null;
 let asked = null;
@@ -28,6 +30,9 @@ export function keepKey(key) {
   if (key) localStorage.setItem(KEY, key);
   else localStorage.removeItem(KEY);
 }
+
+/** The address of a path of the service, wherever below its host it is. */
+export const address = (path) => ROOT + path.slice(1);
 
 /** The reply's JSON (null for 204); body is sent as JSON. Throws ApiError. */
 export async function call(method, path, body = undefined, { signal } = {}) {
@@ -62,7 +67,7 @@ function newKey(error) {
 
 async function reach(path, init) {
   try {
-    return await fetch(path, init);
+    return await fetch(address(path), init);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError({ status: 0, code: "unreachable", detail: "unreachable" });

@@ -1,6 +1,6 @@
 // The page: its navigation, its views, and what all of them share.
 
-import { call, keepKey, whenKeyIsNeeded } from "./api.js";
+import { address, call, keepKey, whenKeyIsNeeded } from "./api.js";
 import { ask } from "./ask.js";
 import { conversationList } from "./conversations.js";
 import { askFor } from "./dialog.js";
@@ -54,7 +54,7 @@ function navigation() {
   shared.refreshConversations = list.refresh;
   const other = language === "zh" ? "en" : "zh";
   return [
-    h("h1", { class: "brand" }, h("img", { src: "/web/icon.svg", alt: "", width: 22, height: 22 }), "kotaemon"),
+    h("h1", { class: "brand" }, h("img", { src: address("/web/icon.svg"), alt: "", width: 22, height: 22 }), "kotaemon"),
     h("div", { class: "views" }, Object.keys(VIEWS).map(link)),
     list.node,
     h("footer", { class: "foot" },

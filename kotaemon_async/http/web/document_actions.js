@@ -1,6 +1,6 @@
 // What can be done with documents, one or many: each says how far it is and what did not work.
 
-import { call, headers, request } from "./api.js";
+import { address, call, headers, request } from "./api.js";
 import { choose, confirmed } from "./dialog.js";
 import { isUnfinished, PATH, store } from "./document_store.js";
 import { count } from "./format.js";
@@ -58,10 +58,10 @@ export function ask(documents, shared) {
 
 /** The file as it was handed in: beside this page, or saved where a key has to be sent along. */
 export async function openOriginal(one) {
-  const address = `${PATH}/${one.id}/content`;
-  if (!headers().Authorization) return window.open(address, "_blank", "noopener");
+  const path = `${PATH}/${one.id}/content`;
+  if (!headers().Authorization) return window.open(address(path), "_blank", "noopener");
   try {
-    const reply = await request("GET", address, undefined, { accept: "*/*" });
+    const reply = await request("GET", path, undefined, { accept: "*/*" });
     const url = URL.createObjectURL(await reply.blob());
     // Saved, not shown: shown under our address, a document could act as this page.
     Object.assign(document.createElement("a"), { href: url, download: one.name }).click();

@@ -1,6 +1,6 @@
 // The page behind an answer: its picture with the quote marked, beside the conversation or, on a phone, over it.
 
-import { call, headers, request } from "./api.js";
+import { address, call, headers, request } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { wordsFor } from "./notice.js";
 import { placeOf, saidCitation, saidPlace } from "./places.js";
@@ -93,9 +93,11 @@ function sayWhere(it) {
   it.where.textContent = whereIs(it);
   it.buttons.previous.disabled = page <= 1;
   it.buttons.next.disabled = total !== null && page >= total;
-  const path = `/api/v1/documents/${encodeURIComponent(it.source.document_id)}/content`;
-  it.original.href = /\.pdf$/i.test(it.source.document_name) ? `${path}#page=${page}` : path;
+  const file = address(contentPath(it.source));
+  it.original.href = /\.pdf$/i.test(it.source.document_name) ? `${file}#page=${page}` : file;
 }
+
+const contentPath = (source) => `/api/v1/documents/${encodeURIComponent(source.document_id)}/content`;
 
 async function turnTo(it, page) {
   if (page < 1 || (it.total && page > it.total)) return;
@@ -214,10 +216,10 @@ async function openWithKey(event, it) {
   if (!headers().Authorization) return;
   event.preventDefault();
   const href = it.original.getAttribute("href");
-  const [path, place = ""] = href.split("#");
+  const [, place = ""] = href.split("#");
   const tab = window.open("", "_blank"); // now, while it is the person's own doing
   try {
-    const url = URL.createObjectURL(await (await request("GET", path, undefined, { accept: "*/*" })).blob());
+    const url = URL.createObjectURL(await (await request("GET", contentPath(it.source), undefined, { accept: "*/*" })).blob());
     if (tab) tab.location.replace(place ? `${url}#${place}` : url);
     setTimeout(() => URL.revokeObjectURL(url), 60_000);
   } catch (error) {

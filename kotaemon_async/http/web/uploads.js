@@ -1,7 +1,7 @@
 // Files on their way to the service: three at once, the rest waits. Each is sent under one Idempotency-Key, however
 // often it takes, so that a lost connection never makes two documents of it.
 
-import { ApiError, call, errorOf, headers } from "./api.js";
+import { address, ApiError, call, errorOf, headers } from "./api.js";
 import { PATH, store } from "./document_store.js";
 
 const AT_ONCE = 3;
@@ -175,7 +175,7 @@ function post(item, onSent) {
     xhr.onload = () => answer(xhr).then(done, fail);
     xhr.onerror = () => fail(new ApiError({ status: 0, code: "unreachable", detail: "unreachable" }));
     xhr.onabort = () => fail(new DOMException("cancelled", "AbortError"));
-    xhr.open("POST", PATH);
+    xhr.open("POST", address(PATH));
     for (const [name, value] of Object.entries(headers({ Accept: "application/json", "Idempotency-Key": item.key }))) xhr.setRequestHeader(name, value);
     xhr.send(form);
   });
