@@ -10,13 +10,14 @@ from litestar.exceptions import InternalServerException, ValidationException
 
 from kotaemon_async.domain.errors import Refused
 
+_JSON: Final = re.compile(r"application/([\w.!#$&^+-]+\+)?json", re.ASCII)
 _WHOLE: Final = "Expected `int`, got `float`"
 #: The end of msgspec's messages, which says where in the body it is.
 _PLACE: Final = re.compile(r" - at `\$\.?(?P<place>.*)`$", re.DOTALL)
 
 
 class JsonRequest(Request[object, object, State]):
-    """A request; whatever its content type says, a body that a route takes is JSON of exactly its types."""
+    """A request whose body is JSON of exactly its types, and says so: a form of any web page is none."""
 
     async def body(self) -> bytes:
         """Return all of it. Raises: Refused `client_gone`."""
@@ -28,9 +29,13 @@ class JsonRequest(Request[object, object, State]):
     async def json(self) -> Any:
         """Return the decoded body.
 
-        Raises: Refused where the decoder knows no error of its own, ValidationException where 0 stands for
-        false or "1" for 1: Litestar, whose query strings are text, would take that.
+        Raises: Refused for another type and where the decoder knows no error of its own, ValidationException
+        where 0 stands for false or "1" for 1: Litestar, whose query strings are text, would take that.
         """
+        kind = self.content_type[0].lower()
+        if not _JSON.fullmatch(kind):
+            said = f"not {kind}" if kind else "and its Content-Type has to say so"
+            raise Refused(f"The body has to be JSON, {said}.", code="unsupported_media_type")
         try:
             body = await super().json()
         except UnicodeDecodeError as error:

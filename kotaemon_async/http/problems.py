@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Final
 
 import msgspec
-from litestar import MediaType
+from litestar import HttpMethod, MediaType
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from litestar.response import Response
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, Receive, Scope, Send
 from loguru import logger
 
 from kotaemon_async.domain.errors import CODES, KotaemonError
@@ -80,6 +80,15 @@ def handle(request: AnyRequest, error: Exception) -> Response[bytes]:
     return Response(
         body, status_code=problem.status, media_type=media_type, headers=_headers(error, problem.status)
     )
+
+
+async def refuse(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send the reply to a request that comes no further than a middleware."""
+    request = AnyRequest(scope, receive, send)
+    reply = handle(request, error).to_asgi_response(
+        None, request, is_head_response=request.method == HttpMethod.HEAD
+    )
+    await reply(scope, receive, send)
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:

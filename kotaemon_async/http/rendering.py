@@ -22,9 +22,16 @@ _TAGS: Final = frozenset(
     {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "button"}
     | {"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"}
 )
-_ATTRIBUTES: Final = {"a": {"href"}, "ol": {"start"}, "button": {"type", "class", "data-marker"}}
+#: "*" stands for what nh3 would allow everywhere.
+_ATTRIBUTES: Final[dict[str, set[str]]] = {
+    "*": set(),
+    "a": {"href"},
+    "ol": {"start"},
+    "button": {"type", "class", "data-marker"},
+}
 #: The rest of a longer text is shown as it is: rendering takes time, and no answer is as long.
 _MOST_CHARS: Final = 20_000
+_TAG: Final = re.compile("<[^>]*>")
 _PLACE: Final = re.compile("\ue000(\\d{1,3})\ue001")
 
 
@@ -50,8 +57,17 @@ def answer_html(text: str, markers: Collection[int]) -> str:
     # Markers become characters that Markdown does not touch, so that [1] is never taken for a link.
     placed = quotes.MARKER.sub(lambda match: _placed(match[0], markers), plain)
     rest = f"<p>{html.escape(text[_MOST_CHARS:])}</p>" if len(text) > _MOST_CHARS else ""
-    chips = _PLACE.sub(_chip, _markdown().render(placed)) + rest
-    return nh3.clean(chips, tags=set(_TAGS), attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto"})
+    # Not within tags: in a title a button would end it.
+    marked = _TAG.sub(lambda match: _PLACE.sub("", match[0]), _markdown().render(placed))
+    chips = _PLACE.sub(_chip, marked) + rest
+    # A link without a scheme would lead to this service, or as //HOST anywhere.
+    return nh3.clean(
+        chips,
+        tags=set(_TAGS),
+        attributes=_ATTRIBUTES,
+        url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
+    )
 
 
 def _placed(marker: str, known: Collection[int]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from litestar import MediaType, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Server
 from litestar.serialization import encode_json
 
 from kotaemon_async.domain import model
@@ -56,12 +56,13 @@ _EVENT: Final[Json] = {
 }
 
 
-def config() -> OpenAPIConfig:
+def config(base_path: str = "") -> OpenAPIConfig:
     """Return what serves it as JSON at /schema, without any page that loads code from elsewhere."""
     return OpenAPIConfig(
         title="kotaemon-async",
         version="1",
         description="Upload documents, ask questions, get answers with citations.",
+        servers=[Server(url=base_path or "/")],
         path="/schema",
         use_handler_docstrings=True,
         components=Components(security_schemes={_KEY: SecurityScheme("http", scheme="bearer")}),

@@ -23,10 +23,13 @@ from kotaemon_async.http import (
 )
 from kotaemon_async.http.audit import Audited
 from kotaemon_async.http.auth import Identified, Keys, NoKeys, caller_of, guard
+from kotaemon_async.http.base_path import BelowPath
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
+from kotaemon_async.http.hosts import KnownHosts
 from kotaemon_async.http.json_bodies import JsonRequest
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.openai import api as openai_api
+from kotaemon_async.http.origins import Origins
 from kotaemon_async.http.problems import HANDLERS
 
 __all__ = ["HttpLimits", "make_app"]
@@ -66,17 +69,20 @@ def make_app(
         guards=[guard],
         exception_handlers=HANDLERS,
         request_class=JsonRequest,
-        openapi_config=schema.config(),
+        openapi_config=schema.config(kept.settings.base_path),
         request_max_body_size=kept.max_json_bytes,
         before_send=[_allow],
         logging_config=None,
         debug=False,
     )
     # Outside of the router, so that unknown paths are seen too.
-    inner = Lingering(app.asgi_handler, kept.linger_s)
+    known = KnownHosts(Origins(app.asgi_handler, kept.settings), kept.settings)
+    inner = Lingering(known, kept.linger_s)
     written_down = Audited(inner, lambda: services.audit, kept.settings.trusted_proxies)
     observed = Staggered(Observed(written_down))
     app.asgi_handler = Identified(observed, keys or NoKeys())
+    if kept.settings.base_path:
+        app.asgi_handler = BelowPath(app.asgi_handler, kept.settings.base_path)
     return app
 
 

@@ -1,8 +1,39 @@
 """The settings of the HTTP server."""
 
-from pydantic import IPvAnyNetwork
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, StringConstraints
 
 from kotaemon_async.domain.sections import SettingsSection, setting
+
+_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+#: What the service's own paths begin with: below one of these, both readings of a path would be right.
+_OWN_PATHS: Final = frozenset({"api", "v1", "web", "schema", "metrics", "livez", "readyz", "healthz"})
+
+
+def _checked_path(given: str) -> str:
+    if not _PATH.fullmatch(given):
+        raise ValueError("a path such as /docs is wanted")
+    if given[1:].partition("/")[0] in _OWN_PATHS:
+        raise ValueError("it begins as the service's own paths do")
+    return given
+
+
+BasePath = Annotated[
+    str,
+    BeforeValidator(lambda given: given.rstrip("/") if isinstance(given, str) else given),
+    AfterValidator(_checked_path),
+]
+HostPattern = Annotated[
+    str,
+    StringConstraints(
+        to_lower=True, pattern=r"^((\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f.:]+|\*)$"
+    ),
+]
+Origin = Annotated[
+    str, StringConstraints(to_lower=True, pattern=r"^([A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+|\*)$")
+]
 
 
 class HttpSettings(SettingsSection):
@@ -22,4 +53,17 @@ class HttpSettings(SettingsSection):
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = setting(
         (), "Addresses and networks of proxies whose X-Forwarded-* headers are believed; of others never."
+    )
+    base_path: BasePath = setting(
+        "", "Path below which a proxy shows the service, such as /docs; whether it strips it or not."
+    )
+    allowed_hosts: tuple[HostPattern, ...] = setting(
+        (),
+        "Names, *.example.com too, that requests may call the service by beside its addresses and the "
+        "machine's own name. * takes any, even of a web page that turned its name to this address.",
+    )
+    allowed_origins: tuple[Origin, ...] = setting(
+        (),
+        "Origins of web pages elsewhere that may use the service, such as https://portal.example.com. "
+        "* allows any page that brings a key itself.",
     )

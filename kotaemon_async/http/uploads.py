@@ -53,7 +53,9 @@ def boundary_of(content_type: str) -> str:
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data" or not options.get("boundary"):
         raise Refused(
-            "The body has to be multipart/form-data.", hint="Send the file as the form field 'file'."
+            "The body has to be multipart/form-data.",
+            code="unsupported_media_type",
+            hint="Send the file as the form field 'file'.",
         )
     return str(options["boundary"])
 

@@ -72,7 +72,7 @@ async def test_a_file_over_the_limit_without_a_length_is_refused(client: AsyncCl
     ("form", "code"),
     [
         ({"files": {"other": ("a.txt", b"text")}}, "bad_request"),
-        ({"data": {"collection": "en"}}, "bad_request"),
+        ({"data": {"collection": "en"}}, "unsupported_media_type"),
         ({"files": {"file": ("n" * 41, b"text")}}, "bad_request"),
         ({"files": {"file": ("a.txt", b"")}}, "empty"),
         ({"files": {"file": ("a.bin", b"\x7fELF\x02" + bytes(range(256)))}}, "unsupported_format"),

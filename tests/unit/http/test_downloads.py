@@ -35,3 +35,14 @@ def test_a_name_cannot_break_out_of_its_header() -> None:
 
 def test_a_pdf_is_shown_in_place() -> None:
     assert disposition("a.pdf", "application/pdf").startswith("inline;")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        *("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml"),
+        *("multipart/related", "message/rfc822", "application/zip", "image/png", "text/markdown", "text/csv"),
+    ],
+)
+def test_what_could_run_or_is_not_known_is_saved_and_never_shown(media_type: str) -> None:
+    assert disposition("a", media_type).startswith("attachment; ")

@@ -50,12 +50,12 @@ def test_the_routes_that_take_json_are_found() -> None:
     assert {("POST", "/api/v1/search"), ("POST", "/v1/chat/completions")} <= set(routes_with_bodies())
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", ""])
+@pytest.mark.parametrize("kind", ["application/json", "application/vnd.x+json; charset=utf-8"])
 @pytest.mark.parametrize(("method", "path"), routes_with_bodies())
 def test_a_body_that_is_no_json_is_refused(
     client: TestClient[Litestar], method: str, path: str, kind: str
 ) -> None:
-    headers = {"content-type": kind} if kind else {}
+    headers = {"content-type": kind}
     replies = {
         name: client.request(method, path, content=body, headers=headers) for name, body in BROKEN.items()
     }
@@ -101,3 +101,15 @@ async def test_a_client_that_leaves_in_a_body_is_no_failure_of_ours() -> None:
 )
 def test_options_name_every_method_of_a_path(client: TestClient[Litestar], path: str, methods: str) -> None:
     assert client.options(path).headers["allow"] == methods
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "text/json", "application/jsonx", "*/*"]
+)
+@pytest.mark.parametrize(("method", "path"), routes_with_bodies())
+def test_a_body_has_to_say_that_it_is_json(
+    client: TestClient[Litestar], method: str, path: str, kind: str
+) -> None:
+    headers = {"content-type": kind} if kind else {}
+    reply = client.request(method, path, content=b'{"question": "a"}', headers=headers)
+    assert (reply.status_code, "unsupported_media_type" in reply.text) == (415, True)

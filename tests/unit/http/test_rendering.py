@@ -77,3 +77,13 @@ def test_odd_texts_take_no_long_time(unit: str) -> None:
 def test_the_end_of_an_endless_text_is_shown_as_it_is() -> None:
     html = answer_html("a" * 20_000 + "**<b>**", ())
     assert html.endswith("<p>**&lt;b&gt;**</p>")
+
+
+@pytest.mark.parametrize("target", ["//evil.example", "/api/v1/me", "#system", r"\\evil.example", "a.html"])
+def test_a_link_without_a_scheme_leads_nowhere(target: str) -> None:
+    assert "href" not in answer_html(f"[x]({target})", ())
+
+
+def test_no_title_or_language_of_a_text_stays() -> None:
+    html = answer_html('[x](https://example.org "so [1] it is")', {1})
+    assert html == '<p><a href="https://example.org" rel="noopener noreferrer">x</a></p>\n'
