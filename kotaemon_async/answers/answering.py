@@ -1,7 +1,7 @@
 """From a question to a cited answer: the conversation, the cache, passages, the chain, quotes, the record."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_mode
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
@@ -36,6 +37,9 @@ from kotaemon_async.telemetry.health import Health
 #: The part of the time that the search may take, and the longest one; lanes have shorter limits of their own.
 _RETRIEVAL_SHARE = 0.5
 _RETRIEVAL_AT_MOST_S = 8.0
+#: Where the caller may look is known in this part of the time, and in at most so long.
+_ACCESS_SHARE = 0.25
+_ACCESS_AT_MOST_S = 2.0
 #: What only adds to an answer may take so long.
 _UNREAD_S = 0.5
 #: An answer waits to be written down for this part of what is left of its time, between two bounds.
@@ -50,9 +54,18 @@ class AnswerDocuments(Documents, Shelves, Protocol):
 
 
 class AnswerRecords(Protocol):
-    """The part of the ledger that keeps answers."""
+    """The part of the ledger that keeps answers, each for its caller."""
 
-    async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None: ...
+    async def check_conversation(self, conversation_id: str, caller: Caller) -> None: ...
+    async def save(
+        self, answer: Answer, conversation_id: str | None, caller: Caller, now_s: float
+    ) -> None: ...
+
+
+class Scopes(Protocol):
+    """What knows where a caller may look."""
+
+    async def scope(self, caller: Caller, collection: str | None, document_ids: Sequence[str]) -> Scope: ...
 
 
 class Answering:
@@ -65,6 +78,7 @@ class Answering:
         chain: Chain,
         documents: AnswerDocuments,
         answers: AnswerRecords,
+        access: Scopes,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
         overviews: Overviews | None = None,
@@ -76,6 +90,7 @@ class Answering:
         self._chain = chain
         self._documents = documents
         self._answers = answers
+        self._access = access
         self._cache = cache
         self._rewriter = rewriter
         self._overviews = overviews
@@ -94,9 +109,9 @@ class Answering:
         self._chain.register_in(health)
 
     async def answer(self, ask: Ask) -> Answer:
-        """Return the whole answer; raises Refused when the scope names an unknown document."""
+        """Return the whole answer; raises Refused `not_found` when the conversation is another's."""
         with traces.span("answer"):
-            question = self._question(ask)
+            question = await self._question(ask)
             async with aclosing(self._heard(question)) as events:
                 async for event in events:
                     if isinstance(event, Done):
@@ -109,10 +124,11 @@ class Answering:
         """Yield PassagesFound, Deltas (a Restart makes earlier ones void), then Done or Interrupted.
 
         Closing the generator closes the connection to the model, unless others wait for the same answer, and
-        keeps the turn as it stands.
+        keeps the turn as it stands. Raises: Refused `not_found`, before the first event, when the
+        conversation is another's.
         """
         with traces.span("answer"):
-            question = self._question(ask)
+            question = await self._question(ask)
             async with aclosing(self._heard(question)) as events:
                 async for event in events:
                     if isinstance(event, Done | Interrupted):
@@ -125,10 +141,25 @@ class Answering:
         with traces.span("plain"):
             return await said_by_a_model(self._chain, prompt, Deadline.within(deadline_s or self._deadline_s))
 
-    def _question(self, ask: Ask) -> Question:
+    async def _question(self, ask: Ask) -> Question:
+        """Return the question with where its caller may look. Raises: Refused `not_found`."""
         started_s = time.monotonic()
         deadline = Deadline(started_s + (ask.deadline_s or self._deadline_s))
-        return Question(ask, ask.question, new_id("ans", self._clock()), deadline, started_s)
+        question = Question(ask, ask.question, new_id("ans", self._clock()), deadline, started_s)
+        limit_s = min(_ACCESS_AT_MOST_S, deadline.left_s() * _ACCESS_SHARE)
+        try:
+            with anyio.fail_after(limit_s):
+                if ask.conversation_id is not None:
+                    await self._answers.check_conversation(ask.conversation_id, ask.caller)
+                scope = await self._access.scope(ask.caller, ask.collection, ask.document_ids)
+        except (Unavailable, TimeoutError) as error:
+            # The answer says that nothing was looked for; the conversation is checked again when it is kept.
+            if ask.caller.is_admin:  # he may read everything
+                named = None if ask.collection is None else (ask.collection,)
+                return replace(question, scope=Scope(named, ask.document_ids))
+            code = error.code if isinstance(error, Unavailable) else "timeout"
+            return replace(question, scope_lost=code)
+        return replace(question, scope=scope)
 
     async def _heard(self, question: Question) -> AsyncGenerator[Event]:
         """Yield the question's events; when its reader leaves before the end, keep what was heard."""
@@ -155,9 +186,10 @@ class Answering:
             said = await self._rewriter.standalone(ask, deadline)
         if act is not None and not said.told:
             return replace(question, act=act)
-        if self._cache is not None and not said.told and (wanted is None or wanted.subject):
+        is_kept = question.scope_lost is None and not said.told and (wanted is None or wanted.subject)
+        if self._cache is not None and is_kept:
             standalone = ask.question if wanted else said.question
-            key = await self._cache.key(standalone, ask.scope, deadline, wishes=ask.wishes)
+            key = await self._cache.key(standalone, question.scope, deadline, wishes=ask.wishes)
         return replace(
             question,
             standalone=said.question,
@@ -181,11 +213,15 @@ class Answering:
     async def _small_talk(self, question: Question, act: DialogueAct) -> AsyncGenerator[Event]:
         """Yield the events of a reply that rests on no passages."""
         draft = Draft(question)
-        try:
-            said = await reply(act, question.ask.question, question.ask.scope, self._documents)
-            answer = draft.answer(said, "extractive")
-        except Unavailable as error:
-            draft.add_reason("ledger", error.code)
+        lost = question.scope_lost if act == "documents" else None
+        if lost is None:
+            try:
+                said = await reply(act, question.ask.question, question.scope, self._documents)
+                answer = draft.answer(said, "extractive")
+            except Unavailable as error:
+                lost = error.code
+        if lost is not None:
+            draft.add_reason("ledger", lost)
             answer = draft.without_provider()
         yield PassagesFound((), ())
         yield Delta(answer.answer, answer.served_by)
@@ -268,7 +304,7 @@ class Answering:
         """Return which pages may hold what was not found; none while the ledger does not tell."""
         limit_s = min(_UNREAD_S, question.deadline.left_s())
         with suppress(Unavailable, TimeoutError), anyio.fail_after(limit_s):
-            return await self._documents.unread(question.ask.scope)
+            return await self._documents.unread(question.scope)
         return NONE_UNREAD
 
     async def _accepts(self, draft: Draft, provider: Provider, finish: Finish) -> bool:
@@ -285,6 +321,8 @@ class Answering:
         """Return the passages that stand on their pages, and what was missing while searching."""
         limit_s = min(_RETRIEVAL_AT_MOST_S, question.deadline.left_s() * _RETRIEVAL_SHARE)
         evidence = Evidence()
+        if question.scope_lost is not None:
+            return Evidence(reasons=(Reason("ledger", question.scope_lost),))
         if not any(map(str.isalnum, question.standalone)):
             return Evidence(searched=True)  # a question of nothing but signs
         try:
@@ -292,7 +330,7 @@ class Answering:
                 if (overview := await self._overview(question)) is not None:
                     return overview
                 found = await self._retrieval.search(
-                    question.standalone, question.ask.scope, top_k=self._passages
+                    question.standalone, question.scope, top_k=self._passages
                 )
                 evidence = Evidence(reasons=found.degraded)
                 sources = await verified(self._documents, found.passages)
@@ -311,12 +349,12 @@ class Answering:
         wanted, ask = question.wanted, question.ask
         if wanted is None or self._overviews is None:
             return None
-        found = await self._overviews.summarized(wanted, ask, question.deadline)
+        found = await self._overviews.summarized(wanted, ask, question.scope, question.deadline)
         if found is not None:
             return Evidence(found.sources, searched=True, overview=found.overview)
         if wanted.subject:
             return None
-        return Evidence(searched=True, asked_back=await self._overviews.which(ask))
+        return Evidence(searched=True, asked_back=await self._overviews.which(ask.question, question.scope))
 
     async def _remember(self, question: Question, answer: Answer, provider: Provider) -> None:
         """Keep a model's answer that rests on a whole search, so that it may be given again."""
@@ -344,7 +382,8 @@ class Answering:
 
     async def _save(self, question: Question, answer: Answer) -> str | None:
         """Write the answer down and return None, or the code of what kept it from being written."""
-        saving = self._answers.save(answer, question.ask.conversation_id, self._clock())
+        ask = question.ask
+        saving = self._answers.save(answer, ask.conversation_id, ask.caller, self._clock())
         try:
             with anyio.CancelScope(shield=True):
                 await wait_at_most(saving, _save_limit_s(question))

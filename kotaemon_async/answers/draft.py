@@ -12,19 +12,21 @@ from kotaemon_async.answers.overview import OverviewRequest
 from kotaemon_async.answers.quotes import keep_markers
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
-from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, ServedBy
+from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, Scope, ServedBy
 from kotaemon_async.stores.documents import Unread
 from kotaemon_async.telemetry import traces
 
 NONE_UNREAD: Final = Unread(0, 0)
+_NOWHERE: Final = Scope(())
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question as it is worked on; `standalone` is its text as it may be asked alone.
 
-    `act` says that it asks nothing of the documents, `wanted` that it wants a document as a whole; `told`
-    and `otherwise` are those of `Standalone`.
+    `scope` is where its caller may look, nowhere while `scope_lost` says why the ledger does not tell. `act`
+    says that it asks nothing of the documents, `wanted` that it wants a document as a whole; `told` and
+    `otherwise` are those of `Standalone`.
     """
 
     ask: Ask
@@ -32,6 +34,8 @@ class Question:
     answer_id: str
     deadline: Deadline
     started_s: float
+    scope: Scope = _NOWHERE
+    scope_lost: str | None = None
     cache_key: CacheKey | None = None
     act: DialogueAct | None = None
     told: str = ""

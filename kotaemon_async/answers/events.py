@@ -1,21 +1,25 @@
 """What is asked, and what is heard on the way to an answer."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from kotaemon_async.answers.llm.base import Delta
-from kotaemon_async.domain.model import Answer, Passage, Reason, Scope
+from kotaemon_async.domain.callers import Caller
+from kotaemon_async.domain.model import Answer, Passage, Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question, where to look, and how long it may take.
+    """A question, who asks it, where to look, and how long it may take.
 
+    `collection` is what the caller calls it; without one and without documents all is meant that he may read.
     `history` holds earlier questions and answers in order, for callers that keep them themselves; otherwise
     they are those of the conversation. `wishes` are what the caller's program says to a model as the system.
     """
 
     question: str
-    scope: Scope = field(default_factory=Scope)
+    caller: Caller
+    collection: str | None = None
+    document_ids: tuple[str, ...] = ()
     conversation_id: str | None = None
     deadline_s: float | None = None
     history: tuple[tuple[str, str], ...] = ()

@@ -18,6 +18,7 @@ from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, HistoryTurn, Prompt, Provider
 from kotaemon_async.answers.llm.thoughts import without_thoughts
 from kotaemon_async.answers.sources import Source
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Place, Sentence
 from kotaemon_async.stores.conversations import Turn
@@ -39,7 +40,7 @@ _READ_AT_MOST_S: Final = 1.0
 class Histories(Protocol):
     """The part of the ledger that keeps conversations."""
 
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]: ...
+    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]: ...
 
 
 class QuestionRewriter:
@@ -75,7 +76,7 @@ class QuestionRewriter:
             return ()
         try:
             with anyio.fail_after(limit_s):
-                turns = await self._conversations.turns(ask.conversation_id, MAX_TURNS)
+                turns = await self._conversations.turns(ask.conversation_id, ask.caller, MAX_TURNS)
         except (Unavailable, TimeoutError) as error:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             logger.bind(component="ledger", code=code).warning("conversation_away")

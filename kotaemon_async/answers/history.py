@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from kotaemon_async.answers.llm.base import Clock
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Answer, Document, new_id
 from kotaemon_async.stores.answers import Answers
 from kotaemon_async.stores.conversations import Conversation, Conversations, Turn
@@ -15,13 +16,16 @@ MAX_TURNS = 500
 
 
 class Sources(Protocol):
-    """The part of the ledger that knows which documents there are."""
+    """What knows which documents a caller may read."""
 
-    async def several(self, document_ids: Sequence[str]) -> list[Document]: ...
+    async def several(self, caller: Caller, document_ids: Sequence[str]) -> list[Document]: ...
 
 
 class AnswerHistory:
-    """The answers that were given, and the conversations that they stand in."""
+    """The answers that a caller was given, and the conversations that they stand in.
+
+    Those of others are refused as what is not there.
+    """
 
     def __init__(
         self,
@@ -36,41 +40,41 @@ class AnswerHistory:
         self._conversations = conversations
         self._clock = clock
 
-    async def answer(self, answer_id: str) -> Answer:
+    async def answer(self, caller: Caller, answer_id: str) -> Answer:
         """Return the answer as it was given, its lost sources marked; raises Refused `not_found`."""
-        (answer,) = await self._marked([await self._answers.get(answer_id)])
+        (answer,) = await self._marked(caller, [await self._answers.get(answer_id, caller)])
         return answer
 
-    async def begin(self, title: str) -> Conversation:
+    async def begin(self, caller: Caller, title: str) -> Conversation:
         """Begin a conversation and return it."""
         now_s = self._clock()
-        return await self._conversations.begin(new_id("conv", now_s), title.strip(), now_s)
+        return await self._conversations.begin(new_id("conv", now_s), title.strip(), caller, now_s)
 
     async def conversations(
-        self, *, q: str | None, limit: int, cursor: str | None
+        self, caller: Caller, *, q: str | None, limit: int, cursor: str | None
     ) -> tuple[list[Conversation], str | None]:
         """Return one page, the latest first, and the cursor of the next; `q` is looked for in titles."""
-        return await self._conversations.page(q=q, limit=limit, cursor=cursor)
+        return await self._conversations.page(caller, q=q, limit=limit, cursor=cursor)
 
-    async def conversation(self, conversation_id: str) -> tuple[Conversation, list[Turn]]:
+    async def conversation(self, caller: Caller, conversation_id: str) -> tuple[Conversation, list[Turn]]:
         """Return the conversation with its latest turns, in order; raises Refused `not_found`."""
-        found = await self._conversations.get(conversation_id)
-        turns = await self._conversations.turns(conversation_id, MAX_TURNS)
-        answers = await self._marked([turn.answer for turn in turns])
+        found = await self._conversations.get(conversation_id, caller)
+        turns = await self._conversations.turns(conversation_id, caller, MAX_TURNS)
+        answers = await self._marked(caller, [turn.answer for turn in turns])
         return found, [replace(turn, answer=answer) for turn, answer in zip(turns, answers, strict=True)]
 
-    async def rename(self, conversation_id: str, title: str) -> Conversation:
+    async def rename(self, caller: Caller, conversation_id: str, title: str) -> Conversation:
         """Rename the conversation and return it; raises Refused `not_found`."""
-        return await self._conversations.rename(conversation_id, title.strip(), self._clock())
+        return await self._conversations.rename(conversation_id, title.strip(), caller, self._clock())
 
-    async def delete(self, conversation_id: str) -> None:
+    async def delete(self, caller: Caller, conversation_id: str) -> None:
         """Delete the conversation and its answers; raises Refused `not_found`."""
-        await self._conversations.delete(conversation_id)
+        await self._conversations.delete(conversation_id, caller)
 
-    async def _marked(self, answers: list[Answer]) -> list[Answer]:
-        """Return the answers, those citations marked whose document is gone."""
+    async def _marked(self, caller: Caller, answers: list[Answer]) -> list[Answer]:
+        """Return the answers, those citations marked whose document the caller sees no more."""
         cited = {one.document_id for answer in answers for one in answer.citations}
-        there = {one.id for one in await self._documents.several(sorted(cited))} if cited else set()
+        there = {one.id for one in await self._documents.several(caller, sorted(cited))} if cited else set()
         gone = cited - there
         return [
             replace(

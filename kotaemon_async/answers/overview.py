@@ -214,12 +214,14 @@ class Overviews:
         self._conversations = conversations
         self._embedder = embedder
 
-    async def summarized(self, request: OverviewRequest, ask: Ask, deadline: Deadline) -> Summarized | None:
+    async def summarized(
+        self, request: OverviewRequest, ask: Ask, scope: Scope, deadline: Deadline
+    ) -> Summarized | None:
         """Return the sentences of the document that is meant; None when that cannot be told.
 
         Raises: Unavailable.
         """
-        document = await self._document(request, ask)
+        document = await self._document(request, ask, scope)
         if document is None:
             return None
         passages = await self._documents.passages_across(document.id, _LOOKED_AT)
@@ -233,16 +235,16 @@ class Overviews:
         shown = await anyio.to_thread.run_sync(_chosen, offered, values, vectors)
         return _summarized(document.name, request, shown, sources)
 
-    async def which(self, ask: Ask) -> str:
+    async def which(self, question: str, scope: Scope) -> str:
         """Return the question which document is meant, with the names of some."""
-        shelf = await self._documents.shelf(ask.scope, _OFFERED)
-        return phrases.which_document(ask.question, shelf.names, shelf.ready)
+        shelf = await self._documents.shelf(scope, _OFFERED)
+        return phrases.which_document(question, shelf.names, shelf.ready)
 
-    async def _document(self, request: OverviewRequest, ask: Ask) -> Named | None:
-        known = await self._documents.named(ask.scope, _COMPARED)
+    async def _document(self, request: OverviewRequest, ask: Ask, scope: Scope) -> Named | None:
+        known = await self._documents.named(scope, _COMPARED)
         if request.subject:
             found = by_name(request.subject, known)
-            return found or await self._by_subject(request, ask.scope, known)
+            return found or await self._by_subject(request, scope, known)
         if len(known) == 1:
             return known[0]
         return await self._last_cited(ask, known)
@@ -267,7 +269,7 @@ class Overviews:
         """Return the document that the conversation's last answer rests on."""
         if ask.conversation_id is None:
             return None
-        turns = await self._conversations.turns(ask.conversation_id, _OFFERED)
+        turns = await self._conversations.turns(ask.conversation_id, ask.caller, _OFFERED)
         cited = [one.document_id for turn in reversed(turns) for one in turn.answer.citations[:1]]
         return next((one for one in known if cited and one.id == cited[0]), None)
 

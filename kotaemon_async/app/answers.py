@@ -42,6 +42,7 @@ def answering_over(
         chain=chain,
         documents=ledger.documents,
         answers=ledger.answers,
+        access=ledger.access,
         cache=cache,
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
         overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),

@@ -16,6 +16,7 @@ from kotaemon_async.answers.settings import LlmSettings
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.settings import BrokerSettings
+from kotaemon_async.domain.callers import SERVICE
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms
@@ -171,7 +172,7 @@ async def _is_found(services: Services, passage: Passage, mode: Mode) -> bool:
 
 async def _is_cited(services: Services, samples: Sequence[Passage]) -> bool:
     for passage in samples:
-        answer = await services.answering.answer(Ask(question=passage.text[:_QUESTION_CHARS]))
+        answer = await services.answering.answer(Ask(passage.text[:_QUESTION_CHARS], SERVICE))
         if answer.citations:
             return True
     return False

@@ -347,7 +347,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         keys=keys,
         retrieval=retrieval,
         answering=opening.keep(answering),
-        answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.documents),
+        answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.access),
         admission=admission,
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
         health=opening.health,

@@ -33,7 +33,7 @@ from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.claims import Batch, Claim, Opened, StaleModel
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.telemetry import metrics
-from kotaemon_async.telemetry.traces import SpanKind, continue_from, event, past_span, span
+from kotaemon_async.telemetry.traces import SpanKind, caused_by, continue_from, event, past_span, span
 
 #: What a document's chunks depend on besides its pages; under another one it is read anew.
 RECIPE: Final = str(CHUNKING_VERSION)
@@ -467,11 +467,14 @@ class _BatchCutter:
         return _Prepared(batch, chunks, [segment(chunk.text) for chunk in chunks])
 
 
-async def ingest_document(context: dict[str, Any], document_id: str, traceparent: str) -> None:
+async def ingest_document(
+    context: dict[str, Any], document_id: str, traceparent: str, user_id: str = ""
+) -> None:
     """Run as arq's job: the document is as far as it gets now, and the ledger knows what remains."""
     ingest: Ingest = context["ingest"]
     with (
         continue_from(traceparent),
+        caused_by(user_id),
         span("job", kind=SpanKind.CONSUMER, doc_id=document_id, job_id=context["job_id"]),
         logger.contextualize(job_id=context["job_id"]),
     ):

@@ -147,6 +147,7 @@ class Library:
             path=arrival.path,
             parent_id=None if arrival.archive is None else arrival.archive.id,
             origin=arrival.origin,
+            user_id=caller.logged_as if arrival.archive is None else arrival.archive.user_id,
         )
         use = None if key is None else KeyUse(key, fingerprint)
         faults.hit("library.before_accept")

@@ -50,7 +50,7 @@ class OfficePages(Protocol):
 class Cited(Protocol):
     """The part of the ledger that keeps answers."""
 
-    async def get(self, answer_id: str) -> Answer: ...
+    async def get(self, answer_id: str, caller: Caller) -> Answer: ...
 
 
 class PageImages:
@@ -119,7 +119,7 @@ class PageImages:
             Unavailable: no child can draw at the moment.
         """
         document = await self._access.document(caller, document_id)
-        page, quote = await self._quote(highlight, document_id, page) if highlight else (page, "")
+        page, quote = await self._quote(caller, highlight, document_id, page) if highlight else (page, "")
         if page < 1 or page > (document.pages_total or 0):
             raise Refused(f"The document has no page {page}.", code="not_found")
         width = min(WIDTHS, key=lambda one: abs(one - width_px))
@@ -132,13 +132,13 @@ class PageImages:
         self._kept.move_to_end(key)
         return found
 
-    async def _quote(self, citation_id: str, document_id: str, page: int) -> tuple[int, str]:
+    async def _quote(self, caller: Caller, citation_id: str, document_id: str, page: int) -> tuple[int, str]:
         """Return what of the citation's quote stands on the page, and its number.
 
         What has no pages is known as page 1: of that the part is meant in which the quote stands.
         """
         answer_id = citation_id.rpartition(".")[0]
-        answer = await self._answers.get(answer_id)
+        answer = await self._answers.get(answer_id, caller)
         for citation in answer.citations:
             if (citation.id, citation.document_id) == (citation_id, document_id):
                 parts = citation.parts or (QuotePart(citation.page, citation.quote),)

@@ -9,7 +9,7 @@ from loguru import logger
 
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.vector_log import LogEntry
-from kotaemon_async.telemetry.traces import continue_from, past_span, span
+from kotaemon_async.telemetry.traces import caused_by, continue_from, past_span, span
 
 #: Documents whose way through the index is remembered; of the others only the end is reported.
 _MOST_ON_THE_WAY: Final = 1000
@@ -45,7 +45,7 @@ class ReadyNews:
         for document in await self._ledger.documents.several(document_ids):
             document_id, way = document.id, ways[document.id]
             ready_s = document.ready_at_s or self._clock()
-            with continue_from(document.traceparent):
+            with continue_from(document.traceparent), caused_by(document.user_id):
                 if way is not None:
                     past_span("index", way.began_s, ready_s, doc_id=document_id, entries=way.entries)
                 with span("ready", doc_id=document_id):

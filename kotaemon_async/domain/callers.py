@@ -27,6 +27,21 @@ class Caller:
         """Return whether he may look after the service and sees every document."""
         return "admin" in self.scopes
 
+    @property
+    def logged_as(self) -> str:
+        """Return what lines and spans call him; nothing where everybody is the same."""
+        return "" if self == EVERYBODY else self.id
+
+    @property
+    def reads_of(self) -> tuple[str, ...]:
+        """Return whose conversations and answers he reads: his own, and as an admin those of nobody.
+
+        >>> Caller("key_1", "alice").reads_of, Caller("key_2", "bob", scopes=frozenset({"ask"})).reads_of
+        (('alice', ''), ('bob',))
+        """
+        own = (self.user,) if self.user else ()
+        return (*own, "") if self.is_admin else own
+
     def may(self, *scopes: KeyScope) -> bool:
         """Return whether he may do what needs one of the scopes."""
         return self.is_admin or not self.scopes.isdisjoint(scopes)

@@ -92,7 +92,10 @@ class DocumentWarning:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One accepted file, as the ledger knows it; times are Unix seconds."""
+    """One accepted file, as the ledger knows it; times are Unix seconds.
+
+    `user_id` is what lines and spans call the one who handed it in.
+    """
 
     id: str
     name: str
@@ -120,6 +123,7 @@ class Document:
     charset: str | None = None
     path: str = ""
     parent_id: str | None = None
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from kotaemon_async.domain.model import (
     PlaceKind,
     QuotePart,
     Reason,
-    Scope,
     ServedBy,
     Stage,
     Status,
@@ -324,8 +323,3 @@ def _page_of(place: Locator, number: int) -> int:
 
 def _warning_body(warning: DocumentWarning) -> WarningBody:
     return body_of(WarningBody, warning, places=tuple(map(place_body, warning.places)))
-
-
-def scope_of(body: SearchRequest | AnswerRequest) -> Scope:
-    """Return where the request wants to look."""
-    return Scope(None if body.collection is None else (body.collection,), tuple(body.document_ids))

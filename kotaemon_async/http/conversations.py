@@ -13,7 +13,7 @@ from kotaemon_async.answers import phrases
 from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.audit import audited
 from kotaemon_async.http.bodies import AnswerBody, answer_body, body_of
-from kotaemon_async.http.dependencies import Cursor, GivenServices, NamePart
+from kotaemon_async.http.dependencies import Cursor, GivenCaller, GivenServices, NamePart
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
 from kotaemon_async.http.sources import source_line
@@ -60,10 +60,10 @@ class ConversationTitle(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 @post(PATH, status_code=201, responses=responses("bad_request", "ledger_unavailable"), summary="Begin one")
 async def begin_conversation(
-    services: GivenServices, data: JSONBody[ConversationTitle]
+    services: GivenServices, caller: GivenCaller, data: JSONBody[ConversationTitle]
 ) -> Response[ConversationBody]:
     """Begin a conversation; its id goes with each question as `conversation_id`."""
-    begun = await services.answer_history.begin(data.title)
+    begun = await services.answer_history.begin(caller, data.title)
     return Response(
         body_of(ConversationBody, begun), status_code=201, headers={"Location": f"{PATH}/{begun.id}"}
     )
@@ -72,21 +72,25 @@ async def begin_conversation(
 @get(PATH, responses=responses("bad_request", "ledger_unavailable"), summary="List conversations")
 async def list_conversations(
     services: GivenServices,
+    caller: GivenCaller,
     q: NamePart = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
     cursor: Cursor = None,
 ) -> ConversationList:
     """Return one page, the latest first; `q` is looked for in titles."""
-    found, following = await services.answer_history.conversations(q=q, limit=limit, cursor=cursor)
+    found, following = await services.answer_history.conversations(caller, q=q, limit=limit, cursor=cursor)
     return ConversationList([body_of(ConversationBody, one) for one in found], following)
 
 
 @get(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Read one")
 async def get_conversation(
-    services: GivenServices, conversation_id: FromPath[str], html: FromQuery[bool] = False
+    services: GivenServices,
+    caller: GivenCaller,
+    conversation_id: FromPath[str],
+    html: FromQuery[bool] = False,
 ) -> ConversationHistory:
     """Return the conversation and its answers, with `html` as safe HTML too."""
-    found, turns = await services.answer_history.conversation(conversation_id)
+    found, turns = await services.answer_history.conversation(caller, conversation_id)
     answers = [answer_body(turn.answer) for turn in turns]
     return ConversationHistory(
         body_of(ConversationBody, found), [await rendered(one) for one in answers] if html else answers
@@ -95,12 +99,15 @@ async def get_conversation(
 
 @patch(_ONE, responses=responses("bad_request", "not_found", "ledger_unavailable"), summary="Rename one")
 async def rename_conversation(
-    services: GivenServices, conversation_id: FromPath[str], data: JSONBody[ConversationTitle]
+    services: GivenServices,
+    caller: GivenCaller,
+    conversation_id: FromPath[str],
+    data: JSONBody[ConversationTitle],
 ) -> ConversationBody:
     """Rename the conversation and return it."""
     return body_of(
         ConversationBody,
-        await services.answer_history.rename(conversation_id, data.title),
+        await services.answer_history.rename(caller, conversation_id, data.title),
     )
 
 
@@ -110,9 +117,11 @@ async def rename_conversation(
     responses=responses("bad_request", "not_found", "ledger_unavailable"),
     summary="Delete one",
 )
-async def delete_conversation(services: GivenServices, conversation_id: FromPath[str]) -> None:
+async def delete_conversation(
+    services: GivenServices, caller: GivenCaller, conversation_id: FromPath[str]
+) -> None:
     """Delete the conversation and its answers."""
-    await services.answer_history.delete(conversation_id)
+    await services.answer_history.delete(caller, conversation_id)
 
 
 @get(
@@ -121,9 +130,11 @@ async def delete_conversation(services: GivenServices, conversation_id: FromPath
     responses={200: _MARKDOWN, **responses("bad_request", "not_found", "ledger_unavailable")},
     summary="Take one away as Markdown",
 )
-async def export_conversation(services: GivenServices, conversation_id: FromPath[str]) -> Response[str]:
+async def export_conversation(
+    services: GivenServices, caller: GivenCaller, conversation_id: FromPath[str]
+) -> Response[str]:
     """Return the questions, answers and sources as a Markdown file."""
-    found, turns = await services.answer_history.conversation(conversation_id)
+    found, turns = await services.answer_history.conversation(caller, conversation_id)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.md"'}
     return Response(markdown(found, turns), headers=headers, media_type="text/markdown; charset=utf-8")
 

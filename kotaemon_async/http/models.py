@@ -43,7 +43,7 @@ class ChangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     change: Literal["stop", "resume", "back"]
 
 
-@get(_PATH, responses=responses(), summary="Get the embedding models")
+@get(_PATH, opt=ADMIN, responses=responses(), summary="Get the embedding models")
 async def get_models(services: GivenServices) -> ModelsBody:
     """Return which model answers, and the change to another one while there is one."""
     return body_of(ModelsBody, services.model_change.status)

@@ -57,7 +57,7 @@ async def healthz(services: GivenServices, caller: PossibleCaller) -> Response[H
     return Response(report, status_code=503 if report.status == "down" else 200)
 
 
-@get("/metrics", media_type="text/plain", responses=responses(), summary="Figures for Prometheus")
+@get("/metrics", opt=ADMIN, media_type="text/plain", responses=responses(), summary="Figures for Prometheus")
 async def figures() -> Response[bytes]:
     """Return every metric in the text format of Prometheus."""
     page = await anyio.to_thread.run_sync(metrics.render)
@@ -72,7 +72,7 @@ class Figures(msgspec.Struct, frozen=True):
     series: dict[str, list[float | None]]
 
 
-@get("/api/v1/figures", responses=responses("bad_request"), summary="The last half hour")
+@get("/api/v1/figures", opt=ADMIN, responses=responses("bad_request"), summary="The last half hour")
 async def last_figures(services: GivenServices, after: FromQuery[float] = 0.0) -> Figures:
     """Return queue, throughput, times, memory; with `after` only what is later than that."""
     moments = services.history.after(after)
@@ -106,7 +106,12 @@ async def examine(request: AnyRequest, data: JSONBody[DoctorRequest], services: 
     return body_of(await services.doctor.run(repair=data.repair, deep=data.deep, name=data.folder))
 
 
-@get(INCIDENTS, responses=responses("bad_request", "telemetry_unavailable"), summary="List incidents")
+@get(
+    INCIDENTS,
+    opt=ADMIN,
+    responses=responses("bad_request", "telemetry_unavailable"),
+    summary="List incidents",
+)
 async def list_incidents(
     services: GivenServices,
     status: FromQuery[Literal["open", "closed"] | None] = None,
@@ -119,6 +124,7 @@ async def list_incidents(
 
 @get(
     INCIDENTS + "/{incident_id:str}",
+    opt=ADMIN,
     responses=responses("bad_request", "not_found", "telemetry_unavailable"),
     summary="Get an incident",
 )

@@ -26,7 +26,6 @@ from kotaemon_async.http.bodies import (
     SearchRequest,
     answer_body,
     passage_list,
-    scope_of,
 )
 from kotaemon_async.http.dependencies import (
     AnyRequest,
@@ -76,6 +75,7 @@ async def ask(
     request: AnyRequest,
     services: GivenServices,
     limits: GivenLimits,
+    caller: GivenCaller,
     data: JSONBody[AnswerRequest],
     deadline_s: Deadline = None,
 ) -> ASGIResponse:
@@ -84,7 +84,14 @@ async def ask(
     With `html` the answer carries itself as safe HTML too, and a stream says `html` now and then: all so far.
     """
     question = _checked(data.question, "question", limits)
-    asked = Ask(question, scope_of(data), data.conversation_id, within(deadline_s, limits))
+    asked = Ask(
+        question,
+        caller,
+        data.collection,
+        tuple(data.document_ids),
+        data.conversation_id,
+        within(deadline_s, limits),
+    )
     if data.stream:
         return _stream(asked, services, limits, html=data.html)
     answer = await while_connected(request, lambda: services.answering.answer(asked))
@@ -98,10 +105,13 @@ async def ask(
     summary="Get an answer",
 )
 async def get_answer(
-    services: GivenServices, answer_id: FromPath[str], html: FromQuery[bool] = False
+    services: GivenServices,
+    caller: GivenCaller,
+    answer_id: FromPath[str],
+    html: FromQuery[bool] = False,
 ) -> AnswerBody:
     """Return the answer as it was given."""
-    body = answer_body(await services.answer_history.answer(answer_id))
+    body = answer_body(await services.answer_history.answer(caller, answer_id))
     return await rendered(body) if html else body
 
 

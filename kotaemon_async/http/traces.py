@@ -6,19 +6,24 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from kotaemon_async.http.dependencies import GivenServices
+from kotaemon_async.http.auth import READ
+from kotaemon_async.http.dependencies import GivenCaller, GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.operations.traces.path import LineBody, SpanBody, TraceBody, TraceEvent
 
 
 @get(
     "/api/v1/traces/{trace_id:str}",
+    opt=READ,
     responses=responses("bad_request", "not_found", "telemetry_unavailable"),
     summary="Get the path of a request, a document or an answer",
 )
-async def get_trace(services: GivenServices, trace_id: FromPath[str]) -> TraceBody:
-    """Return what is kept of a trace; ids of a document or an answer and an X-Request-ID lead to it, too."""
-    return await services.tracing.path(trace_id)
+async def get_trace(services: GivenServices, caller: GivenCaller, trace_id: FromPath[str]) -> TraceBody:
+    """Return what is kept of a trace; ids of a document or an answer and an X-Request-ID lead to it, too.
+
+    Callers see the traces that hold their own requests alone, admins all of them.
+    """
+    return await services.tracing.path(trace_id, caller)
 
 
 HANDLERS: list[HTTPRouteHandler] = [get_trace]

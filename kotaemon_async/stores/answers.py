@@ -1,12 +1,15 @@
 """The ledger's records of answers: every one that was given, and those that may be given again."""
 
+import json
 from dataclasses import dataclass
 
 import apsw
 import msgspec
 
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Scope
+from kotaemon_async.stores.conversations import check_conversation, continued
 from kotaemon_async.stores.scopes import scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes, writes_in_turns
 
@@ -30,19 +33,36 @@ class Answers(Store):
     """Keeps every answer as it was sent, and the cache of models' answers."""
 
     @writes
-    def save(self, conn: apsw.Connection, answer: Answer, conversation_id: str | None, now_s: float) -> None:
-        """Keep the answer under its id; a conversation that is not there yet begins with it."""
-        record = msgspec.json.encode(answer).decode()
-        values = {"id": answer.id, "conversation_id": conversation_id, "now": now_s, "record": record}
-        conn.execute(SQL["save_answer"], values)
+    def save(
+        self,
+        conn: apsw.Connection,
+        answer: Answer,
+        conversation_id: str | None,
+        caller: Caller,
+        now_s: float,
+    ) -> None:
+        """Keep the caller's answer under its id; a conversation that is not there yet begins with it.
+
+        Raises: Refused `not_found` when the conversation is another's.
+        """
+        owner = caller.user
         if conversation_id is not None:
             title = " ".join(answer.question.split())[:80]
-            conn.execute(SQL["begin_conversation"], {"id": conversation_id, "title": title, "now": now_s})
+            owner = continued(conn, conversation_id, title, caller, now_s)
+        record = msgspec.json.encode(answer).decode()
+        values = {"id": answer.id, "conversation_id": conversation_id, "now": now_s, "record": record}
+        conn.execute(SQL["save_answer"], values | {"owner": owner})
 
     @reads
-    def get(self, conn: apsw.Connection, answer_id: str) -> Answer:
-        """Return the answer as it was given; raises Refused `not_found`."""
-        record = conn.execute(SQL["answer"], {"id": answer_id}).get
+    def check_conversation(self, conn: apsw.Connection, conversation_id: str, caller: Caller) -> None:
+        """Raise Refused `not_found` when the conversation is another's; one that is not there may begin."""
+        check_conversation(conn, conversation_id, caller)
+
+    @reads
+    def get(self, conn: apsw.Connection, answer_id: str, caller: Caller) -> Answer:
+        """Return the answer as it was given to the caller; raises Refused `not_found`."""
+        values = {"id": answer_id, "owners": json.dumps(caller.reads_of)}
+        record = conn.execute(SQL["answer"], values).get
         if record is None:
             raise Refused(f"There is no answer {answer_id!r}.", code="not_found")
         return msgspec.json.decode(record, type=Answer)

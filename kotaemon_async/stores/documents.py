@@ -23,7 +23,7 @@ SQL = queries("documents.sql")
 _SAME_NAME = (
     *("id", "name", "media_type", "size_bytes", "sha256", "collection", "status", "version", "stage"),
     *("pages_done", "pages_total", "chunks_done", "attempt", "max_attempts", "trace_id", "traceparent"),
-    *("charset", "path", "parent_id"),
+    *("charset", "path", "parent_id", "user_id"),
 )
 
 
@@ -48,6 +48,7 @@ class NewDocument:
     path: str = ""
     parent_id: str | None = None
     origin: Origin = "upload"
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Due:
     document_id: str
     token: int
     traceparent: str
+    user_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

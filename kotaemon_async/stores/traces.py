@@ -19,6 +19,8 @@ from kotaemon_async.telemetry.trace_words import NAMES
 SQL = queries("traces.sql")
 #: Rows that are read of one trace; somebody may send all requests under one id.
 MOST_ROWS: Final = 5_000
+#: Traces that are looked at for one name; several callers may give the same X-Request-ID.
+MOST_NAMED: Final = 20
 #: This part of the rows goes at once when there are too many, so that this is rarely done.
 _FORGET_SHARE: Final = 16
 
@@ -141,10 +143,11 @@ class TraceStore(Store):
         return TraceRows(spans, lines, processes, len(rows) > MOST_ROWS)
 
     @reads
-    def named(self, conn: apsw.Connection, name: str, *, first: bool) -> str | None:
-        """Return the first or the last trace that the id of a document, an answer or a request stands in."""
-        found: str | None = conn.execute(SQL["first_named" if first else "last_named"], {"name": name}).get
-        return found
+    def named(self, conn: apsw.Connection, name: str, *, first: bool) -> list[str]:
+        """Return traces that the id of a document, an answer or a request stands in, in that order."""
+        values: dict[str, str | int] = {"name": name, "limit": MOST_NAMED}
+        rows = conn.execute(SQL["first_named" if first else "last_named"], values)
+        return [trace_id for (trace_id,) in rows]
 
     @reads
     def size(self, conn: apsw.Connection) -> tuple[int, int]:

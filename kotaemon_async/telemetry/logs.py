@@ -23,7 +23,7 @@ from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.log_targets import LogFiles, target_of
 from kotaemon_async.telemetry.log_writer import LogWriter
 from kotaemon_async.telemetry.settings import LogSettings
-from kotaemon_async.telemetry.traces import current_ids
+from kotaemon_async.telemetry.traces import current_ids, current_user_id
 
 if TYPE_CHECKING:
     from loguru import Message, Record
@@ -201,7 +201,9 @@ def _dropped_human(lines: int) -> str:
 
 
 def _add_trace(record: "Record") -> None:
-    """Add the ids of the running span, unless the line was bound to a trace of its own."""
+    """Add the caller's id, and those of the running span, unless the line was bound to a trace of its own."""
+    if user_id := current_user_id():
+        record["extra"].setdefault("user_id", user_id)
     trace_id, span_id = current_ids()
     if trace_id:
         record["extra"].setdefault("trace_id", trace_id)

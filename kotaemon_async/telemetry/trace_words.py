@@ -19,7 +19,7 @@ ATTRIBUTES: Final = _words(
     error.type first_page from_trace gen_ai.operation.name gen_ai.provider.name gen_ai.request.model
     gen_ai.usage.input_tokens gen_ai.usage.output_tokens hits http.request.method http.response.status_code
     http.route job_id kind link lost mode outcome pages pages_done pages_total passages reason request_id
-    served_by server.address size_bytes source target top_k wait_s
+    served_by server.address size_bytes source target top_k user_id wait_s
     """
 )
 #: Fields of log lines that may hold text; numbers may stand under any name.

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -29,7 +30,7 @@ from opentelemetry.trace import (
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from kotaemon_async.domain.errors import KotaemonError
-from kotaemon_async.telemetry.trace_words import Attribute, kept_attributes
+from kotaemon_async.telemetry.trace_words import Attribute, Kept, kept_attributes
 
 __all__ = ["Attribute", "SpanKind"]
 
@@ -111,6 +112,7 @@ PROVIDER.add_span_processor(LISTENERS)
 _TRACER = PROVIDER.get_tracer("kotaemon_async")
 _IDS = RandomIdGenerator()
 _HEADERS = TraceContextTextMapPropagator()
+_USER_ID: ContextVar[str] = ContextVar("user_id", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,21 @@ def current_ids() -> tuple[str, str]:
 
 
 @contextmanager
+def caused_by(user_id: str) -> Iterator[None]:
+    """Let all spans and log lines of the block, and of tasks that begin in it, carry the caller's id."""
+    token = _USER_ID.set(user_id)
+    try:
+        yield
+    finally:
+        _USER_ID.reset(token)
+
+
+def current_user_id() -> str:
+    """Return the id of the caller this code works for, "" when it is nobody's."""
+    return _USER_ID.get()
+
+
+@contextmanager
 def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribute) -> Iterator[Span]:
     """Record a span around the block, child of the current one or the root of a new trace.
 
@@ -153,7 +170,7 @@ def span(name: str, *, kind: SpanKind = SpanKind.INTERNAL, **attributes: Attribu
     with _TRACER.start_as_current_span(
         name,
         kind=kind,
-        attributes=kept_attributes(attributes),
+        attributes=_attributes(attributes),
         record_exception=False,
         set_status_on_exception=False,
     ) as started:
@@ -191,7 +208,7 @@ def past_span(name: str, began_s: float, ended_s: float, **attributes: Attribute
     """Record what is over already, in Unix seconds, as a child of the current span."""
     parent = trace.get_current_span()
     if parent.get_span_context().is_valid and not _is_unrecorded(parent):
-        started = _TRACER.start_span(name, start_time=_ns(began_s), attributes=kept_attributes(attributes))
+        started = _TRACER.start_span(name, start_time=_ns(began_s), attributes=_attributes(attributes))
         started.end(_ns(max(began_s, ended_s)))
 
 
@@ -219,6 +236,10 @@ def mark_failed(code: str) -> None:
     current_span = trace.get_current_span()
     if current_span.is_recording():
         _fail(current_span, code)
+
+
+def _attributes(given: Mapping[str, Attribute]) -> Kept:
+    return kept_attributes({"user_id": current_user_id() or None, **given})
 
 
 def _fail(failed: Span, kind: str) -> None:

@@ -8,6 +8,7 @@ import anyio
 from kotaemon_async.answers.draft import NONE_UNREAD
 from kotaemon_async.answers.llm.base import Deadline, Piece, Prompt
 from kotaemon_async.answers.sources import Source, from_page
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import (
     Found,
@@ -88,6 +89,13 @@ class FakeRetrieval:
         if isinstance(self.found, Found):
             return self.found
         raise self.found if isinstance(self.found, Exception) else TimeoutError
+
+
+class Everywhere:
+    """Lets every caller look wherever he likes."""
+
+    async def scope(self, caller: Caller, collection: str | None, document_ids: Sequence[str]) -> Scope:
+        return Scope(None if collection is None else (collection,), tuple(document_ids))
 
 
 @dataclass

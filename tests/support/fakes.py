@@ -128,7 +128,7 @@ class Fakes:
         self.sharing = Sharing(self.ledger.collections, clock=lambda: 1_700_000_000.5)
         self.audit = AuditTrail(self.ledger.audit)
         self.answer_history = AnswerHistory(
-            self.ledger.answers, self.ledger.conversations, self.ledger.documents
+            self.ledger.answers, self.ledger.conversations, self.ledger.access
         )
 
 

@@ -62,6 +62,7 @@ class WakeUp:
     id: str
     document_id: str
     traceparent: str
+    user_id: str = ""
 
 
 def _encode(value: dict[str, Any]) -> bytes:
@@ -106,7 +107,7 @@ class Broker:
         now_ms = int(time.time() * 1000)
         async with self._asking() as redis, redis.pipeline(transaction=True) as pipe:
             for wake_up in wake_ups:
-                args = (wake_up.document_id, wake_up.traceparent)
+                args = (wake_up.document_id, wake_up.traceparent, wake_up.user_id)
                 job = serialize_job("ingest_document", args, {}, None, now_ms, serializer=_encode)
                 pipe.psetex(job_key_prefix + wake_up.id, EXPIRES_MS, job)
                 pipe.zadd(self._queue, {wake_up.id: now_ms})

@@ -102,7 +102,9 @@ class Dispatcher:
             return 0
         await self._forget_lost({(one.document_id, one.token) for one in due}, now_s)
         wake_ups = {
-            (one.document_id, one.token): WakeUp(self._new_id(one), one.document_id, one.traceparent)
+            (one.document_id, one.token): WakeUp(
+                self._new_id(one), one.document_id, one.traceparent, one.user_id
+            )
             for one in due
             if (one.document_id, one.token) not in self._sent
         }

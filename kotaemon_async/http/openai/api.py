@@ -1,6 +1,7 @@
 """The OpenAI-compatible calls: programs that chat with OpenAI's API chat with the documents instead."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
@@ -16,7 +17,7 @@ from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.plain import PlainPrompt
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Scope, new_id
+from kotaemon_async.domain.model import Answer, new_id
 from kotaemon_async.http import events
 from kotaemon_async.http.dependencies import (
     AnyRequest,
@@ -113,7 +114,7 @@ async def chat(
     question, place = data.question()
     before = data.history(place)
     if (helper := helper_prompt(data.wishes(), [asked for asked, _ in before], question)) is not None:
-        await _scope_of(data.model, services, caller)
+        await _collection_asked(data.model, services, caller)
         prompt = PlainPrompt(question, data.wishes(), before, data.limit().max_tokens)
         reply = await while_connected(
             request, lambda: services.answering.plain(prompt, within(deadline_s, limits))
@@ -150,22 +151,21 @@ async def _asked(chat: ChatRequest, services: Dependencies, caller: Caller, limi
             f"messages[{place}].content",
             hint="Make it shorter.",
         )
-    scope = await _scope_of(chat.model, services, caller)
-    return Ask(question, scope, history=chat.history(place), wishes=chat.wishes())
+    collection = await _collection_asked(chat.model, services, caller)
+    return Ask(question, caller, collection, history=chat.history(place), wishes=chat.wishes())
 
 
-async def _scope_of(model_id: str, services: Dependencies, caller: Caller) -> Scope:
-    """Return where the model looks; a ledger that is away refuses nothing, as there is an answer anyway."""
-    name = None if model_id == MODEL else _collection_of(model_id)
-    try:
-        with anyio.fail_after(_CHECK_TIMEOUT_S):
-            if name is not None:
-                await _collection_model(model_id, services, caller)
-            return await services.access.scope(caller, name)
-    except (Unavailable, TimeoutError):
-        if not caller.is_admin:
-            return Scope(())  # what is his cannot be known
-        return Scope(None if name is None else (name,))
+async def _collection_asked(model_id: str, services: Dependencies, caller: Caller) -> str | None:
+    """Return where the model looks, None for all that the caller may read. Raises: InvalidParam.
+
+    A ledger that is away refuses nothing, as there is an answer anyway.
+    """
+    if model_id == MODEL:
+        return None
+    name = _collection_of(model_id)
+    with suppress(Unavailable, TimeoutError), anyio.fail_after(_CHECK_TIMEOUT_S):
+        await _collection_model(model_id, services, caller)
+    return name
 
 
 async def _collection_model(model_id: str, services: Dependencies, caller: Caller) -> Model:

@@ -14,8 +14,9 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
+from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
-from kotaemon_async.operations.traces.path import TraceBody, path_of
+from kotaemon_async.operations.traces.path import TraceBody, caused_by_all, path_of, without_others
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.stores.traces import LineRow, Row, TraceStore, span_row
@@ -99,14 +100,17 @@ class Tracing(SpanProcessor):
             await self._buffer.wait(gather_s=GATHER_S, at_most_s=SHOW_S if self._lasting else _IDLE_S)
             await self._write()
 
-    async def path(self, name: str) -> TraceBody:
+    async def path(self, name: str, caller: Caller) -> TraceBody:
         """Return the path that a trace id, a document id, an answer id or an X-Request-ID leads to.
 
-        Raises: Refused `not_found`; Unavailable.
+        Raises: Refused `not_found`, also for what holds more than the caller's own requests and what these
+        caused; Unavailable.
         """
         await self._write()
-        for trace_id in await self._candidates(name):
+        for trace_id in await self._candidates(name, caller):
             rows = await self._store.trace(trace_id)
+            if rows is not None and not caller.is_admin:
+                rows = without_others(rows) if caused_by_all(rows) == {caller.id} else None
             if rows is not None:
                 return path_of(trace_id, rows, self._clock(), self._store.process, alone=self._alone)
         raise Refused(
@@ -129,21 +133,21 @@ class Tracing(SpanProcessor):
                 found |= {"code": error.code, "message": error.hint}
         return found
 
-    async def _candidates(self, name: str) -> list[str]:
+    async def _candidates(self, name: str, caller: Caller) -> list[str]:
         """Return trace ids that the name may stand for, the likeliest first."""
         if _TRACE_ID.fullmatch(name):
             return [name]
-        known = await self._known(name)
+        known = await self._known(name, caller)
         named = await self._store.named(name, first=known is not None)
-        return [trace_id for trace_id in (known, named) if trace_id]
+        return [trace_id for trace_id in (known, *named) if trace_id]
 
-    async def _known(self, name: str) -> str | None:
+    async def _known(self, name: str, caller: Caller) -> str | None:
         """Return what the ledger says; empty when it knows no such thing, None for names of other things."""
         try:
             if name.startswith("doc_"):
                 return (await self._ledger.documents.get(name)).trace_id
             if name.startswith("ans_"):
-                return (await self._ledger.answers.get(name)).trace_id
+                return (await self._ledger.answers.get(name, caller)).trace_id
         except KotaemonError:  # deleted, or the ledger is away: the file may know
             return ""
         return None

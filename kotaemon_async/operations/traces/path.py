@@ -1,6 +1,7 @@
 """The whole path of one request or document: its spans as a tree, in order, and what happened on the way."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
@@ -11,6 +12,8 @@ from kotaemon_async.stores.traces import LineRow, ProcessRow, SpanRow, TraceRows
 #: `running` is still at it; `unfinished` was cut off by the end of its process.
 State = Literal["ok", "error", "cancelled", "running", "unfinished"]
 
+#: The attribute and the field that name the caller.
+USER_ID: Final = "user_id"
 #: A process that has written within this time may still be at work.
 ALIVE_S: Final = 15.0
 #: Events that say why something had to wait, that it was tried again, and that something else took over.
@@ -95,6 +98,27 @@ def path_of(trace_id: str, rows: TraceRows, now_s: float, process: str, *, alone
         retries=_picked(spans, _RETRIES),
         fallbacks=_picked(spans, FALLBACKS),
         truncated=rows.truncated,
+    )
+
+
+def caused_by_all(rows: TraceRows) -> set[object]:
+    """Return the ids of all callers who caused what the rows tell, "" among them where nobody is named."""
+    spans = {row.attributes.get(USER_ID, "") for row in rows.spans}
+    return spans | {line.fields[USER_ID] for line in rows.lines if USER_ID in line.fields}
+
+
+def without_others(rows: TraceRows) -> TraceRows:
+    """Return the rows without the ids of traces that an answer was shared with."""
+    return replace(rows, spans=[_alone(span) for span in rows.spans])
+
+
+def _alone(span: SpanRow) -> SpanRow:
+    kept = [
+        {key: value for key, value in one.attributes.items() if key != "from_trace"} for one in span.events
+    ]
+    events = zip(span.events, kept, strict=True)
+    return msgspec.structs.replace(
+        span, events=tuple(msgspec.structs.replace(one, attributes=own) for one, own in events)
     )
 
 

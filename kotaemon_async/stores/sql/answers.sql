@@ -1,9 +1,9 @@
 -- name: save_answer
-INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record)
-VALUES (:id, :conversation_id, :now, :record)
+INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record, owner)
+VALUES (:id, :conversation_id, :now, :record, :owner)
 
 -- name: answer
-SELECT record FROM answers WHERE id = :id
+SELECT record FROM answers WHERE id = :id AND owner IN (SELECT value FROM json_each(:owners))
 
 -- name: forget_old_answers
 DELETE FROM answers WHERE id IN (
@@ -37,19 +37,23 @@ DELETE FROM cached_answers
 WHERE (key, link) IN (SELECT key, link FROM cached_answers ORDER BY created_at LIMIT :count)
 
 -- name: begin_conversation
-INSERT INTO conversations (id, title, created_at, updated_at) VALUES (:id, :title, :now, :now)
+INSERT INTO conversations (id, title, created_at, updated_at, owner) VALUES (:id, :title, :now, :now, :owner)
 ON CONFLICT (id) DO UPDATE SET updated_at = :now
+
+-- name: conversation_owner
+SELECT owner FROM conversations WHERE id = :id
 
 -- name: conversation
 SELECT c.id, c.title, c.created_at, c.updated_at,
        (SELECT count(*) FROM answers AS a WHERE a.conversation_id = c.id)
-FROM conversations AS c WHERE c.id = :id
+FROM conversations AS c WHERE c.id = :id AND c.owner IN (SELECT value FROM json_each(:owners))
 
 -- name: conversations
 SELECT c.id, c.title, c.created_at, c.updated_at,
        (SELECT count(*) FROM answers AS a WHERE a.conversation_id = c.id)
 FROM conversations AS c
-WHERE (:title_part IS NULL OR instr(folded(c.title), :title_part))
+WHERE c.owner IN (SELECT value FROM json_each(:owners))
+  AND (:title_part IS NULL OR instr(folded(c.title), :title_part))
   AND (:before_at IS NULL OR (c.updated_at, c.id) < (:before_at, :before_id))
 ORDER BY c.updated_at DESC, c.id DESC LIMIT :limit
 
@@ -60,10 +64,10 @@ SELECT record, created_at FROM (
 ) ORDER BY created_at, id
 
 -- name: rename_conversation
-UPDATE conversations SET title = :title, updated_at = :now WHERE id = :id RETURNING id
+UPDATE conversations SET title = :title, updated_at = :now WHERE id = :id
 
 -- name: delete_turns
 DELETE FROM answers WHERE conversation_id = :id
 
 -- name: delete_conversation
-DELETE FROM conversations WHERE id = :id RETURNING id
+DELETE FROM conversations WHERE id = :id

@@ -1,8 +1,8 @@
 -- name: insert
 INSERT INTO documents (id, name, media_type, size_bytes, sha256, collection, status, max_attempts,
-                       trace_id, traceparent, path, parent_id, origin, created_at, updated_at)
+                       trace_id, traceparent, path, parent_id, origin, user_id, created_at, updated_at)
 VALUES (:id, :name, :media_type, :size_bytes, :sha256, :collection, 'queued', :max_attempts,
-        :trace_id, :traceparent, :path, :parent_id, :origin, :now, :now)
+        :trace_id, :traceparent, :path, :parent_id, :origin, :user_id, :now, :now)
 
 -- name: sent_by_people
 UPDATE documents SET origin = 'upload' WHERE id = :id AND origin <> 'upload'
@@ -169,7 +169,7 @@ DELETE FROM chunks WHERE document_id = :id AND version IS NOT :kept_version
 DELETE FROM pages WHERE document_id = :id AND version IS NOT :kept_version
 
 -- name: due
-SELECT id, token, traceparent FROM documents
+SELECT id, token, traceparent, user_id FROM documents
 WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
    OR (status = 'processing' AND stage <> 'indexing' AND lease_until <= :now)
 ORDER BY created_at LIMIT :limit

@@ -1,5 +1,6 @@
 -- From schema 5 to 6: whose collections, conversations and answers are; keys, sessions and the audit. What was there
 -- was everybody's, and stays so.
+ALTER TABLE documents ADD COLUMN user_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE answers ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ALTER TABLE conversations ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 CREATE INDEX conversations_by_owner ON conversations (owner, updated_at, id);

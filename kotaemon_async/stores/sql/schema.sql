@@ -43,6 +43,7 @@ CREATE TABLE documents (
     parent_id TEXT,
     origin TEXT NOT NULL DEFAULT 'upload',
     lacks_ocr INTEGER NOT NULL DEFAULT 0,
+    user_id TEXT NOT NULL DEFAULT '',
     UNIQUE (collection, sha256)
 ) STRICT;
 CREATE INDEX documents_by_status ON documents (status, created_at);

@@ -26,10 +26,10 @@ SELECT process, seen_at, ended_at FROM trace_processes
 WHERE process IN (SELECT process FROM trace_rows WHERE trace_id = :trace_id)
 
 -- name: first_named
-SELECT trace_id FROM trace_names WHERE name = :name ORDER BY first_row LIMIT 1
+SELECT trace_id FROM trace_names WHERE name = :name ORDER BY first_row LIMIT :limit
 
 -- name: last_named
-SELECT trace_id FROM trace_names WHERE name = :name ORDER BY last_row DESC LIMIT 1
+SELECT trace_id FROM trace_names WHERE name = :name ORDER BY last_row DESC LIMIT :limit
 
 -- name: size
 SELECT coalesce((SELECT max(id) FROM trace_rows) - (SELECT min(id) FROM trace_rows) + 1, 0),

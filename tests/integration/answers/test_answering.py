@@ -14,6 +14,7 @@ from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import Delta, Finish, Piece
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason
 from kotaemon_async.stores.ledger import Ledger
@@ -41,13 +42,14 @@ class Answers:
             chain=Chain([self.model, *others]),
             documents=Pages(),
             answers=ledger.answers,
+            access=ledger.access,
             cache=cache,
             settings=SETTINGS,
             clock=lambda: self.now_s,
         )
 
     async def ask(self, question: str = QUESTION) -> Answer:
-        return await self.answering.answer(Ask(question))
+        return await self.answering.answer(Ask(question, EVERYBODY))
 
     async def asked_at_once(self, times: int, question: str = QUESTION) -> list[Answer]:
         """The answers to one question that so many ask before the model says a word."""
@@ -65,7 +67,7 @@ class Answers:
         return answers
 
     async def received(self, question: str = QUESTION) -> list[Event]:
-        return [event async for event in self.answering.stream(Ask(question))]
+        return [event async for event in self.answering.stream(Ask(question, EVERYBODY))]
 
     def break_model(self, *pieces: Piece | anyio.Event) -> None:
         self.model.pieces = (*pieces, DOWN)
@@ -154,7 +156,7 @@ async def test_ten_equal_questions_at_once_make_one_call(service: Answers) -> No
     answers = await service.asked_at_once(10)
     assert (len(service.model.prompts), len({one.id for one in answers})) == (1, 10)
     assert {one.answer for one in answers} == {"Paris [1]."}
-    assert [await service.ledger.answers.get(one.id) for one in answers] == answers
+    assert [await service.ledger.answers.get(one.id, EVERYBODY) for one in answers] == answers
 
 
 async def test_all_who_share_an_answer_that_broke_off_hear_that_nothing_was_found(

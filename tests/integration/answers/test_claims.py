@@ -9,6 +9,7 @@ from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.answering import QUESTION, FakeRetrieval, Pages
@@ -26,9 +27,10 @@ async def asked(ledger: Ledger, *words: str) -> Answer:
                 chain=Chain([link, ExtractiveProvider()]),
                 documents=Pages(),
                 answers=ledger.answers,
+                access=ledger.access,
                 settings=AnswerSettings(),
             )
-            return await answering.answer(Ask(QUESTION))
+            return await answering.answer(Ask(QUESTION, EVERYBODY))
 
 
 @pytest.mark.parametrize(("words", "served_by", "verdicts"), [
@@ -47,6 +49,6 @@ async def test_a_models_words_are_given_as_far_as_sources_support_them(
 
 async def test_what_was_refused_is_kept_with_the_answer(ledger: Ledger) -> None:
     answer = await asked(ledger, "Paris has ", "20 districts [1].")
-    kept = await ledger.answers.get(answer.id)
+    kept = await ledger.answers.get(answer.id, EVERYBODY)
     assert (kept.rejected, kept.served_by) == ("Paris has 20 districts.", "extractive")
     assert kept.reasons[0].code == "unsupported"

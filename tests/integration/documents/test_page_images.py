@@ -61,7 +61,7 @@ class Cited:
     def __init__(self, stored: StoredFile) -> None:
         self._stored = stored
 
-    async def get(self, answer_id: str) -> Answer:
+    async def get(self, answer_id: str, caller: Caller) -> Answer:
         cited = tuple(
             Citation(
                 f"ans_1.{number}", number, "doc_1", "a.pdf", page, quote, 1.0, self._stored.parts,

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from httpx import AsyncClient
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Citation
 from tests.support.fakes import ANSWER, Fakes
 from tests.support.ledger import new_document
@@ -17,8 +18,10 @@ CITED = replace(
 
 @pytest.fixture(autouse=True)
 async def received(services: Fakes) -> None:
-    await services.ledger.answers.save(CITED, "c1", 10.0)
-    await services.ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
+    await services.ledger.answers.save(CITED, "c1", EVERYBODY, 10.0)
+    await services.ledger.answers.save(
+        replace(ANSWER, id="ans_2", question="And then?"), "c1", EVERYBODY, 20.0
+    )
 
 
 async def test_a_conversation_holds_its_answers_in_order(client: AsyncClient) -> None:
@@ -30,7 +33,7 @@ async def test_a_conversation_holds_its_answers_in_order(client: AsyncClient) ->
 async def test_an_answer_that_broke_off_is_told_from_a_whole_one(
     client: AsyncClient, services: Fakes
 ) -> None:
-    await services.ledger.answers.save(replace(ANSWER, id="ans_3", complete=False), "c1", 30.0)
+    await services.ledger.answers.save(replace(ANSWER, id="ans_3", complete=False), "c1", EVERYBODY, 30.0)
     found = (await client.get(f"{PATH}/c1")).json()
     assert [answer["complete"] for answer in found["answers"]] == [True, True, False]
 

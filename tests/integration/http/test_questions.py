@@ -8,6 +8,7 @@ from httpx import AsyncClient
 
 from kotaemon_async.answers.events import PassagesFound
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.http.dependencies import HttpLimits
@@ -73,7 +74,7 @@ async def test_an_answer_comes_as_json(client: AsyncClient) -> None:
 
 
 async def test_an_answer_is_read_again(client: AsyncClient, services: Fakes) -> None:
-    await services.ledger.answers.save(ANSWER, None, 1.0)
+    await services.ledger.answers.save(ANSWER, None, EVERYBODY, 1.0)
     assert (await client.get(f"{ANSWERS}/ans_1")).json()["answer"] == "By 8 percent. [1]"
     assert (await client.get(f"{ANSWERS}/ans_2")).json()["code"] == "not_found"
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.operations.maintenance import remove_old, remove_unused_files
 from kotaemon_async.stores.answers import CacheBounds
@@ -61,9 +62,12 @@ async def test_old_answers_go_but_those_of_a_conversation_and_the_newer_ones_sta
     lib: LibraryFixture,
 ) -> None:
     for number in range(450):
-        await lib.ledger.answers.save(replace(ANSWER, id=f"old_{number}"), None, 10.0)
-    await lib.ledger.answers.save(replace(ANSWER, id="talked"), "conv_1", 10.0)
-    await lib.ledger.answers.save(replace(ANSWER, id="new"), None, 30.0)
+        await lib.ledger.answers.save(replace(ANSWER, id=f"old_{number}"), None, EVERYBODY, 10.0)
+    await lib.ledger.answers.save(replace(ANSWER, id="talked"), "conv_1", EVERYBODY, 10.0)
+    await lib.ledger.answers.save(replace(ANSWER, id="new"), None, EVERYBODY, 30.0)
     assert await lib.ledger.answers.forget_old(20.0) == 450
-    assert [(await lib.ledger.answers.get(one)).id for one in ("talked", "new")] == ["talked", "new"]
+    assert [(await lib.ledger.answers.get(one, EVERYBODY)).id for one in ("talked", "new")] == [
+        "talked",
+        "new",
+    ]
     assert await lib.rows("answers") == 2

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Failure, Scope
 from kotaemon_async.stores.answers import CacheBounds
@@ -90,39 +91,43 @@ async def test_the_cache_is_bounded_and_the_oldest_goes_first(ledger: Ledger, bo
 
 
 async def test_a_conversation_begins_with_its_first_answer(ledger: Ledger) -> None:
-    await ledger.answers.save(ANSWER, "c1", 10.0)
-    await ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", 20.0)
-    conversation = await ledger.conversations.get("c1")
+    await ledger.answers.save(ANSWER, "c1", EVERYBODY, 10.0)
+    await ledger.answers.save(replace(ANSWER, id="ans_2", question="And then?"), "c1", EVERYBODY, 20.0)
+    conversation = await ledger.conversations.get("c1", EVERYBODY)
     assert (conversation.title, conversation.turns, conversation.updated_at_s) == ("How much?", 2, 20.0)
-    turns = await ledger.conversations.turns("c1", 10)
+    turns = await ledger.conversations.turns("c1", EVERYBODY, 10)
     assert [turn.answer.question for turn in turns] == ["How much?", "And then?"]
-    assert [turn.answer.id for turn in await ledger.conversations.turns("c1", 1)] == ["ans_2"]
+    assert [turn.answer.id for turn in await ledger.conversations.turns("c1", EVERYBODY, 1)] == ["ans_2"]
 
 
 async def test_conversations_are_listed_the_latest_first_and_by_title(ledger: Ledger) -> None:
     for number, title in enumerate(["Rivers", "100% wool", "Seas"]):
-        await ledger.conversations.begin(f"c{number}", title, float(number))
-    first, cursor = await ledger.conversations.page(q=None, limit=2, cursor=None)
-    rest, end = await ledger.conversations.page(q=None, limit=2, cursor=cursor)
+        await ledger.conversations.begin(f"c{number}", title, EVERYBODY, float(number))
+    first, cursor = await ledger.conversations.page(EVERYBODY, q=None, limit=2, cursor=None)
+    rest, end = await ledger.conversations.page(EVERYBODY, q=None, limit=2, cursor=cursor)
     assert ([one.id for one in (*first, *rest)], end) == (["c2", "c1", "c0"], None)
-    found, _ = await ledger.conversations.page(q="100%", limit=2, cursor=None)
+    found, _ = await ledger.conversations.page(EVERYBODY, q="100%", limit=2, cursor=None)
     assert [one.title for one in found] == ["100% wool"]
 
 
 async def test_conversations_are_found_by_any_spelling_of_their_title(ledger: Ledger) -> None:
-    await ledger.conversations.begin("c1", "Über die Ｄatenbank 備份", 1.0)
-    await ledger.conversations.begin("c2", "other", 2.0)
+    await ledger.conversations.begin("c1", "Über die Ｄatenbank 備份", EVERYBODY, 1.0)
+    await ledger.conversations.begin("c2", "other", EVERYBODY, 2.0)
     for part in ("über", "U\u0308BER", "datenbank", "备份"):
-        found, _ = await ledger.conversations.page(q=part, limit=5, cursor=None)
+        found, _ = await ledger.conversations.page(EVERYBODY, q=part, limit=5, cursor=None)
         assert [one.id for one in found] == ["c1"]
 
 
 async def test_a_conversation_is_renamed_and_deleted_with_its_answers(ledger: Ledger) -> None:
-    await ledger.answers.save(ANSWER, "c1", 10.0)
-    assert (await ledger.conversations.rename("c1", "Sums", 11.0)).title == "Sums"
-    await ledger.conversations.delete("c1")
+    await ledger.answers.save(ANSWER, "c1", EVERYBODY, 10.0)
+    assert (await ledger.conversations.rename("c1", "Sums", EVERYBODY, 11.0)).title == "Sums"
+    await ledger.conversations.delete("c1", EVERYBODY)
     conversations = ledger.conversations
-    for gone in (conversations.get("c1"), ledger.answers.get("ans_1"), conversations.delete("c1")):
+    for gone in (
+        conversations.get("c1", EVERYBODY),
+        ledger.answers.get("ans_1", EVERYBODY),
+        conversations.delete("c1", EVERYBODY),
+    ):
         with pytest.raises(Refused, match="There is no"):
             await gone
 
@@ -136,6 +141,6 @@ async def test_an_answer_of_an_earlier_release_still_reads(ledger: Ledger, tmp_p
     run_sql(
         tmp_path / "ledger.db", "INSERT INTO answers (id, created_at, record) VALUES ('ans_0', 1.0, ?)", kept
     )
-    found = await ledger.answers.get("ans_0")
+    found = await ledger.answers.get("ans_0", EVERYBODY)
     assert (found.outcome, found.missing, found.claims, found.rejected) == ("answer", (), (), None)
     assert (found.citations[0].quote, found.citations[0].parts) == ("a", ())

@@ -204,10 +204,10 @@ async def test_documents_are_found_by_any_spelling_of_their_name(
 
 async def test_an_answer_is_read_as_it_was_given(ledger: Ledger) -> None:
     answer = Answer("ans_1", "q?", "a", "extractive", False, (), (), "t", timings_s={"total": 0.1})
-    await ledger.answers.save(answer, None, 1.0)
-    assert await ledger.answers.get("ans_1") == answer
+    await ledger.answers.save(answer, None, EVERYBODY, 1.0)
+    assert await ledger.answers.get("ans_1", EVERYBODY) == answer
     with pytest.raises(Refused, match="no answer"):
-        await ledger.answers.get("ans_2")
+        await ledger.answers.get("ans_2", EVERYBODY)
 
 
 async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(ledger: Ledger) -> None:

@@ -42,9 +42,10 @@ async def test_a_trace_is_found_by_ids_that_stand_in_it(file: TelemetryFile) -> 
     store = TraceStore(file, WIDE)
     await store.append([span(1, trace="first", doc_id="doc_1"), span(2, trace="then", doc_id="doc_1")], 1.0)
     await store.append([LineRow("asked", "", 1.0, "info", "http_request", "", {"request_id": "r"})], 1.0)
-    assert [await store.named("doc_1", first=first) for first in (True, False)] == ["first", "then"]
-    assert await store.named("r", first=False) == "asked"
-    assert await store.named("nobody", first=True) is None
+    named = [await store.named("doc_1", first=first) for first in (True, False)]
+    assert named == [["first", "then"], ["then", "first"]]
+    assert await store.named("r", first=False) == ["asked"]
+    assert await store.named("nobody", first=True) == []
 
 
 async def test_the_oldest_make_room_when_there_are_too_many_rows(file: TelemetryFile) -> None:
@@ -53,8 +54,8 @@ async def test_the_oldest_make_room_when_there_are_too_many_rows(file: Telemetry
         await store.append([span(n, trace=f"t{n}", doc_id=f"d{n}") for n in range(number, number + 20)], 1.0)
     rows, _ = await store.size()
     assert 80 <= rows <= 100
-    assert (await store.trace("t0"), await store.named("d0", first=True)) == (None, None)
-    assert await store.named("d399", first=True) == "t399"
+    assert (await store.trace("t0"), await store.named("d0", first=True)) == (None, [])
+    assert await store.named("d399", first=True) == ["t399"]
 
 
 async def test_the_oldest_make_room_when_there_are_too_many_bytes(
@@ -74,7 +75,7 @@ async def test_what_is_too_old_is_forgotten(file: TelemetryFile) -> None:
     await store.append([span(1, trace="old", at_s=100.0, doc_id="d")], 101.0)
     await store.append([span(2, trace="young", at_s=140.0)], 140.0)
     await store.append([], 151.0)
-    assert (await store.trace("old"), await store.named("d", first=True)) == (None, None)
+    assert (await store.trace("old"), await store.named("d", first=True)) == (None, [])
     assert await store.trace("young") is not None
     await store.append([], 500.0)
     assert (await store.size())[0] == 0

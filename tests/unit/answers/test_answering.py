@@ -1,12 +1,13 @@
 """From a question to its answer, with small fakes for retrieval, ledger and model."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import anyio
 import pytest
 
-from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.answering import Answering, Scopes
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.extractive import ExtractiveProvider
@@ -14,12 +15,23 @@ from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Delta, Finish, Provider
 from kotaemon_async.answers.overview import Overviews
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Refused, Unavailable
-from kotaemon_async.domain.model import Answer, Found, Reason, Usage
+from kotaemon_async.domain.model import Answer, Found, Reason, Scope, Usage
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.stores.conversations import Turn
 from kotaemon_async.stores.documents import Unread
-from tests.support.answering import DOWN, PAGE, PARIS, QUESTION, FakeRetrieval, Model, Pages, passage
+from tests.support.answering import (
+    DOWN,
+    PAGE,
+    PARIS,
+    QUESTION,
+    Everywhere,
+    FakeRetrieval,
+    Model,
+    Pages,
+    passage,
+)
 
 
 @dataclass
@@ -28,7 +40,11 @@ class Ledger(Pages):
     hangs: bool = False
     saved: list[tuple[Answer, str | None]] = field(default_factory=list)
 
-    async def save(self, answer: Answer, conversation_id: str | None, now_s: float) -> None:
+    async def check_conversation(self, conversation_id: str, caller: Caller) -> None:
+        if conversation_id == "another's":
+            raise Refused("There is no conversation.", code="not_found")
+
+    async def save(self, answer: Answer, conversation_id: str | None, caller: Caller, now_s: float) -> None:
         await anyio.lowlevel.checkpoint()
         if self.hangs:
             with anyio.CancelScope(shield=True):  # as a write does
@@ -38,13 +54,20 @@ class Ledger(Pages):
         self.saved.append((answer, conversation_id))
 
 
+class Away:
+    """Does not tell who may look where."""
+
+    async def scope(self, caller: Caller, collection: str | None, document_ids: Sequence[str]) -> Scope:
+        raise Unavailable("disk", code="ledger_unavailable")
+
+
 @dataclass
 class Before:
     """Conversations that all have had the same turns."""
 
     turns_before: tuple[tuple[str, str], ...]
 
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
         return [Turn(Answer("a", q, a, "primary", False, (), (), ""), 1.0) for q, a in self.turns_before]
 
 
@@ -52,6 +75,7 @@ def answering(
     *providers: Provider,
     retrieval: FakeRetrieval | None = None,
     ledger: Ledger | None = None,
+    access: Scopes | None = None,
     history: tuple[tuple[str, str], ...] = (),
 ) -> Answering:
     chain = Chain(providers or (ExtractiveProvider(),))
@@ -61,6 +85,7 @@ def answering(
         chain=chain,
         documents=kept,
         answers=kept,
+        access=access or Everywhere(),
         rewriter=QuestionRewriter(Before(history)),
         overviews=Overviews(kept, retrieval or FakeRetrieval(), Before(history)),
         settings=AnswerSettings(),
@@ -69,7 +94,7 @@ def answering(
 
 
 async def received(service: Answering, question: str = QUESTION) -> list[Event]:
-    return [event async for event in service.stream(Ask(question, conversation_id="c1"))]
+    return [event async for event in service.stream(Ask(question, EVERYBODY, conversation_id="c1"))]
 
 
 def last(events: list[Event]) -> Answer:
@@ -125,7 +150,7 @@ async def test_when_nothing_can_follow_the_answer_is_interrupted() -> None:
 
 
 async def test_a_whole_answer_is_never_a_cut_one() -> None:
-    answer = await answering(Model(Delta("Par"), DOWN)).answer(Ask("Capital?"))
+    answer = await answering(Model(Delta("Par"), DOWN)).answer(Ask("Capital?", EVERYBODY))
     assert (answer.served_by, answer.degraded, answer.answer.startswith("Sorry")) == ("busy", True, True)
 
 
@@ -164,7 +189,9 @@ async def test_without_retrieval_a_polite_sentence_says_so(question: str, begins
 
 
 async def test_retrieval_that_hangs_leaves_time_for_an_answer() -> None:
-    answer = await answering(retrieval=FakeRetrieval(anyio.Event())).answer(Ask("Why?", deadline_s=0.05))
+    answer = await answering(retrieval=FakeRetrieval(anyio.Event())).answer(
+        Ask("Why?", EVERYBODY, deadline_s=0.05)
+    )
     assert (answer.served_by, answer.reasons) == ("busy", (Reason("retrieval", "timeout"),))
 
 
@@ -187,7 +214,7 @@ async def test_an_unknown_document_is_refused() -> None:
 
 async def test_the_answer_is_kept_as_it_was_sent() -> None:
     ledger = Ledger()
-    answer = await answering(ledger=ledger).answer(Ask("Capital of France?", conversation_id="c1"))
+    answer = await answering(ledger=ledger).answer(Ask("Capital of France?", EVERYBODY, conversation_id="c1"))
     assert ledger.saved == [(answer, "c1")]
 
 
@@ -211,7 +238,9 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
 
 async def test_an_answer_whose_record_hangs_is_given_in_time_and_says_so() -> None:
     with anyio.fail_after(2):
-        answer = await answering(ledger=Ledger(hangs=True)).answer(Ask("Capital of France?", deadline_s=0.3))
+        answer = await answering(ledger=Ledger(hangs=True)).answer(
+            Ask("Capital of France?", EVERYBODY, deadline_s=0.3)
+        )
     assert ("Paris" in answer.answer, answer.reasons) == (True, (Reason("ledger", "timeout"),))
 
 
@@ -224,7 +253,7 @@ async def test_lanes_that_are_lost_are_told_one_by_one() -> None:
 async def test_the_record_is_written_although_the_question_is_cancelled() -> None:
     ledger = Ledger()
     with anyio.CancelScope() as scope:
-        async for event in answering(ledger=ledger).stream(Ask("Capital of France?")):
+        async for event in answering(ledger=ledger).stream(Ask("Capital of France?", EVERYBODY)):
             if isinstance(event, Delta):
                 scope.cancel()
     assert len(ledger.saved) == 1
@@ -232,7 +261,7 @@ async def test_the_record_is_written_although_the_question_is_cancelled() -> Non
 
 async def test_a_client_that_leaves_closes_the_stream_of_the_model() -> None:
     model = Model(Delta("Par"), Delta("is"), Finish())
-    stream = answering(model).stream(Ask("Capital?"))
+    stream = answering(model).stream(Ask("Capital?", EVERYBODY))
     async for event in stream:
         if isinstance(event, Delta):
             break
@@ -275,7 +304,7 @@ async def cancelled_once_asked(service: Answering, model: Model, ask: Ask) -> No
 
 async def test_a_reader_who_leaves_a_stream_leaves_the_turn_behind() -> None:
     ledger, model = Ledger(), Model(Delta("Paris is "), Delta("the "), anyio.Event())
-    await left_after(answering(model, ledger=ledger), 2, Ask(QUESTION, conversation_id="c1"))
+    await left_after(answering(model, ledger=ledger), 2, Ask(QUESTION, EVERYBODY, conversation_id="c1"))
     ((kept, conversation),) = ledger.saved
     assert (kept.question, kept.answer, kept.complete) == (QUESTION, "Paris is the ", False)
     assert (kept.served_by, conversation, model.closed) == ("primary", "c1", True)
@@ -283,7 +312,9 @@ async def test_a_reader_who_leaves_a_stream_leaves_the_turn_behind() -> None:
 
 async def test_who_gives_up_waiting_for_a_whole_answer_leaves_the_turn_behind() -> None:
     ledger, model = Ledger(), Model(Delta("Paris "), anyio.Event())
-    await cancelled_once_asked(answering(model, ledger=ledger), model, Ask("Capital?", conversation_id="c1"))
+    await cancelled_once_asked(
+        answering(model, ledger=ledger), model, Ask("Capital?", EVERYBODY, conversation_id="c1")
+    )
     assert [(one.question, one.answer, one.complete) for one, _ in ledger.saved] == [
         ("Capital?", "Paris ", False)
     ]
@@ -292,20 +323,22 @@ async def test_who_gives_up_waiting_for_a_whole_answer_leaves_the_turn_behind() 
 async def test_a_question_that_is_stopped_before_any_word_is_kept() -> None:
     ledger, found = Ledger(), FakeRetrieval(anyio.Event())
     with anyio.move_on_after(0.01):
-        await answering(ledger=ledger, retrieval=found).answer(Ask("为什么？", conversation_id="c1"))
+        await answering(ledger=ledger, retrieval=found).answer(
+            Ask("为什么？", EVERYBODY, conversation_id="c1")
+        )
     assert [(one.question, one.answer, one.complete) for one, _ in ledger.saved] == [("为什么？", "", False)]
 
 
 async def test_words_that_a_restart_made_void_are_not_kept() -> None:
     ledger, second = Ledger(), Model(Delta("Lyon"), anyio.Event(), name="second", served_by="local")
     service = answering(Model(Delta("Par"), DOWN), second, ledger=ledger)
-    await left_after(service, 2, Ask("Capital?", conversation_id="c1"))
+    await left_after(service, 2, Ask("Capital?", EVERYBODY, conversation_id="c1"))
     assert [(one.answer, one.served_by) for one, _ in ledger.saved] == [("Lyon", "local")]
 
 
 async def test_a_reader_who_leaves_after_the_end_leaves_one_whole_turn() -> None:
     ledger = Ledger()
-    async with aclosing(answering(ledger=ledger).stream(Ask(QUESTION))) as stream:
+    async with aclosing(answering(ledger=ledger).stream(Ask(QUESTION, EVERYBODY))) as stream:
         async for event in stream:
             if isinstance(event, Done):
                 break
@@ -315,7 +348,7 @@ async def test_a_reader_who_leaves_after_the_end_leaves_one_whole_turn() -> None
 async def test_a_refusal_leaves_no_turn() -> None:
     ledger, refused = Ledger(), FakeRetrieval(Refused("no such document", code="not_found"))
     with pytest.raises(Refused):
-        await answering(ledger=ledger, retrieval=refused).answer(Ask("Why?", conversation_id="c1"))
+        await answering(ledger=ledger, retrieval=refused).answer(Ask("Why?", EVERYBODY, conversation_id="c1"))
     assert ledger.saved == []
 
 
@@ -413,3 +446,26 @@ async def test_a_summary_of_something_else_is_an_ordinary_question() -> None:
     answer = last(await received(answering(retrieval=retrieval), "Summarize the capital of France"))
     assert retrieval.queries[-1] == "the capital of France"
     assert answer.answer == "Paris is the capital of France. [1]"
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_question_in_anothers_conversation_is_refused_before_anything_is_sent(
+    streamed: bool,
+) -> None:
+    ledger, found = Ledger(), FakeRetrieval()
+    service = answering(ledger=ledger, retrieval=found)
+    ask = Ask(QUESTION, EVERYBODY, conversation_id="another's")
+    with pytest.raises(Refused, match="no conversation"):
+        await (anext(service.stream(ask)) if streamed else service.answer(ask))
+    assert (found.queries, ledger.saved) == ([], [])
+
+
+async def test_while_the_ledger_does_not_tell_what_is_theirs_callers_look_nowhere() -> None:
+    found = FakeRetrieval()
+    service = answering(retrieval=found, access=Away())
+    caller = Caller("key_1", "alice", scopes=frozenset({"ask"}))
+    for question in (QUESTION, "Which documents are there?"):
+        answer = await service.answer(Ask(question, caller))
+        assert (answer.served_by, answer.reasons) == ("busy", (Reason("ledger", "ledger_unavailable"),))
+    assert found.queries == []
+    assert (await service.answer(Ask(QUESTION, EVERYBODY))).served_by == "extractive"

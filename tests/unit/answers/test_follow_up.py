@@ -10,6 +10,7 @@ from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Anew, Deadline, Delta, Finish, Piece, Prompt
 from kotaemon_async.answers.llm.prompt import Limits, messages
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer
 from kotaemon_async.stores.conversations import Turn
@@ -27,7 +28,7 @@ class Histories:
     broken: bool = False
     hangs: bool = False
 
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
         if self.hangs:
             await anyio.sleep_forever()
         if self.broken:
@@ -49,7 +50,7 @@ async def standalone(
     left_s: float = 30.0,
 ) -> str:
     rewriter = QuestionRewriter(histories or Histories(), lambda: model)
-    ask = Ask(question, conversation_id="c1")
+    ask = Ask(question, EVERYBODY, conversation_id="c1")
     return (await rewriter.standalone(ask, Deadline.within(left_s))).question
 
 
@@ -99,7 +100,7 @@ async def test_without_a_conversation_the_question_is_left_as_it_is(histories: H
 
 
 async def test_a_caller_may_bring_the_conversation_along() -> None:
-    ask = Ask("and in 2019?", history=((BEFORE, "Four."),))
+    ask = Ask("and in 2019?", EVERYBODY, history=((BEFORE, "Four."),))
     said = await QuestionRewriter(Histories(())).standalone(ask, Deadline.within(1.0))
     assert said == Standalone(BY_RULE)
 

@@ -18,6 +18,7 @@ from kotaemon_async.answers.overview import (
     request_of,
     summed_up,
 )
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.model import Answer, Citation, Found, Passage, Scope
 from kotaemon_async.stores.conversations import Turn
 from kotaemon_async.stores.documents import Named, Shelf
@@ -53,7 +54,7 @@ class Talks:
     cited: str = ""
     turns_before: list[Turn] = field(default_factory=list)
 
-    async def turns(self, conversation_id: str, limit: int) -> list[Turn]:
+    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
         citation = Citation("a.1", 1, self.cited, "", 1, "", 1.0)
         return [Turn(Answer("a", "?", "!", "primary", False, (), (citation,), ""), 1.0)] if self.cited else []
 
@@ -81,8 +82,8 @@ async def summarized(
     request = request_of(question)
     assert request is not None
     overviews = Overviews(shelves or Shelves(), FakeRetrieval(found or Found(())), Talks(cited))
-    ask = Ask(question, scope or Scope(), "c1")
-    return await overviews.summarized(request, ask, Deadline.within(5.0))
+    ask = Ask(question, EVERYBODY, conversation_id="c1")
+    return await overviews.summarized(request, ask, scope or Scope(), Deadline.within(5.0))
 
 
 @pytest.mark.parametrize(
@@ -186,9 +187,9 @@ async def test_a_subject_is_searched_for_when_no_name_has_it() -> None:
 
 async def test_which_document_is_meant_is_asked_with_names() -> None:
     overviews = Overviews(Shelves(), FakeRetrieval(), Talks())
-    asked = await overviews.which(Ask("Summarize"))
+    asked = await overviews.which("Summarize", Scope())
     assert asked == "Which document do you mean? There are 2, for example sund.txt, report_2031.pdf."
-    assert (await overviews.which(Ask("总结一下"))).startswith(
+    assert (await overviews.which("总结一下", Scope())).startswith(
         "您指的是哪个文档？共有 2 个，例如：sund.txt、"
     )
 
@@ -196,7 +197,7 @@ async def test_which_document_is_meant_is_asked_with_names() -> None:
 async def test_what_is_near_to_the_middle_of_a_document_sums_it_up() -> None:
     overviews = Overviews(Shelves(), FakeRetrieval(), Talks(), Even)
     request = OverviewRequest(False, "sund.txt")
-    found = await overviews.summarized(request, Ask("?"), Deadline.within(5.0))
+    found = await overviews.summarized(request, Ask("?", EVERYBODY), Scope(), Deadline.within(5.0))
     assert found is not None
     assert "1204" in summed_up("", found.overview, found.sources)[0]
 

@@ -94,3 +94,18 @@ async def test_tasks_at_the_same_time_keep_their_own_traces() -> None:
         for _ in range(5):
             group.start_soon(request)
     assert len(set(found)) == 5
+
+
+async def test_spans_and_tasks_of_a_block_carry_the_caller_that_caused_them() -> None:
+    found: list[object] = []
+
+    async def work(name: str) -> None:
+        with traces.span(name) as started:
+            found.append((name, dict(started.attributes or {})))  # type: ignore[attr-defined]
+
+    with traces.caused_by("key_1"):
+        async with anyio.create_task_group() as group:
+            group.start_soon(work, "inside")
+        assert traces.current_user_id() == "key_1"
+    await work("outside")
+    assert found == [("inside", {"user_id": "key_1"}), ("outside", {})]

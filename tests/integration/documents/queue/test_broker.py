@@ -64,7 +64,9 @@ class Receiver:
         if not busy:
             self._free.set()
 
-    async def ingest_document(self, _context: dict[str, Any], document_id: str, traceparent: str) -> None:
+    async def ingest_document(
+        self, _context: dict[str, Any], document_id: str, traceparent: str, user_id: str
+    ) -> None:
         self.received.append((document_id, traceparent))
         try:
             await self._free.wait()
@@ -390,7 +392,7 @@ async def test_arq_reads_a_wake_up_as_a_job_of_its_own(redis: RedisServer) -> No
     await broker.notify([WakeUp("d:0:here:1", "d", "trace")])
     pool = ConnectionPool.from_url(redis.url)
     (job,) = await ArqRedis(pool, job_deserializer=json.loads).queued_jobs(queue_name="kotaemon:here:queue")
-    assert (job.function, list(job.args), job.job_id) == ("ingest_document", ["d", "trace"], "d:0:here:1")
+    assert (job.function, list(job.args), job.job_id) == ("ingest_document", ["d", "trace", ""], "d:0:here:1")
     await broker.aclose()
     await pool.disconnect()
 

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from openai import AsyncOpenAI
 
 from kotaemon_async.answers.events import Done
-from kotaemon_async.domain.model import Claim, Reason, Scope, Usage
+from kotaemon_async.domain.model import Claim, Reason, Usage
 from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http.dependencies import HttpLimits
 from tests.support.fakes import Fakes, hand_in
@@ -96,7 +96,7 @@ async def test_a_model_of_a_collection_looks_there_only(
     await hand_in(http, "Some words.", "en")
     await client.chat.completions.create(model="kotaemon/en", messages=ASK["messages"])
     await client.chat.completions.create(**ASK)
-    assert [ask.scope for ask in services.answering.asked] == [Scope(("en",)), Scope()]
+    assert [ask.collection for ask in services.answering.asked] == ["en", None]
 
 
 async def test_earlier_messages_are_the_history_of_the_last_question(

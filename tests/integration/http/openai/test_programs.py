@@ -91,7 +91,7 @@ async def test_a_chat_with_all_its_parameters_is_streamed(http: AsyncClient, ser
         TEXT, [], {"prompt_tokens", "completion_tokens", "total_tokens"}
     )  # fmt: skip
     (asked,) = services.answering.asked
-    assert (asked.question, asked.scope.collections) == ("How much?", ("en",))
+    assert (asked.question, asked.collection) == ("How much?", "en")
     assert asked.history == (("What does the report say?", "By 8 percent. [1]"),)
 
 

@@ -16,6 +16,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.tokens import estimated_tokens
 from kotaemon_async.http import events
@@ -112,7 +113,7 @@ async def test_a_stream_that_is_cut_by_the_stop_of_the_service_raises(
 
 async def test_an_end_that_could_not_be_sent_whole_is_still_told_as_an_error(services: Fakes) -> None:
     chat = msgspec.convert(ASK, ChatRequest)
-    answer = ChatFrames(services.answering, Ask("How much?"), Chunks(chat, "chatcmpl-1", 1.0))  # type: ignore[arg-type]
+    answer = ChatFrames(services.answering, Ask("How much?", EVERYBODY), Chunks(chat, "chatcmpl-1", 1.0))  # type: ignore[arg-type]
     async with aclosing(answer.frames()) as frames:
         sent = [await anext(frames) for _ in SCRIPT]
         assert sent[-1].endswith(b"[DONE]\n\n")

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from loguru import logger
 
-from kotaemon_async.domain.callers import EVERYBODY
+from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.operations.traces.path import TraceBody
@@ -59,7 +59,7 @@ async def test_spans_and_lines_of_a_trace_are_found_at_once(traced: Traced) -> N
     with traces.span("http GET"), traces.span("search", mode="hybrid"):
         logger.bind(code="timeout", question=SECRET).warning("search_lane_lost")
         trace_id = traces.current().trace_id
-    path = await traced.tracing.path(trace_id)
+    path = await traced.tracing.path(trace_id, EVERYBODY)
     assert named(path) == ["http GET", "search"]
     [line] = path.logs
     assert (line.event, line.fields, line.span_id) == (
@@ -74,7 +74,7 @@ async def test_the_text_of_an_exception_is_kept_nowhere(traced: Traced, tmp_path
         trace_id = traces.current().trace_id
         logger.opt(exception=ValueError(SECRET)).error("ingest_bug")
         raise ValueError(SECRET)
-    path = await traced.tracing.path(trace_id)
+    path = await traced.tracing.path(trace_id, EVERYBODY)
     assert (path.status, path.logs[0].exception) == ("error", "ValueError")
     await traced.file.aclose()
     assert SECRET.encode() not in (tmp_path / FILE).read_bytes()
@@ -82,9 +82,9 @@ async def test_the_text_of_an_exception_is_kept_nowhere(traced: Traced, tmp_path
 
 async def test_what_is_not_over_yet_is_shown_as_running(traced: Traced) -> None:
     with traces.span("job", doc_id="doc_9"):
-        path = await traced.tracing.path(traces.current().trace_id)
+        path = await traced.tracing.path(traces.current().trace_id, EVERYBODY)
     assert (path.status, path.duration_s, named(path)) == ("running", None, ["job"])
-    assert (await traced.tracing.path(path.trace_id)).status == "ok"
+    assert (await traced.tracing.path(path.trace_id, EVERYBODY)).status == "ok"
 
 
 async def test_a_span_that_lasts_is_on_the_disk_soon_after_it_began(traced: Traced) -> None:
@@ -104,15 +104,15 @@ async def test_a_document_leads_to_the_trace_of_its_upload_even_when_it_is_delet
     with traces.continue_from(document.traceparent), traces.span("job", doc_id=document.id):
         pass
     with traces.span("http DELETE", doc_id=document.id):
-        assert named(await traced.tracing.path(document.id)) == ["job"]
+        assert named(await traced.tracing.path(document.id, EVERYBODY)) == ["job"]
         await lib.library.delete(EVERYBODY, document.id)
-    assert named(await traced.tracing.path(document.id)) == ["job"]
+    assert named(await traced.tracing.path(document.id, EVERYBODY)) == ["job"]
 
 
 @pytest.mark.parametrize("name", ["0" * 31 + "1", "doc_1", "ans_1", "a request", "'; DROP TABLE x"])
 async def test_what_is_not_kept_is_refused(traced: Traced, name: str) -> None:
     with pytest.raises(Refused, match="No trace") as refused:
-        await traced.tracing.path(name)
+        await traced.tracing.path(name, EVERYBODY)
     assert refused.value.code == "not_found"
 
 
@@ -125,7 +125,7 @@ async def test_what_finds_no_room_in_the_queue_is_counted_and_the_rest_is_kept(t
                 pass
         trace_id = traces.current().trace_id
     assert dropped() - before == 7
-    assert named(await traced.tracing.path(trace_id)) == ["work"] * 3
+    assert named(await traced.tracing.path(trace_id, EVERYBODY)) == ["work"] * 3
     assert (await traced.tracing.check())["dropped"] == 7
 
 
@@ -147,5 +147,54 @@ async def test_probes_leave_no_spans(traced: Traced) -> None:
     with traces.unrecorded(), traces.span("health"), traces.child_span("vectors count"):
         assert len(traces.current().trace_id) == 32
         with pytest.raises(Refused):
-            await traced.tracing.path(traces.current().trace_id)
+            await traced.tracing.path(traces.current().trace_id, EVERYBODY)
     assert (await traced.tracing.check())["rows"] == 0
+
+
+ALICE = Caller("key_1", "alice", scopes=frozenset({"ask"}))
+BOB = Caller("key_2", "bob", scopes=frozenset({"ask"}))
+
+
+async def sees(traced: Traced, name: str, caller: Caller) -> bool:
+    try:
+        await traced.tracing.path(name, caller)
+    except Refused as refused:
+        assert refused.code == "not_found"
+        return False
+    return True
+
+
+async def test_callers_see_the_traces_that_hold_their_own_requests_alone(traced: Traced) -> None:
+    with traces.caused_by("key_1"), traces.span("http GET"), traces.span("search"):
+        logger.info("search_lane_lost")
+        hers = traces.current().trace_id
+    with traces.span("http GET"):
+        nobodys = traces.current().trace_id
+    assert [await sees(traced, hers, one) for one in (ALICE, BOB, EVERYBODY)] == [True, False, True]
+    assert [await sees(traced, nobodys, one) for one in (ALICE, EVERYBODY)] == [False, True]
+
+
+@pytest.mark.parametrize("other", ["key_2", ""])
+async def test_a_trace_that_another_has_joined_is_neithers(traced: Traced, other: str) -> None:
+    with traces.caused_by("key_1"), traces.span("http GET"):
+        joined = traces.current()
+    with traces.continue_from(joined.traceparent), traces.caused_by(other), traces.span("http GET"):
+        pass
+    assert [await sees(traced, joined.trace_id, one) for one in (ALICE, BOB)] == [False, False]
+
+
+async def test_a_request_id_that_two_have_given_leads_each_to_his_own(traced: Traced) -> None:
+    found = {}
+    for caller in (ALICE, BOB):
+        with traces.caused_by(caller.id), traces.span("http GET", request_id="mine"):
+            found[caller.id] = traces.current().trace_id
+    for caller in (ALICE, BOB):
+        assert (await traced.tracing.path("mine", caller)).trace_id == found[caller.id]
+
+
+async def test_a_shared_answer_names_the_other_trace_to_admins_alone(traced: Traced) -> None:
+    with traces.caused_by("key_1"), traces.span("answer"):
+        traces.event("answer_shared", from_trace="f" * 32)
+        trace_id = traces.current().trace_id
+    told = [(await traced.tracing.path(trace_id, one)).fallbacks[0] for one in (ALICE, EVERYBODY)]
+    assert [event.attributes for event in told] == [{}, {"from_trace": "f" * 32}]
