@@ -148,6 +148,19 @@ class Client:
             if cursor is None:
                 return found[::-1]
 
+    def collections(self) -> Json:
+        """Return the collections that the caller may read."""
+        return self._get("/api/v1/collections", {})
+
+    def collection(self, name: str) -> Json:
+        """Return a collection, with its shares where they are the caller's to change."""
+        return self._get(f"/api/v1/collections/{in_path(name)}", {})
+
+    def change_collection(self, name: str, change: Json) -> Json:
+        """Change owner, shares or what everybody may do, and return the collection."""
+        with _translated(self.url):
+            return self._checked(self._http.patch(f"/api/v1/collections/{in_path(name)}", json=change))
+
     def search(self, query: str, collection: str | None, top_k: int, mode: str) -> Json:
         """Return the passages, best first, and what was degraded."""
         body = {"query": query, "top_k": top_k, "mode": mode} | _scope(collection)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kotaemon_async.cli import keys
+from kotaemon_async.cli import collections, keys
 from kotaemon_async.cli.options import EXIT_CODES, LOCAL, AsJson, Config, KeyFile, Url, client, ending
 
 DOCTOR_EXIT_CODES = """Exit codes: 0 nothing differs · 1 something differs · 3 it differed and is mended ·
@@ -18,6 +18,7 @@ BACKUP_EXIT_CODES = """Exit codes: 0 done · 1 the backup is no good, or files o
 app = typer.Typer()
 backups = typer.Typer(help="Backups of everything the service keeps of its own.", no_args_is_help=True)
 app.add_typer(keys.app, name="keys")
+app.add_typer(collections.app, name="collections")
 app.add_typer(backups, name="backup")
 models = typer.Typer(help="The embedding models: prepared, watched, changed.", no_args_is_help=True)
 app.add_typer(models, name="models")

@@ -369,6 +369,25 @@ def print_keys(rows: Sequence[Json]) -> None:
     out(wide=True).print(table)
 
 
+def print_collections(rows: Sequence[Json]) -> None:
+    """Print a table of collections."""
+    table = Table("collection", "owner", "access", "yours", "documents", "ready", box=None)
+    for row in rows:
+        counts = str(row["documents"]), str(row["ready"])
+        table.add_row(escape(row["name"]), escape(row["owner"]), row["access"], row["rights"], *counts)
+    out(wide=True).print(table)
+
+
+def print_shares(found: Json) -> None:
+    """Print who may do what in a collection."""
+    console = out()
+    if found["public"]:
+        console.print(f"everybody: {found['public']}")
+    for one in found["shares"] or ():
+        kind = "user" if "user" in one else "group"
+        console.print(f"{kind} {escape(one[kind])}: {one['rights']}")
+
+
 def print_backup(made: Json) -> None:
     """Print where the backup lies and what is in it."""
     console = out()

@@ -35,7 +35,7 @@ _NOT_ASKED = Lane([])
 class Passages(SearchableChunks, Protocol):
     """The part of the ledger that turns ids into texts."""
 
-    async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]: ...
+    async def passages(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, Passage]: ...
     async def carried_over(self, chunk_ids: Sequence[str]) -> Mapping[str, PassageSentences]: ...
 
 
@@ -101,7 +101,7 @@ class Retrieval:
             raise SearchLost(lost)
         if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
-        passages = await self._passages(query, by_vector, by_keyword)
+        passages = await self._passages(query, scope, by_vector, by_keyword)
         return Found(tuple(await self._at_their_pages(query, passages[:top_k])), lost)
 
     async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
@@ -122,10 +122,10 @@ class Retrieval:
             await find("keyword", self._keyword_lane)
         return found["vector"], found["keyword"]
 
-    async def _passages(self, query: str, by_vector: Lane, by_keyword: Lane) -> list[Passage]:
-        """Return all that was found and not deleted since, best first."""
+    async def _passages(self, query: str, scope: Scope, by_vector: Lane, by_keyword: Lane) -> list[Passage]:
+        """Return all that was found and not deleted or moved away since, best first."""
         with traces.child_span("read passages"):
-            known = await self._known(list({**dict(by_keyword.hits), **dict(by_vector.hits)}))
+            known = await self._known(list({**dict(by_keyword.hits), **dict(by_vector.hits)}), scope)
         lanes = (by_vector, by_keyword)
         vectors, keywords = ([hit for hit in lane.hits if hit[0] in known] for lane in lanes)
         if vectors and keywords:
@@ -138,9 +138,9 @@ class Retrieval:
             ranking = fusion.ranked(fusion.scaled(vectors or keywords))
         return [replace(known[key], score=round(score, 6)) for key, score in ranking]
 
-    async def _known(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+    async def _known(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, Passage]:
         with self._read_in_time():
-            return await self._documents.passages(chunk_ids)
+            return await self._documents.passages(chunk_ids, scope)
 
     async def _at_their_pages(self, query: str, passages: list[Passage]) -> list[Passage]:
         """Return the passages, each with the page that it is to be opened at."""

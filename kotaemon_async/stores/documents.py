@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import apsw
 
@@ -27,6 +27,7 @@ _SAME_NAME = (
 )
 
 
+_EVERYWHERE: Final = Scope()
 #: How a document came: a person or program sent it, it lay in a followed folder, or in an archive.
 Origin = Literal["upload", "folder", "archive"]
 
@@ -254,15 +255,19 @@ class Documents(Store):
         return {row[0] for row in conn.execute(SQL["blobs"])}
 
     @reads
-    def searchable(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, bool]:
-        """Return those of the chunks that can be found at present, and whether each is written in CJK."""
-        rows = conn.execute(SQL["searchable"], {"ids": json.dumps(list(chunk_ids))})
+    def searchable(
+        self, conn: apsw.Connection, chunk_ids: Sequence[str], scope: Scope = _EVERYWHERE
+    ) -> dict[str, bool]:
+        """Return those of the chunks that can be found in the scope, and whether each is written in CJK."""
+        rows = conn.execute(SQL["searchable"], {"ids": json.dumps(list(chunk_ids)), **scope_values(scope)})
         return {name: bool(is_cjk) for name, is_cjk in rows}
 
     @reads
-    def passages(self, conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
-        """Return the passages of the chunks that can be found at present, by id, with score 0."""
-        return passages_of(conn, chunk_ids)
+    def passages(
+        self, conn: apsw.Connection, chunk_ids: Sequence[str], scope: Scope = _EVERYWHERE
+    ) -> dict[str, Passage]:
+        """Return the passages of the chunks that can be found in the scope, by id, with score 0."""
+        return passages_of(conn, chunk_ids, scope)
 
     @reads
     def passages_across(self, conn: apsw.Connection, document_id: str, limit: int) -> list[Passage]:
@@ -460,9 +465,11 @@ def remove_contents(conn: apsw.Connection, document_id: str, *, kept_version: in
         conn.execute(SQL[name], values)
 
 
-def passages_of(conn: apsw.Connection, chunk_ids: Sequence[str]) -> dict[str, Passage]:
-    """Return the passages of the chunks that can be found at present, by id, with score 0."""
-    rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))})
+def passages_of(
+    conn: apsw.Connection, chunk_ids: Sequence[str], scope: Scope = _EVERYWHERE
+) -> dict[str, Passage]:
+    """Return the passages of the chunks that can be found in the scope, by id, with score 0."""
+    rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids)), **scope_values(scope)})
     found: dict[str, Passage] = {}
     for chunk_id, of, name, media_type, page, place, head, text, over in rows:
         where = context.place_of(place, page, media_type)

@@ -183,6 +183,8 @@ FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
+WHERE (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
+  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: passages_across
 WITH numbered AS (
@@ -219,6 +221,8 @@ SELECT c.id, c.is_cjk
 FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+WHERE (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
+  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: whole_page
 SELECT p.number, p.text, p.blocks, p.place, d.media_type, p.words FROM pages AS p

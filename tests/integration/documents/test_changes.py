@@ -4,8 +4,12 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
+from kotaemon_async.documents.changes import Deleted, DocumentChanges
 from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Document
+from kotaemon_async.stores.collections import Change
+from tests.support.callers import ALICE, BOB
 from tests.support.library import LibraryFixture
 
 
@@ -92,3 +96,49 @@ async def test_a_deleted_document_ends_its_watching(lib: LibraryFixture) -> None
     with pytest.raises(Refused, match="no document"):
         async for _ in lib.library.watch(EVERYBODY, document.id):
             await lib.library.delete(EVERYBODY, document.id)
+
+
+async def test_watching_ends_when_the_document_is_not_to_be_seen_any_more(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words", collection="papers", caller=ALICE)
+    await lib.ledger.collections.change(ALICE, "papers", Change(public="read"))
+    seen = []
+    with anyio.fail_after(5), pytest.raises(Refused, match="no document"):
+        async for _, state in lib.library.watch(BOB, document.id):
+            seen.append(state.status)
+            await lib.ledger.collections.change(ALICE, "papers", Change(public=""))
+    assert seen == ["queued"]
+
+
+async def test_a_foreign_document_is_not_watched(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words", caller=ALICE)
+    with pytest.raises(Refused, match="no document"):
+        await anext(lib.library.watch(BOB, document.id))
+
+
+async def test_who_listens_hears_of_what_he_may_see_and_when_that_ends(lib: LibraryFixture) -> None:
+    changes = DocumentChanges(lib.ledger.access, sleep=anyio.sleep)
+    secret, _ = await lib.hand_in(b"secret", collection="secret", caller=ALICE)
+    papers, _ = await lib.hand_in(b"papers", collection="papers", caller=ALICE)
+    received = changes.listen(BOB)
+    heard: list[object] = []
+    with anyio.fail_after(5):
+        assert await anext(received) is None
+        await lib.library.cancel(ALICE, secret.id)
+        for change in (Change(public="read"), Change(public="")):
+            await lib.ledger.collections.change(ALICE, "papers", change)
+            heard.append(await anext(received))
+        await lib.library.delete(ALICE, secret.id)
+        own, _ = await lib.hand_in(b"own", caller=BOB)
+        heard.append(await anext(received))
+    assert [getattr(one, "collection", one) for one in heard] == ["papers", Deleted(papers.id), "default"]
+    assert isinstance(heard[2], Document) and heard[2].id == own.id
+
+
+async def test_a_document_that_is_moved_out_of_sight_is_deleted_for_who_listens(lib: LibraryFixture) -> None:
+    document, _ = await lib.hand_in(b"words", collection="papers", caller=ALICE)
+    await lib.ledger.collections.change(ALICE, "papers", Change(public="read"))
+    received = DocumentChanges(lib.ledger.access).listen(BOB)
+    with anyio.fail_after(5):
+        assert await anext(received) is None
+        await lib.library.move(ALICE, document.id, "secret")
+        assert await anext(received) == Deleted(document.id)

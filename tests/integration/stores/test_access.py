@@ -4,12 +4,12 @@ import pytest
 
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE, Caller
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Scope
+from kotaemon_async.domain.model import Page, Scope
 from kotaemon_async.stores.collections import Change, Share
 from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.callers import ADMIN, ALICE, BOB, a_user
-from tests.support.ledger import new_document
+from tests.support.ledger import batch_of, make_ready, new_document
 
 
 async def hand_in(ledger: Ledger, document_id: str, caller: Caller, collection: str = "default") -> None:
@@ -154,3 +154,13 @@ async def test_a_document_of_several_is_his_to_read(ledger: Ledger) -> None:
     await hand_in(ledger, "doc_2", BOB)
     found = await ledger.access.several(ALICE, ["doc_1", "doc_2", "doc_3"])
     assert [(one.id, one.collection) for one in found] == [("doc_1", "default")]
+
+
+async def test_a_document_that_was_moved_is_not_found_where_it_stood(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    await make_ready(ledger, "doc_1", batch_of([Page(1, "The seal is replaced.")]))
+    (chunk,) = [entry.chunk_id for entry in await ledger.vector_log.after(0, 10, "m")]
+    await ledger.documents.move(ALICE, "doc_1", "secret", 9.0)
+    for name, found in (("papers", []), ("secret", [chunk])):
+        assert list(await ledger.documents.searchable([chunk], Scope((name,)))) == found
+        assert list(await ledger.documents.passages([chunk], Scope((name,)))) == found

@@ -1,9 +1,12 @@
-"""What a lane hands over when passages of two languages share a space."""
+"""What a lane hands over when passages of two languages share a space, and of which collections."""
+
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kotaemon_async.search.lanes import shared
+from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.lanes import Hits, VectorLane, shared
 
 
 def hits(languages: str) -> list[tuple[str, float]]:
@@ -38,3 +41,65 @@ def test_the_nearest_are_always_there_and_in_order(languages: str, limit: int) -
     assert kept[:limit] == hits(languages)[:limit]
     assert kept == sorted(kept, key=lambda hit: -hit[1])
     assert len(kept) <= limit + limit // 5
+
+
+class Filed:
+    """An index and a ledger of chunks, nearest first, each in a collection; remembers how it was asked."""
+
+    def __init__(self, *collections: str) -> None:
+        self._chunks = [(f"c{number}", name) for number, name in enumerate(collections)]
+        self.asked: list[tuple[int, bool]] = []
+        self.embedder = self.vectors = self.status = self
+        self.calibrated, self.outage, self.era, self.is_partial = False, None, 1, False
+
+    async def embed_query(self, text: str) -> str:
+        return text
+
+    async def search(self, vector: object, *, limit: int, scope: Scope) -> Hits:
+        self.asked.append((limit, scope.collections is not None))
+        return [(key, 0.5) for key, name in self._chunks if _is_in(name, scope)][:limit]
+
+    async def searchable(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, bool]:
+        return {key: False for key, name in self._chunks if key in chunk_ids and _is_in(name, scope)}
+
+    async def find(self, *collections: str) -> list[str]:
+        lane = VectorLane(space=lambda: self, documents=self, timeout_s=5)
+        return [key for key, _ in (await lane.find("q", Scope(collections), 2)).hits]
+
+
+def _is_in(name: str, scope: Scope) -> bool:
+    return scope.collections is None or name in scope.collections
+
+
+MANY = [f"m{number}" for number in range(9)]
+
+
+async def test_of_many_collections_the_nearest_are_found_without_a_filter() -> None:
+    filed = Filed(*"x" * 3, *MANY)
+    assert await filed.find(*MANY) == ["c3", "c4"]
+    assert filed.asked == [(8, False)]
+
+
+async def test_many_collections_that_hold_little_are_filtered() -> None:
+    filed = Filed(*"x" * 20, *MANY)
+    assert await filed.find(*MANY) == ["c20", "c21"]
+    assert filed.asked == [(8, False), (2, True)]
+
+
+async def test_an_index_that_is_seen_whole_is_not_asked_again() -> None:
+    filed = Filed("x", "m1", "x")
+    assert await filed.find(*MANY) == ["c1"]
+    assert filed.asked == [(8, False)]
+
+
+async def test_a_few_collections_are_filtered() -> None:
+    filed = Filed("x", "a", "b")
+    assert await filed.find("a", "b") == ["c1", "c2"]
+    assert filed.asked == [(2, True)]
+
+
+async def test_more_collections_than_the_index_can_filter_are_left_to_the_ledger() -> None:
+    names = [f"m{number}" for number in range(10_001)]
+    filed = Filed(*"x" * 20, *names[:3])
+    assert await filed.find(*names) == ["c20", "c21"]
+    assert filed.asked == [(8, False), (2, False), (8, False), (32, False)]

@@ -21,13 +21,13 @@ TEXTS = {"a": "red pump", "b": "blue pump", "c": "green valve"}
 class LedgerOfTexts:
     """A ledger that knows the chunks of TEXTS, each on its own page."""
 
-    async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+    async def searchable(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, bool]:
         return {key: False for key in chunk_ids if key in TEXTS}
 
     async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
         return {}
 
-    async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+    async def passages(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, Passage]:
         return {
             key: Passage(key, "d1", "a.pdf", ord(key), TEXTS[key], 0.0) for key in chunk_ids if key in TEXTS
         }
@@ -201,13 +201,13 @@ async def test_the_health_report_shows_how_the_breakers_of_embedder_and_index_st
 @pytest.mark.parametrize("fault", [{"error": "ledger_unavailable"}, HANGS], ids=["fails", "hangs"])
 async def test_a_ledger_that_cannot_be_read_opens_no_breaker(fault: dict[str, Any]) -> None:
     class Locked(LedgerOfTexts):
-        async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+        async def searchable(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, bool]:
             return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
         async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
             return {}
 
-        async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        async def passages(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, Passage]:
             return dict(await Lane(**fault).search())  # type: ignore[arg-type]
 
     service = retrieval(Lane(KEYWORDS), Lane(VECTORS), documents=Locked())
@@ -294,10 +294,10 @@ async def test_a_calibrated_model_brings_the_other_language_beside_the_question_
         async def carried_over(self, chunk_ids: Sequence[str]) -> dict[str, PassageSentences]:
             return {}
 
-        async def passages(self, chunk_ids: Sequence[str]) -> dict[str, Passage]:
+        async def passages(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, Passage]:
             return {key: Passage(key, "d1", "a.pdf", ord(key[0]), texts[key], 0.0) for key in chunk_ids}
 
-        async def searchable(self, chunk_ids: Sequence[str]) -> dict[str, bool]:
+        async def searchable(self, chunk_ids: Sequence[str], _scope: Scope) -> dict[str, bool]:
             return {key: key == "zh" for key in chunk_ids}
 
     vectors = Lane([("zh", 0.50), ("en", 0.45), ("far", 0.1)])
