@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
 # A worker for each of two cores; the long files first, so that both have work until the end.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
-.PHONY: help run test test-long check format demo eval bench bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
+.PHONY: help run test test-long check format demo eval bench bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 run: $(READY) ## set everything up (OCR=0: no text recognition) and start the service on http://127.0.0.1:8000
@@ -46,17 +46,16 @@ demo: $(READY) ## documents, questions and cited answers on a throwaway service
 
 eval: $(READY) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers2,mixed; print answers to read
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
-
 bench: $(READY) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en
-
 budget: $(READY) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
 	@$(BIN)/python -m tests.bench.memory --folder $(PACK)/docs_en
-
 bench-files: $(TEST) ## pages or units a second and memory for each kind of file of FOLDER, else of files made here
 	@$(BIN)/python -m tests.bench.files $(if $(FOLDER),--folder $(FOLDER))
 fuzz-files: $(TEST) ## MINUTES=5 of damaged files of every kind (and of FOLDER) through the parser children
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(FOLDER),--folder $(FOLDER))
+bench-net: $(READY) $(TEST) ## slow heads and bodies, idle connections, endless heads and streams at once, and who waits meanwhile
+	@$(BIN)/python -m tests.bench.crowd
 fuzz: $(READY) $(TEST) ## MINUTES=10 of requests of every shape that /schema allows or forbids, with and without keys
 	@$(BIN)/python -m tests.fuzz.api $(if $(MINUTES),--minutes $(MINUTES))
 chaos: $(READY) $(TEST) ## ROUNDS=100 random kills of a throwaway service over 50 documents of PACK, as a table

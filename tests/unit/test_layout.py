@@ -110,10 +110,10 @@ def test_package_files_are_empty() -> None:
     assert not [path for path in PACKAGE.rglob("__init__.py") if path.read_text("utf-8").strip()]
 
 
-def test_the_walks_of_the_readme_name_files_that_are_there() -> None:
-    text = (PACKAGE.parent / "README.md").read_text("utf-8")
-    house = text.partition("\n## The house\n")[2].partition("\n## ")[0]
-    named = set(re.findall(r"`([a-z_]+/[a-z_/]+)`", house))
+def test_the_walks_name_files_that_are_there() -> None:
+    text = (PACKAGE.parent / "config" / "contributing.md").read_text("utf-8")
+    walks = text.partition("\n## Two walks through the files\n")[2]
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]+)`", walks))
     found = {name for name in named if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
     assert named - found == set()
     assert len(named) > 30
