@@ -63,7 +63,8 @@ def ask(client: Client, wanted: Json) -> Json:
 def url_of(settings: Settings) -> str:
     """Return the address at which a service with these settings is called."""
     host = _ANY_ADDRESS.get(settings.http.host, settings.http.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.http.port}"
+    address = f"[{host}]" if ":" in host else host
+    return f"http://{address}:{settings.http.port}{settings.http.base_path}"
 
 
 def _explained(error: CommandError, url: str) -> CommandError:

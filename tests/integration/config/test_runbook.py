@@ -20,6 +20,7 @@ WANTED: Final = {
     "Full disk",
     "Memory",
     "Key reset",
+    "Who did what",
     "Certificate renewal at the proxy",
     "Canary of a new version on a copy, and back",
 }
