@@ -5,14 +5,15 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from loguru import logger
 
 from kotaemon_async.documents.parsing.pool import ChildPool
 from kotaemon_async.documents.parsing.process import ParserDied
-from kotaemon_async.documents.parsing.sandbox import ParsedDocument, page_of
+from kotaemon_async.documents.parsing.replies import PageReply, Scan
+from kotaemon_async.documents.parsing.sandbox import ParsedDocument
 from kotaemon_async.documents.settings import OcrSettings, ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Unavailable
 from kotaemon_async.domain.model import Page, PageProblem
@@ -99,8 +100,8 @@ class Recognition:
         """
         self._begun += 1
         scan = await parsed.scan(page.number)
-        if "problem" in scan:
-            return replace(page, problem=scan["problem"])
+        if scan.problem_:
+            return replace(page, problem=scan.problem_)
         began_s = self._clock()
         with span("recognize", first_page=page.number):
             found = await self._recognized(page.number, scan)
@@ -110,13 +111,15 @@ class Recognition:
         logger.bind(page=page.number, outcome=outcome).info("page_recognized")
         return _merged(page, found)
 
-    async def _recognized(self, number: int, scan: dict[str, Any]) -> Page:
+    async def _recognized(self, number: int, scan: Scan) -> Page:
         """Ask a child for the page, and a fresh one when the first fails over it."""
         problem: PageProblem = "recognition_failed"
+        request: dict[str, object] = {"do": "recognize", "number": number, "gray": scan.gray}
+        request |= {"width": scan.width, "height": scan.height}
         for _ in range(_TRIES):
             try:
                 async with self._pool.borrowed() as child:
-                    reply = await child.ask({"do": "recognize", "number": number, **scan})
+                    reply = await child.ask(request, PageReply)
             except BadDocument:
                 problem, self._failure = "recognition_limit", ""
             except ParserDied:
@@ -128,8 +131,7 @@ class Recognition:
                 problem, self._failure = "recognition_unavailable", "ocr_unavailable"
             else:
                 self._failure = ""
-                reply.pop("took_s", None)
-                return page_of(**reply)
+                return replace(reply.page(), number=number)
         return Page(number, "", problem=problem)
 
 

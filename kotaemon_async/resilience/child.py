@@ -63,8 +63,11 @@ def plain_environment() -> dict[str, str]:
 class ChildProcess:
     """A running child. Its input is empty, and what it prints goes where its errors go, or nowhere."""
 
-    def __init__(self, popen: "subprocess.Popen[bytes]", errors: IO[bytes] | None) -> None:
+    def __init__(
+        self, popen: "subprocess.Popen[bytes]", errors: IO[bytes] | None, *, own_session: bool = False
+    ) -> None:
         self._popen = popen
+        self._own_session = own_session
         self._errors = errors
         self._tail = ""
         self._ended = os.pidfd_open(popen.pid)
@@ -118,7 +121,7 @@ class ChildProcess:
             if errors is not None:
                 errors.close()
             raise
-        return cls(popen, errors)
+        return cls(popen, errors, own_session=own_session)
 
     @property
     def pid(self) -> int:
@@ -128,20 +131,35 @@ class ChildProcess:
     @property
     def returncode(self) -> int | None:
         """Return its exit status, negative for a signal; None while it runs."""
+        if self._popen.returncode is None and self._own_session and self._has_ended():
+            self._kill_group()
         return self._popen.poll()
 
     def ask_to_end(self) -> None:
         """Ask it to leave by itself."""
-        self._popen.terminate()
+        if self.returncode is None:
+            self._popen.terminate()
 
     def kill(self) -> None:
-        """Send SIGKILL if it still runs."""
-        self._popen.kill()
+        """Send SIGKILL if it still runs, with a session of its own also to all that it has started."""
+        if self.returncode is None and self._own_session:
+            self._kill_group()
+        elif self.returncode is None:
+            self._popen.kill()
+
+    def _has_ended(self) -> bool:
+        """Return whether it has ended; its number is kept, so that no other process can have it yet."""
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, self.pid, look) is not None
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     async def wait(self) -> int:
         """Wait until it has ended and return its exit status."""
         async with self._waiting:
-            while (status := self._popen.poll()) is None:
+            while (status := self.returncode) is None:
                 await anyio.wait_readable(self._ended)
         return status
 
@@ -246,11 +264,14 @@ class FramedChild(ChildProcess):
             self._stream = None
             self.replies = BufferedByteReceiveStream(self.requests)
 
-    async def call(self, message: object, reply: type[T], *, within_s: float) -> T:
-        """Send the message and return the next frame, as `receive` does."""
+    async def call(self, message: object, reply: type[T], *, within_s: float, handed: int | None = None) -> T:
+        """Send the message, and an open file if one is handed; return the next frame, as `receive` does."""
+        frame = encoded(message)
         with anyio.fail_after(within_s):
             try:
-                await self.requests.send(encoded(message))
+                if handed is not None:  # all before it has been answered: there is room for it
+                    frame = frame[socket.send_fds(self._ours, [frame], [handed]) :]
+                await self.requests.send(frame)
             except _GONE as error:
                 raise ChildGone from error
             return await self._receive(reply)
@@ -273,7 +294,7 @@ class FramedChild(ChildProcess):
             return msgspec.msgpack.decode(await self.replies.receive_exactly(length), type=reply)
         except _GONE as error:
             raise ChildGone from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise BadFrame(str(error)) from error
 
     def ask_to_end(self) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kotaemon_async.answers.llm import child_gguf
-from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience import child_calls, child_jail
 from kotaemon_async.resilience.child_frames import Frames
 
 #: The prompt is read in pieces of so many tokens: who leaves is noticed between two of them.
@@ -50,7 +50,7 @@ def confine(settings: dict[str, Any]) -> None:
     child_jail.die_with(settings["parent_pid"])
     child_jail.step_back()
     child_jail.limit(settings["memory_bytes"], LOG_BYTES, of=resource.RLIMIT_DATA)
-    child_jail.deny_network(allow_unix=True)
+    child_calls.deny_calls(unix=True)
     os.umask(0o077)
 
 

@@ -23,13 +23,14 @@ class OpenDocument(child_service.Requests):
         child_readers.reader_of("application/pdf")  # the others are light, and wait for their first file
         self.document: Any = None
         self.failed_pages = 0
+        self._file: int | None = None
 
-    def open(self, path: bytes, media_type: str) -> dict[str, Any]:
+    def open(self, descriptor: int, media_type: str) -> dict[str, Any]:
         """Return how many pages there are, the charset, and what of the whole document is lost."""
         child_jail.allow_cpu(self.settings["cpu_s"])
-        self.failed_pages = 0
+        self.failed_pages, self._file = 0, descriptor
         reader = child_readers.reader_of(media_type)
-        self.document = reader.open_document(os.fsdecode(path), media_type, self.settings["max_pages"])
+        self.document = reader.open_document(descriptor, media_type, self.settings["max_pages"])
         pages = len(self.document)
         if pages < 1:
             raise FileError("corrupt", "The file claims to have no pages.")
@@ -92,7 +93,9 @@ class OpenDocument(child_service.Requests):
     def close(self) -> dict[str, Any]:
         if self.document is not None:
             self.document.close()
-        self.document = None
+        if self._file is not None:
+            os.close(self._file)
+        self.document = self._file = None
         return super().close()
 
 

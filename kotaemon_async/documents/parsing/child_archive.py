@@ -10,12 +10,12 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, NamedTuple
 
 from kotaemon_async.documents.parsing.child_blocks import Block
 from kotaemon_async.documents.parsing.child_charsets import decoded
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 from kotaemon_async.documents.parsing.child_units import Loss, Unit
 
 MAX_MEMBERS = 10_000
@@ -137,9 +137,9 @@ class ArchiveDocument:
         return [info for info, _ in kept], members
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> ArchiveDocument:  # noqa: ARG001 - as all readers
+def open_document(source: Source, media_type: str, max_pages: int) -> ArchiveDocument:  # noqa: ARG001 - as all readers
     """Return the archive. Raises: FileError."""
-    file = Path(path).open("rb")  # noqa: SIM115 - closed with the document
+    file = opened(source)  # closed with the document
     try:
         return ArchiveDocument(file)
     except BaseException:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience import child_calls, child_jail, child_paths
 
 
 def main() -> None:
@@ -21,8 +21,8 @@ def main() -> None:
     child_jail.step_back()
     child_jail.limit(given["memory_bytes"], given["file_size_bytes"])
     child_jail.allow_cpu(given["cpu_s"])
-    child_jail.allow_files(given["readable"], given["writable"], given["sockets"])
-    child_jail.deny_network(allow_unix=True, allow_programs=True)
+    child_paths.allow_paths(given["readable"], given["writable"], given["sockets"], programs=True)
+    child_calls.deny_calls(unix=True, programs=True)
     os.execv(given["command"][0], given["command"])  # noqa: S606 - the command is the service's own
 
 

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from kotaemon_async.documents.parsing import child_scans
@@ -21,6 +20,7 @@ from kotaemon_async.documents.parsing.child_pdf_lines import PageLines, read_lin
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf
 from kotaemon_async.documents.parsing.child_running import REACH, running_keys
+from kotaemon_async.documents.parsing.child_source import Source, give_back, mapped
 from kotaemon_async.documents.parsing.child_units import Loss, Unit
 
 #: MuPDF's errors are no RuntimeErrors everywhere.
@@ -33,26 +33,27 @@ _LONGEST_TABLE = 30
 _MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory", "bad_alloc")
 
 
-def open_document(path: str, _media_type: str, _max_pages: int) -> "PdfDocument":
+def open_document(source: Source, _media_type: str, _max_pages: int) -> "PdfDocument":
     """Open the document. Raises: FileError(encrypted | corrupt | empty | parser_limit)."""
     try:
-        document = _opened(path)
+        data = mapped(source)
+        document = _opened(data)
         if document.needs_pass and not document.authenticate(""):
             raise FileError("encrypted", "The PDF is protected by a password.")
         if document.page_count == 0 and not document.is_repaired:
             raise FileError("empty", "The PDF has no pages.")
-        return PdfDocument(document, path)
+        return PdfDocument(document, data)
     except ERRORS as error:
         raise translated(error) from error
 
 
-def _opened(path: str) -> Any:
+def _opened(data: memoryview) -> Any:
     """Open the file, or what is whole of it: MuPDF gives up where the last object is cut in two."""
     try:
-        document = pymupdf.open(path, filetype="pdf")
+        document = pymupdf.open(stream=data, filetype="pdf")
         int(document.page_count)
     except ERRORS as error:
-        whole = whole_part(Path(path))
+        whole = whole_part(data)
         if not whole or translated(error).code == "parser_limit":
             raise
         document = pymupdf.open(stream=whole, filetype="pdf")
@@ -64,8 +65,9 @@ class PdfDocument:
 
     charset = None
 
-    def __init__(self, document: Any, path: str) -> None:
+    def __init__(self, document: Any, data: memoryview) -> None:
         self._document = document
+        self._data = data
         self._pages = int(document.page_count)  # may lie in either direction
         self._labels = PageLabels(document.get_page_labels())
         self._known: OrderedDict[int, PageLines] = OrderedDict()
@@ -73,7 +75,7 @@ class PdfDocument:
         self._last: tuple[int, PageParts] | None = None
         self.warnings: list[Loss] = []
         if document.is_repaired:
-            self.warnings += losses(Path(path), len(self))
+            self.warnings += losses(data, len(self))
 
     def __len__(self) -> int:
         return max(0, self._pages)
@@ -92,6 +94,7 @@ class PdfDocument:
     def _unit(self, number: int) -> Unit:
         page, parts = self._lines(number), self._parts(number, _LONGEST_TABLE)
         self._last = number, parts
+        give_back(self._data)
         problem = self._problem(number, page)
         return Unit(parts.text, [page.placed(block) for block in parts.blocks], problem=problem)
 

@@ -1,10 +1,8 @@
 """What of a PDF is lost, or is no text: pages that are cut off, damaged, or pictures; runs inside a child."""
 
-import mmap
 import re
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf
@@ -29,24 +27,23 @@ _TALLEST = 8.0
 _COVERED = 0.5
 
 
-def whole_part(path: Path) -> bytes:
+def whole_part(file: memoryview) -> bytes:
     """Return the file up to its last whole object; nothing when it holds none, or ends with one."""
-    data = path.read_bytes()
+    data = bytes(file)
     end = data.rfind(_END)
     return data[: end + len(_END)] + b"\n" if 0 <= end < len(data) - 2 * len(_END) else b""
 
 
-def losses(path: Path, found: int) -> Iterator[Loss]:
+def losses(data: memoryview, found: int) -> Iterator[Loss]:
     """Yield what of a damaged file is gone, as far as what is left of it tells."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        told, is_cut = _told_pages(data), _EOF not in data[-_TAIL_BYTES:]
+    told, is_cut = _told_pages(data), _EOF not in bytes(data[-_TAIL_BYTES:])
     if found < told <= found + _MOST_LOST:
         yield Loss("truncated", f"The PDF is cut off or damaged: of its {told} pages only {found} are there.")
     elif is_cut:
         yield Loss("truncated", "The PDF is cut off: its end is missing.")
 
 
-def _told_pages(data: mmap.mmap) -> int:
+def _told_pages(data: memoryview) -> int:
     """Return how many pages the file says that it has; 0 when that part of it is lost."""
     head = _LINEARIZED.search(data[:_HEAD_BYTES])
     counts = [int(head[1])] if head else [0]

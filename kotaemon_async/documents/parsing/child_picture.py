@@ -8,6 +8,7 @@ from kotaemon_async.documents.parsing import child_scans
 from kotaemon_async.documents.parsing.child_pdf import ERRORS
 from kotaemon_async.documents.parsing.child_problem import FileError
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf
+from kotaemon_async.documents.parsing.child_source import Source, mapped, opened
 from kotaemon_async.documents.parsing.child_units import Unit
 
 _TYPES = {
@@ -24,13 +25,13 @@ _READ_BY_PILLOW = frozenset({"webp", "gif"})
 _MOST_PIXELS = 100_000_000
 
 
-def open_document(path: str, media_type: str, _max_pages: int) -> "PictureDocument":
+def open_document(source: Source, media_type: str, _max_pages: int) -> "PictureDocument":
     """Open the pictures. Raises: FileError(corrupt | parser_limit)."""
     kind = _TYPES[media_type]
     try:
         if kind in _READ_BY_PILLOW:
-            return PictureDocument(pymupdf.open(stream=_first_frame(path, kind), filetype="png"))
-        return PictureDocument(pymupdf.open(path, filetype=kind))
+            return PictureDocument(pymupdf.open(stream=_first_frame(source, kind), filetype="png"))
+        return PictureDocument(pymupdf.open(stream=mapped(source), filetype=kind))
     except ERRORS as error:
         raise _translated(error) from error
 
@@ -88,14 +89,14 @@ class PictureDocument:
         return page, max(info["width"], info["height"]) / max(page.rect.width, page.rect.height)
 
 
-def _first_frame(path: str, kind: str) -> bytes:
+def _first_frame(source: Source, kind: str) -> bytes:
     """Return the first picture of the file as a PNG."""
     if sys.modules.get("PIL", True) is None:
         del sys.modules["PIL"]  # kept from PyMuPDF, which needs some time to import it
     from PIL import Image  # noqa: PLC0415 - hardly any file needs it
 
     Image.MAX_IMAGE_PIXELS = None
-    with Image.open(path, formats=[kind]) as picture:
+    with opened(source) as file, Image.open(file, formats=[kind]) as picture:
         _check_size(*picture.size)
         output = io.BytesIO()
         picture.convert("RGBA" if picture.has_transparency_data else "RGB").save(

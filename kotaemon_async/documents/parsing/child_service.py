@@ -3,19 +3,16 @@
 A reply holds the result or {"error": {"code", "message"}}; a child that answered so is thrown away.
 """
 
-import errno
 import gc
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience import child_calls, child_jail, child_paths
 from kotaemon_async.resilience.child_frames import Frames
 
 
@@ -24,16 +21,13 @@ class Requests:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
+        self._memory = os.open("/proc/self/statm", os.O_RDONLY)  # it may open no such file later
 
     def close(self) -> dict[str, Any]:
         """Return what the process takes when nothing is open."""
         gc.collect()
-        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        return {"resident_bytes": resident}
-
-    def confinement(self) -> dict[str, Any]:
-        """Return how the kernel refuses what this process must not do, for tests and the health check."""
-        return {name: _refusal(attempt) for name, attempt in (("socket", socket.socket), ("exec", _run_true))}
+        pages = int(os.pread(self._memory, 200, 0).split()[1])
+        return {"resident_bytes": pages * os.sysconf("SC_PAGE_SIZE")}
 
 
 def run(requests: Callable[[dict[str, Any]], Requests]) -> None:
@@ -44,9 +38,12 @@ def run(requests: Callable[[dict[str, Any]], Requests]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child_jail.die_with(settings["parent_pid"])
     child_jail.step_back()
+    # First of all, since it does not hold for threads that run already.
+    paths = child_paths.allow_paths((*child_paths.of_python(), f"/proc/{os.getpid()}/statm"))
     served = requests(settings)  # with what it imports, before its memory is limited
     child_jail.limit(settings["memory_bytes"], settings["file_size_bytes"])
-    frames.write({"ready": True, "network_denied": child_jail.deny_network()})
+    child_jail.stay_alone()
+    frames.write({"ready": True, "paths": paths, "calls": child_calls.allow_calls()})
     serve(served, frames)
 
 
@@ -54,6 +51,8 @@ def serve(requests: Requests, frames: Frames) -> None:
     """Answer until the parent closes the stream."""
     too_long = _error("parser_limit", "The pages hold too much text.")
     while request := frames.read():
+        if frames.handed is not None:
+            request["descriptor"] = frames.handed
         frames.write(_reply(requests, request), instead=too_long)
 
 
@@ -74,15 +73,3 @@ def _reply(requests: Requests, request: dict[str, Any]) -> dict[str, Any]:
 
 def _error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message[:300].encode("utf-8", "replace").decode()}}
-
-
-def _run_true() -> None:
-    os.execv("/bin/true", ["true"])  # noqa: S606 - must fail
-
-
-def _refusal(attempt: Callable[[], object]) -> str:
-    try:
-        attempt()
-    except OSError as error:
-        return errno.errorcode.get(error.errno or 0, "?")
-    return "allowed"

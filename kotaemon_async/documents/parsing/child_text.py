@@ -1,7 +1,6 @@
 """Plain text, Markdown and HTML as sections of about 3,000 characters; runs inside a parser child."""
 
 import re
-from pathlib import Path
 from typing import Final
 
 from kotaemon_async.documents.parsing import child_html, child_markdown
@@ -9,6 +8,7 @@ from kotaemon_async.documents.parsing.child_blocks import kind_of, level_of, tex
 from kotaemon_async.documents.parsing.child_charsets import LOST, decoded, tidy
 from kotaemon_async.documents.parsing.child_paragraphs import undivided
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, contents, size_of
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 
@@ -22,13 +22,13 @@ _LOST_PART: Final = 0.2
 _CELL_END: Final = re.compile(r"\t|\s\|\s")
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:
     """Return the whole text, cut into sections. Raises: FileError(empty | too_large | corrupt)."""
-    size = Path(path).stat().st_size
+    size = size_of(source)
     ceiling = min(max_pages * UNIT_CHARS * _BYTES_PER_CHAR, _MAX_BYTES.get(media_type, size))
     if size > ceiling:
         raise FileError("too_large", f"The text has {size} bytes; at most {ceiling} are read.")
-    data = Path(path).read_bytes()
+    data = contents(source)
     if not data:
         raise FileError("empty", "The file holds no bytes.")
     declared = child_html.declared_charset(data) if media_type == "text/html" else None

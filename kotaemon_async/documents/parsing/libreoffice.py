@@ -8,7 +8,6 @@ files, and limits for memory, CPU, time and what it writes. What it makes is kep
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import tempfile
 import time
@@ -161,9 +160,7 @@ class LibreOffice:
             try:
                 status = await child.wait()
             finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(child.pid, signal.SIGKILL)  # and whatever it has started
-                await child.aclose()
+                await child.aclose()  # and whatever it has started
             if status != _AGAIN:
                 break
             await anyio.to_thread.run_sync(_remove_dead_sockets)

@@ -8,6 +8,7 @@ from typing import Final
 import anyio
 
 from kotaemon_async.documents.parsing.process import ParserChild
+from kotaemon_async.documents.parsing.replies import Closed
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.telemetry import metrics
@@ -100,12 +101,12 @@ class ChildPool:
         """Close the document, which is read by now; a child that cannot is replaced."""
         try:
             with anyio.fail_after(_CLOSE_S):
-                reply = await child.ask({"do": "close"})
+                reply = await child.ask({"do": "close"}, Closed)
         except (KotaemonError, TimeoutError):
             self._count_restart()
             await self._discard(child)
         else:
-            child.resident_bytes = reply["resident_bytes"]
+            child.resident_bytes = reply.resident_bytes
             await self._return_child(child)
 
     def _count_restart(self) -> None:

@@ -1,17 +1,20 @@
 """One parser child seen from the service: start it, ask it, end it."""
 
+import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import msgspec
 
+from kotaemon_async.documents.parsing.replies import Ready, Refusal, RefusalReply, Reply
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import CODES, BadDocument, Unavailable
 from kotaemon_async.resilience.child import BadFrame, ChildGone, FramedChild, script_command
 from kotaemon_async.telemetry.traces import SpanKind, child_span, mark
 
+R = TypeVar("R", bound=Reply)
 SCRIPT: Final = Path(__file__).with_name("child.py")
 #: Endings that the file is to blame for: its CPU time is used up.
 _LIMIT_SIGNALS: Final = frozenset({signal.SIGXCPU})
@@ -36,8 +39,9 @@ class ParserChild:
     def __init__(self, process: FramedChild, wall_s: float) -> None:
         self._process = process
         self._wall_s = wall_s
-        self._is_ready = False
         self._ended_by_us = False
+        #: What holds it, as it says itself when it is ready.
+        self.fences: Ready | None = None
         self.documents = 0
         self.resident_bytes = 0
 
@@ -67,8 +71,8 @@ class ParserChild:
     def is_alive(self) -> bool:
         return self._process.returncode is None
 
-    async def ask(self, request: dict[str, object]) -> dict[str, Any]:
-        """Return the reply.
+    async def ask(self, request: dict[str, object], reply: type[R], *, handed: int | None = None) -> R:
+        """Return the reply; an open file goes with the request if one is handed.
 
         Raises:
             BadDocument: what the child says of the file, or `parser_limit` when it takes too long.
@@ -77,43 +81,41 @@ class ParserChild:
         """
         with child_span(f"parser {request['do']}", kind=SpanKind.CLIENT, child_pid=self.pid):
             await self._wait_until_ready()
-            reply = await self._reply_to(request)
-            if isinstance(took_s := reply.get("took_s"), float):
-                mark(child_s=took_s)
-            return reply
+            found = await self._reply_to(request, reply, handed)
+            mark(child_s=found.took_s)
+            return found
 
     async def end(self) -> None:
         """Kill the process and wait until it is gone; never cancelled."""
         self._ended_by_us = True
         await self._process.aclose()
 
-    async def _reply_to(self, request: dict[str, object]) -> dict[str, Any]:
+    async def _reply_to(self, request: dict[str, object], reply: type[R], handed: int | None) -> R:
         try:
-            reply = await self._process.call(request, dict[str, Any], within_s=self._wall_s)
+            raw = await self._process.call(request, msgspec.Raw, within_s=self._wall_s, handed=handed)
+            found = _decoded(raw, reply)
         except TimeoutError as error:
             message = f"Reading the file took longer than {self._wall_s:g} s."
             raise BadDocument(message, code="parser_limit") from error
         except BadFrame as error:
-            message = f"The parser sent something odd: {error}."
-            raise ParserDied(message, ending="an odd reply", final_code="corrupt") from error
+            raise odd_reply(str(error)) from error
         except ChildGone as error:
             raise await self._exit_error() from error
-        if "error" in reply:
-            raise _problem(reply["error"])
-        return reply
+        if isinstance(found, RefusalReply):
+            raise _problem(found.error)
+        return found
 
     async def _wait_until_ready(self) -> None:
-        if self._is_ready:
+        if self.fences is not None:
             return
         try:
-            await self._process.receive(dict[str, Any], within_s=self._wall_s)
+            self.fences = await self._process.receive(Ready, within_s=self._wall_s)
         except TimeoutError as error:
             message = f"A parser did not start within {self._wall_s:g} s."
             raise Unavailable(message, code="parser_unavailable") from error
         except (ChildGone, BadFrame) as error:
             message = f"A parser could not start ({await self._process.exit_reason()})."
             raise Unavailable(message, code="parser_unavailable") from error
-        self._is_ready = True
 
     async def _exit_error(self) -> BadDocument | Unavailable:
         """Say why the child is gone: ended by us, out of its limits, or by what a fresh one may not meet."""
@@ -134,6 +136,24 @@ class ParserChild:
         )
 
 
-def _problem(error: dict[str, str]) -> BadDocument:
-    code = error["code"] if error["code"] in CODES else "corrupt"
-    return BadDocument(error["message"], code=code)
+def odd_reply(what: str) -> ParserDied:
+    """Return what is raised for a reply that no child of ours makes: somebody else does, or it is broken."""
+    return ParserDied(f"The parser sent something odd: {what}.", ending="an odd reply", final_code="corrupt")
+
+
+def _decoded(raw: msgspec.Raw, reply: type[R]) -> "R | RefusalReply":
+    """Return the reply, or the refusal instead of it. Raises: BadFrame."""
+    try:
+        found = msgspec.msgpack.decode(raw, type=reply)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return msgspec.msgpack.decode(raw, type=RefusalReply)
+        raise BadFrame(str(error)) from error
+    if problem := found.problem():
+        raise BadFrame(problem)
+    return found
+
+
+def _problem(error: Refusal) -> BadDocument:
+    code = error.code if error.code in CODES else "corrupt"
+    return BadDocument(error.message, code=code)

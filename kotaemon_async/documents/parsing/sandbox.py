@@ -6,19 +6,33 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, TypeVar
 
 import anyio
+import anyio.to_thread
 
 from kotaemon_async.documents.parsing.pool import ChildPool
-from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, ParserDied
+from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, ParserDied, odd_reply
+from kotaemon_async.documents.parsing.replies import (
+    Found,
+    Image,
+    Loss,
+    Member,
+    Members,
+    Opened,
+    Pages,
+    Piece,
+    Reply,
+    Scan,
+)  # fmt: skip
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument
-from kotaemon_async.domain.model import Block, Locator, Page, PageProblem, PlaceKind, WarningCode
+from kotaemon_async.domain.model import Page
 
+R = TypeVar("R", bound=Reply)
 #: What is asked of an archive's member at once.
 _PIECE_BYTES: Final = 1024**2
-__all__ = ["ParsedDocument", "ParserDied", "Sandbox"]
+__all__ = ["Loss", "Member", "ParsedDocument", "ParserDied", "Sandbox"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +44,6 @@ class PageImage:
     height_px: int
     marks: tuple[tuple[float, float, float, float], ...]
     etag: str
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A part of a document that was not or badly read, as its reader says it; place fields may be empty."""
-
-    code: WarningCode
-    message: str
-    kind: PlaceKind | Literal[""]
-    number: int
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A file in an archive, as the archive says it; `problem` is why it is not handed out, or ""."""
-
-    index: int
-    path: str
-    size_bytes: int
-    problem: str
 
 
 class ParsedDocument:
@@ -72,45 +65,45 @@ class ParsedDocument:
 
     async def read(self, first: int, count: int) -> list[Page]:
         """Return up to `count` pages from page `first` on; a page without text has the text ""."""
-        reply = await self._ask({"do": "read", "first": first, "count": count})
-        return [page_of(**page) for page in reply["pages"]]
+        reply = await self._ask({"do": "read", "first": first, "count": count}, Pages)
+        pages = [page.page() for page in reply.pages]
+        if [page.number for page in pages] != list(range(first, min(first + count, self.pages_total + 1))):
+            raise odd_reply("other pages than those that were asked for")
+        return pages
 
     async def image(self, number: int, width_px: int, quote: str, words: str = "") -> PageImage:
         """Draw the page, 1-based, and mark where the quote stands, by `words` that were read from it."""
         request: dict[str, object] = {"do": "draw_page", "number": number, "width_px": width_px}
         request |= {"quote": quote, "words": words}
-        return _image(await self._ask(request))
+        return _image(await self._ask(request, Image))
 
     async def page_with(self, words: str) -> int | None:
         """Return the first page of a PDF that holds the words, or most of them."""
-        page: int | None = (await self._ask({"do": "find_page", "words": words}))["page"]
-        return page
+        return (await self._ask({"do": "find_page", "words": words}, Found)).page
 
-    async def scan(self, number: int) -> dict[str, Any]:
-        """Return the page as a gray picture, as `child_scans.of_page` makes it, or a `problem` instead."""
-        reply = await self._ask({"do": "scan", "number": number})
-        reply.pop("took_s", None)
-        return reply
+    async def scan(self, number: int) -> Scan:
+        """Return the page as a gray picture, as `child_scans.of_page` makes it, or a problem instead."""
+        return await self._ask({"do": "scan", "number": number}, Scan)
 
     async def members(self, number: int) -> list[Member]:
         """Return the members of an archive that a unit lists."""
-        reply = await self._ask({"do": "members", "number": number})
-        return [Member(*member) for member in reply["members"]]
+        return list((await self._ask({"do": "members", "number": number}, Members)).members)
 
     async def pieces(self, member: Member) -> AsyncIterator[bytes]:
         """Yield the bytes of an archive's member. Raises: BadDocument(corrupt) when they are damaged."""
         while True:
-            reply = await self._ask({"do": "piece", "member": member.index, "size": _PIECE_BYTES})
-            if reply["problem"]:
+            request: dict[str, object] = {"do": "piece", "member": member.index, "size": _PIECE_BYTES}
+            reply = await self._ask(request, Piece)
+            if reply.problem_:
                 raise BadDocument("The file is damaged inside of the archive.", code="corrupt")
-            if not reply["data"]:
+            if not reply.data:
                 return
-            yield reply["data"]
+            yield reply.data
 
-    async def _ask(self, request: dict[str, object]) -> dict[str, Any]:
+    async def _ask(self, request: dict[str, object], reply: type[R]) -> R:
         async with self._turn:
             try:
-                return await self._child.ask(request)
+                return await self._child.ask(request, reply)
             except BaseException:
                 await self._child.end()  # a cancelled or failed call leaves half a frame in the pipe
                 raise
@@ -154,9 +147,12 @@ class Sandbox:
             Unavailable: no child could be started.
         """
         async with self._pool.borrowed() as child:
-            reply = await child.ask(_request(path, media_type))
-            losses = [Loss(**loss) for loss in reply["losses"]]
-            yield ParsedDocument(child, reply["pages_total"], charset=reply["charset"], losses=losses)
+            descriptor = await anyio.to_thread.run_sync(_opened, path)
+            try:
+                reply = await child.ask({"do": "open", "media_type": media_type}, Opened, handed=descriptor)
+            finally:
+                os.close(descriptor)
+            yield ParsedDocument(child, reply.pages_total, charset=reply.charset, losses=reply.losses)
 
     async def text_image(self, page: Page, title: str, width_px: int, quote: str) -> PageImage:
         """Draw a part of a text, under a title, that no file holds as a page; raises as open() does."""
@@ -168,33 +164,17 @@ class Sandbox:
         request: dict[str, object] = {"do": "draw_text", "text": page.text, "blocks": blocks, "title": title}
         request |= {"width_px": width_px, "quote": quote}
         async with self._pool.borrowed() as child:
-            return _image(await child.ask(request))
+            return _image(await child.ask(request, Image))
 
 
-def _request(path: Path, media_type: str) -> dict[str, object]:
-    return {"do": "open", "path": os.fsencode(path.absolute()), "media_type": media_type}
+def _opened(path: Path) -> int:
+    """Return the file, open to be read. Raises: BadDocument(corrupt)."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadDocument(f"The file cannot be opened: {error.strerror}.", code="corrupt") from error
 
 
-def page_of(
-    number: int,
-    text: str,
-    blocks: list[Any],
-    place: dict[str, Any],
-    problem: PageProblem,
-    words: str = "",
-) -> Page:
-    """Return the page as a child has sent it."""
-    headings, flags = tuple(place["headings"]), tuple(place["flags"])
-    locator = Locator(place["kind"], number, place["label"], headings, None, flags, place["confidence"])
-    return Page(number, text, tuple(map(_block, blocks)), locator, problem, words)
-
-
-def _block(parts: list[Any]) -> Block:
-    kind, start, end, level, boxes, header, head_lines, rows = parts
-    return Block(kind, start, end, level, tuple(map(tuple, boxes)), header, head_lines, tuple(rows))
-
-
-def _image(reply: dict[str, Any]) -> PageImage:
-    marks = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in reply["marks"])
-    etag = hashlib.sha256(reply["png"]).hexdigest()[:32]
-    return PageImage(reply["png"], reply["width_px"], reply["height_px"], marks, etag)
+def _image(reply: Image) -> PageImage:
+    etag = hashlib.sha256(reply.png).hexdigest()[:32]
+    return PageImage(reply.png, reply.width_px, reply.height_px, reply.boxes, etag)

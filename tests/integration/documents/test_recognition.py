@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import anyio
 import numpy as np
 import pytest
 
 from kotaemon_async.documents.parsing.formats import PDF
+from kotaemon_async.documents.parsing.replies import Scan
 from kotaemon_async.documents.parsing.sandbox import ParsedDocument, Sandbox
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.settings import OcrSettings, ParserSettings
@@ -23,8 +24,8 @@ SCRIPT = Path(scripted_ocr_child.__file__)
 class Drawn:
     """An open document whose pages are all one small picture."""
 
-    async def scan(self, number: int) -> dict[str, Any]:
-        return {"problem": "unreadable"} if number == 0 else {"gray": b"", "width": 1, "height": 1}
+    async def scan(self, number: int) -> Scan:
+        return Scan(problem_="unreadable") if number == 0 else Scan(width=1, height=1)
 
 
 PARSED = cast("ParsedDocument", Drawn())

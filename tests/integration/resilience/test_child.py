@@ -155,3 +155,23 @@ async def test_keys_and_passwords_do_not_reach_a_child(monkeypatch: pytest.Monke
     await child.wait()
     await child.aclose()
     assert child.error_tail() == "False"
+
+
+FORKING = """
+import os, sys, time
+if os.fork() == 0:
+    print(os.getpid(), file=sys.stderr, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("stays", ["", "time.sleep(60)"], ids=["ended before", "is ended with it"])
+async def test_what_a_child_has_started_ends_with_it(stays: str) -> None:
+    command = [sys.executable, "-c", FORKING + stays]
+    child = await ChildProcess.start(command, own_session=True, keep_errors=True)
+    await is_up(child)
+    descendant = os.pidfd_open(int(child.error_tail()))
+    await child.aclose()
+    with anyio.fail_after(5):
+        await anyio.wait_readable(descendant)
+    os.close(descendant)

@@ -1,16 +1,11 @@
-"""What is attached to a mail, read by the readers of its kind; what they cannot read is named.
-
-An attachment becomes a file that lies in memory alone, as the readers want a path.
-"""
+"""What is attached to a mail, read by the readers of its kind; what they cannot read is named."""
 
 import io
-import os
 import posixpath
 import time
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import PurePath
 from typing import Any
@@ -91,12 +86,11 @@ class Attachments:
         """Write a file of a known kind as parts that are called so; warn where it cannot be read."""
         token = _depth.set(_depth.get() + 1)
         try:
-            with _as_file(data) as path:
-                document = reader_of(media_type).open_document(path, media_type, self._max_units)
-                try:
-                    self._adopt(name, document, headings)
-                finally:
-                    document.close()
+            document = reader_of(media_type).open_document(data, media_type, self._max_units)
+            try:
+                self._adopt(name, document, headings)
+            finally:
+                document.close()
         except FileError as error:
             self._skip(name, f"could not be read: {str(error).rstrip('.')}")
         except Exception as error:  # whatever ails an attachment, the mail is read
@@ -212,15 +206,3 @@ def _called(data: bytes, media_type: str) -> str:
         "application/x-ole-storage": "an old or protected office file",
         "application/octet-stream": "of an unknown kind",
     }.get(media_type, f"of the kind {media_type}")
-
-
-@contextmanager
-def _as_file(data: bytes) -> Iterator[str]:
-    """Yield a path to the bytes: a file without a place on any disk."""
-    descriptor = os.memfd_create("attachment")
-    try:
-        with open(descriptor, "wb", closefd=False) as file:
-            file.write(data)
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

@@ -8,12 +8,12 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from kotaemon_async.documents.parsing import child_text
 from kotaemon_async.documents.parsing.child_charsets import decoded, tidy
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 from kotaemon_async.documents.parsing.child_units import UNIT_CHARS, Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import Room, Sheet, write_sheet
 
@@ -39,10 +39,10 @@ class _Dialect(NamedTuple):
     is_prose: bool
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:  # noqa: ARG001
     """Return the rows of a file. Raises: FileError(empty)."""
     most = max_pages * UNIT_CHARS * _BYTES_PER_CHAR
-    with Path(path).open("rb") as file:
+    with opened(source) as file:
         data = file.read(most + 1)
     if not data:
         raise FileError("empty", "The file holds no bytes.")
@@ -54,7 +54,7 @@ def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa:
     text = text[told.end() :] if told else text
     dialect = _Dialect(told[1], False, False) if told else _dialect(text[:_SAMPLE_CHARS])
     if dialect.is_prose:
-        return child_text.open_document(path, "text/plain", max_pages)
+        return child_text.open_document(source, "text/plain", max_pages)
     writer = UnitWriter(max_units=max_pages)
     writer.charset = charset
     rows, last = _read_rows(text, dialect, max_pages, is_cut)

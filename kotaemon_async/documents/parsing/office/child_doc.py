@@ -11,6 +11,7 @@ from typing import Any
 
 from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_doc_properties import ParagraphFormat
 from kotaemon_async.documents.parsing.office.child_doc_styles import lists_of, styles_of
@@ -41,12 +42,12 @@ _ANCHORS = dict.fromkeys((0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x08), None)
 _TRANSLATED: dict[int, str | None] = {**_SIGNS, **_ANCHORS}
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:
     """Return the sections of the document. Raises: FileError."""
     del media_type
     writer = UnitWriter(max_units=max_pages)
     try:
-        with olefile.OleFileIO(path) as ole:
+        with opened(source) as whole, olefile.OleFileIO(whole) as ole:
             if ole.exists("EncryptedPackage") or ole.exists("EncryptionInfo"):
                 raise FileError("encrypted", "The document is protected by a password.")
             _Document(WordFile(ole), writer).write()

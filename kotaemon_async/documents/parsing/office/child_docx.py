@@ -7,6 +7,7 @@ from itertools import groupby
 
 from kotaemon_async.documents.parsing.child_blocks import is_heading
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter, column_names
 from kotaemon_async.documents.parsing.office.child_docx_numbers import Numbers, numbered_lists
 from kotaemon_async.documents.parsing.office.child_docx_parts import EmbeddedParts
@@ -33,10 +34,10 @@ _NOTE_KINDS = {"footnote": "note", "endnote": "note", "comment": "comment"}
 _NOTE_NAMES = {"footnote": "The footnotes", "endnote": "The endnotes", "comment": "The comments"}
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:
     """Return the sections of the document. Raises: FileError."""
     del media_type
-    package = Package(path)
+    package = Package(source)
     try:
         writer = UnitWriter(max_units=max_pages)
         _Document(package, writer, max_pages).read()

@@ -10,6 +10,7 @@ from kotaemon_async.documents.parsing.child_charsets import decoded
 from kotaemon_async.documents.parsing.child_html import declared_charset, feed
 from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_package import Package, attribute, local, parsed
 
@@ -40,10 +41,10 @@ class _Item(NamedTuple):
     is_linear: bool = True
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:
     """Return the chapters of the book. Raises: FileError."""
     del media_type
-    package = Package(path)
+    package = Package(source)
     try:
         writer = UnitWriter(max_units=max_pages)
         _Book(package, writer).read()

@@ -3,11 +3,11 @@
 import codecs
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from kotaemon_async.documents.parsing import child_charsets
 from kotaemon_async.documents.parsing.child_html import declared_charset
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, contents, size_of
 from kotaemon_async.documents.parsing.child_units import Units
 from kotaemon_async.documents.parsing.office.child_mail_words import day_of, decoded, head_text, paragraphs
 from kotaemon_async.documents.parsing.office.child_messages import MessageWriter
@@ -41,15 +41,15 @@ _CALENDAR_FOLD = re.compile(r"\r?\n[ \t]")
 _CALENDAR_ESCAPE = re.compile(r"\\([nN,;\\])")
 
 
-def open_document(path: str, _media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, _media_type: str, max_pages: int) -> Units:
     """Return the parts of a mail, of all mails of an mbox, or of a saved page.
 
     Raises: FileError(corrupt | empty | encrypted | no_text | too_large).
     """
-    size = Path(path).stat().st_size
+    size = size_of(source)
     if size > MAX_BYTES:
         raise FileError("too_large", f"The mail has {size} bytes; at most {MAX_BYTES} are read.")
-    data = _plain(Path(path).read_bytes())
+    data = _plain(contents(source))
     if not data.strip():
         raise FileError("empty", "The file holds no text.")
     reader = _Reader(MessageWriter(max_pages))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from kotaemon_async.documents.parsing.child_html import declared_charset
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 from kotaemon_async.documents.parsing.child_units import Units
 from kotaemon_async.documents.parsing.office.child_lzfu import rtf_of
 from kotaemon_async.documents.parsing.office.child_mail_words import (
@@ -61,10 +62,10 @@ _DAMAGE = (
 _MAX_SHOWN_RECIPIENTS = 50
 
 
-def open_document(path: str, _media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, _media_type: str, max_pages: int) -> Units:
     """Return the parts of a mail. Raises: FileError(corrupt | encrypted | no_text | too_large)."""
     try:
-        with olefile.OleFileIO(path) as file:
+        with opened(source) as whole, olefile.OleFileIO(whole) as file:
             messages = _Messages(file, MessageWriter(max_pages))
             messages.read((), _HEAD_BYTES)
     except _DAMAGE as error:

@@ -6,10 +6,10 @@ The content is streamed: a paragraph, a slide or a row of a sheet is in memory, 
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_odf_sheets import SheetReader
 from kotaemon_async.documents.parsing.office.child_odf_slides import SlideReader
@@ -33,10 +33,10 @@ _PAGE_NUMBER = re.compile(r"(?:page|seite|of|von|/|第|页|頁|共|[\W\d_])*", r
 _XML_DAMAGE = (ET.ParseError, ValueError, LookupError)
 
 
-def open_document(path: str, _media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, _media_type: str, max_pages: int) -> Units:
     """Return the sections, slides or sheets of the file. Raises: FileError."""
     document = _Document(UnitWriter(max_units=max_pages))
-    with Path(path).open("rb") as file:
+    with opened(source) as file:
         if file.read(2) == b"PK":
             document.read_package(Package(file))
         else:

@@ -1,6 +1,6 @@
 """A zip package of XML parts (OOXML, ODF, EPUB) read safely; runs inside a parser child.
 
-    package = Package(path)                        # or a binary file
+    package = Package(source)                      # or a binary file
     package.names; package.has(name)               # "word/document.xml"; letters' case does not matter
     package.read(name) -> bytes; package.xml(name) -> Element
     package.children(name, depth) -> parent's name and element, streamed, for bodies of any length
@@ -16,10 +16,11 @@ import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 from urllib.parse import unquote
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, opened
 
 MAX_BYTES = 256 * 1024**2
 MAX_PART_BYTES = 96 * 1024**2
@@ -53,11 +54,23 @@ class Relationship(NamedTuple):
 class Package:
     """The parts of a zip file, by their names; declared sizes are trusted and never exceeded."""
 
-    def __init__(self, source: str | IO[bytes]) -> None:
+    def __init__(self, source: Source | IO[bytes]) -> None:
+        self._own = opened(source) if isinstance(source, Source) else None
         try:
-            self._zip = zipfile.ZipFile(source)
+            self._zip = zipfile.ZipFile(self._own or cast("IO[bytes]", source))
         except _DAMAGE as error:
+            self._close_own()
             raise FileError("corrupt", "The file is damaged: it cannot be unpacked.") from error
+        try:
+            parts = self._checked_parts()
+        except FileError:
+            self.close()
+            raise
+        self._parts = {_key(info.filename): info for info in parts}
+        self._bytes_left = _MAX_BYTES_READ
+        self.names = tuple(info.filename.replace("\\", "/").lstrip("/") for info in parts)
+
+    def _checked_parts(self) -> list[zipfile.ZipInfo]:
         parts = [info for info in self._zip.infolist() if not info.is_dir()]
         if len(parts) > MAX_PARTS or sum(info.file_size for info in parts) > MAX_BYTES:
             raise FileError(
@@ -66,12 +79,15 @@ class Package:
             )
         if any(info.flag_bits & _ENCRYPTED_FLAG for info in parts):
             raise FileError("encrypted", "The file is protected by a password.")
-        self._parts = {_key(info.filename): info for info in parts}
-        self._bytes_left = _MAX_BYTES_READ
-        self.names = tuple(info.filename.replace("\\", "/").lstrip("/") for info in parts)
+        return parts
 
     def close(self) -> None:
         self._zip.close()
+        self._close_own()
+
+    def _close_own(self) -> None:
+        if self._own is not None:
+            self._own.close()
 
     def has(self, name: str) -> bool:
         return _key(name) in self._parts

@@ -4,7 +4,6 @@ Only its reading is used: nothing is converted or written.
 """
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from ppt2pptx.cfb import CompoundFile
@@ -12,6 +11,7 @@ from ppt2pptx.errors import EncryptedPresentationError, UnsupportedPptVersionErr
 from ppt2pptx.ppt import extract_presentation
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, contents
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_sheet import header_rows
 from kotaemon_async.documents.parsing.office.child_slide_layout import Box, in_reading_order
@@ -24,9 +24,9 @@ _ENCRYPTED = b"\xdf\xc4\xd1\xf3"
 _PERSISTENT_RECORD = b"\xf6\x0f"
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
     """Return the slides of a presentation. Raises: FileError."""
-    data = Path(path).read_bytes()
+    data = contents(source)
     try:
         presentation = _presentation(data)
     except Exception as error:

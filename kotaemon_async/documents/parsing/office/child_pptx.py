@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office import child_drawingml as drawing
 from kotaemon_async.documents.parsing.office.child_attachments import write_embedded
@@ -40,12 +41,12 @@ _NOWHERE = Box(0, 0, 0, 0)
 _UNSAID: Final = frozenset({"pres", "parTrans", "sibTrans"})
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
     """Return the slides of a presentation. Raises: FileError."""
-    return read_slides(path, max_pages)
+    return read_slides(source, max_pages)
 
 
-def read_slides(source: str | IO[bytes], max_units: int) -> Units:
+def read_slides(source: Source | IO[bytes], max_units: int) -> Units:
     """Return the slides of a presentation, given by its path or as a binary file. Raises: FileError."""
     package = Package(source)
     try:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, contents
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_docx_styles import BODY_LEVEL, named_level
 from kotaemon_async.documents.parsing.office.child_edge_tables import OpenTable
@@ -57,11 +57,11 @@ _SYMBOLS = {b"~": "\u00a0", b"_": "-"}
 _DESCRIPTION, _WORD_ART = "wzDescription", "gtextUNICODE"
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:
     """Return the sections of the document. Raises: FileError."""
     del media_type
     writer = UnitWriter(max_units=max_pages)
-    feed(writer, Path(path).read_bytes())
+    feed(writer, contents(source))
     return writer.finish()
 
 

@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import xlrd
@@ -18,6 +17,7 @@ from xlrd.biffh import (
 )
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source, contents
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office.child_numbers import GENERAL, shown, shown_text
 from kotaemon_async.documents.parsing.office.child_sheet import (
@@ -36,9 +36,9 @@ _LOG_CHARS = 100_000
 _MACROS = "_VBA_PROJECT".encode("utf-16-le")
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
     """Return the sheets of a workbook. Raises: FileError."""
-    data = Path(path).read_bytes()
+    data = contents(source)
     log = _Log()
     try:
         book = xlrd.open_workbook(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from kotaemon_async.documents.parsing.child_problem import FileError
+from kotaemon_async.documents.parsing.child_source import Source
 from kotaemon_async.documents.parsing.child_units import Units, UnitWriter
 from kotaemon_async.documents.parsing.office import child_drawingml as drawing
 from kotaemon_async.documents.parsing.office.child_attachments import write_embedded
@@ -50,12 +51,12 @@ _EMBEDDED: Final = frozenset({"oleObject", "package"})
 _SKIPPED: Final = {"xlMacrosheet": "a macro sheet", "dialogsheet": "a dialogue"}
 
 
-def open_document(path: str, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
+def open_document(source: Source, media_type: str, max_pages: int) -> Units:  # noqa: ARG001 - as all readers have it
     """Return the sheets of a workbook. Raises: FileError."""
-    return read_workbook(path, max_pages)
+    return read_workbook(source, max_pages)
 
 
-def read_workbook(source: str | IO[bytes], max_units: int) -> Units:
+def read_workbook(source: Source | IO[bytes], max_units: int) -> Units:
     """Return the sheets of a workbook, given by its path or as a binary file. Raises: FileError."""
     package = Package(source)
     try:
