@@ -23,6 +23,7 @@ from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.connection import connection_class
 from kotaemon_async.http.connection_places import ConnectionPlaces, connections_within
 from kotaemon_async.http.server import HttpLimits, make_app
+from kotaemon_async.http.uploads import UploadLimits
 from kotaemon_async.resilience import descriptors, faults
 from kotaemon_async.resilience.stalls import StallDetector
 from kotaemon_async.resilience.supervisor import supervise
@@ -203,10 +204,17 @@ async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> Non
 
 
 def _server(services: Services, settings: Settings) -> uvicorn.Server:
-    limits = HttpLimits(settings.http, settings.answers.max_deadline_s)
+    places = _places(settings)
+    limits = HttpLimits(
+        settings.http,
+        settings.answers.max_deadline_s,
+        callers=settings.limits,
+        max_streams=places.streams,
+        upload=UploadLimits(whole_s=settings.http.max_upload_s),
+    )
     config = uvicorn.Config(
         make_app(services, limits, keys=services.keys),
-        http=connection_class(_places(settings)),
+        http=connection_class(places),
         ws="none",
         backlog=_BACKLOG,
         log_config=None,

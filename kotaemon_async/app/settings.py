@@ -26,7 +26,7 @@ from kotaemon_async.documents.settings import (
 )
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.sections import setting
-from kotaemon_async.http.settings import HttpSettings
+from kotaemon_async.http.settings import HttpSettings, LimitSettings
 from kotaemon_async.operations.settings import BackupSettings, IncidentSettings, MaintenanceSettings
 from kotaemon_async.resilience.settings import DiskSettings, MemorySettings, ModelSettings
 from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings, VectorSettings
@@ -53,6 +53,7 @@ class Settings(BaseSettings):
         "", "For tests only: faults to inject, as point:count:action with kill, raise, hang or enospc."
     )
     http: HttpSettings = HttpSettings()
+    limits: LimitSettings = LimitSettings()
     disk: DiskSettings = DiskSettings()
     broker: BrokerSettings = BrokerSettings()
     ingest: IngestSettings = IngestSettings()

@@ -14,6 +14,8 @@ _OTHERS_LEAST: Final = 128
 _SPARE: Final = 32
 #: What one address may take of all places, if it is not this machine's.
 _ADDRESS_SHARE: Final = 0.75
+#: What streams may take of them.
+_STREAM_SHARE: Final = 0.75
 _MASK_V6: Final = 64
 
 
@@ -61,6 +63,11 @@ class ConnectionPlaces:
         self._by_phase: dict[Phase, dict[Place, None]] = {phase: {} for phase in Phase}
         self._spare: dict[Place, None] = {}
         self._by_address: Counter[str] = Counter()
+
+    @property
+    def streams(self) -> int:
+        """Return how many may be streams, so that others find a place among them."""
+        return max(1, int(self._most * _STREAM_SHARE))
 
     @property
     def taken(self) -> int:

@@ -17,7 +17,8 @@ from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import Caller
-from kotaemon_async.http.settings import HttpSettings
+from kotaemon_async.http.settings import HttpSettings, LimitSettings
+from kotaemon_async.http.uploads import UploadLimits
 from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
@@ -83,6 +84,8 @@ class Dependencies(Protocol):
 
 _HTTP: Final = HttpSettings()
 _ANSWERS: Final = AnswerSettings()
+_LIMITS: Final = LimitSettings()
+_UPLOAD: Final = UploadLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ class HttpLimits:
     max_deadline_s: float = _ANSWERS.max_deadline_s
     max_json_bytes: int = 1 * MB
     max_question_length: int = 4_000
-    upload_idle_s: float = 60.0
+    callers: LimitSettings = _LIMITS
+    max_streams: int = 10_000
+    json_body_s: float = 30.0
+    upload: UploadLimits = _UPLOAD
     heartbeat_s: float = 10.0
     linger_s: float = 30.0
 

@@ -33,6 +33,7 @@ from kotaemon_async.http.downloads import FileReply
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.uploads import (
     MAX_KEY_LENGTH,
+    Pace,
     Upload,
     Writer,
     announced_bytes,
@@ -124,7 +125,7 @@ async def upload(
         services.admission.upload(announced) as place,
         services.library.reserved(caller, key) as reserved,
     ):
-        pieces = body_pieces(request.receive, limits.upload_idle_s, place.took)
+        pieces = body_pieces(request.receive, place, Pace(limits.upload))
         document, is_new = await _receive(pieces, services.library, caller, form_to, reserved)
     headers = {"Location": f"{PATH}/{document.id}"}
     if isinstance(reserved, KeptReply):

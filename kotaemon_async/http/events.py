@@ -11,6 +11,7 @@ from litestar.types import Receive, Scope, Send
 from loguru import logger
 
 from kotaemon_async.domain.errors import KotaemonError
+from kotaemon_async.http.limits import stream_place
 
 MEDIA_TYPE = "text/event-stream"
 COMMENT = b": still here\n\n"
@@ -56,9 +57,16 @@ class EventStream(ASGIResponse):
         self._sent_at_s = 0.0
         self._lock = anyio.Lock()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Run the stream to its end, the reader's leaving or the service's stop; the rest is cancelled."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the stream to its end, the reader's leaving or the service's stop; the rest is cancelled.
+
+        Raises: Refused `rate_limited` before the first frame, when the caller has enough of them.
+        """
         self._send = send
+        with stream_place(scope):
+            await self._run(receive)
+
+    async def _run(self, receive: Receive) -> None:
         failure: Exception | None = None  # as it stays when the reader's leaving cancels the pump
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)

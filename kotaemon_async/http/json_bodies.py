@@ -1,14 +1,16 @@
 """Requests whose JSON bodies break in ways that the caller is told: not in UTF-8, endless, of other types."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
+import anyio
 import msgspec
 from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException, ValidationException
 
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.http.limits import limited
 
 _JSON: Final = re.compile(r"application/([\w.!#$&^+-]+\+)?json", re.ASCII)
 _WHOLE: Final = "Expected `int`, got `float`"
@@ -19,12 +21,18 @@ _PLACE: Final = re.compile(r" - at `\$\.?(?P<place>.*)`$", re.DOTALL)
 class JsonRequest(Request[object, object, State]):
     """A request whose body is JSON of exactly its types, and says so: a form of any web page is none."""
 
+    #: How long all of it may take to arrive.
+    whole_s: ClassVar[float] = 30.0
+
     async def body(self) -> bytes:
-        """Return all of it. Raises: Refused `client_gone`."""
+        """Return all of it. Raises: Refused `client_gone` or `too_slow`."""
         try:
-            return await super().body()
+            with anyio.fail_after(self.whole_s):
+                return await super().body()
         except InternalServerException as error:
             raise Refused("The client left before the end of the body.", code="client_gone") from error
+        except TimeoutError:
+            raise limited("too_slow", f"The body did not arrive within {self.whole_s:g} s.") from None
 
     async def json(self) -> Any:
         """Return the decoded body.
@@ -46,6 +54,11 @@ class JsonRequest(Request[object, object, State]):
         if field is not None:
             _check(body, field.annotation)
         return body
+
+
+def within(whole_s: float) -> type[JsonRequest]:
+    """Return the class of requests whose bodies have to arrive in that time."""
+    return type("JsonRequest", (JsonRequest,), {"whole_s": whole_s})
 
 
 def _check(body: object, kind: Any) -> None:

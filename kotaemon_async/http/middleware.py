@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final, cast
@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Rece
 from loguru import logger
 
 from kotaemon_async.domain.callers import Caller
+from kotaemon_async.http.limits import standing_headers
 from kotaemon_async.telemetry import metrics, traces
 
 #: Asked too often, by machines, to be worth a line each.
@@ -71,7 +72,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _mark(message, trace_id)
+                _mark(message, trace_id, standing_headers(scope))
             await send(message)
 
         try:
@@ -121,7 +122,7 @@ class Lingering:
         if scope["type"] != ScopeType.HTTP or not _has_body(scope):
             await self._app(scope, receive, send)
             return
-        unread, asked = True, False
+        unread, asked, is_slow = True, False, False
 
         async def receive_noted() -> HTTPReceiveMessage:
             nonlocal unread, asked
@@ -131,14 +132,16 @@ class Lingering:
             return message
 
         async def send_noted(message: Message) -> None:
+            nonlocal is_slow
             if not unread:
                 await send(message)
             elif message["type"] == "http.response.start":
+                is_slow = message["status"] == HTTPStatus.REQUEST_TIMEOUT
                 MutableScopeHeaders.from_message(message)["Connection"] = "close"
                 await send(message)
             elif message["type"] == "http.response.body" and not message["more_body"]:
                 await send({**message, "more_body": True})
-                if asked or not _waits_for_go_ahead(scope):
+                if not is_slow and (asked or not _waits_for_go_ahead(scope)):
                     await self._drain(receive_noted)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
             else:
@@ -197,9 +200,11 @@ def _request_id(headers: Headers) -> str | None:
     return found if _REQUEST_ID.fullmatch(found) else None
 
 
-def _mark(message: Message, trace_id: str) -> None:
+def _mark(message: Message, trace_id: str, standing: Mapping[str, str]) -> None:
     reply = MutableScopeHeaders.from_message(message)
     reply["X-Trace-Id"] = trace_id
+    for name, value in standing.items():
+        reply[name] = value
     for name, value in SAFE_HEADERS.items():
         reply.setdefault(name, value)
 

@@ -35,6 +35,7 @@ from kotaemon_async.http.dependencies import (
     GivenServices,
     HttpLimits,
 )
+from kotaemon_async.http.limits import QUESTION
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
 from kotaemon_async.telemetry import impacted, traces
@@ -68,6 +69,7 @@ async def search(
 @post(
     "/api/v1/answers",
     status_code=200,
+    opt=QUESTION,
     responses={200: _ANSWER, **responses("bad_request", "not_found", "timeout", "ledger_unavailable")},
     summary="Ask a question",
 )

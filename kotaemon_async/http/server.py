@@ -26,7 +26,8 @@ from kotaemon_async.http.auth import Identified, Keys, NoKeys, caller_of, guard
 from kotaemon_async.http.base_path import BelowPath
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
 from kotaemon_async.http.hosts import KnownHosts
-from kotaemon_async.http.json_bodies import JsonRequest
+from kotaemon_async.http.json_bodies import within
+from kotaemon_async.http.limits import LimitGuard, StreamPlaces
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.origins import Origins
@@ -43,6 +44,7 @@ def make_app(
     While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
     """
     kept = limits or HttpLimits()
+    streams = StreamPlaces(kept.settings.max_streams_per_caller, kept.max_streams)
 
     def caller(request: AnyRequest) -> Caller | None:
         return caller_of(request)
@@ -66,9 +68,9 @@ def make_app(
             "limits": Provide(lambda: kept, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=False),
         },
-        guards=[guard],
+        guards=[guard, LimitGuard(kept.callers, streams)],
         exception_handlers=HANDLERS,
-        request_class=JsonRequest,
+        request_class=within(kept.json_body_s),
         openapi_config=schema.config(kept.settings.base_path),
         request_max_body_size=kept.max_json_bytes,
         before_send=[_allow],

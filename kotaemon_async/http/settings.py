@@ -49,6 +49,10 @@ class HttpSettings(SettingsSection):
     max_connections: int = setting(
         0, "Connections at once; 0 takes as many as there are descriptors for, less a quarter.", ge=0
     )
+    max_streams_per_caller: int = setting(
+        32, "Event streams at once of one user; further ones get 429.", ge=1
+    )
+    max_upload_s: float = setting(3600.0, "Time that one upload may take to arrive.", gt=0)
     max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
     trusted_proxies: tuple[IPvAnyNetwork, ...] = setting(
@@ -67,3 +71,10 @@ class HttpSettings(SettingsSection):
         "Origins of web pages elsewhere that may use the service, such as https://portal.example.com. "
         "* allows any page that brings a key itself.",
     )
+
+
+class LimitSettings(SettingsSection):
+    """What one user may take, where callers are known; 0 sets no limit."""
+
+    requests_per_minute: int = setting(6000, "Requests of one user, but for questions.", ge=0)
+    questions_per_minute: int = setting(120, "Questions of one user, asked of the service itself.", ge=0)

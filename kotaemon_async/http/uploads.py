@@ -1,16 +1,20 @@
 """Reads a multipart upload piece by piece: the file goes straight to its writer, never whole into memory."""
 
+import time
 import unicodedata
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-import anyio
 from litestar.datastructures import Headers
 from litestar.types import Receive
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.file_names import file_name
+from kotaemon_async.http.limits import limited
+from kotaemon_async.http.settings import HttpSettings
+from kotaemon_async.resilience.admission import Slot
 
 #: Small pieces are gathered up to this before they are written.
 WRITE_BYTES = 256 * 1024
@@ -20,6 +24,7 @@ MAX_KEY_LENGTH = 255
 #: A path of 1,000 characters fits in, in any script.
 _FIELD_BYTES = 4096
 _MAX_PARTS = 8
+_HTTP: Final = HttpSettings()
 # These turn the direction of text round and make a name look like another one.
 _BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
@@ -28,6 +33,16 @@ class Writer(Protocol):
     """Where the file's bytes go."""
 
     async def write(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """How slowly an upload may come: seconds without a byte, bytes a second over some, seconds in all."""
+
+    silent_s: float = 60.0
+    least_bytes_per_s: int = 1024
+    least_over_s: float = 60.0
+    whole_s: float = _HTTP.max_upload_s
 
 
 def clean_name(raw: str, max_length: int) -> str:
@@ -92,24 +107,63 @@ def key_of(headers: Headers) -> str | None:
     return key
 
 
-async def body_pieces(
-    receive: Receive, idle_s: float, on_bytes: Callable[[int], Awaitable[None]]
-) -> AsyncIterator[bytes]:
-    """Yield the body as it arrives, each piece after `on_bytes` had its size.
+class Pace:
+    """How long an upload's sender was waited for, and how much came meanwhile.
 
-    Raises: Refused when the sender is gone or silent for `idle_s`, or what `on_bytes` raises.
+    Only the waiting counts: what the service takes for its own work is not the sender's fault.
+    """
+
+    def __init__(self, limits: UploadLimits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._began_s = 0.0
+        self._waited_s = self._window_s = 0.0
+        self._window_bytes = 0
+
+    def begin(self) -> float:
+        """Begin to wait, and return for how long at most."""
+        self._began_s = self._clock()
+        limits = self._limits
+        return min(limits.silent_s, limits.whole_s - self._waited_s, limits.least_over_s - self._window_s)
+
+    def end(self, size_bytes: int) -> None:
+        """Note that so many bytes came, 0 when the wait was in vain. Raises: Refused `too_slow`."""
+        waited_s = self._clock() - self._began_s
+        self._waited_s += waited_s
+        self._window_s += waited_s
+        self._window_bytes += size_bytes
+        limits = self._limits
+        if self._waited_s >= limits.whole_s:
+            raise limited("too_slow", f"The upload did not arrive within {limits.whole_s:g} s.")
+        if not size_bytes and waited_s >= limits.silent_s:
+            raise limited("too_slow", f"Nothing of the upload arrived for {limits.silent_s:g} s.")
+        if self._window_s >= limits.least_over_s:
+            least_bytes = limits.least_bytes_per_s * self._window_s
+            if self._window_bytes < least_bytes:
+                raise limited("too_slow", f"Less than {limits.least_bytes_per_s} bytes a second arrived.")
+            self._window_s, self._window_bytes = 0.0, 0
+
+
+async def body_pieces(receive: Receive, place: Slot, pace: Pace) -> AsyncIterator[bytes]:
+    """Yield the body as it arrives, each piece after the place counted it.
+
+    Raises: Refused when the sender is gone, too slow, or has to give way, or what the place raises.
     """
     more = True
     while more:
-        with anyio.move_on_after(idle_s) as waited:
+        message = None
+        with place.waiting(pace.begin()):
             message = await receive()
-        if waited.cancelled_caught:
-            raise Refused(f"Nothing of the upload arrived for {idle_s:g} s.")
+        if place.gave_way:
+            raise limited("too_slow", "Others waited for the place of this upload, which hardly went on.")
+        pace.end(len(message["body"]) if message and message["type"] == "http.request" else 0)
+        if message is None:
+            continue
         if message["type"] != "http.request":
-            raise Refused("The upload ended before its end.")
+            raise Refused("The client left before the end of the upload.", code="client_gone")
         more = message["more_body"]
         if message["body"]:
-            await on_bytes(len(message["body"]))
+            await place.took(len(message["body"]))
             yield message["body"]
 
 

@@ -1,8 +1,8 @@
 """Says no to an upload before its body is read, rather than failing in the middle of it."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import anyio
@@ -16,6 +16,9 @@ from kotaemon_async.telemetry import metrics
 CHECK_EVERY_BYTES: Final = 4 * 1024**2
 #: So many uploads may wait for each slot; they are the ones that get it within a moment.
 _LINE_FOR_EACH: Final = 4
+#: An upload that brought less than that over so long gives way when others wait for its slot.
+SLOW_BYTES_PER_S: Final = 1024
+_PACE_OVER_S: Final = 3.0
 _DISK_RETRY_S: Final = 30.0
 _MEMORY_RETRY_S: Final = 10.0
 _MAX_RETRY_S: Final = 60.0
@@ -25,20 +28,64 @@ _FIRST_UPLOAD_S: Final = 0.2
 
 
 class Slot:
-    """The slot of one upload, which knows how much of its body is still to come."""
+    """The slot of one upload, which knows how much of its body is still to come, and how fast it comes."""
 
-    def __init__(self, announced_bytes: int, check_capacity: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        announced_bytes: int,
+        check_capacity: Callable[[], Awaitable[None]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.coming_bytes = announced_bytes
+        #: Whether the upload has to end because it hardly went on and others waited.
+        self.gave_way = False
         self._check_capacity = check_capacity
+        self._clock = clock
         self._unchecked_bytes = 0
+        self._wait: anyio.CancelScope | None = None
+        self._window_began_s, self._window_bytes = clock(), 0
+        self._bytes_per_s: float | None = None
 
     async def took(self, size_bytes: int) -> None:
         """Count received bytes of the body. Raises: Refused `disk_full` when no more would fit."""
+        self._look_at_pace()
+        self._window_bytes += size_bytes
         self.coming_bytes = max(0, self.coming_bytes - size_bytes)
         self._unchecked_bytes += size_bytes
         if self._unchecked_bytes >= CHECK_EVERY_BYTES:
             self._unchecked_bytes = 0
             await self._check_capacity()
+
+    @contextmanager
+    def waiting(self, longest_s: float) -> Iterator[None]:
+        """Let the block wait for the sender so long at most; it ends early when the slot gives way."""
+        with anyio.move_on_after(longest_s) as wait:
+            self._wait = wait
+            try:
+                yield
+            finally:
+                self._wait = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether it waits for its sender, who sends next to nothing."""
+        self._look_at_pace()
+        is_waiting = self._wait is not None and not self.gave_way
+        return is_waiting and self._bytes_per_s is not None and self._bytes_per_s < SLOW_BYTES_PER_S
+
+    def give_way(self) -> None:
+        """End the upload that waits."""
+        if self._wait is not None:
+            self.gave_way = True
+            self._wait.cancel()
+
+    def _look_at_pace(self) -> None:
+        """Take the measure of the time since it was last taken, once that is long enough."""
+        now_s = self._clock()
+        since_s = now_s - self._window_began_s
+        if since_s >= _PACE_OVER_S:
+            self._bytes_per_s = self._window_bytes / since_s
+            self._window_began_s, self._window_bytes = now_s, 0
 
 
 class Queue:
@@ -97,7 +144,7 @@ class Admission:
 
         Raises: Refused `busy`, `memory_high` or `disk_full`.
         """
-        slot = Slot(announced_bytes, self._check_capacity)
+        slot = Slot(announced_bytes, self._check_capacity, self._clock)
         await self._enter(slot)
         began_s = self._clock()
         try:
@@ -129,6 +176,8 @@ class Admission:
         self._slots.add(slot)
 
     async def _wait_in_line(self, slot: Slot) -> None:
+        if (slow := next((one for one in self._slots if one.is_slow), None)) is not None:
+            slow.give_way()
         waiting = self._limiter.statistics().tasks_waiting
         if self._wait_s > 0 and waiting < _LINE_FOR_EACH * self._limiter.total_tokens:
             with anyio.move_on_after(self._wait_s) as waited:

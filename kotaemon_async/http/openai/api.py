@@ -27,6 +27,7 @@ from kotaemon_async.http.dependencies import (
     GivenServices,
     HttpLimits,
 )
+from kotaemon_async.http.limits import QUESTION
 from kotaemon_async.http.openai import examples as openai_examples
 from kotaemon_async.http.openai.bodies import (
     MODEL,
@@ -90,6 +91,7 @@ async def get_model(services: GivenServices, caller: GivenCaller, model_id: From
 @post(
     "/v1/chat/completions",
     status_code=200,
+    opt=QUESTION,
     operation_class=openai_examples.ChatOperation,
     responses={
         200: _reply(openai_examples.COMPLETION, "The answer, or its chunks."),

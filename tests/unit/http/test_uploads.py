@@ -1,13 +1,17 @@
 """Reading forms piece by piece, and file names as data."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.uploads import Upload, boundary_of, clean_name
+from kotaemon_async.http.uploads import Pace, Upload, UploadLimits, body_pieces, boundary_of, clean_name
+from kotaemon_async.resilience.admission import Slot
+from tests.support.clock import Clock
 
 FORM = (
     b'--b\r\nContent-Disposition: form-data; name="collection"\r\n\r\nzh\r\n'
@@ -102,3 +106,45 @@ def test_a_clean_name_never_holds_a_separator(raw: str) -> None:
 def test_only_a_form_with_a_boundary_is_taken(kind: str) -> None:
     with pytest.raises(Refused):
         boundary_of(kind)
+
+
+class Sender:
+    """Sends pieces, each after some time; then it is silent."""
+
+    def __init__(self, clock: Clock, *pieces: tuple[float, bytes]) -> None:
+        self.clock, self.pieces = clock, list(pieces)
+
+    async def __call__(self) -> Any:
+        if not self.pieces:
+            self.clock.now_s += 60
+            await anyio.sleep_forever()
+        wait_s, body = self.pieces.pop(0)
+        self.clock.now_s += wait_s
+        return {"type": "http.request", "body": body, "more_body": True}
+
+
+async def taken(sender: Sender, limits: UploadLimits) -> str:
+    """Why the upload was ended."""
+    place = Slot(0, anyio.lowlevel.checkpoint, sender.clock)
+    with pytest.raises(Refused) as refused:
+        async for _ in body_pieces(sender, place, Pace(limits, sender.clock)):
+            pass
+    return f"{refused.value.code}: {refused.value.message}"
+
+
+async def test_an_upload_of_a_few_bytes_a_minute_is_ended_by_its_rate() -> None:
+    sender = Sender(Clock(), *[(10.0, b"x")] * 20)
+    assert await taken(sender, UploadLimits()) == "too_slow: Less than 1024 bytes a second arrived."
+    assert len(sender.pieces) == 14
+
+
+async def test_an_upload_that_is_fast_enough_has_its_whole_time() -> None:
+    sender = Sender(Clock(), *[(10.0, b"x" * 20_000)] * 400)
+    assert await taken(sender, UploadLimits()) == "too_slow: The upload did not arrive within 3600 s."
+    assert len(sender.pieces) == 40
+
+
+async def test_an_upload_that_falls_silent_is_ended() -> None:
+    sender = Sender(Clock(), (1.0, b"x" * 100_000))
+    limits = UploadLimits(silent_s=0.01)
+    assert await taken(sender, limits) == "too_slow: Nothing of the upload arrived for 0.01 s."

@@ -7,8 +7,9 @@ import pytest
 from anyio.abc import TaskStatus
 
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue
+from kotaemon_async.resilience.admission import CHECK_EVERY_BYTES, Admission, Queue, Slot
 from kotaemon_async.telemetry import metrics
+from tests.support.clock import Clock
 from tests.support.disks import SmallDisk
 
 
@@ -156,3 +157,48 @@ async def test_under_memory_pressure_an_upload_is_refused_and_takes_no_place() -
     may_start[0] = True
     async with admission.upload():
         assert admission.uploads == 1
+
+
+async def held(admission: Admission, *, task_status: TaskStatus[Slot]) -> None:
+    """One upload whose sender is silent."""
+    async with admission.upload() as slot:
+        task_status.started(slot)
+        with slot.waiting(1000):
+            await anyio.sleep_forever()
+
+
+async def test_the_slow_give_way_to_one_who_waits_and_the_fast_do_not() -> None:
+    clock = Clock()
+    admission = Admission(2, wait_s=10, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        slow, fast = [await tasks.start(held, admission) for _ in range(2)]
+        clock.now_s += 4
+        await slow.took(100)
+        await fast.took(100_000)
+        clock.now_s += 4
+        await slow.took(100)
+        await fast.took(100_000)
+        clock.now_s += 4
+        async with admission.upload():
+            assert (slow.gave_way, fast.gave_way) == (True, False)
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_upload_that_has_only_begun_keeps_its_slot() -> None:
+    clock = Clock()
+    admission = Admission(1, wait_s=0.01, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        slot = await tasks.start(held, admission)
+        clock.now_s += 2
+        assert (await refusal(admission)).code == "busy"
+        assert not slot.gave_way
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_upload_that_the_service_works_on_keeps_its_slot() -> None:
+    clock = Clock()
+    admission = Admission(1, wait_s=0.01, clock=clock)
+    async with admission.upload() as slot:
+        clock.now_s += 100
+        assert (await refusal(admission)).code == "busy"
+        assert not slot.gave_way
