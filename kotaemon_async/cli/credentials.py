@@ -15,6 +15,7 @@ VARIABLE: Final = "KOTAEMON_KEY"
 #: In the data folder, written by the service while keys are in use: whoever may read it needs no other.
 LOCAL_KEY: Final = "local-key"
 _KEY: Final = re.compile(r"[\x21-\x7e]+")
+_PORTS: Final = {"http": 80, "https": 443}
 _HOW: Final = f"Put a key into {VARIABLE}, or name a file that holds one with --key-file."
 
 
@@ -81,13 +82,39 @@ def credentials(url: str, key_file: Path | None, folder: Callable[[], Path | Non
     if given := os.environ.get(VARIABLE, "").strip():
         return Credentials(_checked(given, VARIABLE), VARIABLE)
     data_dir = folder() if is_loopback(url) else None
-    if data_dir is None:
-        return NO_KEY
+    return NO_KEY if data_dir is None else _local(url, data_dir)
+
+
+def _local(url: str, data_dir: Path) -> Credentials:
+    """Return the key of the data folder, when who listens is who wrote it."""
+    file = data_dir / LOCAL_KEY
     try:
-        key = (data_dir / LOCAL_KEY).read_text("utf8").strip()
+        key, owner = file.read_text("utf8").strip(), file.stat().st_uid
     except (OSError, ValueError):
         return NO_KEY
-    return Credentials(key, f"the data folder {data_dir}") if _KEY.fullmatch(key) else NO_KEY
+    parts = urlsplit(url)
+    # While the service is down, another user of the machine could listen in its place.
+    if not _KEY.fullmatch(key) or listeners(parts.port or _PORTS[parts.scheme]) - {owner, 0}:
+        return NO_KEY
+    return Credentials(key, f"the data folder {data_dir}")
+
+
+def listeners(port: int, net: Path = Path("/proc/self/net")) -> set[int]:
+    """Return the numbers of the users who listen on the port; none where this cannot be told.
+
+    Source: proc_pid_net(5), the tables tcp and tcp6: address, state (0A is listening) and uid.
+    """
+    found: set[int] = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            rows = (net / table).read_text("ascii").splitlines()[1:]
+        except OSError:
+            continue
+        fields = (row.split() for row in rows)
+        found |= {
+            int(one[7]) for one in fields if one[3] == "0A" and int(one[1].rpartition(":")[2], 16) == port
+        }
+    return found
 
 
 def _read(file: Path) -> str:

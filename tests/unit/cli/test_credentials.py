@@ -1,12 +1,14 @@
 """Keys of the command line: where they come from, where they go, and what is said when they do not fit."""
 
+import os
+import socket
 from pathlib import Path
 
 import httpx
 import pytest
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.credentials import NO_KEY, Credentials, credentials
+from kotaemon_async.cli.credentials import NO_KEY, Credentials, credentials, listeners
 from kotaemon_async.cli.errors import CommandError
 from tests.support.command import calling, commands, options, problem, run
 
@@ -64,6 +66,26 @@ def test_the_key_of_the_data_folder_is_for_this_machine(url: str, data_dir: Path
 )
 def test_the_key_of_the_data_folder_goes_to_no_other_machine(url: str, data_dir: Path) -> None:
     assert credentials(url, None, lambda: data_dir) == NO_KEY
+
+
+def test_the_key_of_the_data_folder_goes_to_nobody_else_who_listens_in_the_place_of_the_service(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = data_dir.stat().st_uid
+    for users, key in (({owner}, "kot_local"), ({0}, "kot_local"), (set(), "kot_local"), ({owner, 4711}, "")):
+        monkeypatch.setattr("kotaemon_async.cli.credentials.listeners", lambda _, users=users: users)
+        assert credentials(HERE, None, lambda: data_dir).key == key
+
+
+def test_who_listens_on_a_port_is_known() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert listeners(port) == {os.getuid()}
+    assert listeners(port) == set()
+
+
+def test_where_nobody_tells_who_listens_nobody_is_suspected(tmp_path: Path) -> None:
+    assert listeners(8000, tmp_path) == set()
 
 
 def test_a_folder_without_a_local_key_gives_none(tmp_path: Path) -> None:
