@@ -12,7 +12,7 @@ from collections import Counter
 
 _PIECE = b"Words that fill a body up to its size, over and over again. \n" * 1000
 _HEAD = (
-    b"POST /api/v1/documents HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n"
+    b"POST /api/v1/documents HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n"
     b"Content-Type: multipart/form-data; boundary=x\r\n\r\n"
 )
 _FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="%d.txt"\r\n\r\n%d\n'

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from playwright.sync_api import Browser, Page, Request, sync_playwright
-
-from kotaemon_async.cli.throwaway import Throwaway
 
 #: Nothing of the browser's own talks to anybody.
 _FLAGS: Final = (
@@ -31,6 +29,13 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
 """
+
+
+class Site(Protocol):
+    """What the page is opened at."""
+
+    @property
+    def url(self) -> str: ...
 
 
 @dataclass
@@ -62,7 +67,7 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def opened(
     browser: Browser,
-    service: Throwaway,
+    service: Site,
     path: str = "/",
     *,
     language: Literal["en", "zh"] = "en",
@@ -94,7 +99,7 @@ def opened(
         held.close()
 
 
-def check(page: Page, seen: Seen, service: Throwaway) -> None:
+def check(page: Page, seen: Seen, service: Site) -> None:
     """Check for violations of the policy, other hosts and errors of scripts."""
     violations = page.evaluate("window.violations")
     assert violations == [], violations

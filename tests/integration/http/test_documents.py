@@ -100,7 +100,7 @@ async def test_a_sender_who_leaves_leaves_nothing_behind(
     client: AsyncClient, services: Fakes, tmp_path: Path
 ) -> None:
     stream = await anyio.connect_tcp("127.0.0.1", client.base_url.port or 0)
-    head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+    head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
     await stream.send(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
     await stream.send(fakes.FORM_HEAD + b"abc")
     while services.admission.uploads == 0:
@@ -218,7 +218,7 @@ async def test_a_document_in_work_is_started_anew_by_force_alone(
     assert (forced.status_code, forced.json()["status"]) == (200, "queued")
 
 
-@pytest.mark.parametrize("body", [{"json": {"forse": True}}, {"json": {"force": "no"}}, {"content": b"{"}])
+@pytest.mark.parametrize("body", [{"json": {"forse": True}}, {"json": {"force": "no"}}, {"json": 1}])
 async def test_a_retry_that_does_not_fit_is_refused(
     client: AsyncClient, body: dict[str, dict[str, str]]
 ) -> None:

@@ -25,7 +25,7 @@ DOCUMENTS = "/api/v1/documents"
 async def begun(client: AsyncClient, key: str, length: int = 5000) -> AsyncIterator[SocketStream]:
     """A request that has sent its head only."""
     async with await anyio.connect_tcp("127.0.0.1", client.base_url.port or 0) as stream:
-        head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: x\r\nIdempotency-Key: {key}\r\n"
+        head = f"POST {DOCUMENTS} HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: {key}\r\n"
         kind = f"Content-Length: {length}\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n"
         await stream.send((head + kind).encode())
         yield stream
