@@ -27,9 +27,9 @@ from kotaemon_async.operations.maintenance import (
 from kotaemon_async.resilience.background import in_background
 from kotaemon_async.resilience.capacity import disk_of, floor_bytes_of
 from kotaemon_async.resilience.child import ChildProcess
-from kotaemon_async.stores.api_keys import FILE as KEYS
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FILE
+from kotaemon_async.stores.former_keys import FILE as FORMER_KEYS
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from kotaemon_async.stores.upgrade_copy import COPIES, FOLDER, PARTIALS
 
@@ -57,7 +57,7 @@ def backups_over(settings: Settings, go_on: Callable[[], None] = lambda: None) -
     """Return what makes backups of the data folder, whether a service uses it or not."""
     folder = settings.data_dir.absolute()
     knowledge = settings.answers.static_knowledge
-    beside = {KEYS: folder / KEYS}
+    beside = {FORMER_KEYS: folder / FORMER_KEYS}
     if knowledge is not None:
         beside[f"knowledge{knowledge.suffix.lower()}"] = knowledge
     source = Source(

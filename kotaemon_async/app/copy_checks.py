@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,8 @@ from kotaemon_async.domain.model import Mode, Passage, Scope
 from kotaemon_async.domain.text import query_terms
 from kotaemon_async.operations.doctor.derived import Derived
 from kotaemon_async.operations.settings import BackupSettings
-from kotaemon_async.stores.api_keys import ApiKeys
+from kotaemon_async.stores.api_keys import checked_grant
+from kotaemon_async.stores.ledger import Ledger
 
 #: So long a lost index or another key may go unnoticed.
 NOTICE_LIMIT_S: Final = 60.0
@@ -207,15 +208,18 @@ async def lost_index(copy: Copy) -> str:
 
 async def key_rotation(copy: Copy) -> str:
     """Replace one key by another while readers go on; afterwards only the new one opens."""
-    service, writer = ApiKeys.open(copy.folder), ApiKeys.open(copy.folder)
-    old, old_secret = writer.create("drill")
-    await _until(lambda: service.find(old_secret) is not None, "A new key is not taken.")
-    _, new_secret = writer.create("drill")
-    writer.end(old.id)
-    await _until(
-        lambda: service.find(new_secret) is not None and service.find(old_secret) is None,
-        "The old key still opens, or the new one does not.",
-    )
+    service = copy.services.keys
+    writer = await Ledger.open(copy.folder / "ledger.db")
+    async with anyio.create_task_group() as tasks, aclosing(writer):
+        tasks.start_soon(service.run)
+        old = await writer.api_keys.create(checked_grant("drill"), time.time())
+        await _until(lambda: service.find(old.secret) is not None, "A new key is not taken.")
+        new = await writer.api_keys.rotate(old.key.id, 0.0, time.time())
+        await _until(
+            lambda: service.find(new.secret) is not None and service.find(old.secret) is None,
+            "The old key still opens, or the new one does not.",
+        )
+        tasks.cancel_scope.cancel()
     return "the new key opens, the old one does not"
 
 

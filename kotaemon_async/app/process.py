@@ -15,6 +15,7 @@ import anyio.to_thread
 import uvicorn
 from loguru import logger
 
+from kotaemon_async.app.keys import check_address
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.systemd import Notifier, Systemd
@@ -102,6 +103,7 @@ class _Stop:
 
 async def _run(settings: Settings, vector_child: VectorChild | None) -> None:
     began_s = time.monotonic()
+    check_address(settings)
     with (
         _listening_socket(settings) as listener,
         anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals,
@@ -139,6 +141,8 @@ async def _serve(services: Services, listener: socket.socket, stop: _Stop, began
 def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
     return {
         "worker": lambda: _work(services),
+        "keys": services.keys.run,
+        "local_key": services.keys.local.run,
         "traces": services.tracing.run,
         **services.incidents.tasks(),
         "follower": services.spaces.follow,

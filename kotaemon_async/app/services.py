@@ -20,6 +20,7 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
+from kotaemon_async.app.keys import open_keys
 from kotaemon_async.app.search import SearchParts, open_search, remove_left_over, wanted_model
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
@@ -35,6 +36,7 @@ from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.http.identity import Identities
 from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
@@ -55,10 +57,10 @@ from kotaemon_async.search.retrieval import Retrieval, forget
 from kotaemon_async.search.spaces import VectorSpaces
 from kotaemon_async.search.vectors.pipe import VectorChild
 from kotaemon_async.stores.access import Access
-from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.blobs import Blobs
 from kotaemon_async.stores.folder_lock import FolderLock, lock_folder, share_folder
 from kotaemon_async.stores.incidents import IncidentBounds, IncidentStore
+from kotaemon_async.stores.known_keys import KnownKeys
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.telemetry import metrics
@@ -162,7 +164,7 @@ class Services:
     page_images: PageImages
     recognition: Recognition
     history: History
-    keys: ApiKeys
+    keys: KnownKeys
     retrieval: Retrieval
     answering: Answering
     answer_history: AnswerHistory
@@ -213,6 +215,7 @@ class _Opened:
     """The parts that hold files, children or connections."""
 
     ledger: Ledger
+    keys: KnownKeys
     capacity: WorkCapacity
     traces: Traces
     blobs: Blobs
@@ -232,6 +235,7 @@ async def _open(
 ) -> _Opened:
     keep, folder = opening.keep, settings.data_dir.absolute()
     ledger = keep(await Ledger.open(folder / "ledger.db"))
+    keys = keep(await open_keys(folder, ledger, time.time()))
     capacity = WorkCapacity(keep(_disk_capacity(settings)), keep(_memory_guard(settings)))
     traces = keep(await _open_traces(settings, folder, ledger, opening.stack))
     blobs = Blobs(folder / "blobs", settings.http.max_upload_bytes)
@@ -259,6 +263,7 @@ async def _open(
     await spaces.active().vectors.tried()
     return _Opened(
         ledger,
+        keys,
         capacity,
         traces,
         blobs,
@@ -312,7 +317,6 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         dispatcher.wake()
         opened.spaces.wake()
 
-    keys = ApiKeys.open(settings.data_dir.absolute())
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
@@ -337,14 +341,14 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         knowledge=opened.knowledge,
         ingest=ingest,
         library=library,
-        folders=opening.keep(_folders(settings, opened, library, admission, keys)),
+        folders=opening.keep(_folders(settings, opened, library, admission)),
         sharing=Sharing(ledger.collections, clock=time.time),
         access=ledger.access,
         changes=DocumentChanges(ledger.access, shortage=capacity.shortage),
         page_images=page_images,
         recognition=opened.recognition,
         history=History(),
-        keys=keys,
+        keys=opened.keys,
         retrieval=retrieval,
         answering=opening.keep(answering),
         answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.access),
@@ -376,10 +380,8 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
     )
 
 
-def _folders(
-    settings: Settings, opened: _Opened, library: Library, admission: Admission, keys: ApiKeys
-) -> FolderWatch:
-    data_dir = settings.data_dir.resolve()
+def _folders(settings: Settings, opened: _Opened, library: Library, admission: Admission) -> FolderWatch:
+    data_dir, identities = settings.data_dir.resolve(), Identities(settings.http, opened.keys)
     for one in settings.library.watch:
         if one.path.resolve().is_relative_to(data_dir):
             raise Misconfigured(
@@ -393,7 +395,7 @@ def _folders(
         max_bytes=settings.http.max_upload_bytes,
         data_dir=settings.data_dir.absolute(),
         # Where no key is asked for everybody may read what lies there, else those whom an admin lets.
-        caller=lambda: SERVICE if keys.in_use else EVERYBODY,
+        caller=lambda: EVERYBODY if identities.mode == "open" else SERVICE,
     )
 
 

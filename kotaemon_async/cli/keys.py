@@ -1,8 +1,10 @@
-"""The commands `keys …`: they write the data folder's file of keys, which a running service reads again."""
+"""The commands `keys …`: they write the ledger itself, beside a running service or before there is one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+import re
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -11,33 +13,54 @@ from kotaemon_async.domain.times import iso_time
 
 if TYPE_CHECKING:
     from kotaemon_async.cli.client import Json
-    from kotaemon_async.cli.errors import CommandError
-    from kotaemon_async.stores.api_keys import ApiKey, ApiKeys
+    from kotaemon_async.stores.api_keys import ApiKey, ApiKeys, KeyGrant, MadeKey
+
+T = TypeVar("T")
 
 app = typer.Typer(
-    help="Keys of callers. Without any, everybody who reaches the service may use it.", no_args_is_help=True
+    help="Keys of callers. Until there is one, whoever reaches the service on this machine may use it.",
+    no_args_is_help=True,
 )
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")]
+_LASTS: Final = re.compile(r"(\d{1,5})([hdwy])")
+_HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 
 
 @app.command(epilog=EXIT_CODES)
-def create(
-    name: Annotated[str, typer.Argument(help="Whose key it is; any words.")],
+def create(  # noqa: PLR0913, PLR0917 - one for each option
+    name: Annotated[str, typer.Argument(help="What it is called; its user too, unless --user names one.")],
+    user: Annotated[str | None, typer.Option("--user", help="Whose it is: what he makes is his.")] = None,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", help="A group of his; may be repeated.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="ask, write or admin; may be repeated. Without one: ask and write."),
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="When it ends by itself, as 12h, 90d, 2w or 1y from now.")
+    ] = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this one time; with the first one, callers need a key from then on."""
-    with _keys(config, as_json) as keys:
-        _print_made(make(keys, name), as_json=as_json)
+    from kotaemon_async.stores.api_keys import USUAL_SCOPES, checked_grant
+
+    with ending(as_json=as_json):
+        lasts_s = None if expires is None else _seconds(expires)
+        ends_at_s = None if lasts_s is None else time.time() + lasts_s
+        grant = checked_grant(name, user, group or (), scope or USUAL_SCOPES, ends_at_s)
+        _print_made(make(_folder(config), grant), as_json=as_json)
 
 
 @app.command("list", epilog=EXIT_CODES)
 def list_(config: Config = None, as_json: AsJson = False) -> None:
-    """Show all keys without their secrets."""
+    """Show all keys without their secrets: whose they are, what they may do, when they were used last."""
     from kotaemon_async.cli import render
 
-    with _keys(config, as_json) as keys:
-        rows = [_shown(key) for key in keys.listed()]
+    with ending(as_json=as_json):
+        folder = _folder(config)
+        rows = [shown(key) for key in on_keys(folder, lambda keys: keys.listed()) or []]
     render.print_json({"keys": rows}) if as_json else render.print_keys(rows)
 
 
@@ -49,37 +72,93 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new key in the place of another, which stays valid for a while."""
-    with _keys(config, as_json) as keys:
-        old = next((one for one in keys.listed() if one.id == key), None)
-        if old is None:
-            raise _unknown(key)
-        made = make(keys, old.name)
-        keys.end(key, in_s=grace_h * 3600)
-        _print_made(made, as_json=as_json)
+    with ending(as_json=as_json):
+        made = on_keys(_folder(config), lambda keys: keys.rotate(key, grace_h * 3600, time.time()))
+        _print_made(_made(_found(made, key)), as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
     """End a key at once; the service asks for keys all the same, also when it was the last one."""
-    with _keys(config, as_json) as keys:
-        if not keys.end(key):
-            raise _unknown(key)
-
-
-def make(keys: "ApiKeys", name: str) -> "Json":
-    """Return a new key with its secret, which is shown this one time. Raises: Misconfigured."""
-    key, secret = keys.create(name)
-    return {**_shown(key), "key": secret}
-
-
-@contextmanager
-def _keys(config: Config, as_json: bool) -> "Iterator[ApiKeys]":
-    """Yield the keys of the settings' data folder; failures end the command."""
-    from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.stores.api_keys import ApiKeys
-
     with ending(as_json=as_json):
-        yield ApiKeys.open(load_settings(config).data_dir.absolute())
+        _found(on_keys(_folder(config), lambda keys: keys.revoke(key, time.time())), key)
+
+
+def make(folder: Path, grant: "KeyGrant") -> "Json":
+    """Return a new key of the data folder with its secret, which is shown this one time.
+
+    Raises: Misconfigured, Unavailable.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = on_keys(folder, lambda keys: keys.create(grant, time.time()), is_new=True)
+    return _made(_found(made, grant.name))
+
+
+def on_keys(folder: Path, work: "Callable[[ApiKeys], Awaitable[T]]", *, is_new: bool = False) -> "T | None":
+    """Return what the work on the keys of the data folder gives; None where no service ever used it.
+
+    Raises: Misconfigured, Refused, Unavailable.
+    """
+    import anyio
+
+    from kotaemon_async.stores.files import give_to_owner_of
+    from kotaemon_async.stores.former_keys import FILE, take_over
+    from kotaemon_async.stores.ledger import Ledger, check_upgrade
+
+    ledger_path = folder / "ledger.db"
+    if not (is_new or ledger_path.exists() or (folder / FILE).exists()):
+        return None
+
+    async def run() -> T:
+        check_upgrade(folder)
+        ledger = await Ledger.open(ledger_path)
+        try:
+            await take_over(folder, ledger.api_keys, time.time())
+            return await work(ledger.api_keys)
+        finally:
+            await ledger.aclose()
+
+    try:
+        return anyio.run(run)
+    finally:
+        for path in folder.glob("ledger.db*"):
+            give_to_owner_of(folder, path)
+
+
+def shown(key: "ApiKey") -> "Json":
+    """Return the key as commands show it."""
+    times = {
+        "created_at": key.created_at_s,
+        "expires_at": key.expires_at_s,
+        "revoked_at": key.revoked_at_s,
+        "last_used_at": key.last_used_at_s,
+    }
+    return {
+        "id": key.id,
+        "name": key.name,
+        "user": key.user,
+        "groups": sorted(key.groups),
+        "scopes": sorted(key.scopes),
+        "state": key.state(time.time()),
+        **{name: None if at_s is None else iso_time(at_s, "seconds") for name, at_s in times.items()},
+    }
+
+
+def _folder(config: Path | None) -> Path:
+    from kotaemon_async.app.settings import load_settings
+
+    return load_settings(config).data_dir.absolute()
+
+
+def _seconds(lasts: str) -> float:
+    found = _LASTS.fullmatch(lasts)
+    if found is None or not int(found[1]):
+        raise typer.BadParameter("A time such as 12h, 90d, 2w or 1y is wanted.", param_hint="--expires")
+    return int(found[1]) * _HOURS[found[2]] * 3600.0
+
+
+def _made(made: "MadeKey") -> "Json":
+    return {**shown(made.key), "key": made.secret}
 
 
 def _print_made(made: "Json", *, as_json: bool) -> None:
@@ -88,15 +167,10 @@ def _print_made(made: "Json", *, as_json: bool) -> None:
     render.print_json(made) if as_json else typer.echo(made["key"])
 
 
-def _unknown(key_id: str) -> "CommandError":
-    from kotaemon_async.cli.errors import EXIT_FAILED, CommandError
+def _found(result: T | None, key_id: str) -> T:
+    from kotaemon_async.domain.errors import Refused
 
-    return CommandError(
-        EXIT_FAILED, "not_found", f"There is no key {key_id}.", "See: kotaemon-async keys list"
-    )
-
-
-def _shown(key: "ApiKey") -> "Json":
-    created = iso_time(key.created_at, "seconds")
-    expires = None if key.expires_at is None else iso_time(key.expires_at, "seconds")
-    return {"id": key.id, "name": key.name, "created_at": created, "expires_at": expires}
+    if result is None:
+        hint = "See: kotaemon-async keys list"
+        raise Refused(f"There is no key {key_id}.", code="not_found", hint=hint)
+    return result

@@ -363,9 +363,12 @@ def print_audit(acts: Sequence[Json], *, head: bool = True) -> None:
 
 def print_keys(rows: Sequence[Json]) -> None:
     """Print a table of keys."""
-    table = Table("id", "name", "created", "ends", box=None)
+    table = Table("id", "name", "user", "groups", "may", "state", "last used", "ends", box=None)
     for row in rows:
-        table.add_row(row["id"], row["name"], row["created_at"], row["expires_at"] or "never")
+        ends = row["revoked_at"] or row["expires_at"] or "never"
+        lists = (", ".join(row["groups"]), ", ".join(row["scopes"]))
+        names = map(escape, (row["id"], row["name"], row["user"], *lists))
+        table.add_row(*names, row["state"], row["last_used_at"] or "never", ends)
     out(wide=True).print(table)
 
 

@@ -1,15 +1,14 @@
-"""Who calls: everybody while there are no keys, then whoever brings one; and what handlers ask of callers."""
+"""What handlers ask of their callers: a scope, or nothing."""
 
-from typing import Any, Final, Protocol, cast
+import hmac
+from typing import Any, Final, cast
 
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Headers
-from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
-from litestar.types import ASGIApp, Receive, Scope, Send
 
-from kotaemon_async.domain.callers import EVERYBODY, Caller, KeyScope
+from kotaemon_async.domain.callers import Caller, KeyScope
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.http.identity import Identity
 
 _NEEDS: Final = "needs"
 #: What a handler asks of its caller, as in `opt=WRITE`: one of these scopes, or none at all.
@@ -19,77 +18,44 @@ READ: Final[dict[str, tuple[KeyScope, ...]]] = {_NEEDS: ("ask", "write")}
 WRITE: Final[dict[str, tuple[KeyScope, ...]]] = {_NEEDS: ("write",)}
 ADMIN: Final[dict[str, tuple[KeyScope, ...]]] = {_NEEDS: ("admin",)}
 
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
 _Connection = ASGIConnection[Any, Any, Any, Any]
-
-
-class KnownKey(Protocol):
-    """What is known of a key that is valid."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-
-
-class Keys(Protocol):
-    """The part of the keys that requests need."""
-
-    @property
-    def in_use(self) -> bool: ...
-
-    def find(self, secret: str) -> KnownKey | None: ...
-
-
-class NoKeys:
-    """Asks nobody for a key."""
-
-    in_use = False
-
-    def find(self, secret: str) -> None:
-        """Return None: none is known."""
-
-
-class Identified:
-    """The application, in which every request has its caller in `scope["state"]["caller"]`, or None."""
-
-    def __init__(self, app: ASGIApp, keys: Keys) -> None:
-        self._app = app
-        self._keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request."""
-        if scope["type"] == ScopeType.HTTP:
-            scope["state"] = {**scope.get("state", {}), "caller": self._caller(Headers.from_scope(scope))}
-        await self._app(scope, receive, send)
-
-    def _caller(self, headers: Headers) -> Caller | None:
-        if not self._keys.in_use:
-            return EVERYBODY
-        key = self._keys.find(_secret(headers))
-        return None if key is None else Caller(key.id, key.name)
 
 
 def guard(connection: _Connection, handler: BaseRouteHandler) -> None:
     """Let a caller pass who may, before anything of a body is read.
 
-    Raises: Refused `unauthorized` for one who is not known, `forbidden` for one without the scope.
+    Raises: Refused `unauthorized` for one who is not known, `forbidden` for one without the scope,
+    `wrong_origin` for a session without its token.
     """
     needed: tuple[KeyScope, ...] = handler.opt.get(_NEEDS, ASK[_NEEDS])
     if not needed:
         return
-    caller = caller_of(connection)
-    if caller is None:
-        raise Refused("This service asks for a key.", code="unauthorized")
-    if not caller.may(*needed):
+    identity = identity_of(connection)
+    if identity.caller is None:
+        raise identity.refusal or Refused("Nobody knows who calls.", code="unauthorized")
+    if not identity.caller.may(*needed):
         raise Refused(f"This needs the scope {' or '.join(needed)}.", code="forbidden")
+    if connection.scope["method"] not in _SAFE:  # type: ignore[typeddict-item]  # there are no web sockets
+        _check_token(identity, connection.headers.get("x-csrf-token", ""))
+
+
+def _check_token(identity: Identity, given: str) -> None:
+    wanted = identity.csrf_token
+    if wanted is not None and not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise Refused(
+            "A session changes something only with its X-CSRF-Token.",
+            code="wrong_origin",
+            hint="Take the token from GET /api/v1/me, or send a key instead of the cookie.",
+        )
+
+
+def identity_of(connection: _Connection) -> Identity:
+    """Return who the request comes from, and how that is known."""
+    return cast("Identity", connection.scope["state"]["identity"])
 
 
 def caller_of(connection: _Connection) -> Caller | None:
     """Return who calls, None when nobody knows."""
     return cast("Caller | None", connection.scope["state"]["caller"])
-
-
-def _secret(headers: Headers) -> str:
-    """Return what stands behind `Bearer`."""
-    scheme, _, secret = headers.get("authorization", "").partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else ""

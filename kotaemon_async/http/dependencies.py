@@ -27,6 +27,7 @@ from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.access import Access
+from kotaemon_async.stores.known_keys import KnownKeys
 from kotaemon_async.stores.paging import CURSOR
 from kotaemon_async.telemetry.health import Health
 from kotaemon_async.telemetry.history import History
@@ -74,6 +75,8 @@ class Dependencies(Protocol):
     def changes(self) -> DocumentChanges: ...
     @property
     def history(self) -> History: ...
+    @property
+    def keys(self) -> KnownKeys: ...
     @property
     def page_images(self) -> PageImages: ...
     @property

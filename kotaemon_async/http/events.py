@@ -1,4 +1,4 @@
-"""Server-sent events that notice when the reader is gone and when the service stops."""
+"""Server-sent events that notice when the reader is gone or known no more, and when the service stops."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -10,7 +10,8 @@ from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Scope, Send
 from loguru import logger
 
-from kotaemon_async.domain.errors import KotaemonError
+from kotaemon_async.domain.errors import KotaemonError, Refused
+from kotaemon_async.http.identity import Identity
 from kotaemon_async.http.limits import stream_place
 
 MEDIA_TYPE = "text/event-stream"
@@ -54,25 +55,27 @@ class EventStream(ASGIResponse):
         self._frames = frames
         self._closing = closing
         self._started = False
+        self._ended: Refused | None = None
         self._sent_at_s = 0.0
         self._lock = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the stream to its end, the reader's leaving or the service's stop; the rest is cancelled.
+        """Run the stream to its end, which may be its reader's, his key's or the service's.
 
         Raises: Refused `rate_limited` before the first frame, when the caller has enough of them.
         """
         self._send = send
         with stream_place(scope):
-            await self._run(receive)
+            await self._run(scope, receive)
 
-    async def _run(self, receive: Receive) -> None:
+    async def _run(self, scope: Scope, receive: Receive) -> None:
         failure: Exception | None = None  # as it stays when the reader's leaving cancels the pump
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(cancel_when_gone, receive, tasks.cancel_scope)
             tasks.start_soon(self._beat)
             cut = anyio.CancelScope()
             tasks.start_soon(self._cut_when_stopping, cut)
+            tasks.start_soon(self._cut_when_unknown, scope, cut)
             failure = await self._pump(cut)
             if failure is None or self._started:
                 await self._finish()
@@ -92,7 +95,8 @@ class EventStream(ASGIResponse):
             failure = error
             if self._started and not isinstance(error, KotaemonError):
                 logger.opt(exception=error).error("stream_failed")
-        if cut.cancelled_caught or (failure is not None and self._started):
+        failure = failure or self._ended
+        if (cut.cancelled_caught and failure is None) or (failure is not None and self._started):
             await self._write(self._closing.closing_frame(failure))
         return failure
 
@@ -124,6 +128,14 @@ class EventStream(ASGIResponse):
     async def _cut_when_stopping(self, cut: anyio.CancelScope) -> None:
         await self._closing.stopping.wait()
         await anyio.sleep(self._closing.grace_s)
+        cut.cancel()
+
+    async def _cut_when_unknown(self, scope: Scope, cut: anyio.CancelScope) -> None:
+        """End what a key or a session has begun when it ends itself."""
+        identity: Identity = scope["state"]["identity"]
+        while identity.holds():
+            await scope["state"]["caller_changed"]()
+        self._ended = Refused("The key or the session has ended.", code="unauthorized")
         cut.cancel()
 
 

@@ -38,9 +38,11 @@ from kotaemon_async.http.conversations import (
     ConversationTitle,
 )
 from kotaemon_async.http.documents import FEED, DocumentChange
+from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, RotateRequest
 from kotaemon_async.http.models import ChangeRequest, ModelsBody
 from kotaemon_async.http.operations import DoctorRequest, Figures
 from kotaemon_async.http.page_images import PageMarks
+from kotaemon_async.http.sessions import CallerBody, SignIn
 from kotaemon_async.http.traces import EXAMPLE as _TRACE_BODY
 from kotaemon_async.operations.doctor.report import FindingBody, ReportBody
 from kotaemon_async.operations.incidents.report import (
@@ -156,6 +158,20 @@ _CONVERSATION: Final = ConversationBody(
     "2026-03-01T09:31:10.500Z",
     2,
 )
+_KEY: Final = MadeKeyBody(
+    id="key_3f9ad21c",
+    name="front desk",
+    user="alice",
+    groups=["staff"],
+    scopes=["ask", "write"],
+    created_at="2026-03-01T09:30:00Z",
+    expires_at="2026-05-30T09:30:00Z",
+    revoked_at=None,
+    last_used_at=None,
+    key="kot_…",
+)
+_LISTED_KEY: Final = KeyBody(**{name: getattr(_KEY, name) for name in KeyBody.__struct_fields__})
+_CALLER: Final = CallerBody("alice", "key_3f9ad21c", ["staff"], ["ask", "write"], "keys", "session", "5f2c…")
 _FIGURES: Final = Figures(
     EVERY_S,
     [1_767_225_600.0, 1_767_225_605.0],
@@ -220,6 +236,13 @@ EXAMPLES: Final[dict[str, object]] = {
         ConversationList([_CONVERSATION], None),
         ConversationHistory(_CONVERSATION, []),
         ConversationTitle("Revenue"),
+        _KEY,
+        _LISTED_KEY,
+        KeyList([_LISTED_KEY]),
+        KeyRequest("front desk", "alice", ["staff"]),
+        RotateRequest(1.0),
+        _CALLER,
+        SignIn("kot_…"),
         _FIGURES,
         ModelsBody("all-MiniLM-L6-v2", "embedding", "multilingual-e5-small", 640, 2053),
         ChangeRequest("stop"),

@@ -19,19 +19,23 @@ from kotaemon_async.http import (
     pages,
     questions,
     schema,
+    sessions,
     traces,
 )
 from kotaemon_async.http.audit import Audited
-from kotaemon_async.http.auth import Identified, Keys, NoKeys, caller_of, guard
+from kotaemon_async.http.auth import caller_of, guard
 from kotaemon_async.http.base_path import BelowPath
 from kotaemon_async.http.dependencies import AnyRequest, Dependencies, HttpLimits
 from kotaemon_async.http.hosts import KnownHosts
+from kotaemon_async.http.identity import Identified, Identities, Keys, NoKeys
 from kotaemon_async.http.json_bodies import within
+from kotaemon_async.http.keys import HANDLERS as KEY_HANDLERS
 from kotaemon_async.http.limits import LimitGuard, StreamPlaces
 from kotaemon_async.http.middleware import Lingering, Observed, Staggered
 from kotaemon_async.http.openai import api as openai_api
 from kotaemon_async.http.origins import Origins
 from kotaemon_async.http.problems import HANDLERS
+from kotaemon_async.http.sign_in_attempts import SignInAttempts
 
 __all__ = ["HttpLimits", "make_app"]
 
@@ -41,10 +45,11 @@ def make_app(
 ) -> Litestar:
     """Return the application over the services; every reply of it is traced, measured and logged.
 
-    While `keys` are in use, whoever brings none gets the page, and of the health the bare status.
+    Where callers are asked who they are, whoever brings no key gets the page and the bare health status.
     """
     kept = limits or HttpLimits()
     streams = StreamPlaces(kept.settings.max_streams_per_caller, kept.max_streams)
+    identities, attempts = Identities(kept.settings, keys or NoKeys()), SignInAttempts()
 
     def caller(request: AnyRequest) -> Caller | None:
         return caller_of(request)
@@ -58,6 +63,8 @@ def make_app(
             *conversations.HANDLERS,
             *openai_api.HANDLERS,
             *operations.HANDLERS,
+            *KEY_HANDLERS,
+            *sessions.HANDLERS,
             *models.HANDLERS,
             *pages.HANDLERS,
             *traces.HANDLERS,
@@ -67,6 +74,8 @@ def make_app(
             "services": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=False),
+            "identities": Provide(lambda: identities, sync_to_thread=False),
+            "attempts": Provide(lambda: attempts, sync_to_thread=False),
         },
         guards=[guard, LimitGuard(kept.callers, streams)],
         exception_handlers=HANDLERS,
@@ -82,7 +91,7 @@ def make_app(
     inner = Lingering(known, kept.linger_s)
     written_down = Audited(inner, lambda: services.audit, kept.settings.trusted_proxies)
     observed = Staggered(Observed(written_down))
-    app.asgi_handler = Identified(observed, keys or NoKeys())
+    app.asgi_handler = Identified(observed, identities, attempts)
     if kept.settings.base_path:
         app.asgi_handler = BelowPath(app.asgi_handler, kept.settings.base_path)
     return app

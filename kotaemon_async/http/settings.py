@@ -1,9 +1,9 @@
 """The settings of the HTTP server."""
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, StringConstraints, model_validator
 
 from kotaemon_async.domain.sections import SettingsSection, setting
 
@@ -34,6 +34,9 @@ HostPattern = Annotated[
 Origin = Annotated[
     str, StringConstraints(to_lower=True, pattern=r"^([A-Za-z][A-Za-z0-9+.-]*://[^/\s*]+|\*)$")
 ]
+#: Who is asked who he is: nobody, everybody for a key, or a proxy that knows the user.
+AuthMode = Literal["open", "keys", "proxy"]
+HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")]
 
 
 class HttpSettings(SettingsSection):
@@ -55,6 +58,11 @@ class HttpSettings(SettingsSection):
     max_upload_s: float = setting(3600.0, "Time that one upload may take to arrive.", gt=0)
     max_name_length: int = setting(255, "Longest file name, in characters.", ge=8, le=1000)
     drain_s: float = setting(20.0, "Time that streams and jobs get to finish after SIGTERM.", ge=0)
+    auth: AuthMode | Literal[""] = setting(
+        "",
+        "Who callers are: open asks nobody and listens on a loopback address only, keys asks for a "
+        "key, proxy takes the user from user_header. Unset it is open until there was a key, then keys.",
+    )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = setting(
         (), "Addresses and networks of proxies whose X-Forwarded-* headers are believed; of others never."
     )
@@ -71,6 +79,21 @@ class HttpSettings(SettingsSection):
         "Origins of web pages elsewhere that may use the service, such as https://portal.example.com. "
         "* allows any page that brings a key itself.",
     )
+    user_header: HeaderName = setting(
+        "Remote-User", "With auth proxy: the header of a trusted proxy that names the user."
+    )
+    groups_header: HeaderName = setting(
+        "Remote-Groups", "With auth proxy: the header that names the user's groups, between commas or |."
+    )
+    admins: tuple[str, ...] = setting(
+        (), "With auth proxy: users who look after the service, and groups of them as @group."
+    )
+
+    @model_validator(mode="after")
+    def _names_its_proxies(self) -> Self:
+        if self.auth == "proxy" and not self.trusted_proxies:
+            raise ValueError("auth is proxy, so trusted_proxies has to name the proxy's address")
+        return self
 
 
 class LimitSettings(SettingsSection):

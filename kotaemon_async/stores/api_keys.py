@@ -1,161 +1,223 @@
-"""Keys of callers: a small file of digests beside the ledger, read again when it changes.
+"""Keys of callers in the ledger: whose each is, what it may do, and until when.
 
-The keys themselves are long and random, so a plain SHA-256 of each is all that is kept. Once a file with keys
-was read, nothing that happens to it opens the service: what cannot be read leaves the keys as they were.
+The secrets are long and random, so a plain SHA-256 of each is all that is kept. Rows stay when keys end: a
+service that has asked for keys goes on to ask.
 """
 
 import hashlib
 import json
-import os
 import secrets
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Final
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
-from loguru import logger
+import apsw
 
-from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.stores.files import give_to_owner_of
+from kotaemon_async.domain.callers import ALL_SCOPES, Caller, KeyScope, is_user
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
-FILE: Final = "keys.json"
+SQL = queries("api_keys.sql")
 #: So that a key is recognised wherever it turns up.
 PREFIX: Final = "kot_"
-#: The file is looked at no more often than this.
-LOOK_EVERY_S: Final = 1.0
+#: What a key may do unless something else is said.
+USUAL_SCOPES: Final[frozenset[KeyScope]] = frozenset({"ask", "write"})
+LONGEST_NAME: Final = 200
+_MOST_GROUPS: Final = 50
 
-_Stamp = tuple[int, int, int]
+KeyState = Literal["valid", "expired", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrant:
+    """What a key is made with: whose it is, what it may do, and when it ends, in Unix seconds."""
+
+    name: str
+    user: str
+    groups: frozenset[str] = frozenset()
+    scopes: frozenset[KeyScope] = USUAL_SCOPES
+    expires_at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One key without its secret; times are Unix seconds, `expires_at` is None for one that does not end."""
+    """One key without its secret; times are Unix seconds, None for what did not happen."""
 
     id: str
     name: str
-    digest: str
-    created_at: float
-    expires_at: float | None = None
+    user: str
+    groups: frozenset[str]
+    scopes: frozenset[KeyScope]
+    created_at_s: float
+    expires_at_s: float | None = None
+    revoked_at_s: float | None = None
+    last_used_at_s: float | None = None
+
+    @property
+    def caller(self) -> Caller:
+        """Return who calls with it."""
+        return Caller(self.id, self.user, self.groups, self.scopes)
+
+    def state(self, now_s: float) -> KeyState:
+        """Return whether it opens anything at that time, and else why not."""
+        if self.revoked_at_s is not None:
+            return "revoked"
+        return "expired" if self.expires_at_s is not None and self.expires_at_s <= now_s else "valid"
 
     def is_valid(self, now_s: float) -> bool:
         """Return whether it opens anything at that time."""
-        return self.expires_at is None or now_s < self.expires_at
+        return self.state(now_s) == "valid"
 
 
-class ApiKeys:
-    """The keys of one data folder; as long as there is none, nobody is asked for one."""
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A new key with its secret, which is kept nowhere."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._path = path
-        self._clock = clock
-        self._keys: dict[str, ApiKey] = {}
-        self._stamp: _Stamp | None = None
-        self._looked_at_s = float("-inf")
-
-    @classmethod
-    def open(cls, folder: Path, *, clock: Callable[[], float] = time.time) -> "ApiKeys":
-        """Open the keys of the folder; raises Misconfigured when the file is there and cannot be read."""
-        keys = cls(folder / FILE, clock=clock)
-        keys._load()
-        return keys
-
-    @property
-    def in_use(self) -> bool:
-        """Return whether callers need a key."""
-        self._look()
-        return bool(self._keys)
-
-    def find(self, secret: str) -> ApiKey | None:
-        """Return the valid key that this is, if it is one."""
-        self._look()
-        # Looked up by digest: how long that takes tells nothing about the secrets.
-        key = self._keys.get(_digest(secret))
-        return key if key is not None and key.is_valid(self._clock()) else None
-
-    def listed(self) -> list[ApiKey]:
-        """Return all keys, oldest first, expired ones too."""
-        self._look()
-        return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
-
-    def create(self, name: str) -> tuple[ApiKey, str]:
-        """Create a key and return it with its secret, which is not kept; raises Misconfigured."""
-        self._load()
-        secret = PREFIX + secrets.token_urlsafe(32)
-        key = ApiKey(f"key_{secrets.token_hex(4)}", name, _digest(secret), self._clock())
-        self._save({**self._keys, key.digest: key})
-        return key, secret
-
-    def end(self, key_id: str, *, in_s: float = 0.0) -> bool:
-        """Have the key open nothing after so many seconds; return whether it exists; raises Misconfigured."""
-        self._load()
-        now_s = self._clock()
-        chosen = [key for key in self._keys.values() if key.id == key_id]
-        # Ended keys stay listed: without any key at all, the service would be open again.
-        ended = {
-            key.digest: replace(key, expires_at=min(now_s + in_s, key.expires_at or 1e18)) for key in chosen
-        }
-        if ended:
-            self._save({**self._keys, **ended})
-        return bool(ended)
-
-    def _look(self) -> None:
-        now_s = self._clock()
-        if 0 <= now_s - self._looked_at_s < LOOK_EVERY_S:
-            return
-        self._looked_at_s = now_s
-        try:
-            if _stamp(self._path) != self._stamp:
-                self._load()
-        except Misconfigured as error:
-            logger.bind(component="keys", code=error.code).error("keys_not_read")
-
-    def _load(self) -> None:
-        """Read the file; one that is not there holds no keys, unless there were some before."""
-        stamp = _stamp(self._path)
-        if stamp is None:
-            if self._keys:
-                raise Misconfigured(f"{self._path} is gone; the keys known so far stay valid.")
-            return
-        try:
-            rows = json.loads(self._path.read_text("utf8"))["keys"]
-            self._keys = {row["digest"]: ApiKey(**row) for row in rows}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise Misconfigured(
-                f"data_dir: {self._path} cannot be read as a file of keys.",
-                hint="Restore it from a backup, or move it away and create new keys (runbook: key reset).",
-            ) from error
-        finally:
-            self._stamp = stamp
-
-    def _save(self, keys: dict[str, ApiKey]) -> None:
-        rows = [asdict(key) for key in keys.values()]
-        scratch = self._path.with_suffix(".new")
-        try:
-            descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf8") as file:
-                json.dump({"keys": rows}, file, indent=1)
-                file.flush()
-                os.fsync(descriptor)
-            give_to_owner_of(self._path.parent, scratch)
-            scratch.replace(self._path)
-        except OSError as error:
-            message = f"data_dir: {self._path} cannot be written: {error.strerror}."
-            raise Misconfigured(
-                message, hint="Run the command as the user that the service runs as."
-            ) from error
-        self._keys, self._stamp = keys, _stamp(self._path)
+    key: ApiKey
+    secret: str
 
 
-def _digest(secret: str) -> str:
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """A key as an earlier release kept it."""
+
+    key: ApiKey
+    digest: str
+
+
+def checked_grant(
+    name: str,
+    user: str | None = None,
+    groups: Iterable[str] = (),
+    scopes: Collection[str] = USUAL_SCOPES,
+    expires_at_s: float | None = None,
+) -> KeyGrant:
+    """Return the grant, of the user who is called as the key unless another is named. Raises: Refused."""
+    name, found = name.strip(), frozenset(groups)
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Refused(f"The name of a key has 1 to {LONGEST_NAME} printable characters.")
+    owner = name if user is None else user
+    for one in (owner, *found):
+        if not is_user(one):
+            raise Refused(
+                f"{one[:80]!r} is no name of a user or group.",
+                hint="Name one of 1 to 64 letters, digits and . _ @ - as the key's user, with --user.",
+            )
+    unknown = set(scopes) - ALL_SCOPES
+    if unknown or not scopes:
+        raise Refused("The scopes of a key are some of ask, write and admin.")
+    if len(found) > _MOST_GROUPS:
+        raise Refused(f"A key has at most {_MOST_GROUPS} groups.")
+    return KeyGrant(name, owner, found, frozenset(one for one in ALL_SCOPES if one in scopes), expires_at_s)
+
+
+def digest_of(secret: str) -> str:
+    """Return what is kept of a secret."""
     return hashlib.sha256(secret.encode("utf8", "replace")).hexdigest()
 
 
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return (0, 0, 0)  # there, but not to be read: the attempt will say why
-    return found.st_ino, found.st_size, found.st_mtime_ns
+class ApiKeys(Store):
+    """Reads and changes keys; each change is one transaction, whoever else makes one."""
+
+    @reads
+    def listed(self, conn: apsw.Connection) -> list[ApiKey]:
+        """Return all keys, the oldest first, ended ones too."""
+        return [_key(row) for row in conn.execute(SQL["keys"])]
+
+    @reads
+    def one(self, conn: apsw.Connection, key_id: str) -> ApiKey:
+        """Return the key; raises Refused `not_found`."""
+        return _one(conn, key_id)
+
+    @reads
+    def by_digest(self, conn: apsw.Connection) -> dict[str, ApiKey]:
+        """Return all keys by the digests of their secrets."""
+        return {row[0]: _key(row[1:]) for row in conn.execute(SQL["digests"])}
+
+    @writes
+    def create(self, conn: apsw.Connection, grant: KeyGrant, now_s: float) -> MadeKey:
+        """Make a key."""
+        return _create(conn, grant, now_s)
+
+    @writes
+    def rotate(self, conn: apsw.Connection, key_id: str, grace_s: float, now_s: float) -> MadeKey:
+        """Make a key that may do the same, for as long; the other one ends after the grace.
+
+        Raises: Refused, `not_found` or, when the other one has ended already, `conflict`.
+        """
+        old = _one(conn, key_id)
+        if not old.is_valid(now_s):
+            raise Refused(
+                f"The key {key_id} has ended.", code="conflict", hint="Create a new key in its place."
+            )
+        lasts_s = None if old.expires_at_s is None else old.expires_at_s - old.created_at_s
+        ends_s = None if lasts_s is None else now_s + lasts_s
+        made = _create(conn, KeyGrant(old.name, old.user, old.groups, old.scopes, ends_s), now_s)
+        conn.execute(SQL["expire"], {"id": key_id, "at": now_s + grace_s})
+        return made
+
+    @writes
+    def revoke(self, conn: apsw.Connection, key_id: str, now_s: float) -> ApiKey:
+        """End the key and its sessions at once, and return it; raises Refused `not_found`."""
+        conn.execute(SQL["revoke"], {"id": key_id, "at": now_s})
+        conn.execute(SQL["end_sessions_of"], {"id": key_id})
+        return _one(conn, key_id)
+
+    @writes
+    def used(self, conn: apsw.Connection, at_s: Mapping[str, float]) -> None:
+        """Keep when keys were used last, by their ids."""
+        conn.executemany(SQL["used"], [{"id": key_id, "at": at} for key_id, at in at_s.items()])
+
+    @writes
+    def take_over(
+        self, conn: apsw.Connection, former: Sequence[FormerKey], otherwise: FormerKey | None = None
+    ) -> int:
+        """Keep keys of an earlier release, but none that is known already; return how many were new.
+
+        `otherwise` is kept where there is no key at all afterwards.
+        """
+        before = conn.total_changes()
+        conn.executemany(SQL["take_over"], [_row(one.key, one.digest) for one in former])
+        taken = conn.total_changes() - before
+        if otherwise is not None and not conn.execute(SQL["any"]).get:
+            conn.execute(SQL["take_over"], _row(otherwise.key, otherwise.digest))
+        return taken
+
+
+def _create(conn: apsw.Connection, grant: KeyGrant, now_s: float) -> MadeKey:
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key_id = f"key_{secrets.token_hex(4)}"
+    key = ApiKey(key_id, grant.name, grant.user, grant.groups, grant.scopes, now_s, grant.expires_at_s)
+    conn.execute(SQL["create"], _row(key, digest_of(secret)))
+    return MadeKey(key, secret)
+
+
+def _row(key: ApiKey, digest: str) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "user": key.user,
+        "groups": json.dumps(sorted(key.groups)),
+        "digest": digest,
+        "scopes": json.dumps(sorted(key.scopes)),
+        "created_at": key.created_at_s,
+        "expires_at": key.expires_at_s,
+        "revoked_at": key.revoked_at_s,
+    }
+
+
+def _key(row: Sequence[Any]) -> ApiKey:
+    found = ApiKey(*row)
+    groups, scopes = json.loads(row[3]), json.loads(row[4])
+    return replace(found, groups=frozenset(groups), scopes=frozenset(scopes) & ALL_SCOPES)
+
+
+def _one(conn: apsw.Connection, key_id: str) -> ApiKey:
+    row = conn.execute(SQL["key"], {"id": key_id}).fetchone()
+    if row is None:
+        raise Refused(
+            f"There is no key {key_id[:80]!r}.",
+            code="not_found",
+            hint="List what there is with GET /api/v1/keys, or: kotaemon-async keys list",
+        )
+    return _key(row)

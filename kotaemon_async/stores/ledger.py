@@ -3,22 +3,29 @@
 from pathlib import Path
 from typing import Final, Self
 
+import apsw
+
+from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.domain.text import folded
 from kotaemon_async.stores.access import Access
 from kotaemon_async.stores.answers import Answers
+from kotaemon_async.stores.api_keys import ApiKeys
 from kotaemon_async.stores.audit import Audit
 from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.collections import Collections
 from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
+from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
+from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
 from kotaemon_async.stores.vector_log import VectorLog
 from kotaemon_async.stores.watched import Watched
 from kotaemon_async.telemetry.health import Health
 
+FILE: Final = "ledger.db"
 #: `vocabulary` tells how often a term stands in the keyword index: a view of it, which holds nothing itself.
 SCHEMA: Final = Schema(
     name="ledger",
@@ -28,6 +35,29 @@ SCHEMA: Final = Schema(
     reading="CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)",
     functions={"folded": folded},
 )
+
+
+def check_upgrade(folder: Path) -> None:
+    """Raise Misconfigured where opening the ledger would change its form under a service that runs."""
+    try:
+        connection = apsw.Connection(str(folder / FILE), flags=apsw.SQLITE_OPEN_READWRITE)
+    except apsw.CantOpenError:
+        return
+    try:
+        version = connection.pragma("user_version")
+    except apsw.Error as error:
+        raise Misconfigured(f"data_dir: the ledger in {folder} cannot be opened: {error}") from error
+    finally:
+        connection.close()
+    if not 0 < version < SCHEMA.version:
+        return
+    lock = FolderLock.take(folder, shared=False)
+    if lock is None:
+        raise Misconfigured(
+            f"data_dir: a service of an earlier release uses {folder}.",
+            hint="Restart it with this release first; that upgrades its ledger.",
+        )
+    lock.release()
 
 
 class Ledger:
@@ -47,6 +77,8 @@ class Ledger:
         self.conversations = Conversations(database)
         self.watched = Watched(database)
         self.audit = Audit(database)
+        self.api_keys = ApiKeys(database)
+        self.sessions = Sessions(database)
 
     @classmethod
     async def open(cls, path: Path) -> Self:

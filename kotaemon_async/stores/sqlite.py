@@ -69,8 +69,14 @@ class Database:
     """Runs functions on the writing thread, inside a transaction, or on a reading one."""
 
     def __init__(
-        self, schema: Schema, writer: apsw.AsyncConnection, readers: list[apsw.AsyncConnection]
+        self,
+        schema: Schema,
+        writer: apsw.AsyncConnection,
+        readers: list[apsw.AsyncConnection],
+        found_version: int,
     ) -> None:
+        #: The schema that the file had before it was opened, 0 for a new one.
+        self.found_version = found_version
         self._schema = schema
         self._writer = writer
         self._readers = readers
@@ -85,6 +91,7 @@ class Database:
             Misconfigured: the file cannot be opened, or a newer release wrote it.
         """
         opened: list[apsw.AsyncConnection] = []
+        versions: list[int] = []
         try:
             # Connections opened in this task serve its event loop; nothing else in the process uses apsw.
             apsw.async_controller.set(apsw.aio.AsyncIO)  # type: ignore[arg-type]
@@ -93,7 +100,7 @@ class Database:
                 for number in range(1 + readers):
                     opened.append(await apsw.Connection.as_async(str(path)))
                     prepare = _prepare_reader if number else partial(_prepare, path=path)
-                    await opened[-1].async_run(prepare, opened[-1], schema)
+                    versions.append(await opened[-1].async_run(prepare, opened[-1], schema))
         except BaseException as error:
             # Each connection has a thread, which would keep the process alive.
             for connection in opened:
@@ -101,7 +108,7 @@ class Database:
             if not isinstance(error, apsw.Error):
                 raise
             raise Misconfigured(f"data_dir: the {schema.name} {path} cannot be opened: {error}") from error
-        return cls(schema, opened[0], opened[1:])
+        return cls(schema, opened[0], opened[1:], versions[0])
 
     async def write(self, change: Callable[[apsw.Connection], T]) -> T:
         """Return what `change` does, once its transaction is on the disk.
@@ -229,9 +236,11 @@ def _snapshot(connection: apsw.Connection, look: Callable[[apsw.Connection], T])
         connection.execute("ROLLBACK")
 
 
-def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> None:
+def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> int:
+    """Bring the file to the newest schema; return the version that was found."""
     _set_up(connection, schema)
-    version = connection.pragma("user_version")
+    found: int = connection.pragma("user_version")
+    version = found
     if version > schema.version:
         raise Misconfigured(
             f"data_dir: the {schema.name} {path} has schema {version}, this release knows {schema.version}.",
@@ -242,6 +251,7 @@ def _prepare(connection: apsw.Connection, schema: Schema, path: Path) -> None:
     while (version := connection.pragma("user_version")) < schema.version:
         # Two processes may open a new file at once: the second one finds the first one's work done.
         _transact(schema, connection, _migrate, schema, version)
+    return found
 
 
 def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
@@ -251,12 +261,13 @@ def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
     connection.execute(resources.files(f"{__package__}.sql").joinpath(file).read_text("utf8"))
 
 
-def _prepare_reader(connection: apsw.Connection, schema: Schema) -> None:
+def _prepare_reader(connection: apsw.Connection, schema: Schema) -> int:
     _set_up(connection, schema)
     for name, function in schema.functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)
     connection.execute(schema.reading)
     connection.execute("PRAGMA query_only = ON")
+    return schema.version
 
 
 def _set_up(connection: apsw.Connection, schema: Schema) -> None:

@@ -19,11 +19,12 @@ from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.sharing import Sharing
+from kotaemon_async.domain.callers import ALL_SCOPES
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
-from kotaemon_async.http.auth import Keys, KnownKey
 from kotaemon_async.http.connection import connection_class
 from kotaemon_async.http.connection_places import ConnectionPlaces
 from kotaemon_async.http.dependencies import Dependencies, HttpLimits
+from kotaemon_async.http.identity import Keys, KnownKey, NoKeys
 from kotaemon_async.http.server import make_app
 from kotaemon_async.operations.audit import AuditTrail
 from kotaemon_async.operations.doctor.doctor import Doctor
@@ -89,13 +90,17 @@ class ScriptedAnswering:
             self.closed.set()
 
 
-class OneKey:
+class OneKey(NoKeys):
     """Callers need a key, and there is one."""
 
     in_use = True
 
     def find(self, secret: str) -> KnownKey | None:
-        return ApiKey("key_1", "alice", "", 0.0) if secret == "open-sesame" else None
+        return (
+            ApiKey("key_1", "alice", "alice", frozenset(), ALL_SCOPES, 0.0)
+            if secret == "open-sesame"
+            else None
+        )
 
 
 def _is_set() -> anyio.Event:
@@ -121,6 +126,7 @@ class Fakes:
     doctor: Doctor | None = None
     model_change: Any = None
     incidents: Any = None
+    keys: Any = None
 
     def __post_init__(self) -> None:
         self.changes = DocumentChanges(self.ledger.access)

@@ -10,11 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.keys import make as create
 from kotaemon_async.cli.throwaway import Throwaway
-from kotaemon_async.stores.api_keys import ApiKeys
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
+from tests.support.keys import make_key
 from tests.support.service import eventually, serving, upload_all
 from tests.support.web import PAGES, ScriptedService, ask, drop, open_evidence, row, scripted_service
 
@@ -276,7 +275,7 @@ def locked(tmp_path: Path, model_folder: Path) -> Iterator[tuple[Throwaway, str]
     """A service with a document that wants a key, and the key."""
     with serving(tmp_path, model_folder) as service:
         upload_all(service, tmp_path, {"harbour.pdf": english_pdf(texts=PAGES)})
-        secret = create(ApiKeys.open(service.data_dir), "page")["key"]
+        secret = make_key(service.data_dir, "page")
         eventually(lambda: httpx.get(f"{service.url}/api/v1/documents", trust_env=False).status_code == 401)
         yield service, secret
 

@@ -7,8 +7,8 @@ import pytest
 from httpx import AsyncClient
 
 from kotaemon_async.domain.callers import Caller
-from kotaemon_async.http.auth import Identified
 from kotaemon_async.http.dependencies import HttpLimits
+from kotaemon_async.http.identity import Identities, Identity
 from kotaemon_async.stores.audit import AuditEntry, AuditQuery
 from tests.support.fakes import Fakes, OneKey, problem_of, serving
 
@@ -119,7 +119,7 @@ async def test_a_caller_without_the_scope_is_refused_and_written_down(
     services: Fakes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = Caller("key_2", "bob", scopes=frozenset({"ask"}))
-    monkeypatch.setattr(Identified, "_caller", lambda *_: asks)
+    monkeypatch.setattr(Identities, "of", lambda *_: Identity(asks, "key"))
     async with serving(services, HttpLimits(linger_s=1.0), keys=OneKey()) as client:
         replies = [await client.get("/api/v1/audit"), await client.post("/api/v1/doctor", json={})]
     assert [problem_of(reply) for reply in replies] == [(403, "forbidden")] * 2

@@ -6,9 +6,13 @@ import anyio
 import pytest
 from litestar.types import HTTPReceiveMessage, HTTPScope, Message
 
+from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.http.events import Closing, EventStream, frame
+from kotaemon_async.http.identity import Identity
 
 ENDLESS_S = 3600.0
+KNOWN = {"identity": Identity(EVERYBODY, "open"), "caller_changed": anyio.sleep_forever}
+SCOPE = HTTPScope(state=KNOWN)  # type: ignore[typeddict-item]
 
 
 class Reader:
@@ -52,5 +56,5 @@ async def test_a_reader_who_leaves_ends_the_stream_without_an_error(receives: in
     reader, frames = Reader(receives), Frames(count=receives)
     stream = EventStream(frames.each(), Closing(anyio.Event()))
     with anyio.fail_after(5):
-        await stream(HTTPScope(), reader.receive, reader.send)  # type: ignore[typeddict-item]
+        await stream(SCOPE, reader.receive, reader.send)
     assert (len(reader.received) >= receives, frames.closed) == (True, True)
