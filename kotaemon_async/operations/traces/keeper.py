@@ -16,7 +16,7 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
-from kotaemon_async.operations.traces.path import TraceBody, caused_by_all, path_of, without_others
+from kotaemon_async.operations.traces.path import TraceBody, is_caused_by, path_of, without_others
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import TelemetryFile
 from kotaemon_async.stores.traces import LineRow, Row, TraceStore, span_row
@@ -110,7 +110,7 @@ class Tracing(SpanProcessor):
         for trace_id in await self._candidates(name, caller):
             rows = await self._store.trace(trace_id)
             if rows is not None and not caller.is_admin:
-                rows = without_others(rows) if caused_by_all(rows) == {caller.id} else None
+                rows = without_others(rows) if is_caused_by(rows, await self._ids(caller)) else None
             if rows is not None:
                 return path_of(trace_id, rows, self._clock(), self._store.process, alone=self._alone)
         raise Refused(
@@ -140,6 +140,14 @@ class Tracing(SpanProcessor):
         known = await self._known(name, caller)
         named = await self._store.named(name, first=known is not None)
         return [trace_id for trace_id in (known, *named) if trace_id]
+
+    async def _ids(self, caller: Caller) -> set[str]:
+        """Return what lines and spans call the caller, and his user with other keys."""
+        found = {caller.id}
+        if caller.user:
+            with suppress(Unavailable):
+                found |= {key.id for key in await self._ledger.api_keys.listed() if key.user == caller.user}
+        return found
 
     async def _known(self, name: str, caller: Caller) -> str | None:
         """Return what the ledger says; empty when it knows no such thing, None for names of other things."""

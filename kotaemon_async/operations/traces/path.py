@@ -1,6 +1,6 @@
 """The whole path of one request or document: its spans as a tree, in order, and what happened on the way."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -101,10 +101,11 @@ def path_of(trace_id: str, rows: TraceRows, now_s: float, process: str, *, alone
     )
 
 
-def caused_by_all(rows: TraceRows) -> set[object]:
-    """Return the ids of all callers who caused what the rows tell, "" among them where nobody is named."""
-    spans = {row.attributes.get(USER_ID, "") for row in rows.spans}
-    return spans | {line.fields[USER_ID] for line in rows.lines if USER_ID in line.fields}
+def is_caused_by(rows: TraceRows, ids: Set[str]) -> bool:
+    """Return whether somebody is named in the rows, in each span, and nobody but who goes by these ids."""
+    found = {row.attributes.get(USER_ID) for row in rows.spans}
+    found |= {line.fields[USER_ID] for line in rows.lines if USER_ID in line.fields}
+    return bool(found) and found <= ids
 
 
 def without_others(rows: TraceRows) -> TraceRows:

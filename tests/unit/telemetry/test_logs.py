@@ -58,6 +58,14 @@ def test_a_line_inside_of_a_span_has_its_ids(lines: Lines) -> None:
     ]
 
 
+def test_a_line_names_the_caller_that_its_work_is_done_for(lines: Lines) -> None:
+    with traces.caused_by("key_1"):
+        logger.info("request_done")
+        logger.bind(user_id="key_2").info("request_done")
+    logger.info("request_done")
+    assert [line.get("user_id") for line in lines()] == ["key_1", "key_2", None]
+
+
 def test_a_trace_id_that_was_bound_is_kept(lines: Lines) -> None:
     with traces.span("reconcile"):
         logger.bind(trace_id="f" * 32).info("document_requeued")

@@ -11,6 +11,7 @@ from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.operations.traces.path import TraceBody
+from kotaemon_async.stores.api_keys import KeyGrant
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.telemetry import FILE, TelemetryFile
 from kotaemon_async.telemetry import logs, traces
@@ -172,6 +173,22 @@ async def test_callers_see_the_traces_that_hold_their_own_requests_alone(traced:
         nobodys = traces.current().trace_id
     assert [await sees(traced, hers, one) for one in (ALICE, BOB, EVERYBODY)] == [True, False, True]
     assert [await sees(traced, nobodys, one) for one in (ALICE, EVERYBODY)] == [False, True]
+
+
+async def test_other_keys_of_a_user_see_what_one_of_them_has_asked(traced: Traced) -> None:
+    made = [
+        await traced.ledger.api_keys.create(KeyGrant("k", user), 1.0) for user in ("alice", "alice", "bob")
+    ]
+    with traces.caused_by(made[0].key.id), traces.span("http GET"):
+        trace_id = traces.current().trace_id
+    assert [await sees(traced, trace_id, one.key.caller) for one in made] == [True, True, False]
+
+
+async def test_lines_of_nobody_are_for_admins(traced: Traced) -> None:
+    with traces.unrecorded():
+        logger.info("http_request")
+        trace_id = traces.current().trace_id
+    assert [await sees(traced, trace_id, one) for one in (ALICE, EVERYBODY)] == [False, True]
 
 
 @pytest.mark.parametrize("other", ["key_2", ""])
