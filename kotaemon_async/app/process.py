@@ -25,7 +25,7 @@ from kotaemon_async.http.connection import connection_class
 from kotaemon_async.http.connection_places import ConnectionPlaces, connections_within
 from kotaemon_async.http.server import HttpLimits, make_app
 from kotaemon_async.http.uploads import UploadLimits
-from kotaemon_async.resilience import descriptors, faults
+from kotaemon_async.resilience import descriptors, faults, fences
 from kotaemon_async.resilience.stalls import StallDetector
 from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.search.vectors.pipe import VectorChild
@@ -51,7 +51,9 @@ def serve(settings: Settings, vector_child: VectorChild | None = None) -> int:
 
     `vector_child` is one that was launched ahead of time.
     """
+    fences.close_memory()
     _open_log(settings)
+    fences.tell()
     try:
         anyio.run(_run, settings, vector_child, backend_options={"use_uvloop": True})
     except* Misconfigured as group:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import anyio
 import anyio.to_thread
+from loguru import logger
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
@@ -48,6 +49,7 @@ from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission, Queue
 from kotaemon_async.resilience.capacity import DiskCapacity, Shortage, disk_of, shortage_of
+from kotaemon_async.resilience.fences import Fences
 from kotaemon_async.resilience.memory import limit_bytes
 from kotaemon_async.resilience.memory_guard import MemoryGuard
 from kotaemon_async.resilience.models import ModelRegistry
@@ -248,6 +250,7 @@ async def _open(
         await remove_left_over(search, spaces)
     if settings.broker.is_shared:
         await share_folder(lock)
+    keep(Fences())
     parsers = keep(Sandbox(settings.parser, max_pages=settings.ingest.max_pages))
     await parsers.warm()
     recognition = keep(Recognition(settings.ocr))
@@ -491,12 +494,25 @@ def _writable_folder(settings: Settings) -> Path:
     folder = settings.data_dir.absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _close_to_others(folder)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise Misconfigured(f"data_dir: {folder} cannot be written: {error.strerror}.") from error
     return folder
+
+
+def _close_to_others(folder: Path) -> None:
+    """Let nobody else enter the folder; one that is another user's stays as he has made it."""
+    found = folder.stat()
+    if not found.st_mode & 0o077:
+        return
+    if found.st_uid != os.geteuid():
+        logger.bind(detail=f"{found.st_mode & 0o777:o}").warning("data_folder_open")
+        return
+    folder.chmod(found.st_mode & 0o700)
+    logger.bind(detail=f"{found.st_mode & 0o777:o}").warning("data_folder_closed")
 
 
 async def _clear_up(ledger: Ledger, blobs: Blobs) -> None:

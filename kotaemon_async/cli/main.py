@@ -1,6 +1,7 @@
 """The command `kotaemon-async`; what a command needs is imported when it runs, so that --help is quick."""
 
 import gc
+import os
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,8 @@ def root(
     version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
 ) -> None:
     """Show the help when no command is named."""
+    if context.invoked_subcommand != "models":  # a prepared model is for whoever the service runs as
+        os.umask(0o077)
     if version:
         from importlib.metadata import version as installed
 

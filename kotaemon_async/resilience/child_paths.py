@@ -24,7 +24,7 @@ _OF_FILES: Final = 0x0007 | 0x4000
 _MAKE_SOCKET: Final = 0x0200
 #: TCP since ABI 4, and since ABI 6 abstract sockets and signals: to processes outside of the box.
 _NET_SINCE, _TCP = 4, 0x3
-_SCOPE_SINCE, _SCOPES = 6, 0x3
+SCOPE_SINCE, _SCOPES = 6, 0x3
 _SHARED: Final = (
     "/usr/lib",
     "/usr/lib64",
@@ -64,9 +64,9 @@ def allow_paths(
     libc = ctypes.CDLL(None, use_errno=True)
     every = _ALL_RIGHTS | sum(right for since, right in _LATER_RIGHTS if abi >= since)
     handled = struct.pack(
-        "QQQ", every, 0 if tcp or abi < _NET_SINCE else _TCP, _SCOPES if abi >= _SCOPE_SINCE else 0
+        "QQQ", every, 0 if tcp or abi < _NET_SINCE else _TCP, _SCOPES if abi >= SCOPE_SINCE else 0
     )
-    size = 24 if abi >= _SCOPE_SINCE else 16 if abi >= _NET_SINCE else 8
+    size = 24 if abi >= SCOPE_SINCE else 16 if abi >= _NET_SINCE else 8
     rules = _called(libc.syscall(_CREATE, handled, size, 0))
     read = _READ | (_EXECUTE if programs else 0)
     for folder, rights in _each((readable, read), (writable, every), (sockets, _MAKE_SOCKET)):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kotaemon_async.answers.llm import child_gguf
-from kotaemon_async.resilience import child_calls, child_jail
+from kotaemon_async.resilience import child_calls, child_jail, child_paths
 from kotaemon_async.resilience.child_frames import Frames
 
 #: The prompt is read in pieces of so many tokens: who leaves is noticed between two of them.
@@ -42,7 +42,7 @@ def main() -> NoReturn:
 
 
 def confine(settings: dict[str, Any]) -> None:
-    """Make this process end with its parent, without network, first to go and limited in memory.
+    """Make this process end with its parent, without network, with its model alone, limited in memory.
 
     The limit is on data, not on addresses: a model's file is mapped, and what is only read of it can be given
     back at any time.
@@ -50,6 +50,8 @@ def confine(settings: dict[str, Any]) -> None:
     child_jail.die_with(settings["parent_pid"])
     child_jail.step_back()
     child_jail.limit(settings["memory_bytes"], LOG_BYTES, of=resource.RLIMIT_DATA)
+    readable = (*child_paths.of_python(), settings["path"])
+    child_paths.allow_paths(readable, (str(Path(settings["socket"]).parent), "/dev/null"))
     child_calls.deny_calls(unix=True)
     os.umask(0o077)
 

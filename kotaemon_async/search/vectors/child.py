@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from kotaemon_async.resilience import child_jail
+from kotaemon_async.resilience import child_calls, child_jail, child_paths
 from kotaemon_async.resilience.child_frames import Frames
 from kotaemon_async.search.vectors import child_files as files
 
@@ -225,6 +225,16 @@ def serve(index: Index, frames: Frames) -> None:
         frames.write(reply | {"id": request["id"]})
 
 
+def confine(folder: Path) -> None:
+    """Leave this process the folder with its lock, the code and no network."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = files.lock_of(folder)
+    lock.touch()
+    os.environ["SQLITE_TMPDIR"] = str(folder)
+    child_paths.allow_paths(child_paths.of_python(), (str(folder), str(lock), "/dev/null"))
+    child_calls.deny_calls()
+
+
 def main() -> int:
     child_jail.die_with(int(sys.argv[1]))
     # A Ctrl-C or a service manager signals the whole group; the parent ends us by closing stdin.
@@ -236,7 +246,9 @@ def main() -> int:
     if (where := frames.read()) is None:
         return 0
     try:
-        index = Index(Path(where["folder"]), where["dimension"], where["model"])
+        folder = Path(where["folder"])
+        confine(folder)
+        index = Index(folder, where["dimension"], where["model"])
         hello = index.hello()
     except BaseException as error:  # the parent has to learn of it
         frames.write(problem_of(error) | {"id": 0})

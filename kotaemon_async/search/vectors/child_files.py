@@ -44,13 +44,18 @@ class FolderTakenError(Exception):
     """Another process works on the folder: no fault, it will be free some day."""
 
 
+def lock_of(folder: Path) -> Path:
+    """Return the file beside the folder by which one process alone has it."""
+    return folder.with_name(f"{folder.name}.lock")
+
+
 def take(folder: Path) -> IO[str]:
     """Return the open lock file beside the folder; the lock is ours until the process ends.
 
     Raises: FolderTakenError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.with_name(f"{folder.name}.lock").open("a", encoding="ascii")
+    lock = lock_of(folder).open("a", encoding="ascii")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,7 +11,13 @@ from typing import Final, Literal, Self
 import msgspec
 
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.resilience.child import BadFrame, ChildGone, FramedChild, script_command
+from kotaemon_async.resilience.child import (
+    BadFrame,
+    ChildGone,
+    FramedChild,
+    plain_environment,
+    script_command,
+)
 
 #: One request at a time: more threads would only cost memory.
 ONE_THREAD_EACH: Final = {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1"}
@@ -92,7 +98,7 @@ class VectorChild:
         """
         command = script_command(CHILD, str(os.getpid()))
         try:
-            return cls(FramedChild.launch(command, env=os.environ | ONE_THREAD_EACH))
+            return cls(FramedChild.launch(command, env=plain_environment() | ONE_THREAD_EACH))
         except OSError as error:
             raise unavailable("The vector index's process cannot be started.") from error
 

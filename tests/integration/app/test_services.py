@@ -15,6 +15,7 @@ from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.telemetry.health import Health, Watched
+from tests.support.log_records import logged
 
 PACKAGE = Path(kotaemon_async.__file__).parent
 
@@ -92,3 +93,15 @@ async def test_the_data_folder_cannot_be_followed(tmp_path: Path, model_folder: 
     with pytest.raises(Misconfigured, match=r"library\.watch"):
         async with open_services(settings):
             pass
+
+
+async def test_a_data_folder_that_others_can_enter_is_closed_to_them(
+    tmp_path: Path, model_folder: Path
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o755)
+    embedding = EmbeddingSettings(folder=model_folder, threads=1)
+    with logged("data_folder_closed") as records:
+        async with open_services(Settings(data_dir=folder, embedding=embedding)):
+            assert folder.stat().st_mode & 0o777 == 0o700
+    assert [record["extra"]["detail"] for record in records] == ["755"]
