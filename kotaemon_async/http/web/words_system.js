@@ -84,6 +84,7 @@ export const words = {
   "part.event_loop": ["Event loop", "事件循环"],
   "part.backups": ["Backups", "备份"],
   "part.ocr": ["Text recognition", "文字识别"],
+  "part.sandbox": ["Fences of the readers", "读取进程的隔离"],
   "part.parser": ["Parser", "解析"],
   "part.documents": ["Documents", "文档"],
   "part.answers": ["Answers", "回答"],
