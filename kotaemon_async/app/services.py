@@ -33,6 +33,7 @@ from kotaemon_async.documents.parsing.libreoffice import LibreOffice, program_of
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
+from kotaemon_async.documents.quota import Quota
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE
@@ -380,6 +381,7 @@ def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -
         clock=time.time,
         max_attempts=settings.ingest.max_attempts,
         shortage=opened.capacity.shortage,
+        quota=Quota(settings.limits.documents_per_user, settings.limits.bytes_per_user),
     )
 
 

@@ -13,6 +13,7 @@ from loguru import logger
 
 from kotaemon_async.documents.changes import EventPoller
 from kotaemon_async.documents.parsing.formats import ZIP, sniff
+from kotaemon_async.documents.quota import Quota
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import FINAL_STATUSES, Document, new_id
@@ -62,8 +63,10 @@ class Library:
         max_attempts: int,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         shortage: Callable[[], Shortage | None] = lambda: None,
+        quota: Quota | None = None,
     ) -> None:
         self._ledger = ledger
+        self._quota = quota or Quota()
         self._access = ledger.access
         self._blobs = blobs
         self._enqueue = enqueue
@@ -75,6 +78,13 @@ class Library:
     def incoming(self) -> AbstractAsyncContextManager[Incoming]:
         """Return a file to write to; what is not accepted before the block ends is removed."""
         return self._blobs.incoming()
+
+    async def check_room(self, caller: Caller, collection: str | None, coming_bytes: int) -> None:
+        """Check that there is room for a file of about that size, in that collection or what is the caller's.
+
+        Raises: Refused, `quota_exceeded` when the one whom the collection belongs to has too much already.
+        """
+        await self._quota.check(self._ledger.usage, caller, collection, coming_bytes)
 
     async def check_key(self, caller: Caller, key: str) -> None:
         """Raise Refused `key_in_use` while a request of his with this Idempotency-Key runs."""
@@ -122,7 +132,7 @@ class Library:
 
         Raises:
             Refused: the caller may not write in such a collection, the kind of file is not one we take, or it
-                is `key_reused`.
+                is `key_reused`, or the owner's `quota_exceeded`.
             BadDocument: the file is empty or protected.
         """
         caller = arrival.caller
@@ -132,14 +142,16 @@ class Library:
             document, is_new = _replayed(key, fingerprint)
             return await self._access.shown(caller, document), is_new
         await self._access.check_place(caller, collection)
+        size_bytes, sha256 = incoming.size_bytes, incoming.sha256
+        await self._quota.check(self._ledger.usage, caller, collection, size_bytes, sha256)
         media_type = await _kind_of(incoming, name, arrival)
         new = NewDocument(
             caller=caller,
             id=new_id("doc", self._clock()),
             name=name,
             media_type=media_type,
-            size_bytes=incoming.size_bytes,
-            sha256=incoming.sha256,
+            size_bytes=size_bytes,
+            sha256=sha256,
             collection=collection,
             max_attempts=self._max_attempts,
             trace_id=trace.trace_id,
@@ -220,7 +232,11 @@ class Library:
 
     async def move(self, caller: Caller, document_id: str, collection: str) -> Document:
         """Move the document to the collection and return it. Raises: Refused."""
-        await self._access.document(caller, document_id, write=True)
+        document = await self._access.document(caller, document_id, write=True)
+        if document.collection != collection:
+            await self._quota.check(
+                *(self._ledger.usage, caller, collection, document.size_bytes, document.sha256)
+            )
         await self._ledger.documents.move(caller, document_id, collection, self._clock())
         self._enqueue()
         logger.bind(doc_id=document_id).info("document_moved")

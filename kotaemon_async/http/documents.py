@@ -1,7 +1,7 @@
 """Documents over HTTP: hand in, list, look at, follow, start anew, cancel, delete."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Annotated
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Response, delete, get, patch, post, route
@@ -69,9 +69,12 @@ _KEY = HeaderParameter(
     pattern=r"[^\s\"]",
     description=f"Random text of 1 to {MAX_KEY_LENGTH} characters, new for each upload.",
 )
+#: What the rest of a form takes beside its file, so that no file is refused for that.
+_FORM_BYTES: Final = 4096
 _UPLOAD_PROBLEMS = responses(
     *(
         "bad_request",
+        "quota_exceeded",
         "forbidden",
         "not_found",
         "empty",
@@ -118,13 +121,21 @@ async def upload(
     if key is not None:
         await services.library.check_key(caller, key)
 
-    def form_to(writer: Writer) -> Upload:
-        return Upload(boundary, writer, lambda name: clean_name(name, limits.settings.max_name_length))
-
     async with (
         services.admission.upload(announced) as place,
         services.library.reserved(caller, key) as reserved,
     ):
+
+        async def check(fields: Mapping[str, str]) -> None:
+            if not isinstance(reserved, KeptReply):
+                room_bytes = max(0, announced - _FORM_BYTES)
+                await services.library.check_room(caller, fields.get("collection") or None, room_bytes)
+
+        def form_to(writer: Writer) -> Upload:
+            return Upload(
+                boundary, writer, lambda name: clean_name(name, limits.settings.max_name_length), check
+            )
+
         pieces = body_pieces(request.receive, place, Pace(limits.upload))
         document, is_new = await _receive(pieces, services.library, caller, form_to, reserved)
     headers = {"Location": f"{PATH}/{document.id}"}

@@ -101,3 +101,5 @@ class LimitSettings(SettingsSection):
 
     requests_per_minute: int = setting(6000, "Requests of one user, but for questions.", ge=0)
     questions_per_minute: int = setting(120, "Questions of one user, asked of the service itself.", ge=0)
+    documents_per_user: int = setting(0, "Documents in all collections of one user.", ge=0)
+    bytes_per_user: int = setting(0, "Size of all documents in the collections of one user.", ge=0)

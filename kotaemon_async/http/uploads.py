@@ -2,7 +2,7 @@
 
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -167,16 +167,30 @@ async def body_pieces(receive: Receive, place: Slot, pace: Pace) -> AsyncIterato
             yield message["body"]
 
 
-class Upload:
-    """The fields of one form; its file is passed on to `writer`, its name cleaned or refused by `name_of`."""
+async def _anything(_: Mapping[str, str]) -> None:
+    """Refuse nothing."""
 
-    def __init__(self, boundary: str, writer: Writer, name_of: Callable[[str], str]) -> None:
+
+class Upload:
+    """The fields of one form; its file is passed on to `writer`, its name cleaned or refused by `name_of`.
+
+    `check` may refuse the file, by the fields that stand before it.
+    """
+
+    def __init__(
+        self,
+        boundary: str,
+        writer: Writer,
+        name_of: Callable[[str], str],
+        check: Callable[[Mapping[str, str]], Awaitable[None]] = _anything,
+    ) -> None:
         self.file_name = ""
         self.fields: dict[str, str] = {}
         # Latin-1 keeps the bytes of a name that is in no charset the sender told.
         self._parser = PushMultipartParser(boundary, max_segment_count=_MAX_PARTS, header_charset="latin-1")
         self._writer = writer
         self._name_of = name_of
+        self._check = check
         self._part: MultipartSegment | None = None
         self._is_file = False
         self._gathered = bytearray()
@@ -200,6 +214,8 @@ class Upload:
     async def _take(self, event: MultipartSegment | bytes | None) -> None:
         if isinstance(event, MultipartSegment):
             self._begin(event)
+            if self._is_file:
+                await self._check(self.fields)
         elif event is None:
             await self._end()
         else:

@@ -21,6 +21,7 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
 from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
+from kotaemon_async.stores.usage import Usage
 from kotaemon_async.stores.vector_log import VectorLog
 from kotaemon_async.stores.watched import Watched
 from kotaemon_async.telemetry.health import Health
@@ -68,6 +69,7 @@ class Ledger:
         self.access = Access(database)
         self.collections = Collections(database)
         self.documents = Documents(database)
+        self.usage = Usage(database)
         self.claims = Claims(database)
         self.idempotency = Idempotency(database)
         self.vector_log = VectorLog(database)

@@ -18,6 +18,7 @@ from kotaemon_async.answers.plain import PlainPrompt, PlainReply
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.documents.quota import Quota
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import ALL_SCOPES
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
@@ -139,7 +140,9 @@ class Fakes:
 
 
 @asynccontextmanager
-async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> AsyncIterator[Fakes]:
+async def fake_services(
+    folder: Path, *, max_upload_bytes: int = 10_000, quota: Quota | None = None
+) -> AsyncIterator[Fakes]:
     """Dependencies over a folder."""
     ledger = await Ledger.open(folder / "ledger.db")
     library = Library(
@@ -148,6 +151,7 @@ async def fake_services(folder: Path, *, max_upload_bytes: int = 10_000) -> Asyn
         enqueue=lambda: None,
         clock=lambda: 1_700_000_000.5,
         max_attempts=6,
+        quota=quota,
     )
     try:
         yield Fakes(ledger, library)
