@@ -87,7 +87,7 @@ async def get_collection(services: GivenServices, caller: GivenCaller, name: Fro
     opt=WRITE | audited("collections.put", object="name"),
     responses={
         201: ResponseSpec(SharedBody, generate_examples=False, description="It is new."),
-        **_PROBLEMS,
+        **responses("bad_request", "forbidden", "not_found", "quota_exceeded", "ledger_unavailable"),
     },
     summary="Make a collection, or say anew who may do what in it",
 )

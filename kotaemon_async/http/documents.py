@@ -84,7 +84,14 @@ _UPLOAD_PROBLEMS = responses(
         "key_reused",
         "busy",
     ),
-    *("memory_high", "disk_full", "ledger_unavailable", "storage_unavailable", "shutting_down"),
+    *(
+        "quota_exceeded",
+        "memory_high",
+        "disk_full",
+        "ledger_unavailable",
+        "storage_unavailable",
+        "shutting_down",
+    ),
 )
 
 

@@ -26,6 +26,8 @@ SQL = queries("collections.sql")
 _NAME: Final = re.compile(r"[\w][\w .-]{0,99}")
 #: A collection is shared with a few; a group stands for many.
 MAX_SHARES: Final = 200
+#: So many may be a user's, so that nobody's searches have to look into tens of thousands.
+MAX_OWNED: Final = 1000
 
 Grantee = Literal["user", "group"]
 #: What everybody may do: nothing, read, or read and write.
@@ -178,11 +180,18 @@ def place_for(conn: apsw.Connection, caller: Caller, name: str) -> tuple[str, bo
 def open_for_writing(conn: apsw.Connection, caller: Caller, name: str, now_s: float) -> str:
     """Return what the collection is kept as that the caller may write in, made if it is new.
 
-    It is his alone then, and everybody's when he is everybody. Raises: Refused as `place_for`.
+    It is his alone then, and everybody's when he is everybody. Raises: Refused as `place_for`, and
+    `quota_exceeded`.
     """
     kept, is_there = place_for(conn, caller, name)
     if not is_there:
         owner = default_owner(kept) or caller.user
+        if owner and conn.execute(SQL["owned"], {"owner": owner}).get >= MAX_OWNED:
+            raise Refused(
+                f"{MAX_OWNED} collections are yours, and no more can be.",
+                code="quota_exceeded",
+                hint="Delete those that are empty, or name one of them.",
+            )
         public = "write" if caller == EVERYBODY and not owner else ""
         conn.execute(SQL["make"], {"name": kept, "owner": owner, "public": public, "now": now_s})
     return kept

@@ -14,6 +14,9 @@ SELECT name, max(rights) FROM granted WHERE :name IS NULL OR name = :name GROUP 
 -- name: is_there
 SELECT 1 FROM collections WHERE name = :name
 
+-- name: owned
+SELECT count(*) FROM collections WHERE owner = :owner
+
 -- name: make
 INSERT INTO collections (name, owner, public, created_at) VALUES (:name, :owner, :public, :now)
 

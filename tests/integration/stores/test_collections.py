@@ -4,6 +4,7 @@ import pytest
 
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE, Caller
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.stores import collections
 from kotaemon_async.stores.collections import MAX_SHARES, Change, Collection, Rights, Share
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.callers import ADMIN, ALICE, BOB, a_user
@@ -193,6 +194,16 @@ async def test_a_collection_of_everybody_goes_with_its_last_document(ledger: Led
     for number in (1, 2):
         await ledger.documents.delete(f"doc_{number}")
     assert await names(ledger, EVERYBODY) == []
+
+
+async def test_one_user_has_no_end_of_collections(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collections, "MAX_OWNED", 2)
+    for name in ("a", "b"):
+        await put(ledger, name)
+    assert await code_of(ledger.collections.put(ALICE, "c", Change(), 1.0)) == "quota_exceeded"
+    assert await code_of(hand_in(ledger, 1, "default", ALICE)) == "quota_exceeded"
+    await put(ledger, "b")
+    await put(ledger, "c", BOB)
 
 
 async def test_documents_are_counted(ledger: Ledger) -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.domain.errors import Misconfigured
+from kotaemon_async.stores.collections import Collection, Rights
+from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import SCHEMA, Ledger
 from kotaemon_async.stores.models import EmbeddingModel
-from tests.support.ledger import run_sql
+from tests.support.callers import ALICE, BOB
+from tests.support.ledger import new_document, run_sql
 
 OLD = Path(__file__).parents[2] / "data"
 TABLES = "SELECT name FROM sqlite_master WHERE type IN ('table', 'index') ORDER BY name"
@@ -67,4 +70,18 @@ async def test_a_ledger_of_the_release_before_knows_its_model_and_its_index(tmp_
     assert (await ledger.models.roles()).active == EmbeddingModel("all-MiniLM-L6-v2", 384)
     await ledger.vector_log.advance("other", "else", 1, 2.0)
     assert await ledger.vector_log.position("g") == 7
+    await ledger.aclose()
+
+
+async def test_collections_of_an_earlier_release_are_everybody_s_to_read_and_to_write(tmp_path: Path) -> None:
+    ledger = await Ledger.open(old_ledger(tmp_path / "old.db", 5))
+    assert await ledger.collections.page(ALICE, 10) == [
+        Collection("default", "", "write", 1.0, False, Rights.WRITE)
+    ]
+    assert (await ledger.access.document(ALICE, "doc_1", write=True)).collection == "default"
+    await ledger.documents.accept(new_document("doc_2", caller=ALICE), 2.0)
+    assert {one.id for one in (await ledger.access.page(BOB, ListQuery(collection="default")))[0]} == {
+        "doc_1",
+        "doc_2",
+    }
     await ledger.aclose()
