@@ -8,16 +8,15 @@ from litestar.enums import ScopeType
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.forwarded import Trusted, forwarded
+from kotaemon_async.http.identity import Identity
 from kotaemon_async.http.problems import refuse
 from kotaemon_async.http.settings import HttpSettings
 
 _ANY: Final = "*"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ELSEWHERE: Final = frozenset({"cross-site", "same-site"})
-_COOKIE: Final = "kotaemon_session="
 _METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS: Final = frozenset(
     {"accept", "accept-language", "authorization", "content-type", "idempotency-key", "if-none-match"}
@@ -70,8 +69,8 @@ class Origins:
         elif scope["method"] in _SAFE:
             is_refused = _is_fetched_elsewhere(headers)
         else:
-            came_with_cookie = _COOKIE in headers.get("cookie", "")
-            is_refused = origin is not None or _is_sent_elsewhere(headers) or came_with_cookie
+            has_session = scope["state"]["identity"].signed_in_by == "session"
+            is_refused = origin is not None or _is_sent_elsewhere(headers) or has_session
         return _refused(origin) if is_refused else None
 
     def _asks_first(self, scope: HTTPScope, headers: Headers) -> bool:
@@ -139,13 +138,14 @@ def _is_preflight(scope: HTTPScope, headers: Headers) -> bool:
 
 
 def _brings_key(scope: HTTPScope, headers: Headers) -> bool:
-    """Return whether the caller is who he is by a key of his own, or would be if it were valid.
+    """Return whether the caller is known by a key in a header, or would be if it were valid.
 
-    Such a header no page can send without a preflight; the service that asks nobody for a key takes none.
+    No page sends such a header without a preflight.
     """
-    scheme, _, secret = headers.get("authorization", "").partition(" ")
-    has_key = scheme.lower() == "bearer" and bool(secret.strip())
-    return has_key and scope.get("state", {}).get("caller") is not EVERYBODY
+    identity: Identity = scope["state"]["identity"]
+    if identity.caller is None:
+        return headers.get("authorization", "").lower().startswith("bearer ")
+    return identity.signed_in_by in ("key", "local")
 
 
 def _is_sent_elsewhere(headers: Headers) -> bool:

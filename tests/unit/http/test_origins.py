@@ -7,6 +7,7 @@ import pytest
 from litestar.types import Message
 
 from kotaemon_async.domain.callers import EVERYBODY, Caller
+from kotaemon_async.http.identity import Identity
 from kotaemon_async.http.origins import Origins
 from kotaemon_async.http.settings import HttpSettings
 
@@ -14,15 +15,14 @@ OURS, LISTED, FOREIGN = "http://127.0.0.1:8000", "https://portal.example", "http
 CLOSED = HttpSettings()
 LISTING = HttpSettings(allowed_origins=(LISTED,))
 ANY = HttpSettings(allowed_origins=("*",))
+OPEN, NOBODY = Identity(EVERYBODY, "open"), Identity()
 ALICE = Caller("key_1", "alice", scopes=frozenset({"ask"}))
+BY_KEY, BY_SESSION, BY_PROXY = (Identity(ALICE, "key"), Identity(ALICE, "session"), Identity(ALICE, "proxy"))
 KEY = {"authorization": "Bearer kot_1"}
-COOKIE = {"cookie": "a=b; kotaemon_session=c"}
 Reply = tuple[int, dict[str, str]]
 
 
-async def replied(
-    settings: HttpSettings, method: str, caller: Caller | None = EVERYBODY, **headers: Any
-) -> Reply:
+async def replied(settings: HttpSettings, method: str, identity: Identity = OPEN, **headers: Any) -> Reply:
     """Return status and headers of the reply; the application says 200 to whatever reaches it."""
     sent: list[Message] = []
 
@@ -35,7 +35,8 @@ async def replied(
     given = {"host": "127.0.0.1:8000"} | {name.replace("_", "-"): text for name, text in headers.items()}
     scope: Any = {"type": "http", "method": method, "path": "/api/v1/answers", "query_string": b""}
     scope |= {"scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000)}
-    scope |= {"headers": [(k.encode(), v.encode()) for k, v in given.items()], "state": {"caller": caller}}
+    scope["headers"] = [(name.encode(), text.encode()) for name, text in given.items()]
+    scope["state"] = {"identity": identity}
     await Origins(app, settings)(scope, _unread, send)
     found: Any = sent[0]
     return found["status"], {k.decode().lower(): v.decode() for k, v in found["headers"]}
@@ -66,9 +67,9 @@ async def test_a_page_of_another_origin_changes_nothing(method: str, origin: str
     assert await status(CLOSED, method, origin=origin) == 403
 
 
-@pytest.mark.parametrize("caller", [EVERYBODY, ALICE])
-async def test_our_own_page_does(caller: Caller) -> None:
-    assert await status(CLOSED, "POST", caller, origin=OURS, **COOKIE) == 200
+@pytest.mark.parametrize("identity", [OPEN, BY_KEY, BY_SESSION, BY_PROXY, NOBODY])
+async def test_our_own_page_does(identity: Identity) -> None:
+    assert await status(CLOSED, "POST", identity, origin=OURS) == 200
 
 
 async def test_a_program_sends_no_origin() -> None:
@@ -92,27 +93,29 @@ async def test_a_link_from_another_page_may_be_followed() -> None:
 
 
 async def test_with_a_cookie_the_origin_has_to_be_told() -> None:
-    assert await status(CLOSED, "POST", ALICE, **COOKIE) == 403
+    assert await status(CLOSED, "POST", BY_SESSION) == 403
+    assert await status(CLOSED, "GET", BY_SESSION) == 200
 
 
 async def test_a_key_in_a_header_is_its_own_right() -> None:
-    assert await status(CLOSED, "POST", ALICE, origin=FOREIGN, **KEY) == 200
-    assert await status(CLOSED, "POST", None, origin=FOREIGN, **KEY) == 200  # 401 follows
-    assert await status(CLOSED, "POST", ALICE, origin=FOREIGN, authorization="Basic YTpi") == 403
+    assert await status(CLOSED, "POST", BY_KEY, origin=FOREIGN, **KEY) == 200
+    assert await status(CLOSED, "POST", NOBODY, origin=FOREIGN, **KEY) == 200  # 401 follows
+    assert await status(CLOSED, "POST", NOBODY, origin=FOREIGN, authorization="Basic YTpi") == 403
+    assert await status(CLOSED, "POST", BY_PROXY, origin=FOREIGN, **KEY) == 403
 
 
 async def test_a_made_up_key_opens_nothing_where_none_is_asked_for() -> None:
-    assert await status(CLOSED, "POST", EVERYBODY, origin=FOREIGN, **KEY) == 403
+    assert await status(CLOSED, "POST", OPEN, origin=FOREIGN, **KEY) == 403
 
 
 async def test_nothing_lets_a_foreign_page_read() -> None:
     for settings in (CLOSED, LISTING):
-        _, headers = await replied(settings, "GET", ALICE, origin=FOREIGN, **KEY)
+        _, headers = await replied(settings, "GET", BY_KEY, origin=FOREIGN, **KEY)
         assert not [name for name in headers if name.startswith("access-control")]
 
 
 async def test_a_listed_page_sends_and_reads() -> None:
-    found, headers = await replied(LISTING, "POST", ALICE, origin=LISTED.upper(), **KEY)
+    found, headers = await replied(LISTING, "POST", BY_KEY, origin=LISTED.upper(), **KEY)
     assert (found, headers["access-control-allow-origin"]) == (200, LISTED)
     assert headers["access-control-allow-credentials"] == "true"
     assert {"X-Trace-Id", "Retry-After"} <= set(headers["access-control-expose-headers"].split(", "))
@@ -129,7 +132,7 @@ async def test_a_preflight_needs_no_key() -> None:
         "access_control_request_method": "DELETE",
         "access_control_request_headers": "X-Stainless-OS, evil",
     }
-    found, headers = await replied(LISTING, "OPTIONS", None, origin=LISTED, **asked)
+    found, headers = await replied(LISTING, "OPTIONS", NOBODY, origin=LISTED, **asked)
     allowed = headers["access-control-allow-headers"].split(", ")
     assert (found, headers["access-control-allow-origin"]) == (204, LISTED)
     assert "DELETE" in headers["access-control-allow-methods"]
@@ -140,27 +143,27 @@ async def test_a_preflight_needs_no_key() -> None:
 @pytest.mark.parametrize("origin", [FOREIGN, "null"])
 async def test_a_preflight_of_another_page_is_refused(origin: str) -> None:
     found, headers = await replied(
-        LISTING, "OPTIONS", None, origin=origin, access_control_request_method="PUT"
+        LISTING, "OPTIONS", NOBODY, origin=origin, access_control_request_method="PUT"
     )
     assert (found, "access-control-allow-origin" in headers) == (403, False)
 
 
 async def test_a_star_is_for_pages_that_bring_a_key() -> None:
-    _, headers = await replied(ANY, "POST", ALICE, origin=FOREIGN, **KEY)
+    _, headers = await replied(ANY, "POST", BY_KEY, origin=FOREIGN, **KEY)
     assert headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in headers
-    assert await status(ANY, "OPTIONS", None, origin=FOREIGN, access_control_request_method="PUT") == 204
+    assert await status(ANY, "OPTIONS", NOBODY, origin=FOREIGN, access_control_request_method="PUT") == 204
 
 
 async def test_a_star_opens_neither_cookies_nor_a_service_without_keys() -> None:
-    assert await status(ANY, "POST", ALICE, origin=FOREIGN, **COOKIE) == 403
-    assert await status(ANY, "POST", EVERYBODY, origin=FOREIGN) == 403
-    _, headers = await replied(ANY, "GET", EVERYBODY, origin=FOREIGN)
-    assert "access-control-allow-origin" not in headers
+    for identity in (OPEN, BY_SESSION, BY_PROXY):
+        assert await status(ANY, "POST", identity, origin=FOREIGN, **KEY) == 403
+        _, headers = await replied(ANY, "GET", identity, origin=FOREIGN)
+        assert "access-control-allow-origin" not in headers
 
 
 async def test_a_refused_page_that_is_listed_may_read_why() -> None:
-    _, headers = await replied(LISTING, "GET", None, origin=LISTED)
+    _, headers = await replied(LISTING, "GET", NOBODY, origin=LISTED)
     assert headers["access-control-allow-origin"] == LISTED
 
 
