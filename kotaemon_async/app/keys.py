@@ -22,8 +22,13 @@ _MOST_COLLECTIONS: Final = 10_000
 
 
 def check_address(settings: Settings) -> None:
-    """Raise Misconfigured where nobody would be asked for a key on an address that others reach."""
+    """Raise Misconfigured where nobody could call, or where others would not be asked who they are."""
     host, auth = settings.http.host, settings.http.auth
+    if auth == "proxy" and not settings.http.trusted_proxies:
+        raise Misconfigured(
+            "http.trusted_proxies: http.auth is proxy, so it has to name the proxy's address.",
+            hint="Set it, as KOTAEMON_HTTP__TRUSTED_PROXIES='[\"127.0.0.1\"]' for a proxy on this machine.",
+        )
     if is_loopback(host) or auth in ("keys", "proxy"):
         return
     if auth == "open":

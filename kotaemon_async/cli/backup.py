@@ -16,6 +16,7 @@ from kotaemon_async.operations.backup.folder import kept_backups, name_at
 from kotaemon_async.operations.backup.reading import open_backup
 from kotaemon_async.resilience import faults
 from kotaemon_async.stores.files import give_to_owner_of
+from kotaemon_async.stores.restored_keys import settle
 
 
 def create(settings: Settings, output: Path | None) -> Json:
@@ -64,6 +65,9 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> Json:
     with open_backup(file.absolute()) as backup:
         done = restoring_into(settings, folder).restore(backup, replace=replace)
     write_down(folder, "backup.restore", file.name)
+    former = None if done.aside is None else done.aside / "ledger.db"
+    keys = settle(folder / "ledger.db", former, time.time())
+    give_to_owner_of(folder, folder / "ledger.db")
     knowledge = next((str(path) for path in folder.glob("knowledge.*")), None)
     return {
         "folder": str(done.folder),
@@ -73,5 +77,7 @@ def restore(settings: Settings, file: Path, *, replace: bool) -> Json:
         "files": done.blobs,
         "lacking": done.lacking,
         "knowledge": knowledge,
+        "keys": keys.valid,
+        "keys_ended_since": keys.ended_since,
         "duration_s": round(time.monotonic() - began_s, 3),
     }

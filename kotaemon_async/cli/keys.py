@@ -23,6 +23,9 @@ app = typer.Typer(
 )
 KeyId = Annotated[str, typer.Argument(help="The key's id, as `keys list` shows it.")]
 _LASTS: Final = re.compile(r"(\d{1,5})([hdwy])")
+#: A write waits five seconds for others by itself; it is tried again for so long.
+_WAIT_S: Final = 30.0
+_PAUSE_S: Final = 0.1
 _HOURS: Final = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 
 
@@ -44,13 +47,17 @@ def create(  # noqa: PLR0913, PLR0917 - one for each option
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this one time; with the first one, callers need a key from then on."""
+    from kotaemon_async.cli.audit import write_down
     from kotaemon_async.stores.api_keys import USUAL_SCOPES, checked_grant
 
     with ending(as_json=as_json):
         lasts_s = None if expires is None else _seconds(expires)
         ends_at_s = None if lasts_s is None else time.time() + lasts_s
         grant = checked_grant(name, user, group or (), scope or USUAL_SCOPES, ends_at_s)
-        _print_made(make(_folder(config), grant), as_json=as_json)
+        folder = _folder(config)
+        made = make(folder, grant)
+        write_down(folder, "keys.create", made["id"])
+        _print_made(made, as_json=as_json)
 
 
 @app.command("list", epilog=EXIT_CODES)
@@ -72,16 +79,25 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Make a new key in the place of another, which stays valid for a while."""
+    from kotaemon_async.cli.audit import write_down
+
     with ending(as_json=as_json):
-        made = on_keys(_folder(config), lambda keys: keys.rotate(key, grace_h * 3600, time.time()))
-        _print_made(_made(_found(made, key)), as_json=as_json)
+        folder = _folder(config)
+        made = on_keys(folder, lambda keys: keys.rotate(key, grace_h * 3600, time.time()))
+        shown_once = _made(_found(made, key))
+        write_down(folder, "keys.rotate", key)
+        _print_made(shown_once, as_json=as_json)
 
 
 @app.command(epilog=EXIT_CODES)
 def revoke(key: KeyId, config: Config = None, as_json: AsJson = False) -> None:
     """End a key at once; the service asks for keys all the same, also when it was the last one."""
+    from kotaemon_async.cli.audit import write_down
+
     with ending(as_json=as_json):
-        _found(on_keys(_folder(config), lambda keys: keys.revoke(key, time.time())), key)
+        folder = _folder(config)
+        _found(on_keys(folder, lambda keys: keys.revoke(key, time.time())), key)
+        write_down(folder, "keys.revoke", key)
 
 
 def make(folder: Path, grant: "KeyGrant") -> "Json":
@@ -114,7 +130,7 @@ def on_keys(folder: Path, work: "Callable[[ApiKeys], Awaitable[T]]", *, is_new: 
         ledger = await Ledger.open(ledger_path)
         try:
             await take_over(folder, ledger.api_keys, time.time())
-            return await work(ledger.api_keys)
+            return await _when_free(lambda: work(ledger.api_keys))
         finally:
             await ledger.aclose()
 
@@ -123,6 +139,25 @@ def on_keys(folder: Path, work: "Callable[[ApiKeys], Awaitable[T]]", *, is_new: 
     finally:
         for path in folder.glob("ledger.db*"):
             give_to_owner_of(folder, path)
+
+
+async def _when_free(work: Callable[[], Awaitable[T]]) -> T:
+    """Return what the work gives; others who write the ledger, on a slow disk, are waited for.
+
+    Raises: Unavailable when they do not come to an end.
+    """
+    import anyio
+
+    from kotaemon_async.domain.errors import Unavailable
+
+    end_s = anyio.current_time() + _WAIT_S
+    while True:
+        try:
+            return await work()
+        except Unavailable:
+            if anyio.current_time() > end_s:
+                raise
+            await anyio.sleep(_PAUSE_S)
 
 
 def shown(key: "ApiKey") -> "Json":

@@ -422,6 +422,10 @@ def print_restored(done: Json) -> None:
         console.print(f"what was there before lies in {escape(done['aside'])}; delete it when you like")
     if done["knowledge"]:
         console.print(f"kept answers: set answers.static_knowledge to {escape(done['knowledge'])}")
+    if done["keys"]:
+        console.print(f"{done['keys']} keys open the service again: kotaemon-async keys list")
+    if done["keys_ended_since"]:
+        console.print(f"{done['keys_ended_since']} keys that have ended since then stay ended")
     _print_lacking(done)
     console.print("next: start the service; it builds the vector index from the ledger")
 

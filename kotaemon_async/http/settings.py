@@ -1,9 +1,9 @@
 """The settings of the HTTP server."""
 
 import re
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, IPvAnyNetwork, StringConstraints
 
 from kotaemon_async.domain.sections import SettingsSection, setting
 
@@ -88,12 +88,6 @@ class HttpSettings(SettingsSection):
     admins: tuple[str, ...] = setting(
         (), "With auth proxy: users who look after the service, and groups of them as @group."
     )
-
-    @model_validator(mode="after")
-    def _names_its_proxies(self) -> Self:
-        if self.auth == "proxy" and not self.trusted_proxies:
-            raise ValueError("auth is proxy, so trusted_proxies has to name the proxy's address")
-        return self
 
 
 class LimitSettings(SettingsSection):

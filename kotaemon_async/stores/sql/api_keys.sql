@@ -48,3 +48,16 @@ DELETE FROM sessions WHERE digest IN (
 
 -- name: sessions
 SELECT digest, key_id, expires_at FROM sessions WHERE expires_at > :now
+
+-- name: forget_all_sessions
+DELETE FROM sessions
+
+-- name: ended
+SELECT min(coalesce(revoked_at, expires_at), coalesce(expires_at, revoked_at)), id FROM api_keys
+WHERE revoked_at IS NOT NULL OR expires_at <= :now
+
+-- name: end_as_before
+UPDATE api_keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?
+
+-- name: count_valid
+SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)

@@ -12,6 +12,7 @@ from kotaemon_async.cli.client import Json
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.command import run
+from tests.support.keys import keys_of, make_key
 from tests.support.library import LibraryFixture
 
 
@@ -134,6 +135,25 @@ def test_kept_answers_and_keys_are_in_it(data_dir: Path, tmp_path: Path) -> None
     assert done["knowledge"] == str(tmp_path / "new" / "knowledge.yaml")
     assert (tmp_path / "new" / "keys.json").read_text() == '{"keys": []}'
     assert (tmp_path / "new" / "knowledge.yaml").read_text() == (tmp_path / "kept.YAML").read_text()
+
+
+def test_a_restore_brings_no_ended_key_and_no_session_back(data_dir: Path, tmp_path: Path) -> None:
+    stays, ends = make_key(data_dir, "stays", "ask"), make_key(data_dir, "ends", "ask")
+    path = data_dir / "ledger.db"
+    apsw.Connection(str(path)).execute("INSERT INTO sessions SELECT 'd', id, 0, 9e9 FROM api_keys LIMIT 1")
+    said("backup", "create", "--output", tmp_path / "a.tar", data_dir=data_dir)
+    run("keys", "revoke", keys_of(data_dir)[1].id, data_dir=data_dir)
+    done = said("backup", "restore", tmp_path / "a.tar", "--replace", data_dir=data_dir)[1]
+    assert (done["keys"], done["keys_ended_since"], stays != ends) == (1, 1, True)
+    assert [key.state(5.0) for key in keys_of(data_dir)] == ["valid", "revoked"]
+    assert apsw.Connection(str(path)).execute("SELECT count(*) FROM sessions").get == 0
+
+
+def test_a_restore_elsewhere_says_how_many_keys_it_brings(data_dir: Path, tmp_path: Path) -> None:
+    make_key(data_dir, "a")
+    said("backup", "create", "--output", tmp_path / "a.tar", data_dir=data_dir)
+    out = run("backup", "restore", tmp_path / "a.tar", data_dir=tmp_path / "new")[1]
+    assert "1 keys open the service again" in out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")
