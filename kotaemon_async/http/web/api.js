@@ -2,9 +2,12 @@
 
 /** Where the service is: the folder above this module's, `/` or, behind a proxy, `/docs/`. */
 const ROOT = new URL("..", import.meta.url).pathname;
-const KEY = "kotaemon.key";
-let askForKey = async () => null;
-let asked = null;
+const MOST_TRIES = 3;
+const SAFE = new Set(["GET", "HEAD"]);
+let signIn = async () => {};
+let renew = async () => {};
+let signingIn = null;
+let token = null;
 
 /** A failure a person can act on; `status` 0 means that the service was not reached. */
 export class ApiError extends Error {
@@ -14,55 +17,55 @@ export class ApiError extends Error {
   }
 }
 
-/** How a key is asked for when the service wants one: a function that gives it, or null. */
-export function whenKeyIsNeeded(ask) {
-  askForKey = ask;
+/** What to do when the service does not know who asks (`signIn`), or that this page is its own (`renew`). */
+export function whenUnknown(hooks) {
+  ({ signIn, renew } = hooks);
 }
 
-/** The headers of a request: with the key, if one is known. */
-export function headers(more = {}) {
-  const key = localStorage.getItem(KEY);
-  return key ? { ...more, Authorization: `Bearer ${key}` } : more;
+/** The word that tells this page's requests from those of other pages; null where no cookie is used. */
+export function useToken(csrfToken) {
+  token = csrfToken ?? null;
 }
 
-/** The key that is kept in this browser; null forgets it. */
-export function keepKey(key) {
-  if (key) localStorage.setItem(KEY, key);
-  else localStorage.removeItem(KEY);
-}
+/** The headers of a request that changes something. */
+export const headers = (more = {}) => (token ? { ...more, "X-CSRF-Token": token } : more);
 
 /** The address of a path of the service, wherever below its host it is. */
 export const address = (path) => ROOT + path.slice(1);
 
 /** The reply's JSON (null for 204); body is sent as JSON. Throws ApiError. */
-export async function call(method, path, body = undefined, { signal } = {}) {
-  const reply = await request(method, path, body, { signal });
+export async function call(method, path, body = undefined, options = {}) {
+  const reply = await request(method, path, body, options);
   return reply.status === 204 ? null : reply.json();
 }
 
-/** The reply itself, when it is good. Throws ApiError, or AbortError when `signal` stopped it. */
-export async function request(method, path, body = undefined, { signal, accept = "application/json" } = {}) {
-  const json = body === undefined ? {} : { "Content-Type": "application/json" };
+/**
+ * The reply itself, when it is good; who is not known signs in first, unless `asks` is false.
+ * Throws ApiError, or AbortError when `signal` stopped it.
+ */
+export async function request(method, path, body = undefined, { signal, accept = "application/json", asks = true } = {}) {
+  const given = body === undefined ? { Accept: accept } : { Accept: accept, "Content-Type": "application/json" };
   const init = { method, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: "no-cache" };
-  for (;;) {
-    const sent = localStorage.getItem(KEY);
-    const reply = await reach(path, { ...init, headers: headers({ Accept: accept, ...json }) });
+  for (let tries = 0; ; tries += 1) {
+    const reply = await reach(path, { ...init, headers: SAFE.has(method) ? given : headers(given) });
     if (reply.ok) return reply;
     const error = await errorOf(reply);
-    if (error.status !== 401) throw error;
-    if (sent === localStorage.getItem(KEY) && !(await newKey(error))) throw error;
+    if (!asks || tries === MOST_TRIES || !(await isSettled(error))) throw error;
+    signal?.throwIfAborted();
   }
 }
 
-/** Whether there is a new key. All requests that need one ask once; who gives none is asked again after a reload. */
-function newKey(error) {
-  asked ??= askForKey(error).then((key) => {
-    if (!key) return false;
-    keepKey(key);
-    asked = null;
+/** Whether what stood in the way is settled, so that it can be tried once more; all that wait sign in once. */
+export async function isSettled(error) {
+  if (error.status === 401) {
+    signingIn ??= signIn().finally(() => (signingIn = null));
+    await signingIn;
     return true;
-  });
-  return asked;
+  }
+  if (error.code !== "wrong_origin" || !token) return false;
+  const before = token;
+  await renew(); // another tab has signed in since
+  return token !== before;
 }
 
 async function reach(path, init) {

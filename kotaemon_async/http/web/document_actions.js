@@ -1,6 +1,7 @@
 // What can be done with documents, one or many: each says how far it is and what did not work.
 
-import { address, call, headers, request } from "./api.js";
+import { address, call } from "./api.js";
+import { collections } from "./collections.js";
 import { choose, confirmed } from "./dialog.js";
 import { isUnfinished, PATH, store } from "./document_store.js";
 import { count } from "./format.js";
@@ -38,13 +39,26 @@ export function cancel(documents) {
   return each(documents.filter(isUnfinished), "documents.cancelling", async (one) => store.put(await call("POST", `${PATH}/${one.id}/cancel`)));
 }
 
-export async function move(documents, collections) {
-  const options = collections.map((value) => ({ value }));
+export async function move(documents) {
+  const options = collections.writable().map((value) => ({ value }));
   const collection = await choose({ title: t("documents.move.title", { n: documents.length, count: count(documents.length) }), label: t("documents.move.label"), options, go: t("documents.move"), other: t("documents.move.other") });
   if (!collection) return false;
   const elsewhere = documents.filter((one) => one.collection !== collection);
-  await each(elsewhere, "documents.moving", async (one) => store.put(await call("PATCH", `${PATH}/${one.id}`, { collection })));
+  await each(elsewhere, "documents.moving", (one) => moveOne(one, collection));
   return true;
+}
+
+async function moveOne(one, collection) {
+  try {
+    store.put(await call("PATCH", `${PATH}/${one.id}`, { collection }));
+  } catch (error) {
+    if (error.code === "conflict") error.code = "same_file"; // nothing else stands in the way of a move
+    else if (error.code === "not_found") {
+      await store.look(one.id);
+      if (store.get(one.id)) error.code = "not_your_collection";
+    }
+    throw error;
+  }
 }
 
 /** Takes documents as the scope of the next question. */
@@ -56,20 +70,9 @@ export function ask(documents, shared) {
   shared.go("ask");
 }
 
-/** The file as it was handed in: beside this page, or saved where a key has to be sent along. */
-export async function openOriginal(one) {
-  const path = `${PATH}/${one.id}/content`;
-  if (!headers().Authorization) return window.open(address(path), "_blank", "noopener");
-  try {
-    const reply = await request("GET", path, undefined, { accept: "*/*" });
-    const url = URL.createObjectURL(await reply.blob());
-    // Saved, not shown: shown under our address, a document could act as this page.
-    Object.assign(document.createElement("a"), { href: url, download: one.name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch (error) {
-    sayError(error);
-  }
-  return undefined;
+/** The file as it was handed in, beside this page; the service shows what can do no harm, and offers the rest for saving. */
+export function openOriginal(one) {
+  window.open(address(`${PATH}/${one.id}/content`), "_blank", "noopener");
 }
 
 /** Does it to each, a few at once; what failed is said in one message. */
@@ -87,18 +90,12 @@ async function each(documents, doing, act) {
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   clearInterval(telling);
   forget(doing);
-  if (failures.length === 1 && documents.length === 1) sayError(sameFile(doing, failures[0].error));
-  else if (failures.length) sayMany(failures.map((one) => ({ ...one, error: sameFile(doing, one.error) })), documents.length);
+  if (failures.length === 1 && documents.length === 1) sayError(failures[0].error);
+  else if (failures.length) sayMany(failures, documents.length);
 }
 
 function sayMany(failures, all) {
   const [{ one, error }] = failures;
   const words = t("documents.some_failed", { n: failures.length, count: count(failures.length), all: count(all), name: apart(one.name), why: wordsFor(error).text });
   say(words, { kind: "bad", lasting: true, key: "error" });
-}
-
-/** Only one thing stands in the way of a move: the same file is there. */
-function sameFile(doing, error) {
-  if (doing === "documents.moving" && error.code === "conflict") error.code = "same_file";
-  return error;
 }

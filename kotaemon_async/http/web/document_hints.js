@@ -1,10 +1,12 @@
 // What the view says when there is nothing to list.
 
 import { h, icon } from "./dom.js";
+import { may } from "./session.js";
 import { t } from "./strings.js";
 
 /** What can be read, and the three ways to hand it in. */
 export function emptyState() {
+  if (!may("write")) return h("div", { class: "empty", hidden: true }, icon("documents"), h("h2", {}, t("documents.empty")), h("p", {}, t("documents.empty.read")));
   const way = (sign, name, ...more) => h("li", {}, icon(sign), h("div", {}, h("b", {}, t(`documents.empty.${name}`)), h("small", {}, t(`documents.empty.${name}.how`)), more));
   return h("div", { class: "empty teach", hidden: true },
     icon("documents"),

@@ -1,5 +1,6 @@
 // One row of the list. It is made once and shows one document after the other as the list scrolls.
 
+import { foreignOwner, mayChange } from "./collections.js";
 import { h, icon, set } from "./dom.js";
 import { ago, bytes, count } from "./format.js";
 import { stateOf } from "./document_status.js";
@@ -23,7 +24,8 @@ export function documentRow() {
   const state = h("div", { role: "gridcell", class: "state" }, h("div", { class: "line" }, badge, warnings, retry), track, under);
   const pages = h("div", { role: "gridcell", class: "n" });
   const place = h("bdi", {});
-  const placeCell = h("div", { role: "gridcell", class: "place" }, place);
+  const owner = h("small", {});
+  const placeCell = h("div", { role: "gridcell", class: "place" }, place, owner);
   const more = h("button", { class: "quiet", type: "button", tabindex: -1, "aria-haspopup": "menu", dataset: { do: "menu" } }, icon("more"));
   const node = h("div", { role: "row", class: "row" },
     h("div", { role: "gridcell", class: "pick" }, pick), nameCell, state, pages, placeCell,
@@ -63,10 +65,12 @@ export function documentRow() {
     if (state.title !== title) state.title = title;
     track.hidden = told.part === null || one.status !== "processing";
     if (told.part !== null) bar.style.width = `${Math.round(told.part * 1000) / 10}%`;
-    retry.hidden = one.status !== "failed" && one.status !== "cancelled";
+    retry.hidden = (one.status !== "failed" && one.status !== "cancelled") || !mayChange(one);
     const total = one.progress.pages_total;
     write(pages, total ? count(total) : "–");
     write(place, one.collection);
+    const of = foreignOwner(one.collection);
+    write(owner, of && t("share.of", { owner: of }));
     if (placeCell.title !== one.collection) placeCell.title = one.collection;
   };
   return { node, show };

@@ -50,20 +50,17 @@ function statusOptions(documents) {
   return [["", t("documents.all_statuses")], ...STATUSES.map((one) => [one, `${t(`documents.status.${one}`)} (${count(number(one))})`])];
 }
 
-/** {node, show(number, canRetry)}: what can be done with the selected ones; `acts` by their names. */
+/** {node, show(number, offered)}: what can be done with the selected ones; `acts` and `offered` by their names. */
 export function selectionBar(acts) {
   const words = h("b", {});
   const button = (name, sign, isBad) => h("button", { class: isBad ? "plain bad" : "plain", type: "button", dataset: { do: name }, "aria-label": t(`documents.${name}`), onclick: () => acts[name]() }, icon(sign), h("span", {}, t(`documents.${name}`)));
-  const ask = button("ask", "ask");
-  const retry = button("retry", "again");
-  const move = button("move", "open");
-  const remove = button("delete", "trash", true);
+  const buttons = { ask: button("ask", "ask"), retry: button("retry", "again"), move: button("move", "open"), delete: button("delete", "trash", true) };
   const clear = h("button", { class: "quiet", type: "button", "aria-label": t("documents.clear"), title: t("documents.clear"), onclick: () => acts.clear() }, icon("close"));
-  const node = h("div", { class: "tools chosen", role: "toolbar", "aria-label": t("documents.chosen.label"), hidden: true }, clear, words, h("span", { class: "space" }), ask, retry, move, remove);
-  const show = (n, canRetry) => {
+  const node = h("div", { class: "tools chosen", role: "toolbar", "aria-label": t("documents.chosen.label"), hidden: true }, clear, words, h("span", { class: "space" }), Object.values(buttons));
+  const show = (n, offered) => {
     node.hidden = n === 0;
     words.textContent = t("documents.chosen", { n, count: count(n) });
-    retry.hidden = !canRetry;
+    for (const [name, node] of Object.entries(buttons)) node.hidden = !offered[name];
   };
   return { node, show };
 }

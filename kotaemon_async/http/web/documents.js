@@ -1,6 +1,7 @@
 // The view "Documents": what was handed in, how far each is, and what can be done with it.
 
 import { ask, busy, cancel, canRetry, move, openOriginal, remove, retry } from "./document_actions.js";
+import { collections, mayChange } from "./collections.js";
 import { Choice, Selection } from "./document_choice.js";
 import { emptyState, noMatchState } from "./document_hints.js";
 import { openMenu } from "./document_menu.js";
@@ -11,8 +12,11 @@ import { showWarnings } from "./document_warnings.js";
 import { filters, listHead, selectionBar } from "./document_tools.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
+import { say, sayError } from "./notice.js";
+import { may } from "./session.js";
+import { mayShare, share, sharingLine } from "./sharing.js";
 import { t } from "./strings.js";
-import { collections, intoField, uploadButtons } from "./upload_choice.js";
+import { intoField, uploadButtons } from "./upload_choice.js";
 import { uploadList } from "./upload_list.js";
 import { uploads } from "./uploads.js";
 
@@ -42,7 +46,8 @@ class DocumentView {
     const telling = setInterval(() => (this.summary.textContent = summaryOf(store.all())), SUMMARY_EVERY_MS);
     const ageing = setInterval(() => this.show(), AGES_EVERY_MS);
     const forget = uploads.watch(() => uploads.isBusy === this.#isBusy || this.show());
-    this.#ends = [forget, store.watch(() => this.show()), () => clearInterval(telling), () => clearInterval(ageing), () => this.uploads.close(), () => this.list.close()];
+    this.#ends = [forget, store.watch(() => this.show()), collections.watch(() => this.show()), () => clearInterval(telling), () => clearInterval(ageing), () => this.uploads.close(), () => this.list.close()];
+    collections.read();
     this.show();
   }
 
@@ -54,6 +59,7 @@ class DocumentView {
     this.uploads = uploadList(uploads);
     this.tools = filters(this.#choice, change, () => this.#turnDensity());
     this.bar = selectionBar(this.#acts());
+    this.sharing = sharingLine();
     this.titles = listHead(this.#choice, change, (isOn) => (isOn ? this.#selection.all(this.#shown) : this.#selection.clear(), this.show()));
     this.list = new DocumentRows({ label: t("nav.documents"), head: this.titles.node, selection: this.#selection, busy, hear: (what, one, anchor) => this.#hear(what, one, anchor) });
     this.number = h("span", { class: "number" });
@@ -61,8 +67,8 @@ class DocumentView {
     this.nothing = emptyState();
     this.noMatch = noMatchState(() => (this.#choice.set({ words: "", collection: "", status: "" }), this.show()));
     this.node = h("section", { class: "view documents" },
-      h("header", { class: "head" }, h("h2", {}, t("nav.documents"), this.number), intoField(), uploadButtons()),
-      this.uploads.node, this.tools.node, this.bar.node, this.list.node, this.nothing, this.noMatch, this.summary);
+      h("header", { class: "head" }, h("h2", {}, t("nav.documents"), this.number), may("write") && [intoField(), ...uploadButtons()]),
+      this.uploads.node, this.tools.node, this.bar.node, this.sharing.node, this.list.node, this.nothing, this.noMatch, this.summary);
   }
 
   close() {
@@ -88,7 +94,10 @@ class DocumentView {
     this.list.node.hidden = isEmpty || !this.noMatch.hidden;
     this.tools.node.hidden = isEmpty || this.#selection.size > 0;
     this.tools.show(all, this.#isDense, store.isAway);
-    this.bar.show(this.#selected().length, this.#selected().some(canRetry));
+    const selected = this.#selected();
+    const isHis = selected.every(mayChange);
+    this.bar.show(selected.length, { ask: may("ask"), retry: isHis && selected.some(canRetry), move: isHis, delete: isHis });
+    this.sharing.show(this.#choice.collection);
     this.titles.show(this.#shown, this.#selection);
     this.list.show(this.#shown, this.#isDense, isWaiting);
     if (this.#wanted && store.get(this.#wanted)) {
@@ -125,7 +134,7 @@ class DocumentView {
     return {
       ask: () => ask(this.#selected(), this.shared),
       retry: () => this.#during(retry(this.#selected())),
-      move: () => this.#doneWith(move(this.#selected(), collections())),
+      move: () => this.#doneWith(move(this.#selected())),
       delete: () => this.#doneWith(remove(this.#selected())),
       clear: () => this.#hear("clear"),
     };
@@ -138,10 +147,15 @@ class DocumentView {
     else if (what === "all") selection.all(this.#shown);
     else if (what === "clear") selection.clear();
     else if (what === "retry") this.#during(retry([one]));
-    else if (what === "delete") this.#doneWith(remove(selection.size ? this.#selected() : [one]));
+    else if (what === "delete") this.#delete(selection.size ? this.#selected() : [one]);
     else if (what === "warnings") showWarnings(one);
     else if (what === "menu") this.#openMenu(one, anchor);
     this.show();
+  }
+
+  #delete(documents) {
+    if (documents.every(mayChange)) this.#doneWith(remove(documents));
+    else say(t("rights.change"));
   }
 
   #openMenu(one, anchor) {
@@ -151,15 +165,17 @@ class DocumentView {
 
   /** What can be done with one. */
   #entries(one) {
+    const isHis = mayChange(one);
     return [
       { icon: "open", words: t("documents.open"), act: () => openOriginal(one) },
-      { icon: "ask", words: t("documents.ask_one"), act: () => ask([one], this.shared) },
+      may("ask") && { icon: "ask", words: t("documents.ask_one"), act: () => ask([one], this.shared) },
       one.warnings?.length > 0 && { icon: "list", words: t("documents.warnings.show"), act: () => showWarnings(one) },
-      canRetry(one) && { icon: "again", words: t("documents.retry"), act: () => this.#during(retry([one])) },
-      isUnfinished(one) && { icon: "stop", words: t("documents.cancel"), act: () => this.#during(cancel([one])) },
-      { icon: "next", words: t("documents.move_one"), act: () => this.#during(move([one], collections())) },
+      isHis && canRetry(one) && { icon: "again", words: t("documents.retry"), act: () => this.#during(retry([one])) },
+      isHis && isUnfinished(one) && { icon: "stop", words: t("documents.cancel"), act: () => this.#during(cancel([one])) },
+      isHis && { icon: "next", words: t("documents.move_one"), act: () => this.#during(move([one])) },
+      mayShare(one.collection) && { icon: "share", words: t("share.menu"), act: () => share(one.collection).catch(sayError) },
       { icon: "system", words: t("documents.trace"), act: () => this.shared.go("system", "trace", one.id) },
-      { icon: "trash", words: t("documents.delete_one"), isBad: true, act: () => this.#during(remove([one])) },
+      isHis && { icon: "trash", words: t("documents.delete_one"), isBad: true, act: () => this.#during(remove([one])) },
     ].filter(Boolean);
   }
 }

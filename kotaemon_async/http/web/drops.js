@@ -1,18 +1,17 @@
 // Files and folders that are dropped on the page, whichever view is shown, or chosen by a button.
 
 import { h, icon } from "./dom.js";
-import { t } from "./strings.js";
 
 const HIDDEN = /^\.|^~\$|^(thumbs\.db|desktop\.ini|__macosx)$/i;
 
-/** Calls `take(given)`, a list of {file, path}, for what is dropped anywhere; `where()` is the collection that the page names meanwhile. */
-export function acceptDrops(take, where) {
-  const words = h("p", {});
-  const cover = h("div", { class: "drop-cover", "aria-hidden": "true", hidden: true }, h("div", {}, icon("upload"), words));
+/** Calls `take(given)`, a list of {file, path}, for what is dropped anywhere; `words()` are shown meanwhile. */
+export function acceptDrops(take, words) {
+  const said = h("p", {});
+  const cover = h("div", { class: "drop-cover", "aria-hidden": "true", hidden: true }, h("div", {}, icon("upload"), said));
   document.body.append(cover);
   const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
   const show = (isOver) => {
-    if (isOver && cover.hidden) words.textContent = t("uploads.drop_into", { collection: where() });
+    if (isOver && cover.hidden) said.textContent = words();
     cover.hidden = !isOver;
   };
   window.addEventListener("dragover", (event) => {

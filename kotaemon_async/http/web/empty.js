@@ -3,6 +3,7 @@
 import { isUnfinished } from "./document_store.js";
 import { fill, h, icon } from "./dom.js";
 import { count } from "./format.js";
+import { may } from "./session.js";
 import { t } from "./strings.js";
 
 const MOST_NAMED = 3;
@@ -15,6 +16,7 @@ export function emptyState(looking, choose) {
 }
 
 function nothingYet() {
+  if (!may("write")) return [h("h3", {}, t("empty.none.title")), h("p", {}, t("documents.empty.read"))];
   return [h("h3", {}, t("empty.none.title")), h("p", {}, t("empty.none.text")), h("a", { class: "go", id: "first-upload", href: "#documents" }, icon("upload"), t("empty.none.go"))];
 }
 

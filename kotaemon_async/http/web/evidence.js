@@ -1,6 +1,6 @@
 // The page behind an answer: its picture with the quote marked, beside the conversation or, on a phone, over it.
 
-import { address, call, headers, request } from "./api.js";
+import { ApiError, address, call, request } from "./api.js";
 import { fill, h, icon } from "./dom.js";
 import { wordsFor } from "./notice.js";
 import { placeOf, saidCitation, saidPlace } from "./places.js";
@@ -12,12 +12,12 @@ const narrow = matchMedia("(max-width: 900px)");
 
 /** The panel: open(citation, from) shows it, close() gives the focus back to `from`. */
 export function evidence() {
-  const it = { source: null, page: 0, total: null, from: null, zoom: "width", url: "", turn: 0 };
+  const it = { source: null, page: 0, total: null, from: null, zoom: "width", turn: 0 };
   it.name = h("h3", { id: "evidence-name" });
   it.where = h("span", { id: "evidence-page" });
   it.said = h("p", { id: "evidence-said", role: "status" });
   it.sheet = h("div", { id: "sheet", class: "sheet", tabindex: 0, role: "group", "aria-labelledby": "evidence-name" });
-  it.original = h("a", { class: "quiet", id: "original", target: "_blank", rel: "noopener", onclick: (event) => openWithKey(event, it) }, t("evidence.original"), icon("open"));
+  it.original = h("a", { class: "quiet", id: "original", target: "_blank", rel: "noopener" }, t("evidence.original"), icon("open"));
   it.buttons = {
     previous: button("previous", () => turnTo(it, it.page - 1)),
     next: button("next", () => turnTo(it, it.page + 1)),
@@ -65,7 +65,7 @@ function forget(it) {
   if (!it.node.hidden) coverAll(it, false);
   it.node.hidden = true;
   delete it.node.parentElement?.dataset.evidence;
-  showPicture(it, "");
+  showPicture(it, null);
 }
 
 /** On a phone the panel lies over the page, which then cannot be reached. */
@@ -93,11 +93,9 @@ function sayWhere(it) {
   it.where.textContent = whereIs(it);
   it.buttons.previous.disabled = page <= 1;
   it.buttons.next.disabled = total !== null && page >= total;
-  const file = address(contentPath(it.source));
+  const file = address(`/api/v1/documents/${encodeURIComponent(it.source.document_id)}/content`);
   it.original.href = /\.pdf$/i.test(it.source.document_name) ? `${file}#page=${page}` : file;
 }
-
-const contentPath = (source) => `/api/v1/documents/${encodeURIComponent(source.document_id)}/content`;
 
 async function turnTo(it, page) {
   if (page < 1 || (it.total && page > it.total)) return;
@@ -111,8 +109,7 @@ async function turnTo(it, page) {
   try {
     const { picture, marks } = await pageOf(it, source, page);
     if (turn !== it.turn) return;
-    showPicture(it, URL.createObjectURL(picture));
-    await it.picture.decode();
+    showPicture(it, picture);
     sayMarks(it, marks);
   } catch (error) {
     if (turn === it.turn) sayAway(it, error);
@@ -121,21 +118,31 @@ async function turnTo(it, page) {
   }
 }
 
-/** The picture as bytes, and where the quote stands on it; null where no quote is looked for. */
+/** The picture, and where the quote stands on it; null where no quote is looked for. */
 async function pageOf(it, source, page) {
   const path = `/api/v1/documents/${encodeURIComponent(source.document_id)}/pages/${page}`;
   const wanted = it.sheet.clientWidth * (devicePixelRatio || 1) * ZOOMS[it.zoom];
   const width = `width=${WIDTHS.find((one) => one >= wanted) ?? WIDTHS.at(-1)}`;
-  const plain = async () => (await request("GET", `${path}.png?${width}`, undefined, { accept: "image/png" })).blob();
-  if (!holds(source, page) || !source.id) return { picture: await plain(), marks: null };
+  if (!holds(source, page) || !source.id) return { picture: await loaded(`${path}.png?${width}`), marks: null };
   const query = `${width}&highlight=${encodeURIComponent(source.id)}`;
   try {
-    const reply = await request("GET", `${path}.png?${query}`, undefined, { accept: "image/png" });
-    return { picture: await reply.blob(), marks: (await call("GET", `${path}/marks?${query}`)).marks };
+    const picture = await loaded(`${path}.png?${query}`);
+    return { picture, marks: (await call("GET", `${path}/marks?${query}`)).marks };
   } catch (error) {
     if (error.code !== "not_found") throw error;
-    return { picture: await plain(), marks: [] }; // the answer is not kept any more, the page is
+    return { picture: await loaded(`${path}.png?${width}`), marks: [] }; // the answer is not kept any more, the page is
   }
+}
+
+/** The picture, once it can be shown. Throws ApiError: why it cannot be, which the picture itself does not say. */
+async function loaded(path) {
+  const picture = h("img", { src: address(path) });
+  const isThere = () => picture.decode().then(() => true, () => false);
+  if (await isThere()) return picture;
+  await request("GET", path, undefined, { accept: "image/png" });
+  picture.src = address(path);
+  if (await isThere()) return picture;
+  throw new ApiError({ status: 0, code: "odd_reply", detail: "" });
 }
 
 /** Whether the quote, or a part of one that goes on over the page break, stands on that page or part. */
@@ -153,11 +160,10 @@ function whereIs({ source, page, total }) {
   return isNamed ? `${known} · ${number}` : number;
 }
 
-function showPicture(it, url) {
-  if (it.url) URL.revokeObjectURL(it.url);
-  it.url = url;
-  it.picture = url ? h("img", { src: url, alt: t("evidence.alt", { where: it.where.textContent, name: it.source.document_name }) }) : null;
-  fill(it.sheet, it.picture);
+function showPicture(it, picture) {
+  if (picture) picture.alt = t("evidence.alt", { where: it.where.textContent, name: it.source.document_name });
+  it.picture = picture;
+  fill(it.sheet, picture);
   it.sheet.dataset.zoom = it.zoom;
 }
 
@@ -209,21 +215,4 @@ function keys(event, it) {
   if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   move();
-}
-
-/** A link sends no key: with one in use the file is fetched and shown from memory. */
-async function openWithKey(event, it) {
-  if (!headers().Authorization) return;
-  event.preventDefault();
-  const href = it.original.getAttribute("href");
-  const [, place = ""] = href.split("#");
-  const tab = window.open("", "_blank"); // now, while it is the person's own doing
-  try {
-    const url = URL.createObjectURL(await (await request("GET", contentPath(it.source), undefined, { accept: "*/*" })).blob());
-    if (tab) tab.location.replace(place ? `${url}#${place}` : url);
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
-  } catch (error) {
-    tab?.close();
-    sayAway(it, error);
-  }
 }

@@ -1,5 +1,6 @@
 // The page's words in the reader's language: the browser's at first, or the one that was chosen.
 
+import { words as ofAccess } from "./words_access.js";
 import { words as ofAsk } from "./words_ask.js";
 import { words as ofDocuments } from "./words_documents.js";
 import { words as ofErrors } from "./words_errors.js";
@@ -7,7 +8,7 @@ import { words as ofFrame } from "./words_frame.js";
 import { words as ofSystem } from "./words_system.js";
 
 /** Name -> [English, 中文]: each is written beside the other, so that neither is forgotten. */
-const WORDS = { ...ofFrame, ...ofErrors, ...ofAsk, ...ofDocuments, ...ofSystem };
+const WORDS = { ...ofFrame, ...ofErrors, ...ofAccess, ...ofAsk, ...ofDocuments, ...ofSystem };
 const LANGUAGES = ["en", "zh"];
 const CHOICE = "kotaemon.language";
 

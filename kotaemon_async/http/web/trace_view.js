@@ -5,11 +5,14 @@ import { copied } from "./clipboard.js";
 import { fill, h, icon } from "./dom.js";
 import { clock, count } from "./format.js";
 import { traceButton, wordsFor } from "./notice.js";
+import { may } from "./session.js";
 import { code, t } from "./strings.js";
 import { cuts, happened, steps, time } from "./trace_rows.js";
 import { logLines } from "./trace_lines.js";
 
 const RUNNING_EVERY_MS = 2_000;
+/** Where one comes from who looks at a path. */
+const home = () => (may() ? "system" : may("ask") ? "ask" : "documents");
 
 /** Shows a path, and goes on while it runs. */
 export class TraceView {
@@ -22,12 +25,12 @@ export class TraceView {
 
   head() {
     this.title = h("h2", { id: "trace-title", tabindex: -1 });
-    const back = h("a", { class: "quiet back", href: "#system" }, icon("previous"), t("nav.system"));
+    const back = h("a", { class: "quiet back", href: `#${home()}` }, icon("previous"), t(`nav.${home()}`));
     return h("div", { class: "head" }, back, this.title, this.searchBox("trace-again"));
   }
 
   leave(event) {
-    if (event.key === "Escape" && event.target.tagName !== "INPUT") this.shared.go("system");
+    if (event.key === "Escape" && event.target.tagName !== "INPUT") this.shared.go(home());
   }
 
   /** A field for any id that leads to a path. */

@@ -1,10 +1,11 @@
 // What to upload and into which collection: dropped anywhere on the page, or chosen with the buttons of the view.
 
+import { collections } from "./collections.js";
 import { COLLECTION } from "./document_actions.js";
-import { store } from "./document_store.js";
 import { h, icon } from "./dom.js";
 import { acceptDrops, visible } from "./drops.js";
 import { say } from "./notice.js";
+import { may } from "./session.js";
 import { t } from "./strings.js";
 import { uploads } from "./uploads.js";
 
@@ -12,19 +13,17 @@ const INTO = "kotaemon.into";
 
 const into = () => localStorage.getItem(INTO) ?? "default";
 
-/** The names of the collections that are known. */
-export const collections = () => [...new Set(["default", ...store.all().map((one) => one.collection)])].sort();
-
 /** Takes files that are dropped anywhere on the page, and shows where they went. */
 export function acceptDroppedDocuments(shared) {
   acceptDrops((given) => {
     shared.go("documents");
     take(given);
-  }, into);
+  }, () => (may("write") ? t("uploads.drop_into", { collection: into() }) : t("rights.upload")));
 }
 
 function take(given) {
-  if (given.length) uploads.add(given, into());
+  if (!may("write")) say(t("rights.upload"));
+  else if (given.length) uploads.add(given, into());
   else say(t("uploads.none"));
 }
 
@@ -35,7 +34,7 @@ export function intoField() {
     if (!input.value.trim()) input.value = "default";
     if (input.reportValidity()) localStorage.setItem(INTO, input.value.trim());
   };
-  const offer = () => list.replaceChildren(...collections().map((value) => h("option", { value })));
+  const offer = () => list.replaceChildren(...collections.writable().map((value) => h("option", { value })));
   const input = h("input", { class: "field", id: "into", list: "into-collections", value: into(), pattern: COLLECTION, title: t("documents.into.title"), maxlength: 100, autocomplete: "off", spellcheck: "false", onfocus: offer, onchange: keep });
   return h("label", { class: "into" }, h("span", {}, t("documents.into")), input, list);
 }

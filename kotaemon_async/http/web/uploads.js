@@ -1,7 +1,7 @@
 // Files on their way to the service: three at once, the rest waits. Each is sent under one Idempotency-Key, however
 // often it takes, so that a lost connection never makes two documents of it.
 
-import { address, ApiError, call, errorOf, headers } from "./api.js";
+import { ApiError, address, call, errorOf, headers, isSettled } from "./api.js";
 import { PATH, store } from "./document_store.js";
 
 const AT_ONCE = 3;
@@ -111,8 +111,10 @@ class Uploads {
 
   async #failed(item, error) {
     if (error.status === 0) return this.#cut(item, error);
+    if (error.code === "not_found") error.code = "not_your_collection"; // nothing else of an upload can be missing
+    if (error.code === "quota_exceeded") return this.#refuse(item, error); // no time makes room
     if (WAITS.has(error.status) || error.code === "key_in_use") return this.#wait(item, error, error.retryAfterS ?? 5);
-    if (error.status === 401 && (await hasKey())) return this.#wait(item, error, 0);
+    if (await isSettled(error)) return this.#wait(item, error, 0);
     return this.#refuse(item, error);
   }
 
@@ -186,12 +188,6 @@ async function answer(xhr) {
   const reply = new Response(xhr.responseText, { status: xhr.status, headers: given });
   if (!reply.ok) throw await errorOf(reply);
   return { status: xhr.status, body: await reply.json() };
-}
-
-/** Whether the service takes our key, asking for one if it does not; uploads at the same time ask once. */
-function hasKey() {
-  hasKey.asked ??= call("GET", `${PATH}?limit=1`).then(() => true, () => false).finally(() => (hasKey.asked = null));
-  return hasKey.asked;
 }
 
 function isReached() {

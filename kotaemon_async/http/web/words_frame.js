@@ -22,8 +22,4 @@ export const words = {
   "health.unreachable": ["Not reached", "无法连接"],
   "health.lost": ["The service is not reached. What you see stays; this page goes on by itself.", "无法连接到服务。页面内容会保留，恢复后自动继续。"],
   "health.back": ["The service is reached again.", "已重新连接到服务。"],
-  "key.title": ["This service asks for a key", "此服务需要密钥"],
-  "key.text": ["It stays in this browser. Whoever runs the service makes one with: kotaemon-async keys create NAME", "密钥只保存在此浏览器中。由服务管理员创建：kotaemon-async keys create NAME"],
-  "key.label": ["Key", "密钥"],
-  "key.go": ["Use it", "使用"],
 };

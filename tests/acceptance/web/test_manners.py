@@ -10,11 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
-from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
-from tests.support.keys import make_key
-from tests.support.service import eventually, serving, upload_all
 from tests.support.web import PAGES, ScriptedService, ask, drop, open_evidence, row, scripted_service
 
 FILES = {
@@ -268,35 +265,3 @@ def states(page: Page) -> Iterator[str]:
     page.evaluate("(to) => { location.hash = to }", path)
     expect(page.locator(".steps li").first).to_be_visible()
     yield "trace"
-
-
-@pytest.fixture
-def locked(tmp_path: Path, model_folder: Path) -> Iterator[tuple[Throwaway, str]]:
-    """A service with a document that wants a key, and the key."""
-    with serving(tmp_path, model_folder) as service:
-        upload_all(service, tmp_path, {"harbour.pdf": english_pdf(texts=PAGES)})
-        secret = make_key(service.data_dir, "page")
-        eventually(lambda: httpx.get(f"{service.url}/api/v1/documents", trust_env=False).status_code == 401)
-        yield service, secret
-
-
-def test_a_service_with_keys_asks_once_and_everything_works_with_the_key(
-    locked: tuple[Throwaway, str], browser: Browser
-) -> None:
-    service, secret = locked
-    with opened(browser, service) as page:
-        for given in ("ka_wrong", secret):
-            expect(page.get_by_role("dialog", name="This service asks for a key")).to_have_count(1)
-            page.locator("#dialog-input").fill(given)
-            page.keyboard.press("Enter")
-        expect(page.locator(".tips")).to_be_visible()
-        expect(page.get_by_role("dialog")).to_have_count(0)
-        turn = ask(page, "What did the repair of the crane cost?")
-        open_evidence(page, turn.locator(".answer .chip").first)
-        expect(page.locator("#sheet img")).to_have_attribute("src", re.compile("^blob:"))
-        page.locator('.nav [data-view="documents"]').click()
-        drop(page, {"with key.md": b"# With a key\n"})
-        expect(row(page, "with key.md")).to_have_attribute("data-status", "ready")
-        page.reload()
-        expect(row(page, "with key.md")).to_be_visible()
-        expect(page.get_by_role("dialog")).to_have_count(0)

@@ -266,6 +266,25 @@ async def test_strangers_find_nothing(who: str, call: Call, world: World, views:
     await refused(world, who, call)
 
 
+ADMINS = ("/metrics", "/figures", "/doctor", "/incidents", "/v1/models", "/keys", "/audit")
+FOR_ADMINS = [call for call in HIDDEN if any(one in call.path for one in ADMINS) and call.path[:4] != "/v1/"]
+
+
+@pytest.mark.parametrize("call", FOR_ADMINS, ids=str)
+async def test_looking_after_the_service_is_for_admins(call: Call, world: World, views: Views) -> None:
+    seen = await world.seen("owner", call, world.theirs)
+    assert (seen.status, "forbidden" in seen.body) == (403, True)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_chat_over_anothers_collection_is_one_over_none(
+    stream: bool, world: World, views: Views
+) -> None:
+    body = {"model": "kotaemon/{collection}", "messages": CHAT, "stream": stream}
+    seen = await world.seen("stranger", Call("POST", "/v1/chat/completions", body), world.theirs)
+    assert (seen.status, "There is no model 'kotaemon/<collection>'." in seen.body) == (404, True)
+
+
 async def test_lists_and_counts_of_strangers_are_what_they_were(views: Views) -> None:
     differ = [key for key in views.before if views.before[key] != views.after[key]]
     assert (len(views.before) > 50, differ) == (True, [])

@@ -9,6 +9,7 @@ from typing import Final, get_args
 import pytest
 
 import kotaemon_async
+from kotaemon_async.domain.callers import KeyScope
 from kotaemon_async.domain.errors import CODES
 from kotaemon_async.domain.model import Outcome, Stage, Status, WarningCode
 from kotaemon_async.operations.incidents.causes import CAUSES
@@ -52,6 +53,7 @@ CLOSED: Final = {
     "warning": get_args(WarningCode),
     "documents.wait": (*get_args(Shortage), *_WORKER_WAITS, "worker", "retry"),
     "claim": {f"{verdict}.{reason}" for verdict in ("check", "unsupported") for reason in _REASONS},
+    "scope_of": get_args(KeyScope),
     "outcome": set(get_args(Outcome)) - {"answer"},
     "incident": CAUSES,
     "incident.hint": CAUSES,
