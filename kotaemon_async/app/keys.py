@@ -1,5 +1,6 @@
 """Opens the keys of a data folder, and refuses an address on which everybody would be let in."""
 
+import time
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,9 @@ from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.callers import SERVICE
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.forwarded import is_loopback
+from kotaemon_async.operations.audit import OK, AuditTrail
 from kotaemon_async.stores import former_keys
+from kotaemon_async.stores.audit import AuditEntry
 from kotaemon_async.stores.former_keys import TakenOver, take_over
 from kotaemon_async.stores.known_keys import KnownKeys
 from kotaemon_async.stores.ledger import Ledger
@@ -57,6 +60,13 @@ async def open_keys(folder: Path, ledger: Ledger, now_s: float) -> KnownKeys:
     await keys.refresh()
     await anyio.to_thread.run_sync(keys.local.try_look)
     return keys
+
+
+async def write_down_open(settings: Settings, keys: KnownKeys, audit: AuditTrail) -> None:
+    """Write it into the audit when a setting lets everybody in although there are keys."""
+    if settings.http.auth == "open" and keys.in_use:
+        setting = "http.auth=open"
+        await audit.write(AuditEntry(time.time(), SERVICE.id, "", "service.open", setting, "", OK))
 
 
 def _tell(taken: TakenOver) -> None:

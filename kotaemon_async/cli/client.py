@@ -15,7 +15,7 @@ import httpx
 from httpx_sse import EventSource
 
 from kotaemon_async.cli.credentials import NO_KEY, Credentials, checked_address, is_loopback
-from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, CommandError, TryAgainError
+from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError, TryAgainError
 
 Json = dict[str, Any]
 
@@ -264,6 +264,9 @@ def _translated(url: str) -> Iterator[None]:
         hint = "Start it with `kotaemon-async serve`, or name another address with --url or KOTAEMON_URL."
         message = f"No service answers at {url} ({type(error).__name__})."
         raise CommandError(EXIT_UNREACHABLE, "unreachable", message, hint) from error
+    except UnicodeError as error:
+        message = "What is to be sent is no text: some of it is not UTF-8."
+        raise CommandError(EXIT_USAGE, "bad_request", message) from error
 
 
 def _json(reply: httpx.Response) -> Json:

@@ -181,7 +181,8 @@ def retry(
     if as_json:
         render.print_json({"documents": queued, "refused": refused})
     else:
-        render.print_documents(queued)
+        if queued:
+            render.print_documents(queued)
         render.print_refused(refused)
     raise typer.Exit(1 if refused else 0)
 

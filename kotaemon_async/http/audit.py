@@ -18,6 +18,7 @@ from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.auth import ADMIN
 from kotaemon_async.http.dependencies import AnyRequest, GivenServices
 from kotaemon_async.http.forwarded import Trusted, forwarded
+from kotaemon_async.http.identity import Identity
 from kotaemon_async.http.problems import PROBLEM, responses
 from kotaemon_async.operations.audit import OK, UNKNOWN, AuditTrail
 from kotaemon_async.stores.audit import AuditEntry, AuditQuery
@@ -30,6 +31,7 @@ REQUEST: Final = "request"
 _MISTAKES: Final = frozenset({400, 405, 408, 413, 415, 421, 422, 429, 431})
 _ACTION: Final = "audited"
 _OBJECT: Final = "audit_object"
+_CALLER: Final = "audit_caller"
 _LONGEST_OBJECT: Final = 500
 
 
@@ -41,6 +43,11 @@ def audited(action: str, *, object: str = "") -> dict[str, tuple[str, str]]:  # 
 def name_object(request: AnyRequest, name: str) -> None:
     """Say what a request is about, where its path does not."""
     request.scope["state"][_OBJECT] = name
+
+
+def name_caller(request: AnyRequest, caller: Caller) -> None:
+    """Say who a request made itself known as, where nobody knew him before it."""
+    request.scope["state"][_CALLER] = caller
 
 
 class Audited:
@@ -79,7 +86,8 @@ class Audited:
         act = _act(scope, status)
         if act is None:
             return
-        caller: Caller | None = scope["state"]["caller"]
+        state = scope["state"]
+        caller: Caller | None = state.get(_CALLER) or state["caller"]
         entry = AuditEntry(
             time.time(),
             caller.id if caller else UNKNOWN,
@@ -114,8 +122,9 @@ def _result(scope: HTTPScope, status: int) -> str:
 
 
 def _tried(scope: HTTPScope) -> bool:
-    """Return whether the caller brought what could have been a key."""
-    return any(name in (b"authorization", b"cookie") for name, _ in scope["headers"])
+    """Return whether the caller brought a key, which was none."""
+    identity: Identity = scope["state"]["identity"]
+    return identity.is_wrong_key
 
 
 class AuditBody(msgspec.Struct, frozen=True):

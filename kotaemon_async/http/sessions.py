@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from kotaemon_async.domain.callers import Caller, KeyScope
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.audit import audited, name_object
+from kotaemon_async.http.audit import audited, name_caller, name_object
 from kotaemon_async.http.auth import OPEN, READ, identity_of
 from kotaemon_async.http.dependencies import AnyRequest, GivenLimits, GivenServices
 from kotaemon_async.http.forwarded import forwarded
@@ -81,6 +81,7 @@ async def sign_in(
         await attempts.refused(seen.client)
         raise Refused("The key is not known, or has ended.", code="unauthorized")
     name_object(request, key.id)
+    name_caller(request, key.caller)
     token = await services.keys.sign_in(key)
     body = _body(Identity(key.caller, "session", session=token), identities)
     is_tls = seen.scheme == "https" or request.headers.get("origin", "").startswith("https://")

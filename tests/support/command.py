@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import httpx
 from typer._click.core import Command
@@ -52,9 +53,13 @@ def calling() -> list[str]:
     return sorted(words for words, one in commands().items() if "--url" in options(one))
 
 
+#: What commands want beside what they call required.
+_WANTED: Final = {"retry": ["doc_1"], "collections share": ["default", "--public", "read"]}
+
+
 def arguments(words: str) -> list[str]:
     """What a command has to be given: a file where it wants one, else any word."""
-    if words == "retry":  # it wants documents, or --all
-        return ["doc_1"]
+    if words in _WANTED:
+        return _WANTED[words]
     wanted = [one.name for one in commands()[words].params if one.required]
     return [__file__ if name in {"paths", "file"} else "doc_1" for name in wanted]

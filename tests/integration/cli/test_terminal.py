@@ -21,6 +21,7 @@ HOSTILE: Final = "\x1b]0;seen\x07\x1b[2J\x9b31m\x9d52;c;eA==\x9c\r\x08\x7f\x00\u
 OBEYED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029]")
 #: Words from closed lists of the service.
 CLOSED: Final = frozenset({"status", "verdict", "kind", "level", "state", "reason", "weight", "media_type"})
+SENT_BACK: Final = frozenset({"user", "group", "rights"})
 #: Calls that end so are answered with this example.
 BODIES: Final = {
     "/search": "PassageList", "/audit": "AuditList", "/doctor": "ReportBody",
@@ -28,7 +29,12 @@ BODIES: Final = {
     "/incidents": "IncidentList", "/models": "ModelsBody", "/collections": "CollectionList",
     "/documents/retry": "Retried",
 }  # fmt: skip
-ONE: Final = {"documents": "DocumentBody", "traces": "TraceBody", "incidents": "IncidentBody"}
+ONE: Final = {
+    "documents": "DocumentBody",
+    "collections": "SharedBody",
+    "traces": "TraceBody",
+    "incidents": "IncidentBody",
+}
 
 
 def poisoned(value: object, key: str = "") -> object:
@@ -37,7 +43,9 @@ def poisoned(value: object, key: str = "") -> object:
         return {name: poisoned(one, name) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [poisoned(one, key) for one in value]
-    return f"{value}{HOSTILE}" if isinstance(value, str) and key not in CLOSED else value
+    # Half a character is refused where it would be sent back.
+    added = HOSTILE[:-1] if key in SENT_BACK else HOSTILE
+    return f"{value}{added}" if isinstance(value, str) and key not in CLOSED else value
 
 
 def body_at(call: str) -> object:
@@ -71,6 +79,9 @@ class Hostile(BaseHTTPRequestHandler):
             self._stream()
         else:
             self.do_GET()
+
+    def do_PATCH(self) -> None:
+        self.do_POST()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -138,5 +149,13 @@ def test_reports_of_this_machine_are_as_harmless(capsys: pytest.CaptureFixture[s
     backup: Json = {"file": f"/b/{HOSTILE}.tar", "created_at": "2026", "size_bytes": 1, "verified_at": None}
     render.print_backups({"folder": HOSTILE, "backups": [backup]})
     render.print_report(EXAMPLES["ReportBody"] | {"findings": []})  # type: ignore[operator]
-    render.print_keys([{"id": "k", "name": HOSTILE, "created_at": "2026", "expires_at": None}])
+    key: Json = {
+        "id": "k",
+        "name": HOSTILE,
+        "user": HOSTILE,
+        "groups": [HOSTILE],
+        "scopes": [],
+        "state": "ok",
+    }
+    render.print_keys([key | dict.fromkeys(("last_used_at", "revoked_at", "expires_at"))])
     assert OBEYED.findall(capsys.readouterr().out) == []

@@ -148,6 +148,15 @@ def test_a_reply_that_is_no_json_still_is_an_error(connect: Connect) -> None:
         connect(lambda _: httpx.Response(502, text="<html>")).document("doc_9")
 
 
+def test_words_that_are_no_text_are_wrong_usage(connect: Connect) -> None:
+    client = connect(lambda _: httpx.Response(200, json={}))
+    with pytest.raises(CommandError) as asked:
+        client.answer("\udcff", None)
+    with pytest.raises(CommandError) as listed:
+        client.documents(collection="\udcff")
+    assert [(one.value.exit_code, one.value.code) for one in (asked, listed)] == [(2, "bad_request")] * 2
+
+
 def test_events_are_read_over_pings_and_ids(connect: Connect) -> None:
     sent = ': ping\n\nid: 1\nevent: delta\ndata: {"text": "a"}\n\nevent: done\ndata: {}\n\n'
     reply = httpx.Response(200, text=sent, headers={"content-type": "text/event-stream"})
