@@ -9,7 +9,7 @@ import json
 import re
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +30,8 @@ class LlmServer:
 
     script: Script = "ok"
     words: tuple[str | dict[str, Any], ...] = ("Paris ", "is the ", "capital [", "1].")
+    #: Instead of the words: what it says to the messages.
+    say: Callable[[Sequence[dict[str, str]]], str] | None = None
     cut_after: int = 2
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -127,7 +129,8 @@ class _Play:
             await self._send("x" * 65_536)
 
     async def _stream(self) -> None:
-        for number, word in enumerate(self.server.words):
+        say, asked = self.server.say, self.server.requests[-1]["messages"]
+        for number, word in enumerate(self.server.words if say is None else (say(asked),)):
             if number == self.server.cut_after and await self._breaks():
                 return None
             await self._send(_chunk({"content": word} if isinstance(word, str) else word))

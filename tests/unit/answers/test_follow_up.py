@@ -108,7 +108,9 @@ async def test_a_caller_may_bring_the_conversation_along() -> None:
 def test_the_model_sees_the_conversation_as_data_and_the_last_question() -> None:
     seen = messages(Prompt("and in 2019?", history=((BEFORE, "Four million. [1]"),)), Limits(1_000))
     assert "data" in seen.system
-    assert seen.user == f"Q: {BEFORE}\nA: Four million. [1]\nLast question: and in 2019?"
+    begin, *turn, end, last = seen.user.splitlines()
+    assert (turn, last) == ([f"Q: {BEFORE}", "A: Four million. [1]"], "Last question: and in 2019?")
+    assert end == begin.replace("conversation", "end of the conversation")
 
 
 async def test_greetings_and_thanks_around_a_question_are_taken_off() -> None:
