@@ -22,6 +22,9 @@ class LinkSettings(SettingsSection):
     base_url: str | None = setting(None, "URL up to and with /v1.", pattern=r"^https?://")
     model: str | None = setting(None, "Model to ask for.", min_length=1)
     api_key_env: str | None = setting(None, "Environment variable that holds the key.")
+    api_key_file: str | None = setting(
+        None, "File that holds the key: a path, or the name of a credential of systemd's.", min_length=1
+    )
     first_token_timeout_s: float = setting(15.0, "Longest wait for the first token.", gt=0)
     idle_timeout_s: float = setting(10.0, "Longest pause between two tokens.", gt=0)
     total_timeout_s: float = setting(60.0, "Longest whole reply.", gt=0)
@@ -39,6 +42,14 @@ class LinkSettings(SettingsSection):
     memory_bytes: int = setting(8 * 1024**3, "Memory that the model's process may take.", ge=256 * 1024**2)
     load_timeout_s: float = setting(120.0, "Longest time to load the model, at its first question.", gt=0)
     idle_release_s: float = setting(600.0, "Idle time after which the model's memory is released.", gt=0)
+
+    @field_validator("api_key_file")
+    @classmethod
+    def _one_place_for_the_key(cls, file: str | None, info: ValidationInfo) -> str | None:
+        """Raise for a key that is said to be in two places."""
+        if file is not None and info.data.get("api_key_env") is not None:
+            raise ValueError("give either api_key_env or api_key_file")
+        return file
 
     @field_validator("base_url")
     @classmethod

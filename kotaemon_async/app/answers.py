@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
@@ -74,7 +75,32 @@ def model_link(index: int, link: LinkSettings, models: ModelRegistry) -> ModelPr
 
 
 def _remote(index: int, link: LinkSettings) -> ModelServer:
+    return RemoteServer(link.base_url or "", key_of(index, link), hold_s=link.thoughts_wait_s)
+
+
+def key_of(index: int, link: LinkSettings) -> str | None:
+    """Return the key of a link's server, None if it has none. Raises: Misconfigured."""
+    if link.api_key_file:
+        return _key_in(f"llm.links[{index}].api_key_file", link.api_key_file)
     key = os.environ.get(link.api_key_env) if link.api_key_env else None
     if link.api_key_env and not key:
         raise Misconfigured(f"llm.links[{index}].api_key_env: the variable {link.api_key_env} is not set.")
-    return RemoteServer(link.base_url or "", key, hold_s=link.thoughts_wait_s)
+    return key
+
+
+def _key_in(setting: str, name: str) -> str:
+    """Return the key in a file, or in the credential of that name. Raises: Misconfigured."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder, name) if folder and "/" not in name else Path(name)
+    if not path.is_absolute():
+        raise Misconfigured(
+            f"{setting}: {name} is neither a whole path nor a credential of the service manager."
+        )
+    try:
+        key = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Misconfigured(f"{setting}: {path} cannot be read: {why}.") from error
+    if not key or not key.isprintable() or len(key.split()) != 1:
+        raise Misconfigured(f"{setting}: {path} does not hold one key in one line.")
+    return key

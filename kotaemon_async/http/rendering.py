@@ -1,7 +1,8 @@
 """Answers as HTML that is safe to show: Markdown from models and documents, with citations as buttons.
 
-Everything that is not on the list below is taken out by nh3, whatever it pretends to be; pictures are, too,
-because they would make the reader's browser call other hosts.
+Everything that is not on the list below is taken out by nh3, whatever it pretends to be. Links and pictures
+stay the text that they are written as: a document may have made the model write them, and following one would
+tell another host what was read.
 """
 
 import html
@@ -19,13 +20,12 @@ from kotaemon_async.answers import quotes
 from kotaemon_async.http.bodies import AnswerBody
 
 _TAGS: Final = frozenset(
-    {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a", "button"}
+    {"p", "br", "hr", "em", "strong", "s", "code", "pre", "blockquote", "ul", "ol", "li", "button"}
     | {"h1", "h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"}
 )
 #: "*" stands for what nh3 would allow everywhere.
 _ATTRIBUTES: Final[dict[str, set[str]]] = {
     "*": set(),
-    "a": {"href"},
     "ol": {"start"},
     "button": {"type", "class", "data-marker"},
 }
@@ -48,7 +48,8 @@ async def answer_html_aside(text: str, markers: Collection[int]) -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True})
+    return parser.enable(["table", "strikethrough"]).disable(["link", "image", "autolink", "reference"])
 
 
 def answer_html(text: str, markers: Collection[int]) -> str:
@@ -60,14 +61,7 @@ def answer_html(text: str, markers: Collection[int]) -> str:
     # Not within tags: in a title a button would end it.
     marked = _TAG.sub(lambda match: _PLACE.sub("", match[0]), _markdown().render(placed))
     chips = _PLACE.sub(_chip, marked) + rest
-    # A link without a scheme would lead to this service, or as //HOST anywhere.
-    return nh3.clean(
-        chips,
-        tags=set(_TAGS),
-        attributes=_ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        url_relative="deny",
-    )
+    return nh3.clean(chips, tags=set(_TAGS), attributes=_ATTRIBUTES)
 
 
 def _placed(marker: str, known: Collection[int]) -> str:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-_PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2
 _SET_FILTER, _ALL_THREADS = 1, 1
 _RET_ALLOW, _RET_ERROR = 0x7FFF0000, 0x00050000
 _LOAD, _AND, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x54, 0x15, 0x35, 0x06
@@ -211,6 +211,10 @@ def _install(rules: Callable[[int], Iterable[_Step]]) -> bool:
     libc = ctypes.CDLL(None, use_errno=True)
     no_new_rights = [ctypes.c_ulong(word) for word in (1, 0, 0, 0)]
     done = libc.prctl(_PR_SET_NO_NEW_PRIVS, *no_new_rights)
-    if done or libc.syscall(_SECCOMP[place], _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
+    if not done and not libc.syscall(_SECCOMP[place], _SET_FILTER, _ALL_THREADS, ctypes.byref(program)):
+        return True
+    # A service manager's own filter may know the older way alone, which holds for this thread and its own.
+    given = [ctypes.c_ulong(word) for word in (_MODE_FILTER, ctypes.addressof(program), 0, 0)]
+    if done or libc.prctl(_PR_SET_SECCOMP, *given):
         raise OSError(ctypes.get_errno(), "a filter of system calls was refused")
     return True

@@ -21,7 +21,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Ite
     """All documents with orders in one collection, and a secret in another."""
     folder = tmp_path_factory.mktemp("injections")
     files = {name: text.encode() for name, text in injections.documents().items()}
-    with scripted_service(folder / "data", model_folder, files) as running:
+    with scripted_service(folder, model_folder, files) as running:
         running.primary.say = running.local.say = injections.obedient
         (folder / "vault.txt").write_text(injections.SECRET)
         with closing(Client(running.service.url)) as client:

@@ -98,9 +98,8 @@ class Broker:
             pools = [_redis_pool(url, connect_s=CONNECT_TIMEOUT_S, call_s=CALL_TIMEOUT_S) for _ in range(2)]
             return cls(ArqRedis(pools[0]), ArqRedis(pools[1]), name, clock)
         except ValueError as error:
-            raise Misconfigured(
-                f"broker.url: {url!r} is not a memory://, redis:// or unix:// address."
-            ) from error
+            # Not the address itself: it may hold a password.
+            raise Misconfigured("broker.url is not a memory://, redis:// or unix:// address.") from error
 
     async def notify(self, wake_ups: Sequence[WakeUp]) -> None:
         """Let a worker learn of the documents, in this order. Raises Unavailable."""
