@@ -94,6 +94,6 @@ class LimitSettings(SettingsSection):
     """What one user may take, where callers are known; 0 sets no limit."""
 
     requests_per_minute: int = setting(6000, "Requests of one user, but for questions.", ge=0)
-    questions_per_minute: int = setting(120, "Questions of one user, asked of the service itself.", ge=0)
+    questions_per_minute: int = setting(1_200, "Questions of one user, asked of the service itself.", ge=0)
     documents_per_user: int = setting(0, "Documents in all collections of one user.", ge=0)
     bytes_per_user: int = setting(0, "Size of all documents in the collections of one user.", ge=0)
