@@ -17,6 +17,7 @@ from kotaemon_async.http.dependencies import Cursor, GivenCaller, GivenServices,
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import rendered
 from kotaemon_async.http.sources import source_line
+from kotaemon_async.http.unlinked import unlinked
 from kotaemon_async.stores.conversations import Conversation, Turn
 
 PATH: Final = "/api/v1/conversations"
@@ -151,7 +152,7 @@ def markdown(conversation: Conversation, turns: list[Turn]) -> str:
         chinese = phrases.is_chinese(answer.question)
         lines += [f"{source_line(one, cited, chinese=chinese)}\n" for one in answer.citations]
         lines.append(f"*{iso_time(turn.at_s)}, {served}*\n")
-    return "\n".join(lines)
+    return unlinked("\n".join(lines))
 
 
 def _line(text: str) -> str:

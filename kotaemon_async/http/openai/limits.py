@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from kotaemon_async.domain.tokens import beginning_within, estimated_tokens
+from kotaemon_async.http.unlinked import Unlinked
 
 
 class ReplyLimit:
@@ -14,9 +15,13 @@ class ReplyLimit:
         self.max_tokens = max_tokens
         self._stop = stop
         self._shown = self._held = ""
+        self._links = Unlinked()
 
     def feed(self, text: str) -> str:
-        """Return what of the text is shown; the beginning of a stop sequence is held back."""
+        """Return what of the text is shown; the beginning of a stop sequence or of a link is held back."""
+        return self._taken(self._links.feed(text))
+
+    def _taken(self, text: str) -> str:
         text, self._held = self._held + text, ""
         if self.ended is not None:
             return ""
@@ -31,8 +36,9 @@ class ReplyLimit:
 
     def rest(self) -> str:
         """Return what was held back and is no stop sequence."""
+        shown = self._taken(self._links.rest())
         held, self._held = self._held, ""
-        return "" if self.ended else self._within(held)
+        return shown if self.ended else shown + self._within(held)
 
     def whole(self, text: str) -> str:
         """Return the text, such as a footnote, only if there is room for all of it."""
@@ -44,6 +50,7 @@ class ReplyLimit:
     def begin_anew(self) -> None:
         """Forget what was shown: a whole new answer follows."""
         self._shown = self._held = ""
+        self._links = Unlinked()
 
     def _within(self, text: str) -> str:
         if self.max_tokens is None:
