@@ -275,7 +275,7 @@ def _greet(settings: Settings) -> None:
     """Print a greeting on a terminal; where a program reads, every line is a line of the log."""
     logs.flush()
     sys.stdout.write(
-        f"\n  kotaemon_async is ready at http://{settings.http.host}:{settings.http.port}\n"
+        f"\n  kotaemon_async is ready at http://{settings.http.host}:{settings.http.port}{settings.http.base_path}\n"
         f"  data folder   {settings.data_dir.absolute()}\n"
         f"  next          {sys.argv[0]} ingest FILE…\n"
         f'                {sys.argv[0]} ask "…"\n\n'
