@@ -19,6 +19,8 @@ _LINE_FOR_EACH: Final = 4
 #: An upload that brought less than that over so long gives way when others wait for its slot.
 SLOW_BYTES_PER_S: Final = 1024
 _PACE_OVER_S: Final = 3.0
+#: One that has not even brought so much by then never really began.
+_BEGIN_S: Final = 1.0
 _DISK_RETRY_S: Final = 30.0
 _MEMORY_RETRY_S: Final = 10.0
 _MAX_RETRY_S: Final = 60.0
@@ -43,13 +45,15 @@ class Slot:
         self._clock = clock
         self._unchecked_bytes = 0
         self._wait: anyio.CancelScope | None = None
-        self._window_began_s, self._window_bytes = clock(), 0
+        self._began_s = self._window_began_s = clock()
+        self._window_bytes = self._taken_bytes = 0
         self._bytes_per_s: float | None = None
 
     async def took(self, size_bytes: int) -> None:
         """Count received bytes of the body. Raises: Refused `disk_full` when no more would fit."""
         self._look_at_pace()
         self._window_bytes += size_bytes
+        self._taken_bytes += size_bytes
         self.coming_bytes = max(0, self.coming_bytes - size_bytes)
         self._unchecked_bytes += size_bytes
         if self._unchecked_bytes >= CHECK_EVERY_BYTES:
@@ -70,8 +74,11 @@ class Slot:
     def is_slow(self) -> bool:
         """Return whether it waits for its sender, who sends next to nothing."""
         self._look_at_pace()
-        is_waiting = self._wait is not None and not self.gave_way
-        return is_waiting and self._bytes_per_s is not None and self._bytes_per_s < SLOW_BYTES_PER_S
+        if self._wait is None or self.gave_way:
+            return False
+        if self._taken_bytes < SLOW_BYTES_PER_S:
+            return self._clock() >= self._began_s + _BEGIN_S
+        return self._bytes_per_s is not None and self._bytes_per_s < SLOW_BYTES_PER_S
 
     def give_way(self) -> None:
         """End the upload that waits."""

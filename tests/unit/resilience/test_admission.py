@@ -172,15 +172,24 @@ async def test_the_slow_give_way_to_one_who_waits_and_the_fast_do_not() -> None:
     admission = Admission(2, wait_s=10, clock=clock)
     async with anyio.create_task_group() as tasks:
         slow, fast = [await tasks.start(held, admission) for _ in range(2)]
-        clock.now_s += 4
-        await slow.took(100)
-        await fast.took(100_000)
-        clock.now_s += 4
-        await slow.took(100)
-        await fast.took(100_000)
-        clock.now_s += 4
+        for size_bytes in (2000, 100, 100):
+            await slow.took(size_bytes)
+            await fast.took(100_000)
+            clock.now_s += 4
         async with admission.upload():
             assert (slow.gave_way, fast.gave_way) == (True, False)
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_upload_that_never_really_begins_gives_way_after_a_second() -> None:
+    clock = Clock()
+    admission = Admission(1, wait_s=10, clock=clock)
+    async with anyio.create_task_group() as tasks:
+        slot = await tasks.start(held, admission)
+        await slot.took(1000)
+        clock.now_s += 1
+        async with admission.upload():
+            assert slot.gave_way
         tasks.cancel_scope.cancel()
 
 
@@ -189,7 +198,7 @@ async def test_an_upload_that_has_only_begun_keeps_its_slot() -> None:
     admission = Admission(1, wait_s=0.01, clock=clock)
     async with anyio.create_task_group() as tasks:
         slot = await tasks.start(held, admission)
-        clock.now_s += 2
+        clock.now_s += 0.9
         assert (await refusal(admission)).code == "busy"
         assert not slot.gave_way
         tasks.cancel_scope.cancel()
