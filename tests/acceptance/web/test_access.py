@@ -228,6 +228,18 @@ def test_who_may_only_hand_in_has_no_questions(service: Throwaway, keys: Keys, b
         expect(page.locator("#not-yours")).to_contain_text("may hand in documents, but not ask")
 
 
+def test_a_collection_of_somebody_else_takes_no_uploads_and_says_so(
+    service: Throwaway, keys: Keys, browser: Browser
+) -> None:
+    with signed_in(browser, service, keys.of["dave"]) as page:
+        page.locator("#into").fill("harbour")
+        page.locator("#into").press("Tab")
+        drop(page, {"mine too.md": b"# Mine, too\n"})
+        refused = page.locator(".upload[data-state=refused]")
+        expect(refused).to_contain_text("That collection is not open to you.")
+        expect(refused).to_contain_text("ask its owner to share it")
+
+
 def test_originals_and_pictures_come_by_the_cookie(service: Throwaway, keys: Keys, browser: Browser) -> None:
     with signed_in(browser, service, keys.of["bob"]) as page:
         turn = ask(page, "What did the repair of the crane cost?")
