@@ -94,3 +94,24 @@ def test_a_document_is_found_where_it_was_moved_to_at_once_and_by_nobody_else(st
             204,
         ]
         assert alice.get("/api/v1/collections").json() == {"items": []}
+
+
+def test_collections_are_shared_and_given_by_command(start: Start) -> None:
+    service = start({})
+    with ExitStack() as stack:
+        alice, bob = (user_of(service, name, stack) for name in ("alice", "bob"))
+        alice.put(PAPERS).raise_for_status()
+        mine = {"KOTAEMON_URL": service.url, "KOTAEMON_KEY": alice.headers["Authorization"][7:]}
+        code, said, _ = run("collections", "share", "papers", "--user", "bob", "--group", "staff", **mine)
+        assert code == 0 and "user bob: read" in said and "group staff: read" in said
+        assert bob.get(PAPERS).json()["rights"] == "read"
+        assert run("collections", "share", "papers", "--user", "bob", "--write", **mine)[0] == 0
+        assert bob.get(PAPERS).json()["rights"] == "write"
+        assert len(alice.get(PAPERS).json()["shares"]) == 2
+        assert run("collections", "unshare", "papers", **mine)[0] == 0
+        assert bob.get(PAPERS).status_code == 404
+        assert run("collections", "owner", "papers", "bob", **mine)[0] == 0
+        assert bob.get(PAPERS).json()["owner"] == "bob"
+        assert json.loads(run("collections", "list", "--json", **mine)[1]) == {"items": []}
+        assert run("collections", "share", "papers", "--public", "read", **mine)[0] == 1
+        assert run("collections", "share", "papers", **mine)[0] == 2
