@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -101,17 +102,19 @@ def test_collections_are_shared_and_given_by_command(start: Start) -> None:
     with ExitStack() as stack:
         alice, bob = (user_of(service, name, stack) for name in ("alice", "bob"))
         alice.put(PAPERS).raise_for_status()
-        mine = {"KOTAEMON_URL": service.url, "KOTAEMON_KEY": alice.headers["Authorization"][7:]}
-        code, said, _ = run("collections", "share", "papers", "--user", "bob", "--group", "staff", **mine)
+        run_by_alice = partial(
+            run, "collections", KOTAEMON_URL=service.url, KOTAEMON_KEY=alice.headers["Authorization"][7:]
+        )
+        code, said, _ = run_by_alice("share", "papers", "--user", "bob", "--group", "staff")
         assert code == 0 and "user bob: read" in said and "group staff: read" in said
         assert bob.get(PAPERS).json()["rights"] == "read"
-        assert run("collections", "share", "papers", "--user", "bob", "--write", **mine)[0] == 0
+        assert run_by_alice("share", "papers", "--user", "bob", "--write")[0] == 0
         assert bob.get(PAPERS).json()["rights"] == "write"
         assert len(alice.get(PAPERS).json()["shares"]) == 2
-        assert run("collections", "unshare", "papers", **mine)[0] == 0
+        assert run_by_alice("unshare", "papers")[0] == 0
         assert bob.get(PAPERS).status_code == 404
-        assert run("collections", "owner", "papers", "bob", **mine)[0] == 0
+        assert run_by_alice("owner", "papers", "bob")[0] == 0
         assert bob.get(PAPERS).json()["owner"] == "bob"
-        assert json.loads(run("collections", "list", "--json", **mine)[1]) == {"items": []}
-        assert run("collections", "share", "papers", "--public", "read", **mine)[0] == 1
-        assert run("collections", "share", "papers", **mine)[0] == 2
+        assert json.loads(run_by_alice("list", "--json")[1]) == {"items": []}
+        assert run_by_alice("share", "papers", "--public", "read")[0] == 1
+        assert run_by_alice("share", "papers")[0] == 2

@@ -30,6 +30,7 @@ from kotaemon_async.domain.errors import BadDocument, KotaemonError, Refused
 from kotaemon_async.domain.paths import MAX_PATH_CHARS, cleaned_path, name_of
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.stores.blobs import Incoming
+from kotaemon_async.stores.collections import Change
 from kotaemon_async.stores.files import disk_errors, try_lock
 from kotaemon_async.stores.ledger import Ledger
 from kotaemon_async.stores.watched import FileState, Taken, WatchedFile, WatchedFolder
@@ -79,6 +80,7 @@ class FolderWatch:
         self._clock = clock
         self._sleep = sleep
         self._folders = [FollowedFolder(one) for one in settings.watch]
+        self._names_kept: set[str] = set()
         self._is_elsewhere = True
         # A release that reads more kinds, or a higher limit, tries the refused ones again.
         self._takes = f"{max_bytes} {' '.join(sorted(READERS))}"
@@ -116,10 +118,17 @@ class FolderWatch:
             await self._look_at(folder)
         _show(self._folders)
 
+    async def _keep_name(self, collection: str) -> None:
+        """Make the collection before its first file comes: no user takes the name, and gets the files."""
+        if self._caller() == SERVICE and collection not in self._names_kept:
+            await self._ledger.collections.put(SERVICE, collection, Change(), self._clock())
+            self._names_kept.add(collection)
+
     async def _look_at(self, folder: FollowedFolder) -> None:
         began_s = self._clock()
         folder.waits_for = None
         try:
+            await self._keep_name(folder.settings.collection)
             await self._follow(folder)
         except OSError as error:
             folder.plan = Plan()

@@ -9,11 +9,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from kotaemon_async.domain.callers import EVERYBODY
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Failure
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission
+from kotaemon_async.stores.collections import Change
 from kotaemon_async.stores.watched import FileState
+from tests.support.callers import ALICE
 from tests.support.folders import HOLD_S, Followed
 from tests.support.library import LibraryFixture
 
@@ -428,3 +431,14 @@ async def test_whatever_people_do_documents_are_what_the_folder_holds(followed: 
     documents = await followed.documents()
     assert {texts.get(one.path) for one in documents} == set(texts.values())
     assert len(documents) == len(set(texts.values()))
+
+
+async def test_the_name_of_a_collection_is_the_service_s_before_the_first_file_comes(
+    followed: Followed,
+) -> None:
+    await followed.watch.look()
+    collections = followed.lib.ledger.collections
+    found = await collections.get(SERVICE, "docs")
+    assert (found.owner, found.public, found.documents) == ("", "", 0)
+    with pytest.raises(Refused, match="no collection"):
+        await collections.put(ALICE, "docs", Change(), 2.0)
