@@ -47,6 +47,8 @@ class Caller:
         return self.is_admin or not self.scopes.isdisjoint(scopes)
 
 
+#: Whose the things are that commands on the service's own machine make; an admin's name alone.
+OPERATOR_USER: Final = "operator"
 #: Whoever reaches a service that asks for no key.
 EVERYBODY: Final = Caller("open")
 #: The service, for what it does by itself.

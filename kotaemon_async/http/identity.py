@@ -14,7 +14,7 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from kotaemon_async.domain.callers import ALL_SCOPES, EVERYBODY, Caller, KeyScope, is_user
+from kotaemon_async.domain.callers import ALL_SCOPES, EVERYBODY, OPERATOR_USER, Caller, KeyScope, is_user
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.forwarded import forwarded, is_forwarded, is_loopback, is_trusted, peer_of
 from kotaemon_async.http.settings import AuthMode, HttpSettings
@@ -157,9 +157,10 @@ class Identities:
             return Identity(refusal=Refused(f"{name} names no user.", code="forbidden"))
         user, groups = users[0], _groups(headers.getall(self._settings.groups_header, []))
         is_admin = user in self._admins or any(f"@{group}" in self._admins for group in groups)
-        return Identity(
-            Caller(f"user:{user}", user, groups, ALL_SCOPES if is_admin else _USER_SCOPES), "proxy"
-        )
+        if user == OPERATOR_USER and not is_admin:
+            return Identity(refusal=Refused(f"Only an admin is called {user}.", code="forbidden"))
+        scopes = ALL_SCOPES if is_admin else _USER_SCOPES
+        return Identity(Caller(f"user:{user}", user, groups, scopes), "proxy")
 
 
 class Identified:

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import apsw
 
-from kotaemon_async.domain.callers import ALL_SCOPES, Caller, KeyScope, is_user
+from kotaemon_async.domain.callers import ALL_SCOPES, OPERATOR_USER, Caller, KeyScope, is_user
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
@@ -106,6 +106,11 @@ def checked_grant(
     unknown = set(scopes) - ALL_SCOPES
     if unknown or not scopes:
         raise Refused("The scopes of a key are some of ask, write and admin.")
+    if owner == OPERATOR_USER and "admin" not in scopes:
+        raise Refused(
+            f"{OPERATOR_USER} is the user of commands on the service's machine: only an admin is called so.",
+            hint="Name another user, with --user.",
+        )
     if len(found) > _MOST_GROUPS:
         raise Refused(f"A key has at most {_MOST_GROUPS} groups.")
     return KeyGrant(name, owner, found, frozenset(one for one in ALL_SCOPES if one in scopes), expires_at_s)

@@ -43,6 +43,7 @@ class KnownKeys:
         self._in_use = False
         self._valid: frozenset[str] = frozenset()
         self._changed = anyio.Event()
+        self._refreshing = anyio.Lock()
         self._used: dict[str, float] = {}
         self._written: dict[str, float] = {}
 
@@ -104,6 +105,11 @@ class KnownKeys:
 
     async def refresh(self) -> None:
         """Take over what the ledger holds. Raises: Unavailable."""
+        # One after the other: what was read before a change must not come after what was read behind it.
+        async with self._refreshing:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         now_s = self._clock()
         by_digest, sessions = await self.ledger.by_digest(), await self._sessions.current(now_s)
         self._by_digest, self._by_session = by_digest, sessions

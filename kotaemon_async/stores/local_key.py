@@ -14,12 +14,12 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async.domain.callers import Caller
+from kotaemon_async.domain.callers import OPERATOR_USER, Caller
 from kotaemon_async.stores.api_keys import PREFIX
 from kotaemon_async.stores.files import give_to_owner_of
 
 FILE: Final = "local-key"
-OPERATOR: Final = Caller("local", "operator")
+OPERATOR: Final = Caller("local", OPERATOR_USER)
 NEW_EVERY_S: Final = 3600.0
 #: So long the former one is taken, by commands that have just read it.
 FORMER_S: Final = 60.0

@@ -99,6 +99,7 @@ def test_a_key_has_a_name(name: str) -> None:
         {"name": "a", "groups": ["a/b"]},
         {"name": "a", "scopes": ["root"]},
         {"name": "a", "scopes": []},
+        {"name": "operator"},
         {"name": "a", "groups": [f"g{number}" for number in range(51)]},
     ],
     ids=str,
@@ -124,6 +125,16 @@ async def test_what_another_process_changes_is_taken_over(known: KnownKeys, tmp_
     await other.aclose()
     await known.refresh()
     assert (known.find(made.secret), known.in_use) == (None, True)
+
+
+async def test_an_older_look_at_the_ledger_does_not_bring_a_revoked_key_back(known: KnownKeys) -> None:
+    made = await known.create(ALICE)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(known.refresh)
+        await known.revoke(made.key.id)
+        assert known.find(made.secret) is None
+    assert known.find(made.secret) is None
 
 
 async def test_a_key_ends_by_the_clock_alone(known: KnownKeys, clock: Clock) -> None:
