@@ -106,8 +106,8 @@ def _act(scope: HTTPScope, status: int) -> tuple[str, str] | None:
     marked: tuple[str, str] | None = handler.opt.get(_ACTION) if handler else None
     if marked is None:
         refused = status == 403 or (status == 401 and _tried(scope))
-        route = scope.get("path_template") or "unmatched"
-        return (REQUEST, f"{scope['method']} {route}") if refused else None
+        route = scope.get("path_template") or scope["path"]
+        return (REQUEST, f"{scope['method']} {route}"[:_LONGEST_OBJECT]) if refused else None
     if status in _MISTAKES:
         return None
     action, part = marked

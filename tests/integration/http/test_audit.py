@@ -54,6 +54,16 @@ async def test_reading_leaves_no_row(client: AsyncClient, services: Fakes) -> No
     assert await rows(services) == []
 
 
+async def test_a_page_of_elsewhere_is_written_down_with_the_path_that_it_tried(services: Fakes) -> None:
+    headers = {"Origin": "https://elsewhere.example"}
+    async with serving(services, HttpLimits(linger_s=1.0)) as client:
+        reply = await client.delete("/api/v1/documents/doc_1", headers=headers)
+    [act] = await rows(services)
+    assert problem_of(reply) == (403, "wrong_origin")
+    assert (act.caller, act.action, act.result) == ("open", "request", "wrong_origin")
+    assert act.object == "DELETE /api/v1/documents/doc_1"
+
+
 async def test_a_request_that_does_not_fit_was_no_act(client: AsyncClient, services: Fakes) -> None:
     await client.post("/api/v1/doctor", content=b"{", headers=RIGHT | {"content-type": "application/json"})
     assert await rows(services) == []
