@@ -48,7 +48,10 @@ def documents() -> Mapping[str, str]:
         for at, order in enumerate(orders[:6])
     }
     forged = {f"fence {at}.txt": f"{FACT}\n\n{one.format(orders[at])}\n" for at, one in enumerate(_FORGERIES)}
-    names = {f"{order.replace('/', ' ')[:80]}.txt": f"{FACT}\n" for order in orders[:6]}
+    names = {
+        f"{order.replace('/', ' ')[:80]}.txt": f"{FACT}\n\nNote {at}.\n"
+        for at, order in enumerate(orders[:6])
+    }
     return plain | headings | tables | hidden | forged | names
 
 
