@@ -15,7 +15,7 @@ from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.audit import AuditEntry, append
 from kotaemon_async.stores.ledger import SCHEMA
 from tests.support.command import arguments, calling, commands, run
-from tests.support.service import command, eventually, serving
+from tests.support.service import command, eventually, package, serving
 
 #: Those that need no service, and how each is tried; `{backup}`, `{key}` and `{scratch}` are filled in.
 LOCAL: Final = {
@@ -212,3 +212,18 @@ def test_acts_go_when_they_are_as_old_as_is_set(keyed: Keyed) -> None:
         append(keyed.service.data_dir / "ledger.db", act, SCHEMA.version)
     eventually(lambda: len(audit(keyed, "--action", "trial")) == 1, within_s=20)
     assert audit(keyed, "--action", "trial")[0]["action"] == f"trial.{ages_s[0]}"
+
+
+def test_signing_in_and_failing_to_leave_rows(keyed: Keyed) -> None:
+    for key in (keyed.key, "kot_wrong"):
+        httpx.post(f"{keyed.service.url}/api/v1/session", json={"key": key}, trust_env=False)
+    rows = [(one["user"], one["result"]) for one in audit(keyed, "--action", "sessions.begin")]
+    assert rows[-2:] == [("operator", "ok"), ("", "unauthorized")]
+
+
+def test_a_setting_that_opens_a_service_with_keys_is_written_down(tmp_path: Path, model_folder: Path) -> None:
+    env = {"KOTAEMON_DATA_DIR": str(tmp_path / "data"), "KOTAEMON_HTTP__AUTH": "open"}
+    assert package("keys", "create", "alice", **env).returncode == 0
+    with serving(tmp_path, model_folder, env) as service:
+        opened = json.loads(command(service, "audit", "--action", "service", "--json").stdout)["items"]
+    assert [(one["caller"], one["object"]) for one in opened] == [("service", "http.auth=open")]
