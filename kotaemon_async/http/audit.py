@@ -164,7 +164,7 @@ async def list_acts(  # noqa: PLR0913, PLR0917 - one for each part of the query
     since: FromQuery[datetime | None] = None,
     after: Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=200)] = 50,
-    cursor: FromQuery[str | None] = None,
+    cursor: Annotated[str | None, QueryParameter(pattern=r"^[0-9]{1,18}$")] = None,
 ) -> AuditList:
     """Return administrative and destructive acts, done and refused ones, the latest first.
 

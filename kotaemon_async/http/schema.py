@@ -24,7 +24,7 @@ Json = dict[str, object]
 #: What the description calls a key in the header.
 _KEY: Final = "key"
 #: What needs none.
-_OPEN: Final = frozenset({"/livez", "/readyz", "/healthz"})
+_OPEN: Final = frozenset({"get /livez", "get /readyz", "get /healthz", "post /api/v1/session"})
 
 _UPLOAD: Final[Json] = {
     "required": True,
@@ -95,9 +95,9 @@ def finish(schema: Json) -> None:
     asked = _dict(_dict(_dict(_dict(paths["/api/v1/answers"])["post"])["responses"])["200"])
     _dict(asked["content"])[events.MEDIA_TYPE] = {"schema": {"type": "string"}}
     for path, item in paths.items():
-        for operation in _dict(item).values():
+        for method, operation in _dict(item).items():
             _add_examples(path, _dict(operation))
-            if path in _OPEN:
+            if f"{method} {path}" in _OPEN:
                 _dict(operation)["security"] = []
 
 

@@ -38,9 +38,9 @@ def fuzzed(url: str, key: str | None, *options: str, folder: Path) -> tuple[int,
 
 
 def key_of(data_dir: Path) -> str:
-    """Return a new key of the data folder, whose service asks for one from then on."""
+    """Return a new key of the data folder that may everything, whose service asks for one from then on."""
     made = subprocess.run(
-        (sys.executable, "-m", "kotaemon_async", "keys", "create", "fuzz"),
+        (sys.executable, "-m", "kotaemon_async", "keys", "create", "fuzz", "--scope", "admin"),
         env={**os.environ, "KOTAEMON_DATA_DIR": str(data_dir)},
         capture_output=True,
         text=True,
