@@ -62,9 +62,13 @@ async def open_keys(folder: Path, ledger: Ledger, now_s: float) -> KnownKeys:
     return keys
 
 
-async def write_down_open(settings: Settings, keys: KnownKeys, audit: AuditTrail) -> None:
-    """Write it into the audit when a setting lets everybody in although there are keys."""
-    if settings.http.auth == "open" and keys.in_use:
+async def tell_who_is_let_in(settings: Settings, keys: KnownKeys, audit: AuditTrail) -> None:
+    """Say that everybody is let in: in the log behind a proxy, in the audit although there are keys."""
+    http = settings.http
+    is_open = http.auth == "open" or (not http.auth and not keys.in_use)
+    if is_open and (http.trusted_proxies or http.allowed_hosts):
+        logger.bind(component="keys").warning("open_behind_proxy")
+    if http.auth == "open" and keys.in_use:
         setting = "http.auth=open"
         await audit.write(AuditEntry(time.time(), SERVICE.id, "", "service.open", setting, "", OK))
 

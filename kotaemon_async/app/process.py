@@ -15,7 +15,7 @@ import anyio.to_thread
 import uvicorn
 from loguru import logger
 
-from kotaemon_async.app.keys import check_address, write_down_open
+from kotaemon_async.app.keys import check_address, tell_who_is_let_in
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.app.systemd import Notifier, Systemd
@@ -262,7 +262,7 @@ async def _announce(services: Services, server: uvicorn.Server, began_s: float) 
     # What was loaded stays to the end; looking through it again and again held the loop for 0.1 s each time.
     gc.freeze()
     gc.enable()
-    await write_down_open(settings, services.keys, services.audit)
+    await tell_who_is_let_in(settings, services.keys, services.audit)
     services.started.set()
     ready_s = round(time.monotonic() - began_s, 3)
     logger.bind(host=settings.http.host, port=settings.http.port, duration_s=ready_s).info("service_started")
