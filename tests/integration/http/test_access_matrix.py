@@ -156,13 +156,13 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
 
 
 def routes() -> dict[tuple[str, str], HTTPRouteHandler]:
-    """The handler of each method of each path of the router."""
+    """The handler of each method of each path of the router, in the same order in every process."""
     found: dict[tuple[str, str], HTTPRouteHandler] = {}
     for route in make_app(None).routes:  # type: ignore[arg-type]
         if isinstance(route, HTTPRoute):
             handlers = route.route_handler_map.items()
             found |= {(method, route.path_format): handler for method, (handler, _) in handlers}
-    return {one: handler for one, handler in found.items() if one[0] not in ("OPTIONS", "HEAD")}
+    return {one: found[one] for one in sorted(found) if one[0] not in ("OPTIONS", "HEAD")}
 
 
 def calls(method: str, path: str) -> list[Call]:

@@ -31,13 +31,13 @@ BROKEN = {
 
 def routes_with_bodies() -> list[tuple[str, str]]:
     """Return method and path of every route that takes a JSON body."""
-    return [
+    return sorted(
         (method, route.path)
         for route in APP.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
         if handler.parsed_data_field is not None
-    ]
+    )
 
 
 @pytest.fixture(scope="module")
