@@ -1,4 +1,7 @@
-"""The composition root: every part is made here, from the settings, and nowhere else."""
+"""The composition root: every part is made here, from the settings, and nowhere else.
+
+It is as long as the list of the parts is.
+"""
 
 import os
 import socket
@@ -324,14 +327,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
-    page_images = PageImages(
-        ledger.access,
-        ledger.documents,
-        ledger.answers,
-        opened.blobs.path,
-        opened.page_renderer,
-        office=_office(settings),
-    )
+    page_images = _page_images(settings, opened)
     _release_under_pressure(opened, page_images)
     embedder = opened.spaces.embedder
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
@@ -370,6 +366,18 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         audit=AuditTrail(ledger.audit),
         started=anyio.Event(),
         stopping=anyio.Event(),
+    )
+
+
+def _page_images(settings: Settings, opened: _Opened) -> PageImages:
+    ledger = opened.ledger
+    return PageImages(
+        ledger.access,
+        ledger.documents,
+        ledger.answers,
+        opened.blobs.path,
+        opened.page_renderer,
+        office=_office(settings),
     )
 
 

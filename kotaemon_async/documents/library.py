@@ -142,16 +142,14 @@ class Library:
             document, is_new = _replayed(key, fingerprint)
             return await self._access.shown(caller, document), is_new
         await self._access.check_place(caller, collection)
-        size_bytes, sha256 = incoming.size_bytes, incoming.sha256
-        await self._quota.check(self._ledger.usage, caller, collection, size_bytes, sha256)
-        media_type = await _kind_of(incoming, name, arrival)
+        await self._quota.check(self._ledger.usage, caller, collection, incoming.size_bytes, incoming.sha256)
         new = NewDocument(
             caller=caller,
             id=new_id("doc", self._clock()),
             name=name,
-            media_type=media_type,
-            size_bytes=size_bytes,
-            sha256=sha256,
+            media_type=await _kind_of(incoming, name, arrival),
+            size_bytes=incoming.size_bytes,
+            sha256=incoming.sha256,
             collection=collection,
             max_attempts=self._max_attempts,
             trace_id=trace.trace_id,
@@ -162,6 +160,16 @@ class Library:
             user_id=caller.logged_as if arrival.archive is None else arrival.archive.user_id,
         )
         use = None if key is None else KeyUse(key, fingerprint)
+        document, is_new = await self._committed(incoming, new, use, arrival)
+        if is_new:
+            self._enqueue()
+            logger.bind(doc_id=document.id, size_bytes=document.size_bytes).info("document_accepted")
+        return await self._access.shown(caller, document), is_new
+
+    async def _committed(
+        self, incoming: Incoming, new: NewDocument, use: KeyUse | None, arrival: Arrival
+    ) -> tuple[Document, bool]:
+        """Return the document once its file and its row will outlast a crash, and whether it is new."""
         faults.hit("library.before_accept")
         await incoming.sync()
         with anyio.CancelScope(shield=True):
@@ -171,10 +179,7 @@ class Library:
                     new, self._clock(), key=use, taken=arrival.taken
                 )
         faults.hit("library.after_accept")
-        if is_new:
-            self._enqueue()
-            logger.bind(doc_id=document.id, size_bytes=document.size_bytes).info("document_accepted")
-        return await self._access.shown(caller, document), is_new
+        return document, is_new
 
     async def get(self, caller: Caller, document_id: str) -> Document:
         """Return the document. Raises: Refused `not_found`."""

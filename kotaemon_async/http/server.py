@@ -1,9 +1,12 @@
 """Puts the HTTP surface together."""
 
+from typing import Final
+
 from litestar import Litestar
 from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 from litestar.types import Message, Scope
 
@@ -39,6 +42,22 @@ from kotaemon_async.http.sign_in_attempts import SignInAttempts
 
 __all__ = ["HttpLimits", "make_app"]
 
+_HANDLERS: Final[list[HTTPRouteHandler]] = [
+    *documents.HANDLERS,
+    *collections.HANDLERS,
+    *page_images.HANDLERS,
+    *questions.HANDLERS,
+    *conversations.HANDLERS,
+    *openai_api.HANDLERS,
+    *operations.HANDLERS,
+    *KEY_HANDLERS,
+    *sessions.HANDLERS,
+    *models.HANDLERS,
+    *pages.HANDLERS,
+    *traces.HANDLERS,
+    *audit.HANDLERS,
+]
+
 
 def make_app(
     services: Dependencies, limits: HttpLimits | None = None, *, keys: Keys | None = None
@@ -55,21 +74,7 @@ def make_app(
         return caller_of(request)
 
     app = Litestar(
-        [
-            *documents.HANDLERS,
-            *collections.HANDLERS,
-            *page_images.HANDLERS,
-            *questions.HANDLERS,
-            *conversations.HANDLERS,
-            *openai_api.HANDLERS,
-            *operations.HANDLERS,
-            *KEY_HANDLERS,
-            *sessions.HANDLERS,
-            *models.HANDLERS,
-            *pages.HANDLERS,
-            *traces.HANDLERS,
-            *audit.HANDLERS,
-        ],
+        _HANDLERS,
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
             "limits": Provide(lambda: kept, sync_to_thread=False),
