@@ -40,17 +40,18 @@ def site(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterat
         try:
             headers = bearer(key) | {"Host": "docs.example"}
             with httpx.Client(base_url=f"http://127.0.0.1:{port}/docs", headers=headers) as client:
-                eventually(lambda: process.poll() is not None or _answers(client), within_s=10)
+                eventually(lambda: process.poll() is not None or _knows_alice(client), within_s=10)
                 yield client
         finally:
             process.terminate()
             process.wait(10)
 
 
-def _answers(client: httpx.Client) -> bool:
+def _knows_alice(client: httpx.Client) -> bool:
+    """Return whether the service answers through Caddy, and has noticed that there is a key."""
     try:
-        return client.get("/api/v1/documents").status_code == 200
-    except httpx.TransportError:
+        return bool(client.get("/api/v1/me").json().get("user") == "alice")
+    except (httpx.TransportError, ValueError):
         return False
 
 
