@@ -99,7 +99,8 @@ async def test_a_data_folder_that_others_can_enter_is_closed_to_them(
     tmp_path: Path, model_folder: Path
 ) -> None:
     folder = tmp_path / "data"
-    folder.mkdir(mode=0o755)
+    folder.mkdir()
+    folder.chmod(0o755)  # whatever umask this process has
     embedding = EmbeddingSettings(folder=model_folder, threads=1)
     with logged("data_folder_closed") as records:
         async with open_services(Settings(data_dir=folder, embedding=embedding)):

@@ -13,7 +13,7 @@ from kotaemon_async.documents.ingest import Ingest
 from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
-from kotaemon_async.domain.callers import EVERYBODY
+from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.resilience import faults
 from tests.support.documents import english_pdf, write
 from tests.support.ingest import SETTINGS, IngestFixture, Stuck, Ticks
@@ -92,7 +92,7 @@ async def test_one_look_at_the_ledger_ends_the_work_on_what_nobody_wants_any_mor
     stuck, ticks = Stuck(rig.embedder, good_calls=1), Ticks()
     async with running(rig.worker(embedder=stuck, ticks=ticks), document_id):
         await stuck.asked.wait()
-        await getattr(rig.library, end)(document_id)
+        await getattr(rig.library, end)(SERVICE, document_id)
         await ticks.pass_by(1, 1)
     assert await rig.contents(document_id) == [0, 0, 0]
     assert rig.sandbox.restarts == 1
