@@ -15,7 +15,8 @@ from kotaemon_async.cli.throwaway import Throwaway
 from kotaemon_async.stores.audit import AuditEntry, append
 from kotaemon_async.stores.ledger import SCHEMA
 from tests.support.command import arguments, calling, commands, run
-from tests.support.service import command, eventually, package, serving
+from tests.support.keys import bearer, make_key
+from tests.support.service import Start, command, eventually, package, serving
 
 #: Those that need no service, and how each is tried; `{backup}`, `{key}` and `{scratch}` are filled in.
 LOCAL: Final = {
@@ -214,11 +215,15 @@ def test_acts_go_when_they_are_as_old_as_is_set(keyed: Keyed) -> None:
     assert audit(keyed, "--action", "trial")[0]["action"] == f"trial.{ages_s[0]}"
 
 
-def test_signing_in_and_failing_to_leave_rows(keyed: Keyed) -> None:
-    for key in (keyed.key, "kot_wrong"):
-        httpx.post(f"{keyed.service.url}/api/v1/session", json={"key": key}, trust_env=False)
-    rows = [(one["user"], one["result"]) for one in audit(keyed, "--action", "sessions.begin")]
-    assert rows[-2:] == [("operator", "ok"), ("", "unauthorized")]
+def test_signing_in_and_failing_to_leave_rows(start: Start) -> None:
+    service = start({})
+    key = make_key(service.data_dir, "alice")
+    with httpx.Client(base_url=service.url, headers=bearer(key), trust_env=False) as client:
+        eventually(lambda: client.get("/api/v1/me").json().get("user") == "alice")
+        for given in (key, "kot_wrong"):  # the same browser tries another key
+            client.post("/api/v1/session", json={"key": given})
+        rows = client.get("/api/v1/audit", params={"action": "sessions.begin"}).json()["items"]
+    assert [(one["user"], one["result"]) for one in rows] == [("alice", "unauthorized"), ("alice", "ok")]
 
 
 def test_a_setting_that_opens_a_service_with_keys_is_written_down(tmp_path: Path, model_folder: Path) -> None:
