@@ -8,9 +8,9 @@ import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async.app.settings import Settings
+from kotaemon_async.domain.addresses import is_loopback
 from kotaemon_async.domain.callers import SERVICE
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.http.forwarded import is_loopback
 from kotaemon_async.operations.audit import OK, AuditTrail
 from kotaemon_async.stores import former_keys
 from kotaemon_async.stores.audit import AuditEntry

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import httpx
 from httpx_sse import EventSource
 
-from kotaemon_async.cli.credentials import NO_KEY, Credentials, checked_address, is_loopback
+from kotaemon_async.cli.credentials import NO_KEY, Credentials, checked_address, is_own
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_UNREACHABLE, EXIT_USAGE, CommandError, TryAgainError
 
 Json = dict[str, Any]
@@ -82,7 +82,7 @@ class Client:
             headers=self.credentials.headers,
             transport=self.transport,
             timeout=httpx.Timeout(120, connect=5),
-            trust_env=not is_loopback(self.url),
+            trust_env=not is_own(self.url),
         )
 
     def close(self) -> None:

@@ -4,16 +4,15 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from kotaemon_async.cli.errors import EXIT_MISCONFIGURED, EXIT_USAGE, CommandError
+from kotaemon_async.domain.addresses import is_loopback
+from kotaemon_async.domain.callers import LOCAL_KEY
 
 VARIABLE: Final = "KOTAEMON_KEY"
-#: In the data folder, written by the service while keys are in use: whoever may read it needs no other.
-LOCAL_KEY: Final = "local-key"
 _KEY: Final = re.compile(r"[\x21-\x7e]+")
 _PORTS: Final = {"http": 80, "https": 443}
 _HOW: Final = f"Put a key into {VARIABLE}, or name a file that holds one with --key-file."
@@ -62,13 +61,9 @@ def checked_address(url: str) -> str:
     return url
 
 
-def is_loopback(url: str) -> bool:
-    """Return whether the address is one of this machine's own."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+def is_own(url: str) -> bool:
+    """Return whether the URL is of this machine's own address."""
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 def credentials(url: str, key_file: Path | None, folder: Callable[[], Path | None]) -> Credentials:
@@ -81,7 +76,7 @@ def credentials(url: str, key_file: Path | None, folder: Callable[[], Path | Non
         return Credentials(_read(key_file), f"the file {key_file}")
     if given := os.environ.get(VARIABLE, "").strip():
         return Credentials(_checked(given, VARIABLE), VARIABLE)
-    data_dir = folder() if is_loopback(url) else None
+    data_dir = folder() if is_own(url) else None
     return NO_KEY if data_dir is None else _local(url, data_dir)
 
 

@@ -7,6 +7,9 @@ from typing import Final, Literal, get_args
 KeyScope = Literal["ask", "write", "admin"]
 ALL_SCOPES: Final[frozenset[KeyScope]] = frozenset(get_args(KeyScope))
 
+#: The file of the data folder with the key of whoever may read that folder.
+LOCAL_KEY: Final = "local-key"
+
 #: The place of documents that name no collection; each user has one of his own.
 DEFAULT: Final = "default"
 _OWN_DEFAULT: Final = DEFAULT + "@"

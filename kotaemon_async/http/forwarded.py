@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from litestar.datastructures import Headers
 from litestar.types import HTTPScope
+
+from kotaemon_async.domain.addresses import address_of, is_loopback
 
 #: Addresses that may say for whom they forward.
 Trusted = Sequence[IPv4Network | IPv6Network]
@@ -52,31 +54,21 @@ def is_forwarded(scope: HTTPScope) -> bool:
 def peer_of(scope: HTTPScope) -> str:
     """Return the address at the other end of the connection, "" where it has none."""
     client = scope.get("client")
-    address = _address(client[0]) if client else None
+    address = address_of(client[0]) if client else None
     return "" if address is None else str(address)
 
 
 def is_trusted(address: str, trusted: Trusted) -> bool:
     """Return whether the address is one of those that may forward."""
-    found = _address(address)
+    found = address_of(address)
     return found is not None and any(found in network for network in trusted)
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether only this machine reaches the address.
-
-    >>> is_loopback("127.8.0.1"), is_loopback("::1"), is_loopback("localhost"), is_loopback("0.0.0.0")
-    (True, True, True, False)
-    """
-    found = _address(address)
-    return address.lower() == "localhost" if found is None else found.is_loopback
 
 
 def _origin(peer: str, headers: Headers, trusted: Trusted) -> str:
     """Return the nearest address that is no proxy; a word that is no address ends the search before it."""
     nearest = peer
     for said in reversed(_listed(headers, "x-forwarded-for")):
-        found = _address(_without_port(said))
+        found = address_of(_without_port(said))
         if found is None:
             break
         nearest = str(found)
@@ -93,12 +85,3 @@ def _without_port(said: str) -> str:
     if said.startswith("["):
         return said[1:].partition("]")[0]
     return said.partition(":")[0] if said.count(":") == 1 else said
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return None
-    # A socket for both families shows the older addresses inside of the newer.
-    return getattr(found, "ipv4_mapped", None) or found

@@ -2,7 +2,6 @@
 
 import re
 import socket
-from ipaddress import ip_address
 from typing import Final
 
 from litestar.datastructures import Headers
@@ -10,8 +9,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from loguru import logger
 
+from kotaemon_async.domain.addresses import address_of, is_loopback
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.forwarded import forwarded, is_loopback
+from kotaemon_async.http.forwarded import forwarded
 from kotaemon_async.http.problems import refuse
 from kotaemon_async.http.settings import HttpSettings
 
@@ -72,8 +72,4 @@ def _is_loopback(name: str) -> bool:
 
 def _plain(text: str) -> str:
     """Return an address in its one form, an IPv4 one as such; any other text as it is."""
-    try:
-        found = ip_address(text)
-    except ValueError:
-        return text
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    return str(address_of(text) or text)

@@ -14,9 +14,10 @@ from litestar.datastructures import Headers
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from kotaemon_async.domain.addresses import is_loopback
 from kotaemon_async.domain.callers import ALL_SCOPES, EVERYBODY, OPERATOR_USER, Caller, KeyScope, is_user
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.http.forwarded import forwarded, is_forwarded, is_loopback, is_trusted, peer_of
+from kotaemon_async.http.forwarded import forwarded, is_forwarded, is_trusted, peer_of
 from kotaemon_async.http.settings import AuthMode, HttpSettings
 from kotaemon_async.http.sign_in_attempts import SignInAttempts
 from kotaemon_async.stores.local_key import OPERATOR

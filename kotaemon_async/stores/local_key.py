@@ -14,11 +14,10 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async.domain.callers import OPERATOR_USER, Caller
+from kotaemon_async.domain.callers import LOCAL_KEY, OPERATOR_USER, Caller
 from kotaemon_async.stores.api_keys import PREFIX
 from kotaemon_async.stores.files import give_to_owner_of
 
-FILE: Final = "local-key"
 OPERATOR: Final = Caller("local", OPERATOR_USER)
 NEW_EVERY_S: Final = 3600.0
 #: So long the former one is taken, by commands that have just read it.
@@ -31,7 +30,7 @@ class LocalKey:
     """The secret in the file. Several services of one folder take the same, whoever of them wrote it."""
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._path = folder / FILE
+        self._path = folder / LOCAL_KEY
         self._clock = clock
         self._secret = ""
         self._made_at_s = 0.0
@@ -97,7 +96,7 @@ class LocalKey:
         return text if is_ours and text.startswith(PREFIX) else ""
 
     def _write(self) -> None:
-        scratch = self._path.with_name(f".{FILE}.{secrets.token_hex(4)}")
+        scratch = self._path.with_name(f".{LOCAL_KEY}.{secrets.token_hex(4)}")
         secret = PREFIX + secrets.token_urlsafe(32)
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kotaemon_async.stores.local_key import FILE, FORMER_S, NEW_EVERY_S, LocalKey
+from kotaemon_async.domain.callers import LOCAL_KEY
+from kotaemon_async.stores.local_key import FORMER_S, NEW_EVERY_S, LocalKey
 from tests.support.clock import Clock
 
 
@@ -22,13 +23,13 @@ def local(tmp_path: Path, clock: Clock) -> LocalKey:
 
 
 def secret_in(folder: Path) -> str:
-    return (folder / FILE).read_text().strip()
+    return (folder / LOCAL_KEY).read_text().strip()
 
 
 def test_the_file_is_for_its_owner_alone(local: LocalKey, tmp_path: Path) -> None:
     assert local.is_it(secret_in(tmp_path))
-    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert stat.S_IMODE((tmp_path / LOCAL_KEY).stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [LOCAL_KEY]
 
 
 @pytest.mark.parametrize("given", ["", "kot_", "\ud800", "x" * 1000])
@@ -57,22 +58,22 @@ async def test_services_of_one_folder_take_the_same(local: LocalKey, tmp_path: P
     other.look()
     assert other.is_it(secret_in(tmp_path)) and local.is_it(secret_in(tmp_path))
     await other.aclose()
-    assert not (tmp_path / FILE).exists()
+    assert not (tmp_path / LOCAL_KEY).exists()
     local.look()
     assert local.is_it(secret_in(tmp_path))
 
 
 def test_a_file_that_others_could_write_is_replaced(local: LocalKey, tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text("kot_mine\n")
-    (tmp_path / FILE).chmod(0o666)
+    (tmp_path / LOCAL_KEY).write_text("kot_mine\n")
+    (tmp_path / LOCAL_KEY).chmod(0o666)
     local.look()
     assert not local.is_it("kot_mine") and local.is_it(secret_in(tmp_path))
 
 
 def test_a_link_to_elsewhere_is_not_followed(local: LocalKey, tmp_path: Path) -> None:
-    (tmp_path / FILE).unlink()
+    (tmp_path / LOCAL_KEY).unlink()
     (tmp_path / "elsewhere").write_text("kot_elsewhere\n")
-    (tmp_path / FILE).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / LOCAL_KEY).symlink_to(tmp_path / "elsewhere")
     local.look()
     assert not local.is_it("kot_elsewhere") and local.is_it(secret_in(tmp_path))
 

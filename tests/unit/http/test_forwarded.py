@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from litestar.types import HTTPScope
 
-from kotaemon_async.http.forwarded import Forwarded, forwarded, is_forwarded, is_loopback
+from kotaemon_async.domain.addresses import is_loopback
+from kotaemon_async.http.forwarded import Forwarded, forwarded, is_forwarded
 
 TRUSTED = [ip_network("127.0.0.1"), ip_network("10.1.0.0/16"), ip_network("::1")]
 
