@@ -328,7 +328,6 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = _page_images(settings, opened)
-    _release_under_pressure(opened, page_images)
     embedder = opened.spaces.embedder
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     return Services(
@@ -371,7 +370,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
 
 def _page_images(settings: Settings, opened: _Opened) -> PageImages:
     ledger = opened.ledger
-    return PageImages(
+    images = PageImages(
         ledger.access,
         ledger.documents,
         ledger.answers,
@@ -379,6 +378,8 @@ def _page_images(settings: Settings, opened: _Opened) -> PageImages:
         opened.page_renderer,
         office=_office(settings),
     )
+    _release_under_pressure(opened, images)
+    return images
 
 
 def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -> Library:

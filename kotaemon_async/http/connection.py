@@ -74,6 +74,7 @@ class _Requests(HttpToolsProtocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        """Read what came, within the bounds; what is beyond them is refused, and the rest thrown away."""
         if self.is_deaf:
             self._drop(len(data))
             return
