@@ -45,6 +45,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Ite
 @pytest.fixture
 def page(service: Throwaway, browser: Browser) -> Iterator[Page]:
     with opened(browser, service, "/#documents") as page:
+        expect(page.get_by_role("heading", name="Documents", exact=False).first).to_be_visible()
         expect(page.locator("#document-rows[aria-busy=true]")).to_have_count(0)
         yield page
 
