@@ -51,7 +51,10 @@ class Answers(Store):
             owner = continued(conn, conversation_id, title, caller, now_s)
         record = msgspec.json.encode(answer).decode()
         values = {"id": answer.id, "conversation_id": conversation_id, "now": now_s, "record": record}
-        conn.execute(SQL["save_answer"], values | {"owner": owner})
+        status = "done" if answer.complete else "interrupted"
+        conn.execute(SQL["save_answer"], values | {"owner": owner, "status": status})
+        if conversation_id is not None:
+            conn.execute(SQL["save_words"], {"id": answer.id, "words": f"{answer.question}\n{answer.answer}"})
 
     @reads
     def check_conversation(self, conn: apsw.Connection, conversation_id: str, caller: Caller) -> None:

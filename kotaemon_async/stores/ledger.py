@@ -32,7 +32,7 @@ SCHEMA: Final = Schema(
     name="ledger",
     code="ledger_unavailable",
     newest="schema.sql",
-    steps=("migrate_1.sql", "migrate_2.sql", "migrate_3.sql", "migrate_4.sql", "migrate_5.sql"),
+    steps=tuple(f"migrate_{version}.sql" for version in range(1, 7)),
     reading="CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, keywords, row)",
     functions={"folded": folded},
 )

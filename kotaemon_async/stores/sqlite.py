@@ -39,7 +39,7 @@ class Schema:
     """The form of a file: the newest in sql/`newest`, and the steps to it from every earlier one.
 
     `name` stands in messages, `code` is what a file that cannot be used fails with, `reading` is run for each
-    reading connection, whose statements may call `functions` of one value. `is_truth` says that what was
+    reading connection; all statements may call `functions` of one value. `is_truth` says that what was
     committed survives the machine, too; a file that may be begun anew does not wait for the disk.
     """
 
@@ -263,8 +263,6 @@ def _migrate(connection: apsw.Connection, schema: Schema, version: int) -> None:
 
 def _prepare_reader(connection: apsw.Connection, schema: Schema) -> int:
     _set_up(connection, schema)
-    for name, function in schema.functions.items():
-        connection.create_scalar_function(name, function, 1, deterministic=True)
     connection.execute(schema.reading)
     connection.execute("PRAGMA query_only = ON")
     return schema.version
@@ -273,3 +271,5 @@ def _prepare_reader(connection: apsw.Connection, schema: Schema) -> int:
 def _set_up(connection: apsw.Connection, schema: Schema) -> None:
     connection.execute(_PRAGMAS)
     connection.execute(f"PRAGMA synchronous = {'FULL' if schema.is_truth else 'NORMAL'}")
+    for name, function in schema.functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)

@@ -1,6 +1,11 @@
 -- name: save_answer
-INSERT OR REPLACE INTO answers (id, conversation_id, created_at, record, owner)
-VALUES (:id, :conversation_id, :now, :record, :owner)
+INSERT INTO answers (id, conversation_id, created_at, record, owner, turn_id, turn_at, status)
+VALUES (:id, :conversation_id, :now, :record, :owner, :id, :now, :status)
+ON CONFLICT (id) DO UPDATE SET record = :record, status = :status, ends_by = NULL
+
+-- name: save_words
+INSERT INTO answer_words (answer_id, words) VALUES (:id, folded(:words))
+ON CONFLICT (answer_id) DO UPDATE SET words = folded(:words)
 
 -- name: answer
 SELECT record FROM answers WHERE id = :id AND owner IN (SELECT value FROM json_each(:owners))

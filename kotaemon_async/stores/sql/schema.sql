@@ -168,14 +168,39 @@ CREATE TABLE followers (
     model TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+-- Each answer is a version of its turn, of which one is current; `turn_at` is when the first one was asked for. One
+-- that is `running` is given up after `ends_by`, unless it has been given by then.
 CREATE TABLE answers (
     id TEXT PRIMARY KEY,
     conversation_id TEXT,
     created_at REAL NOT NULL,
     record TEXT NOT NULL,
-    owner TEXT NOT NULL DEFAULT ''
+    owner TEXT NOT NULL DEFAULT '',
+    turn_id TEXT NOT NULL DEFAULT '',
+    turn_at REAL NOT NULL DEFAULT 0,
+    status TEXT NOT NULL DEFAULT 'done' CHECK (status IN ('running', 'done', 'stopped', 'interrupted')),
+    is_current INTEGER NOT NULL DEFAULT 1,
+    ends_by REAL
 ) STRICT;
 CREATE INDEX answers_by_conversation ON answers (conversation_id, created_at);
+CREATE INDEX answers_running ON answers (ends_by) WHERE status = 'running';
+
+-- Questions and answers of conversations as they are searched: folded.
+CREATE TABLE answer_words (
+    answer_id TEXT PRIMARY KEY REFERENCES answers (id) ON DELETE CASCADE,
+    words TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What those who asked think of their answers.
+CREATE TABLE feedback (
+    answer_id TEXT PRIMARY KEY REFERENCES answers (id) ON DELETE CASCADE,
+    verdict TEXT NOT NULL CHECK (verdict IN ('up', 'down')),
+    reason TEXT NOT NULL DEFAULT '',
+    comment TEXT NOT NULL DEFAULT '',
+    user TEXT NOT NULL DEFAULT '',
+    at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feedback_by_age ON feedback (at, answer_id);
 
 -- What was replied to an upload with an Idempotency-Key; without a record the upload still runs.
 CREATE TABLE idempotency (
@@ -203,7 +228,8 @@ CREATE TABLE conversations (
     title TEXT NOT NULL,
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL,
-    owner TEXT NOT NULL DEFAULT ''
+    owner TEXT NOT NULL DEFAULT '',
+    pinned_at REAL
 ) STRICT;
 CREATE INDEX conversations_by_age ON conversations (updated_at, id);
 CREATE INDEX conversations_by_owner ON conversations (owner, updated_at, id);
@@ -274,4 +300,4 @@ BEGIN
     SELECT RAISE(ABORT, 'rows of the audit are kept');
 END;
 
-PRAGMA user_version = 6;
+PRAGMA user_version = 7;

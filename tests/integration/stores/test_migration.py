@@ -85,3 +85,14 @@ async def test_collections_of_an_earlier_release_are_everybody_s_to_read_and_to_
         "doc_2",
     }
     await ledger.aclose()
+
+
+async def test_answers_of_an_earlier_release_are_turns_of_one_version(tmp_path: Path) -> None:
+    path = old_ledger(tmp_path / "old.db", 6)
+    for name, complete in (("a", "true"), ("b", "false")):
+        record = f'{{"question": "Über {name}?", "answer": "Ja.", "complete": {complete}}}'
+        run_sql(path, "INSERT INTO answers VALUES (?, 'c1', 5.0, ?, '')", name, record)
+    await (await Ledger.open(path)).aclose()
+    rows = run_sql(path, "SELECT id, turn_id, turn_at, status, is_current FROM answers ORDER BY id")
+    assert rows == [("a", "a", 5.0, "done", 1), ("b", "b", 5.0, "interrupted", 1)]
+    assert run_sql(path, "SELECT words FROM answer_words") == [("uber a?\nja.",), ("uber b?\nja.",)]
