@@ -30,7 +30,7 @@ from kotaemon_async.domain.errors import KotaemonError, Unavailable
 from kotaemon_async.domain.model import Answer, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
 from kotaemon_async.search.retrieval import SearchLost
-from kotaemon_async.stores.documents import Unread
+from kotaemon_async.stores.documents import Shelf, Unread
 from kotaemon_async.telemetry import impacted, metrics, traces
 from kotaemon_async.telemetry.health import Health
 
@@ -293,19 +293,20 @@ class Answering:
                 async for event in events:
                     yield event
             return
-        instead = draft.without_provider(await self._unread(question) if draft.nothing_fits else NONE_UNREAD)
+        instead = draft.without_provider(*(await self._whereabouts(question) if draft.nothing_fits else ()))
         if sent_by is not None:
             yield Interrupted(replace(draft.answer(draft.text, sent_by), complete=False), instead)
         else:
             yield Delta(instead.answer, instead.served_by)
             yield Done(instead)
 
-    async def _unread(self, question: Question) -> Unread:
-        """Return which pages may hold what was not found; none while the ledger does not tell."""
+    async def _whereabouts(self, question: Question) -> tuple[Unread, Shelf | None]:
+        """Return which pages may hold what was not found, and which documents there are, if that is told."""
         limit_s = min(_UNREAD_S, question.deadline.left_s())
         with suppress(Unavailable, TimeoutError), anyio.fail_after(limit_s):
-            return await self._documents.unread(question.scope)
-        return NONE_UNREAD
+            unread = await self._documents.unread(question.scope)
+            return unread, await self._documents.shelf(question.scope, 0)
+        return NONE_UNREAD, None
 
     async def _accepts(self, draft: Draft, provider: Provider, finish: Finish) -> bool:
         """Judge what a model has said, and return whether any of it may stand."""
@@ -430,7 +431,7 @@ def _report(answer: Answer) -> None:
     metrics.ANSWERS.labels(served_by=answer.served_by).inc()
     if answer.degraded:
         metrics.ANSWERS_DEGRADED.labels(served_by=answer.served_by).inc()
-    for reason in answer.reasons:
+    for reason in answer.reasons if answer.degraded else ():
         impacted.note(reason.component, reason.code)
     metrics.ANSWER_DURATION.labels(served_by=answer.served_by).observe(duration_s)
     logger.bind(

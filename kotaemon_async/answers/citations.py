@@ -1,19 +1,28 @@
 """An answer is held to its sources: markers that name them, quotes from them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
+from typing import Final
 
 from kotaemon_async.answers import quotes
 from kotaemon_async.answers.llm.base import Quote
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
-from kotaemon_async.domain.model import Citation, Locator, Place, QuotePart, Sentence
+from kotaemon_async.domain.model import Citation, Claim, Locator, Place, QuotePart, Sentence, Verdict
 
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
 #: A sentence with the markers behind its end.
 _MARKED_SENTENCE = re.compile(r".+?(?:[.!?;](?=\s|\[|$)|[。！？；]|\n|$)(?:\s*\[\d{1,3}\])*", re.DOTALL)
 _FALLBACK_QUOTE_CHARS = 300
+#: In Markdown: what opens and closes code, the line below the names of a table's columns, the lines of a
+#: quotation, of a heading, and a line that only leads to what follows. None of them states anything itself.
+_CODE_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_TABLE_RULE = re.compile(r"\s*\|?\s*:?-+:?\s*(?:\|\s*:?-+:?\s*)*\|?\s*")
+_NO_STATEMENT = re.compile(r"\s*(?:>|#{1,6}\s|(?:\*\*|__)[^*_]+(?:\*\*|__)\s*[:：]?\s*$)|.*[:：]\s*$")
+#: The worse of two verdicts stands behind a marker.
+_WORSE: Final[tuple[Verdict, ...]] = ("supported", "check", "unsupported")
 
 
 def cite(
@@ -31,14 +40,47 @@ def cite(
     )
 
 
+def judged(citations: Sequence[Citation], claims: Sequence[Claim]) -> tuple[Citation, ...]:
+    """Return the citations with the worst verdict on the claims that stand on each.
+
+    A name that is not in the source makes a claim one to check, as it may be spelt otherwise; of the citation
+    it is said that it does not seem to say this.
+    """
+    found: dict[int, Verdict] = {}
+    for claim in claims:
+        verdict: Verdict = "unsupported" if claim.reason == "name" else claim.verdict
+        for marker in claim.markers:
+            found[marker] = max(found.get(marker, verdict), verdict, key=_WORSE.index)
+    return tuple(replace(one, verdict=found.get(one.marker)) for one in citations)
+
+
 def uncited(answer: str) -> tuple[str, ...]:
-    """Return the sentences of an answer, in order, that no marker stands in or right behind."""
+    """Return the sentences of an answer, in order, that no marker stands in or right behind.
+
+    Tables, code, quotations, headings and lines that end with a colon are no sentences.
+    """
     found: list[str] = []
-    for sentence in _MARKED_SENTENCE.findall(answer):
+    for sentence in _MARKED_SENTENCE.findall("\n".join(_statements(answer))):
         plain = " ".join(sentence.split())
         if not quotes.MARKER.search(plain) and len(text.terms(plain)) > 1:
             found.append(plain)
     return tuple(found)
+
+
+def _statements(answer: str) -> Iterator[str]:
+    """Yield the lines of a text in Markdown that state something; an empty one in place of the others."""
+    lines = answer.split("\n")
+    fence, is_table = "", False
+    for line, following in zip_longest(lines, lines[1:], fillvalue=""):
+        mark = _CODE_FENCE.match(line)
+        if fence or mark:
+            closes = mark is not None and mark[1].startswith(fence)
+            fence = "" if fence and closes else fence or (mark[1] if mark else "")
+            yield ""
+            continue
+        begins = "|" in line and "-" in following and _TABLE_RULE.fullmatch(following) is not None
+        is_table = bool(line.strip()) and (is_table or begins)
+        yield "" if is_table or _NO_STATEMENT.match(line) else line
 
 
 def _citation(answer_id: str, source: Source, quote: Quote) -> Citation:
@@ -54,6 +96,7 @@ def _citation(answer_id: str, source: Source, quote: Quote) -> Citation:
         score=source.passage.score,
         parts=parts,
         place=_place(source, quote, longest.page),
+        matched=quote.matched,
     )
 
 
@@ -84,7 +127,7 @@ def _quotes(answer: str, sources: Sequence[Source]) -> list[Quote]:
         for number in quotes.markers(match[0]):
             if 1 <= number <= len(sources):
                 claims[number] = f"{claims.get(number, '')} {claim}".strip()
-    return [Quote(n, n - 1, _best_quote(claim, sources[n - 1])) for n, claim in claims.items()]
+    return [_best_quote(number, claim, sources[number - 1]) for number, claim in claims.items()]
 
 
 def _claim(before: str) -> str:
@@ -93,16 +136,18 @@ def _claim(before: str) -> str:
     return sentences[-1].strip() if sentences else ""
 
 
-def _best_quote(claim: str, source: Source) -> tuple[Place, ...]:
-    """Return where the sentence nearest to a claim stands; else the source's beginning."""
+def _best_quote(number: int, claim: str, source: Source) -> Quote:
+    """Return the sentence nearest to a claim; the source's beginning where none shares a word with it."""
     wanted = set(text.query_terms(claim))
 
     def nearness(sentence: Sentence) -> tuple[int, int]:
         return len(wanted & set(text.terms(sentence.text))), -len(sentence.text)
 
     best = max(source.sentences, key=nearness)
+    if nearness(best)[0]:
+        return Quote(number, number - 1, best.places)
     # A claim in another language than the passage shares no words with it and is supported all the same.
-    return best.places if nearness(best)[0] else _beginning(source)
+    return Quote(number, number - 1, _beginning(source), matched=False)
 
 
 def _beginning(source: Source) -> tuple[Place, ...]:

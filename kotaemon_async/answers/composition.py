@@ -59,18 +59,35 @@ def composed(
     `weights` says how much each term of the question counts in what is cut.
     """
     whole, found, was_row = "", [], False
-    ordered = _in_order(runs(shown, sources), sources)
-    is_list = sum(bool(run[0].columns) for run in ordered) > 1
-    for marker, run in enumerate(ordered, 1):
-        said, is_row = _said(run, weights), is_list and bool(run[0].columns)
+    ordered = _by_source(_in_order(runs(shown, sources), sources))
+    is_list = sum(bool(some[0][0].columns) for some in ordered) > 1
+    for marker, some in enumerate(ordered, 1):
+        first = some[0][0]
+        said, is_row = _joined([_said(run, weights) for run in some]), is_list and bool(first.columns)
         dense = is_cjk(said)
         blank = "" if not whole or (dense and is_cjk(question)) else " "
         if whole and (is_row or was_row):
             blank = "\n" if is_row and was_row else "\n\n"
         whole += f"{blank}{'- ' if is_row else ''}{said}{'' if dense else ' '}[{marker}]"
-        found.append(Quote(marker, run[0].source, _places(run)))
+        found.append(Quote(marker, first.source, tuple(place for run in some for place in _places(run))))
         was_row = is_row
     return whole, tuple(found)
+
+
+def _by_source(ordered: Sequence[list[Candidate]]) -> list[list[list[Candidate]]]:
+    """Return runs of one source that follow each other together, in its order; a row stands alone."""
+    found: list[list[list[Candidate]]] = []
+    for run in ordered:
+        before = found[-1][0][0] if found else None
+        if before and before.source == run[0].source and not (before.columns or run[0].columns):
+            found[-1].append(run)
+        else:
+            found.append([run])
+    return [sorted(some, key=lambda run: run[0].at) for some in found]
+
+
+def _joined(said: Sequence[str]) -> str:
+    return ("" if is_cjk("".join(said)) else " ").join(said)
 
 
 def runs(shown: Sequence[Candidate], sources: Sequence[Source]) -> list[list[Candidate]]:
@@ -129,8 +146,7 @@ def _said(run: Sequence[Candidate], weights: Mapping[str, float]) -> str:
     """Return the run in one line; one that begins with a word that points back gets its heading in front."""
     if run[0].columns:
         return unmarked(tables.shown(run[0].columns, run[0].sentence.text, weights))
-    shown = [windowed(tidy(one.sentence.text), weights) for one in run]
-    whole = ("" if is_cjk("".join(shown)) else " ").join(shown)
+    whole = _joined([windowed(tidy(one.sentence.text), weights) for one in run])
     heading = tidy(run[0].sentence.heading.replace("_", " "))
     if not (DANGLING.match(whole) and 0 < len(heading) <= _HEADING) or heading.casefold() in whole.casefold():
         return whole

@@ -5,7 +5,7 @@ from typing import Final
 
 from kotaemon_async.answers import phrases
 from kotaemon_async.answers.chain import Completed
-from kotaemon_async.answers.citations import cite, uncited
+from kotaemon_async.answers.citations import cite, judged, uncited
 from kotaemon_async.answers.events import Ask, Event, Restart
 from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta, Overview
 from kotaemon_async.answers.overview import OverviewRequest
@@ -13,7 +13,7 @@ from kotaemon_async.answers.quotes import keep_markers
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, Scope, ServedBy
-from kotaemon_async.stores.documents import Unread
+from kotaemon_async.stores.documents import Shelf, Unread
 from kotaemon_async.telemetry import traces
 
 NONE_UNREAD: Final = Unread(0, 0)
@@ -133,26 +133,38 @@ class Draft:
         return replace(
             answer,
             answer=text,
-            citations=citations,
+            citations=judged(citations, self.claims),
             uncited=uncited(text),
             usage=finish.usage,
             missing=finish.missing,
             claims=self.claims,
         )
 
-    def without_provider(self, unread: Unread = NONE_UNREAD) -> Answer:
+    def without_provider(self, unread: Unread = NONE_UNREAD, shelf: Shelf | None = None) -> Answer:
         """Return an answer that says that nothing was found, or that nothing can be said now.
 
-        `unread` pages may hold what was not found.
+        `unread` pages may hold what was not found; a `shelf` without documents that can be found is why,
+        which is a reason that degrades nothing.
         """
         question = self.question.ask.question
         if not self.nothing_fits:
             return self.answer(phrases.busy(question), "busy", "nothing")
+        if shelf is not None and not shelf.ready:
+            said = phrases.nothing_to_ask(question, shelf.unfinished, shelf.failed)
+            instead = self.answer(said, "extractive", "nothing")
+            return replace(instead, reasons=(*instead.reasons, Reason("documents", _emptiness(shelf))))
         said = (phrases.nothing_more if self.question.told else phrases.nothing_found)(question)
         if unread.pages:
             blank = "" if phrases.is_chinese(question) else " "
             said += blank + phrases.not_read(question, *unread)
         return self.answer(said, "extractive", "nothing")
+
+
+def _emptiness(shelf: Shelf) -> str:
+    """Return the code of why a shelf has nothing that can be found."""
+    if shelf.unfinished:
+        return "documents_unfinished"
+    return "documents_failed" if shelf.failed else "no_documents"
 
 
 def given_again(cached: CachedAnswer, now: Answer) -> Answer:

@@ -18,6 +18,23 @@ def nothing_found(question: str) -> str:
     return "I found nothing in the documents that answers this question."
 
 
+def nothing_to_ask(question: str, unfinished: int, failed: int) -> str:
+    """Say that there is no document to look in, and why where that is known."""
+    if is_chinese(question):
+        if unfinished:
+            return f"这里的 {unfinished} 个文档还在处理中，处理完成后即可提问。"
+        if failed:
+            return f"这里的 {failed} 个文档都未能读取，因此没有可以提问的内容。"
+        return "这里还没有可以提问的文档，请先上传文档。"
+    if unfinished:
+        what = "The document here is" if unfinished == 1 else f"The {unfinished} documents here are"
+        return f"{what} still being read. Ask again when that is done."
+    if failed:
+        what = "The document here" if failed == 1 else f"None of the {failed} documents here"
+        return f"{what} could {'not ' if failed == 1 else ''}be read, so there is nothing to ask about."
+    return "There are no documents to ask about yet. Upload one first."
+
+
 def not_read(question: str, pages: int, documents: int) -> str:
     """Say that the answer may stand on pages that nobody could read."""
     if is_chinese(question):

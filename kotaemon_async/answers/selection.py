@@ -24,9 +24,11 @@ from typing import Final
 from kotaemon_async.answers import tables
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
+from kotaemon_async.domain.child_lines import is_point
 from kotaemon_async.domain.figures import figures
 from kotaemon_async.domain.index_terms import acronyms
 from kotaemon_async.domain.model import Sentence
+from kotaemon_async.domain.sentences import is_complete
 from kotaemon_async.domain.tokens import estimated_tokens
 
 _WORDS: Final = 0.5
@@ -52,6 +54,16 @@ ROOM_CJK: Final = 180
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
 
+#: What a line loses that is the title of the sentences below it: their context, and seldom an answer.
+_TITLE: Final = 1.0
+_TITLE_WORDS: Final = 10
+_TITLE_CJK: Final = 20
+#: The head that archives print on papers, which says nothing of what is in them.
+_PAPER_HEAD: Final = re.compile(
+    r"\bSHA: ?[0-9a-f]{20,}|^(?:DOI|PMID|PMCID|Licen[cs]e|Abstract)\s*[:：]\s*(?:nan|none|n/a|\S+)$",
+    re.IGNORECASE,
+)
+
 #: Two words of asking that are no stop words, as they may also be a passage's; Chinese characters that stand
 #: between words far more often than in one, so that pairs with them tell nothing.
 _ASKING: Final = re.compile(r"\bhow (?:many|much)\b|[的了是吗嗎呢被把]", re.IGNORECASE)
@@ -62,7 +74,8 @@ class Candidate:
     """A sentence that may be shown: the `at`-th of the `source`-th source, with its index terms.
 
     `context` holds the terms of its heading and of the document's title, `found` the passage's score as a
-    share of the best. Its language is its passage's, as it may be full of foreign names itself.
+    share of the best. Its language is its passage's, as it may be full of foreign names itself. A line that
+    is the title of what follows `is_title`, and part of the context there.
     """
 
     source: int
@@ -73,6 +86,7 @@ class Candidate:
     found: float
     is_cjk: bool
     columns: str = ""
+    is_title: bool = False
 
     @property
     def embedded_text(self) -> str:
@@ -126,12 +140,26 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
     found = []
     for number, source in enumerate(sources):
         cjk, score = is_cjk(source.passage.text), source.passage.score / best
+        above = ""
         for at, (sentence, columns) in enumerate(zip(source.sentences, tables.columns(source), strict=True)):
             terms = stated_terms(sentence.text)
-            context = frozenset(text.terms(f"{sentence.heading} {source.title} {columns}"))
-            if len(terms) > 1:
-                found.append(Candidate(number, at, sentence, terms, context, score, cjk, columns))
+            context = frozenset(text.terms(f"{sentence.heading} {source.title} {columns} {above}"))
+            is_title = _is_title(source, at)
+            above = sentence.text if is_title else above
+            if len(terms) > 1 and not _PAPER_HEAD.search(sentence.text):
+                found.append(Candidate(number, at, sentence, terms, context, score, cjk, columns, is_title))
     return found
+
+
+def _is_title(source: Source, at: int) -> bool:
+    """Return whether a sentence is a short line without a stop in front of a whole sentence."""
+    one, following = source.sentences[at], source.sentences[at + 1 : at + 2]
+    if not following or one.kind == "row" or is_complete(one.text) or re.search(r"[:：=|,，]", one.text):
+        return False
+    is_short = len(one.text) <= _TITLE_CJK if is_cjk(one.text) else len(one.text.split()) <= _TITLE_WORDS
+    end, begin = one.places[-1], following[0].places[0]
+    is_line = end.page != begin.page or "\n" in source.pages[end.page][end.stop : begin.start]
+    return is_short and is_line and is_complete(following[0].text) and not is_point(one.text)
 
 
 class Selection:
@@ -171,8 +199,9 @@ class Selection:
 
     def _by_words(self, at: int, weight: float) -> float:
         words = self._words[at]
+        title = _TITLE if self.candidates[at].is_title else 0.0
         shared = _WORDS * words.inside + _WORDS_IN_CONTEXT * words.in_context
-        return weight * shared + _PASSAGE * self.candidates[at].found + _NEW * words.new
+        return weight * shared + _PASSAGE * self.candidates[at].found + _NEW * words.new - title
 
     def outdone(self, values: Mapping[int, float]) -> list[int]:
         """Return rows beside which another row of the table holds the same words of the question and more."""

@@ -145,7 +145,7 @@ class PageImages:
                 if page == 1 and citation.place and citation.place.kind not in _NUMBERED:
                     page = citation.page
                 if on_page := [part.quote for part in parts if part.page == page]:
-                    return page, on_page[0]
+                    return page, "\n".join(on_page)
         raise Refused("The citation is not on this page.", code="not_found")
 
     async def _draw_once(self, key: tuple[str, int, int, str], document: Document) -> PageImage:

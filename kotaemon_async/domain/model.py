@@ -25,6 +25,8 @@ WarningCode = Literal["page_without_text", "page_unreadable", "part_skipped", "t
 ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_knowledge", "busy"]
 #: The answer to the question · what comes nearest to it, without something that it insists on · neither.
 Outcome = Literal["answer", "nearest", "nothing"]
+#: Whether what a claim cites says so · by its figures and words perhaps not · not at all.
+Verdict = Literal["supported", "check", "unsupported"]
 
 FINAL_STATUSES: frozenset[str] = frozenset({"ready", "failed", "cancelled"})
 
@@ -263,8 +265,10 @@ class QuotePart:
 class Citation:
     """A quote that stands, word for word, on the named page.
 
-    Over a page break it has two `parts`, in order; `page` and `quote` are those of the longer one. It is
-    `gone` when its document is no longer there.
+    Sentences of one source that do not stand side by side are several `parts`, in order, and so is one over a
+    page break; `page` and `quote` are those of the longest. It is `gone` when its document is no longer
+    there. `verdict` is what a check of the claims behind it came to, None where nothing was checked; it is
+    not `matched` when no sentence there has words of the claim, so that the quote is only its beginning.
     """
 
     id: str
@@ -277,6 +281,8 @@ class Citation:
     parts: tuple[QuotePart, ...] = ()
     gone: bool = False
     place: Locator | None = None
+    verdict: Verdict | None = None
+    matched: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +290,7 @@ class Claim:
     """A sentence of a model, and whether what it cites supports it; `reason` is what is missing there."""
 
     sentence: str
-    verdict: Literal["supported", "check", "unsupported"]
+    verdict: Verdict
     reason: Literal["figure", "code", "name", "subject"] | None = None
     markers: tuple[int, ...] = ()
 

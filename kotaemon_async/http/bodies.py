@@ -28,6 +28,7 @@ from kotaemon_async.domain.model import (
     Stage,
     Status,
     Usage,
+    Verdict,
     WarningCode,
 )
 from kotaemon_async.domain.times import iso_time
@@ -115,7 +116,11 @@ class PassageBody(msgspec.Struct, frozen=True):
 
 
 class CitationBody(msgspec.Struct, frozen=True):
-    """A quote that stands word for word at its place; `page` is 1 where the document has no pages."""
+    """A quote that stands word for word at its place; `page` is 1 where the document has no pages.
+
+    `verdict` says whether the source bears out the claims that cite it, null where nothing was checked;
+    without a `matched` sentence the quote is only the beginning of the source.
+    """
 
     id: str
     marker: int
@@ -128,6 +133,8 @@ class CitationBody(msgspec.Struct, frozen=True):
     pages: tuple[int, ...]
     place: PlaceBody
     gone: bool = False
+    verdict: Verdict | None = None
+    matched: bool = True
 
 
 class DocumentList(msgspec.Struct, frozen=True):

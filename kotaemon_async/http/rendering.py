@@ -32,7 +32,11 @@ _ATTRIBUTES: Final[dict[str, set[str]]] = {
 #: The rest of a longer text is shown as it is: rendering takes time, and no answer is as long.
 _MOST_CHARS: Final = 20_000
 _TAG: Final = re.compile("<[^>]*>")
-_PLACE: Final = re.compile("\ue000(\\d{1,3})\ue001")
+_PLACE: Final = re.compile("\ue000(\\d{1,3}a?)\ue001")
+#: Markers that stand again behind the next sentences of the same block, with no others between.
+_AGAIN: Final = re.compile(
+    "((?:\ue000\\d{1,3}\ue001)+)(?=(?:(?!</?(?:p|li|h\\d|td|th|blockquote|pre|br|hr)\\b)[^\ue000])+\\1(?!\ue000))"
+)
 
 
 async def rendered(body: AnswerBody) -> AnswerBody:
@@ -53,14 +57,17 @@ def _markdown() -> MarkdownIt:
 
 
 def answer_html(text: str, markers: Collection[int]) -> str:
-    """Return the text as safe HTML; each known marker is a button of the class `chip` with `data-marker`."""
+    """Return the text as safe HTML; each known marker is a button of the class `chip` with `data-marker`.
+
+    Of a run of sentences with the same markers the last ones stand for all; those before are `chip again`.
+    """
     plain = text[:_MOST_CHARS].replace("\ue000", "").replace("\ue001", "")
     # Markers become characters that Markdown does not touch, so that [1] is never taken for a link.
     placed = quotes.MARKER.sub(lambda match: _placed(match[0], markers), plain)
     rest = f"<p>{html.escape(text[_MOST_CHARS:])}</p>" if len(text) > _MOST_CHARS else ""
     # Not within tags: in a title a button would end it.
     marked = _TAG.sub(lambda match: _PLACE.sub("", match[0]), _markdown().render(placed))
-    chips = _PLACE.sub(_chip, marked) + rest
+    chips = _PLACE.sub(_chip, _AGAIN.sub(_noted_again, marked)) + rest
     return nh3.clean(chips, tags=set(_TAGS), attributes=_ATTRIBUTES)
 
 
@@ -71,4 +78,9 @@ def _placed(marker: str, known: Collection[int]) -> str:
 
 
 def _chip(match: re.Match[str]) -> str:
-    return f'<button type="button" class="chip" data-marker="{match[1]}">{match[1]}</button>'
+    number, again = match[1].rstrip("a"), " again" if match[1].endswith("a") else ""
+    return f'<button type="button" class="chip{again}" data-marker="{number}">{number}</button>'
+
+
+def _noted_again(match: re.Match[str]) -> str:
+    return match[1].replace("\ue001", "a\ue001")

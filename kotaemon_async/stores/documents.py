@@ -90,11 +90,12 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """Which documents a scope has: names, newest first, how many can be found, and how many cannot yet."""
+    """Which documents a scope has: names, newest first, and how many are ready, are not yet, failed."""
 
     names: tuple[str, ...]
     ready: int
     unfinished: int
+    failed: int = 0
 
 
 class Unread(NamedTuple):
@@ -159,8 +160,7 @@ class Documents(Store):
         """Return up to `limit` names of the scope's documents that can be found, and all of them counted."""
         values = scope_values(scope)
         names = tuple(row[1] for row in conn.execute(SQL["shelf_names"], values | {"limit": limit}))
-        ready, unfinished = conn.execute(SQL["shelf_counts"], values).fetchone() or (0, 0)
-        return Shelf(names, ready, unfinished)
+        return Shelf(names, *(conn.execute(SQL["shelf_counts"], values).fetchone() or (0, 0, 0)))
 
     @reads
     def named(self, conn: apsw.Connection, scope: Scope, limit: int) -> list[Named]:

@@ -1,7 +1,7 @@
 """Small stand-ins for what an answer is made of: passages, a search, pages, a model."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 
@@ -98,15 +98,19 @@ class Everywhere:
         return Scope(None if collection is None else (collection,), tuple(document_ids))
 
 
+TWO = Shelf(("a.pdf", "b.pdf"), 2, 0)
+
+
 @dataclass
 class Pages:
     """Documents whose every page has the same text."""
 
     page: str = PAGE
     not_read: Unread = NONE_UNREAD
+    on_shelf: Shelf = TWO
 
     async def shelf(self, scope: Scope, limit: int) -> Shelf:
-        return Shelf(("a.pdf", "b.pdf")[:limit], 2, 0)
+        return replace(self.on_shelf, names=self.on_shelf.names[:limit])
 
     async def named(self, scope: Scope, limit: int) -> list[Named]:
         return [Named("d", "a.pdf"), Named("e", "b.pdf")][:limit]

@@ -102,11 +102,15 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What of the source with this index stands behind a marker: one place, or one on each of two pages."""
+    """What of the source with this index stands behind a marker: its places in order.
+
+    They are not `matched` when they are only the source's beginning.
+    """
 
     marker: int
     source: int
     places: tuple[Place, ...]
+    matched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

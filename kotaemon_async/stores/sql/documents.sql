@@ -57,7 +57,8 @@ LIMIT :limit
 -- name: shelf_counts
 SELECT count(*) FILTER (WHERE status = 'ready' OR stage = 'indexing' OR searchable_version <> version),
        count(*) FILTER (WHERE status IN ('queued', 'processing') AND stage IS NOT 'indexing'
-                          AND searchable_version = version)
+                          AND searchable_version = version),
+       count(*) FILTER (WHERE status = 'failed' AND searchable_version = version)
 FROM documents
 WHERE (:collections IS NULL OR collection IN (SELECT value FROM json_each(:collections)))
   AND (:document_ids IS NULL OR id IN (SELECT value FROM json_each(:document_ids)))

@@ -218,6 +218,7 @@ async def test_the_names_of_a_scope_are_those_of_documents_that_can_be_found(led
     assert await ledger.documents.shelf(Scope(), 5) == Shelf((name,), 1, 2)
     assert await ledger.documents.shelf(Scope(("other",)), 5) == Shelf((), 0, 1)
     assert await ledger.documents.shelf(Scope(document_ids=("doc_1",)), 0) == Shelf((), 1, 0)
+    assert await ledger.documents.shelf(Scope(document_ids=("doc_9",)), 0) == Shelf((), 0, 0)
 
 
 async def test_documents_that_can_be_found_are_named_newest_first(ledger: Ledger) -> None:

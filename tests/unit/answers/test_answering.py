@@ -20,7 +20,7 @@ from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason, Scope, Usage
 from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.stores.conversations import Turn
-from kotaemon_async.stores.documents import Unread
+from kotaemon_async.stores.documents import Shelf, Unread
 from tests.support.answering import (
     DOWN,
     PAGE,
@@ -178,6 +178,24 @@ async def test_nothing_found_tells_of_pages_that_could_not_be_read(
         await received(answering(Model(), retrieval=FakeRetrieval(Found(())), ledger=ledger), question)
     )
     assert (answer.outcome, answer.answer.endswith(end)) == ("nothing", True)
+
+
+@pytest.mark.parametrize(
+    ("shelf", "question", "begins", "code"),
+    [
+        (Shelf((), 0, 0), "Why?", "There are no documents", "no_documents"),
+        (Shelf((), 0, 0), "为什么？", "这里还没有可以提问的文档", "no_documents"),
+        (Shelf((), 0, 2, 1), "Why?", "The 2 documents here are still", "documents_unfinished"),
+        (Shelf((), 0, 0, 3), "Why?", "None of the 3 documents here could be read", "documents_failed"),
+    ],
+)
+async def test_where_no_document_can_be_found_the_answer_says_so(
+    shelf: Shelf, question: str, begins: str, code: str
+) -> None:
+    service = answering(Model(), retrieval=FakeRetrieval(Found(())), ledger=Ledger(on_shelf=shelf))
+    answer = last(await received(service, question))
+    assert (answer.outcome, answer.degraded, answer.citations) == ("nothing", False, ())
+    assert (answer.reasons, answer.answer[: len(begins)]) == ((Reason("documents", code),), begins)
 
 
 @pytest.mark.parametrize(("question", "begins"), [("Why?", "Sorry"), ("为什么？", "抱歉")])

@@ -1,6 +1,9 @@
 """Markers and the quotes behind them."""
 
-from kotaemon_async.answers.citations import cite
+import pytest
+
+from kotaemon_async.answers.citations import cite, judged, uncited
+from kotaemon_async.domain.model import Claim, Verdict
 from tests.support.answering import over_two_pages, source
 
 MANUAL = """5 Maintenance
@@ -43,3 +46,63 @@ def test_a_quote_over_a_page_break_names_the_page_with_more_of_it() -> None:
     (citation,) = cite("ans_1", "The bridge was closed in 1931 [1].", (over,), None)[1]
     assert (citation.page, citation.quote) == (5, "in 1931 after the great storm of March.")
     assert [part.page for part in citation.parts] == [4, 5]
+
+
+def test_a_quote_that_is_only_the_beginning_is_not_matched() -> None:
+    answer = "Die Dichtung wird ersetzt [1]. 外壳打开前要断开电源[2]。"
+    citations = cite("ans_1", answer, (source(SEAL), source(SEAL)), None)[1]
+    assert [one.matched for one in citations] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("claims", "verdict"),
+    [
+        ((), None),
+        ((Claim("It is red.", "supported", None, (2,)),), None),
+        ((Claim("It is red.", "supported", None, (1,)),), "supported"),
+        (
+            (
+                Claim("It is 4,000.", "unsupported", "figure", (1,)),
+                Claim("It is red.", "supported", None, (1,)),
+            ),
+            "unsupported",
+        ),
+        ((Claim("Otto built it.", "check", "name", (1, 2)),), "unsupported"),
+        ((Claim("It is loud.", "check", "subject", (1,)),), "check"),
+    ],
+)
+def test_a_citation_has_the_worst_verdict_of_its_claims(
+    claims: tuple[Claim, ...], verdict: Verdict | None
+) -> None:
+    citations = cite("ans_1", "The lamp is red [1].", (source("The lamp is red."),), None)[1]
+    assert judged(citations, claims)[0].verdict == verdict
+
+
+MARKDOWN = """## What the manual says
+
+The seal holds 4,000 hours [1]. It is cheap.
+
+| part | hours of use |
+|:-----|-----:|
+| shaft seal | 4,000 |
+| oil filter | 2,000 |
+
+**The steps are these:**
+
+- Stop the pump [2].
+- Close both of the valves.
+
+> Replace the shaft seal after every 4,000 hours.
+
+```sh
+pump --stop --now
+```
+"""
+
+
+def test_sentences_without_a_source_are_neither_tables_nor_code_nor_quotations() -> None:
+    assert uncited(MARKDOWN) == ("It is cheap.", "- Close both of the valves.")
+
+
+def test_code_that_is_not_closed_goes_to_the_end() -> None:
+    assert uncited("It is so.\n~~~\nx = the pump\n```\ny = the valve") == ("It is so.",)

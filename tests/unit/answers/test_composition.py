@@ -21,8 +21,14 @@ def said(sources: list[Source], *picked: int, question: str = "?") -> tuple[str,
 def test_neighbours_share_a_marker_and_a_quote_in_the_order_of_the_page() -> None:
     sources = [source("One is\nhere. Two is here. Three is gone. Four is here."), source("Five is here.")]
     text, found = said(sources, 1, 3, 0, 4)
-    assert text == "One is here. Two is here. [1] Four is here. [2] Five is here. [3]"
-    assert found == [(1, ["One is\nhere. Two is here."]), (2, ["Four is here."]), (3, ["Five is here."])]
+    assert text == "One is here. Two is here. Four is here. [1] Five is here. [2]"
+    assert found == [(1, ["One is\nhere. Two is here.", "Four is here."]), (2, ["Five is here."])]
+
+
+def test_a_source_between_two_runs_of_another_keeps_them_apart() -> None:
+    text, found = said([source("One is here. Two is gone. Three is here."), source("Four is here.")], 0, 3, 2)
+    assert text == "One is here. [1] Four is here. [2] Three is here. [3]"
+    assert [marker for marker, _ in found] == [1, 2, 3]
 
 
 def test_a_sentence_between_two_others_joins_them() -> None:

@@ -48,6 +48,39 @@ def test_a_heading_tells_what_its_sentences_are_about() -> None:
     assert shown("What does the blue whale eat?", second, first) == ["It eats krill in the summer."]
 
 
+@pytest.mark.parametrize(
+    ("question", "text", "found"),
+    [
+        (
+            "How often is part 2 maintained?",
+            "Maintenance of part 2\n\nThe shaft seal of part 2 is maintained every 4,000 hours.",
+            "The shaft seal of part 2 is maintained every 4,000 hours.",
+        ),
+        (
+            "水泵如何保养？",
+            "水泵的保养方法\n\n水泵的轴封每四千小时更换一次。",
+            "水泵的轴封每四千小时更换一次。",
+        ),
+    ],
+)
+def test_a_title_is_no_answer(question: str, text: str, found: str) -> None:
+    assert shown(question, text) == [found]
+
+
+def test_a_title_tells_what_the_lines_below_are_about() -> None:
+    texts = ("Care of the blue pump\n\nIt is oiled in May.", "Care of the red pump\n\nIt is oiled in June.")
+    assert shown("When is the red pump oiled?", *texts) == ["It is oiled in June."]
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["SHA: ef5fe7296ec8baf90d974cf5737af0da3ed403ea Authors: He, Ying", "Abstract: nan", "License: cc-by"],
+)
+def test_the_head_of_a_paper_is_never_shown(head: str) -> None:
+    texts = [one.sentence.text for one in candidates([source(f"{head}\n\nThe virus is old.")])]
+    assert texts == ["The virus is old."]
+
+
 def test_what_only_repeats_the_question_does_not_answer_it() -> None:
     found = shown("The old bridge?", "The old bridge. The old bridge fell in a storm of 1931.")
     assert found[0] == "The old bridge fell in a storm of 1931."

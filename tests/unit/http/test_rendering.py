@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -16,6 +17,21 @@ def test_a_known_marker_is_a_button_with_its_number() -> None:
     html = answer_html("It is red [1][12]. 是的[2]。", {1, 2, 12})
     chip = '<button type="button" class="chip" data-marker="{0}">{0}</button>'
     assert html == f"<p>It is red {chip.format(1)}{chip.format(12)}. 是的{chip.format(2)}。</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "again"),
+    [
+        ("One [1]. Two [1]. Three [2].", [True, False, False]),
+        ("One [1][2]. **Two** [1][2].", [True, True, False, False]),
+        ("One [1]. Two [1][2]. Three [12].", [False, False, False, False]),
+        ("- One [1]\n- Two [1]", [False, False]),
+        ("One [1].\n\nTwo [1].", [False, False]),
+    ],
+)
+def test_of_a_run_with_the_same_markers_the_last_are_shown(text: str, again: list[bool]) -> None:
+    chips = re.findall('class="([^"]*)"', answer_html(text, {1, 2, 12}))
+    assert [chip == "chip again" for chip in chips] == again
 
 
 def test_markers_of_nothing_stay_text() -> None:
