@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,8 @@ _SHORTEST_TOKENS, _SHORTEST_CHARS = 60, 200
 _NAME_CHARS = 100
 #: A line that begins so might be taken for a fence, whatever code it carries.
 _LIKE_A_FENCE = re.compile(r"^(?=[^\S\n]*[<＜‹«《〈]{2})", re.MULTILINE)
-_FENCE_BYTES = 8
+#: Letters alone, as many for each prompt: a prompt that is made anew, shorter, never costs more by its fence.
+_FENCE_LETTERS = 16
 
 _RULES = """\
 You answer questions about a user's documents.
@@ -77,7 +79,7 @@ def messages(prompt: Prompt, limits: Limits) -> Messages:
     if prompt.is_plain:
         return _plain(prompt, limits.tokens)
     # Of this prompt alone, so that nobody who writes a document or a question can know it.
-    fence = secrets.token_hex(_FENCE_BYTES)
+    fence = "".join(secrets.choice(string.ascii_lowercase) for _ in range(_FENCE_LETTERS))
     if prompt.history:
         return _rewriting(prompt, fence, limits.tokens)
     system = _RULES.format(fence=fence) + _wishes(prompt.wishes, limits.tokens)

@@ -115,5 +115,10 @@ def test_no_two_prompts_have_the_same_fence() -> None:
     assert len({fence_of(messages(prompt, ROOM).user) for _ in range(50)}) == 50
 
 
+def test_each_fence_of_a_prompt_costs_as_many_tokens() -> None:
+    prompt = Prompt("Why?", (passage("One."), passage("Two.")))
+    assert len({messages(prompt, ROOM).tokens for _ in range(200)}) == 1
+
+
 def test_there_are_forty_documents_with_orders() -> None:
     assert len(injections.documents()) >= 40
