@@ -1,10 +1,13 @@
-"""The web page: a handful of files, read once, sent compressed, under a policy that lets nothing else run."""
+"""The web page: a few joined files, made when it is first asked for; a policy lets nothing else run."""
 
 import gzip
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from litestar import Response, get
@@ -13,6 +16,7 @@ from litestar.params import FromPath
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.auth import OPEN
+from kotaemon_async.http.bundle import Bundles, bundles, defined
 from kotaemon_async.http.dependencies import AnyRequest
 
 _TYPES: Final = {
@@ -26,27 +30,99 @@ POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+_ENTRY: Final = "frame/app.js"
+_LOADER: Final = "frame/loader.js"
+#: A module as its makers give it out, served as a file of its own.
+_VENDOR: Final = "vendor/preact.js"
+#: These come before the style sheets of the views.
+_FIRST_STYLES: Final = ("frame/tokens.css", "frame/frame.css", "frame/parts.css")
+#: A name with a hash stands for the same bytes for ever.
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+# Asked for each time and answered with 304: it names the other files, and after an upgrade it names new ones.
+_EACH_TIME: Final = "no-cache"
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class File:
+    """A file of the page as it is sent, also packed."""
+
     media_type: str
     plain: bytes
     packed: bytes
     etag: str
+    keeps: str
 
 
 @cache
-def files() -> dict[str, _File]:
-    """Return every file of the page by its name."""
-    found = {}
-    for one in resources.files("kotaemon_async.http").joinpath("web").iterdir():
-        media_type = _TYPES.get(one.name[one.name.rfind(".") :])
-        if media_type is not None:
-            data = one.read_bytes()
-            etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
-            found[one.name] = _File(media_type, data, gzip.compress(data, mtime=0), etag)
+def files() -> dict[str, File]:
+    """Return every file that the page may ask for, by its name; the page itself is `index.html`."""
+    sources = dict(_sources(resources.files("kotaemon_async.http").joinpath("web")))
+    named: dict[str, str] = {}
+    found: dict[str, File] = {}
+
+    def add(name: str, data: bytes) -> str:
+        stem, dot, ending = name.rpartition(".")
+        hashed = f"{stem}-{hashlib.sha256(data).hexdigest()[:16]}{dot}{ending}"
+        found[hashed] = _file(hashed, data, _FOR_EVER)
+        named[f"web/{name}"] = f"web/{hashed}"
+        return hashed
+
+    modules = {name: data.decode() for name, data in sources.items() if name.endswith(".js")}
+    vendor = add("preact.js", sources[_VENDOR])
+    groups = bundles(modules | {_VENDOR: ""}, _ENTRY)
+    chunks = {
+        name: add(name.replace("/", "-"), _chunk(modules, needed).encode())
+        for name, needed in groups.later.items()
+    }
+    add("app.js", _first(modules, groups, vendor, chunks).encode())
+    add("style.css", _styles(sources))
+    page = sources["index.html"].decode()
+    for name, hashed in named.items():
+        page = page.replace(f'"{name}"', f'"{hashed}"')
+    found["index.html"] = _file("index.html", page.encode(), _EACH_TIME)
+    found["icon.svg"] = _file("icon.svg", sources["icon.svg"], _EACH_TIME)
     return found
+
+
+def _sources(folder: Traversable, within: str = "") -> list[tuple[str, bytes]]:
+    """Return what lies in a folder, by its path below it."""
+    found: list[tuple[str, bytes]] = []
+    for one in sorted(folder.iterdir(), key=lambda one: one.name):
+        if one.is_dir():
+            found += _sources(one, f"{within}{one.name}/")
+        elif one.name[one.name.rfind(".") :] in _TYPES:
+            found.append((within + one.name, one.read_bytes()))
+    return found
+
+
+def _file(name: str, data: bytes, keeps: str) -> File:
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    return File(_TYPES[name[name.rfind(".") :]], data, gzip.compress(data, mtime=0), etag, keeps)
+
+
+def _first(modules: Mapping[str, str], groups: Bundles, vendor: str, chunks: Mapping[str, str]) -> str:
+    """Return what is loaded first: how modules find each other, and all that the entry needs."""
+    joined = [
+        f'import * as vendor from "./{vendor}";\n',
+        f"const CHUNKS = {json.dumps(chunks)};\n",
+        modules[_LOADER],
+        f'define("{_VENDOR}", () => vendor);\n',
+        *(defined(name, modules[name]) for name in groups.first if name != _VENDOR),
+        f'from("{_ENTRY}");\n',
+        "export { from };\n",
+    ]
+    return "".join(joined)
+
+
+def _chunk(modules: Mapping[str, str], names: tuple[str, ...]) -> str:
+    """Return what is loaded later, as a function that tells the first part about it."""
+    inner = "".join(defined(name, modules[name]) for name in names)
+    return f"export function install(define, from, load) {{\n{inner}}}\n"
+
+
+def _styles(sources: Mapping[str, bytes]) -> bytes:
+    others = sorted(name for name in sources if name.endswith(".css") and name not in _FIRST_STYLES)
+    return b"\n".join(sources[name] for name in (*_FIRST_STYLES, *others))
 
 
 @get("/", include_in_schema=False, opt=OPEN)
@@ -65,10 +141,9 @@ def _reply(request: AnyRequest, name: str) -> Response[bytes]:
     file = files().get(name)
     if file is None:
         raise Refused("The page has no such file.", code="not_found")
-    # Asked for each time and answered with 304: after an upgrade nobody sees an old module beside a new one.
     headers = {
         "ETag": file.etag,
-        "Cache-Control": "no-cache",
+        "Cache-Control": file.keeps,
         "Vary": "Accept-Encoding",
         "Content-Security-Policy": POLICY,
     }

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
+from kotaemon_async.http.pages import files
 from tests.support.browser import chromium
 from tests.support.documents import write
 from tests.support.service import command, eventually, ready, serving
@@ -21,7 +22,7 @@ DOCUMENTS, ANSWERS, SEARCH = "/api/v1/documents", "/api/v1/answers", "/api/v1/se
 LISTED = "https://portal.example"
 
 #: What a hostile page tries, and whether the browser or the service stopped it.
-_TRIES = """async ([url, id]) => {
+_TRIES = """async ([url, id, script]) => {
   const json = { "Content-Type": "application/json" };
   const key = { Authorization: "Bearer x" };
   const form = new FormData();
@@ -43,7 +44,7 @@ _TRIES = """async ([url, id]) => {
   for (const [name, tag, path] of [
     ["picture", "img", `/api/v1/documents/${id}/pages/1.png`],
     ["icon", "img", "/web/icon.svg"],
-    ["script", "script", "/web/dom.js"],
+    ["script", "script", `/web/${script}`],
   ]) {
     found[name] = await new Promise((done) => {
       const part = document.createElement(tag);
@@ -96,7 +97,8 @@ def test_a_page_of_another_origin_can_neither_send_nor_read(
     with foreign_page() as port, browser.new_context() as context:
         page = context.new_page()
         page.goto(f"http://{host}:{port}/")
-        tried: dict[str, str] = page.evaluate(_TRIES, [service.url, kept["id"]])
+        script = next(name for name in files() if name.startswith("app-"))
+        tried: dict[str, str] = page.evaluate(_TRIES, [service.url, kept["id"], script])
     unread = {"ask as text", "upload", "retry", "stream"}
     assert {name for name, came in tried.items() if came != "stopped"} <= unread, tried
     assert client.documents(limit=200) == before

@@ -143,8 +143,9 @@ _IS_MARKED = """(marks) => {
 
 
 _SAID = """async (cases) => {
-  const { saidPlace } = await import("/web/places.js");
-  const { words } = await import("/web/words_ask.js");
+  const { from } = await import(document.querySelector("script[type=module]").src);
+  const { saidPlace } = from("frame/places.js");
+  const { words } = from("ask/words.js");
   const filled = (text, values) => text.replace(/\\{(\\w+)\\}/g, (_, key) => values[key] ?? "");
   const say = (at) => (name, values = {}) => filled(words[name][at], values);
   return cases.map(({ place, pages = [] }) => [0, 1].map((at) => saidPlace(place, pages, say(at))));

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
+from kotaemon_async.http.pages import files
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
 from tests.support.web import PAGES, ScriptedService, ask, drop, open_evidence, row, scripted_service
@@ -69,7 +70,8 @@ def test_the_first_load_is_small_and_asks_no_other_host(scripted: ScriptedServic
 
 
 def test_the_policy_of_the_page_is_strict(scripted: ScriptedService) -> None:
-    for path in ("/", "/web/app.js"):
+    app = next(name for name in files() if name.startswith("app-"))
+    for path in ("/", f"/web/{app}"):
         reply = httpx.get(scripted.service.url + path, trust_env=False)
         policy = reply.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")

@@ -127,7 +127,7 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
     ),
     # A wrong token, so that the session lasts.
     ("DELETE", "/api/v1/session"): (Call("DELETE", "/api/v1/session", headers={"X-CSRF-Token": "wrong"}),),
-    ("GET", "/web/{name}"): (Call("GET", "/web/app.js"),),
+    ("GET", "/web/{name}"): (Call("GET", "/web/icon.svg"),),
     ("GET", "/schema/{path}"): (Call("GET", "/schema/swagger"),),
     **{
         (method, path): (Call(method, path, body),)

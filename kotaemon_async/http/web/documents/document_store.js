@@ -1,0 +1,166 @@
+// All documents, kept current: a stream says what changes, and while it is away the unfinished ones are asked about.
+
+import { call } from "../frame/api.js";
+import { follow } from "../frame/events.js";
+
+export const PATH = "/api/v1/documents";
+const PAGE_SIZE = 200;
+const ASK_EVERY_MS = 3_000;
+/** A proxy may hold a stream back without ending it: the list is read after this long without a word. */
+const STREAM_WITHIN_MS = 1_500;
+const MOST_ASKED_ONE_BY_ONE = 25;
+const TELL_EVERY_MS = 120;
+
+export const isUnfinished = (one) => one.status === "queued" || one.status === "processing";
+
+class DocumentStore {
+  #documents = new Map();
+  #hearers = new Set();
+  #leave = () => {};
+  #reading = null;
+  #isCurrent = false;
+  #isTold = false;
+  #toldAt = 0;
+  /** Whether the stream tells what happens, and whether it was lost or does not come; neither while it is opened. */
+  isLive = false;
+  isAway = false;
+  /** Whether every document was read at least once. */
+  isWhole = false;
+
+  /** Every document that is known; the order has no meaning. */
+  all() {
+    return [...this.#documents.values()];
+  }
+
+  get(id) {
+    return this.#documents.get(id);
+  }
+
+  /** Calls `hear` after changes, and stays current, until the returned function is called. */
+  watch(hear) {
+    this.#hearers.add(hear);
+    if (this.#hearers.size === 1) this.#enter();
+    return () => {
+      this.#hearers.delete(hear);
+      if (this.#hearers.size === 0) this.#leave();
+    };
+  }
+
+  /** What the service says of a document; an older word than the known one is passed over. */
+  put(one) {
+    this.#reading?.seen.add(one.id);
+    const known = this.#documents.get(one.id);
+    if (known && known.updated_at > one.updated_at) return;
+    this.#documents.set(one.id, one);
+    this.#tell();
+  }
+
+  remove(id) {
+    this.#reading?.gone.add(id);
+    this.#documents.delete(id);
+    this.#tell();
+  }
+
+  #enter() {
+    const end = follow(
+      `${PATH}/events`,
+      (event) => this.#hear(event),
+      (state) => this.#connected(state === "live"),
+    );
+    const late = setTimeout(() => this.isLive || (this.#connected(false), this.#read()), STREAM_WITHIN_MS);
+    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
+    this.#leave = () => {
+      end();
+      clearTimeout(late);
+      clearInterval(asking);
+      this.#reading = null;
+      this.isLive = this.isAway = false;
+    };
+  }
+
+  #hear({ name, data }) {
+    if (name === "open") this.#read();
+    else if (name === "document") this.put(data);
+    else if (name === "deleted") this.remove(data.id);
+  }
+
+  #connected(isLive) {
+    if (isLive === this.isLive && isLive !== this.isAway) return;
+    this.isLive = isLive;
+    this.isAway = !isLive;
+    this.#tell();
+  }
+
+  /** Reads all pages; what is shown stays, and what is gone goes when the last page is there. */
+  async #read() {
+    const reading = { seen: new Set(), gone: new Set() };
+    this.#reading = reading;
+    this.#isCurrent = false;
+    try {
+      for await (const one of this.#pages({})) {
+        if (this.#reading !== reading) return;
+        if (!reading.gone.has(one.id)) this.put(one);
+      }
+    } catch {
+      if (this.#reading === reading) this.#reading = null; // #ask reads again
+      return;
+    }
+    for (const id of this.#documents.keys()) if (!reading.seen.has(id)) this.#documents.delete(id);
+    this.#reading = null;
+    this.#isCurrent = true;
+    this.isWhole = true;
+    this.#tell();
+  }
+
+  async *#pages(query) {
+    for (let cursor = ""; cursor !== null;) {
+      const page = await call(
+        "GET",
+        `${PATH}?${new URLSearchParams({ ...query, limit: PAGE_SIZE, ...(cursor && { cursor }) })}`,
+      );
+      yield* page.items;
+      cursor = page.next_cursor;
+    }
+  }
+
+  async #ask() {
+    if (this.#reading || document.hidden) return;
+    if (!this.#isCurrent) await this.#read();
+    else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the corner of the page says what is lost
+  }
+
+  async #askUnfinished() {
+    const open = new Set(this.all().filter(isUnfinished).map((one) => one.id));
+    if (open.size === 0) return;
+    for (const status of ["queued", "processing"]) {
+      for await (const one of this.#pages({ status })) {
+        this.put(one);
+        open.delete(one.id);
+      }
+    }
+    for (const id of [...open].slice(0, MOST_ASKED_ONE_BY_ONE)) await this.look(id);
+  }
+
+  /** Reads one document anew. */
+  async look(id) {
+    try {
+      this.put(await call("GET", `${PATH}/${id}`));
+    } catch (error) {
+      if (error.code !== "not_found") throw error;
+      this.remove(id);
+    }
+  }
+
+  /** At most every so often: with thousands of documents at work, each of them would be a whole list anew. */
+  #tell() {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    setTimeout(() => {
+      this.#isTold = false;
+      this.#toldAt = performance.now();
+      for (const hear of this.#hearers) hear();
+    }, Math.max(0, this.#toldAt + TELL_EVERY_MS - performance.now()));
+  }
+}
+
+export const store = new DocumentStore();

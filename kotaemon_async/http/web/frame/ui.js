@@ -1,0 +1,114 @@
+// Small parts that all views share.
+
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { copied } from "./clipboard.js";
+import { ICONS } from "./icons.js";
+import { t } from "./strings.js";
+
+/** A sign of the set, hidden from screen readers: the words beside it say what it means. */
+export function Icon({ name }) {
+  return html`
+    <svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false">
+      <path d=${ICONS[name]} />
+    </svg>
+  `;
+}
+
+/** A button that is only a sign; `label` says what it does, to the eye on hover and to screen readers. */
+export function IconButton({ name, label, ...given }) {
+  return html`
+    <button type="button" class="quiet" aria-label=${label} title=${label} ...${given}>
+      <${Icon} name=${name} />
+    </button>
+  `;
+}
+
+/** Copies the whole address of a place in the page, e.g. of href("ask", id). */
+export function CopyLink({ to, label = t("link.copy"), isBare = false }) {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    const timer = isCopied && setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const copy = async () => setCopied(await copied(new URL(to, location.href).href));
+  const words = isCopied ? t("copied") : label;
+  return html`
+    <button type="button" class="quiet copy-link" aria-label=${words} title=${words} onClick=${copy}>
+      <${Icon} name=${isCopied ? "check" : "link"} />${isBare ? null : words}
+    </button>
+  `;
+}
+
+const COPIED_MS = 1500;
+
+/** Something is on its way. */
+export function Waiting({ label }) {
+  return html`<div class="wait" role="status" aria-label=${label}></div>`;
+}
+
+/** What stands where there is nothing: a sign, what that means, and what to do. */
+export function Empty({ icon, title, children }) {
+  return html`<div class="empty"><${Icon} name=${icon} /><h2>${title}</h2>${children}</div>`;
+}
+
+/** A short word on a coloured ground; kind is "ok", "warn", "bad" or nothing. */
+export function Badge({ kind = "", children }) {
+  return html`<span class=${`badge ${kind}`}>${children}</span>`;
+}
+
+/**
+ * A button "…" with a menu of {name, icon, label, act, isBad, href} beside it; arrows move in it, Escape closes it.
+ */
+export function Menu({ label, entries, name = "more" }) {
+  const [isOpen, setOpen] = useState(false);
+  const button = useRef(null);
+  const list = useRef(null);
+  useEffect(() => {
+    if (!isOpen) return;
+    list.current.showPopover(); // Escape and a click beside it close it
+    beside(list.current, button.current);
+    list.current.firstElementChild.focus();
+  }, [isOpen]);
+  const closed = (event) => event.newState === "closed" && setOpen(false);
+  const chosen = (entry) => {
+    list.current.hidePopover();
+    entry.act();
+  };
+  return html`
+    <button type="button" ref=${button} class="quiet menu-button" aria-haspopup="menu" aria-expanded=${isOpen}
+      aria-label=${label} title=${label} onClick=${() => setOpen(true)}><${Icon} name=${name} /></button>
+    ${isOpen && html`
+      <div ref=${list} class="menu" popover="auto" role="menu" aria-label=${label} onToggle=${closed}
+        onKeyDown=${walk}>
+        ${entries.filter(Boolean).map((entry) =>
+          html`
+            <button key=${entry.name} type="button" role="menuitem" class=${entry.isBad
+              ? "quiet bad"
+              : "quiet"}
+              data-do=${entry.name} onClick=${() => chosen(entry)}><${Icon} name=${entry.icon} />${entry
+                .label}</button>
+          `
+        )}
+      </div>
+    `}
+  `;
+}
+
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const entries = [...event.currentTarget.children];
+  entries.at((entries.indexOf(document.activeElement) + step) % entries.length).focus();
+}
+
+/** Puts a popover under its button, or over it where there is no room below. */
+function beside(node, button) {
+  const at = button.getBoundingClientRect();
+  const { width, height } = node.getBoundingClientRect();
+  const top = at.bottom + height + 8 > innerHeight ? at.top - height - 4 : at.bottom + 4;
+  Object.assign(node.style, {
+    left: `${Math.max(8, Math.min(at.left, innerWidth - width - 8))}px`,
+    top: `${Math.max(8, top)}px`,
+  });
+}

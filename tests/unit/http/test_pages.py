@@ -1,0 +1,45 @@
+"""The files of the page as they are served."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Final
+
+import kotaemon_async
+from kotaemon_async.http.pages import files
+
+WEB: Final = Path(kotaemon_async.__file__).parent / "http" / "web"
+#: As htm 3.1.1 gives it out, so that nobody changes it by hand.
+VENDOR_SHA256: Final = "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7"
+
+
+def named() -> set[str]:
+    return set(re.findall(r'"web/([^"]+)"', files()["index.html"].plain.decode()))
+
+
+def test_the_page_names_files_that_there_are() -> None:
+    assert named() <= files().keys()
+    assert len(named()) >= 4
+
+
+def test_a_file_with_a_hash_in_its_name_is_kept_for_ever() -> None:
+    kept = {name for name, file in files().items() if "immutable" in file.keeps}
+    assert all(re.search(r"-[0-9a-f]{16}\.(js|css)$", name) for name in kept)
+    assert {name for name in named() if name.endswith((".js", ".css"))} <= kept
+    assert files()["index.html"].keeps == "no-cache"
+
+
+def test_each_module_of_the_page_is_used() -> None:
+    sent = b"".join(file.plain for file in files().values()).decode()
+    modules = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")} - {"frame/loader.js"}
+    assert {name for name in modules if f'define("{name}"' not in sent} == set()
+
+
+def test_what_others_wrote_is_as_they_gave_it_out_and_with_its_licence() -> None:
+    found = (WEB / "vendor" / "preact.js").read_bytes()
+    assert hashlib.sha256(found).hexdigest() == VENDOR_SHA256
+    assert {path.name for path in WEB.glob("vendor/*.txt")} == {"htm-LICENSE.txt", "preact-LICENSE.txt"}
+
+
+def test_the_first_load_is_small() -> None:
+    assert sum(len(files()[name].packed) for name in named()) <= 150_000
