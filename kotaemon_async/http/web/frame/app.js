@@ -14,7 +14,7 @@ import { count } from "./format.js";
 import { health, watchHealth } from "./health.js";
 import { Hosted } from "./hosted.js";
 import { forget, sayError } from "./notice.js";
-import { go, href, useRoute } from "./router.js";
+import { go, href, nameView, useRoute } from "./router.js";
 import { enter, isOpen, may } from "./session.js";
 import { useStore } from "./store.js";
 import { addWords, code, language, speak, t } from "./strings.js";
@@ -55,7 +55,7 @@ function App() {
   const view = route.view in VIEWS ? route.view : offered()[0];
   useEffect(() => {
     document.documentElement.dataset.view = view;
-    document.title = `${t(`nav.${view}`)} · kotaemon`;
+    nameView(t(`nav.${view}`));
   }, [view]);
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("skip")}</a>
