@@ -100,6 +100,11 @@ class Answering:
         self._passages = settings.passages
         self._coalescing = RequestCoalescing[Event]()
 
+    @property
+    def chain(self) -> Chain:
+        """Return what gives the answers, in order."""
+        return self._chain
+
     def links(self) -> dict[str, ProviderState]:
         """Return the state of each model's provider, by name, in order."""
         return self._chain.states()

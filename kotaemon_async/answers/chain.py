@@ -64,20 +64,21 @@ class Chain:
         ]
 
     @property
-    def _models(self) -> list[GuardedProvider]:
+    def models(self) -> list[GuardedProvider]:
+        """Return the models' providers, in order."""
         return [one for one in self._providers if isinstance(one, GuardedProvider)]
 
     def states(self) -> dict[str, ProviderState]:
         """Return the state of each model's provider, by name, in order."""
-        return {one.name: one.breaker.state() for one in self._models}
+        return {one.name: one.breaker.state() for one in self.models}
 
     def next_model(self) -> Provider | None:
         """Return the model that a question would be asked of now."""
-        return next((one for one in self._models if one.breaker.state()["retry_in_s"] == 0), None)
+        return next((one for one in self.models if one.breaker.state()["retry_in_s"] == 0), None)
 
     def register_in(self, health: Health) -> None:
         """Add the state of each model's provider to the report, without asking it."""
-        for model in self._models:
+        for model in self.models:
             health.register(f"link.{model.name}", partial(_check, model))
 
     def _asked(self, skip: Collection[ServedBy], only: Collection[ServedBy] | None) -> list[Provider]:

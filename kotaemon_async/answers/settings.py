@@ -1,6 +1,7 @@
 """The settings of answers and of the language models."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -12,6 +13,19 @@ COMPONENTS: Final = frozenset(
     | {"extractive", "stale_cache", "static_knowledge", "knowledge", "busy"}
     | {"answers", "disk", "documents", "folders", "http", "load", "parser", "queue"}
 )
+
+
+#: How long answers are; `` for the language is the question's.
+AnswerLength = Literal["short", "normal", "long"]
+AnswerLanguage = Literal["", "en", "zh"]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDefaults:
+    """How answers are where a question does not say it."""
+
+    length: AnswerLength = "normal"
+    language: AnswerLanguage = ""
 
 
 class LinkSettings(SettingsSection):
@@ -101,4 +115,6 @@ class AnswerSettings(SettingsSection):
     keep_s: float = setting(
         7_776_000.0, "Age at which answers outside of conversations are deleted; 0 keeps them.", ge=0
     )
+    length: AnswerLength = setting("normal", "How long a model's answers are: short, normal or long.")
+    language: AnswerLanguage = setting("", "Language of answers: en or zh; empty for the question's.")
     static_knowledge: OptionalPath = setting("", "File of kept questions and answers; empty for none.")

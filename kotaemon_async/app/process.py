@@ -160,6 +160,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "pictures": services.page_images.run,
         "ocr": services.recognition.run,
         "history": services.history.run,
+        "preferences": services.preferences.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }
 

@@ -20,11 +20,13 @@ from loguru import logger
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
+from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.keys import open_keys
+from kotaemon_async.app.preferences import open_preferences
 from kotaemon_async.app.search import SearchParts, open_search, remove_left_over, wanted_model
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
@@ -43,12 +45,14 @@ from kotaemon_async.domain.callers import EVERYBODY, SERVICE
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.http.identity import Identities
 from kotaemon_async.operations.audit import AuditTrail
+from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.incidents import Incidents
 from kotaemon_async.operations.incidents.readings import SignalReader
 from kotaemon_async.operations.incidents.signals import signals_of
 from kotaemon_async.operations.incidents.watch import IncidentWatch
 from kotaemon_async.operations.maintenance import Maintenance
+from kotaemon_async.operations.preferences import Preferences
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience import faults
 from kotaemon_async.resilience.admission import Admission, Queue
@@ -173,6 +177,8 @@ class Services:
     keys: KnownKeys
     retrieval: Retrieval
     answering: Answering
+    links: Links
+    preferences: Preferences
     answer_history: AnswerHistory
     admission: Admission
     doctor: Doctor
@@ -183,6 +189,7 @@ class Services:
     incidents: IncidentParts
     loop_lag: LoopLag
     maintenance: Maintenance
+    backups: BackupSchedule
     audit: AuditTrail
     started: anyio.Event
     stopping: anyio.Event
@@ -233,6 +240,7 @@ class _Opened:
     recognition: Recognition
     page_renderer: Sandbox
     knowledge: Knowledge
+    preferences: Preferences
     providers: list[ModelProvider]
 
 
@@ -282,6 +290,7 @@ async def _open(
         recognition,
         page_renderer,
         knowledge,
+        await open_preferences(settings, ledger),
         providers,
     )
 
@@ -329,6 +338,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     retrieval = opening.keep(_retrieval(settings, opened))
     page_images = _page_images(settings, opened)
     embedder = opened.spaces.embedder
+    backups = opening.keep(schedule_of(settings))
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     return Services(
         settings=settings,
@@ -350,6 +360,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         keys=opened.keys,
         retrieval=retrieval,
         answering=opening.keep(answering),
+        links=Links(answering.chain, settings.llm.links),
+        preferences=opened.preferences,
         answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.access),
         admission=admission,
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
@@ -359,9 +371,8 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         traces=opened.traces,
         incidents=_incidents(settings, opening, ledger, opened.traces.file, list(answering.links())),
         loop_lag=opening.keep(LoopLag()),
-        maintenance=maintenance_of(
-            settings, ledger, opened.blobs, opening.keep(schedule_of(settings)), capacity.memory.may_start
-        ),
+        maintenance=maintenance_of(settings, ledger, opened.blobs, backups, capacity.memory.may_start),
+        backups=backups,
         audit=AuditTrail(ledger.audit),
         started=anyio.Event(),
         stopping=anyio.Event(),

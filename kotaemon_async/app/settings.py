@@ -25,7 +25,7 @@ from kotaemon_async.documents.settings import (
     ParserSettings,
 )
 from kotaemon_async.domain.errors import Misconfigured
-from kotaemon_async.domain.sections import setting
+from kotaemon_async.domain.sections import SettingSource, setting
 from kotaemon_async.http.settings import HttpSettings, LimitSettings
 from kotaemon_async.operations.settings import BackupSettings, IncidentSettings, MaintenanceSettings
 from kotaemon_async.resilience.settings import DiskSettings, MemorySettings, ModelSettings
@@ -113,6 +113,23 @@ def load_settings(config: Path | None = None) -> Settings:
         return Loaded()
     except ValidationError as error:
         raise Misconfigured("; ".join(_sentences(error, path))) from None
+
+
+def variable_of(dotted: str) -> str:
+    """Return the variable of the environment that sets `dotted`, such as llm.links."""
+    return PREFIX + dotted.replace(".", "__").upper()
+
+
+def source_of(settings: Settings, dotted: str) -> SettingSource:
+    """Return what has set `dotted`, of a section."""
+    section, _, name = dotted.partition(".")
+    if name not in getattr(settings, section).model_fields_set:
+        return "default"
+    given = {variable.upper(): text for variable, text in os.environ.items() if text}
+    # A variable may hold the whole section as JSON.
+    whole = given.get(variable_of(section))
+    is_given = variable_of(dotted) in given or (whole is not None and name in json.loads(whole))
+    return "environment" if is_given else "file"
 
 
 def _check_file(path: Path | None) -> None:

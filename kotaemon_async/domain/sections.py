@@ -6,9 +6,12 @@ settings loads no part of the service.
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+#: What has set a setting; what the environment or the file sets, the page cannot.
+SettingSource = Literal["environment", "file", "page", "default"]
 
 # An empty string or a zero stands for "not given", because TOML knows no null.
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda given: given or None)]

@@ -11,8 +11,10 @@ from litestar.params import QueryParameter, SkipValidation
 
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.history import AnswerHistory
+from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.settings import AnswerSettings
 from kotaemon_async.documents.changes import DocumentChanges
+from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.sharing import Sharing
@@ -20,8 +22,10 @@ from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http.settings import HttpSettings, LimitSettings
 from kotaemon_async.http.uploads import UploadLimits
 from kotaemon_async.operations.audit import AuditTrail
+from kotaemon_async.operations.backup.schedule import BackupSchedule
 from kotaemon_async.operations.doctor.doctor import Doctor
 from kotaemon_async.operations.incidents.watch import IncidentWatch
+from kotaemon_async.operations.preferences import Preferences
 from kotaemon_async.operations.traces.keeper import Tracing
 from kotaemon_async.resilience.admission import Admission
 from kotaemon_async.search.model_change import ModelChange
@@ -51,6 +55,14 @@ class Dependencies(Protocol):
     def retrieval(self) -> Retrieval: ...
     @property
     def answering(self) -> Answering: ...
+    @property
+    def links(self) -> Links: ...
+    @property
+    def preferences(self) -> Preferences: ...
+    @property
+    def folders(self) -> FolderWatch: ...
+    @property
+    def backups(self) -> BackupSchedule: ...
     @property
     def answer_history(self) -> AnswerHistory: ...
     @property

@@ -39,9 +39,12 @@ from kotaemon_async.http.conversations import (
 )
 from kotaemon_async.http.documents import FEED, DocumentChange
 from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, RotateRequest
+from kotaemon_async.http.links import LinkBody, LinkList, TrialBody
 from kotaemon_async.http.models import ChangeRequest, ModelsBody
 from kotaemon_async.http.operations import DoctorRequest, Figures
 from kotaemon_async.http.page_images import PageMarks
+from kotaemon_async.http.preferences import EXAMPLE as _SETTINGS
+from kotaemon_async.http.preferences import AnswerChoices, SettingsChange
 from kotaemon_async.http.sessions import CallerBody, SignIn
 from kotaemon_async.http.traces import EXAMPLE as _TRACE_BODY
 from kotaemon_async.operations.doctor.report import FindingBody, ReportBody
@@ -246,6 +249,10 @@ EXAMPLES: Final[dict[str, object]] = {
         _FIGURES,
         ModelsBody("all-MiniLM-L6-v2", "embedding", "multilingual-e5-small", 640, 2053),
         ChangeRequest("stop"),
+        LinkList([LinkBody("main", "qwen3:8b", "primary", "closed", None, None, 0.0, 12.5)]),
+        TrialBody(True, 0.84, "I am here and ready to help.", None),
+        _SETTINGS,
+        SettingsChange(AnswerChoices(length="short")),
         _INCIDENT,
         IncidentList([_INCIDENT], None, [_FORECAST]),
     )

@@ -19,6 +19,7 @@ from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
+from kotaemon_async.stores.preferences import ChosenPreferences
 from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
 from kotaemon_async.stores.usage import Usage
@@ -78,6 +79,7 @@ class Ledger:
         self.answers = Answers(database)
         self.conversations = Conversations(database)
         self.watched = Watched(database)
+        self.preferences = ChosenPreferences(database)
         self.audit = Audit(database)
         self.api_keys = ApiKeys(database)
         self.sessions = Sessions(database)

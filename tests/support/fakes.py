@@ -128,6 +128,10 @@ class Fakes:
     model_change: Any = None
     incidents: Any = None
     keys: Any = None
+    links: Any = None
+    preferences: Any = None
+    folders: Any = None
+    backups: Any = None
 
     def __post_init__(self) -> None:
         self.changes = DocumentChanges(self.ledger.access)

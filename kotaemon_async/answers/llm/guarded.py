@@ -32,6 +32,8 @@ from kotaemon_async.telemetry import metrics, traces
 ASK_AGAIN_S: Final = 300.0
 #: So many refusals in a row that may be the prompt's fault are the settings' fault.
 REFUSALS: Final = 3
+#: So many failures in a row, of which nothing good came since, make a provider that is not well.
+FAILURES: Final = 2
 #: A provider that says nothing for this long has failed, even when the question's deadline ended the wait.
 FAIR_WAIT_S: Final = 5.0
 #: Timers may fire a little early.
@@ -107,6 +109,16 @@ class GuardedProvider:
                 is_retry = True
             else:
                 return
+
+    async def tried(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Piece]:
+        """Yield the pieces of one call, made even while questions are kept away; a whole one lets them in."""
+        with (call := _Call(self.breaker, deadline)):
+            async with aclosing(self._provider.stream(prompt, deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finish):
+                        self.breaker.reset()
+                    call.takes_first(piece)
+                    yield piece
 
     async def _may_try_again(self, error: Unavailable, deadline: Deadline) -> bool:
         """Wait a moment and return whether a second call was let through."""
@@ -186,6 +198,7 @@ class ProviderBreaker:
         self._doubt: Unavailable | None = None
         self._ask_again_at_s = 0.0
         self._refusals = 0
+        self._failed_in_a_row = 0
         self._succeeded_at_s: float | None = None
 
     @property
@@ -208,10 +221,14 @@ class ProviderBreaker:
         """Report a whole answer."""
         self._breaker.success()
         self._succeeded_at_s = self._clock()
-        self._refusals, self._doubt = 0, None
+        self._refusals, self._failed_in_a_row, self._doubt = 0, 0, None
         if self._mark is not None:
             self._mark = None
             logger.bind(component=self._name).info("link_corrected")
+
+    def reset(self) -> None:
+        """Close the breaker, as somebody saw to it that the provider works."""
+        self._breaker.reset()
 
     def failed(self, error: Unavailable) -> None:
         """Report a failed call; what follows depends on whose fault it was."""
@@ -220,6 +237,7 @@ class ProviderBreaker:
             return self.forgot()
         if fault == "server":
             self._last = error
+            self._failed_in_a_row += 1
             self._refusals, self._doubt = 0, None
             self._breaker.failure(error.retry_after_s)
             self._give_probe_back()
@@ -254,8 +272,8 @@ class ProviderBreaker:
         state = self._breaker.state
         if self._doubt is not None and state == "closed":
             return "misconfigured", self._doubt, 0.0  # reported, though the next prompt may do
-        # Below the breaker's threshold a failure counts only if no call was ever good.
-        is_reason = state != "closed" or self._succeeded_at_s is None
+        # Below the breaker's threshold one failure among good calls does not count.
+        is_reason = state != "closed" or self._succeeded_at_s is None or self._failed_in_a_row >= FAILURES
         return state, self._last if is_reason else None, self._breaker.retry_after_s
 
     def _set_mark(self, error: Unavailable) -> None:

@@ -41,7 +41,7 @@ class BackupSchedule:
         clock: Callable[[], float],
         born_s: float,
     ) -> None:
-        self._folder = folder
+        self.folder = folder
         self._every_s = every_s
         self._keep = keep
         self._create = create
@@ -55,8 +55,17 @@ class BackupSchedule:
 
     async def refresh(self) -> list[KeptBackup]:
         """Return the backups that are there, newest first."""
-        self._kept = await to_thread.run_sync(kept_backups, self._folder)
+        self._kept = await to_thread.run_sync(kept_backups, self.folder)
         return self._kept
+
+    @property
+    def failure(self) -> KotaemonError | None:
+        """Return what the last try failed with, None when it did not."""
+        return self._failure
+
+    def is_damaged(self, backup: KeptBackup) -> bool:
+        """Return whether the last try found the backup no good, since this process began."""
+        return backup.sha256 in self._damaged
 
     async def back_up(self, now_s: float) -> int:
         """Back up when it is due; return how many backups were made.
@@ -67,7 +76,7 @@ class BackupSchedule:
         is_good = newest is not None and newest.sha256 not in self._damaged
         if newest is not None and is_good and now_s - newest.created_at_s < self._every_s:
             return 0
-        made = await self._noted(self._create(self._folder / name_at(now_s)))
+        made = await self._noted(self._create(self.folder / name_at(now_s)))
         documents, lacking = sum(made.manifest.documents.values()), len(made.manifest.lacking)
         log = logger.bind(size_bytes=made.size_bytes, documents=documents, lacking=lacking)
         log.log("WARNING" if lacking else "INFO", "backup_made")

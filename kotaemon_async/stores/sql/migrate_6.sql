@@ -1,4 +1,4 @@
--- From schema 6 to 7: turns with versions, kept from their first letter; feedback; pinned conversations. What was
+-- From schema 6 to 7: turns with versions, kept from their first letter; feedback; pinned conversations; preferences. What was
 -- there are turns of one version.
 ALTER TABLE answers ADD COLUMN turn_id TEXT NOT NULL DEFAULT '';
 ALTER TABLE answers ADD COLUMN turn_at REAL NOT NULL DEFAULT 0;
@@ -27,6 +27,13 @@ CREATE TABLE feedback (
     at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX feedback_by_age ON feedback (at, answer_id);
+
+-- What an admin chose in the page, where neither the environment nor the settings file says it.
+CREATE TABLE preferences (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
 
 INSERT INTO answer_words (answer_id, words)
 SELECT id, folded((record ->> '$.question') || char(10) || (record ->> '$.answer'))

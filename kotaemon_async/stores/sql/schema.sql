@@ -300,4 +300,11 @@ BEGIN
     SELECT RAISE(ABORT, 'rows of the audit are kept');
 END;
 
+-- What an admin chose in the page, where neither the environment nor the settings file says it.
+CREATE TABLE preferences (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL,
+    changed_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 PRAGMA user_version = 7;

@@ -43,6 +43,7 @@ PARTS = {
     "key_id": ("{key}",),
     "model_id": ("kotaemon/{collection}",),
     "number": ("1",),
+    "link_name": ("main",),
 }
 NAMES = {COLLECTION: "{collection}", DOCUMENT + "/pages/{name}": "1.png"}
 #: What is sent where a body has to be.
@@ -149,6 +150,9 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
             ("GET", "/api/v1/keys", None),
             ("POST", "/api/v1/keys", {"name": "mine", "scopes": ["admin"]}),
             ("GET", "/api/v1/audit", None),
+            ("GET", "/api/v1/links", None),
+            ("GET", "/api/v1/settings", None),
+            ("PUT", "/api/v1/settings", {"answers": {"length": "short"}}),
             ("POST", "/api/v1/session", {"key": "kot_wrong"}),
         )
     },

@@ -11,7 +11,7 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from kotaemon_async.answers.settings import LinkSettings
-from kotaemon_async.app.settings import load_settings
+from kotaemon_async.app.settings import load_settings, source_of, variable_of
 from kotaemon_async.app.settings_table import leaves, settings_table, toml_value
 from kotaemon_async.documents.settings import WatchSettings
 from kotaemon_async.domain.errors import Misconfigured
@@ -55,6 +55,24 @@ def test_the_example_shows_the_default_below_its_sentence(dotted: str, field: Fi
     line = f"# {field.description}\n{dotted.rpartition('.')[2]} = {toml_value(field.default)}\n"
     assert line in EXAMPLE.read_text()
     assert (field.description or "").endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "source"),
+    [
+        ("KOTAEMON_ANSWERS__LENGTH", "short", "environment"),
+        ("KOTAEMON_ANSWERS", '{"length": "short"}', "environment"),
+        ("KOTAEMON_ANSWERS", '{"passages": 3}', "file"),
+        ("KOTAEMON_ANSWERS__LENGTH", "", "file"),
+    ],
+)
+def test_it_is_known_what_has_set_a_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, text: str, source: str
+) -> None:
+    monkeypatch.setenv(variable, text)
+    settings = load_settings(written(tmp_path, '[answers]\nlength = "long"\n'))
+    assert (source_of(settings, "answers.length"), source_of(settings, "llm.links")) == (source, "default")
+    assert variable_of("answers.length") == "KOTAEMON_ANSWERS__LENGTH"
 
 
 def test_no_part_repeats_the_default_of_a_setting() -> None:

@@ -63,6 +63,34 @@ class Scripted:
         return Deadline.within(seconds, lambda: self.now_s)
 
 
+async def outcome(provider: Scripted) -> str:
+    """What trying the provider comes to, and its state after it."""
+    try:
+        pieces = [piece async for piece in provider.guarded.tried(Prompt("Q?"), provider.within(30.0))]
+    except Unavailable as error:
+        return f"{error.code} {provider.guarded.breaker.state()['state']}"
+    return f"{len(pieces)} {provider.guarded.breaker.state()['state']}"
+
+
+@pytest.mark.parametrize(
+    "trouble", [(Unavailable("down", code="llm_unavailable"),), (Unavailable("no", code="misconfigured"),)]
+)
+async def test_a_good_try_lets_questions_in_again(trouble: Steps) -> None:
+    left_alone = Scripted(*[trouble] * 5, GOOD, GOOD)
+    while left_alone.guarded.breaker.refusal() is None:
+        await left_alone.received()
+    left_alone.calls = [GOOD, GOOD]
+    assert await outcome(left_alone) == "2 closed"
+    assert await left_alone.received() == list(GOOD)
+
+
+async def test_a_bad_try_changes_nothing_for_questions() -> None:
+    well = Scripted(GOOD, (SLOW,), GOOD)
+    assert await well.received() == list(GOOD)
+    assert await outcome(well) == "timeout closed"
+    assert await well.received() == list(GOOD)
+
+
 def first_word_s() -> float:
     name = "kotaemon_llm_time_to_first_token_seconds_sum"
     return metrics.REGISTRY.get_sample_value(name, {"link": "scripted"}) or 0.0
@@ -260,6 +288,16 @@ def test_below_the_threshold_a_failure_is_named_only_while_no_call_was_good() ->
     assert never_good.said == ("closed", "llm_unavailable", "the server is down", 0.0, None)
     (once_good := Watched()).calls(None, DOWN, 7.0)
     assert once_good.said == ("closed", None, None, 0.0, 7.0)
+
+
+def test_a_link_whose_last_calls_all_failed_is_not_well() -> None:
+    (dead := Watched()).calls(None, DOWN, DOWN, 7.0)
+    assert dead.said == ("closed", "llm_unavailable", "the server is down", 0.0, 7.0)
+
+
+def test_a_link_that_answered_again_is_well() -> None:
+    (back := Watched()).calls(None, DOWN, DOWN, None, 7.0)
+    assert back.said == ("closed", None, None, 0.0, 7.0)
 
 
 def test_a_probe_is_one_call_and_given_up_leaves_its_place_to_the_next() -> None:
