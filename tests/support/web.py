@@ -133,6 +133,18 @@ def drop(page: Page, files: Mapping[str, bytes], where: str = "#main") -> None:
     page.evaluate(_DROP, [given, where])
 
 
+def put_into(page: Page, collection: str) -> None:
+    """Let uploads go into this collection, a new one or one that is there."""
+    choice = page.locator("#into")
+    if choice.locator("option").get_by_text(collection, exact=True).count():
+        choice.select_option(collection)
+        return
+    choice.select_option(label="A new collection …")
+    page.locator("#dialog-input").fill(collection)
+    page.keyboard.press("Enter")
+    expect(choice).to_have_value(collection)
+
+
 def scroll_frames(page: Page, steps: int, step_px: int) -> list[float]:
     """Scroll the list of documents and return the milliseconds between frames, sorted."""
     times: list[float] = page.evaluate(

@@ -15,7 +15,7 @@ from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import english_pdf
 from tests.support.service import command, eventually, serving
-from tests.support.web import PAGES, ask, drop, open_evidence, row
+from tests.support.web import PAGES, ask, drop, open_evidence, put_into, row
 
 #: Who has which scopes here, beside an admin.
 _PEOPLE = {"bob": ("ask", "write"), "carol": ("ask",), "dave": ("write",)}
@@ -94,8 +94,7 @@ def signed_in(browser: Browser, service: Throwaway, key: str, path: str = "/", *
 
 def upload(page: Page, files: dict[str, bytes], to: str) -> None:
     """Drop files into a collection, on the view of documents, until they are ready."""
-    page.locator("#into").fill(to)
-    page.locator("#into").press("Tab")
+    put_into(page, to)
     drop(page, files)
     for name in files:
         expect(row(page, name)).to_have_attribute("data-status", "ready")
@@ -186,7 +185,7 @@ def test_a_collection_that_is_shared_answers_a_second_user(
     ivan = keys.new("ivan", "ask")["key"]
     with signed_in(browser, service, keys.of["bob"], "/#documents") as page:
         upload(page, {"pier.pdf": english_pdf(texts=PAGES)}, "pier")
-        page.get_by_label("Collection").select_option("pier")
+        page.get_by_label("Collection", exact=True).select_option("pier")
         expect(page.locator(".sharing span")).to_have_text("Yours · private")
         with signed_in(browser, service, ivan, "/#documents") as other:
             expect(other.get_by_role("heading", name="No documents yet")).to_be_visible()
@@ -210,7 +209,7 @@ def test_who_may_only_ask_sees_no_upload_and_nothing_that_changes(
         assert page.locator("#upload-files, #into, #share:visible").count() == 0
         row(page, "harbour.pdf").get_by_role("button", name="Actions").click()
         entries = page.get_by_role("menuitem").all_inner_texts()
-        assert entries == ["Open the original", "Ask about it", "Trace"]
+        assert entries == ["Read", "Ask about it", "Details", "Open the original", "Copy the link", "Trace"]
         page.keyboard.press("Escape")
         drop(page, {"mine.md": b"# Mine\n"})
         expect(page.locator(".notice")).to_contain_text("You may read here, but not upload.")
@@ -232,8 +231,7 @@ def test_a_collection_of_somebody_else_takes_no_uploads_and_says_so(
     service: Throwaway, keys: Keys, browser: Browser
 ) -> None:
     with signed_in(browser, service, keys.of["dave"]) as page:
-        page.locator("#into").fill("harbour")
-        page.locator("#into").press("Tab")
+        put_into(page, "harbour")
         drop(page, {"mine too.md": b"# Mine, too\n"})
         refused = page.locator(".upload[data-state=refused]")
         expect(refused).to_contain_text("That collection is not open to you.")
@@ -365,7 +363,7 @@ def test_where_everybody_may_do_everything_nothing_of_it_is_seen(
 ) -> None:
     with serving(tmp_path, model_folder) as service, opened(browser, service, "/#documents") as page:
         upload(page, {"ours.md": b"# Ours\n"}, "team")
-        page.get_by_label("Collection").select_option("team")
+        page.get_by_label("Collection", exact=True).select_option("team")
         assert page.locator("#caller, #key, .sharing:visible").count() == 0
         assert page.locator(".nav .views a").all_inner_texts() == ["Ask", "Documents", "System"]
         page.evaluate("location.hash = 'keys'")

@@ -17,6 +17,7 @@ from tests.support.web import (
     drop,
     many_documents,
     open_evidence,
+    put_into,
     row,
     scroll_frames,
     sent,
@@ -119,8 +120,7 @@ def test_a_folder_goes_into_the_collection_that_is_named_without_hidden_files(
     (tmp_path / "deep").mkdir()
     for name in ("top.md", "deep/inner.md", ".hidden.md"):
         write(tmp_path, name, f"# {name} in a folder\n".encode())
-    page.locator("#into").fill("archive")
-    page.locator("#into").press("Tab")
+    put_into(page, "archive")
     page.locator("#folder").set_input_files(tmp_path)
     for name in ("top.md", "inner.md"):
         expect(row(page, name).locator(".place")).to_have_text("archive")
@@ -129,8 +129,7 @@ def test_a_folder_goes_into_the_collection_that_is_named_without_hidden_files(
 
 
 def test_the_same_file_again_is_said_to_be_there(page: Page) -> None:
-    page.locator("#into").fill("twice")
-    page.locator("#into").press("Tab")
+    put_into(page, "twice")
     drop(page, {"once.md": b"# Only once\n"})
     expect(row(page, "once.md")).to_have_attribute("data-status", "ready")
     drop(page, {"again.md": b"# Only once\n"})
@@ -266,10 +265,10 @@ def test_what_was_not_read_stands_in_the_row_and_is_listed_with_its_places(
     page.get_by_label("Status").select_option("warnings")
     expect(page.locator(".row[data-document]")).to_have_count(1)
     row(page, "scan.md").get_by_role("button", name="1 warning").click()
-    expect(page.locator(".dialog h2")).to_have_text("Not read of “scan.md”")
+    expect(page.locator(".dialog h2")).to_have_text("scan.md")
     expect(page.locator(".warnings span")).to_have_text("p. 7 (iv) · slide 4 (hidden) and 2 more")
     expect(page.locator(".warnings li")).to_contain_text("Hand in a version that has text.")
-    page.locator(".dialog .go").click()
+    page.keyboard.press("Escape")
     expect(page.locator(".dialog")).to_have_count(0)
 
 

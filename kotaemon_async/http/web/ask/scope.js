@@ -4,6 +4,7 @@ import { call } from "../frame/api.js";
 import { fill, h, icon } from "../frame/dom.js";
 import { count } from "../frame/format.js";
 import { say } from "../frame/notice.js";
+import { route } from "../frame/router.js";
 import { remember, remembered } from "./remembered.js";
 import { t } from "../frame/strings.js";
 
@@ -18,6 +19,11 @@ export function scopePicker(shared) {
     Object.assign(shared.scope, remembered(SCOPE, {}));
   }
   isRestored = true;
+  const asked = route().query;
+  if (asked.documents || asked.collection) {
+    const documentIds = asked.documents?.split(",") ?? [];
+    Object.assign(shared.scope, { collection: asked.collection ?? null, documentIds });
+  }
   remember(SCOPE, shared.scope); // also one that was chosen elsewhere
   const it = { shared, collections: null, names: new Map(), found: [], query: "" };
   it.label = h("span", { class: "scope-name" }, "…");

@@ -2,6 +2,7 @@
 
 import { call } from "../frame/api.js";
 import { caller, isOpen, may } from "../frame/session.js";
+import { useEffect, useReducer } from "../vendor/preact.js";
 
 const PATH = "/api/v1/collections";
 
@@ -50,6 +51,17 @@ class Collections {
 }
 
 export const collections = new Collections();
+
+/** A number that is another one after each change of the collections; they are asked for when it is first used. */
+export function useCollections() {
+  const [changes, look] = useReducer((n) => n + 1, 0);
+  useEffect(() => {
+    const end = collections.watch(look);
+    collections.read();
+    return end;
+  }, []);
+  return changes;
+}
 
 /** Whether the caller may delete, move, retry and cancel this document. */
 export const mayChange = (one) => may("write") && collections.get(one.collection)?.rights !== "read";

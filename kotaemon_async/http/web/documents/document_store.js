@@ -2,6 +2,7 @@
 
 import { call } from "../frame/api.js";
 import { follow } from "../frame/events.js";
+import { useEffect, useReducer } from "../vendor/preact.js";
 
 export const PATH = "/api/v1/documents";
 const PAGE_SIZE = 200;
@@ -26,6 +27,8 @@ class DocumentStore {
   isAway = false;
   /** Whether every document was read at least once. */
   isWhole = false;
+  /** Why the list could not be read the last time, an ApiError; null when it could. */
+  failure = null;
 
   /** Every document that is known; the order has no meaning. */
   all() {
@@ -59,6 +62,11 @@ class DocumentStore {
     this.#reading?.gone.add(id);
     this.#documents.delete(id);
     this.#tell();
+  }
+
+  /** Reads the list once more, now. */
+  again() {
+    if (!this.#reading) this.#read();
   }
 
   #enter() {
@@ -101,14 +109,18 @@ class DocumentStore {
         if (this.#reading !== reading) return;
         if (!reading.gone.has(one.id)) this.put(one);
       }
-    } catch {
-      if (this.#reading === reading) this.#reading = null; // #ask reads again
+    } catch (error) {
+      if (this.#reading !== reading) return;
+      this.#reading = null; // #ask reads again
+      this.failure = error;
+      this.#tell();
       return;
     }
     for (const id of this.#documents.keys()) if (!reading.seen.has(id)) this.#documents.delete(id);
     this.#reading = null;
     this.#isCurrent = true;
     this.isWhole = true;
+    this.failure = null;
     this.#tell();
   }
 
@@ -164,3 +176,10 @@ class DocumentStore {
 }
 
 export const store = new DocumentStore();
+
+/** The store, and a new look at it whenever it changes; it stays current for as long as the component is there. */
+export function useDocuments() {
+  const [, look] = useReducer((n) => n + 1, 0);
+  useEffect(() => store.watch(look), []);
+  return store;
+}

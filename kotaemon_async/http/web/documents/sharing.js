@@ -1,12 +1,14 @@
 // With whom a collection is shared: a line above the list, and the dialog that changes it.
 
 import { call } from "../frame/api.js";
-import { collections, foreignOwner, pathOf } from "./collections.js";
 import { open } from "../frame/dialog.js";
-import { h, icon } from "../frame/dom.js";
 import { sayError } from "../frame/notice.js";
 import { isOpen, may } from "../frame/session.js";
 import { t } from "../frame/strings.js";
+import { Icon, IconButton } from "../frame/ui.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+import { drawn } from "./actions.js";
+import { collections, foreignOwner, pathOf } from "./collections.js";
 
 const KINDS = ["user", "group"];
 const RIGHTS = ["read", "write"];
@@ -16,33 +18,29 @@ export const NAME = "[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .@\\-]{0,63}";
 /** Whether the caller may say who shares the collection. */
 export const mayShare = (name) => !isOpen() && may("write") && collections.get(name)?.rights === "own";
 
-/** {node, show(name)}: whose the collection is and who shares it; hidden without a name. */
-export function sharingLine() {
-  const words = h("span", {});
-  const button = h("button", { type: "button", class: "quiet", id: "share" }, icon("share"), t("share.go"));
-  const node = h("p", { class: "sharing", hidden: true }, words, button);
-  const known = new Map();
-  let shown = "";
-  const show = (name) => {
-    const one = name && !isOpen() ? collections.get(name) : null;
-    shown = name;
-    node.hidden = !one;
-    if (!one) return;
-    const now = saidSharing(one, known.get(name)?.shares ?? []);
-    if (words.textContent !== now) words.textContent = now;
-    button.hidden = !mayShare(name);
-    if (one.access === "shared" && mayShare(name) && !known.has(name)) learn(name);
-  };
-  const put = (name, one) => {
-    known.set(name, one);
-    if (name === shown) show(name);
-  };
-  const learn = (name) => {
-    known.set(name, null);
-    call("GET", pathOf(name)).then((one) => put(name, one), () => known.delete(name));
-  };
-  button.addEventListener("click", () => share(shown).then((one) => one && put(one.name, one), sayError));
-  return { node, show };
+/** Whose a collection is and who shares it; nothing where everybody may do everything. */
+export function SharingLine({ name }) {
+  const [shares, setShares] = useState([]);
+  const one = isOpen() ? null : collections.get(name);
+  const isAsked = one?.access === "shared" && mayShare(name);
+  useEffect(() => {
+    let isOver = false;
+    setShares([]);
+    if (isAsked) call("GET", pathOf(name)).then((found) => isOver || setShares(found.shares), () => {});
+    return () => (isOver = true);
+  }, [name, isAsked]);
+  if (!one) return null;
+  const change = () => share(name).then((changed) => changed && setShares(changed.shares), sayError);
+  return html`
+    <p class="sharing">
+      <span>${saidSharing(one, shares)}</span>
+      ${mayShare(name) && html`
+        <button type="button" class="quiet" id="share" onClick=${change}>
+          <${Icon} name="share" />${t("share.go")}
+        </button>
+      `}
+    </p>
+  `;
 }
 
 /** Whose a collection is, and who else has it; names only as far as the caller may know them. */
@@ -61,107 +59,105 @@ function saidSharing(one, shares) {
 /** Asks with whom the collection is to be shared, and does it; the collection as it is then, or null. */
 export async function share(name) {
   const now = await call("GET", pathOf(name));
-  const rows = h("ul", { class: "shares" }, now.shares.map(shareRow));
-  const everybody = select(
-    "share-public",
-    ["", ...RIGHTS],
-    now.public ?? "",
-    (value) => t(`share.public.${value || "none"}`),
-  );
-  const fresh = newShare((one) => rows.append(shareRow(one)));
+  let given = { everybody: now.public ?? "", shares: now.shares };
+  const body = document.createElement("div");
+  const show = (changes) => {
+    given = { ...given, ...changes };
+    drawn(html`<${Shares} ...${given} change=${show} />`, body);
+  };
   const read = async () => {
-    if (!fresh.take()) return null;
-    const shares = [...rows.children].map((row) => ({
-      [row.dataset.kind]: row.dataset.name,
-      rights: row.querySelector("select").value,
-    }));
-    const changed = await call("PATCH", pathOf(name), { public: everybody.value || null, shares });
+    const last = written(body);
+    if (last === null) return null;
+    const shares = [...given.shares, ...last];
+    const changed = await call("PATCH", pathOf(name), { public: given.everybody || null, shares });
     await collections.read();
     return changed;
   };
-  const body = [
-    h("label", { for: "share-public" }, t("share.public")),
-    everybody,
-    h("h3", {}, t("share.with")),
-    rows,
-    fresh.node,
-    h("small", {}, t("share.hint")),
-  ];
+  show({});
   return open({
     title: t("share.title", { name: `\u2068${name}\u2069` }),
     body,
     go: t("share.save"),
     read,
-    focus: fresh.input,
+    focus: body.querySelector("#share-name"),
   });
 }
 
-function shareRow(one) {
+/** The share that is written in the fields, as a list; null when what stands there is no name. */
+function written(body) {
+  const field = (name) => body.querySelector(`#share-${name}`);
+  const name = field("name").value.trim();
+  if (!field("name").reportValidity()) return null;
+  return name ? [{ [field("kind").value]: name, rights: field("rights").value }] : [];
+}
+
+function Shares({ everybody, shares, change }) {
+  const put = (place, one) => change({ shares: shares.map((old, n) => (n === place ? one : old)) });
+  return html`
+    <label for="share-public">${t("share.public")}</label>
+    <${Choice} id="share-public" values=${["", ...RIGHTS]} value=${everybody}
+      words=${(value) => t(`share.public.${value || "none"}`)}
+      onChange=${(event) => change({ everybody: event.currentTarget.value })} />
+    <h3>${t("share.with")}</h3>
+    <ul class="shares">
+      ${shares.map((one, place) =>
+        html`
+          <${Share} key=${one.user ?? `group ${one.group}`} one=${one}
+            put=${(rights) => put(place, { ...one, rights })}
+            end=${() => change({ shares: shares.filter((other) => other !== one) })} />
+        `
+      )}
+    </ul>
+    <${NewShare} add=${(added) => change({ shares: [...shares, ...added] })} />
+    <small>${t("share.hint")}</small>
+  `;
+}
+
+function Share({ one, put, end }) {
   const kind = one.user ? "user" : "group";
   const name = one[kind];
-  const node = h(
-    "li",
-    { dataset: { kind, name } },
-    h("span", {}, h("bdi", {}, name), kind === "group" && h("small", {}, t("share.group"))),
-    select(null, RIGHTS, one.rights, (value) => t(`share.rights.${value}`), t("share.rights", { name })),
-    h("button", {
-      type: "button",
-      class: "quiet",
-      "aria-label": t("share.end", { name }),
-      title: t("share.end", { name }),
-      onclick: () => node.remove(),
-    }, icon("close")),
-  );
-  return node;
+  return html`
+    <li data-kind=${kind} data-name=${name}>
+      <span><bdi>${name}</bdi>${kind === "group" && html`<small>${t("share.group")}</small>`}</span>
+      <${Choice} values=${RIGHTS} value=${one.rights} words=${(value) => t(`share.rights.${value}`)}
+        aria-label=${t("share.rights", { name })} onChange=${(event) => put(event.currentTarget.value)} />
+      <${IconButton} name="close" label=${t("share.end", { name })} onClick=${end} />
+    </li>
+  `;
 }
 
-/** The fields for one more: {node, input, take}; `take()` adds what is written there, if it is a name. */
-function newShare(add) {
-  const input = h("input", {
-    id: "share-name",
-    pattern: NAME,
-    maxlength: 64,
-    autocomplete: "off",
-    spellcheck: "false",
-    placeholder: t("share.name"),
-    "aria-label": t("share.name"),
-    onkeydown: (event) => event.key === "Enter" && input.value.trim() && (event.preventDefault(), take()),
-  });
-  const kind = select("share-kind", KINDS, "user", (value) => t(`share.kind.${value}`), t("share.kind"));
-  const rights = select(
-    "share-rights",
-    RIGHTS,
-    "read",
-    (value) => t(`share.rights.${value}`),
-    t("share.rights.new"),
-  );
-  const take = () => {
-    const name = input.value.trim();
-    if (!input.reportValidity()) return false;
-    if (name) add({ [kind.value]: name, rights: rights.value });
-    input.value = "";
-    return true;
+/** The fields for one more. */
+function NewShare({ add }) {
+  const take = (event) => {
+    const body = event.currentTarget.closest(".new-share");
+    const added = written(body);
+    if (!added?.length) return;
+    add(added);
+    body.querySelector("#share-name").value = "";
   };
-  return {
-    node: h(
-      "div",
-      { class: "new-share" },
-      input,
-      kind,
-      rights,
-      h("button", { type: "button", class: "plain", id: "share-add", onclick: take }, t("share.add")),
-    ),
-    input,
-    take,
+  const pressed = (event) => {
+    if (event.key !== "Enter" || !event.currentTarget.value.trim()) return;
+    event.preventDefault();
+    take(event);
   };
+  return html`
+    <div class="new-share">
+      <input id="share-name" class="field" pattern=${NAME} maxlength="64" autocomplete="off"
+        spellcheck="false"
+        dir="auto" placeholder=${t("share.name")} aria-label=${t("share.name")} onKeyDown=${pressed} />
+      <${Choice} id="share-kind" values=${KINDS} words=${(value) => t(`share.kind.${value}`)}
+        aria-label=${t("share.kind")} />
+      <${Choice} id="share-rights" values=${RIGHTS} words=${(value) => t(`share.rights.${value}`)}
+        aria-label=${t("share.rights.new")} />
+      <button type="button" class="plain" id="share-add" onClick=${take}>${t("share.add")}</button>
+    </div>
+  `;
 }
 
-function select(id, values, value, words, label = null) {
-  const node = h(
-    "select",
-    { id, class: "field", "aria-label": label },
-    values.map((one) => h("option", { value: one }, words(one))),
-  );
-  node.value = value;
-  return node;
+function Choice({ values, words, ...given }) {
+  return html`
+    <select class="field" ...${given}>
+      ${values.map((one) => html`<option key=${one} value=${one}>${words(one)}</option>`)}
+    </select>
+  `;
 }

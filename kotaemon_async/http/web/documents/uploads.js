@@ -2,14 +2,21 @@
 // often it takes, so that a lost connection never makes two documents of it.
 
 import { address, ApiError, call, errorOf, headers, isSettled } from "../frame/api.js";
-import { PATH, store } from "./document_store.js";
+import { isUnfinished, PATH, store } from "./document_store.js";
 
 const AT_ONCE = 3;
+const INTO = "kotaemon.into";
 const KEPT = "kotaemon.uploads";
 const MOST_KEPT = 100;
 const MOST_CUTS = 4;
 const LONGEST_WAIT_S = 15;
 const WAITS = new Set([429, 503, 507]);
+
+/** Into which collection uploads go. */
+export const into = () => localStorage.getItem(INTO) ?? "default";
+
+/** Says into which collection uploads go from now on. */
+export const putInto = (collection) => localStorage.setItem(INTO, collection);
 
 /** A file that is not a document yet; `state` is waiting, sending, there (before this upload) or refused. */
 class Upload {
@@ -19,6 +26,8 @@ class Upload {
   there = "";
   cuts = 0;
   key = randomKey();
+  /** What became of it, once the service has it. */
+  document = null;
 
   constructor(file, path, collection) {
     Object.assign(this, { file, path, collection, name: file.name, size: file.size });
@@ -63,12 +72,12 @@ class Uploads {
   /** Takes files, {file, path}, into the queue for a collection; the path is their place below a folder. */
   add(given, collection) {
     if (!this.isBusy) this.#batch = { files: 0, bytes: 0, doneFiles: 0, doneBytes: 0 };
-    for (const { file, path } of given) {
-      this.items.push(new Upload(file, path, collection));
-      this.#batch.files += 1;
-      this.#batch.bytes += file.size;
-    }
+    const added = given.map(({ file, path }) => new Upload(file, path, collection));
+    this.items.push(...added);
+    this.#batch.files += added.length;
+    this.#batch.bytes += added.reduce((sum, one) => sum + one.size, 0);
     this.#start();
+    return added;
   }
 
   /** Ends an upload, or closes what became of it. */
@@ -116,6 +125,7 @@ class Uploads {
     try {
       const { status, body } = await post(item, () => this.#tell());
       store.put(body);
+      item.document = body;
       this.#losses = 0;
       this.#count(item);
       if (status === 200) Object.assign(item, { state: "there", there: body.name });
@@ -183,6 +193,44 @@ class Uploads {
   }
 }
 
+/**
+ * Uploads files, {file, path}, about which something is to be asked, and gives the documents that can be asked about,
+ * once all of them are read. `hear(each)` gets {name, part, document, error} of every file as it goes on; `part` of
+ * the work is between 0 and 1. An aborted `signal` ends the waiting; what is uploaded stays.
+ */
+export function uploadForQuestion(given, { collection = into(), hear = () => {}, signal } = {}) {
+  const items = uploads.add(given, collection);
+  return new Promise((done, fail) => {
+    const look = () => {
+      const each = items.map(progressOf);
+      hear(each);
+      if (each.every((one) => one.error || (one.document && !isUnfinished(one.document)))) finish(each);
+    };
+    const ends = [uploads.watch(look), store.watch(look)];
+    const stop = () => ends.forEach((end) => end());
+    const finish = (each) => {
+      stop();
+      done(each.map((one) => one.document).filter((one) => one?.status === "ready"));
+    };
+    signal?.addEventListener("abort", () => (stop(), fail(signal.reason)));
+    look();
+  });
+}
+
+/** How far a file is on its way to an answer: half of the way is the upload, half the reading. */
+function progressOf(item) {
+  const document = item.document && (store.get(item.document.id) ?? item.document);
+  const isGone = !document && item.state !== "refused" && !uploads.items.includes(item);
+  const error = item.why && item.state === "refused" ? item.why : (document?.error ?? null);
+  const read = document?.progress.pages_total
+    ? document.progress.pages_done / document.progress.pages_total
+    : 0;
+  const part = document
+    ? 0.5 + (document.status === "ready" ? 1 : read) / 2
+    : item.sent / 2 / (item.size || 1);
+  return { name: item.name, part, document, error: isGone ? new DOMException("ended", "AbortError") : error };
+}
+
 /** Sends the file; {status, body} of a good reply. Throws ApiError, AbortError. */
 function post(item, onSent) {
   const form = new FormData();
@@ -230,7 +278,18 @@ function randomKey() {
 
 function revived({ name, size, state, there, why }) {
   const error = why && new ApiError({ ...why, trace_id: why.traceId });
-  return { name, size, state, there, why: error, sent: 0, file: null, path: "", collection: "" };
+  return {
+    key: randomKey(),
+    name,
+    size,
+    state,
+    there,
+    why: error,
+    sent: 0,
+    file: null,
+    path: "",
+    collection: "",
+  };
 }
 
 export const uploads = new Uploads();

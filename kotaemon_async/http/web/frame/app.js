@@ -3,8 +3,7 @@
 import { ask } from "../ask/ask.js";
 import { conversationList } from "../ask/conversations.js";
 import { words as ofAsk } from "../ask/words.js";
-import { documents } from "../documents/documents.js";
-import { acceptDroppedDocuments } from "../documents/upload_choice.js";
+import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
 import { words as ofSystem } from "../system/words.js";
 import { html, render, useEffect, useMemo, useState } from "../vendor/preact.js";
@@ -29,7 +28,10 @@ const shared = { scope: { collection: null, documentIds: [] }, go, refreshConver
 /** View -> what a caller has to be allowed for it to be his, and its component, perhaps loaded only then. */
 const VIEWS = {
   ask: { needs: ["ask"], component: hosting(ask) },
-  documents: { needs: ["ask", "write"], component: hosting(documents) },
+  documents: {
+    needs: ["ask", "write"],
+    load: () => import("../documents/view.js").then((found) => found.View),
+  },
   system: {
     needs: ["admin"],
     load: () => import("../system/system.js").then((found) => hosting(found.system)),
@@ -67,6 +69,7 @@ function App() {
         ? html`<${View} key=${view} view=${view} route=${route} />`
         : html`<${NotHis} view=${view} />`}
     </main>
+    <${DropCover} />
   `;
 }
 
@@ -174,7 +177,7 @@ async function begin() {
   await enter();
   forget("health");
   document.addEventListener("keydown", shortcuts);
-  acceptDroppedDocuments(shared);
+  acceptDroppedDocuments();
   render(html`<${App} />`, document.getElementById("app"));
   watchHealth();
 }

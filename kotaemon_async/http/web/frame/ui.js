@@ -56,50 +56,63 @@ export function Badge({ kind = "", children }) {
   return html`<span class=${`badge ${kind}`}>${children}</span>`;
 }
 
-/**
- * A button "…" with a menu of {name, icon, label, act, isBad, href} beside it; arrows move in it, Escape closes it.
- */
+/** A button "…" with a menu of {name, icon, label, act, isBad} beside it. */
 export function Menu({ label, entries, name = "more" }) {
   const [isOpen, setOpen] = useState(false);
   const button = useRef(null);
-  const list = useRef(null);
-  useEffect(() => {
-    if (!isOpen) return;
-    list.current.showPopover(); // Escape and a click beside it close it
-    beside(list.current, button.current);
-    list.current.firstElementChild.focus();
-  }, [isOpen]);
-  const closed = (event) => event.newState === "closed" && setOpen(false);
-  const chosen = (entry) => {
-    list.current.hidePopover();
-    entry.act();
-  };
   return html`
     <button type="button" ref=${button} class="quiet menu-button" aria-haspopup="menu" aria-expanded=${isOpen}
       aria-label=${label} title=${label} onClick=${() => setOpen(true)}><${Icon} name=${name} /></button>
     ${isOpen && html`
-      <div ref=${list} class="menu" popover="auto" role="menu" aria-label=${label} onToggle=${closed}
-        onKeyDown=${walk}>
-        ${entries.filter(Boolean).map((entry) =>
-          html`
-            <button key=${entry.name} type="button" role="menuitem" class=${entry.isBad
-              ? "quiet bad"
-              : "quiet"}
-              data-do=${entry.name} onClick=${() => chosen(entry)}><${Icon} name=${entry.icon} />${entry
-                .label}</button>
-          `
-        )}
-      </div>
+      <${MenuList} label=${label} entries=${entries} anchor=${button.current} close=${() => setOpen(false)} />
     `}
   `;
 }
 
+/**
+ * A menu beside its anchor: entries below what it is about, if that is said. Arrows move in it, Escape and a click
+ * beside it close it.
+ */
+export function MenuList({ label, about = null, entries, anchor, close }) {
+  const node = useRef(null);
+  useEffect(() => {
+    node.current.showPopover();
+    beside(node.current, anchor);
+    node.current.querySelector("[role=menuitem]").focus();
+    const end = () => node.current?.hidePopover();
+    for (const name of ["resize", "hashchange"]) window.addEventListener(name, end);
+    return () => ["resize", "hashchange"].forEach((name) => window.removeEventListener(name, end));
+  }, []);
+  const chosen = (entry) => {
+    node.current.hidePopover();
+    entry.act();
+  };
+  return html`
+    <div ref=${node} class="menu" popover="auto" onKeyDown=${walk}
+      onToggle=${(event) => event.newState === "closed" && close()}>
+      ${about && html`<p>${about}</p>`}
+      <div role="menu" aria-label=${label}>
+        ${entries.filter(Boolean).map((entry) =>
+          html`
+            <button key=${entry.name} type="button" role="menuitem" data-do=${entry.name}
+              class=${entry.isBad ? "quiet bad" : "quiet"} onClick=${() => chosen(entry)}>
+              <${Icon} name=${entry.icon} />${entry.label}
+            </button>
+          `
+        )}
+      </div>
+    </div>
+  `;
+}
+
 function walk(event) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step) return;
+  const entries = [...event.currentTarget.querySelectorAll("[role=menuitem]")];
+  const place = entries.indexOf(document.activeElement);
+  const moves = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: -1 };
+  if (event.key === "Tab") event.currentTarget.hidePopover();
+  if (!(event.key in moves)) return;
   event.preventDefault();
-  const entries = [...event.currentTarget.children];
-  entries.at((entries.indexOf(document.activeElement) + step) % entries.length).focus();
+  entries.at(moves[event.key] % entries.length).focus();
 }
 
 /** Puts a popover under its button, or over it where there is no room below. */

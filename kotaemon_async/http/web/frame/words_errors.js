@@ -101,8 +101,8 @@ export const words = {
   "hint.method_not_allowed": ["Reload the page and try again.", "请刷新页面后重试。"],
   "hint.too_large": ["Split the file, or have the limit raised.", "请拆分文件，或请管理员提高上限。"],
   "hint.unsupported_format": [
-    "PDF, text, Markdown and HTML can be read.",
-    "支持 PDF、纯文本、Markdown 和 HTML。",
+    "PDF, office documents, mail, books, pictures, text, Markdown and HTML can be read.",
+    "支持 PDF、办公文档、邮件、电子书、图片、纯文本、Markdown 和 HTML。",
   ],
   "hint.busy": ["It is tried again in a moment.", "稍后自动重试。"],
   "hint.key_in_use": ["Wait a moment.", "请稍候。"],

@@ -1,18 +1,14 @@
-// Which documents are shown, in which order, and which of them are selected.
+// Which documents are shown, in which order: the address says so. And which of them are selected.
 
-import { isUnfinished } from "../documents/document_store.js";
 import { language } from "../frame/strings.js";
+import { isUnfinished } from "./document_store.js";
+import { kindOf } from "./kinds.js";
 
-const KEPT = "kotaemon.documents";
 const collator = new Intl.Collator(language === "zh" ? "zh-CN" : "en", {
   numeric: true,
   sensitivity: "base",
 });
 const RANKS = { failed: 0, processing: 1, queued: 2, cancelled: 3, ready: 4 };
-const newest = (
-  a,
-  b,
-) => (a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : a.id < b.id ? 1 : -1);
 const ORDERS = {
   name: (a, b) => collator.compare(a.name, b.name),
   status: (a, b) => RANKS[a.status] - RANKS[b.status],
@@ -21,7 +17,32 @@ const ORDERS = {
   date: (a, b) => -newest(a, b),
   size: (a, b) => a.size_bytes - b.size_bytes,
 };
+const BY_DATE = "-date";
 export const STATUSES = ["unfinished", "ready", "failed", "cancelled", "warnings"];
+
+function newest(a, b) {
+  if (a.created_at !== b.created_at) return a.created_at < b.created_at ? 1 : -1;
+  return a.id < b.id ? 1 : -1;
+}
+
+/** What an address asks for: words, collection, status, kind and order; "-size" is the greatest first. */
+export function choiceOf({ q = "", collection = "", status = "", kind = "", sort = BY_DATE }) {
+  const [by, isUp] = sort.startsWith("-") ? [sort.slice(1), false] : [sort, true];
+  const order = by in ORDERS ? { sort: by, isUp } : { sort: "date", isUp: false };
+  return { words: q, collection, status: STATUSES.includes(status) ? status : "", kind, ...order };
+}
+
+/** The query of an address that asks for this. */
+export function queryOf({ words, collection, status, kind, sort, isUp }) {
+  const order = `${isUp ? "" : "-"}${sort}`;
+  return { q: words, collection, status, kind, sort: order === BY_DATE ? "" : order };
+}
+
+/** Sorted by this; by the same once more, the other way round. Names start with A, all else with the greatest. */
+export function sortedBy(choice, sort) {
+  const startsUp = sort === "name" || sort === "collection" || sort === "status";
+  return { ...choice, sort, isUp: sort === choice.sort ? !choice.isUp : startsUp };
+}
 
 /** Whether a document has the status; some are none of the service's own. */
 export function hasStatus(one, status) {
@@ -38,53 +59,23 @@ function nameOf(one) {
   return names.get(one);
 }
 
-/** What is asked for: words, collection, status, order; it outlives a reload of the page. */
-export class Choice {
-  words = "";
-  collection = "";
-  status = "";
-  sort = "date";
-  isUp = false;
-  #last = [];
-
-  constructor() {
-    const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
-    for (const name of ["words", "collection", "status", "isUp"]) {
-      if (typeof kept[name] === typeof this[name]) this[name] = kept[name];
-    }
-    if (kept.sort in ORDERS) this.sort = kept.sort;
+/** Those that match, in order. The last result is the start: an order that hardly changes is sorted in no time. */
+export function chosenOf(all, choice, last = []) {
+  const words = folded(choice.words).split(/\s+/).filter(Boolean);
+  const fits = (one) =>
+    (!choice.collection || one.collection === choice.collection) &&
+    (!choice.status || hasStatus(one, choice.status)) &&
+    (!choice.kind || kindOf(one.media_type).kind === choice.kind) &&
+    words.every((word) => nameOf(one).includes(word));
+  const found = new Map(all.filter(fits).map((one) => [one.id, one]));
+  const ordered = [];
+  for (const { id } of last) {
+    const one = found.get(id);
+    if (one && found.delete(id)) ordered.push(one);
   }
-
-  set(changes) {
-    Object.assign(this, changes);
-    const { words, collection, status, sort, isUp } = this;
-    sessionStorage.setItem(KEPT, JSON.stringify({ words, collection, status, sort, isUp }));
-  }
-
-  /** Sorts by this; by the same once more, the other way round. Names start with A, all else with the greatest. */
-  sortBy(sort) {
-    const startsUp = sort === "name" || sort === "collection" || sort === "status";
-    this.set({ sort, isUp: sort === this.sort ? !this.isUp : startsUp });
-  }
-
-  /** Those that match, in order. The last result is the start: an order that hardly changes is sorted in no time. */
-  of(store) {
-    const words = folded(this.words).split(/\s+/).filter(Boolean);
-    const fits = (one) =>
-      (!this.collection || one.collection === this.collection) &&
-      (!this.status || hasStatus(one, this.status)) &&
-      words.every((word) => nameOf(one).includes(word));
-    const found = new Map(store.all().filter(fits).map((one) => [one.id, one]));
-    const ordered = [];
-    for (const { id } of this.#last) {
-      const one = found.get(id);
-      if (one && found.delete(id)) ordered.push(one);
-    }
-    const sign = this.isUp ? 1 : -1;
-    const order = ORDERS[this.sort];
-    this.#last = [...ordered, ...found.values()].sort((a, b) => sign * order(a, b) || newest(a, b));
-    return this.#last;
-  }
+  const sign = choice.isUp ? 1 : -1;
+  const order = ORDERS[choice.sort];
+  return [...ordered, ...found.values()].sort((a, b) => sign * order(a, b) || newest(a, b));
 }
 
 /** Which documents are selected: one by one, a range from the last one on, or all that are shown. */

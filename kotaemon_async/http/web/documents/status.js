@@ -9,9 +9,7 @@ const SPECIAL_WAITS = new Set(["disk", "memory", "parser", "embedder"]);
 /** {kind, words, under, part}: kind is a badge's class or "work", `part` of the work done between 0 and 1, or null. */
 export function stateOf(document) {
   const { status } = document;
-  if (status === "ready") {
-    return { kind: "ok", words: t("documents.status.ready"), under: passages(document), part: null };
-  }
+  if (status === "ready") return { kind: "", words: t("documents.status.ready"), under: "", part: null };
   if (status === "cancelled") {
     return {
       kind: "",
@@ -73,7 +71,8 @@ function partOf({ progress: { pages_done: done, pages_total: total } }) {
   return total ? Math.min(done / total, 1) : null;
 }
 
-function passages({ progress: { chunks_done: n } }) {
+/** How many passages were read so far, in words; empty for none. */
+export function passages({ progress: { chunks_done: n } }) {
   return n ? t("documents.passages", { n, count: count(n) }) : "";
 }
 

@@ -1,18 +1,20 @@
 // What can be done with documents, one or many: each says how far it is and what did not work.
 
 import { address, call } from "../frame/api.js";
-import { collections } from "./collections.js";
-import { choose, confirmed } from "../frame/dialog.js";
-import { isUnfinished, PATH, store } from "./document_store.js";
+import { confirmed, open } from "../frame/dialog.js";
 import { count } from "../frame/format.js";
 import { forget, say, sayError, wordsFor } from "../frame/notice.js";
+import { go } from "../frame/router.js";
 import { t } from "../frame/strings.js";
+import { html, render } from "../vendor/preact.js";
+import { collections } from "./collections.js";
+import { isUnfinished, PATH, store } from "./document_store.js";
 
 const AT_ONCE = 3;
 const MOST_ASKED = 200;
 const TELL_AFTER_MS = 700;
 /** What the service takes as the name of a collection. */
-export const COLLECTION = "[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .\\-]{0,99}";
+const COLLECTION = "[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .\\-]{0,99}";
 
 /** A name within a sentence: whichever direction its letters have, they turn nothing round outside of it. */
 const apart = (name) => `\u2068${name}\u2069`;
@@ -61,18 +63,36 @@ export function cancel(documents) {
 }
 
 export async function move(documents) {
-  const options = collections.writable().map((value) => ({ value }));
-  const collection = await choose({
+  const collection = await askCollection({
     title: t("documents.move.title", { n: documents.length, count: count(documents.length) }),
-    label: t("documents.move.label"),
-    options,
     go: t("documents.move"),
-    other: t("documents.move.other"),
   });
   if (!collection) return false;
   const elsewhere = documents.filter((one) => one.collection !== collection);
   await each(elsewhere, "documents.moving", (one) => moveOne(one, collection));
   return true;
+}
+
+/** Asks for a collection, one that is there or a new name; null when the dialog was closed. */
+export function askCollection({ title, go }) {
+  const names = collections.writable();
+  const body = drawn(html`
+    <label for="dialog-input">${t("documents.move.label")}</label>
+    <input id="dialog-input" list="dialog-options" required maxlength="100" pattern=${COLLECTION} dir="auto"
+      autocomplete="off" spellcheck="false" title=${t("documents.into.title")} />
+    <datalist id="dialog-options">${names.map((name) => html`<option key=${name} value=${name}></option>`)}
+    </datalist>
+    <small>${t("documents.move.other")} ${t("documents.into.title")}</small>
+  `);
+  const input = body.querySelector("input");
+  return open({ title, body, go, read: () => input.value.trim() || null, focus: input });
+}
+
+/** What a dialog shows, drawn once or again: the node that holds it. */
+export function drawn(parts, node = document.createElement("div")) {
+  node.className = "drawn";
+  render(parts, node);
+  return node;
 }
 
 async function moveOne(one, collection) {
@@ -88,13 +108,11 @@ async function moveOne(one, collection) {
   }
 }
 
-/** Takes documents as the scope of the next question. */
-export function ask(documents, shared) {
+/** Asks about these documents in a new conversation, which says so; with a question at once. */
+export function ask(documents, question = "") {
   const first = documents.slice(0, MOST_ASKED);
   if (first.length < documents.length) say(t("documents.ask.most", { count: count(MOST_ASKED) }));
-  shared.scope.collection = null;
-  shared.scope.documentIds = first.map((one) => one.id);
-  shared.go("ask");
+  go("ask", { documents: first.map((one) => one.id).join(","), q: question });
 }
 
 /** The file as it was handed in, beside this page; the service shows what can do no harm, and offers the rest for saving. */

@@ -1,0 +1,208 @@
+// The list: however many documents there are, only the rows in sight exist. The list itself has the focus and says
+// which row is the active one, so that rows may come and go under it.
+
+import { t } from "../frame/strings.js";
+import { html, useEffect, useLayoutEffect, useReducer, useRef, useState } from "../vendor/preact.js";
+import { DocumentRow, placeOf, WaitingRow } from "./row.js";
+
+const ROW_PX = { roomy: 60, dense: 40, phone: 72 };
+const BEYOND = 6;
+const LONG_PRESS_MS = 500;
+const PLACEHOLDERS = 8;
+const phone = matchMedia("(max-width: 700px)");
+/** Where one was in the list, for Back from a document. */
+const left = { scrollTop: 0, active: { id: null, place: -1 }, order: "" };
+
+/**
+ * The rows of these documents, in this order, below the row of titles (`children`). `query` is that of the address, `stamp`
+ * another one whenever all rows have to be drawn anew;
+ * `hear(what, document, anchor)` gets read, details, pick, reach, menu, retry, delete, collection, all, clear.
+ */
+export function DocumentRows({ documents, isDense, selection, busy, query, stamp, hear, children }) {
+  const list = useRef(null);
+  const active = useRef(left.active);
+  const [, redraw] = useReducer((n) => n + 1, 0);
+  const [heightPx, isPhone] = useSize(list);
+  const [first, setFirst] = useState(0);
+  const rowPx = isPhone ? ROW_PX.phone : isDense ? ROW_PX.dense : ROW_PX.roomy;
+  const look = () => setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND);
+  useReturn(list, JSON.stringify(query), look);
+
+  active.current = left.active = stillActive(documents, active.current);
+  const most = Math.ceil(heightPx / rowPx) + 2 * BEYOND;
+  const from = Math.max(0, Math.min(first, documents.length - most));
+  const shown = documents.slice(from, from + most);
+  const isThere = shown.some((one) => one.id === active.current.id);
+
+  /** Makes a row the active one and brings it into sight. */
+  const reveal = (place) => {
+    active.current = { id: documents[place].id, place };
+    const [node, top] = [list.current, place * rowPx];
+    const headPx = node.lastElementChild.offsetTop;
+    if (top < node.scrollTop) node.scrollTop = top;
+    node.scrollTop = Math.max(node.scrollTop, top + rowPx - heightPx + headPx);
+    look();
+    redraw();
+  };
+  const it = { documents, selection, hear, active, list, reveal, pagePx: heightPx, rowPx };
+  return html`
+    <div role="grid" class=${isDense && !isPhone ? "rows dense" : "rows"} tabindex="0" id="document-rows"
+      ref=${list} style=${{ "--row": `${rowPx}px` }} aria-label=${t(
+        "nav.documents",
+      )} aria-multiselectable="true"
+      aria-rowcount=${documents.length + 1} aria-activedescendant=${isThere
+        ? `row-${active.current.id}`
+        : null}
+      onKeyDown=${(event) => pressed(it, event)} onScroll=${look}>
+      <div role="rowgroup" class="rows-head">${children}</div>
+      <div role="rowgroup" class="rows-body" style=${{ height: `${documents.length * rowPx}px` }}
+        ...${usePointer(it)}>
+        ${shown.map((one, n) =>
+          html`
+            <${DocumentRow} key=${one.id} one=${one} place=${from + n} topPx=${(from + n) * rowPx}
+              to=${placeOf(one, query)} isSelected=${selection.has(one.id)}
+              isActive=${one.id === active.current.id} isBusy=${busy.has(one.id)} stamp=${stamp} />
+          `
+        )}
+      </div>
+    </div>
+  `;
+}
+
+/** The list while nothing is known yet. */
+export function WaitingRows({ children }) {
+  return html`
+    <div role="grid" class="rows" id="document-rows" aria-label=${t("nav.documents")} aria-busy="true"
+      aria-rowcount="-1" style=${{ "--row": `${ROW_PX.roomy}px` }}>
+      <div role="rowgroup" class="rows-head">${children}</div>
+      <div role="rowgroup">${Array.from({ length: PLACEHOLDERS }, () => html`<${WaitingRow} />`)}</div>
+    </div>
+  `;
+}
+
+/** [height of the list, whether the page is as narrow as a phone]. */
+function useSize(list) {
+  const [size, setSize] = useState([600, phone.matches]);
+  useLayoutEffect(() => {
+    const watcher = new ResizeObserver(() => setSize([list.current.clientHeight, phone.matches]));
+    watcher.observe(list.current);
+    setSize([list.current.clientHeight, phone.matches]);
+    return () => watcher.disconnect();
+  }, []);
+  return size;
+}
+
+/** Back from a document the list stands where it was; another choice or order begins at its top. */
+function useReturn(list, order, look) {
+  useLayoutEffect(() => {
+    list.current.scrollTop = left.order === order ? left.scrollTop : 0;
+    left.order = order;
+    look();
+  }, [order]);
+  useEffect(() => () => (left.scrollTop = list.current?.scrollTop ?? left.scrollTop), []);
+}
+
+/** When the active one is gone, the one that took its place is. */
+function stillActive(documents, { id, place }) {
+  if (id === null) return { id, place };
+  const found = documents.findIndex((one) => one.id === id);
+  const next = found >= 0 ? found : Math.min(place, documents.length - 1);
+  return { id: documents[next]?.id ?? null, place: next };
+}
+
+function pressed(it, event) {
+  const isOwn = event.target === it.list.current && it.documents.length > 0;
+  if (isOwn && does(it, event)) event.preventDefault();
+}
+
+/** Whether the key means something here. */
+function does(it, event) {
+  const { documents, selection, hear } = it;
+  const { place } = it.active.current;
+  const [last, page] = [documents.length - 1, Math.max(1, Math.floor(it.pagePx / it.rowPx) - 1)];
+  const moves = {
+    ArrowDown: place + 1,
+    ArrowUp: place - 1,
+    PageDown: place + page,
+    PageUp: place - page,
+    Home: 0,
+    End: last,
+  };
+  const one = documents[place];
+  const { key } = event;
+  if (key in moves) {
+    const next = Math.max(0, Math.min(moves[key], last));
+    if (event.shiftKey && one) {
+      if (selection.size === 0) hear("pick", one);
+      hear("reach", documents[next]);
+    }
+    it.reveal(next);
+  } else if (key === "a" && (event.ctrlKey || event.metaKey)) hear("all");
+  else if (key === "Escape" && selection.size > 0) hear("clear");
+  else if (key === "Delete" && (one || selection.size > 0)) hear("delete", one);
+  else if (key === " " && one) hear("pick", one);
+  else if (key === "Enter" && one) hear("read", one);
+  else if ((key === "ContextMenu" || (key === "F10" && event.shiftKey)) && one) menuOf(it, place);
+  else return false;
+  return true;
+}
+
+function menuOf(it, place) {
+  it.reveal(place);
+  const one = it.documents[place];
+  const button = document.querySelector(`#${CSS.escape(`row-${one.id}`)} [data-do="menu"]`);
+  it.hear("menu", one, button ?? it.list.current);
+}
+
+/** What the pointer does on rows. The focus stays with the list: a row under a focused button may go. */
+function usePointer(it) {
+  const hold = useRef({ timer: 0, wasLong: false });
+  const stop = () => clearTimeout(hold.current.timer);
+  useEffect(() => stop, []);
+  return {
+    onMouseDown: (event) => {
+      event.preventDefault();
+      it.list.current.focus({ preventScroll: true });
+    },
+    onContextMenu: (event) => event.pointerType === "touch" && event.preventDefault(),
+    onClick: (event) => clicked(it, event, hold.current.wasLong),
+    onDblClick: (event) => {
+      const place = placeIn(it.documents, event);
+      if (place >= 0 && !event.target.closest("button, input, a")) it.hear("read", it.documents[place]);
+    },
+    // A press that lasts selects, as on phones; what follows it is no click.
+    onPointerDown: (event) => {
+      stop();
+      hold.current = { timer: 0, wasLong: false };
+      const one = it.documents[placeIn(it.documents, event)];
+      if (event.pointerType !== "touch" || !one) return;
+      hold.current.timer = setTimeout(() => {
+        hold.current.wasLong = true;
+        it.hear("pick", one);
+      }, LONG_PRESS_MS);
+    },
+    onPointerUp: stop,
+    onPointerCancel: stop,
+  };
+}
+
+function placeIn(documents, event) {
+  const id = event.target.closest(".row[data-document]")?.dataset.document;
+  return documents.findIndex((one) => one.id === id);
+}
+
+function clicked(it, event, wasLong) {
+  const place = placeIn(it.documents, event);
+  if (place < 0) return;
+  const one = it.documents[place];
+  const what = event.target.closest("[data-do]")?.dataset.do;
+  const isPicking = phone.matches && it.selection.size > 0;
+  it.active.current = { id: one.id, place };
+  if (what === "read" && (event.ctrlKey || event.metaKey)) return; // the browser's own: beside this page
+  if (what === "read") event.preventDefault();
+  if (wasLong) return;
+  if (what === "menu") menuOf(it, place);
+  else if (event.shiftKey) it.hear("reach", one);
+  else if (what === "pick" || isPicking || event.target.closest(".pick")) it.hear("pick", one);
+  else it.hear(what ?? "active", one);
+}
