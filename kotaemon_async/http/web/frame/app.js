@@ -37,6 +37,8 @@ const VIEWS = {
     load: () => import("../system/system.js").then((found) => hosting(found.system)),
   },
   keys: { needs: ["admin"], load: () => import("../system/keys.js").then((found) => hosting(found.keys)) },
+  search: { needs: ["ask"], load: () => import("../search/search.js").then((found) => found.View) },
+  reader: { needs: ["ask", "write"], load: () => import("../reader/reader.js").then((found) => found.View) },
 };
 
 function hosting(make) {
@@ -44,7 +46,7 @@ function hosting(make) {
 }
 
 /** The views of this caller; the keys are reached by his name. */
-const offered = () => ["ask", "documents", "system"].filter((name) => may(...VIEWS[name].needs));
+const offered = () => ["ask", "search", "documents", "system"].filter((name) => may(...VIEWS[name].needs));
 
 /** Paths of one's own requests are shown to everybody; where no key is asked for there are none to keep. */
 function isHis(view, path) {
@@ -54,20 +56,22 @@ function isHis(view, path) {
 
 function App() {
   const route = useRoute();
-  const view = route.view in VIEWS ? route.view : offered()[0];
+  const isOfDocument = route.view === "documents" && route.path.length > 0;
+  const view = isOfDocument ? "reader" : route.view in VIEWS ? route.view : offered()[0];
+  const named = isOfDocument ? "documents" : view;
   useEffect(() => {
     document.documentElement.dataset.view = view;
-    nameView(t(`nav.${view}`));
+    nameView(t(`nav.${named}`));
   }, [view]);
   return html`
     <a class="skip" href="#main" onClick=${toMain}>${t("skip")}</a>
     <nav id="nav" class="nav" aria-label=${t("nav.label")}>
-      <${Navigation} view=${view} />
+      <${Navigation} view=${named} />
     </nav>
     <main id="main" class="main" tabindex="-1">
       ${isHis(view, route.path)
         ? html`<${View} key=${view} view=${view} route=${route} />`
-        : html`<${NotHis} view=${view} />`}
+        : html`<${NotHis} view=${named} />`}
     </main>
     <${DropCover} />
   `;

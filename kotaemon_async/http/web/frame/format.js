@@ -45,6 +45,9 @@ export function ago(at, now = Date.now()) {
   return new Date(at).toLocaleDateString(locale, { dateStyle: "medium" });
 }
 
+/** 27 Nov 2026; `at` is an ISO time. */
+export const day = (at) => new Date(at).toLocaleDateString(locale, { dateStyle: "medium" });
+
 /** 14:32, or with the date when it is not today; `at` is an ISO time or seconds since 1970. */
 export function clock(at) {
   const time = new Date(typeof at === "number" ? at * 1000 : at);

@@ -4,6 +4,7 @@ export const words = {
   skip: ["Skip to the content", "跳到正文"],
   "nav.label": ["Main", "主导航"],
   "nav.ask": ["Ask", "提问"],
+  "nav.search": ["Search", "查找"],
   "nav.documents": ["Documents", "文档"],
   "nav.system": ["System", "系统"],
   ok: ["OK", "确定"],

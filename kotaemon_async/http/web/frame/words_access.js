@@ -29,6 +29,10 @@ export const words = {
   "scope_of.admin": ["everything (admin)", "全部（管理员）"],
   "rights.none": ["This is not open to you", "您没有权限查看此处"],
   "rights.ask": ["Your key may hand in documents, but not ask.", "您的密钥可以上传文档，但不能提问。"],
+  "rights.search": [
+    "Your key may hand in documents, but not look in them.",
+    "您的密钥可以上传文档，但不能查找。",
+  ],
   "rights.documents": ["Your key shows no documents.", "您的密钥不能查看文档。"],
   "rights.system": [
     "How the service is doing is shown to whoever looks after it.",

@@ -1,0 +1,86 @@
+// A document looked at because an answer cites it: the quote, what was checked of it, and the answer's other sources.
+
+import { call } from "../frame/api.js";
+import { placeOf, saidCitation } from "../frame/places.js";
+import { t } from "../frame/strings.js";
+import { Icon, IconButton } from "../frame/ui.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
+
+/** The citation of an answer that is looked at: {citation, all, at, doubt}; nothing of an answer that is not there. */
+export function useCited(answerId, citationId) {
+  const [answer, setAnswer] = useState(null);
+  useEffect(() => {
+    const id = answerId ?? citationId?.replace(/\.[^.]*$/, "");
+    if (!id) return setAnswer(null);
+    const stopping = new AbortController();
+    const path = `/api/v1/answers/${encodeURIComponent(id)}`;
+    call("GET", path, undefined, { signal: stopping.signal }).then(setAnswer, () => {});
+    return () => stopping.abort();
+  }, [answerId, answerId ? null : citationId]);
+  if (!answer || !citationId) return { citation: null, all: [], at: -1, doubt: null };
+  const all = [...answer.citations].sort((a, b) => a.marker - b.marker);
+  const at = all.findIndex((one) => one.id === citationId);
+  const citation = all[at] ?? null;
+  return { citation, all, at, doubt: citation && doubtOf(answer, citation) };
+}
+
+/** The first claim that rests on a citation and is not borne out by it. */
+function doubtOf(answer, { marker }) {
+  const rest = (answer.claims ?? []).filter((one) => one.markers.includes(marker));
+  const doubts = rest.filter((one) => one.verdict !== "supported");
+  return doubts.find((one) => one.verdict === "unsupported") ?? doubts[0] ?? null;
+}
+
+/** Whether the quote, or a part of one that goes on over the page break, stands on that page or part. */
+export const holds = (citation, page) =>
+  page === placeOf(citation).number ||
+  (placeOf(citation).kind === "page" && (citation.parts ?? []).some((one) => one.page === page));
+
+/** Which source of how many this is, with the way to the others. */
+export function CitedBar({ cited, go }) {
+  const { all, at, citation } = cited;
+  if (!citation) return null;
+  return html`
+    <div class="reader-cited">
+      <span class="marker">${citation.marker}</span>
+      <span class="quoted" dir="auto" title=${citation.quote}>${citation.quote}</span>
+      ${all.length > 1 && html`
+        <span class="of">${t("reader.cited.of", { at: at + 1, total: all.length })}</span>
+        <${IconButton} id="citation-previous" name="previous" label=${t("reader.cited.previous")}
+          disabled=${at === 0} onClick=${() => go(all[at - 1])} />
+        <${IconButton} id="citation-next" name="next" label=${t("reader.cited.next")}
+          disabled=${at === all.length - 1} onClick=${() => go(all[at + 1])} />
+      `}
+    </div>
+  `;
+}
+
+/** What is known of the quote on the page that is looked at; `marks` are null until they are known. */
+export function CitedSaid({ cited, page, marks }) {
+  const { citation, doubt } = cited;
+  const words = citation && saidOf(citation, page, marks);
+  const isFound = words === t("reader.cited.found");
+  return html`
+    <p id="reader-said" class=${isFound && !doubt ? "said good" : "said"} role="status">
+      ${words && html`<span>${isFound && html`<${Icon} name="check" />`} ${words}</span>`}
+      ${words && doubt &&
+        html`<b class=${`doubt ${doubt.verdict}`}>${t(`reader.doubt.${doubt.verdict}`)}</b>`}
+    </p>
+  `;
+}
+
+function saidOf(citation, page, marks) {
+  if (!holds(citation, page)) return t("reader.cited.elsewhere", { place: saidCitation(citation) });
+  if (!marks) return "";
+  return t(marks.length > 0 ? "reader.cited.found" : "reader.cited.unmarked");
+}
+
+/** What stands there instead of a document that is gone: what the answer quoted from it. */
+export function Quoted({ citation }) {
+  return citation && html`
+    <figure class="reader-quoted">
+      <blockquote dir="auto">${citation.quote}</blockquote>
+      <figcaption><bdi>${citation.document_name}</bdi> · ${saidCitation(citation)}</figcaption>
+    </figure>
+  `;
+}

@@ -1,0 +1,187 @@
+// The view "Search": words in all documents, found as they are typed, with no model.
+
+import { KINDS } from "../documents/kinds.js";
+import { call } from "../frame/api.js";
+import { count } from "../frame/format.js";
+import { wordsFor } from "../frame/notice.js";
+import { href, replace, useTitle } from "../frame/router.js";
+import { addWords, code, t } from "../frame/strings.js";
+import { CopyLink, Empty, Icon } from "../frame/ui.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { useSearch } from "./found.js";
+import { Results } from "./results.js";
+import { words as ofSearch } from "./words.js";
+
+addWords(ofSearch);
+
+const TYPED_MS = 300;
+const FILTERS = ["collection", "kind", "document", "after", "before"];
+
+/** The view at #search?q=words&collection=&kind=&document=&after=&before=. */
+export function View({ route: { query } }) {
+  const [words, setWords] = useState(query.q ?? "");
+  const written = useRef(query.q ?? "");
+  const box = useRef(null);
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, query[name] ?? ""]));
+  const search = useSearch(words.trim(), filters);
+  const name = useNameOf(filters.document);
+  useTitle(words.trim() ? `${words.trim()} · ${t("nav.search")}` : "");
+  useEffect(() => box.current.focus(), []);
+  useEffect(() => { // somebody went back, or followed a link
+    if ((query.q ?? "") === written.current) return;
+    written.current = query.q ?? "";
+    setWords(written.current);
+  }, [query.q]);
+  useEffect(() => {
+    if (words.trim() === written.current.trim()) return;
+    const timer = setTimeout(() => {
+      written.current = words.trim();
+      replace("search", { ...filters, q: words.trim() });
+    }, TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+  const set = (change) => replace("search", { q: words.trim(), ...filters, ...change });
+  const isNarrowed = FILTERS.some((one) => filters[one]);
+  const clear = () => set(Object.fromEntries(FILTERS.map((one) => [one, ""])));
+  return html`
+    <section class="view search" onKeyDown=${walk}>
+      <header class="search-head">
+        <h2>${t("nav.search")}</h2>
+        ${words.trim() && html`<${CopyLink} to=${href("search", { q: words.trim(), ...filters })} />`}
+      </header>
+      <form class="search-box" role="search" onSubmit=${(event) => event.preventDefault()}>
+        <${Icon} name="search" />
+        <input ref=${box} id="search" class="field" type="search" dir="auto" maxlength="1000"
+          autocomplete="off"
+          enterkeyhint="search" aria-label=${t("search.words")} placeholder=${t(
+            "search.words",
+          )} value=${words}
+          onInput=${(event) => setWords(event.target.value)} />
+      </form>
+      <${Filters} filters=${filters} set=${set} name=${name} clear=${isNarrowed && clear} />
+      <${Found} search=${search} words=${words.trim()} isNarrowed=${isNarrowed} clear=${clear}
+        only=${(id) => set({ document: id })} isOne=${Boolean(filters.document)} />
+    </section>
+  `;
+}
+
+/** The name of the document that is looked in, empty as long as it is not known. */
+function useNameOf(id) {
+  const [found, setFound] = useState({});
+  useEffect(() => {
+    if (!id) return;
+    const path = `/api/v1/documents/${encodeURIComponent(id)}`;
+    call("GET", path).then(
+      ({ name }) => setFound({ id, name }),
+      () => setFound({ id, name: t("search.gone") }),
+    );
+  }, [id]);
+  return found.id === id ? found.name : "";
+}
+
+/** Which documents are looked in. */
+function Filters({ filters, set, name, clear }) {
+  const collections = useCollections();
+  const on = (field) => (event) => set({ [field]: event.target.value });
+  return html`
+    <div class="search-filters" role="group" aria-label=${t("search.filters")}>
+      <select class="field" id="search-collection" aria-label=${t("search.collection")} value=${filters
+        .collection}
+        onChange=${on("collection")}>
+        <option value="">${t("search.collection.all")}</option>
+        ${within(collections, filters.collection).map((one) =>
+          html`<option key=${one} value=${one}>${one}</option>`
+        )}
+      </select>
+      <select class="field" id="search-kind" aria-label=${t("search.kind")} value=${filters.kind}
+        onChange=${on("kind")}>
+        <option value="">${t("search.kind.all")}</option>
+        ${KINDS.map((one) => html`<option key=${one} value=${one}>${code("search.kind", one)}</option>`)}
+      </select>
+      <label>${t("search.after")}<input class="field" id="search-after" type="date" value=${filters.after}
+        max=${filters.before || null} onChange=${on("after")} /></label>
+      <label>${t("search.before")}<input class="field" id="search-before" type="date" value=${filters.before}
+        min=${filters.after || null} onChange=${on("before")} /></label>
+      ${filters.document && html`
+        <button type="button" class="plain" id="search-document" title=${t("search.document.all")}
+          onClick=${() => set({ document: "" })}><bdi>${name || "…"}</bdi><${Icon} name="close" /></button>
+      `}
+      ${clear &&
+        html`<button type="button" class="quiet" id="search-clear" onClick=${clear}>${
+          t("search.clear")
+        }</button>`}
+    </div>
+  `;
+}
+
+/** The names, also that of the chosen one before the list is there. */
+const within = (names, chosen) => (chosen && !names.includes(chosen) ? [chosen, ...names] : names);
+
+function useCollections() {
+  const [names, setNames] = useState([]);
+  useEffect(() => {
+    call("GET", "/api/v1/collections").then(({ items }) => setNames(items.map((one) => one.name)), () => {});
+  }, []);
+  return names;
+}
+
+/** What was found, or why there is nothing. */
+function Found({ search, words, isNarrowed, clear, only, isOne }) {
+  const { found, error, isAsking } = search;
+  if (!words) {
+    return html`
+      <${Empty} icon="search" title=${t("search.begin")}>
+        <p>${t("search.begin.hint")}</p>
+        <//>
+    `;
+  }
+  if (error) {
+    const { text, hint } = wordsFor(error);
+    return html`
+      <${Empty} icon="search" title=${text}>
+        <p>${hint}</p>
+        <//>
+    `;
+  }
+  return html`
+    <p class="search-count small" id="search-count" role="status">${found && saidCount(found)}</p>
+    ${found?.degraded.length > 0 &&
+      html`<p class="search-degraded" role="status">${saidLost(found.degraded)}</p>`}
+    ${found && found.groups.length > 0 && html`
+      <div aria-busy=${isAsking}>
+        <${Results} found=${found} only=${isOne ? null : only} />
+      </div>
+    `}
+    ${found?.groups.length === 0 && !isAsking && html`
+      <${Empty} icon="search" title=${t("search.none", { words: found.words })}>
+        <p>${t(isNarrowed ? "search.none.narrowed" : "search.none.hint")}</p>
+        ${isNarrowed &&
+          html`<button type="button" class="plain" onClick=${clear}>${t("search.clear")}</button>`}
+      <//>
+    `}
+  `;
+}
+
+function saidCount({ groups, passages }) {
+  if (groups.length === 0) return "";
+  const documents = t("documents.count", { n: groups.length, count: count(groups.length) });
+  return t("search.count", { n: passages, count: count(passages), documents });
+}
+
+function saidLost(degraded) {
+  const lost = [...new Set(degraded.map((one) => code("search.lost", one.component)))];
+  return t("search.degraded", { lost: lost.join(t("place.comma")) });
+}
+
+/** Up and down walk over the hits, from the box and back to it. */
+function walk(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || event.isComposing || event.target.closest("select, [type=date]")) return;
+  const hits = [...event.currentTarget.querySelectorAll("a.search-hit")];
+  const at = hits.indexOf(document.activeElement);
+  const box = event.currentTarget.querySelector("#search");
+  if (at < 0 && document.activeElement !== box) return;
+  event.preventDefault();
+  const next = at + step;
+  (next < 0 ? box : hits[Math.min(next, hits.length - 1)] ?? box).focus();
+}
