@@ -24,18 +24,25 @@ _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".webmanifest": "application/manifest+json",
 }
 # Nothing comes from anywhere else.
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _ENTRY: Final = "frame/app.js"
 _LOADER: Final = "frame/loader.js"
 #: A module as its makers give it out, served as a file of its own.
 _VENDOR: Final = "vendor/preact.js"
+#: What a phone reads to keep the page as an app; it names the icons beside it.
+_MANIFEST: Final = "manifest.webmanifest"
 #: These come before the style sheets of the views.
 _FIRST_STYLES: Final = ("frame/tokens.css", "frame/frame.css", "frame/parts.css")
+#: And this one after them: what a printer or the system wants goes before what a view wants.
+_LAST_STYLE: Final = "frame/media.css"
 #: A name with a hash stands for the same bytes for ever.
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 # Asked for each time and answered with 304: it names the other files, and after an upgrade it names new ones.
@@ -80,7 +87,9 @@ def files() -> dict[str, File]:
     for name, hashed in named.items():
         page = page.replace(f'"{name}"', f'"{hashed}"')
     found["index.html"] = _file("index.html", page.encode(), _EACH_TIME)
-    found["icon.svg"] = _file("icon.svg", sources["icon.svg"], _EACH_TIME)
+    for name in (_MANIFEST, "icon.svg", *(name for name in sources if name.startswith("icons/"))):
+        own = name.rpartition("/")[2]
+        found[own] = _file(own, sources[name], _EACH_TIME)
     return found
 
 
@@ -121,8 +130,9 @@ def _chunk(modules: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 
 def _styles(sources: Mapping[str, bytes]) -> bytes:
-    others = sorted(name for name in sources if name.endswith(".css") and name not in _FIRST_STYLES)
-    return b"\n".join(sources[name] for name in (*_FIRST_STYLES, *others))
+    placed = (*_FIRST_STYLES, _LAST_STYLE)
+    others = sorted(name for name in sources if name.endswith(".css") and name not in placed)
+    return b"\n".join(sources[name] for name in (*_FIRST_STYLES, *others, _LAST_STYLE))
 
 
 @get("/", include_in_schema=False, opt=OPEN)
@@ -135,6 +145,12 @@ async def page(request: AnyRequest) -> Response[bytes]:
 async def part_of_page(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """Return one of its files."""
     return _reply(request, name)
+
+
+@get("/favicon.ico", include_in_schema=False, opt=OPEN)
+async def icon_of_page(request: AnyRequest) -> Response[bytes]:
+    """Return the icon that browsers ask for unbidden."""
+    return _reply(request, "favicon.ico")
 
 
 def _reply(request: AnyRequest, name: str) -> Response[bytes]:
@@ -155,4 +171,4 @@ def _reply(request: AnyRequest, name: str) -> Response[bytes]:
     return Response(file.packed if packs else file.plain, headers=headers, media_type=file.media_type)
 
 
-HANDLERS: list[HTTPRouteHandler] = [page, part_of_page]
+HANDLERS: list[HTTPRouteHandler] = [page, part_of_page, icon_of_page]

@@ -1,9 +1,15 @@
 """The files of the page as they are served."""
 
 import hashlib
+import io
+import json
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import urljoin
+
+import pytest
+from PIL import Image
 
 import kotaemon_async
 from kotaemon_async.http.pages import files
@@ -30,7 +36,7 @@ def test_a_file_with_a_hash_in_its_name_is_kept_for_ever() -> None:
 
 
 def test_each_module_of_the_page_is_used() -> None:
-    sent = b"".join(file.plain for file in files().values()).decode()
+    sent = b"".join(file.plain for name, file in files().items() if name.endswith(".js")).decode()
     modules = {path.relative_to(WEB).as_posix() for path in WEB.rglob("*.js")} - {"frame/loader.js"}
     assert {name for name in modules if f'define("{name}"' not in sent} == set()
 
@@ -43,3 +49,26 @@ def test_what_others_wrote_is_as_they_gave_it_out_and_with_its_licence() -> None
 
 def test_the_first_load_is_small() -> None:
     assert sum(len(files()[name].packed) for name in named()) <= 150_000
+
+
+def test_the_page_can_be_kept_as_an_app_below_any_base_path() -> None:
+    manifest = json.loads(files()["manifest.webmanifest"].plain)
+    assert urljoin("https://x/docs/web/manifest.webmanifest", manifest["start_url"]) == "https://x/docs/"
+    assert {one["src"] for one in manifest["icons"]} <= files().keys()
+    assert {"192x192", "512x512"} <= {one["sizes"] for one in manifest["icons"]}
+    assert "maskable" in {one.get("purpose") for one in manifest["icons"]}
+
+
+@pytest.mark.parametrize("name", ["icon-192.png", "icon-512.png", "maskable-512.png", "apple-touch-icon.png"])
+def test_an_icon_has_the_size_that_it_is_named_for(name: str) -> None:
+    with Image.open(io.BytesIO(files()[name].plain)) as icon:
+        wanted = int(found[0]) if (found := re.findall(r"-(\d+)", name)) else 180
+        assert icon.size == (wanted, wanted)
+
+
+def test_colours_around_the_page_are_those_of_its_paper() -> None:
+    page = files()["index.html"].plain.decode()
+    papers = re.findall(r"--paper: (#\w{6});", (WEB / "frame" / "tokens.css").read_text())
+    assert re.findall(r'name="theme-color" content="(#\w+)"', page) == papers
+    script = (WEB / "frame" / "theme.js").read_text()
+    assert re.findall(r'"(#\w{6})"', script) == papers

@@ -3,7 +3,7 @@
 import { call } from "../frame/api.js";
 import { questionBox } from "./box.js";
 import { hideCard } from "../frame/card.js";
-import { showConversations } from "./conversations.js";
+import { showSheet } from "../frame/sheet.js";
 import { fill, h, icon } from "../frame/dom.js";
 import { emptyState } from "../frame/empty.js";
 import { evidence } from "../reader/evidence.js";
@@ -51,7 +51,7 @@ export function ask(shared, [wanted]) {
     { class: "talk-bar" },
     h(
       "button",
-      { type: "button", class: "quiet", id: "show-talks", onclick: showConversations },
+      { type: "button", class: "quiet", id: "show-talks", onclick: showSheet },
       icon("list"),
       t("talks.label"),
     ),

@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { wordsFor } from "./notice.js";
+import { layer } from "./router.js";
 import { t } from "./strings.js";
 
 /** The text that was typed, or null when the dialog was closed. */
@@ -67,6 +68,7 @@ export function open({ title, body, go, read, focus = null, isBad = false, mayCa
       }
     };
     const finish = (value) => {
+      leave();
       dialog.close();
       dialog.remove();
       done(value);
@@ -98,6 +100,7 @@ export function open({ title, body, go, read, focus = null, isBad = false, mayCa
     );
     document.body.append(dialog);
     dialog.showModal();
+    const leave = mayCancel ? layer(() => finish(null)) : () => {};
     focus?.focus();
   });
 }

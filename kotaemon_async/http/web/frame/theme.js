@@ -1,6 +1,8 @@
 // Light or dark: the system's, or the one that was chosen.
 
 const CHOICE = "kotaemon.theme";
+/** What the browser paints around the page: the same as in tokens.css. */
+const PAPER = { light: "#fbfaf7", dark: "#15171a" };
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 show();
@@ -22,4 +24,5 @@ export function toggleTheme() {
 function show() {
   document.documentElement.dataset.theme = localStorage.getItem(CHOICE) ??
     (system.matches ? "dark" : "light");
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.content = PAPER[theme()];
 }

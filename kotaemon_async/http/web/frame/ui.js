@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { copied } from "./clipboard.js";
 import { ICONS } from "./icons.js";
+import { layer } from "./router.js";
 import { t } from "./strings.js";
 
 /** A sign of the set, hidden from screen readers: the words beside it say what it means. */
@@ -80,8 +81,12 @@ export function MenuList({ label, about = null, entries, anchor, close }) {
     beside(node.current, anchor);
     node.current.querySelector("[role=menuitem]").focus();
     const end = () => node.current?.hidePopover();
+    const leave = layer(end);
     for (const name of ["resize", "hashchange"]) window.addEventListener(name, end);
-    return () => ["resize", "hashchange"].forEach((name) => window.removeEventListener(name, end));
+    return () => {
+      leave();
+      for (const name of ["resize", "hashchange"]) window.removeEventListener(name, end);
+    };
   }, []);
   const chosen = (entry) => {
     node.current.hidePopover();
@@ -116,7 +121,7 @@ function walk(event) {
 }
 
 /** Puts a popover under its button, or over it where there is no room below. */
-function beside(node, button) {
+export function beside(node, button) {
   const at = button.getBoundingClientRect();
   const { width, height } = node.getBoundingClientRect();
   const top = at.bottom + height + 8 > innerHeight ? at.top - height - 4 : at.bottom + 4;

@@ -1,0 +1,135 @@
+// The navigation: the views, the conversations, who is signed in, how the service is. On a phone it is a bar at the
+// foot, and all that is no view lies in a sheet over the page.
+
+import { ConversationList } from "../ask/conversation_list.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { address } from "./api.js";
+import { Caller } from "./caller.js";
+import { count } from "./format.js";
+import { health } from "./health.js";
+import { paletteKey, showPalette } from "./palette.js";
+import { lastOf, useLayer } from "./router.js";
+import { may } from "./session.js";
+import { hideSheet, sheet, showSheet } from "./sheet.js";
+import { useStore } from "./store.js";
+import { code, language, speak, t } from "./strings.js";
+import { theme, toggleTheme } from "./theme.js";
+import { Icon, IconButton } from "./ui.js";
+
+/** On a phone these have no room in the bar; they are in the sheet. */
+const RARE = ["system", "settings"];
+
+/** `offered` are the views of this caller, `view` is the one that is shown. */
+export function Navigation({ view, offered }) {
+  const { isOpen: isShown } = useStore(sheet);
+  const side = useRef(null);
+  useLayer(isShown, hideSheet);
+  useEffect(() => {
+    if (!isShown) return undefined;
+    const behind = [document.getElementById("main"), document.getElementById("views")];
+    for (const node of behind) node.inert = true;
+    const leave = (event) => event.key === "Escape" && !covered() && hideSheet();
+    document.addEventListener("keydown", leave);
+    side.current.focus();
+    return () => {
+      for (const node of behind) node.inert = false;
+      document.removeEventListener("keydown", leave);
+      document.getElementById("show-sheet")?.focus();
+    };
+  }, [isShown]);
+  return html`
+    <nav id="nav" class="nav" aria-label=${t("nav.label")} data-sheet=${isShown ? "open" : null}>
+      <div class="brand-row">
+        <h1 class="brand"><img src=${address("/web/icon.svg")} alt="" width="22" height="22" />kotaemon</h1>
+        <button type="button" class="quiet" id="to-palette" aria-haspopup="dialog" onClick=${showPalette}
+          aria-label=${t("palette.label")} title=${`${t("palette.label")} (${paletteKey})`}>
+          <${Icon} name="search" /><kbd>${paletteKey}</kbd>
+        </button>
+      </div>
+      <div class="views" id="views">
+        ${offered.map((name) =>
+          html`
+            <${ViewLink} key=${name} name=${name} isCurrent=${name === view} isRare=${RARE.includes(name)} />
+          `
+        )}
+        <button type="button" class="quiet" id="show-sheet" aria-haspopup="dialog" aria-expanded=${isShown}
+          onClick=${showSheet}><${Icon} name="list" /><span>${t("nav.more")}</span></button>
+      </div>
+      <div class="side" ref=${side} tabindex="-1" role=${isShown ? "dialog" : null}
+        aria-modal=${isShown ? "true" : null} aria-label=${isShown ? t("nav.more") : null}>
+        <div class="side-head">
+          <b>${t("talks.label")}</b>
+          <${IconButton} name="search" label=${t("palette.label")} onClick=${fromSheet(showPalette)} />
+          <${IconButton} name="close" label=${t("close")} id="hide-sheet" onClick=${hideSheet} />
+        </div>
+        ${may("ask") && html`<${ConversationList} />`}
+        <div class="rare">
+          ${offered.filter((name) => RARE.includes(name)).map((name) =>
+            html`<${ViewLink} key=${name} name=${name} isCurrent=${name === view} />`
+          )}
+        </div>
+        <footer class="foot">
+          <${Caller} />
+          <${Well} />
+          <div class="choices">
+            <${LanguageButton} />
+            <${ThemeButton} />
+          </div>
+        </footer>
+      </div>
+    </nav>
+  `;
+}
+
+/** A link to a view: to where one was in it. */
+function ViewLink({ name, isCurrent, isRare }) {
+  return html`
+    <a href=${lastOf(name)} data-view=${name} class=${isRare ? "is-rare" : null}
+      aria-current=${isCurrent ? "page" : null} onClick=${hideSheet}>
+      <${Icon} name=${name} /><span>${t(`nav.${name}`)}</span>
+    </a>
+  `;
+}
+
+const covered = () => document.querySelector("dialog[open], [popover]:popover-open");
+
+const fromSheet = (act) => () => {
+  hideSheet();
+  act();
+};
+
+/** How the service is, and how many documents it has. */
+function Well() {
+  const { status, documents: total } = useStore(health);
+  const words = [
+    code("health", status),
+    total === null ? "" : t("documents.count", { n: total, count: count(total) }),
+  ];
+  const said = html`<i class="dot"></i><span>${words.filter(Boolean).join(" · ")}</span>`;
+  return may()
+    ? html`<a class="well" id="well" href="#system" data-status=${status} onClick=${hideSheet}>${said}</a>`
+    : html`<p class="well" id="well" data-status=${status}>${said}</p>`;
+}
+
+function LanguageButton() {
+  const other = language === "zh" ? "en" : "zh";
+  return html`
+    <button type="button" class="quiet" id="language" lang=${other} onClick=${() => speak(other)}>${other ===
+        "zh"
+      ? "中文"
+      : "English"}</button>
+  `;
+}
+
+function ThemeButton() {
+  const [shown, setShown] = useState(theme);
+  const toggle = () => {
+    toggleTheme();
+    setShown(theme());
+  };
+  return html`
+    <${IconButton} id="theme" name=${shown === "dark" ? "sun" : "moon"} label=${t(
+      "theme.switch",
+    )} onClick=${toggle} />
+  `;
+}
