@@ -345,6 +345,12 @@ def _summarized(
     return Summarized(name, tuple(sources[at] for at in used), Overview(request.points, title, places))
 
 
+def best_sentences(offered: Sequence[Candidate], most: int) -> list[Candidate]:
+    """Return the whole sentences that sum up a document by their words and places, in its order."""
+    fit = [one for one in offered if _is_fit(one)]
+    return _chosen(fit, _by_words(fit), {}, most) if fit else []
+
+
 def _is_fit(one: Candidate) -> bool:
     least, most = _LENGTHS_CJK if one.is_cjk else _LENGTHS
     said = one.sentence.text
@@ -375,13 +381,16 @@ def _spread(values: Sequence[float]) -> list[float]:
 
 
 def _chosen(
-    offered: Sequence[Candidate], values: Mapping[int, float], vectors: Mapping[int, NDArray[np.float32]]
+    offered: Sequence[Candidate],
+    values: Mapping[int, float],
+    vectors: Mapping[int, NDArray[np.float32]],
+    most: int = _POINTS,
 ) -> list[Candidate]:
     """Return the best sentences that say different things and have room, in the document's order."""
     room = ROOM_CJK if offered[max(values, key=values.__getitem__)].is_cjk else ROOM
     left = dict(values)
     chosen: list[int] = []
-    while left and len(chosen) < _POINTS:
+    while left and len(chosen) < most:
         best = max(left, key=lambda at: (left[at], -at))
         del left[best]
         if chosen and sum(_shown_length(offered[at]) for at in (*chosen, best)) > room:

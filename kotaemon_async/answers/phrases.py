@@ -78,6 +78,19 @@ def which_document(question: str, names: Sequence[str], count: int) -> str:
     return f"Which document do you mean? There are {count}, for example {', '.join(names)}."
 
 
+def main_points_wanted(*, is_chinese: bool) -> str:
+    """Return what a model is asked for the points of a document, in the document's language."""
+    if is_chinese:
+        return (
+            "请用三到五句完整的话列出该文档的要点，每句一行，以“- ”开头，"
+            "句末注明所依据的段落编号，不要写其他内容。"
+        )
+    return (
+        "List the main points of this document in three to five whole sentences, one on each line, each"
+        " beginning with '- ' and ending with the number of its passage. Write nothing else."
+    )
+
+
 def busy(question: str) -> str:
     """Say politely that no answer can be given at the moment."""
     if is_chinese(question):

@@ -10,6 +10,7 @@ from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.claims import ClaimCheck
+from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
@@ -50,6 +51,12 @@ def answering_over(
         claims=ClaimCheck(embedder, ledger.keywords),
         settings=settings.answers,
     )
+
+
+def overviews_over(ledger: Ledger, chain: Chain, embedder: Callable[[], Embedder]) -> DocumentOverviews:
+    """Make the use case that tells what documents are about."""
+    claims = ClaimCheck(embedder, ledger.keywords)
+    return DocumentOverviews(ledger.documents, ledger.overviews, ledger.access, chain=chain, claims=claims)
 
 
 def _cache(settings: Settings, ledger: Ledger) -> AnswerCache:

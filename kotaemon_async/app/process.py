@@ -161,6 +161,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "ocr": services.recognition.run,
         "history": services.history.run,
         "preferences": services.preferences.run,
+        "overviews": services.overviews.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
     }
 

@@ -18,11 +18,12 @@ import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.llm.base import ModelProvider
-from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link
+from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link, overviews_over
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
 from kotaemon_async.app.keys import open_keys
@@ -178,6 +179,7 @@ class Services:
     retrieval: Retrieval
     answering: Answering
     links: Links
+    overviews: DocumentOverviews
     preferences: Preferences
     answer_history: AnswerHistory
     admission: Admission
@@ -332,6 +334,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     def work_changed() -> None:
         dispatcher.wake()
         opened.spaces.wake()
+        overviews.wake()
 
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     ingest = _ingest(settings, opened, library, work_changed)
@@ -340,6 +343,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     embedder = opened.spaces.embedder
     backups = opening.keep(schedule_of(settings))
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
+    overviews = overviews_over(ledger, answering.chain, embedder)
     return Services(
         settings=settings,
         ledger=ledger,
@@ -361,6 +365,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         retrieval=retrieval,
         answering=opening.keep(answering),
         links=Links(answering.chain, settings.llm.links),
+        overviews=overviews,
         preferences=opened.preferences,
         answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.access),
         admission=admission,

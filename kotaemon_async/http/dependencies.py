@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from litestar.params import QueryParameter, SkipValidation
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.settings import AnswerSettings
@@ -57,6 +58,8 @@ class Dependencies(Protocol):
     def answering(self) -> Answering: ...
     @property
     def links(self) -> Links: ...
+    @property
+    def overviews(self) -> DocumentOverviews: ...
     @property
     def preferences(self) -> Preferences: ...
     @property

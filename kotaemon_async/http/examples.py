@@ -42,6 +42,7 @@ from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, 
 from kotaemon_async.http.links import LinkBody, LinkList, TrialBody
 from kotaemon_async.http.models import ChangeRequest, ModelsBody
 from kotaemon_async.http.operations import DoctorRequest, Figures
+from kotaemon_async.http.overviews import EXAMPLES as _OVERVIEWS
 from kotaemon_async.http.page_images import PageMarks
 from kotaemon_async.http.preferences import EXAMPLE as _SETTINGS
 from kotaemon_async.http.preferences import AnswerChoices, SettingsChange
@@ -255,6 +256,7 @@ EXAMPLES: Final[dict[str, object]] = {
         SettingsChange(AnswerChoices(length="short")),
         _INCIDENT,
         IncidentList([_INCIDENT], None, [_FORECAST]),
+        *_OVERVIEWS,
     )
 }
 

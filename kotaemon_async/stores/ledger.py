@@ -19,6 +19,7 @@ from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
+from kotaemon_async.stores.overviews import OverviewStore
 from kotaemon_async.stores.preferences import ChosenPreferences
 from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
@@ -83,6 +84,7 @@ class Ledger:
         self.audit = Audit(database)
         self.api_keys = ApiKeys(database)
         self.sessions = Sessions(database)
+        self.overviews = OverviewStore(database)
 
     @classmethod
     async def open(cls, path: Path) -> Self:

@@ -11,6 +11,7 @@ import anyio
 import httpx
 import uvicorn
 
+from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta
@@ -136,6 +137,7 @@ class Fakes:
     def __post_init__(self) -> None:
         self.changes = DocumentChanges(self.ledger.access)
         self.access = self.ledger.access
+        self.overviews = DocumentOverviews(self.ledger.documents, self.ledger.overviews, self.ledger.access)
         self.sharing = Sharing(self.ledger.collections, clock=lambda: 1_700_000_000.5)
         self.audit = AuditTrail(self.ledger.audit)
         self.answer_history = AnswerHistory(

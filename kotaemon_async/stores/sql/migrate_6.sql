@@ -35,6 +35,16 @@ CREATE TABLE preferences (
     changed_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What documents are about and questions that they answer, as JSON; derived from the sentences of `version` by the
+-- rules of `recipe`.
+CREATE TABLE overviews (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    recipe INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    made_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 INSERT INTO answer_words (answer_id, words)
 SELECT id, folded((record ->> '$.question') || char(10) || (record ->> '$.answer'))
 FROM answers WHERE conversation_id IS NOT NULL;

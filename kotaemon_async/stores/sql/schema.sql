@@ -307,4 +307,14 @@ CREATE TABLE preferences (
     changed_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What documents are about and questions that they answer, as JSON; derived from the sentences of `version` by the
+-- rules of `recipe`.
+CREATE TABLE overviews (
+    document_id TEXT PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+    version INTEGER NOT NULL,
+    recipe INTEGER NOT NULL,
+    record TEXT NOT NULL,
+    made_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+
 PRAGMA user_version = 7;

@@ -45,7 +45,11 @@ PARTS = {
     "number": ("1",),
     "link_name": ("main",),
 }
-NAMES = {COLLECTION: "{collection}", DOCUMENT + "/pages/{name}": "1.png"}
+NAMES = {
+    COLLECTION: "{collection}",
+    COLLECTION + "/overview": "{collection}",
+    DOCUMENT + "/pages/{name}": "1.png",
+}
 #: What is sent where a body has to be.
 BODIES: Mapping[tuple[str, str], object] = {
     ("PATCH", DOCUMENT): {"collection": "elsewhere"},
@@ -89,6 +93,10 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
     ),
     ("GET", DOCUMENT + "/pages/{name}"): (
         Call("GET", "/api/v1/documents/{document}/pages/1.png", params={"highlight": "{citation}"}),
+    ),
+    ("GET", "/api/v1/suggestions"): tuple(
+        Call("GET", "/api/v1/suggestions", params=params)
+        for params in ({}, {"collection": "{collection}"}, {"document_id": "{document}"})
     ),
     ("GET", "/api/v1/collections"): (Call("GET", "/api/v1/collections"),),
     ("GET", "/api/v1/conversations"): (

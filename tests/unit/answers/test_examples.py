@@ -1,0 +1,113 @@
+"""Questions that are made of a sentence's own words."""
+
+import pytest
+
+from kotaemon_async.answers.examples import Kind, question_of, question_on
+
+
+@pytest.mark.parametrize(
+    ("sentence", "question", "kind"),
+    [
+        ("The harbour master is called Ottilie Brandt.", "What is the harbour master called?", "name"),
+        ("The bridge of Hale was built in 1901.", "When was the bridge of Hale built?", "date"),
+        (
+            "The Exchequer was moved to London in March 1880.",
+            "When was the Exchequer moved to London?",
+            "date",
+        ),
+        ("Otto Berg died on 7 January 1943.", "When did Otto Berg die?", "date"),
+        ("The old mill was designed by Anna Holt.", "Who designed the old mill?", "person"),
+        ("The old novel was written by Anna Holt.", "Who wrote the old novel?", "person"),
+        (
+            "The shaft seal is replaced every 4,000 hours.",
+            "How often is the shaft seal replaced?",
+            "figure",
+        ),
+        (
+            "Replace the shaft seal after every 4,000 hours of operation.",
+            "How often should the shaft seal be replaced?",
+            "figure",
+        ),
+        (
+            "The repair of the crane cost 83,000 euros.",
+            "How much did the repair of the crane cost?",
+            "figure",
+        ),
+        (
+            "Port Ellis has about 14 elected members.",
+            "How many elected members does Port Ellis have?",
+            "figure",
+        ),
+        ("The reef of Tal is 40 metres long.", "How long is the reef of Tal?", "figure"),
+        ("The warranty period is 24 months.", "What is the warranty period?", "figure"),
+        ("Port Ellis is located on the river Ule.", "Where is Port Ellis located?", "place"),
+        ("The spare parts kit includes two rings.", "What does the spare parts kit include?", "part"),
+        ("IFITM5 is a protein of bone cells.", "What is IFITM5?", "definition"),
+        ("Anna Holt was a British painter of ships.", "Who was Anna Holt?", "definition"),
+        (
+            "European Union law is a body of rules that a member keeps.",
+            "What is European Union law?",
+            "definition",
+        ),
+        ("轴封每四千小时更换一次。", "轴封多久更换一次？", "figure"),
+        ("大桥于1901年建成。", "大桥是哪一年建成的？", "date"),
+        ("勤政殿位于北京中南海。", "勤政殿位于哪里？", "place"),
+        ("赛里木湖面积约为453平方公里。", "赛里木湖面积是多少？", "figure"),
+        ("哈佛大学由11个学术单位组成。", "哈佛大学由什么组成？", "part"),
+        ("该项目的预算共有三部分，由王芳负责。", None, None),
+        ("逆渗透是一种水的净化方法。", "逆渗透是什么？", "definition"),
+        ("长谷川町子（1920年－1992年）是日本的漫画家。", "长谷川町子是谁？", "definition"),
+        ("南斯拉夫是歐洲的一個國家。", "南斯拉夫是什麼？", "definition"),
+    ],
+)
+def test_a_sentence_becomes_the_question_that_it_answers(
+    sentence: str, question: str | None, kind: Kind | None
+) -> None:
+    found = question_of(sentence)
+    assert ((None, None) if found is None else (found.question, found.kind)) == (question, kind)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It was built in 1901.",
+        "These results are a surprise to many.",
+        "The man that we saw was a painter of ships.",
+        "The result is a surprise.",
+        "In 1901 the bridge was a ruin of stone.",
+        "The UK subsequently was a member of the club.",
+        "The latter includes two rings and a seal.",
+        "他是一名画家。",
+        "因此大桥是一座危桥。",
+        "原因是材料的老化。",
+        "Nothing of note happened in that long winter.",
+    ],
+)
+def test_a_sentence_that_leans_on_another_makes_no_question(sentence: str) -> None:
+    assert question_of(sentence) is None
+
+
+def test_a_word_that_is_small_elsewhere_is_no_name() -> None:
+    sentence = "Bats are a reservoir of many viruses."
+    assert [
+        found.question
+        for common in (frozenset(), frozenset({"bats"}))
+        if (found := question_of(sentence, common.__contains__))
+    ] == ["What are Bats?", "What are bats?"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "question"),
+    [
+        ("5.2 Maintenance of the pump", "What does the document say about Maintenance of the pump?"),
+        ("The shaft seal", "What does the document say about the shaft seal?"),
+        ("第三章 保养方法", "关于保养方法有哪些内容？"),
+        ("民主黨_(美國)", "關於民主黨 (美國)有哪些內容？"),
+        ("Introduction", None),
+        ("参考文献", None),
+        ("Table 3: sums", None),
+    ],
+)
+def test_a_heading_that_names_a_subject_is_asked_about(heading: str, question: str | None) -> None:
+    found = question_on(heading)
+    assert (None if found is None else found.question) == question
