@@ -15,7 +15,15 @@ from kotaemon_async.answers.chain import MODELS, UNSUPPORTED, Chain, Completed, 
 from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.coalescing import RequestCoalescing
 from kotaemon_async.answers.dialogue import Standalone
-from kotaemon_async.answers.draft import NONE_UNREAD, Draft, Evidence, Question, addressed, given_again
+from kotaemon_async.answers.draft import (
+    NONE_UNREAD,
+    AnswerRecords,
+    Draft,
+    Evidence,
+    Question,
+    addressed,
+    given_again,
+)
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
@@ -53,13 +61,10 @@ class AnswerDocuments(Documents, Shelves, Protocol):
     async def unread(self, scope: Scope) -> Unread: ...
 
 
-class AnswerRecords(Protocol):
+class KeptAnswers(AnswerRecords, Protocol):
     """The part of the ledger that keeps answers, each for its caller."""
 
     async def check_conversation(self, conversation_id: str, caller: Caller) -> None: ...
-    async def save(
-        self, answer: Answer, conversation_id: str | None, caller: Caller, now_s: float
-    ) -> None: ...
 
 
 class Scopes(Protocol):
@@ -77,7 +82,7 @@ class Answering:
         retrieval: Searches,
         chain: Chain,
         documents: AnswerDocuments,
-        answers: AnswerRecords,
+        answers: KeptAnswers,
         access: Scopes,
         cache: AnswerCache | None = None,
         rewriter: QuestionRewriter | None = None,
@@ -115,28 +120,31 @@ class Answering:
 
     async def answer(self, ask: Ask) -> Answer:
         """Return the whole answer; raises Refused `not_found` when the conversation is another's."""
-        with traces.span("answer"):
-            question = await self._question(ask)
-            async with aclosing(self._heard(question)) as events:
-                async for event in events:
-                    if isinstance(event, Done):
-                        return await self._saved(question, event.answer)
-                    if isinstance(event, Interrupted):
-                        return await self._saved(question, event.instead)
-        raise AssertionError("the events of a question end with Done or Interrupted")
+        question = await self.question(replace(ask, whole=True))
+        async with aclosing(self.stream_of(question)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.answer
+        raise AssertionError("the events of a question for a whole answer end with Done")
 
     async def stream(self, ask: Ask) -> AsyncGenerator[Event]:
+        """Yield the events of `stream_of`; raises Refused `not_found` when the conversation is another's."""
+        async with aclosing(self.stream_of(await self.question(ask))) as events:
+            async for event in events:
+                yield event
+
+    async def stream_of(self, question: Question) -> AsyncGenerator[Event]:
         """Yield PassagesFound, Deltas (a Restart makes earlier ones void), then Done or Interrupted.
 
         Closing the generator closes the connection to the model, unless others wait for the same answer, and
-        keeps the turn as it stands. Raises: Refused `not_found`, before the first event, when the
-        conversation is another's.
+        keeps the turn as it stands.
         """
         with traces.span("answer"):
-            question = await self._question(ask)
             async with aclosing(self._heard(question)) as events:
                 async for event in events:
-                    if isinstance(event, Done | Interrupted):
+                    if isinstance(event, Interrupted) and question.ask.whole:
+                        yield Done(await self._saved(question, event.instead))
+                    elif isinstance(event, Done | Interrupted):
                         yield replace(event, answer=await self._saved(question, event.answer))
                     else:
                         yield event
@@ -146,11 +154,15 @@ class Answering:
         with traces.span("plain"):
             return await said_by_a_model(self._chain, prompt, Deadline.within(deadline_s or self._deadline_s))
 
-    async def _question(self, ask: Ask) -> Question:
-        """Return the question with where its caller may look. Raises: Refused `not_found`."""
+    async def question(self, ask: Ask, records: AnswerRecords | None = None) -> Question:
+        """Return the question with where its caller may look; its answer is kept in `records`, if any.
+
+        Raises: Refused `not_found` when the conversation is another's, or the collection.
+        """
         started_s = time.monotonic()
         deadline = Deadline(started_s + (ask.deadline_s or self._deadline_s))
-        question = Question(ask, ask.question, new_id("ans", self._clock()), deadline, started_s)
+        answer_id = ask.answer_id or new_id("ans", self._clock())
+        question = Question(ask, ask.question, answer_id, deadline, started_s, records)
         limit_s = min(_ACCESS_AT_MOST_S, deadline.left_s() * _ACCESS_SHARE)
         try:
             with anyio.fail_after(limit_s):
@@ -177,7 +189,7 @@ class Answering:
                     yield event
         except (anyio.get_cancelled_exc_class(), GeneratorExit):
             if not is_over:
-                await self._keep_stopped(question, draft.stopped())
+                await self._keep_stopped(question, draft.so_far())
             raise
 
     async def _prepared(self, question: Question) -> Question:
@@ -210,7 +222,7 @@ class Answering:
             return self._small_talk(question, question.act)
         if (answer := await self._fresh(question)) is not None:
             return _repeated(answer)
-        if question.cache_key is None:
+        if question.cache_key is None or question.ask.fresh:
             return self._work(question)
         work = partial(self._work, question)
         return self._coalescing.share(question.cache_key, question.deadline.at_s, work)
@@ -235,7 +247,7 @@ class Answering:
     async def _fresh(self, question: Question) -> Answer | None:
         """Return what the provider that would be asked now said not long ago."""
         model = self._chain.next_model()
-        if self._cache is None or question.cache_key is None or model is None:
+        if self._cache is None or question.cache_key is None or model is None or question.ask.fresh:
             return None
         cached = await self._cache.fresh(question.cache_key, model.name, question.deadline)
         if cached is None:
@@ -247,7 +259,7 @@ class Answering:
         """Yield the events of a whole answer: search, then what the chain sends."""
         found = await self._search(question)
         draft = Draft(question, found)
-        yield PassagesFound(found.passages, found.reasons)
+        yield PassagesFound(found.passages, found.reasons, found.sources)
         if found.asked_back:
             yield Delta(found.asked_back, "extractive")
             yield Done(draft.answer(found.asked_back, "extractive"))
@@ -262,7 +274,7 @@ class Answering:
             async for event in events:
                 match event:
                     case Delta():
-                        draft.add_text(event.text)
+                        draft.hear(event)
                         yield event
                     case Restart():
                         draft.text, is_void = "", False
@@ -300,7 +312,7 @@ class Answering:
             return
         instead = draft.without_provider(*(await self._whereabouts(question) if draft.nothing_fits else ()))
         if sent_by is not None:
-            yield Interrupted(replace(draft.answer(draft.text, sent_by), complete=False), instead)
+            yield Interrupted(draft.so_far(), instead)
         else:
             yield Delta(instead.answer, instead.served_by)
             yield Done(instead)
@@ -389,7 +401,8 @@ class Answering:
     async def _save(self, question: Question, answer: Answer) -> str | None:
         """Write the answer down and return None, or the code of what kept it from being written."""
         ask = question.ask
-        saving = self._answers.save(answer, ask.conversation_id, ask.caller, self._clock())
+        records = question.records or self._answers
+        saving = records.save(answer, ask.conversation_id, ask.caller, self._clock())
         try:
             with anyio.CancelScope(shield=True):
                 await wait_at_most(saving, _save_limit_s(question))
@@ -417,7 +430,7 @@ def _prompt(question: Question, found: Evidence) -> Prompt:
     return Prompt(
         question.ask.question if found.overview else question.standalone,
         found.passages,
-        question.cache_key,
+        None if question.ask.fresh else question.cache_key,
         sources=found.sources,
         words_only=is_away,
         overview=found.overview,

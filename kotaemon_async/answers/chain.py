@@ -123,7 +123,8 @@ class Chain:
                             if broken_off is not None:
                                 yield Restart(provider.name, broken_off)
                             sent, broken_off = True, None
-                            yield replace(piece, served_by=provider.served_by)
+                            link = provider.name if provider.served_by in MODELS else None
+                            yield replace(piece, served_by=provider.served_by, link=link)
                         else:
                             error = Unavailable("the answer ended without a finish", code="llm_unavailable")
                 except NoAnswer:

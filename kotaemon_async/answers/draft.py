@@ -1,23 +1,43 @@
 """An answer as it comes about: what was found, who failed, what was said, and when."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from kotaemon_async.answers import phrases
-from kotaemon_async.answers.chain import Completed
+from kotaemon_async.answers.chain import MODELS, Completed
 from kotaemon_async.answers.citations import cite, judged, uncited
-from kotaemon_async.answers.events import Ask, Event, Restart
+from kotaemon_async.answers.events import Ask, Event, PassagesFound, Restart
 from kotaemon_async.answers.llm.base import CachedAnswer, CacheKey, Deadline, Delta, Overview
 from kotaemon_async.answers.overview import OverviewRequest
 from kotaemon_async.answers.quotes import keep_markers
 from kotaemon_async.answers.small_talk import DialogueAct
 from kotaemon_async.answers.sources import Source
-from kotaemon_async.domain.model import Answer, Claim, Outcome, Passage, Reason, Scope, ServedBy
+from kotaemon_async.domain.callers import Caller
+from kotaemon_async.domain.model import (
+    Answer,
+    AskedScope,
+    Citation,
+    Claim,
+    Outcome,
+    Passage,
+    Reason,
+    Scope,
+    ServedBy,
+)
 from kotaemon_async.stores.documents import Shelf, Unread
 from kotaemon_async.telemetry import traces
 
 NONE_UNREAD: Final = Unread(0, 0)
 _NOWHERE: Final = Scope(())
+
+
+class AnswerRecords(Protocol):
+    """What keeps an answer once it is given, for its caller."""
+
+    async def save(
+        self, answer: Answer, conversation_id: str | None, caller: Caller, now_s: float
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +46,7 @@ class Question:
 
     `scope` is where its caller may look, nowhere while `scope_lost` says why the ledger does not tell. `act`
     says that it asks nothing of the documents, `wanted` that it wants a document as a whole; `told` and
-    `otherwise` are those of `Standalone`.
+    `otherwise` are those of `Standalone`; `records` keep its answer.
     """
 
     ask: Ask
@@ -34,6 +54,7 @@ class Question:
     answer_id: str
     deadline: Deadline
     started_s: float
+    records: AnswerRecords | None = None
     scope: Scope = _NOWHERE
     scope_lost: str | None = None
     cache_key: CacheKey | None = None
@@ -73,6 +94,7 @@ class Draft:
         self.claims: tuple[Claim, ...] = ()
         self._rejected: str | None = None
         self._sent_by: ServedBy = "busy"
+        self._link: str | None = None
         self.nothing_fits = self.evidence.searched and not self.evidence.sources
         self._reasons = list(self.evidence.reasons)
         self._timings_s = {} if evidence is None else {"retrieval": question.elapsed_s()}
@@ -82,11 +104,6 @@ class Draft:
         if (reason := Reason(component, code)) not in self._reasons:
             self._reasons.append(reason)
 
-    def add_text(self, text: str) -> None:
-        """Note what was sent."""
-        self._timings_s.setdefault("first_token", self.question.elapsed_s())
-        self.text += text
-
     def reject(self) -> None:
         """Keep the words so far beside the answer: their claims are all unsupported."""
         self._rejected = self._rejected or keep_markers(self.text, ()).strip()
@@ -94,15 +111,29 @@ class Draft:
 
     def hear(self, event: Event) -> None:
         """Note what a reader of the events has got so far."""
-        if isinstance(event, Delta):
-            self.add_text(event.text)
-            self._sent_by = event.served_by or self._sent_by
-        elif isinstance(event, Restart):
-            self.text = ""
+        match event:
+            case PassagesFound():
+                self.evidence = Evidence(event.sources, event.degraded)
+                self._reasons = list(event.degraded)
+            case Delta():
+                self._timings_s.setdefault("first_token", self.question.elapsed_s())
+                self.text += event.text
+                self._sent_by, self._link = event.served_by or self._sent_by, event.link
+            case Restart():
+                self.text = ""
 
-    def stopped(self) -> Answer:
-        """Return what was heard before the reader left, which is not complete."""
-        return replace(self.answer(self.text, self._sent_by), complete=False)
+    def so_far(self, citations: tuple[Citation, ...] | None = None) -> Answer:
+        """Return what has been said, which is not complete, with the sources that it names, else all.
+
+        These are the `citations` where they are known already.
+        """
+        text = self.text
+        if citations is None:
+            text, citations = cut_short(
+                self.question.answer_id, self.text, self.evidence.sources, self._sent_by
+            )
+        answer = replace(self.answer(text, self._sent_by), citations=citations, complete=False)
+        return replace(answer, link=self._link)
 
     def answer(self, text: str, served_by: ServedBy, outcome: Outcome = "answer") -> Answer:
         """Return the answer as it stands now."""
@@ -119,6 +150,7 @@ class Draft:
             timings_s={"first_token": total_s, **self._timings_s, "total": total_s},
             outcome=outcome,
             rejected=self._rejected,
+            scope=asked_scope(self.question.ask),
         )
 
     def completed(self, event: Completed) -> Answer:
@@ -138,6 +170,7 @@ class Draft:
             usage=finish.usage,
             missing=finish.missing,
             claims=self.claims,
+            link=event.provider.name if event.provider.served_by in MODELS else None,
         )
 
     def without_provider(self, unread: Unread = NONE_UNREAD, shelf: Shelf | None = None) -> Answer:
@@ -167,6 +200,24 @@ def _emptiness(shelf: Shelf) -> str:
     return "documents_failed" if shelf.failed else "no_documents"
 
 
+def cut_short(
+    answer_id: str, text: str, sources: Sequence[Source], sent_by: ServedBy
+) -> tuple[str, tuple[Citation, ...]]:
+    """Return the text that broke off, and the sources that it names, or all that it was to rest on."""
+    if sent_by in MODELS:
+        text, named = cite(answer_id, text, sources, None)
+        if named:
+            return text, named
+    # Others number their quotes, which come at the end.
+    every = "".join(f"[{number}]" for number in range(1, len(sources) + 1))
+    return keep_markers(text, ()), cite(answer_id, every, sources, None)[1]
+
+
+def asked_scope(ask: Ask) -> AskedScope:
+    """Return where it was asked to look, in the words of the one who asked."""
+    return AskedScope(ask.collection, ask.document_ids)
+
+
 def given_again(cached: CachedAnswer, now: Answer) -> Answer:
     """Return the cached answer under the id, question, trace and reasons of `now`, and with its age."""
     kept = cached.answer
@@ -179,6 +230,7 @@ def given_again(cached: CachedAnswer, now: Answer) -> Answer:
         outcome=kept.outcome,
         missing=kept.missing,
         claims=kept.claims,
+        link=kept.link,
         age_s=cached.age_s,
     )
 
@@ -192,6 +244,7 @@ def addressed(answer: Answer, question: Question) -> Answer:
         answer,
         id=question.answer_id,
         question=question.ask.question,
+        scope=asked_scope(question.ask),
         citations=tuple(replace(one, id=f"{question.answer_id}.{one.marker}") for one in answer.citations),
         trace_id=here,
         timings_s=answer.timings_s | {"total": question.elapsed_s()},

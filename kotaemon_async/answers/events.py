@@ -1,8 +1,9 @@
 """What is asked, and what is heard on the way to an answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Answer, Passage, Reason
 
@@ -13,7 +14,9 @@ class Ask:
 
     `collection` is what the caller calls it; without one and without documents all is meant that he may read.
     `history` holds earlier questions and answers in order, for callers that keep them themselves; otherwise
-    they are those of the conversation. `wishes` are what the caller's program says to a model as the system.
+    they are those of the conversation, before the answer that this one `replaces`. `wishes` are what the
+    caller's program says to a model as the system. A `fresh` answer is no cached one, nor another's; where a
+    `whole` one is wanted, another takes the place of one that breaks off.
     """
 
     question: str
@@ -24,14 +27,19 @@ class Ask:
     deadline_s: float | None = None
     history: tuple[tuple[str, str], ...] = ()
     wishes: str = ""
+    replaces: str | None = None
+    fresh: bool = False
+    whole: bool = False
+    answer_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PassagesFound:
-    """What the answer will rest on, and what was missing while looking."""
+    """What the answer will rest on, and what was missing while looking; `sources` hold the same passages."""
 
     passages: tuple[Passage, ...]
     degraded: tuple[Reason, ...]
+    sources: tuple[Source, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,9 @@ _READ_AT_MOST_S: Final = 1.0
 class Histories(Protocol):
     """The part of the ledger that keeps conversations."""
 
-    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]: ...
+    async def turns(
+        self, conversation_id: str, caller: Caller, limit: int, before: str | None = None
+    ) -> list[Turn]: ...
 
 
 class QuestionRewriter:
@@ -76,7 +78,9 @@ class QuestionRewriter:
             return ()
         try:
             with anyio.fail_after(limit_s):
-                turns = await self._conversations.turns(ask.conversation_id, ask.caller, MAX_TURNS)
+                turns = await self._conversations.turns(
+                    ask.conversation_id, ask.caller, MAX_TURNS, ask.replaces
+                )
         except (Unavailable, TimeoutError) as error:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             logger.bind(component="ledger", code=code).warning("conversation_away")

@@ -269,7 +269,7 @@ class Overviews:
         """Return the document that the conversation's last answer rests on."""
         if ask.conversation_id is None:
             return None
-        turns = await self._conversations.turns(ask.conversation_id, ask.caller, _OFFERED)
+        turns = await self._conversations.turns(ask.conversation_id, ask.caller, _OFFERED, ask.replaces)
         cited = [one.document_id for turn in reversed(turns) for one in turn.answer.citations[:1]]
         return next((one for one in known if cited and one.id == cited[0]), None)
 

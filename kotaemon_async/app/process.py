@@ -160,6 +160,7 @@ def _tasks(services: Services) -> dict[str, Callable[[], Awaitable[None]]]:
         "pictures": services.page_images.run,
         "ocr": services.recognition.run,
         "history": services.history.run,
+        "turns": services.turns.run,
         "preferences": services.preferences.run,
         "overviews": services.overviews.run,
         "knowledge": lambda: services.knowledge.watch(every_s=KNOWLEDGE_EVERY_S),
@@ -203,12 +204,18 @@ async def _drain(services: Services, server: uvicorn.Server, stop: _Stop) -> Non
     services.ingest.stop()
     faults.hit("app.stopping")
     with anyio.move_on_after(services.settings.http.drain_s):
-        while (server.server_state.tasks or services.ingest.active) and not stop.at_once.is_set():  # noqa: ASYNC110
+        while _is_busy(services, server) and not stop.at_once.is_set():  # noqa: ASYNC110
             await anyio.sleep(DRAIN_POLL_S)
+    await services.turns.aclose()
     if stop.at_once.is_set():
         server.config.timeout_graceful_shutdown = 0
     faults.hit("app.drained")
     server.should_exit = True
+
+
+def _is_busy(services: Services, server: uvicorn.Server) -> bool:
+    """Return whether anything is under way that may end by itself."""
+    return bool(server.server_state.tasks or services.ingest.active or services.turns.active)
 
 
 def _server(services: Services, settings: Settings) -> uvicorn.Server:

@@ -18,11 +18,13 @@ import anyio.to_thread
 from loguru import logger
 
 from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.conversation_changes import ConversationChanges
 from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.llm.base import ModelProvider
+from kotaemon_async.answers.turns import RunningTurns
 from kotaemon_async.app.answers import answering_over, kept_knowledge, model_link, overviews_over
 from kotaemon_async.app.backups import maintenance_of, schedule_of
 from kotaemon_async.app.doctor import doctor_on_duty
@@ -178,6 +180,7 @@ class Services:
     keys: KnownKeys
     retrieval: Retrieval
     answering: Answering
+    turns: RunningTurns
     links: Links
     overviews: DocumentOverviews
     preferences: Preferences
@@ -344,6 +347,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     backups = opening.keep(schedule_of(settings))
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
     overviews = overviews_over(ledger, answering.chain, embedder)
+    turns = opening.keep(RunningTurns(answering, ledger.turns, ledger.answers, ConversationChanges()))
     return Services(
         settings=settings,
         ledger=ledger,
@@ -367,7 +371,10 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         links=Links(answering.chain, settings.llm.links),
         overviews=overviews,
         preferences=opened.preferences,
-        answer_history=AnswerHistory(ledger.answers, ledger.conversations, ledger.access),
+        turns=turns,
+        answer_history=AnswerHistory(
+            ledger.turns, ledger.conversations, ledger.feedback, ledger.access, turns
+        ),
         admission=admission,
         doctor=doctor_on_duty(settings, ledger, opened.blobs, opened.spaces, work_changed),
         health=opening.health,
@@ -546,5 +553,6 @@ async def _clear_up(ledger: Ledger, blobs: Blobs) -> None:
     """Free what earlier processes left half done; only while no other process uses the folder."""
     await ledger.claims.drop_leases()
     await ledger.idempotency.release_all()
+    await ledger.turns.interrupt_left()
     await blobs.sweep(await ledger.documents.blobs())
     await ledger.documents.start_stale_anew(RECIPE, time.time())

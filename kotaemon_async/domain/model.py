@@ -27,6 +27,9 @@ ServedBy = Literal["primary", "local", "stale_cache", "extractive", "static_know
 Outcome = Literal["answer", "nearest", "nothing"]
 #: Whether what a claim cites says so · by its figures and words perhaps not · not at all.
 Verdict = Literal["supported", "check", "unsupported"]
+#: How far an answer has come: one that a person stopped, or that broke off, keeps what there is of it.
+AnswerStatus = Literal["running", "done", "stopped", "interrupted"]
+Vote = Literal["up", "down"]
 
 FINAL_STATUSES: frozenset[str] = frozenset({"ready", "failed", "cancelled"})
 
@@ -246,6 +249,14 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedScope:
+    """Where to look for an answer, in the words of the one who asked; without any wherever he may."""
+
+    collection: str | None = None
+    document_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """Passages, best first, and what was missing while looking."""
 
@@ -309,7 +320,8 @@ class Answer:
 
     `uncited` holds its sentences, in order, that no marker stands behind; one that broke off is not complete.
     `missing` names what the question insists on and the nearest passage lacks; `rejected` are the words of a
-    model whose claims are all unsupported, so that another provider answered.
+    model whose claims are all unsupported, so that another provider answered. `link` names the model's link
+    that gave it, None when none did; `follow_ups` are what could be asked next.
     """
 
     id: str
@@ -329,3 +341,6 @@ class Answer:
     missing: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     rejected: str | None = None
+    scope: AskedScope = AskedScope()
+    link: str | None = None
+    follow_ups: tuple[str, ...] = ()

@@ -9,6 +9,7 @@
 import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Final
@@ -95,6 +96,45 @@ def joined(before: str, after: str) -> str:
     """Return both texts in one line: with a blank between them, but not between Chinese characters."""
     needs_blank = before and after and not (_WIDE.match(before[-1]) and _WIDE.match(after[0]))
     return f"{before} {after}" if needs_blank else before + after
+
+
+def shortened(line: str, most: int) -> str:
+    """Return the line, or as many of its whole words as fit into so many characters, with an ellipsis.
+
+    >>> shortened("Kühlwasser im dritten Haus", 20), shortened("冷却水温度是多少", 5)
+    ('Kühlwasser im…', '冷却水温…')
+    """
+    if len(line) <= most:
+        return line
+    cut = line[: most - 1]
+    if not (is_cjk(line[most - 2]) or is_cjk(line[most - 1])) and " " in cut.strip():
+        cut = cut if line[most - 1].isspace() else cut.rsplit(maxsplit=1)[0]
+    return f"{cut.rstrip(' ,;:.，；：。')}…"
+
+
+def excerpt(text: str, parts: Sequence[str], before: int = 40, after: int = 80) -> str:
+    """Return the words around the first of the folded parts that stands in the text, in one line.
+
+    >>> excerpt("It has 6 windows.\\nThe seal holds.", ["seal"])
+    'It has 6 windows. The seal holds.'
+    """
+    line = one_line(text)
+    plain = line.casefold()
+    if len(plain) != len(line):
+        plain = line
+    starts = [at for part in parts if (at := plain.find(part)) >= 0] or _folded_places(line, parts)
+    start = max(0, min(starts, default=0) - before)
+    if start:
+        start = next((at + 1 for at in range(start, start + before) if not line[at].isalnum()), start)
+    said = shortened(line[start:], before + after)
+    return f"…{said}" if start else said
+
+
+def _folded_places(line: str, parts: Sequence[str]) -> list[int]:
+    """Return where the folded parts stand in a line whose own letters differ from them."""
+    folds = [folded(character) for character in line]
+    plain, places = "".join(folds), [at for at, fold in enumerate(folds) for _ in fold]
+    return [places[at] for part in parts if (at := plain.find(part)) >= 0]
 
 
 def terms(text: str) -> list[str]:

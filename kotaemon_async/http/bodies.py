@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from kotaemon_async.domain.model import (
-    Answer,
+    AnswerStatus,
+    AskedScope,
     Attempts,
     Citation,
     Claim,
@@ -29,9 +30,11 @@ from kotaemon_async.domain.model import (
     Status,
     Usage,
     Verdict,
+    Vote,
     WarningCode,
 )
 from kotaemon_async.domain.times import iso_time
+from kotaemon_async.stores.conversations import Turn
 
 B = TypeVar("B", bound=msgspec.Struct)
 Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=200)]
@@ -167,7 +170,10 @@ class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A question, where to look, and whether to stream."""
+    """A question, where to look, and whether to stream.
+
+    An answer that `replaces` another is a version of the same turn; a `fresh` one is no answer given before.
+    """
 
     question: Annotated[str, Meta(min_length=1)]
     collection: Name | None = None
@@ -175,6 +181,8 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     conversation_id: Name | None = None
     stream: bool = False
     html: bool = False
+    replaces: Name | None = None
+    fresh: bool = False
 
 
 class PassageList(msgspec.Struct, frozen=True):
@@ -185,8 +193,32 @@ class PassageList(msgspec.Struct, frozen=True):
     trace_id: str
 
 
+class VersionBody(msgspec.Struct, frozen=True):
+    """One version of a turn: another try, or another question in its place."""
+
+    id: str
+    question: str
+    status: AnswerStatus
+    created_at: str
+
+
+class OpinionBody(msgspec.Struct, frozen=True):
+    """What the one who asked thinks of an answer, and since when."""
+
+    verdict: Vote
+    reason: str
+    comment: str
+    at: str
+
+
 class AnswerBody(msgspec.Struct, frozen=True):
-    """An answer, who gave it, and what it rests on."""
+    """An answer, who gave it, and what it rests on.
+
+    It is one of the `versions` of its turn, the oldest of which comes first; the `current` one stands in the
+    conversation. `scope` is where it was looked for, in the words of the one who asked; `link` is the link
+    to a model that gave it. One that is `running` holds what there is of it, and so does one that was stopped
+    or interrupted.
+    """
 
     id: str
     question: str
@@ -205,6 +237,16 @@ class AnswerBody(msgspec.Struct, frozen=True):
     missing: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     rejected: str | None = None
+    status: AnswerStatus = "done"
+    conversation_id: str | None = None
+    turn_id: str = ""
+    versions: tuple[VersionBody, ...] = ()
+    current: bool = True
+    created_at: str = ""
+    scope: AskedScope = AskedScope()
+    link: str | None = None
+    feedback: OpinionBody | None = None
+    follow_ups: tuple[str, ...] = ()
     html: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -281,11 +323,19 @@ def passage_list(found: Found, trace_id: str) -> PassageList:
     return PassageList(tuple(map(_passage_body, found.passages)), found.degraded, trace_id)
 
 
-def answer_body(answer: Answer) -> AnswerBody:
-    """Return the answer as the API shows it."""
+def answer_body(turn: Turn) -> AnswerBody:
+    """Return the answer as the API shows it, with its place among the versions of its turn."""
+    answer, opinion = turn.answer, turn.feedback
     return body_of(
         AnswerBody,
         answer,
+        status=turn.status,
+        conversation_id=turn.conversation_id,
+        turn_id=turn.turn_id,
+        versions=tuple(body_of(VersionBody, one) for one in turn.versions),
+        current=turn.is_current,
+        created_at=iso_time(turn.at_s),
+        feedback=None if opinion is None else body_of(OpinionBody, opinion),
         age_s=round(answer.age_s, 3),
         citations=tuple(map(citation_body, answer.citations)),
         timings_s={name: round(seconds, 4) for name, seconds in answer.timings_s.items()},

@@ -14,6 +14,7 @@ from kotaemon_async.answers.document_overviews import DocumentOverviews
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.links import Links
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.turns import RunningTurns
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.library import Library
@@ -66,6 +67,8 @@ class Dependencies(Protocol):
     def folders(self) -> FolderWatch: ...
     @property
     def backups(self) -> BackupSchedule: ...
+    @property
+    def turns(self) -> RunningTurns: ...
     @property
     def answer_history(self) -> AnswerHistory: ...
     @property

@@ -31,13 +31,19 @@ from kotaemon_async.http.collections import (
     ShareBody,
     SharedBody,
 )
+from kotaemon_async.http.conversation_events import FEED as LIST_FEED
+from kotaemon_async.http.conversation_events import ONE_FEED
 from kotaemon_async.http.conversations import (
     ConversationBody,
+    ConversationChange,
     ConversationHistory,
+    ConversationIds,
     ConversationList,
-    ConversationTitle,
+    ConversationStart,
+    DeletedConversations,
 )
 from kotaemon_async.http.documents import FEED, DocumentChange
+from kotaemon_async.http.feedback import FeedbackBody, FeedbackList, FeedbackRequest
 from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, RotateRequest
 from kotaemon_async.http.links import LinkBody, LinkList, TrialBody
 from kotaemon_async.http.models import ChangeRequest, ModelsBody
@@ -162,6 +168,22 @@ _CONVERSATION: Final = ConversationBody(
     "2026-03-01T09:31:10.500Z",
     2,
 )
+_OPINION: Final = FeedbackBody(
+    answer_id=_ANSWER.id,
+    verdict="down",
+    reason="wrong",
+    comment="That was the year before.",
+    at="2026-03-01T09:32:00.000Z",
+    user="alice",
+    conversation_id=_CONVERSATION.id,
+    question=_ANSWER.question,
+    answer=_ANSWER.answer,
+    outcome="answer",
+    served_by="extractive",
+    link=None,
+    degraded=False,
+    trace_id=_TRACE,
+)
 _KEY: Final = MadeKeyBody(
     id="key_3f9ad21c",
     name="front desk",
@@ -239,7 +261,13 @@ EXAMPLES: Final[dict[str, object]] = {
         _CONVERSATION,
         ConversationList([_CONVERSATION], None),
         ConversationHistory(_CONVERSATION, []),
-        ConversationTitle("Revenue"),
+        ConversationStart("Revenue"),
+        ConversationChange(pinned=True),
+        ConversationIds([_CONVERSATION.id]),
+        DeletedConversations([_CONVERSATION.id]),
+        FeedbackRequest("down", "wrong", "That was the year before."),
+        _OPINION,
+        FeedbackList([_OPINION], None),
         _KEY,
         _LISTED_KEY,
         KeyList([_LISTED_KEY]),
@@ -264,6 +292,17 @@ EXAMPLES: Final[dict[str, object]] = {
 EVENT_EXAMPLES: Final[dict[str, str]] = {
     FEED: (events.frame("open", {}) + events.frame("document", _DOCUMENT)).decode(),
     "/api/v1/documents/{document_id}/events": events.frame("document", _DOCUMENT, 7).decode(),
+    ONE_FEED.replace(":str", ""): b"".join(
+        (
+            events.frame("turn", _ANSWER),
+            events.frame("delta", {"answer_id": _ANSWER.id, "start": 45, "text": " It fell in 2024."}),
+            events.frame("html", {"answer_id": _ANSWER.id, "html": "<p>Revenue rose by 8 percent</p>"}),
+            events.frame("deleted", {"answer_id": _ANSWER.id}),
+        )
+    ).decode(),
+    LIST_FEED: (
+        events.frame("conversation", _CONVERSATION) + events.frame("gone", {"id": _CONVERSATION.id})
+    ).decode(),
     "/api/v1/answers": b"".join(
         (
             events.frame("passages", _PASSAGES),

@@ -1,24 +1,29 @@
 """Questions over HTTP: search, and answers as JSON or as a stream of events."""
 
 import math
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, TypeVar
 
 import anyio
 import msgspec
-from litestar import get, post
+from litestar import delete, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from litestar.response.base import ASGIResponse
 
-from kotaemon_async.answers.answering import Answering
+from kotaemon_async.answers.draft import asked_scope, cut_short
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.sources import Source
+from kotaemon_async.answers.turns import RunningTurn
 from kotaemon_async.domain.errors import KotaemonError, Refused
-from kotaemon_async.domain.model import Answer, Found, Reason
+from kotaemon_async.domain.model import Answer, Found, Reason, ServedBy
 from kotaemon_async.http import events
+from kotaemon_async.http.audit import audited
 from kotaemon_async.http.bodies import (
     AnswerBody,
     AnswerRequest,
@@ -38,6 +43,7 @@ from kotaemon_async.http.dependencies import (
 from kotaemon_async.http.limits import QUESTION
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.rendering import answer_html_aside, rendered
+from kotaemon_async.stores.conversations import Turn
 from kotaemon_async.telemetry import impacted, traces
 
 T = TypeVar("T")
@@ -84,6 +90,8 @@ async def ask(
     """Return the answer; with `stream` its events: `passages`, `delta`…, then one of `done`, `interrupted`.
 
     With `html` the answer carries itself as safe HTML too, and a stream says `html` now and then: all so far.
+    In a conversation the question is kept before the first event, which is `turn`, and the answer goes on
+    when its reader leaves.
     """
     question = _checked(data.question, "question", limits)
     asked = Ask(
@@ -93,11 +101,21 @@ async def ask(
         tuple(data.document_ids),
         data.conversation_id,
         within(deadline_s, limits),
+        replaces=data.replaces,
+        fresh=data.fresh,
+        whole=not data.stream,
     )
+    running = None
+    if data.conversation_id is not None or data.replaces is not None:
+        running = await services.turns.begin(asked)
     if data.stream:
-        return _stream(asked, services, limits, html=data.html)
-    answer = await while_connected(request, lambda: services.answering.answer(asked))
-    body = answer_body(answer)
+        return _stream(asked, services, limits, running, html=data.html)
+    if running is None:
+        answer = await while_connected(request, lambda: services.answering.answer(asked))
+        turn = Turn.alone(answer, time.time())
+    else:
+        turn = await while_connected(request, running.ended)
+    body = answer_body(turn)
     return ASGIResponse(body=msgspec.json.encode(await rendered(body) if data.html else body))
 
 
@@ -112,18 +130,45 @@ async def get_answer(
     answer_id: FromPath[str],
     html: FromQuery[bool] = False,
 ) -> AnswerBody:
-    """Return the answer as it was given."""
+    """Return the answer as it was given, or as it stands while it runs."""
     body = answer_body(await services.answer_history.answer(caller, answer_id))
     return await rendered(body) if html else body
+
+
+@post(
+    "/api/v1/answers/{answer_id:str}/stop",
+    status_code=200,
+    responses=responses("bad_request", "not_found", "ledger_unavailable"),
+    summary="Stop an answer of a conversation",
+)
+async def stop_answer(services: GivenServices, caller: GivenCaller, answer_id: FromPath[str]) -> AnswerBody:
+    """Stop the answer and return it with what there is of it; one that has ended stays as it is."""
+    return answer_body(await services.answer_history.stop(caller, answer_id))
+
+
+@delete(
+    "/api/v1/answers/{answer_id:str}",
+    opt=audited("answers.delete", object="answer_id"),
+    responses=responses("bad_request", "not_found", "ledger_unavailable"),
+    summary="Delete an answer",
+)
+async def delete_answer(services: GivenServices, caller: GivenCaller, answer_id: FromPath[str]) -> None:
+    """Delete this version of its turn, which goes with its last one."""
+    await services.answer_history.delete_answer(caller, answer_id)
 
 
 class AnswerFrames:
     """The frames of one answer, and the closing frame of a stream that was cut."""
 
-    def __init__(self, answering: Answering, asked: Ask, *, html: bool = False) -> None:
-        self._answering = answering
+    def __init__(
+        self, services: Dependencies, asked: Ask, running: RunningTurn | None = None, *, html: bool = False
+    ) -> None:
+        self._services = services
+        self._running = running
         self._asked = asked
         self._html = html
+        self._sources: tuple[Source, ...] = ()
+        self._sent_by: ServedBy = "busy"
         self._html_at_s = 0.0
         self._markers: range = range(0)
         self._trace_id = traces.current().trace_id
@@ -131,13 +176,25 @@ class AnswerFrames:
         self._ended = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Yield the events in wire form."""
-        async with aclosing(self._answering.stream(self._asked)) as stream:
-            async for event in stream:
-                yield await self._frame(event)
-                if self._html and isinstance(event, Delta) and self._is_time_for_html():
-                    html = await answer_html_aside(self._text, self._markers)
-                    yield events.frame("html", {"html": html})
+        """Yield the events in wire form; those of a conversation begin with the turn as it stands."""
+        running = self._running
+        if running is not None:
+            yield events.frame("turn", await self._shown(running.state()))
+        stream = self._services.answering.stream(self._asked) if running is None else running.follow()
+        try:
+            async with aclosing(stream) as heard:
+                async for event in heard:
+                    yield await self._frame(event)
+                    if self._html and isinstance(event, Delta) and self._is_time_for_html():
+                        html = await answer_html_aside(self._text, self._markers)
+                        yield events.frame("html", {"html": html})
+            if running is not None and not self._ended:  # somebody has stopped it
+                self._ended = True
+                yield events.frame("interrupted", await self._shown(running.turn))
+        finally:
+            if running is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._services.turns.leave(running)
 
     def closing_frame(self, failure: Exception | None) -> bytes:
         """Return `interrupted` with the text so far, unless the end has been sent already."""
@@ -146,30 +203,33 @@ class AnswerFrames:
         code = (
             failure.code if isinstance(failure, KotaemonError) else "internal" if failure else "shutting_down"
         )
-        body = AnswerBody(
+        if self._running is not None:
+            turn = self._running.state()
+            turn = replace(turn, status="interrupted") if turn.status == "running" else turn
+            return events.frame("interrupted", answer_body(turn))
+        text, citations = cut_short("", self._text, self._sources, self._sent_by)
+        answer = Answer(
             id="",
             question=self._asked.question,
-            answer=self._text,
+            answer=text,
             served_by="busy",
             degraded=True,
             reasons=(Reason("service", code),),
-            age_s=0.0,
-            citations=(),
+            citations=citations,
             trace_id=self._trace_id,
-            timings_s={},
-            usage=None,
-            uncited=(),
             complete=False,
+            scope=asked_scope(self._asked),
         )
-        return events.frame("interrupted", body)
+        return events.frame("interrupted", answer_body(Turn.alone(answer, time.time())))
 
     async def _frame(self, event: Event) -> bytes:
         match event:
-            case PassagesFound(passages, degraded):
-                self._markers = range(1, len(passages) + 1)
+            case PassagesFound(passages, degraded, sources):
+                self._markers, self._sources = range(1, len(passages) + 1), sources
                 return events.frame("passages", passage_list(Found(passages, degraded), self._trace_id))
-            case Delta(text):
+            case Delta(text, served_by):
                 self._text += text
+                self._sent_by = served_by or self._sent_by
                 return events.frame("delta", {"text": text})
             case Restart(link, reason):
                 self._text = ""
@@ -182,7 +242,12 @@ class AnswerFrames:
                 return events.frame("interrupted", await self._body(answer))
 
     async def _body(self, answer: Answer) -> AnswerBody:
-        body = answer_body(answer)
+        if self._running is None:
+            return await self._shown(Turn.alone(answer, time.time()))
+        return await self._shown(replace(self._running.turn, answer=answer))
+
+    async def _shown(self, turn: Turn) -> AnswerBody:
+        body = answer_body(turn)
         return await rendered(body) if self._html else body
 
     def _is_time_for_html(self) -> bool:
@@ -192,8 +257,10 @@ class AnswerFrames:
         return is_due
 
 
-def _stream(asked: Ask, services: Dependencies, limits: HttpLimits, *, html: bool) -> events.EventStream:
-    answer = AnswerFrames(services.answering, asked, html=html)
+def _stream(
+    asked: Ask, services: Dependencies, limits: HttpLimits, running: RunningTurn | None, *, html: bool
+) -> events.EventStream:
+    answer = AnswerFrames(services, asked, running, html=html)
     closing = events.Closing(
         services.stopping, limits.settings.drain_s, limits.heartbeat_s, answer.closing_frame
     )
@@ -243,4 +310,4 @@ def _checked(text: str, name: str, limits: HttpLimits) -> str:
     return text.strip()
 
 
-HANDLERS: list[HTTPRouteHandler] = [search, ask, get_answer]
+HANDLERS: list[HTTPRouteHandler] = [search, ask, get_answer, stop_answer, delete_answer]

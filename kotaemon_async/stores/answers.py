@@ -1,17 +1,16 @@
 """The ledger's records of answers: every one that was given, and those that may be given again."""
 
-import json
 from dataclasses import dataclass
 
 import apsw
 import msgspec
 
 from kotaemon_async.domain.callers import Caller
-from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Scope
-from kotaemon_async.stores.conversations import check_conversation, continued
+from kotaemon_async.stores.conversations import check_conversation, continued, owners
 from kotaemon_async.stores.scopes import scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes, writes_in_turns
+from kotaemon_async.stores.turns import save_words, title_of, unknown
 
 SQL = queries("answers.sql")
 #: This part of the oldest goes at once when there is too much, so that this is rarely done.
@@ -47,14 +46,13 @@ class Answers(Store):
         """
         owner = caller.user
         if conversation_id is not None:
-            title = " ".join(answer.question.split())[:80]
-            owner = continued(conn, conversation_id, title, caller, now_s)
+            owner = continued(conn, conversation_id, title_of(answer.question), caller, now_s)
         record = msgspec.json.encode(answer).decode()
         values = {"id": answer.id, "conversation_id": conversation_id, "now": now_s, "record": record}
         status = "done" if answer.complete else "interrupted"
         conn.execute(SQL["save_answer"], values | {"owner": owner, "status": status})
         if conversation_id is not None:
-            conn.execute(SQL["save_words"], {"id": answer.id, "words": f"{answer.question}\n{answer.answer}"})
+            save_words(conn, answer)
 
     @reads
     def check_conversation(self, conn: apsw.Connection, conversation_id: str, caller: Caller) -> None:
@@ -64,10 +62,9 @@ class Answers(Store):
     @reads
     def get(self, conn: apsw.Connection, answer_id: str, caller: Caller) -> Answer:
         """Return the answer as it was given to the caller; raises Refused `not_found`."""
-        values = {"id": answer_id, "owners": json.dumps(caller.reads_of)}
-        record = conn.execute(SQL["answer"], values).get
+        record = conn.execute(SQL["answer"], {"id": answer_id, "owners": owners(caller)}).get
         if record is None:
-            raise Refused(f"There is no answer {answer_id!r}.", code="not_found")
+            raise unknown(answer_id)
         return msgspec.json.decode(record, type=Answer)
 
     @reads

@@ -15,6 +15,7 @@ from kotaemon_async.stores.claims import Claims
 from kotaemon_async.stores.collections import Collections
 from kotaemon_async.stores.conversations import Conversations
 from kotaemon_async.stores.documents import Documents
+from kotaemon_async.stores.feedback import Feedbacks
 from kotaemon_async.stores.folder_lock import FolderLock
 from kotaemon_async.stores.idempotency import Idempotency
 from kotaemon_async.stores.keywords import Keywords
@@ -23,6 +24,7 @@ from kotaemon_async.stores.overviews import OverviewStore
 from kotaemon_async.stores.preferences import ChosenPreferences
 from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
+from kotaemon_async.stores.turns import Turns
 from kotaemon_async.stores.usage import Usage
 from kotaemon_async.stores.vector_log import VectorLog
 from kotaemon_async.stores.watched import Watched
@@ -79,6 +81,8 @@ class Ledger:
         self.keywords = Keywords(database)
         self.answers = Answers(database)
         self.conversations = Conversations(database)
+        self.turns = Turns(database)
+        self.feedback = Feedbacks(database)
         self.watched = Watched(database)
         self.preferences = ChosenPreferences(database)
         self.audit = Audit(database)

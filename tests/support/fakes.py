@@ -1,9 +1,10 @@
 """Small stand-ins that behave, a real server on a real socket around them, and how to talk to it."""
 
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,17 +12,21 @@ import anyio
 import httpx
 import uvicorn
 
+from kotaemon_async.answers.conversation_changes import ConversationChanges
 from kotaemon_async.answers.document_overviews import DocumentOverviews
-from kotaemon_async.answers.events import Ask, Done, Event, PassagesFound
+from kotaemon_async.answers.draft import AnswerRecords, Question
+from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound
 from kotaemon_async.answers.history import AnswerHistory
-from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.llm.base import Deadline, Delta
 from kotaemon_async.answers.plain import PlainPrompt, PlainReply
+from kotaemon_async.answers.turns import RunningTurns
 from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
 from kotaemon_async.documents.quota import Quota
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import ALL_SCOPES
+from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Found, Mode, Passage, Scope
 from kotaemon_async.http.connection import connection_class
 from kotaemon_async.http.connection_places import ConnectionPlaces
@@ -67,12 +72,30 @@ class ScriptedAnswering:
         ]
         self.asked: list[Ask] = []
         self.closed = anyio.Event()
+        self.refusal: Refused | None = None
         self.plain_reply: PlainReply | None = None
         self.plain_prompts: list[PlainPrompt] = []
 
     async def plain(self, prompt: PlainPrompt, deadline_s: float | None = None) -> PlainReply | None:
         self.plain_prompts.append(prompt)
         return self.plain_reply
+
+    async def question(self, ask: Ask, records: AnswerRecords | None = None) -> Question:
+        if self.refusal is not None:
+            raise self.refusal
+        now_s = time.monotonic()
+        return Question(ask, ask.question, ask.answer_id or "", Deadline.within(60.0), now_s, records)
+
+    async def stream_of(self, question: Question) -> AsyncGenerator[Event]:
+        ask, records = question.ask, question.records
+        async with aclosing(self.stream(ask)) as events:
+            async for event in events:
+                if isinstance(event, Done | Interrupted) and records is not None:
+                    answer = replace(event.answer, id=question.answer_id, question=ask.question)
+                    await records.save(answer, ask.conversation_id, ask.caller, time.time())
+                    yield replace(event, answer=answer)
+                else:
+                    yield event
 
     async def answer(self, ask: Ask) -> Answer:
         return [event async for event in self.stream(ask)][-1].answer  # type: ignore[union-attr]
@@ -140,8 +163,10 @@ class Fakes:
         self.overviews = DocumentOverviews(self.ledger.documents, self.ledger.overviews, self.ledger.access)
         self.sharing = Sharing(self.ledger.collections, clock=lambda: 1_700_000_000.5)
         self.audit = AuditTrail(self.ledger.audit)
+        ledger, changes = self.ledger, ConversationChanges()
+        self.turns = RunningTurns(self.answering, ledger.turns, ledger.answers, changes)
         self.answer_history = AnswerHistory(
-            self.ledger.answers, self.ledger.conversations, self.ledger.access
+            ledger.turns, ledger.conversations, ledger.feedback, ledger.access, self.turns
         )
 
 

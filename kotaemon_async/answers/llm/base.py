@@ -94,10 +94,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of the answer's text; the chain adds who sent it."""
+    """The next piece of the answer's text; the chain adds who sent it, and the name of a model's link."""
 
     text: str
     served_by: ServedBy | None = field(default=None, compare=False)
+    link: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

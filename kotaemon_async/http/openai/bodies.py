@@ -12,6 +12,7 @@ from kotaemon_async.http.bodies import CitationBody, Problem, answer_body, body_
 from kotaemon_async.http.openai.limits import ReplyLimit
 from kotaemon_async.http.openai.text import asked_within, footnotes, said
 from kotaemon_async.stores.collections import Collection
+from kotaemon_async.stores.conversations import Turn
 
 #: The model that looks everywhere; `kotaemon/NAME` looks in one collection.
 MODEL = "kotaemon"
@@ -318,9 +319,8 @@ def usage_of(chat: ChatRequest, answer: Answer, content: str) -> ChatUsage:
 def provenance_of(answer: Answer) -> Provenance:
     """Return what else there is to say about the answer."""
     usage_is_estimated = answer.usage is None
-    return body_of(
-        Provenance, answer_body(answer), answer_id=answer.id, usage_is_estimated=usage_is_estimated
-    )
+    body = answer_body(Turn.alone(answer, 0.0))
+    return body_of(Provenance, body, answer_id=answer.id, usage_is_estimated=usage_is_estimated)
 
 
 def completion_of(chat: ChatRequest, answer: Answer, completion_id: str, created_s: float) -> ChatCompletion:

@@ -8,11 +8,13 @@ import pytest
 from kotaemon_async.answers.answering import Answering
 from kotaemon_async.answers.cache import AnswerCache, StaleCacheProvider
 from kotaemon_async.answers.chain import Chain
+from kotaemon_async.answers.conversation_changes import ConversationChanges
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.history import AnswerHistory
 from kotaemon_async.answers.llm.base import Delta, Finish
 from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.turns import RunningTurns
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Answer, Found, Mode, Scope
 from kotaemon_async.stores.collections import Change, Share
@@ -117,10 +119,11 @@ async def test_a_share_that_is_taken_away_ends_the_way_to_the_cache(asked: Asked
 
 async def test_sources_that_their_reader_sees_no_more_are_marked_gone(asked: Asked) -> None:
     ledger = asked.ledger
-    history = AnswerHistory(ledger.answers, ledger.conversations, ledger.access)
+    running = RunningTurns(asked.answering, ledger.turns, ledger.answers, ConversationChanges())
+    history = AnswerHistory(ledger.turns, ledger.conversations, ledger.feedback, ledger.access, running)
     given = {one: await asked.ask(one, "hers") for one in (ALICE, CAROL)}
     for shares, gone in ((True, False), (False, True)):
         if not shares:
             await ledger.collections.change(ALICE, "hers", Change(shares=()))
         kept = [await history.answer(one, answer.id) for one, answer in given.items()]
-        assert [one.citations[0].gone for one in kept] == [False, gone]
+        assert [one.answer.citations[0].gone for one in kept] == [False, gone]

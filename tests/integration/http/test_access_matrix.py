@@ -54,6 +54,7 @@ NAMES = {
 BODIES: Mapping[tuple[str, str], object] = {
     ("PATCH", DOCUMENT): {"collection": "elsewhere"},
     ("PATCH", CONVERSATION): {"title": "Mine"},
+    ("PUT", "/api/v1/answers/{answer_id}/feedback"): {"verdict": "down"},
     ("PUT", COLLECTION): {"public": "write"},
     ("PATCH", COLLECTION): {"public": "write"},
 }
@@ -103,7 +104,11 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
         Call("GET", "/api/v1/conversations"),
         Call("GET", "/api/v1/conversations", params={"q": TITLE_WORD[:5]}),
     ),
+    ("GET", "/api/v1/conversations/events"): (Call("GET", "/api/v1/conversations/events"),),
     ("POST", "/api/v1/conversations"): (Call("POST", "/api/v1/conversations", {"title": "Mine"}),),
+    ("POST", "/api/v1/conversations/delete"): (
+        Call("POST", "/api/v1/conversations/delete", {"ids": ["{conversation}"]}),
+    ),
     ("POST", "/api/v1/search"): tuple(
         Call("POST", "/api/v1/search", ASKED | more)
         for more in (
@@ -128,6 +133,7 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
             {"question": "And in which year?", "conversation_id": "{conversation}"},
             may_differ=True,
         ),
+        Call("POST", "/api/v1/answers", {"question": "And in which year?", "replaces": "{answer}"}),
     ),
     ("POST", "/v1/chat/completions"): tuple(
         Call("POST", "/v1/chat/completions", {"model": model, "messages": CHAT, "stream": stream})
@@ -158,6 +164,7 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
             ("GET", "/api/v1/keys", None),
             ("POST", "/api/v1/keys", {"name": "mine", "scopes": ["admin"]}),
             ("GET", "/api/v1/audit", None),
+            ("GET", "/api/v1/feedback", None),
             ("GET", "/api/v1/links", None),
             ("GET", "/api/v1/settings", None),
             ("PUT", "/api/v1/settings", {"answers": {"length": "short"}}),
@@ -277,7 +284,16 @@ async def test_strangers_find_nothing(who: str, call: Call, world: World, views:
     await refused(world, who, call)
 
 
-ADMINS = ("/metrics", "/figures", "/doctor", "/incidents", "/v1/models", "/keys", "/audit")
+ADMINS = (
+    "/metrics",
+    "/figures",
+    "/doctor",
+    "/incidents",
+    "/v1/models",
+    "/keys",
+    "/audit",
+    "/api/v1/feedback",
+)
 FOR_ADMINS = [call for call in HIDDEN if any(one in call.path for one in ADMINS) and call.path[:4] != "/v1/"]
 
 

@@ -51,7 +51,9 @@ async def test_conversations_are_listed_page_by_page(client: AsyncClient) -> Non
 async def test_a_title_is_changed_and_searched(client: AsyncClient) -> None:
     assert (await client.patch(f"{PATH}/c1", json={"title": "Sums"})).json()["title"] == "Sums"
     assert len((await client.get(PATH, params={"q": "sum"})).json()["items"]) == 1
-    assert (await client.get(PATH, params={"q": "much"})).json()["items"] == []
+    (by_text,) = (await client.get(PATH, params={"q": "PERCENT how"})).json()["items"]
+    assert (by_text["title"], by_text["found"]) == ("Sums", "How much? By 8 percent. [1]")
+    assert (await client.get(PATH, params={"q": "much sums"})).json()["items"] == []
 
 
 async def test_a_deleted_conversation_is_gone_with_its_answers(client: AsyncClient) -> None:

@@ -68,9 +68,10 @@ async def test_json_that_is_not_in_utf_8_is_a_problem(client: AsyncClient, path:
 async def test_an_answer_comes_as_json(client: AsyncClient) -> None:
     reply = await client.post(ANSWERS, json={"question": "How much?"})
     names = "id question answer served_by degraded reasons age_s citations trace_id timings_s usage uncited"
-    later = "complete outcome missing claims rejected"
+    later = "complete outcome missing claims rejected status conversation_id turn_id versions current"
+    kept = "created_at scope link feedback follow_ups"
     assert (reply.status_code, reply.json()["answer"]) == (200, "By 8 percent. [1]")
-    assert set(reply.json()) == {*names.split(), *later.split()}
+    assert set(reply.json()) == {*names.split(), *later.split(), *kept.split()}
 
 
 async def test_an_answer_is_read_again(client: AsyncClient, services: Fakes) -> None:

@@ -67,7 +67,9 @@ class Before:
 
     turns_before: tuple[tuple[str, str], ...]
 
-    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
+    async def turns(
+        self, conversation_id: str, caller: Caller, limit: int, before: str | None = None
+    ) -> list[Turn]:
         return [Turn(Answer("a", q, a, "primary", False, (), (), ""), 1.0) for q, a in self.turns_before]
 
 

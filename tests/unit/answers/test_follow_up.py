@@ -28,7 +28,9 @@ class Histories:
     broken: bool = False
     hangs: bool = False
 
-    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
+    async def turns(
+        self, conversation_id: str, caller: Caller, limit: int, before: str | None = None
+    ) -> list[Turn]:
         if self.hangs:
             await anyio.sleep_forever()
         if self.broken:

@@ -54,7 +54,9 @@ class Talks:
     cited: str = ""
     turns_before: list[Turn] = field(default_factory=list)
 
-    async def turns(self, conversation_id: str, caller: Caller, limit: int) -> list[Turn]:
+    async def turns(
+        self, conversation_id: str, caller: Caller, limit: int, before: str | None = None
+    ) -> list[Turn]:
         citation = Citation("a.1", 1, self.cited, "", 1, "", 1.0)
         return [Turn(Answer("a", "?", "!", "primary", False, (), (citation,), ""), 1.0)] if self.cited else []
 

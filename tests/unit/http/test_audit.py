@@ -11,6 +11,10 @@ HARMLESS = {
     "POST /api/v1/answers",
     "POST /api/v1/conversations",
     "PATCH /api/v1/conversations/{conversation_id}",
+    "POST /api/v1/conversations/{conversation_id}/answers/{answer_id}/current",
+    "POST /api/v1/answers/{answer_id}/stop",
+    "PUT /api/v1/answers/{answer_id}/feedback",
+    "DELETE /api/v1/answers/{answer_id}/feedback",
     "POST /v1/chat/completions",
 }
 READING = {"GET", "HEAD", "OPTIONS"}

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from kotaemon_async.domain.model import Answer
-from kotaemon_async.http.conversations import markdown
+from kotaemon_async.http.conversation_export import markdown
 from kotaemon_async.stores.conversations import Conversation, Turn
 
 WHOLE = Answer("a", "Where is Sund?", "In the north.", "primary", False, (), (), "")
