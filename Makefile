@@ -18,6 +18,7 @@ UV := uv pip compile --quiet --upgrade --universal --python-version 3.11 --gener
 # A service that tests start some hundred times need not be compiled as often.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest
+PAGE := $(BIN)/deno fmt --quiet --config config/deno.json kotaemon_async/http/web
 # A worker for each of two cores; the long files first, so that both have work until the end.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
 .PHONY: help run test test-long check format demo eval bench bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
@@ -36,10 +37,10 @@ test-long: $(MODEL) $(TEST) ## run the whole walks of which `test` takes a part:
 
 check: $(TEST) ## formatting, lint, types, layout
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-	@$(PYTEST) tests/unit/test_layout.py
+	@$(PAGE) --check && $(PYTEST) tests/unit/test_layout.py
 
 format: $(TEST) ## format the code and mend what lint can mend
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(PAGE)
 
 demo: $(READY) ## documents, questions and cited answers on a throwaway service
 	@$(BIN)/kotaemon-async demo
