@@ -33,6 +33,7 @@ from kotaemon_async.app.preferences import open_preferences
 from kotaemon_async.app.search import SearchParts, open_search, remove_left_over, wanted_model
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.changes import DocumentChanges
+from kotaemon_async.documents.drawing import Drawing
 from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.ingest import RECIPE, Ingest
 from kotaemon_async.documents.library import Library
@@ -42,6 +43,7 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.queue.broker import Broker
 from kotaemon_async.documents.queue.dispatcher import Dispatcher
 from kotaemon_async.documents.quota import Quota
+from kotaemon_async.documents.reading import Reading
 from kotaemon_async.documents.recognition import Recognition
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE
@@ -175,6 +177,7 @@ class Services:
     access: Access
     changes: DocumentChanges
     page_images: PageImages
+    reading: Reading
     recognition: Recognition
     history: History
     keys: KnownKeys
@@ -342,7 +345,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     library, admission = _library(settings, opened, work_changed), _admission(settings, opened)
     ingest = _ingest(settings, opened, library, work_changed)
     retrieval = opening.keep(_retrieval(settings, opened))
-    page_images = _page_images(settings, opened)
+    page_images, reading = _page_images(settings, opened)
     embedder = opened.spaces.embedder
     backups = opening.keep(schedule_of(settings))
     answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
@@ -363,6 +366,7 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
         access=ledger.access,
         changes=DocumentChanges(ledger.access, shortage=capacity.shortage),
         page_images=page_images,
+        reading=reading,
         recognition=opened.recognition,
         history=History(),
         keys=opened.keys,
@@ -391,18 +395,13 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     )
 
 
-def _page_images(settings: Settings, opened: _Opened) -> PageImages:
+def _page_images(settings: Settings, opened: _Opened) -> tuple[PageImages, Reading]:
     ledger = opened.ledger
-    images = PageImages(
-        ledger.access,
-        ledger.documents,
-        ledger.answers,
-        opened.blobs.path,
-        opened.page_renderer,
-        office=_office(settings),
-    )
-    _release_under_pressure(opened, images)
-    return images
+    drawing = Drawing(ledger.documents, opened.blobs.path, opened.page_renderer, _office(settings))
+    images = PageImages(ledger.access, ledger.answers, drawing)
+    reading = Reading(ledger.access, ledger.documents, ledger.reading, images, drawing)
+    _release_under_pressure(opened, images, reading)
+    return images, reading
 
 
 def _library(settings: Settings, opened: _Opened, enqueue: Callable[[], None]) -> Library:
@@ -511,7 +510,7 @@ def _office(settings: Settings) -> LibreOffice | None:
     return LibreOffice(program, folder, settings.parser) if program else None
 
 
-def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:
+def _release_under_pressure(opened: _Opened, page_images: PageImages, reading: Reading) -> None:
     """Have the memory guard ask for all that is only there for speed."""
     guard = opened.capacity.memory
     guard.on_pressure("caches", forget)
@@ -521,6 +520,7 @@ def _release_under_pressure(opened: _Opened, page_images: PageImages) -> None:
     guard.on_pressure("ocr", opened.recognition.release_idle)
     guard.on_pressure("models", opened.models.release_idle)
     guard.on_pressure("pictures", page_images.release_memory)
+    guard.on_pressure("outlines", reading.release_memory)
 
 
 def _writable_folder(settings: Settings) -> Path:

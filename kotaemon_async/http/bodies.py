@@ -300,7 +300,7 @@ def document_body(document: Document) -> DocumentBody:
         document,
         progress=Progress(document.pages_done, document.pages_total, document.chunks_done),
         waiting_for=_waiting_for(document.waiting_for),
-        warnings=tuple(map(_warning_body, document.warnings)),
+        warnings=tuple(map(warning_body, document.warnings)),
         pages_without_text=tuple(_without_text(document)),
     )
 
@@ -378,5 +378,6 @@ def _page_of(place: Locator, number: int) -> int:
     return number if place.kind in _PAGED else 1
 
 
-def _warning_body(warning: DocumentWarning) -> WarningBody:
+def warning_body(warning: DocumentWarning) -> WarningBody:
+    """Return the warning as the API shows it."""
     return body_of(WarningBody, warning, places=tuple(map(place_body, warning.places)))

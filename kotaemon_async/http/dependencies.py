@@ -19,6 +19,7 @@ from kotaemon_async.documents.changes import DocumentChanges
 from kotaemon_async.documents.folders.watching import FolderWatch
 from kotaemon_async.documents.library import Library
 from kotaemon_async.documents.page_images import PageImages
+from kotaemon_async.documents.reading import Reading
 from kotaemon_async.documents.sharing import Sharing
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.http.settings import HttpSettings, LimitSettings
@@ -97,6 +98,8 @@ class Dependencies(Protocol):
     def keys(self) -> KnownKeys: ...
     @property
     def page_images(self) -> PageImages: ...
+    @property
+    def reading(self) -> Reading: ...
     @property
     def audit(self) -> AuditTrail: ...
     @property

@@ -42,6 +42,16 @@ from kotaemon_async.http.conversations import (
     ConversationStart,
     DeletedConversations,
 )
+from kotaemon_async.http.document_pages import (
+    HitBody,
+    HitList,
+    OutlineBody,
+    OutlineItemBody,
+    PageLine,
+    ReadPageBody,
+    ReadPassageBody,
+    ReadPassages,
+)
 from kotaemon_async.http.documents import FEED, DocumentChange
 from kotaemon_async.http.feedback import FeedbackBody, FeedbackList, FeedbackRequest
 from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, RotateRequest
@@ -252,6 +262,23 @@ EXAMPLES: Final[dict[str, object]] = {
         _HEALTH,
         _TRACE_BODY,
         AuditList([_ACT], None),
+        ReadPageBody(
+            document_id=_DOCUMENT_ID,
+            number=12,
+            total=60,
+            place=_PLACE,
+            width=595.0,
+            height=842.0,
+            has_picture=True,
+            text=_PASSAGE.text,
+            lines=[PageLine(_PASSAGE.text, (0.11, 0.342, 0.87, 0.361))],
+            html=None,
+            warnings=[],
+            marks=[(0.11, 0.342, 0.2, 0.361)],
+        ),
+        OutlineBody([OutlineItemBody("Revenue", 1, 12, _PLACE)]),
+        ReadPassages([ReadPassageBody(_PASSAGE.id, 12, _PLACE, _PASSAGE.text)], None),
+        HitList(1, is_cut=False, hits=[HitBody(12, _PLACE, _PASSAGE.text, [(0, 7)])]),
         PageMarks(4, 1200, 1697, [(0.11, 0.342, 0.87, 0.361)]),
         _COLLECTION,
         CollectionList([_COLLECTION]),

@@ -1,4 +1,4 @@
-"""Pages of documents as images over HTTP, and where a quote stands on them."""
+"""Pages of documents over HTTP: as text with boxes, as images, and where a quote stands on them."""
 
 import re
 from typing import Annotated
@@ -12,11 +12,14 @@ from litestar.params import FromPath, QueryParameter
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.auth import READ
 from kotaemon_async.http.dependencies import AnyRequest, GivenCaller, GivenServices
+from kotaemon_async.http.document_pages import ReadPageBody, Sought, page_body
 from kotaemon_async.http.problems import responses
 
 _PAGES = "/api/v1/documents/{document_id:str}/pages"
-_FILE = re.compile(r"([1-9]\d{0,6})\.png", re.ASCII)
-_PNG = ResponseSpec(bytes, generate_examples=False, description="The image.", media_type="image/png")
+#: A page or its image, as the description names it.
+PATH = "/api/v1/documents/{document_id}/pages/{name}"
+_NAME = re.compile(r"([1-9]\d{0,6})(\.png)?", re.ASCII)
+_PAGE = ResponseSpec(ReadPageBody, generate_examples=False, description="The page, or its image.")
 _PROBLEMS = responses(
     *("bad_request", "not_found", "encrypted", "corrupt", "parser_limit", "parser_unavailable"),
     *("timeout", "ledger_unavailable"),
@@ -42,11 +45,10 @@ class PageMarks(msgspec.Struct, frozen=True):
 @get(
     _PAGES + "/{name:str}",
     opt=READ,
-    media_type="image/png",
-    responses={200: _PNG, **_PROBLEMS},
-    summary="A page as an image",
+    responses={200: _PAGE, **_PROBLEMS},
+    summary="A page, as text with boxes or as an image",
 )
-async def page_picture(  # noqa: PLR0913, PLR0917 - one for each part of the query
+async def page_or_picture(  # noqa: PLR0913, PLR0917 - one for each part of the query
     request: AnyRequest,
     services: GivenServices,
     caller: GivenCaller,
@@ -54,14 +56,21 @@ async def page_picture(  # noqa: PLR0913, PLR0917 - one for each part of the que
     name: FromPath[str],
     width: Width = 1200,
     highlight: Highlight = None,
+    q: Sought = None,
 ) -> Response[bytes]:
-    """Return a page, `4.png` the fourth; with `highlight` the quote of that citation is marked on it."""
-    number = _FILE.fullmatch(name)
-    if number is None:
-        raise Refused("Pages are named 1.png, 2.png and so on.", code="not_found")
-    drawn = await services.page_images.image(
-        caller, document_id, int(number[1]), width_px=width, highlight=highlight
-    )
+    """Return a page, `4` the fourth with its lines, `4.png` its image, at most as wide as asked for.
+
+    With `highlight` the quote of that citation is marked in the image and in `html`, with `q` what is looked
+    for in `marks` and `html`.
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        raise Refused("Pages are named 1, 2 and so on, their images 1.png, 2.png.", code="not_found")
+    number = int(found[1])
+    if not found[2]:
+        page = await services.reading.page(caller, document_id, number, query=q or "", highlight=highlight)
+        return Response(msgspec.json.encode(page_body(page)), media_type="application/json")
+    drawn = await services.page_images.image(caller, document_id, number, width_px=width, highlight=highlight)
     headers = {"ETag": f'"{drawn.etag}"', "Cache-Control": _CACHE}
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
@@ -87,4 +96,4 @@ async def page_marks(
     return PageMarks(number, drawn.width_px, drawn.height_px, list(drawn.marks))
 
 
-HANDLERS: list[HTTPRouteHandler] = [page_picture, page_marks]
+HANDLERS: list[HTTPRouteHandler] = [page_or_picture, page_marks]

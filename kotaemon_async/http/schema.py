@@ -14,7 +14,7 @@ from litestar.serialization import encode_json
 
 from kotaemon_async.domain import model
 from kotaemon_async.domain.callers import EVERYBODY
-from kotaemon_async.http import documents, events
+from kotaemon_async.http import documents, events, page_images
 from kotaemon_async.http.auth import caller_of
 from kotaemon_async.http.examples import EVENT_EXAMPLES, EXAMPLES, TEXT_EXAMPLES
 from kotaemon_async.stores import documents as stored_documents
@@ -92,6 +92,8 @@ def finish(schema: Json) -> None:
     _describe(_dict(_dict(schema["components"])["schemas"]))
     paths = _dict(schema["paths"])
     _dict(_dict(paths[documents.PATH])["post"])["requestBody"] = _UPLOAD
+    shown = _dict(_dict(_dict(_dict(paths[page_images.PATH])["get"])["responses"])["200"])
+    _dict(shown["content"])["image/png"] = {"schema": {"type": "string", "format": "binary"}}
     asked = _dict(_dict(_dict(_dict(paths["/api/v1/answers"])["post"])["responses"])["200"])
     _dict(asked["content"])[events.MEDIA_TYPE] = {"schema": {"type": "string"}}
     for path, item in paths.items():

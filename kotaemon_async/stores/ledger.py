@@ -22,6 +22,7 @@ from kotaemon_async.stores.keywords import Keywords
 from kotaemon_async.stores.models import Models
 from kotaemon_async.stores.overviews import OverviewStore
 from kotaemon_async.stores.preferences import ChosenPreferences
+from kotaemon_async.stores.reading import Reading
 from kotaemon_async.stores.sessions import Sessions
 from kotaemon_async.stores.sqlite import Database, Schema
 from kotaemon_async.stores.turns import Turns
@@ -73,6 +74,7 @@ class Ledger:
         self.access = Access(database)
         self.collections = Collections(database)
         self.documents = Documents(database)
+        self.reading = Reading(database)
         self.usage = Usage(database)
         self.claims = Claims(database)
         self.idempotency = Idempotency(database)

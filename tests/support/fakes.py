@@ -144,6 +144,7 @@ class Fakes:
     answering: ScriptedAnswering = field(default_factory=ScriptedAnswering)
     admission: Admission = field(default_factory=lambda: Admission(4))
     page_images: PageImages | None = None
+    reading: Any = None
     health: Health = field(default_factory=Health)
     tracing: Tracing | None = None
     started: anyio.Event = field(default_factory=_is_set)

@@ -1,7 +1,8 @@
 """A parser child: one document at a time (child_service.py says how it is asked).
 
 Started as a plain file; imports nothing of the package but modules made for children (child_*.py).
-Requests: open, read, scan, members, piece, draw_page, close, draw_text.
+Requests: open, read, scan, members, piece, outline, find_page, draw_page, layer_of_page, draw_text,
+layer_of_text, close.
 """
 
 import os
@@ -77,6 +78,15 @@ class OpenDocument(child_service.Requests):
 
         return child_images.of_page(self.document.page(number), width_px, quote, words)
 
+    def layer_of_page(self, number: int, quote: str, words: str) -> dict[str, Any]:
+        from kotaemon_async.documents.parsing import child_images
+
+        return child_images.layer_of_page(self.document.page(number), quote, words)
+
+    def outline(self) -> dict[str, Any]:
+        """Return the bookmarks of a PDF: level, title and page of each."""
+        return {"items": self.document.outline()}
+
     def find_page(self, words: str) -> dict[str, Any]:
         from kotaemon_async.documents.parsing import child_images
 
@@ -89,6 +99,14 @@ class OpenDocument(child_service.Requests):
 
         child_jail.allow_cpu(self.settings["cpu_s"])
         return child_images.of_text(text, blocks, title, width_px, quote)
+
+    def layer_of_text(
+        self, text: str, blocks: list[dict[str, Any]], title: str, quote: str
+    ) -> dict[str, Any]:
+        from kotaemon_async.documents.parsing import child_images
+
+        child_jail.allow_cpu(self.settings["cpu_s"])
+        return child_images.layer_of_text(text, blocks, title, quote)
 
     def close(self) -> dict[str, Any]:
         if self.document is not None:

@@ -4,6 +4,7 @@ Everything of the file is escaped: it is shown, never obeyed.
 """
 
 import html
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +16,8 @@ _NARROW, _WIDE = 595.0, 842.0
 #: All cells of a sheet, however it is made.
 _MOST_CELLS: Final = 12_000
 _LEVELS: Final = 4
+#: Where the first letter of a part is looked for.
+_LOOKED_AT: Final = 400
 
 CSS: Final = """
 body { font-family: sans-serif; font-size: 11px; line-height: 1.5; color: #222 }
@@ -23,7 +26,7 @@ h1 { font-size: 19px } h2 { font-size: 16px } h3 { font-size: 13px } h4 { font-s
 h1, h2, h3, h4 { margin: 4px 0 8px } table { width: 100%; margin: 0 0 10px }
 td, th { border: 1px solid #bbb; padding: 2px 5px; font-size: 9px; text-align: left }
 th { background-color: #eee; font-weight: bold }
-.number, .place, .edge { color: #888; font-size: 9px } .list { margin-left: 14px }
+.number, .place, .edge { color: #888; font-size: 9px } .list { margin-left: 14px; margin-right: 14px }
 .note { border: 1px solid #ccc; background-color: #fafafa; padding: 4px 8px } .caption { font-weight: bold }
 pre { font-size: 9px }
 """
@@ -42,7 +45,7 @@ class Sheet(NamedTuple):
 
 def sheet_of(text: str, blocks: Sequence[dict[str, Any]], title: str) -> Sheet:
     """Return a text with its blocks (kind, start, end, level, header, head_lines, rows) under a title."""
-    parts = [f'<p class="place">{html.escape(title)}</p>'] if title else []
+    parts = [f'<p class="place"{_direction(title)}>{html.escape(title)}</p>'] if title else []
     is_wide, cells = False, 0
     for block in blocks or [{"kind": "paragraph", "start": 0, "end": len(text)}]:
         words = text[block["start"] : block["end"]]
@@ -61,11 +64,18 @@ def _block(words: str, block: dict[str, Any]) -> str:
     kind = block["kind"]
     if kind == "heading":
         level = min(max(block.get("level", 1), 1), _LEVELS)
-        return f"<h{level}>{_lines(words)}</h{level}>"
+        return f"<h{level}{_direction(words)}>{_lines(words)}</h{level}>"
     if kind == "code":
         return f"<pre>{html.escape(words)}</pre>"
     name = f' class="{_CLASSES[kind]}"' if kind in _CLASSES else ""
-    return "".join(f"<p{name}>{_lines(part)}</p>" for part in words.split("\n\n"))
+    return "".join(f"<p{name}{_direction(part)}>{_lines(part)}</p>" for part in words.split("\n\n"))
+
+
+def _direction(words: str) -> str:
+    """Return the attribute for words whose first letter is written from right to left."""
+    kinds = (unicodedata.bidirectional(one) for one in words[:_LOOKED_AT])
+    first = next((kind for kind in kinds if kind in ("L", "R", "AL")), "L")
+    return "" if first == "L" else ' dir="rtl"'
 
 
 def _lines(words: str) -> str:
@@ -99,4 +109,5 @@ def _table(rows: list[list[str]], block: dict[str, Any]) -> Iterator[str]:
 def _row(cells: Sequence[str], number: str | None, *, is_head: bool) -> str:
     name = "th" if is_head else "td"
     before = "" if number is None else f'<{name}><span class="number">{number}</span></{name}>'
-    return f"<tr>{before}{''.join(f'<{name}>{html.escape(cell)}</{name}>' for cell in cells)}</tr>"
+    drawn = (f"<{name}{_direction(cell)}>{html.escape(cell)}</{name}>" for cell in cells)
+    return f"<tr>{before}{''.join(drawn)}</tr>"

@@ -3,14 +3,16 @@
 import io
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from kotaemon_async.documents.parsing import child_words
+from kotaemon_async.documents.parsing import child_text_layer, child_words
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks, plain
-from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
+from kotaemon_async.documents.parsing.child_pymupdf import laid_text, pymupdf, text_page
+from kotaemon_async.documents.parsing.child_text_layer import Line
 
 #: No image has more pixels, whatever its page claims to measure.
 _MOST_PIXELS = 6_000_000
@@ -34,20 +36,33 @@ def of_page(page: Any, width_px: int, quote: str, words: str = "") -> dict[str, 
     The quote is looked for in the `words` that were read from its picture, where there are any.
     """
     try:
-        return _image(page, width_px, _places(page, quote, words) if quote else [])
+        found = _places(page, _text_of(page), quote, words) if quote else []
+        return _image(page, width_px, found)
+    except ERRORS as error:
+        raise translated(error) from error
+
+
+def layer_of_page(page: Any, quote: str, words: str = "") -> dict[str, Any]:
+    """Return what is laid over the drawn page: its `lines`, its size in points, and the `marks`."""
+    try:
+        text = _text_of(page)
+        lines = child_text_layer.of_words(words) if words else child_text_layer.of_page(page, text)
+        return _layer(page, lines, _places(page, text, quote, words) if quote else [])
     except ERRORS as error:
         raise translated(error) from error
 
 
 def of_text(text: str, blocks: list[dict[str, Any]], title: str, width_px: int, quote: str) -> dict[str, Any]:
     """Draw what has no pages, laid out on one sheet; a quote's bars between cells are no letters there."""
-    shown = text[:_MOST_CHARS]
-    inside = [one for one in blocks if one["start"] < len(shown)]
-    document = pymupdf.open("pdf", _drawn(sheet_of(shown, inside, title)))
-    try:
-        return of_page(document[0], width_px, quote.replace("|", " "))
-    finally:
-        document.close()
+    with _drawn(text, blocks, title) as (page, laid):
+        return _image(page, width_px, _places(page, laid, quote.replace("|", " "), "") if quote else [])
+
+
+def layer_of_text(text: str, blocks: list[dict[str, Any]], title: str, quote: str) -> dict[str, Any]:
+    """Return what is laid over a drawn text, as `layer_of_page` does."""
+    with _drawn(text, blocks, title) as (page, laid):
+        found = _places(page, laid, quote.replace("|", " "), "") if quote else []
+        return _layer(page, child_text_layer.of_page(page, laid), found)
 
 
 def page_with(document: Any, words: str) -> int | None:
@@ -65,39 +80,73 @@ def page_with(document: Any, words: str) -> int | None:
     return best
 
 
-def _drawn(sheet: Sheet) -> bytes:
-    """Return a PDF of one page as tall as the sheet needs."""
+@contextmanager
+def _drawn(text: str, blocks: list[dict[str, Any]], title: str) -> Iterator[tuple[Any, Any]]:
+    """Draw a text as a page as tall as it needs, for the block, and give its text as it was laid out.
+
+    What stands in a PDF may be signs alone: letters that are joined are no letters any more there.
+    """
+    shown = text[:_MOST_CHARS]
+    sheet = sheet_of(shown, [one for one in blocks if one["start"] < len(shown)], title)
+    try:
+        data, laid = _laid_out(sheet)
+        document = pymupdf.open("pdf", data)
+        try:
+            yield document[0], laid
+        finally:
+            document.close()
+    except ERRORS as error:
+        raise translated(error) from error
+
+
+def _laid_out(sheet: Sheet) -> tuple[bytes, Any]:
+    """Return a PDF of one page, and its text page."""
     column = sheet.width - 2 * _MARGIN
     fits = pymupdf.Story(sheet.body, user_css=CSS).fit_height(column)
     height = min(max(fits.rect.height if fits.big_enough else _TALLEST, 200.0) + 2.0, _TALLEST)
+    whole = pymupdf.Rect(0, 0, sheet.width, height + 2 * _MARGIN)
+    place = pymupdf.Rect(_MARGIN, _MARGIN, _MARGIN + column, _MARGIN + height)
     output = io.BytesIO()
     writer = pymupdf.DocumentWriter(output)
-    device = writer.begin_page(pymupdf.Rect(0, 0, sheet.width, height + 2 * _MARGIN))
-    story = pymupdf.Story(sheet.body, user_css=CSS)
-    story.place(pymupdf.Rect(_MARGIN, _MARGIN, _MARGIN + column, _MARGIN + height))
-    story.draw(device)
+    _placed(sheet, place).draw(writer.begin_page(whole))
+    laid = laid_text(_placed(sheet, place), whole)
     writer.end_page()
     writer.close()
-    return output.getvalue()
+    return output.getvalue(), laid
 
 
-def _places(page: Any, quote: str, words: str) -> list[Box]:
+def _placed(sheet: Sheet, place: Any) -> Any:
+    """Return what is drawn, once, at that place."""
+    story = pymupdf.Story(sheet.body, user_css=CSS)
+    story.place(place)
+    return story
+
+
+def _text_of(page: Any) -> Any:
+    return text_page(page, pymupdf.TEXTFLAGS_TEXT)
+
+
+def _places(page: Any, text: Any, quote: str, words: str) -> list[Box]:
     """Return where the quote stands, as parts of the page's sides."""
     if words:
         return child_words.marked(words, quote)
     width, height = page.rect.width, page.rect.height
-    return [parts_of(box, width, height) for box in marks(list(_glyphs(page)), quote)]
+    return [parts_of(box, width, height) for box in marks(list(_glyphs(text)), quote)]
 
 
-def _glyphs(page: Any) -> Iterator[Glyph]:
+def _glyphs(text: Any) -> Iterator[Glyph]:
     """Return every character with its box, in the order in which the page's text is read."""
     row = 0
-    for block in text_page(page, pymupdf.TEXTFLAGS_TEXT).extractRAWDICT()["blocks"]:
+    for block in text.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
             row += 1
             for span in line["spans"]:
                 for one in span["chars"]:
                     yield Glyph(one["c"], tuple(one["bbox"]), row)
+
+
+def _layer(page: Any, lines: list[Line], found: list[Box]) -> dict[str, Any]:
+    return {"width": page.rect.width, "height": page.rect.height, "lines": lines, "marks": found}
 
 
 def _image(page: Any, width_px: int, shown: list[Box]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kotaemon_async.documents.parsing import child_scans
 from kotaemon_async.documents.parsing.child_page import PageParts
+from kotaemon_async.documents.parsing.child_paragraphs import clean
 from kotaemon_async.documents.parsing.child_pdf_damage import (
     is_picture,
     lacks_content,
@@ -28,6 +29,8 @@ ERRORS = (pymupdf.mupdf.FzErrorBase, RuntimeError, ValueError, IndexError, TypeE
 #: A page, those around it, and those that a batch of pages adds.
 _KEPT_PAGES = 2 * REACH + 9
 _TITLE_LINES = 4
+_MOST_BOOKMARKS = 5_000
+_TITLE_CHARS = 300
 #: A table is followed back over so many pages when reading begins within it.
 _LONGEST_TABLE = 30
 _MEMORY_WORDS = ("malloc", "calloc", "realloc", "out of memory", "bad_alloc")
@@ -160,6 +163,15 @@ class PdfDocument:
             return child_scans.of_page(self.page(number), child_scans.SCAN_DPI)
         except ERRORS as error:
             raise translated(error) from error
+
+    def outline(self) -> list[tuple[int, str, int]]:
+        """Return level, title and page of each bookmark that leads to a page, in order. Raises: FileError."""
+        try:
+            found = self._document.get_toc(simple=True)[:_MOST_BOOKMARKS]
+        except ERRORS as error:
+            raise translated(error) from error
+        cleaned = ((level, clean(title)[:_TITLE_CHARS], page) for level, title, page in found)
+        return [one for one in cleaned if one[1] and 1 <= one[2] <= len(self)]
 
     def close(self) -> None:
         """Close the file and give back what MuPDF and malloc keep of it."""

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 # PyMuPDF's first import pulls these in for table and layout features that are not used here:
@@ -29,5 +30,15 @@ def text_page(page: Any, flags: int) -> Any:
     found = mupdf.FzStextPage(mupdf.fz_bound_page(page.this))
     device = mupdf.fz_new_stext_device(found, mupdf.FzStextOptions(flags))
     mupdf.fz_run_page(page.this, device, mupdf.FzMatrix(), mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    return pymupdf.TextPage(found)
+
+
+def laid_text(story: Any, whole: Any) -> Any:
+    """Return the text of a story where it was placed on a page of that size, before it is drawn as signs."""
+    mupdf = pymupdf.mupdf
+    found = mupdf.FzStextPage(mupdf.FzRect(*whole))
+    device = mupdf.fz_new_stext_device(found, mupdf.FzStextOptions(pymupdf.TEXTFLAGS_TEXT))
+    story.draw(SimpleNamespace(this=device))
     mupdf.fz_close_device(device)
     return pymupdf.TextPage(found)

@@ -3,6 +3,8 @@
 Numbers are bounded, places of blocks lie in their text and boxes on their page.
 """
 
+import struct
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -22,12 +24,42 @@ from kotaemon_async.domain.model import (
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 #: A picture of more points is no page's; child_scans and child_images make smaller ones.
 _MOST_POINTS: Final = 16_000_000
+#: How `child_text_layer` packs a side that is the whole width.
+_WHOLE: Final = 65_535
 _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 _Pixels = Annotated[int, Meta(ge=0, le=100_000)]
 _Level = Annotated[int, Meta(ge=0, le=100)]
 _Text = Annotated[str, Meta(max_length=2_000_000)]
 _Words = Annotated[str, Meta(max_length=10_000)]
 _Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a page: its text, its box as parts of the page's sides, and its characters' sides, packed."""
+
+    text: str
+    box: _Box
+    edges: bytes = b""
+
+    def box_of(self, start: int, stop: int) -> _Box:
+        """Return the box of the characters `text[start:stop]`; the line's where theirs are not known."""
+        left, top, right, bottom = self.box
+        if self.edges:
+            sides = [side / _WHOLE for side in struct.unpack(f"<{len(self.edges) // 2}H", self.edges)]
+            part = sides[2 * start : 2 * stop]
+            left, right = min(part), max(part)
+        return left, top, right, bottom
+
+
+@dataclass(frozen=True, slots=True)
+class PageLayer:
+    """The lines of a page as it is drawn, its width and height in points, and where a quote stands."""
+
+    width: float
+    height: float
+    lines: tuple[Line, ...]
+    marks: tuple[_Box, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +220,46 @@ class Image(Reply, frozen=True, kw_only=True):
     def boxes(self) -> tuple[_Box, ...]:
         """Return the marks, which lie on the picture."""
         return tuple(map(_on_page, self.marks))
+
+
+class LineReply(msgspec.Struct, frozen=True, array_like=True):
+    """A line of a page, its box, and left and right of every character, as `child_text_layer` packs them."""
+
+    text: _Words
+    box: _Box
+    edges: bytes
+
+
+class Layer(Reply, frozen=True, kw_only=True):
+    """What is laid over the image of a page: its lines, its size in points, where a quote stands."""
+
+    width: Annotated[float, Meta(gt=0, le=1e7)]
+    height: Annotated[float, Meta(gt=0, le=1e7)]
+    lines: Annotated[tuple[LineReply, ...], Meta(max_length=5_000)]
+    marks: tuple[_Box, ...]
+
+    def problem(self) -> str:
+        is_whole = all(len(line.edges) in (0, 4 * len(line.text)) for line in self.lines)
+        return "" if is_whole else "a line has other edges than characters"
+
+    def layer(self) -> PageLayer:
+        """Return the lines with their boxes, which lie on the page."""
+        lines = tuple(Line(one.text, _on_page(one.box), one.edges) for one in self.lines)
+        return PageLayer(self.width, self.height, lines, tuple(map(_on_page, self.marks)))
+
+
+class BookmarkReply(msgspec.Struct, frozen=True, array_like=True):
+    """A bookmark of a PDF, that leads to one of its pages."""
+
+    level: _Level
+    title: _Words
+    page: _Count
+
+
+class Outline(Reply, frozen=True, kw_only=True):
+    """The bookmarks, in order."""
+
+    items: Annotated[tuple[BookmarkReply, ...], Meta(max_length=5_000)]
 
 
 class Found(Reply, frozen=True, kw_only=True):

@@ -16,10 +16,13 @@ from kotaemon_async.documents.parsing.process import SCRIPT, ParserChild, Parser
 from kotaemon_async.documents.parsing.replies import (
     Found,
     Image,
+    Layer,
     Loss,
     Member,
     Members,
     Opened,
+    Outline,
+    PageLayer,
     Pages,
     Piece,
     Reply,
@@ -76,6 +79,16 @@ class ParsedDocument:
         request: dict[str, object] = {"do": "draw_page", "number": number, "width_px": width_px}
         request |= {"quote": quote, "words": words}
         return _image(await self._ask(request, Image))
+
+    async def layer(self, number: int, quote: str, words: str = "") -> PageLayer:
+        """Return what is laid over the image of the page, as image() draws and marks it."""
+        request: dict[str, object] = {"do": "layer_of_page", "number": number, "quote": quote, "words": words}
+        return (await self._ask(request, Layer)).layer()
+
+    async def outline(self) -> list[tuple[int, str, int]]:
+        """Return level, title and page of a PDF's bookmarks, in order."""
+        reply = await self._ask({"do": "outline"}, Outline)
+        return [(one.level, one.title, one.page) for one in reply.items if 1 <= one.page <= self.pages_total]
 
     async def page_with(self, words: str) -> int | None:
         """Return the first page of a PDF that holds the words, or most of them."""
@@ -156,15 +169,24 @@ class Sandbox:
 
     async def text_image(self, page: Page, title: str, width_px: int, quote: str) -> PageImage:
         """Draw a part of a text, under a title, that no file holds as a page; raises as open() does."""
-        blocks: list[dict[str, object]] = [
-            {"kind": one.kind, "start": one.start, "end": one.end, "level": one.level}
-            | {"header": one.header, "head_lines": one.head_lines, "rows": one.rows}
-            for one in page.blocks
-        ]
-        request: dict[str, object] = {"do": "draw_text", "text": page.text, "blocks": blocks, "title": title}
-        request |= {"width_px": width_px, "quote": quote}
+        request = {"do": "draw_text", **_drawable(page, title), "width_px": width_px, "quote": quote}
         async with self._pool.borrowed() as child:
             return _image(await child.ask(request, Image))
+
+    async def text_layer(self, page: Page, title: str, quote: str) -> PageLayer:
+        """Return what is laid over what text_image() draws."""
+        request = {"do": "layer_of_text", **_drawable(page, title), "quote": quote}
+        async with self._pool.borrowed() as child:
+            return (await child.ask(request, Layer)).layer()
+
+
+def _drawable(page: Page, title: str) -> dict[str, object]:
+    blocks: list[dict[str, object]] = [
+        {"kind": one.kind, "start": one.start, "end": one.end, "level": one.level}
+        | {"header": one.header, "head_lines": one.head_lines, "rows": one.rows}
+        for one in page.blocks
+    ]
+    return {"text": page.text, "blocks": blocks, "title": title}
 
 
 def _opened(path: Path) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from kotaemon_async.documents.drawing import Drawing, OfficePages
 from kotaemon_async.documents.page_images import WIDTHS, PageImages
 from kotaemon_async.documents.parsing import formats
 from kotaemon_async.documents.parsing.libreoffice import LibreOffice, program_of
@@ -81,9 +82,16 @@ def stored(tmp_path: Path) -> StoredFile:
     return made
 
 
+def images_of(
+    stored: StoredFile, sandbox: Sandbox, office: OfficePages | None = None, *, cache_bytes: int = 1 << 20
+) -> PageImages:
+    drawing = Drawing(stored, stored.path, sandbox, office)
+    return PageImages(stored, Cited(stored), drawing, cache_bytes=cache_bytes)
+
+
 @pytest.fixture
 def images(stored: StoredFile, sandbox: Sandbox) -> PageImages:
-    return PageImages(stored, stored, Cited(stored), stored.path, sandbox)
+    return images_of(stored, sandbox)
 
 
 def words_in(stored: StoredFile, page: int, picture: PageImage) -> str:
@@ -251,7 +259,7 @@ async def test_an_office_file_is_shown_as_it_is_printed_on_the_page_that_holds_t
     office_file(stored)
     assert PROGRAM is not None
     office = LibreOffice(PROGRAM, tmp_path / "office", ParserSettings(), wall_s=60.0)
-    images = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
+    images = images_of(stored, sandbox, office)
     found = await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
     kept = (tmp_path / "office" / "doc_1.pdf").read_bytes()
     assert " ".join(words_under(kept, 2, found.marks).split()) == OFFICE_WORDS
@@ -279,7 +287,7 @@ async def test_where_the_print_does_not_hold_the_quote_the_text_is_drawn(
     office_file(stored)
     (tmp_path / "other.pdf").write_bytes(english_pdf(texts=["Something else."]))
     office = Printed(tmp_path / "other.pdf" if has_printed else None)
-    drawn = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
+    drawn = images_of(stored, sandbox, office)
     found = await drawn.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")
     assert len(found.marks) == 1
     assert found.png == (await images.image(EVERYBODY, "doc_1", 1, highlight="ans_1.1")).png
@@ -292,7 +300,7 @@ async def test_a_slide_is_the_page_of_its_number(
     stored.texts, stored.place = {2: "Nothing of this is printed."}, Locator("slide", 2)
     (tmp_path / "slides.pdf").write_bytes(english_pdf(texts=["One.", "Two."]))
     office = Printed(tmp_path / "slides.pdf")
-    drawn = PageImages(stored, stored, Cited(stored), stored.path, sandbox, office=office)
+    drawn = images_of(stored, sandbox, office)
     stored.put((tmp_path / "slides.pdf").read_bytes())
     printed = await drawn.image(EVERYBODY, "doc_1", 2)
     stored.media_type = formats.PDF
@@ -349,14 +357,8 @@ async def test_a_picture_is_drawn_once_for_all_who_want_it(stored: StoredFile, i
 
 
 async def test_no_more_is_kept_than_there_is_room_for(stored: StoredFile, sandbox: Sandbox) -> None:
-    one = len(
-        (
-            await PageImages(stored, stored, Cited(stored), stored.path, sandbox).image(
-                EVERYBODY, "doc_1", 1, width_px=400
-            )
-        ).png
-    )
-    images = PageImages(stored, stored, Cited(stored), stored.path, sandbox, cache_bytes=2 * one)
+    one = len((await images_of(stored, sandbox).image(EVERYBODY, "doc_1", 1, width_px=400)).png)
+    images = images_of(stored, sandbox, cache_bytes=2 * one)
     for width_px in WIDTHS[:2]:
         for page in (1, 2):
             await images.image(EVERYBODY, "doc_1", page, width_px=width_px)

@@ -94,6 +94,15 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
     ),
     ("GET", DOCUMENT + "/pages/{name}"): (
         Call("GET", "/api/v1/documents/{document}/pages/1.png", params={"highlight": "{citation}"}),
+        Call("GET", "/api/v1/documents/{document}/pages/1"),
+        Call("GET", "/api/v1/documents/{document}/pages/1", params={"highlight": "{citation}"}),
+        Call("GET", "/api/v1/documents/{document}/pages/1", params={"q": TEXT_WORD[:5]}),
+    ),
+    ("GET", DOCUMENT + "/find"): (
+        Call("GET", "/api/v1/documents/{document}/find", params={"q": TEXT_WORD[:5]}),
+    ),
+    ("GET", DOCUMENT + "/passages"): (
+        Call("GET", "/api/v1/documents/{document}/passages", params={"cursor": "0.0"}),
     ),
     ("GET", "/api/v1/suggestions"): tuple(
         Call("GET", "/api/v1/suggestions", params=params)

@@ -91,6 +91,7 @@ export const words = {
   "step.check claims": ["Hold the model's sentences to their sources", "核对模型的句子与来源"],
   "step.choose sentences": ["Choosing sentences", "选取句子"],
   "step.draw_page": ["Drawing a page", "绘制页面"],
+  "step.read_outline": ["Reading the outline", "读取大纲"],
   "step.libreoffice": ["LibreOffice: print the file", "LibreOffice：转换文件"],
   "step.parser open": ["Parser: open", "解析进程：打开"],
   "step.parser read": ["Parser: read", "解析进程：读取"],

@@ -1,0 +1,77 @@
+"""The lines of a page with their boxes, to be laid over its image; runs inside a parser child.
+
+A line is its text, its box as parts of the page's sides, and `edges`: left and right of every character as
+parts of the page's width, two bytes each; none where the line does not run from side to side.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
+from kotaemon_async.documents.parsing.child_places import Box
+from kotaemon_async.documents.parsing.child_words import shown
+from kotaemon_async.domain.child_lines import is_mostly_cjk
+
+Line = tuple[str, Box, bytes]
+
+#: No page has more lines or characters laid over it.
+_MOST_LINES = 5_000
+_MOST_CHARS = 60_000
+_WHOLE = 65_535
+#: What no reply can hold or no page shows.
+_ODD = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
+
+
+def of_page(page: Any, text_page: Any) -> list[Line]:
+    """Return the lines of a page, in the order in which its text is read."""
+    width, height = page.rect.width, page.rect.height
+    return list(_bounded(_lines(text_page, width, height)))
+
+
+def of_words(words: str) -> list[Line]:
+    """Return the lines of a page that was read from its picture, as `child_words.encoded` keeps them."""
+    page = json.loads(words)
+    return list(_bounded(_row(row, page["turn"]) for row in page["rows"] if row))
+
+
+def _bounded(lines: Iterator[Line]) -> Iterator[Line]:
+    room = _MOST_CHARS
+    for number, line in enumerate(lines):
+        room -= len(line[0])
+        if number >= _MOST_LINES or room < 0:
+            return
+        yield line
+
+
+def _lines(text_page: Any, width: float, height: float) -> Iterator[Line]:
+    for block in text_page.extractRAWDICT()["blocks"]:
+        for line in block.get("lines", ()):
+            chars = [one for span in line["spans"] for one in span["chars"]]
+            text = _ODD.sub("\ufffd", "".join(one["c"][:1] or "\ufffd" for one in chars))
+            if not text.strip():
+                continue
+            is_level = abs(line["dir"][1]) < 0.05 and line["dir"][0] > 0
+            sides = [(one["bbox"][0] / width, one["bbox"][2] / width) for one in chars] if is_level else []
+            yield text, parts_of(tuple(line["bbox"]), width, height), _edges(sides)
+
+
+def _row(row: Sequence[Sequence[Any]], turn: int) -> Line:
+    """Return one row of words; between words of letters there is a blank."""
+    text, sides = "", list[tuple[float, float]]()
+    left, top, right, bottom = row[0][1:5]
+    for word, x0, y0, x1, y1 in row:
+        if text and not (is_mostly_cjk(text[-1]) or is_mostly_cjk(word[0])):
+            text += " "
+            sides.append((sides[-1][1], x0))
+        step = (x1 - x0) / max(1, len(word))
+        sides += [(x0 + step * place, x0 + step * (place + 1)) for place in range(len(word))]
+        text += word
+        left, top, right, bottom = min(left, x0), min(top, y0), max(right, x1), max(bottom, y1)
+    return _ODD.sub("\ufffd", text), shown((left, top, right, bottom), turn), _edges([] if turn else sides)
+
+
+def _edges(sides: Sequence[tuple[float, float]]) -> bytes:
+    whole = (round(min(max(side, 0.0), 1.0) * _WHOLE) for pair in sides for side in pair)
+    return b"".join(side.to_bytes(2, "little") for side in whole)
