@@ -18,7 +18,7 @@ from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
 from kotaemon_async.answers.overview import Overviews
-from kotaemon_async.answers.settings import LinkSettings
+from kotaemon_async.answers.settings import AnswerDefaults, LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience.models import ModelRegistry
@@ -27,13 +27,15 @@ from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 
 
-def answering_over(
+def answering_over(  # noqa: PLR0913
     settings: Settings,
     ledger: Ledger,
     retrieval: Retrieval,
     embedder: Callable[[], Embedder],
     links: Sequence[ModelProvider],
     knowledge: Knowledge,
+    *,
+    defaults: Callable[[], AnswerDefaults] = AnswerDefaults,
 ) -> Answering:
     """Make the use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
@@ -50,6 +52,7 @@ def answering_over(
         overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),
         claims=ClaimCheck(embedder, ledger.keywords),
         settings=settings.answers,
+        defaults=defaults,
     )
 
 
