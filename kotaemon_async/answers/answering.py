@@ -29,6 +29,7 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
+from kotaemon_async.answers.next_questions import NextQuestions
 from kotaemon_async.answers.overview import Overviews, Searches, request_of
 from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_model
 from kotaemon_async.answers.settings import AnswerDefaults, AnswerSettings
@@ -89,6 +90,7 @@ class Answering:
         rewriter: QuestionRewriter | None = None,
         overviews: Overviews | None = None,
         claims: ClaimCheck | None = None,
+        next_questions: NextQuestions | None = None,
         settings: AnswerSettings,
         defaults: Callable[[], AnswerDefaults] = AnswerDefaults,
         clock: Clock = time.time,
@@ -102,6 +104,7 @@ class Answering:
         self._rewriter = rewriter
         self._overviews = overviews
         self._claims = claims or ClaimCheck()
+        self._next_questions = next_questions
         self._deadline_s = settings.deadline_s
         self._defaults = defaults
         self._clock = clock
@@ -405,6 +408,9 @@ class Answering:
         A client that leaves now does not stop the writing.
         """
         answer = addressed(answer, question)
+        if self._next_questions is not None and answer.complete and question.act is None:
+            following = self._next_questions.after(answer, question.ask, question.scope, question.deadline)
+            answer = replace(answer, follow_ups=await following)
         if (code := await self._save(question, answer)) is not None:
             answer = replace(answer, degraded=True, reasons=(*answer.reasons, Reason("ledger", code)))
         _report(answer)
@@ -453,7 +459,7 @@ def _prompt(question: Question, found: Evidence) -> Prompt:
         words_only=is_away,
         overview=found.overview,
         wishes=question.ask.wishes,
-        length=question.ask.length or "normal",
+        length=question.ask.length,
         language=question.ask.language,
         link=question.ask.link,
     )

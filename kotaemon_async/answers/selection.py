@@ -53,7 +53,7 @@ ROOM: Final = 600
 ROOM_ACROSS: Final = 500
 ROOM_CJK: Final = 180
 #: How many sentences a short answer shows at most, and how much more than usual a long one does.
-_MOST_OF: Final[dict[AnswerLength, int]] = {"short": 1, "normal": _MOST, "long": 6}
+_MOST_OF: Final[dict[AnswerLength | None, int]] = {"short": 1, "long": 6}
 _LONGER: Final = 2
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
@@ -217,7 +217,7 @@ class Selection:
             of_table.setdefault(rows[at].columns, set()).add(terms)
         return [at for at, one in rows.items() if any(held[at] < more for more in of_table[one.columns])]
 
-    def shown(self, values: Mapping[int, float], length: AnswerLength = "normal") -> list[Candidate]:
+    def shown(self, values: Mapping[int, float], length: AnswerLength | None = None) -> list[Candidate]:
         """Return the best candidate and those that are about as good, best first, none twice."""
         order = sorted(values, key=lambda at: (-values[at], at))
         wide = ROOM_ACROSS if self.is_across else ROOM
@@ -226,7 +226,9 @@ class Selection:
         shown: list[Candidate] = []
         for at in order:
             one = self.candidates[at]
-            if shown and (len(shown) == _MOST_OF[length] or values[order[0]] - values[at] >= more * _NEAR):
+            if shown and (
+                len(shown) == _MOST_OF.get(length, _MOST) or values[order[0]] - values[at] >= more * _NEAR
+            ):
                 break
             if any(_alike(one, other) for other in shown):
                 continue

@@ -17,6 +17,7 @@ from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
+from kotaemon_async.answers.next_questions import NextQuestions
 from kotaemon_async.answers.overview import Overviews
 from kotaemon_async.answers.settings import AnswerDefaults, LinkSettings
 from kotaemon_async.app.settings import Settings
@@ -51,6 +52,7 @@ def answering_over(  # noqa: PLR0913
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
         overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),
         claims=ClaimCheck(embedder, ledger.keywords),
+        next_questions=NextQuestions(ledger.overviews, ledger.conversations),
         settings=settings.answers,
         defaults=defaults,
     )

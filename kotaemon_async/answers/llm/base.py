@@ -91,7 +91,7 @@ class Prompt:
     is_plain: bool = False
     max_tokens: int | None = None
     overview: Overview | None = None
-    length: AnswerLength = "normal"
+    length: AnswerLength | None = None
     language: AnswerLanguage = ""
     link: str | None = None
 
