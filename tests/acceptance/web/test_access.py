@@ -205,7 +205,7 @@ def test_who_may_only_ask_sees_no_upload_and_nothing_that_changes(
 ) -> None:
     with signed_in(browser, service, keys.of["carol"], "/#documents") as page:
         expect(row(page, "harbour.pdf")).to_be_visible()
-        assert page.locator(".nav .views a").all_inner_texts() == ["Ask", "Documents"]
+        assert page.locator(".nav .views a").all_inner_texts() == ["Ask", "Documents", "Search", "Settings"]
         assert page.locator("#upload-files, #into, #share:visible").count() == 0
         row(page, "harbour.pdf").get_by_role("button", name="Actions").click()
         entries = page.get_by_role("menuitem").all_inner_texts()
@@ -221,7 +221,7 @@ def test_who_may_only_ask_sees_no_upload_and_nothing_that_changes(
 def test_who_may_only_hand_in_has_no_questions(service: Throwaway, keys: Keys, browser: Browser) -> None:
     with signed_in(browser, service, keys.of["dave"]) as page:
         expect(page.locator("#upload-files")).to_be_visible()
-        assert page.locator(".nav .views a").all_inner_texts() == ["Documents"]
+        assert page.locator(".nav .views a").all_inner_texts() == ["Documents", "Settings"]
         upload(page, {"mine.md": b"# Mine\n"}, "default")
         page.evaluate("location.hash = 'ask'")
         expect(page.locator("#not-yours")).to_contain_text("may hand in documents, but not ask")
@@ -269,7 +269,10 @@ def test_an_admin_makes_a_key_and_revokes_it(service: Throwaway, keys: Keys, bro
             expect(other.locator(".sign-in h2")).to_have_text("Sign in again", timeout=30_000)
             sign_in(other, keys.of["bob"])
             expect(other.locator("#caller")).to_have_text("bob")
-        expect(page.locator("#audit tbody")).to_contain_text("alice")
+        page.locator("[data-tab=audit]").click()
+        acts = page.locator("#audit tbody")
+        expect(acts.locator('tr[data-action="keys.revoke"]')).to_contain_text("Key revoked")
+        expect(acts).to_contain_text("alice")
 
 
 def test_a_key_is_replaced_by_another_of_the_same_user(
@@ -331,11 +334,14 @@ def states(page: Page, key: str) -> Iterator[str]:
     expect(page.locator("#to-keys")).to_be_visible()
     yield "caller"
     page.locator("#to-keys").click()
-    expect(page.locator("#audit tbody code").first).to_be_visible()
+    expect(page.locator("#keys tbody tr").first).to_be_visible()
     yield "keys"
     page.locator("#new-key").click()
     yield "new-key"
     page.keyboard.press("Escape")
+    page.locator("[data-tab=audit]").click()
+    expect(page.locator("#audit tbody tr[data-action]").first).to_be_visible()
+    yield "audit"
     page.evaluate("location.hash = 'documents'")
     expect(row(page, "harbour.pdf")).to_be_visible()
     page.locator(".tools select").first.select_option("harbour")
@@ -365,6 +371,8 @@ def test_where_everybody_may_do_everything_nothing_of_it_is_seen(
         upload(page, {"ours.md": b"# Ours\n"}, "team")
         page.get_by_label("Collection", exact=True).select_option("team")
         assert page.locator("#caller, #key, .sharing:visible").count() == 0
-        assert page.locator(".nav .views a").all_inner_texts() == ["Ask", "Documents", "System"]
+        assert page.locator(".nav .views a").all_inner_texts() == [
+            *("Ask", "Documents", "Search", "System", "Settings")
+        ]
         page.evaluate("location.hash = 'keys'")
-        expect(page.locator("#not-yours")).to_be_visible()
+        expect(page.locator(".settings .empty")).to_contain_text("No key is asked for here")

@@ -42,9 +42,9 @@ def test_a_link_that_fails_is_named_with_its_reason_and_so_is_the_corner(
     scripted: ScriptedService, page: Page
 ) -> None:
     scripted.play("401")
-    page.locator('.nav [data-view="ask"]').click()
+    page.locator('#views [data-view="ask"]').click()
     ask(page, "What does a failing link do?")
-    page.locator('.nav [data-view="system"]').click()
+    page.locator('#views [data-view="system"]').click()
     broken = page.locator('.parts tr[data-part="link.primary"]')
     expect(broken).not_to_have_attribute("data-status", "ok")
     expect(broken.locator(".why")).to_contain_text("setting")
@@ -53,7 +53,7 @@ def test_a_link_that_fails_is_named_with_its_reason_and_so_is_the_corner(
 
 
 def test_the_path_of_an_answer_is_one_click_away(page: Page) -> None:
-    page.locator('.nav [data-view="ask"]').click()
+    page.locator('#views [data-view="ask"]').click()
     turn = ask(page, "How did this answer come about?")
     turn.locator('[data-do="path"]').click()
     expect(page.locator("#trace-title")).to_be_focused()

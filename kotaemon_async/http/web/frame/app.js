@@ -6,7 +6,6 @@ import { conversations } from "../ask/conversations.js";
 import { words as ofAsk } from "../ask/words.js";
 import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
-import { words as ofSystem } from "../system/words.js";
 import { html, render, useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
 import { watchHealth } from "./health.js";
 import { Hosted } from "./hosted.js";
@@ -19,7 +18,7 @@ import { useStore } from "./store.js";
 import { addWords, t } from "./strings.js";
 import { Empty, Waiting } from "./ui.js";
 
-for (const words of [ofAsk, ofDocuments, ofSystem]) addWords(words);
+for (const words of [ofAsk, ofDocuments]) addWords(words);
 
 /** What views share: the scope of questions, and where to go. */
 const shared = { scope: { collection: null, documentIds: [] }, go, refreshConversations };
@@ -31,11 +30,11 @@ const VIEWS = {
     needs: ["ask", "write"],
     load: () => import("../documents/view.js").then((found) => found.View),
   },
-  system: {
-    needs: ["admin"],
-    load: () => import("../system/system.js").then((found) => hosting(found.system)),
+  system: { needs: ["admin"], load: () => import("../system/system.js").then((found) => found.View) },
+  settings: {
+    needs: ["ask", "write"],
+    load: () => import("../settings/settings.js").then((found) => found.View),
   },
-  keys: { needs: ["admin"], load: () => import("../system/keys.js").then((found) => hosting(found.keys)) },
   search: { needs: ["ask"], load: () => import("../search/search.js").then((found) => found.View) },
   reader: { needs: ["ask", "write"], load: () => import("../reader/reader.js").then((found) => found.View) },
 };
@@ -49,14 +48,14 @@ function hosting(make) {
 /** The views of this caller. */
 const offered = () => OFFERED.filter((name) => name in VIEWS && may(...VIEWS[name].needs));
 
-/** Paths of one's own requests are shown to everybody; where no key is asked for there are none to keep. */
-function isHis(view, path) {
-  const isAllowed = may(...VIEWS[view].needs) && !(view === "keys" && isOpen());
-  return isAllowed || (view === "system" && path[0] === "trace");
-}
+/** Paths of one's own requests are shown to everybody. */
+const isHis = (view, path) => may(...VIEWS[view].needs) || (view === "system" && path[0] === "trace");
+
+/** Keys were a view of their own; such addresses stay good. */
+const asNow = (route) => (route.view === "keys" ? { ...route, view: "settings", path: ["keys"] } : route);
 
 function App() {
-  const route = useRoute();
+  const route = asNow(useRoute());
   const isOfDocument = route.view === "documents" && route.path.length > 0;
   const view = isOfDocument ? "reader" : route.view in VIEWS ? route.view : offered()[0];
   const named = isOfDocument ? "documents" : view;

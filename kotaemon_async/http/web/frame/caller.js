@@ -32,9 +32,10 @@ export function Caller() {
           <small>${saidScopes(me.scopes)}</small>
         </p>
         ${may() && html`
-          <a class="quiet" id="to-keys" href="#keys" onClick=${hide}><${Icon} name="key" />${t(
-            "nav.keys",
-          )}</a>
+          <a class="quiet" id="to-keys" href="#settings/keys"
+            onClick=${hide}><${Icon} name="key" />${t(
+              "nav.keys",
+            )}</a>
         `}
         ${me.signed_in_by === "session" && html`
           <button type="button" class="quiet" id="sign-out" onClick=${() => signOut().catch(sayError)}>

@@ -40,6 +40,23 @@ export function CopyLink({ to, label = t("link.copy"), isBare = false }) {
   `;
 }
 
+/**
+ * Copies a text, or what `read()` gives; says so on the button, or beside it that the browser does not let it be.
+ */
+export function CopyText({ text, read = () => text, label, quiet = false, class: more = "", ...given }) {
+  const [state, setState] = useState("");
+  useEffect(() => {
+    const timer = state && setTimeout(() => setState(""), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
+  const copy = async () => setState((await copied(await read())) ? "copied" : "copy.refused");
+  return html`
+    <button type="button" class=${`${quiet ? "quiet" : "plain"} ${more}`} onClick=${copy} ...${given}>
+      <${Icon} name=${state === "copied" ? "check" : "copy"} />${state ? t(state) : label}
+    </button>
+  `;
+}
+
 const COPIED_MS = 1500;
 
 /** Something is on its way. */

@@ -14,6 +14,7 @@ export const words = {
   close: ["Close", "关闭"],
   copy: ["Copy", "复制"],
   copied: ["Copied", "已复制"],
+  "copy.refused": ["This browser does not let it be copied.", "浏览器不允许复制。"],
   "link.copy": ["Copy the link", "复制链接"],
   trace: ["Trace", "跟踪号"],
   "theme.switch": ["Switch between light and dark", "切换浅色和深色"],

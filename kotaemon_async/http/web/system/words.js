@@ -9,7 +9,6 @@ export const words = {
   "system.head.degraded": ["Degraded, and working", "部分功能受影响，服务仍可用"],
   "system.head.down": ["Down", "服务不可用"],
   "system.copy": ["Copy a report", "复制报告"],
-  "system.not_copied": ["This browser does not let it be copied.", "浏览器不允许复制。"],
   "system.as_of": [
     "The service is not reached. This is as of {time}.",
     "无法连接到服务。以下为 {time} 的数据。",
@@ -19,7 +18,7 @@ export const words = {
     "无法连接到服务，正在不断重试。",
   ],
   "system.since": ["since {time}", "自 {time} 起"],
-  "system.last": ["the last {time}", "最近 {time}"],
+  "system.half_hour": ["the last half hour", "最近半小时"],
   "system.ago": ["{age} ago", "{age}前"],
   "system.never": ["not since the start", "启动以来从未"],
   "system.none": ["–", "–"],

@@ -9,11 +9,17 @@ from typing import Final, get_args
 import pytest
 
 import kotaemon_async
+from kotaemon_async.answers.llm.guarded import ProviderStatus
 from kotaemon_async.domain.callers import KeyScope
 from kotaemon_async.domain.errors import CODES
 from kotaemon_async.domain.model import Outcome, Stage, Status, WarningCode
+from kotaemon_async.domain.sections import SettingSource
+from kotaemon_async.http.audit import REQUEST
+from kotaemon_async.http.settings import AuthMode
+from kotaemon_async.operations.audit import LEFT_OUT
 from kotaemon_async.operations.incidents.causes import CAUSES
 from kotaemon_async.operations.incidents.signals import signals_of
+from kotaemon_async.operations.settings import BackupSettings
 from kotaemon_async.operations.traces.path import FALLBACKS
 from kotaemon_async.resilience.capacity import Shortage
 
@@ -64,6 +70,10 @@ CLOSED: Final = {
     "incident": CAUSES,
     "incident.hint": CAUSES,
     "cause": CAUSES,
+    "settings.sign_in": get_args(AuthMode),
+    "settings.source": set(get_args(SettingSource)),
+    "settings.backups.verify": get_args(BackupSettings.model_fields["verify"].annotation),
+    "system.breaker": set(get_args(ProviderStatus)) - {"closed"},
 }
 
 
@@ -120,6 +130,12 @@ def names_in_code(function: str) -> Iterator[str]:
                 first = node.args[0] if node.args else None
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value
+
+
+def test_each_act_that_is_written_down_has_words() -> None:
+    acts = {*names_in_code("audited"), "backup.create", "backup.restore", REQUEST, LEFT_OUT, "service.open"}
+    assert "keys.create" in acts
+    assert [act for act in acts if f"audit.action.{act}" not in KNOWN] == []
 
 
 def test_each_signal_has_words_for_its_kind_and_its_owner() -> None:
