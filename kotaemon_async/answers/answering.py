@@ -1,7 +1,7 @@
 """From a question to a cited answer: the conversation, the cache, passages, the chain, quotes, the record."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
@@ -10,6 +10,7 @@ from typing import Protocol
 import anyio
 from loguru import logger
 
+from kotaemon_async.answers import phrases
 from kotaemon_async.answers.cache import AnswerCache
 from kotaemon_async.answers.chain import MODELS, UNSUPPORTED, Chain, Completed, Failed, Passed
 from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
@@ -28,13 +29,14 @@ from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, Passage
 from kotaemon_async.answers.follow_up import QuestionRewriter, untold
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
+from kotaemon_async.answers.next_questions import NextQuestions
 from kotaemon_async.answers.overview import Overviews, Searches, request_of
 from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_model
-from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.settings import AnswerDefaults, AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
 from kotaemon_async.answers.sources import Documents, verified
 from kotaemon_async.domain.callers import Caller
-from kotaemon_async.domain.errors import KotaemonError, Unavailable
+from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
 from kotaemon_async.search.retrieval import SearchLost
@@ -88,7 +90,9 @@ class Answering:
         rewriter: QuestionRewriter | None = None,
         overviews: Overviews | None = None,
         claims: ClaimCheck | None = None,
+        next_questions: NextQuestions | None = None,
         settings: AnswerSettings,
+        defaults: Callable[[], AnswerDefaults] = AnswerDefaults,
         clock: Clock = time.time,
     ) -> None:
         self._retrieval = retrieval
@@ -100,7 +104,9 @@ class Answering:
         self._rewriter = rewriter
         self._overviews = overviews
         self._claims = claims or ClaimCheck()
+        self._next_questions = next_questions
         self._deadline_s = settings.deadline_s
+        self._defaults = defaults
         self._clock = clock
         self._passages = settings.passages
         self._coalescing = RequestCoalescing[Event]()
@@ -160,6 +166,7 @@ class Answering:
         Raises: Refused `not_found` when the conversation is another's, or the collection.
         """
         started_s = time.monotonic()
+        ask = self._as_set(ask)
         deadline = Deadline(started_s + (ask.deadline_s or self._deadline_s))
         answer_id = ask.answer_id or new_id("ans", self._clock())
         question = Question(ask, ask.question, answer_id, deadline, started_s, records)
@@ -177,6 +184,20 @@ class Answering:
             code = error.code if isinstance(error, Unavailable) else "timeout"
             return replace(question, scope_lost=code)
         return replace(question, scope=scope)
+
+    def _as_set(self, ask: Ask) -> Ask:
+        """Return the question with what the settings say of its answer where it says nothing.
+
+        Raises: Refused `not_found` for a link that is not there.
+        """
+        if ask.link is not None and ask.link not in self.links():
+            raise Refused(
+                f"There is no language model {ask.link!r}.",
+                code="not_found",
+                hint="List them with GET /api/v1/links.",
+            )
+        kept = self._defaults()
+        return replace(ask, length=ask.length or kept.length, language=ask.language or kept.language)
 
     async def _heard(self, question: Question) -> AsyncGenerator[Event]:
         """Yield the question's events; when its reader leaves before the end, keep what was heard."""
@@ -206,7 +227,7 @@ class Answering:
         is_kept = question.scope_lost is None and not said.told and (wanted is None or wanted.subject)
         if self._cache is not None and is_kept:
             standalone = ask.question if wanted else said.question
-            key = await self._cache.key(standalone, question.scope, deadline, wishes=ask.wishes)
+            key = await self._cache.key(standalone, question.scope, deadline, wishes=_wishes(ask))
         return replace(
             question,
             standalone=said.question,
@@ -233,7 +254,7 @@ class Answering:
         lost = question.scope_lost if act == "documents" else None
         if lost is None:
             try:
-                said = await reply(act, question.ask.question, question.scope, self._documents)
+                said = await reply(act, _voice(question.ask), question.scope, self._documents)
                 answer = draft.answer(said, "extractive")
             except Unavailable as error:
                 lost = error.code
@@ -246,7 +267,7 @@ class Answering:
 
     async def _fresh(self, question: Question) -> Answer | None:
         """Return what the provider that would be asked now said not long ago."""
-        model = self._chain.next_model()
+        model = self._chain.next_model(question.ask.link)
         if self._cache is None or question.cache_key is None or model is None or question.ask.fresh:
             return None
         cached = await self._cache.fresh(question.cache_key, model.name, question.deadline)
@@ -372,7 +393,7 @@ class Answering:
             return Evidence(found.sources, searched=True, overview=found.overview)
         if wanted.subject:
             return None
-        return Evidence(searched=True, asked_back=await self._overviews.which(ask.question, question.scope))
+        return Evidence(searched=True, asked_back=await self._overviews.which(_voice(ask), question.scope))
 
     async def _remember(self, question: Question, answer: Answer, provider: Provider) -> None:
         """Keep a model's answer that rests on a whole search, so that it may be given again."""
@@ -387,6 +408,9 @@ class Answering:
         A client that leaves now does not stop the writing.
         """
         answer = addressed(answer, question)
+        if self._next_questions is not None and answer.complete and question.act is None:
+            following = self._next_questions.after(answer, question.ask, question.scope, question.deadline)
+            answer = replace(answer, follow_ups=await following)
         if (code := await self._save(question, answer)) is not None:
             answer = replace(answer, degraded=True, reasons=(*answer.reasons, Reason("ledger", code)))
         _report(answer)
@@ -435,7 +459,19 @@ def _prompt(question: Question, found: Evidence) -> Prompt:
         words_only=is_away,
         overview=found.overview,
         wishes=question.ask.wishes,
+        length=question.ask.length,
+        language=question.ask.language,
+        link=question.ask.link,
     )
+
+
+def _voice(ask: Ask) -> str:
+    return phrases.voice(ask.question, ask.language)
+
+
+def _wishes(ask: Ask) -> tuple[str, ...]:
+    """Return what an answer depends on beside its question and its scope."""
+    return ask.wishes, ask.length or "", ask.language, ask.link or ""
 
 
 def _save_limit_s(question: Question) -> float:

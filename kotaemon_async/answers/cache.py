@@ -7,7 +7,7 @@ The cache is never needed: a ledger that fails, or is late, only means that noth
 
 import hashlib
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
@@ -63,9 +63,12 @@ class AnswerCache:
         self._bounds = CacheBounds(settings.cache_rows, settings.cache_bytes, settings.stale_s)
 
     async def key(
-        self, question: str, scope: Scope, deadline: Deadline, *, wishes: str = ""
+        self, question: str, scope: Scope, deadline: Deadline, *, wishes: Sequence[str] = ()
     ) -> CacheKey | None:
-        """Return where the question's answer is kept; None when the documents' state cannot be read."""
+        """Return where the question's answer is kept; None when the documents' state cannot be read.
+
+        `wishes` is what else the answer depends on.
+        """
         stamp = await _at_most(self._answers.stamp(scope), deadline)
         return None if stamp is None else CacheKey(self._hash(question, scope, wishes), stamp, scope)
 
@@ -98,10 +101,10 @@ class AnswerCache:
         found = await _at_most(look, deadline)
         return None if found is None else CachedAnswer(found[0], round(max(0.0, now_s - found[1]), 3))
 
-    def _hash(self, question: str, scope: Scope, wishes: str) -> str:
+    def _hash(self, question: str, scope: Scope, wishes: Sequence[str]) -> str:
         words = " ".join(text.normalized(question).split()).rstrip(" ?？.。!！")
         collections = None if scope.collections is None else sorted(scope.collections)
-        parts = [words, collections, sorted(scope.document_ids), self._links, wishes]
+        parts = [words, collections, sorted(scope.document_ids), self._links, *wishes]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from loguru import logger
 
@@ -15,6 +15,8 @@ from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import ServedBy
 from kotaemon_async.telemetry import metrics, traces
 from kotaemon_async.telemetry.health import Health
+
+P = TypeVar("P", bound=Provider)
 
 MODELS: Final[frozenset[ServedBy]] = frozenset({"primary", "local"})
 #: Kept back for the providers that follow, so that a model that hangs cannot use up the whole deadline.
@@ -72,18 +74,22 @@ class Chain:
         """Return the state of each model's provider, by name, in order."""
         return {one.name: one.breaker.state() for one in self.models}
 
-    def next_model(self) -> Provider | None:
-        """Return the model that a question would be asked of now."""
-        return next((one for one in self.models if one.breaker.state()["retry_in_s"] == 0), None)
+    def next_model(self, link: str | None = None) -> Provider | None:
+        """Return the model that a question would be asked of now, that of the `link` if it may be."""
+        return next(
+            (one for one in _link_first(self.models, link) if one.breaker.state()["retry_in_s"] == 0), None
+        )
 
     def register_in(self, health: Health) -> None:
         """Add the state of each model's provider to the report, without asking it."""
         for model in self.models:
             health.register(f"link.{model.name}", partial(_check, model))
 
-    def _asked(self, skip: Collection[ServedBy], only: Collection[ServedBy] | None) -> list[Provider]:
+    def _asked(
+        self, link: str | None, skip: Collection[ServedBy], only: Collection[ServedBy] | None
+    ) -> list[Provider]:
         wanted = (one for one in self._providers if only is None or one.served_by in only)
-        return [one for one in wanted if one.served_by not in skip]
+        return _link_first([one for one in wanted if one.served_by not in skip], link)
 
     async def stream(
         self,
@@ -99,7 +105,7 @@ class Chain:
         A Restart comes as soon as another provider has something to say after text that was broken off. What
         `accepts` refuses has failed, too.
         """
-        asked = self._asked(skip, only)
+        asked = self._asked(prompt.link, skip, only)
         fallbacks = _Fallbacks()
         broken_off: str | None = None
         for provider, following in zip(asked, [*asked[1:], None], strict=False):
@@ -137,6 +143,11 @@ class Chain:
             broken_off = error.code if sent else broken_off
             yield Failed(provider, error, sent)
         fallbacks.end("busy")
+
+
+def _link_first(providers: Sequence[P], link: str | None) -> list[P]:
+    """Return the providers with the model of the link, if it is among them, before the others."""
+    return sorted(providers, key=lambda one: not (one.name == link and one.served_by in MODELS))
 
 
 class _Fallbacks:

@@ -179,7 +179,7 @@ class Draft:
         `unread` pages may hold what was not found; a `shelf` without documents that can be found is why,
         which is a reason that degrades nothing.
         """
-        question = self.question.ask.question
+        question = phrases.voice(self.question.ask.question, self.question.ask.language)
         if not self.nothing_fits:
             return self.answer(phrases.busy(question), "busy", "nothing")
         if shelf is not None and not shelf.ready:

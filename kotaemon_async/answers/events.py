@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.settings import AnswerLanguage, AnswerLength
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.model import Answer, Passage, Reason
@@ -17,6 +18,8 @@ class Ask:
     they are those of the conversation, before the answer that this one `replaces`. `wishes` are what the
     caller's program says to a model as the system. A `fresh` answer is no cached one, nor another's; where a
     `whole` one is wanted, another takes the place of one that breaks off.
+    `length` and `language` are as the settings say where he does not, and `link` names the model to be asked
+    first.
     """
 
     question: str
@@ -31,6 +34,9 @@ class Ask:
     fresh: bool = False
     whole: bool = False
     answer_id: str | None = None
+    length: AnswerLength | None = None
+    language: AnswerLanguage = ""
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

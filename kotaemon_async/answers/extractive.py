@@ -108,7 +108,8 @@ class ExtractiveProvider:
             raise NoAnswer("no sentence has to do with the question", code="not_found")
         words, quotes = composed(prompt.question, choice.shown, prompt.sources, choice.weights)
         if choice.outcome == "nearest":
-            said = phrases.nearest(prompt.question, [unmarked(one) for one in choice.missing])
+            asked = phrases.voice(prompt.question, prompt.language)
+            said = phrases.nearest(asked, [unmarked(one) for one in choice.missing])
             words = f"{said.rstrip()}\n\n{words}" if words.startswith("- ") else said + words
         yield Delta(words)
         yield Finish(quotes=quotes, outcome=choice.outcome, missing=choice.missing)
@@ -128,9 +129,7 @@ class ExtractiveProvider:
             near = None if prompt.words_only else await self._nearness(selection, deadline)
             weights = relevance.weighted(terms, rare, words_only=near is None)
             missing_of = partial(_missing, prompt.question, prompt.sources, unknown)
-            choice = await anyio.to_thread.run_sync(
-                _choice, selection, prompt.sources, near, weights, missing_of
-            )
+            choice = await anyio.to_thread.run_sync(_choice, selection, prompt, near, weights, missing_of)
             if choice is not None and choice.outcome == "answer":
                 return choice
             nearest = nearest or choice
@@ -179,20 +178,20 @@ def _selections(prompt: Prompt, unknown: frozenset[str]) -> tuple[str, list[Sele
 
 def _choice(
     selection: Selection,
-    sources: Sequence[Source],
+    prompt: Prompt,
     near: _Nearness | None,
     weights: Mapping[str, float],
     missing_of: Callable[[Sequence[Candidate]], tuple[str, ...]],
 ) -> _Choice | None:
     """Return what is shown of a selection; None when it has nothing to do with the question."""
     values = selection.values(near.whole if near else None)
-    outcome = _outcome(selection, sources, near, weights, values)
+    outcome = _outcome(selection, prompt.sources, near, weights, values)
     if outcome == "nothing":
         return None
     worth = {at: value - _lacking(selection, at, missing_of) for at, value in values.items()}
     for at in selection.outdone(worth):
         worth[at] -= _LACKING
-    shown = _with_figures(selection, worth, selection.shown(worth))
+    shown = _with_figures(selection, worth, selection.shown(worth, prompt.length))
     missed = missing_of(shown)
     if missed and shown[0].columns:
         shown = shown[:1]  # other rows are no nearer to what is not there

@@ -3,12 +3,19 @@
 import re
 from collections.abc import Sequence
 
+from kotaemon_async.answers.settings import AnswerLanguage
+
 _CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
 def is_chinese(text: str) -> bool:
     """Return whether the text holds Chinese characters."""
     return _CHINESE.search(text) is not None
+
+
+def voice(question: str, language: AnswerLanguage) -> str:
+    """Return a text in the language in which the service answers: the question, where none is wanted."""
+    return {"": question, "en": "Say it in English.", "zh": "请用中文。"}[language]
 
 
 def nothing_found(question: str) -> str:

@@ -22,6 +22,7 @@ from itertools import accumulate, chain
 from typing import Final
 
 from kotaemon_async.answers import tables
+from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
 from kotaemon_async.domain.child_lines import is_point
@@ -51,6 +52,9 @@ ROOM: Final = 600
 #: A reader of another language wants less of it.
 ROOM_ACROSS: Final = 500
 ROOM_CJK: Final = 180
+#: How many sentences a short answer shows at most, and how much more than usual a long one does.
+_MOST_OF: Final[dict[AnswerLength | None, int]] = {"short": 1, "long": 6}
+_LONGER: Final = 2
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
 
@@ -213,15 +217,18 @@ class Selection:
             of_table.setdefault(rows[at].columns, set()).add(terms)
         return [at for at, one in rows.items() if any(held[at] < more for more in of_table[one.columns])]
 
-    def shown(self, values: Mapping[int, float]) -> list[Candidate]:
+    def shown(self, values: Mapping[int, float], length: AnswerLength | None = None) -> list[Candidate]:
         """Return the best candidate and those that are about as good, best first, none twice."""
         order = sorted(values, key=lambda at: (-values[at], at))
         wide = ROOM_ACROSS if self.is_across else ROOM
-        room = ROOM_CJK if self.candidates[order[0]].is_cjk else wide
+        more = _LONGER if length == "long" else 1
+        room = more * (ROOM_CJK if self.candidates[order[0]].is_cjk else wide)
         shown: list[Candidate] = []
         for at in order:
             one = self.candidates[at]
-            if shown and (len(shown) == _MOST or values[order[0]] - values[at] >= _NEAR):
+            if shown and (
+                len(shown) == _MOST_OF.get(length, _MOST) or values[order[0]] - values[at] >= more * _NEAR
+            ):
                 break
             if any(_alike(one, other) for other in shown):
                 continue

@@ -17,8 +17,9 @@ from kotaemon_async.answers.knowledge import Knowledge, KnowledgeProvider
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import ModelServer, OpenAIProvider, RemoteServer
+from kotaemon_async.answers.next_questions import NextQuestions
 from kotaemon_async.answers.overview import Overviews
-from kotaemon_async.answers.settings import LinkSettings
+from kotaemon_async.answers.settings import AnswerDefaults, LinkSettings
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.errors import Misconfigured
 from kotaemon_async.resilience.models import ModelRegistry
@@ -27,13 +28,15 @@ from kotaemon_async.search.retrieval import Retrieval
 from kotaemon_async.stores.ledger import Ledger
 
 
-def answering_over(
+def answering_over(  # noqa: PLR0913
     settings: Settings,
     ledger: Ledger,
     retrieval: Retrieval,
     embedder: Callable[[], Embedder],
     links: Sequence[ModelProvider],
     knowledge: Knowledge,
+    *,
+    defaults: Callable[[], AnswerDefaults] = AnswerDefaults,
 ) -> Answering:
     """Make the use case with all tiers of the promise."""
     cache = _cache(settings, ledger)
@@ -49,7 +52,9 @@ def answering_over(
         rewriter=QuestionRewriter(ledger.conversations, chain.next_model),
         overviews=Overviews(ledger.documents, retrieval, ledger.conversations, embedder),
         claims=ClaimCheck(embedder, ledger.keywords),
+        next_questions=NextQuestions(ledger.overviews, ledger.conversations),
         settings=settings.answers,
+        defaults=defaults,
     )
 
 

@@ -348,7 +348,15 @@ def _compose(settings: Settings, opened: _Opened, opening: Opening) -> Services:
     page_images, reading = _page_images(settings, opened)
     embedder = opened.spaces.embedder
     backups = opening.keep(schedule_of(settings))
-    answering = answering_over(settings, ledger, retrieval, embedder, opened.providers, opened.knowledge)
+    answering = answering_over(
+        settings,
+        ledger,
+        retrieval,
+        embedder,
+        opened.providers,
+        opened.knowledge,
+        defaults=opened.preferences.answers,
+    )
     overviews = overviews_over(ledger, answering.chain, embedder)
     turns = opening.keep(RunningTurns(answering, ledger.turns, ledger.answers, ConversationChanges()))
     return Services(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.domain.model import (
     AnswerStatus,
     AskedScope,
@@ -173,6 +174,8 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question, where to look, and whether to stream.
 
     An answer that `replaces` another is a version of the same turn; a `fresh` one is no answer given before.
+    `link` names the model that is to be asked first; `length` and `language` of the answer are as the
+    settings say where they are left out.
     """
 
     question: Annotated[str, Meta(min_length=1)]
@@ -183,6 +186,9 @@ class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     html: bool = False
     replaces: Name | None = None
     fresh: bool = False
+    link: Name | None = None
+    length: AnswerLength | None = None
+    language: Literal["en", "zh"] | None = None
 
 
 class PassageList(msgspec.Struct, frozen=True):

@@ -104,6 +104,9 @@ async def ask(
         replaces=data.replaces,
         fresh=data.fresh,
         whole=not data.stream,
+        length=data.length,
+        language=data.language or "",
+        link=data.link,
     )
     running = None
     if data.conversation_id is not None or data.replaces is not None:

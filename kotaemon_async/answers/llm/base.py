@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from kotaemon_async.answers.settings import AnswerLanguage, AnswerLength
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Answer, Outcome, Passage, Place, Scope, ServedBy, Usage
@@ -77,7 +78,7 @@ class Prompt:
     With a `history` it asks for no answer but for the question as it may be asked alone; a plain one is sent
     as it is, without rules. `wishes` are what the caller's program says as the system. `sources` are the
     passages with their sentences, `overview` those of them that sum a document up; `words_only` says that
-    the embedder is known to be away.
+    the embedder is known to be away. The model of the `link`, if one is named, is asked first.
     """
 
     question: str
@@ -90,6 +91,9 @@ class Prompt:
     is_plain: bool = False
     max_tokens: int | None = None
     overview: Overview | None = None
+    length: AnswerLength | None = None
+    language: AnswerLanguage = ""
+    link: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

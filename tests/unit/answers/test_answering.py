@@ -14,7 +14,7 @@ from kotaemon_async.answers.extractive import ExtractiveProvider
 from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Delta, Finish, Provider
 from kotaemon_async.answers.overview import Overviews
-from kotaemon_async.answers.settings import AnswerSettings
+from kotaemon_async.answers.settings import AnswerDefaults, AnswerSettings
 from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Found, Reason, Scope, Usage
@@ -73,12 +73,16 @@ class Before:
         return [Turn(Answer("a", q, a, "primary", False, (), (), ""), 1.0) for q, a in self.turns_before]
 
 
+DEFAULTS = AnswerDefaults()
+
+
 def answering(
     *providers: Provider,
     retrieval: FakeRetrieval | None = None,
     ledger: Ledger | None = None,
     access: Scopes | None = None,
     history: tuple[tuple[str, str], ...] = (),
+    defaults: AnswerDefaults = DEFAULTS,
 ) -> Answering:
     chain = Chain(providers or (ExtractiveProvider(),))
     kept = ledger or Ledger()
@@ -91,6 +95,7 @@ def answering(
         rewriter=QuestionRewriter(Before(history)),
         overviews=Overviews(kept, retrieval or FakeRetrieval(), Before(history)),
         settings=AnswerSettings(),
+        defaults=lambda: defaults,
         clock=lambda: 1.0,
     )
 
@@ -118,6 +123,30 @@ async def test_a_model_answer_has_its_usage_and_a_quote_for_its_marker() -> None
     assert (answer.answer, answer.served_by) == ("The capital is Paris [1]. Sure.", "primary")
     assert (answer.usage, answer.degraded) == (Usage(9, 2), False)
     assert [(c.marker, "Paris is the capital" in c.quote) for c in answer.citations] == [(1, True)]
+
+
+async def test_how_an_answer_is_to_be_comes_from_the_question_or_else_from_the_settings() -> None:
+    model = Model(Delta("Paris [1]."), Finish())
+    service = answering(model, defaults=AnswerDefaults("long", "zh"))
+    await service.answer(Ask(QUESTION, EVERYBODY))
+    await service.answer(Ask(QUESTION, EVERYBODY, length="short", language="en"))
+    assert [(one.length, one.language) for one in model.prompts] == [("long", "zh"), ("short", "en")]
+
+
+async def test_the_service_speaks_the_language_that_is_wanted() -> None:
+    service = answering(Model(), retrieval=FakeRetrieval(Found(())))
+    said = await service.answer(Ask("Why?", EVERYBODY, language="zh"))
+    thanked = await service.answer(Ask("谢谢", EVERYBODY, language="en"))
+    assert said.answer.startswith("在这些文档中")
+    assert thanked.answer.startswith("You are welcome")
+
+
+async def test_the_link_that_is_named_answers_and_its_failure_is_told() -> None:
+    service = answering(Model(Delta("Paris [1]."), Finish(), name="one"), Model(DOWN, name="two"))
+    answer = await service.answer(Ask(QUESTION, EVERYBODY, link="two"))
+    assert (answer.answer, answer.reasons) == ("Paris [1].", (Reason("two", "llm_unavailable"),))
+    with pytest.raises(Refused, match="no language model 'three'"):
+        await service.answer(Ask(QUESTION, EVERYBODY, link="three"))
 
 
 async def test_a_claim_in_another_language_keeps_its_citation() -> None:

@@ -74,6 +74,19 @@ async def test_the_first_link_that_can_gives_the_answer() -> None:
     assert received == [("delta", "x"), ("completed", "a")]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "asked"),
+    [(None, ["one"]), ("two", ["two", "one"]), ("three", ["one"]), ("extractive", ["one"])],
+)
+async def test_the_link_that_is_named_is_asked_first(wanted: str | None, asked: list[str]) -> None:
+    two = link("two", DOWN)
+    chain = Chain([link("one", Delta("1"), Finish()), two, ExtractiveProvider()])
+    prompt = Prompt("Q?", link=wanted)
+    found = [event async for event in chain.stream(prompt, Deadline(10.0, lambda: 0.0))]
+    names = [event.provider.name for event in found if isinstance(event, Completed | Failed)]
+    assert (names, two.asked.is_set()) == (asked, wanted == "two")
+
+
 async def test_a_failure_before_the_first_token_moves_on() -> None:
     received = await events(link("a", DOWN), link("b", Delta("y"), Finish()))
     assert received == [("failed", ("a", "llm_unavailable", False)), ("delta", "y"), ("completed", "b")]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kotaemon_async.answers.selection import Selection, asked_terms, by_language, candidates, stated_terms
+from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.answers.sources import Source
 from tests.support.answering import source
 
@@ -171,3 +172,10 @@ def test_whatever_stands_there_at_most_three_different_sentences_are_shown(texts
 def test_a_date_is_one_term_however_it_is_written(asked: str) -> None:
     assert "ǂ2031ǂ3ǂ5" in set(asked_terms(asked)) & set(stated_terms("The audit is on 2031-03-05."))
     assert not {"2031", "march", "三月"} & set(asked_terms(asked))
+
+
+@pytest.mark.parametrize(("length", "count"), [("short", 1), ("normal", 3), ("long", 5)])
+def test_a_longer_answer_shows_more_sentences(length: AnswerLength, count: int) -> None:
+    names = ("red", "blue", "tall", "wide", "loud")
+    chosen = selection("pump", source(" ".join(f"The {name} pump is {name}." for name in names)))
+    assert len(chosen.shown(chosen.values(None), length)) == count
