@@ -71,6 +71,7 @@ export function useRoute() {
   const [at, setAt] = useState(route);
   useEffect(() => {
     const look = () => setAt(route());
+    look(); // it may have changed before this ran
     window.addEventListener("hashchange", look);
     return () => window.removeEventListener("hashchange", look);
   }, []);

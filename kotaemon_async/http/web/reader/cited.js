@@ -43,7 +43,7 @@ export function CitedBar({ cited, go }) {
   return html`
     <div class="reader-cited">
       <span class="marker">${citation.marker}</span>
-      <span class="quoted" dir="auto" title=${citation.quote}>${citation.quote}</span>
+      <span class="reader-quote" dir="auto" title=${citation.quote}>${citation.quote}</span>
       ${all.length > 1 && html`
         <span class="of">${t("reader.cited.of", { at: at + 1, total: all.length })}</span>
         <${IconButton} id="citation-previous" name="previous" label=${t("reader.cited.previous")}

@@ -9,7 +9,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js"
 import { pathOf } from "./loading.js";
 
 const TYPING_MS = 200;
-const MOST_HITS = 1000;
+const MOST_HITS = 500;
 const NOTHING = { words: "", hits: [], total: 0, isCut: false };
 
 /** The places of some words in a document, in reading order, and which of them is looked at. */
@@ -73,9 +73,11 @@ export function saidAt(hits = []) {
 }
 
 /** The box for the words, the number of their places, and the way from one to the next. */
-export function FindBar({ find, words, setWords, leave }) {
+export function FindBar({ find, words, setWords, leave, isTyped }) {
   const box = useRef(null);
-  useEffect(() => box.current.select(), []);
+  useEffect(() => {
+    if (isTyped) box.current.select();
+  }, [isTyped]);
   const keys = (event) => {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Enter") {
@@ -105,6 +107,6 @@ function saidCount(find, words) {
   if (find.error) return wordsFor(find.error).text;
   if (find.words !== words.trim()) return t("reader.find.looking");
   if (find.hits.length === 0) return t("reader.find.none");
-  const total = count(find.total) + (find.isCut ? "+" : "");
+  const total = count(find.total);
   return t("reader.find.count", { at: count(find.at + 1), total });
 }

@@ -36,7 +36,7 @@ export function Open(
   const [zoom, setZoom] = useState("auto");
   const [side, setSide] = useState(() => (route().view !== "ask" && roomy.matches ? "thumbs" : null));
   const [words, setWords] = useState(given);
-  const [isFinding, setFinding] = useState(Boolean(given));
+  const [isFinding, setFinding] = useState(given ? "given" : "");
   const [known, setKnown] = useState(null);
   const [quoted, setQuoted] = useState({});
   const sizes = useSizes();
@@ -78,10 +78,10 @@ export function Open(
   }, [words]);
   useEffect(() => {
     setWords(given);
-    if (given) setFinding(true);
+    if (given) setFinding((was) => was || "given");
   }, [given]);
   useEffect(() => {
-    if (find.hit && !handle.current.sees(find.hit.page, 0)) show(find.hit.page);
+    if (find.hit && !handle.current.holds(find.hit.page)) show(find.hit.page); // else the page shows its mark
   }, [find.hit]);
 
   const looked = (number) => {
@@ -106,7 +106,7 @@ export function Open(
   };
   const toQuote = useRef(null);
   const leaveFind = () => {
-    setFinding(false);
+    setFinding("");
     setWords("");
     handle.current.focus();
   };
@@ -118,11 +118,11 @@ export function Open(
     }));
   const zoomBy = (step) => {
     if (step === 0) return setZoom("auto");
-    const box = whole.current.querySelector(".scroller");
+    const box = whole.current.querySelector(".reader-body > .scroller");
     setZoom(stepped(look === "text" ? factorOf(zoom) : sizes.factor(at, zoom, box), step));
   };
   const openFind = () => {
-    setFinding(true);
+    setFinding("typed");
     whole.current.querySelector("#reader-find")?.select();
   };
   const keys = {
@@ -176,7 +176,10 @@ export function Open(
       <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
     </header>
     <${Tools} ...${tools} leaveFind=${leaveFind} />
-    ${isFinding && html`<${FindBar} find=${find} words=${words} setWords=${setWords} leave=${leaveFind} />`}
+    ${isFinding &&
+      html`<${FindBar} isTyped=${
+        isFinding === "typed"
+      } find=${find} words=${words} setWords=${setWords} leave=${leaveFind} />`}
     <${CitedBar} cited=${cited} go=${goCited} />
     <div class="reader-body">
       ${side && html`
@@ -228,8 +231,10 @@ function saidWhere(known, number, total, { media_type: type }) {
     ? "slide"
     : "part";
   const plain = t(`reader.${kind}`, { page: number, total });
-  if (known?.number !== number || !known.place || ["page", "slide"].includes(known.place.kind)) return plain;
-  return `${saidPlace(known.place)} · ${plain}`;
+  if (known?.number !== number || !known.place) return plain;
+  const named = saidPlace({ ...known.place, number });
+  const numbered = ["page", "slide", "part"].map((one) => t(`place.${one}`, { number }));
+  return numbered.includes(named) ? plain : `${named} · ${plain}`;
 }
 
 /** Keys act in the whole reader; letters only where nothing is typed. */

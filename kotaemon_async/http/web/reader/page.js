@@ -113,7 +113,7 @@ function TextLayer({ lines, ratio }) {
   const layer = useRef(null);
   useEffect(() => keepSelection(layer.current), []);
   return html`
-    <div ref=${layer} class="lines">
+    <div ref=${layer} class="text-lines">
       ${lines.map(({ text, box }, order) =>
         html`
           <span key=${order} dir="auto" style=${lineStyle(text, box, ratio)}
@@ -158,7 +158,12 @@ function widthOf(text) {
  */
 function keepSelection(layer) {
   const rest = layer.lastElementChild;
-  const begin = () => layer.classList.add("selecting");
+  const begin = (event) => {
+    layer.classList.add("selecting");
+    if (event.target === rest || event.target === layer) {
+      layer.insertBefore(rest, lineAt(layer, event.clientY));
+    }
+  };
   const end = () => {
     layer.classList.remove("selecting");
     layer.append(rest);
@@ -181,6 +186,11 @@ function keepSelection(layer) {
   };
 }
 
+/** The first line that ends below a height, null below all. */
+function lineAt(layer, y) {
+  return [...layer.querySelectorAll("span")].find((one) => one.getBoundingClientRect().bottom > y) ?? null;
+}
+
 /** Why a page cannot be shown, and once more. */
 function Away({ error, again }) {
   const { text, hint } = wordsFor(error);
@@ -200,10 +210,11 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
   const whole = useRef(null);
   const prose = useRef(null);
   useLayoutEffect(() => {
+    if (!value) return; // as long as it is empty its height says nothing
     const observer = new ResizeObserver(() => whole.current && on.height(number, whole.current.offsetHeight));
     observer.observe(whole.current);
     return () => observer.disconnect();
-  }, []);
+  }, [Boolean(value)]);
   useLayoutEffect(() => {
     if (!value) return;
     if (value.html) trusted(prose.current, value.html);

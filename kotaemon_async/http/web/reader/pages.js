@@ -77,6 +77,8 @@ export function Pages({ handle, total, sizeOf, version, draw, onEye, ...given })
       if (left !== null) sheet.current.scrollLeft = left;
     },
     by: (part) => sheet.current.scrollBy({ top: part * sheet.current.clientHeight }),
+    /** Whether a page is drawn, in sight or near. */
+    holds: (page) => page >= range[0] && page <= range[1],
     /** Whether a part of a page is in sight. */
     sees(page, part) {
       const y = layout.top(page) + part * layout.height(page) - sheet.current.scrollTop;

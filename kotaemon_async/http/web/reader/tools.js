@@ -42,7 +42,7 @@ export function Tools({ at, total, look, zoom, side, isFinding, ...act }) {
         )}</button>
         <${IconButton} id="reader-find-button" name="search" label=${t(
           "reader.find",
-        )} aria-expanded=${isFinding}
+        )} aria-expanded=${Boolean(isFinding)}
           onClick=${() => (isFinding ? act.leaveFind() : act.openFind())} />
       </span>
     </div>

@@ -10,6 +10,7 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 
 const FIRST_SHOWN = 3;
 const LONGEST = 420;
+const MOST_WORDS = 6;
 const BEFORE_MARK = 90;
 
 /** All that was found; `only(documentId)` looks in that document alone, null where that is so. */
@@ -70,7 +71,10 @@ function Passage({ it, words }) {
 /** What of the words stands in the passage, to be found there again; nothing where only the meaning is near. */
 function wordsIn({ text, marks = [] }, words) {
   if (text.toLowerCase().includes(words.toLowerCase())) return words;
-  return [...new Set(marks.map(([start, stop]) => text.slice(start, stop).toLowerCase()))].join(" ");
+  return [...new Set(marks.map(([start, stop]) => text.slice(start, stop).toLowerCase()))].slice(
+    0,
+    MOST_WORDS,
+  ).join(" ");
 }
 
 /** The part of a text around its first marks, with the marked words. */

@@ -96,7 +96,7 @@ function Filters({ filters, set, name, clear }) {
       <select class="field" id="search-kind" aria-label=${t("search.kind")} value=${filters.kind}
         onChange=${on("kind")}>
         <option value="">${t("search.kind.all")}</option>
-        ${KINDS.map((one) => html`<option key=${one} value=${one}>${code("search.kind", one)}</option>`)}
+        ${KINDS.map((one) => html`<option key=${one} value=${one}>${code("kind", one)}</option>`)}
       </select>
       <label>${t("search.after")}<input class="field" id="search-after" type="date" value=${filters.after}
         max=${filters.before || null} onChange=${on("after")} /></label>

@@ -1,0 +1,305 @@
+"""The reader in a real browser: pages of any number, their text, words in them, and what answers cite."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from kotaemon_async.cli.client import Client, Json
+from tests.support.browser import accessible, opened, picture
+from tests.support.documents import pymupdf, write
+from tests.support.service import eventually, upload_all
+from tests.support.web import ScriptedService, scripted_service, until_true
+
+PIERS: Final = 6
+LINES: Final = 20
+MANY: Final = 5000
+#: What the model says: what its source holds, and what it does not.
+SAID: Final = (
+    "The repair of the crane on pier 4 cost 43,000 euros [1]. ",
+    "The repair of the crane on pier 2 cost 23,000 euros [2]. ",
+    "Bollard 7 of pier 2 was painted in 1987 [2].",
+)
+MARKDOWN: Final = b"""# Harbour office
+
+The harbour master, Ottilie Brandt, retires in May.
+
+## Cranes
+
+- Nine cranes stand on the piers.
+
+| crane | euros |
+|---|---|
+| pier 4 | 83,000 |
+"""
+ARABIC: Final = "كلفة إصلاح الرافعة ABC-123 كانت 83,000 يورو في أكتوبر؟\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A service with a few documents, by their names, and an answer that cites two pages of the first."""
+
+    scripted: ScriptedService
+    ids: dict[str, str]
+    answer: Json
+
+    def place(self, name: str, *rest: str) -> str:
+        return "/".join([f"/#documents/{self.ids[name]}", *rest])
+
+    def cited(self, marker: int) -> str:
+        """Return the address of a citation."""
+        one = next(one for one in self.answer["citations"] if one["marker"] == marker)
+        return (
+            f"/#documents/{one['document_id']}/page/{one['page']}?cite={one['id']}&answer={self.answer['id']}"
+        )
+
+
+def manual() -> bytes:
+    """Return a PDF with bookmarks, lines that can be counted and a sentence about each crane."""
+    with pymupdf.open() as document:
+        for pier in range(1, PIERS + 1):
+            page = document.new_page()
+            page.insert_text((60, 80), f"Pier {pier}", fontsize=20)
+            for line in range(1, LINES + 1):
+                page.insert_text(
+                    (60, 100 + 24 * line), f"Line {line}: bollard {line} of pier {pier} was painted."
+                )
+            page.insert_text((60, 700), f"The repair of the crane on pier {pier} cost {pier}3,000 euros.")
+        document.set_toc([[1, f"Pier {pier}", pier] for pier in range(1, PIERS + 1)])
+        return bytes(document.tobytes())
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Shelf]:
+    files = {"piers.pdf": manual(), "office.md": MARKDOWN, "arabic.txt": ARABIC.encode()}
+    folder = tmp_path_factory.mktemp("reader")
+    with scripted_service(folder, model_folder, {}) as scripted:
+        ids = dict(zip(files, upload_all(scripted.service, folder, files), strict=True))
+        scripted.play(words=SAID)
+        with closing(Client(scripted.service.url)) as client:
+            answer = client.answer("What did the repair of the crane on pier 4 cost, and pier 2?", "default")
+        assert [one["marker"] for one in answer["citations"]] == [1, 2]
+        yield Shelf(scripted, ids, answer)
+
+
+@pytest.fixture
+def page(shelf: Shelf, browser: Browser) -> Iterator[Page]:
+    with opened(browser, shelf.scripted.service, "/#documents", size=(1366, 768)) as page:
+        yield page
+
+
+def visit(page: Page, shelf: Shelf, place: str) -> None:
+    """Go to an address within the page that is open."""
+    page.goto(shelf.scripted.service.url + place)
+
+
+def line(page: Page, number: int, order: int) -> tuple[float, float, float, float]:
+    """Return where a line of a page is: left, top, width, height."""
+    place = page.locator(f'[data-page="{number}"] .text-lines span').nth(order)
+    expect(place).to_be_visible()
+    box = place.bounding_box()
+    assert box
+    return box["x"], box["y"], box["width"], box["height"]
+
+
+def test_a_link_opens_a_page_and_scrolling_moves_the_address_alone(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("piers.pdf", "page", "3"))
+    expect(page.locator("#reader-where")).to_have_text("page 3 of 6")
+    expect(page.locator('[data-page="3"] img')).to_be_visible()
+    steps = page.evaluate("history.length")
+    page.keyboard.press("End")
+    expect(page.locator("#reader-where")).to_have_text("page 6 of 6")
+    page.wait_for_url("**/page/6")
+    page.locator("#reader-page").fill("2")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/page/2")
+    assert page.evaluate("history.length") == steps
+    assert page.title() == "piers.pdf · kotaemon"
+
+
+def test_the_text_over_a_picture_is_selected_line_by_line(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("piers.pdf", "page", "1"))
+    left, top, _, height = line(page, 1, 2)
+    _, below, width, _ = line(page, 1, 4)
+    page.mouse.move(left + 1, top + height / 2)
+    page.mouse.down()
+    page.mouse.move(left + width / 2, below + height / 2, steps=6)
+    page.mouse.move(left + width + 30, below + height / 2 + 2, steps=6)
+    page.mouse.up()
+    selected = page.evaluate("getSelection().toString()").splitlines()
+    assert selected[:2] == [f"Line {n}: bollard {n} of pier 1 was painted." for n in (2, 3)]
+    assert selected[2].startswith("Line 4: bollard")
+
+
+def test_words_in_a_document_are_counted_marked_and_walked_over(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("piers.pdf", "page", "2"))
+    expect(page.locator('[data-page="2"] img')).to_be_visible()
+    page.keyboard.press("Control+f")
+    page.locator("#reader-find").fill("repair of the crane")
+    expect(page.locator("#reader-hits")).to_have_text("2 of 6")
+    expect(page.locator('[data-page="2"] mark.hit[aria-current]')).to_be_in_viewport()
+    for keys, place in (
+        ("Enter", "3 of 6"),
+        ("Shift+Enter", "2 of 6"),
+        ("Shift+Enter", "1 of 6"),
+        ("F3", "2 of 6"),
+    ):
+        page.keyboard.press(keys)
+        expect(page.locator("#reader-hits")).to_have_text(place)
+    expect(page.locator("mark.hit[aria-current]")).to_be_in_viewport()
+    page.wait_for_url("**?find=repair+of+the+crane")
+    page.keyboard.press("Escape")
+    expect(page.locator("mark.hit")).to_have_count(0)
+    expect(page.locator("#reader")).to_be_visible()
+
+
+def test_text_reads_as_text_with_its_headings_and_its_words_marked(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("office.md") + "?find=pier 4")
+    expect(page.locator(".prose").get_by_role("heading", name="Cranes")).to_be_visible()
+    expect(page.locator(".prose td mark.hit")).to_have_text("pier 4")
+    page.locator("#reader-look").click()
+    expect(page.locator(".page > img").first).to_be_visible()
+    expect(page.locator(".page > mark.hit")).to_have_count(1)
+    visit(page, shelf, shelf.place("arabic.txt"))
+    expect(page.locator(".prose")).to_contain_text("ABC-123")
+    assert until_true(page, "getComputedStyle(document.querySelector('.prose p')).direction") == "rtl"
+
+
+def test_headings_passages_and_small_pictures_lead_to_their_pages(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("piers.pdf", "page", "1"))
+    page.get_by_role("tab", name="Contents").click()
+    page.locator(".outline button", has_text="Pier 5").click()
+    expect(page.locator("#reader-where")).to_have_text("page 5 of 6")
+    page.get_by_role("tab", name="Passages").click()
+    page.locator(".passages button", has_text="of pier 3 ").first.click()
+    expect(page.locator("#reader-where")).to_have_text("page 3 of 6")
+    page.get_by_role("tab", name="Pages").click()
+    page.locator(".thumb").last.click()
+    expect(page.locator(".thumb[aria-current]")).to_have_text("6")
+    page.get_by_role("tab", name="Details").click()
+    expect(page.locator(".details")).to_contain_text("application/pdf")
+
+
+def test_pages_are_made_larger_and_fitted(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("piers.pdf", "page", "2"))
+    shown = page.locator('.page[data-page="2"]')
+    expect(shown.locator("img")).to_be_visible()
+    first = shown.bounding_box()
+    page.keyboard.press("+")
+    until_true(
+        page, f"document.querySelector('.page[data-page=\"2\"]').offsetWidth > {first and first['width']}"
+    )
+    page.locator("#reader-fit").click()
+    until_true(page, "document.querySelector('.page[data-page=\"2\"]').offsetHeight < 620")
+    expect(shown).to_be_in_viewport(ratio=0.99)
+    page.keyboard.press("0")
+    until_true(
+        page, f"document.querySelector('.page[data-page=\"2\"]').offsetWidth == {first and first['width']}"
+    )
+
+
+def test_five_thousand_pages_are_a_few_in_the_page(shelf: Shelf, page: Page, tmp_path: Path) -> None:
+    with pymupdf.open() as document:
+        for number in range(1, MANY + 1):
+            document.new_page().insert_text((60, 80), f"Page {number} of the long book.")
+        path = write(tmp_path, "long.pdf", bytes(document.tobytes()))
+    with closing(Client(shelf.scripted.service.url)) as client:
+        found = client.upload(path, "long")["id"]
+        eventually(lambda: client.document(found)["progress"]["pages_total"])
+        client.post(f"/api/v1/documents/{found}/cancel", {})
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    visit(page, shelf, f"/#documents/{found}/page/3000")
+    expect(page.locator('[data-page="3000"] img')).to_be_visible()
+    most, nodes = scrolled_past(page, frames=60, step_px=3000)
+    assert most <= 12
+    assert nodes < 600
+    assert len([one for one in asked if ".png" in one]) < 60
+    page.keyboard.press("End")
+    expect(page.locator(f'[data-page="{MANY}"] img')).to_be_visible()
+    page.wait_for_url(f"**/page/{MANY}")
+
+
+def scrolled_past(page: Page, frames: int, step_px: int) -> list[int]:
+    """Scroll and return how many pages, and nodes of all kinds, were in the page at most."""
+    most: list[int] = page.evaluate(
+        """async ([frames, step]) => {
+          let [pages, nodes] = [0, 0];
+          for (let n = 0; n < frames; n += 1) {
+            document.querySelector(".reader-body > .scroller").scrollTop += step;
+            await new Promise(requestAnimationFrame);
+            pages = Math.max(pages, document.querySelectorAll(".page").length);
+            nodes = Math.max(nodes, document.getElementsByTagName("*").length);
+          }
+          return [pages, nodes];
+        }""",
+        [frames, step_px],
+    )
+    return most
+
+
+def test_the_citations_of_an_answer_follow_each_other_each_with_what_was_checked(
+    shelf: Shelf, page: Page
+) -> None:
+    visit(page, shelf, shelf.cited(1))
+    expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
+    expect(page.locator(".reader-cited")).to_contain_text("Source 1 of 2")
+    page.locator("#citation-next").click()
+    expect(page.locator(".reader-cited")).to_contain_text("Source 2 of 2")
+    expect(page.locator("#reader-said")).to_contain_text("Quote found on this page")
+    expect(page.locator("#reader-said .doubt")).to_have_text("It does not seem to say what the answer says")
+    expect(page.locator("#reader-said.good")).to_have_count(0)
+    page.keyboard.press("p")
+    expect(page.locator(".reader-cited")).to_contain_text("Source 1 of 2")
+
+
+def test_a_source_that_is_gone_says_so_and_keeps_its_quote(shelf: Shelf, page: Page, tmp_path: Path) -> None:
+    text = b"The ferry Undine was sold to Norway for 12 million crowns."
+    (found,) = upload_all(shelf.scripted.service, tmp_path, {"undine.txt": text}, to="ferries")
+    shelf.scripted.play(words=("The ferry Undine was sold to Norway [1].",))
+    with closing(Client(shelf.scripted.service.url)) as client:
+        answer = client.answer("What became of the ferry Undine?", "ferries")
+    httpx.delete(f"{shelf.scripted.service.url}/api/v1/documents/{found}").raise_for_status()
+    cited = answer["citations"][0]["id"]
+    visit(page, shelf, f"/#documents/{found}/page/1?cite={cited}&answer={answer['id']}")
+    expect(page.locator("#reader")).to_contain_text("This document is not there any more")
+    expect(page.locator(".reader-quoted")).to_contain_text("The ferry Undine was sold to Norway")
+
+
+def test_back_closes_the_reader_on_a_phone(shelf: Shelf, browser: Browser) -> None:
+    with opened(
+        browser, shelf.scripted.service, "/#documents", size=(390, 844), has_touch=True, is_mobile=True
+    ) as page:
+        page.evaluate(f"location.hash = '{shelf.place('piers.pdf', 'page', '2')[1:]}'")
+        expect(page.locator('[data-page="2"] img')).to_be_visible()
+        expect(page.get_by_role("dialog", name="Document piers.pdf")).to_be_visible()
+        page.locator("#reader-side-button").click()
+        expect(page.locator("#reader-side")).to_be_visible()
+        page.go_back()
+        expect(page.locator("#reader-side")).to_have_count(0)
+        expect(page.locator("#reader")).to_be_visible()
+        page.go_back()
+        expect(page.locator("#reader")).to_have_count(0)
+        assert page.evaluate("location.hash") == "#documents"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_reader(
+    shelf: Shelf, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
+    with opened(browser, shelf.scripted.service, shelf.cited(1), theme=theme) as page:
+        expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
+        page.keyboard.press("f")
+        page.locator("#reader-find").fill("bollard")
+        expect(page.locator("#reader-hits")).to_contain_text("of 120")
+        picture(page, f"reader-{theme}")
+        assert accessible(page) == []
+        visit(page, shelf, shelf.place("office.md"))
+        expect(page.locator(".prose").get_by_role("heading", name="Cranes")).to_be_visible()
+        picture(page, f"reader-text-{theme}")
+        assert accessible(page) == []
