@@ -201,6 +201,10 @@ class Client:
         """Return one page of who did what: `items`, the latest first, and `next_cursor`."""
         return self._get("/api/v1/audit", {name: v for name, v in query.items() if v is not None})
 
+    def feedback(self, **query: str | int | None) -> Json:
+        """Return one page of what people think of their answers: `items` and `next_cursor`."""
+        return self._get("/api/v1/feedback", {name: v for name, v in query.items() if v is not None})
+
     def health(self) -> tuple[bool, Json]:
         """Return whether the service can take work, and its own report."""
         with _translated(self.url):

@@ -108,6 +108,22 @@ def audit(
             command.follow(latest)
 
 
+@app.command(epilog=EXIT_CODES)
+def feedback(
+    verdict: Annotated[str | None, typer.Option("--verdict", help="Only this: up or down.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most this many, the latest.")] = 50,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print rows for a spreadsheet.")] = False,
+    url: Url = LOCAL,
+    key_file: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what people think of their answers, the latest first."""
+    from kotaemon_async.cli.feedback import show_feedback
+
+    with client(url, as_json, key_file) as service:
+        show_feedback(service, verdict, limit, as_json=as_json, as_csv=as_csv)
+
+
 @models.command(epilog=EXIT_CODES)
 def prepare(
     wheel: Annotated[

@@ -350,6 +350,9 @@ def _incident_colour(incident: Json) -> str:
     return "red" if incident["status"] == "open" else "green"
 
 
+_SAID: Final = ("reason", "comment", "question")
+
+
 def print_audit(acts: Sequence[Json], *, head: bool = True) -> None:
     """Print acts as a table, the latest last."""
     columns = ("at", "caller", "user", "action", "object", "from", "result")
@@ -359,6 +362,17 @@ def print_audit(acts: Sequence[Json], *, head: bool = True) -> None:
         colour = "green" if act["result"] == "ok" else "red"
         table.add_row(*(escape(act[name]) for name in names), f"[{colour}]{escape(act['result'])}[/]")
     out(wide=True).print(table if acts else "nothing is written down of that kind")
+
+
+def print_feedback(rows: Sequence[Json]) -> None:
+    """Print what people think of their answers as a table, the latest first."""
+    table = Table("at", "user", "", "reason", "comment", "question", "served by", "trace", box=None)
+    for row in rows:
+        thumb = "[green]up[/]" if row["verdict"] == "up" else "[red]down[/]"
+        reason, comment, question = (escape(" ".join(row[one].split())) for one in _SAID)
+        by = escape(row["link"] or row["served_by"])
+        table.add_row(row["at"], escape(row["user"]), thumb, reason, comment, question, by, row["trace_id"])
+    out(wide=True).print(table if rows else "nobody has said anything of that kind")
 
 
 def print_keys(rows: Sequence[Json]) -> None:

@@ -103,7 +103,7 @@ def _runs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _run(text: str, look: str) -> str:
-    words = escape(_NOT_XML.sub("\ufffd", text))
+    words = escape(_NOT_XML.sub("", text))
     return f'<w:r><w:rPr>{look}</w:rPr><w:t xml:space="preserve">{words}</w:t></w:r>'
 
 

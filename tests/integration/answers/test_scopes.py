@@ -117,6 +117,24 @@ async def test_a_share_that_is_taken_away_ends_the_way_to_the_cache(asked: Asked
     assert "Paris" not in (await asked.ask(CAROL, "hers")).answer
 
 
+async def test_a_fresh_answer_is_a_new_call_of_the_model(asked: Asked) -> None:
+    for fresh in (False, False, True, False):
+        await asked.answering.answer(Ask(QUESTION, ALICE, "hers", fresh=fresh))
+    assert len(asked.model.prompts) == 2
+
+
+async def test_a_fresh_answer_shares_no_call_that_runs(asked: Asked) -> None:
+    asked.model.pieces = (go_on := anyio.Event(), *asked.model.pieces)
+    async with anyio.create_task_group() as tasks:
+        for fresh in (False, False, True):
+            tasks.start_soon(asked.answering.answer, Ask(QUESTION, ALICE, "hers", fresh=fresh))
+        await anyio.wait_all_tasks_blocked()
+        while len(asked.model.prompts) < 2:  # noqa: ASYNC110 - the ledger's threads have no event for it
+            await anyio.sleep(0.01)
+        go_on.set()
+    assert len(asked.model.prompts) == 2
+
+
 async def test_sources_that_their_reader_sees_no_more_are_marked_gone(asked: Asked) -> None:
     ledger = asked.ledger
     running = RunningTurns(asked.answering, ledger.turns, ledger.answers, ConversationChanges())

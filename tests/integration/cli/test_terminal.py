@@ -26,6 +26,7 @@ SENT_BACK: Final = frozenset({"user", "group", "rights"})
 BODIES: Final = {
     "/search": "PassageList", "/audit": "AuditList", "/doctor": "ReportBody",
     "GET /api/v1/documents": "DocumentList", "/answers": "AnswerBody", "/healthz": "HealthReport",
+    "/feedback": "FeedbackList",
     "/incidents": "IncidentList", "/models": "ModelsBody", "/collections": "CollectionList",
     "/documents/retry": "Retried",
 }  # fmt: skip

@@ -359,6 +359,18 @@ async def test_a_reader_who_leaves_a_stream_leaves_the_turn_behind() -> None:
     assert (kept.served_by, conversation, model.closed) == ("primary", "c1", True)
 
 
+@pytest.mark.parametrize(("said", "shown"), [("Paris [1].", "Paris [1]."), ("It is ", "It is ")])
+@pytest.mark.parametrize("end", [DOWN, anyio.Event()], ids=["cut", "stopped"])
+async def test_an_answer_that_broke_off_keeps_its_sources(
+    said: str, shown: str, end: Exception | anyio.Event
+) -> None:
+    ledger, model = Ledger(), Model(Delta(said), end)
+    await left_after(answering(model, ledger=ledger), 2 if end is DOWN else 1, Ask(QUESTION, EVERYBODY))
+    ((kept, _),) = ledger.saved
+    assert (kept.answer, kept.complete, kept.link) == (shown, False, "main")
+    assert [(one.id, one.document_name) for one in kept.citations] == [(f"{kept.id}.1", "a.pdf")]
+
+
 async def test_who_gives_up_waiting_for_a_whole_answer_leaves_the_turn_behind() -> None:
     ledger, model = Ledger(), Model(Delta("Paris "), anyio.Event())
     await cancelled_once_asked(
