@@ -221,7 +221,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that was found for a question; `score` is between 0 and 1."""
+    """A chunk that was found for a question; `score` is between 0 and 1.
+
+    `collection`, as it is kept, `media_type` and `created_at_s` are those of its document.
+    """
 
     id: str
     document_id: str
@@ -230,6 +233,9 @@ class Passage:
     text: str
     score: float
     place: Locator = Locator()
+    collection: str = ""
+    media_type: str = ""
+    created_at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +252,27 @@ class Scope:
 
     collections: tuple[str, ...] | None = None
     document_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which documents count, of those of a scope: what every filter that is given lets through.
+
+    `collections` are what the caller calls them, `names` parts of names; times are Unix seconds, from
+    `created_after_s` on and before `created_before_s`.
+    """
+
+    collections: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    created_after_s: float | None = None
+    created_before_s: float | None = None
+
+    @property
+    def look_at_documents(self) -> bool:
+        """Return whether more than the collection of a document counts."""
+        times = self.created_after_s, self.created_before_s
+        return bool(self.media_types or self.names) or times != (None, None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from kotaemon_async.answers.settings import AnswerLength
+from kotaemon_async.domain.callers import Caller, shown_collection
+from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.finding import marked_terms
 from kotaemon_async.domain.model import (
     AnswerStatus,
     AskedScope,
@@ -17,6 +21,7 @@ from kotaemon_async.domain.model import (
     Document,
     DocumentWarning,
     Failure,
+    Filters,
     Found,
     Locator,
     Mode,
@@ -39,6 +44,8 @@ from kotaemon_async.stores.conversations import Turn
 
 B = TypeVar("B", bound=msgspec.Struct)
 Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=200)]
+Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=200)]
+Time = Annotated[str, Meta(min_length=4, max_length=40, description="ISO 8601")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 #: Places of these kinds have numbers of their own.
 _PAGED: Final = frozenset({"page", "slide"})
@@ -108,7 +115,11 @@ class DocumentBody(msgspec.Struct, frozen=True):
 
 
 class PassageBody(msgspec.Struct, frozen=True):
-    """A passage; `page` is 1 where the document has no pages, and `place` says where it is."""
+    """A passage; `page` is 1 where the document has no pages, and `place` says where it is.
+
+    Marks are characters of `text`, from and to, that are words of the query; `created_at` is when the
+    document was handed in.
+    """
 
     id: str
     document_id: str
@@ -117,6 +128,10 @@ class PassageBody(msgspec.Struct, frozen=True):
     text: str
     score: float
     place: PlaceBody
+    marks: tuple[tuple[int, int], ...]
+    collection: str
+    media_type: str
+    created_at: str
 
 
 class CitationBody(msgspec.Struct, frozen=True):
@@ -160,6 +175,31 @@ class Retried(msgspec.Struct, frozen=True):
     retried: int
 
 
+class SearchFilters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which documents count: each filter leaves some out, an empty one none.
+
+    Collections and media types are whole names, `names` parts of names of documents, of which one has to fit.
+    Documents count that were handed in from `created_after` on and before `created_before`: ISO 8601, in UTC
+    where no zone is given.
+    """
+
+    collections: Names = []
+    media_types: Names = []
+    names: Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=200)] = []
+    created_after: Time | None = None
+    created_before: Time | None = None
+
+    def wanted(self) -> Filters:
+        """Return them as the search takes them. Raises: Refused."""
+        return Filters(
+            tuple(self.collections),
+            tuple(one.lower() for one in self.media_types),
+            tuple(self.names),
+            _seconds(self.created_after, "created_after"),
+            _seconds(self.created_before, "created_before"),
+        )
+
+
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to look for, and where."""
 
@@ -168,6 +208,7 @@ class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document_ids: Ids = []
     top_k: Annotated[int, Meta(ge=1, le=100)] = 10
     mode: Mode = "hybrid"
+    filters: SearchFilters | None = None
 
 
 class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -324,9 +365,10 @@ def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
     return {**(reason or {}), "at": iso_time(at_s)} if isinstance(at_s, float) else reason
 
 
-def passage_list(found: Found, trace_id: str) -> PassageList:
-    """Return what a search found."""
-    return PassageList(tuple(map(_passage_body, found.passages)), found.degraded, trace_id)
+def passage_list(found: Found, trace_id: str, caller: Caller, query: str) -> PassageList:
+    """Return what a search found, as the caller calls it, with the words of the query marked."""
+    passages = tuple(_passage_body(one, caller, query) for one in found.passages)
+    return PassageList(passages, found.degraded, trace_id)
 
 
 def answer_body(turn: Turn) -> AnswerBody:
@@ -369,13 +411,26 @@ def place_body(place: Locator) -> PlaceBody:
     return body_of(PlaceBody, place)
 
 
-def _passage_body(passage: Passage) -> PassageBody:
+def _seconds(time: str | None, name: str) -> float | None:
+    """Return the time in Unix seconds. Raises: Refused."""
+    if time is None:
+        return None
+    try:
+        found = datetime.fromisoformat(time)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        raise Refused(f"{name} is no time such as 2026-03-01 or 2026-03-01T09:30:00Z.") from None
+
+
+def _passage_body(passage: Passage, caller: Caller, query: str) -> PassageBody:
     return body_of(
         PassageBody,
         passage,
         page=_page_of(passage.place, passage.page),
         place=place_body(replace(passage.place, number=passage.page)),
         score=round(passage.score, 4),
+        marks=tuple(marked_terms(passage.text, query)),
+        collection=shown_collection(passage.collection, caller),
     )
 
 

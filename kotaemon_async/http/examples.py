@@ -20,6 +20,7 @@ from kotaemon_async.http.bodies import (
     Progress,
     Retried,
     RetryRequest,
+    SearchFilters,
     SearchRequest,
     State,
     WarningBody,
@@ -118,7 +119,12 @@ _PASSAGE: Final = PassageBody(
     text="Revenue rose by 8 percent to 4.2 million.",
     score=0.91,
     place=_PLACE,
+    marks=((0, 7),),
+    collection="default",
+    media_type="application/pdf",
+    created_at="2026-03-01T09:30:00.000Z",
 )
+_FILTERS: Final = SearchFilters(media_types=["application/pdf"], created_after="2026-01-01")
 _QUOTE: Final = "Revenue rose by 8 percent"
 _PASSAGES: Final = PassageList((_PASSAGE,), (), _TRACE)
 _ANSWER: Final = AnswerBody(
@@ -252,7 +258,8 @@ EXAMPLES: Final[dict[str, object]] = {
         DocumentList([_DOCUMENT], None),
         RetryRequest(force=True),
         Retried(3),
-        SearchRequest("revenue growth", top_k=5),
+        SearchRequest("revenue growth", top_k=5, filters=_FILTERS),
+        _FILTERS,
         _PASSAGES,
         AnswerRequest("How much did revenue rise?", collection="default"),
         _ANSWER,

@@ -21,7 +21,7 @@ from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.answers.turns import RunningTurn
 from kotaemon_async.domain.errors import KotaemonError, Refused
-from kotaemon_async.domain.model import Answer, Found, Reason, ServedBy
+from kotaemon_async.domain.model import Answer, Filters, Found, Reason, ServedBy
 from kotaemon_async.http import events
 from kotaemon_async.http.audit import audited
 from kotaemon_async.http.bodies import (
@@ -65,11 +65,14 @@ async def search(
 ) -> PassageList:
     """Return passages, best first, and which part of the search was missing."""
     query = _checked(data.query, "query", limits)
-    scope = await services.access.scope(caller, data.collection, data.document_ids)
+    filters = data.filters.wanted() if data.filters else Filters()
+    scope = await services.access.scope(caller, data.collection, data.document_ids, filters)
     found = await services.retrieval.search(query, scope, top_k=data.top_k, mode=data.mode)
     for lost in found.degraded:
         impacted.note(lost.component, lost.code)
-    return passage_list(found, traces.current().trace_id)
+    trace_id = traces.current().trace_id
+    # Some hundred microseconds a passage.
+    return await anyio.to_thread.run_sync(passage_list, found, trace_id, caller, query)
 
 
 @post(
@@ -229,7 +232,9 @@ class AnswerFrames:
         match event:
             case PassagesFound(passages, degraded, sources):
                 self._markers, self._sources = range(1, len(passages) + 1), sources
-                return events.frame("passages", passage_list(Found(passages, degraded), self._trace_id))
+                found, asked = Found(passages, degraded), self._asked
+                shown = passage_list(found, self._trace_id, asked.caller, asked.question)
+                return events.frame("passages", shown)
             case Delta(text, served_by):
                 self._text += text
                 self._sent_by = served_by or self._sent_by

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import anyio
@@ -23,6 +23,8 @@ _LEAST_SHARE: Final = 0.2
 _ASK_MORE: Final = 4
 #: From so many collections on they may hold most of the index.
 _MANY_COLLECTIONS: Final = 8
+#: So may so many documents.
+_MANY_DOCUMENTS: Final = 200
 #: The index fails at a filter of some ten thousands.
 _MOST_FILTERED: Final = 10_000
 _MOST_ASKED: Final = 16
@@ -182,14 +184,14 @@ class VectorLane:
         a while where a document stood before it was moved.
         """
         asked = limit * (_WIDER if space.embedder.calibrated else 1)
-        if len(scope.collections or ()) > _MANY_COLLECTIONS:
+        if len(scope.collections or ()) > _MANY_COLLECTIONS or len(scope.document_ids) > _MANY_DOCUMENTS:
             # Where most of what is near lies in the scope, not to filter takes a tenth of the time.
             wider = asked * _ASK_MORE
-            hits = await self._nearest(space, vector, _everywhere(scope), wider, ends_at_s)
+            hits = await self._nearest(space, vector, Scope(), wider, ends_at_s)
             kept, known = await self._kept(hits, scope, ends_at_s)
             if len(kept) >= asked or len(hits) < wider:
                 return shared(kept[:asked], known, limit)
-        filtered = scope if len(scope.collections or ()) <= _MOST_FILTERED else _everywhere(scope)
+        filtered = _bearable(scope)
         while True:
             hits = await self._nearest(space, vector, filtered, asked, ends_at_s)
             kept, known = await self._kept(hits, scope, ends_at_s)
@@ -219,9 +221,12 @@ class VectorLane:
             return await space.vectors.search(vector, limit=limit, scope=scope)
 
 
-def _everywhere(scope: Scope) -> Scope:
-    """Return the scope without its collections: the ledger leaves out what lies in others."""
-    return replace(scope, collections=None)
+def _bearable(scope: Scope) -> Scope:
+    """Return the scope without what the index cannot filter by: the ledger leaves out the rest."""
+    return Scope(
+        scope.collections if len(scope.collections or ()) <= _MOST_FILTERED else None,
+        scope.document_ids if len(scope.document_ids) <= _MOST_FILTERED else (),
+    )
 
 
 def shared(hits: Hits, is_cjk: Mapping[str, bool], limit: int) -> Hits:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import apsw
 
 from kotaemon_async.domain.callers import Caller, shown_collection
-from kotaemon_async.domain.model import Document, Scope
+from kotaemon_async.domain.model import Document, Filters, Scope
+from kotaemon_async.domain.text import folded
 from kotaemon_async.stores import documents
 from kotaemon_async.stores.collections import (
     Rights,
@@ -19,10 +21,11 @@ from kotaemon_async.stores.collections import (
     rights_of,
     written_name,
 )
-from kotaemon_async.stores.scopes import collection_values
+from kotaemon_async.stores.scopes import collection_values, scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads
 
 SQL = queries("access.sql")
+_NO_FILTERS: Final = Filters()
 
 
 class Access(Store):
@@ -56,17 +59,13 @@ class Access(Store):
         caller: Caller,
         collection: str | None = None,
         document_ids: Sequence[str] = (),
+        filters: Filters = _NO_FILTERS,
     ) -> Scope:
         """Return where the caller looks who names a collection or documents, or neither for all he may read.
 
-        What is not there and what is not his make the scope empty alike.
+        What is not there and what is not his make the scope empty alike; filters only ever leave out.
         """
-        names = _readable(conn, caller) if collection is None else read_names(conn, caller, collection)
-        if names is None or not document_ids:
-            return Scope(names, tuple(document_ids))
-        rows = conn.execute(SQL["of_documents"], {"ids": json.dumps(list(document_ids))})
-        found = {one: held_in for one, held_in in rows if held_in in set(names)}
-        return Scope(tuple(sorted(set(found.values()))), tuple(one for one in document_ids if one in found))
+        return _filtered(conn, caller, _scope(conn, caller, collection, document_ids), filters)
 
     @reads
     def document(
@@ -133,6 +132,40 @@ class Access(Store):
     def shown(self, conn: apsw.Connection, caller: Caller, found: Document) -> Document:
         """Return the document as it is for the caller, who may read it."""
         return _shown(conn, caller, [found])[0]
+
+
+def _scope(
+    conn: apsw.Connection, caller: Caller, collection: str | None, document_ids: Sequence[str]
+) -> Scope:
+    names = _readable(conn, caller) if collection is None else read_names(conn, caller, collection)
+    if names is None or not document_ids:
+        return Scope(names, tuple(document_ids))
+    rows = conn.execute(SQL["of_documents"], {"ids": json.dumps(list(document_ids))})
+    found = {one: held_in for one, held_in in rows if held_in in set(names)}
+    return Scope(tuple(sorted(set(found.values()))), tuple(one for one in document_ids if one in found))
+
+
+def _filtered(conn: apsw.Connection, caller: Caller, scope: Scope, filters: Filters) -> Scope:
+    """Return what the filters leave of the scope, by id where more than collections count."""
+    if filters.collections:
+        named = {kept for one in filters.collections for kept in read_names(conn, caller, one)}
+        kept_too = named if scope.collections is None else named & set(scope.collections)
+        scope = replace(scope, collections=tuple(sorted(kept_too)))
+    if not filters.look_at_documents or scope.collections == ():
+        return scope
+    values: dict[str, object] = {
+        "media_types": json.dumps(filters.media_types) if filters.media_types else None,
+        "names": json.dumps([folded(one) for one in filters.names]) if filters.names else None,
+        "created_after": filters.created_after_s,
+        "created_before": filters.created_before_s,
+        **scope_values(scope),
+    }
+    found = tuple(row[0] for row in conn.execute(SQL["filtered"], values))
+    if not found:
+        return Scope(())
+    # What leaves nothing out need not be looked at again, document by document.
+    is_all = len(found) == conn.execute(SQL["counted"], values).get
+    return scope if is_all else replace(scope, document_ids=found)
 
 
 def _readable(

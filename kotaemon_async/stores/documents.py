@@ -471,7 +471,9 @@ def passages_of(
     """Return the passages of the chunks that can be found in the scope, by id, with score 0."""
     rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids)), **scope_values(scope)})
     found: dict[str, Passage] = {}
-    for chunk_id, of, name, media_type, page, place, head, text, over in rows:
-        where = context.place_of(place, page, media_type)
-        found[chunk_id] = Passage(chunk_id, of, name, page, chunk_text(head, text, over), 0.0, where)
+    for chunk_id, of, name, media_type, collection, created_at_s, page, place, head, text, over in rows:
+        where, words = context.place_of(place, page, media_type), chunk_text(head, text, over)
+        found[chunk_id] = Passage(
+            chunk_id, of, name, page, words, 0.0, where, collection, media_type, created_at_s
+        )
     return found

@@ -176,7 +176,8 @@ WHERE (status = 'queued' AND coalesce(waiting_until, 0) <= :now)
 ORDER BY created_at LIMIT :limit
 
 -- name: passages
-SELECT c.id, c.document_id, d.name, d.media_type, c.page, c.place, c.head, substr(p.text, c.start + 1, c.stop - c.start),
+SELECT c.id, c.document_id, d.name, d.media_type, d.collection, d.created_at, c.page, c.place, c.head,
+    substr(p.text, c.start + 1, c.stop - c.start),
     (SELECT substr(o.text, c.over_start + 1, c.over_stop - c.over_start) FROM pages AS o
      WHERE o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
        AND c.over_start IS NOT NULL)

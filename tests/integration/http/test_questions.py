@@ -33,6 +33,20 @@ async def test_a_search_returns_passages(client: AsyncClient, services: Fakes) -
     assert services.retrieval.asked == [("rise", Scope(("en",)), 3, "hybrid")]
 
 
+async def test_a_passage_says_where_it_is_from_and_which_words_it_shares(client: AsyncClient) -> None:
+    (found,) = (await client.post("/api/v1/search", json={"query": "Does revenue rise?"})).json()["passages"]
+    assert [found["text"][start:stop] for start, stop in found["marks"]] == ["Revenue"]
+    assert (found["place"]["number"], found["created_at"]) == (2, "1970-01-01T00:00:00.000Z")
+
+
+async def test_filters_narrow_the_scope(client: AsyncClient, services: Fakes) -> None:
+    ids = [(await hand_in(client, f"Text {name}.", name=name)).json()["id"] for name in ("a.txt", "b.md")]
+    for filters in ({"names": ["A.t"]}, {"media_types": ["text/markdown"]}, {"created_after": "2100-01-01"}):
+        await client.post("/api/v1/search", json={"query": "x", "filters": filters})
+    scopes = [(one[1].document_ids, one[1].collections) for one in services.retrieval.asked]
+    assert scopes == [((ids[0],), None), ((ids[1],), None), ((), ())]
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -41,6 +55,8 @@ async def test_a_search_returns_passages(client: AsyncClient, services: Fakes) -
         ({"query": "x", "top_k": 0}, "top_k"),
         ({"query": "x", "mode": "magic"}, "mode"),
         ({"query": "x", "colection": "en"}, "colection"),
+        ({"query": "x", "filters": {"created_after": "last week"}}, "created_after is no time"),
+        ({"query": "x", "filters": {"kinds": ["pdf"]}}, "kinds"),
         ({}, "query"),
     ],
 )

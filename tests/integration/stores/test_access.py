@@ -1,10 +1,12 @@
 """Which documents a caller sees, and which he may change."""
 
+from dataclasses import replace
+
 import pytest
 
 from kotaemon_async.domain.callers import EVERYBODY, SERVICE, Caller
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Page, Scope
+from kotaemon_async.domain.model import Filters, Page, Scope
 from kotaemon_async.stores.collections import Change, Share
 from kotaemon_async.stores.documents import ListQuery
 from kotaemon_async.stores.ledger import Ledger
@@ -164,3 +166,63 @@ async def test_a_document_that_was_moved_is_not_found_where_it_stood(ledger: Led
     for name, found in (("papers", []), ("secret", [chunk])):
         assert list(await ledger.documents.searchable([chunk], Scope((name,)))) == found
         assert list(await ledger.documents.passages([chunk], Scope((name,)))) == found
+
+
+async def hand_in_named(ledger: Ledger, number: int, name: str, collection: str, media_type: str) -> None:
+    new = replace(new_document(f"doc_{number}", collection=collection, caller=ALICE), name=name)
+    await ledger.documents.accept(replace(new, media_type=media_type), float(number))
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (Filters(media_types=("text/plain",)), ("doc_3", "doc_1")),
+        (Filters(names=("PÚMP",)), ("doc_2", "doc_1")),
+        (Filters(names=("pump", "note")), ("doc_3", "doc_2", "doc_1")),
+        (Filters(created_after_s=2.0), ("doc_4", "doc_3", "doc_2")),
+        (Filters(created_before_s=2.0), ("doc_1",)),
+        (Filters(created_after_s=2.0, created_before_s=4.0, media_types=("text/plain",)), ("doc_3",)),
+        (Filters(collections=("papers",), names=("p",)), ("doc_2",)),
+        (Filters(names=("nowhere",)), None),
+        (Filters(created_after_s=3.0, created_before_s=2.0), None),
+    ],
+)
+async def test_filters_leave_documents_out(
+    filters: Filters, found: tuple[str, ...] | None, ledger: Ledger
+) -> None:
+    await hand_in_named(ledger, 1, "pump.txt", "manuals", "text/plain")
+    await hand_in_named(ledger, 2, "Pump two.pdf", "papers", "application/pdf")
+    await hand_in_named(ledger, 3, "note.txt", "manuals", "text/plain")
+    await hand_in_named(ledger, 4, "sheet.xls", "papers", "application/vnd.ms-excel")
+    scope = await ledger.access.scope(ALICE, None, (), filters)
+    assert (scope.document_ids if scope.collections != () else None) == found
+
+
+async def test_filters_that_leave_nothing_out_name_no_documents(ledger: Ledger) -> None:
+    await hand_in_named(ledger, 1, "pump.txt", "manuals", "text/plain")
+    assert await ledger.access.scope(ALICE, None, (), Filters(names=("pump",))) == Scope(("manuals",))
+
+
+@pytest.mark.parametrize("collections", [("papers",), ("papers", "open"), ("nowhere",)])
+async def test_filters_never_show_what_is_not_ones_own(collections: tuple[str, ...], ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    await hand_in(ledger, "doc_2", EVERYBODY, "open")
+    for filters in (Filters(collections), Filters(collections, created_after_s=0.0)):
+        scope = await ledger.access.scope(BOB, None, (), filters)
+        assert scope == Scope(("open",) if "open" in collections else ())
+
+
+async def test_filters_and_a_scope_hold_together(ledger: Ledger) -> None:
+    await hand_in_named(ledger, 1, "pump.txt", "manuals", "text/plain")
+    await hand_in_named(ledger, 2, "pump.pdf", "manuals", "application/pdf")
+    for caller in (ALICE, ADMIN):
+        wanted = Filters(media_types=("text/plain",))
+        scope = await ledger.access.scope(caller, None, ("doc_2",), wanted)
+        assert scope.collections == ()
+        scope = await ledger.access.scope(caller, "manuals", ("doc_1", "doc_2"), wanted)
+        assert scope.document_ids == ("doc_1",)
+
+
+async def test_an_admin_may_name_a_collection_among_all(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    assert await ledger.access.scope(ADMIN, None, (), Filters(("papers",))) == Scope(("papers",))

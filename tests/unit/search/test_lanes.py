@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -56,19 +57,24 @@ class Filed:
         return text
 
     async def search(self, vector: object, *, limit: int, scope: Scope) -> Hits:
-        self.asked.append((limit, scope.collections is not None))
+        self.asked.append((limit, scope != Scope()))
         return [(key, 0.5) for key, name in self._chunks if _is_in(name, scope)][:limit]
 
     async def searchable(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, bool]:
         return {key: False for key, name in self._chunks if key in chunk_ids and _is_in(name, scope)}
 
     async def find(self, *collections: str) -> list[str]:
+        return await self.find_in(Scope(collections))
+
+    async def find_in(self, scope: Scope) -> list[str]:
         lane = VectorLane(space=lambda: self, documents=self, timeout_s=5)
-        return [key for key, _ in (await lane.find("q", Scope(collections), 2)).hits]
+        return [key for key, _ in (await lane.find("q", scope, 2)).hits]
 
 
 def _is_in(name: str, scope: Scope) -> bool:
-    return scope.collections is None or name in scope.collections
+    """Return whether a chunk is there; its document is called as its collection is."""
+    is_there = scope.collections is None or name in scope.collections
+    return is_there and (not scope.document_ids or name in scope.document_ids)
 
 
 MANY = [f"m{number}" for number in range(9)]
@@ -103,3 +109,20 @@ async def test_more_collections_than_the_index_can_filter_are_left_to_the_ledger
     filed = Filed(*"x" * 20, *names[:3])
     assert await filed.find(*names) == ["c20", "c21"]
     assert filed.asked == [(8, False), (2, False), (8, False), (32, False)]
+
+
+@pytest.mark.parametrize(
+    ("documents", "asked"),
+    [
+        (200, [(2, True)]),
+        (201, [(8, False), (2, True)]),
+        (10_001, [(8, False), (2, False), (8, False), (32, False)]),
+    ],
+)
+async def test_all_that_filters_leave_is_found_however_many_documents_they_are(
+    documents: int, asked: list[tuple[int, bool]]
+) -> None:
+    names = tuple(f"d{number}" for number in range(documents))
+    filed = Filed(*"x" * 20, *names[:3])
+    assert await filed.find_in(Scope(None, names)) == ["c20", "c21"]
+    assert filed.asked == asked
