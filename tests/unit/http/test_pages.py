@@ -15,8 +15,13 @@ import kotaemon_async
 from kotaemon_async.http.pages import files
 
 WEB: Final = Path(kotaemon_async.__file__).parent / "http" / "web"
-#: As htm 3.1.1 gives it out, so that nobody changes it by hand.
-VENDOR_SHA256: Final = "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7"
+#: As htm 3.1.1 gives it out, and as Inter 4 was cut (fontTools: weights 400 to 700, Latin letters), so that nobody
+#: changes them by hand.
+VENDOR_SHA256: Final = {
+    "preact.js": "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7",
+    "inter.woff2": "7b9ec91eb706fc9bd9b5813499248d53d6197ca440eb6112a4e72afda40c2539",
+}
+LICENCES: Final = {"htm-LICENSE.txt", "preact-LICENSE.txt", "inter-LICENSE.txt"}
 
 
 def named() -> set[str]:
@@ -30,7 +35,7 @@ def test_the_page_names_files_that_there_are() -> None:
 
 def test_a_file_with_a_hash_in_its_name_is_kept_for_ever() -> None:
     kept = {name for name, file in files().items() if "immutable" in file.keeps}
-    assert all(re.search(r"-[0-9a-f]{16}\.(js|css)$", name) for name in kept)
+    assert all(re.search(r"-[0-9a-f]{16}\.(js|css|woff2)$", name) for name in kept)
     assert {name for name in named() if name.endswith((".js", ".css"))} <= kept
     assert files()["index.html"].keeps == "no-cache"
 
@@ -42,9 +47,14 @@ def test_each_module_of_the_page_is_used() -> None:
 
 
 def test_what_others_wrote_is_as_they_gave_it_out_and_with_its_licence() -> None:
-    found = (WEB / "vendor" / "preact.js").read_bytes()
-    assert hashlib.sha256(found).hexdigest() == VENDOR_SHA256
-    assert {path.name for path in WEB.glob("vendor/*.txt")} == {"htm-LICENSE.txt", "preact-LICENSE.txt"}
+    found = {name: hashlib.sha256((WEB / "vendor" / name).read_bytes()).hexdigest() for name in VENDOR_SHA256}
+    assert found == VENDOR_SHA256
+    assert {path.name for path in WEB.glob("vendor/*.txt")} == LICENCES
+
+
+def test_the_style_sheet_names_the_letters_by_their_hash() -> None:
+    (style,) = (file.plain.decode() for name, file in files().items() if name.startswith("style-"))
+    assert set(re.findall(r'url\("([^"]+)"\)', style)) == {name for name in named() if "woff2" in name}
 
 
 def test_the_first_load_is_small() -> None:

@@ -19,7 +19,7 @@ const pathOf = (id) => `${PATH}/${encodeURIComponent(id)}`;
 /** Reads them, and follows what becomes of them from now on. */
 export function watchConversations() {
   load();
-  follow(`${PATH}/events`, hear, (state) => state === "live" && load());
+  follow(`${PATH}/events`, hear);
   health.subscribe(({ status }) => {
     if (conversations.get().items === null && !["asking", "unreachable"].includes(status)) load();
   });
@@ -94,7 +94,8 @@ async function changed(id, fields) {
 }
 
 function hear({ name, data }) {
-  if (name === "conversation") put(data);
+  if (name === "open") load(); // what happened before is in the list, what happens from now on is told
+  else if (name === "conversation") put(data);
   else if (name === "gone") drop([data.id]);
 }
 
