@@ -31,14 +31,14 @@ _TYPES: Final = {
 }
 # Nothing comes from anywhere else.
 POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _ENTRY: Final = "frame/app.js"
 _LOADER: Final = "frame/loader.js"
 #: A module as its makers give it out, served as a file of its own.
 _VENDOR: Final = "vendor/preact.js"
-#: The Latin letters of Inter 4, weights 400 to 700, cut to what the page's languages need; others are the system's.
+#: The Latin letters of Inter 4, weights 400 to 700; other letters are the system's.
 _FACE: Final = "vendor/inter.woff2"
 #: What a phone reads to keep the page as an app; it names the icons beside it.
 _MANIFEST: Final = "manifest.webmanifest"

@@ -15,8 +15,7 @@ import kotaemon_async
 from kotaemon_async.http.pages import files
 
 WEB: Final = Path(kotaemon_async.__file__).parent / "http" / "web"
-#: As htm 3.1.1 gives it out, and as Inter 4 was cut (fontTools: weights 400 to 700, Latin letters), so that nobody
-#: changes them by hand.
+#: As htm 3.1.1 gives it out, and as Inter 4 was cut (weights 400 to 700, Latin letters): nobody changes them.
 VENDOR_SHA256: Final = {
     "preact.js": "72284e8e9079c87817145df1110f74e8a2aa040b2fc384922e18dfcb46fc1fd7",
     "inter.woff2": "7b9ec91eb706fc9bd9b5813499248d53d6197ca440eb6112a4e72afda40c2539",

@@ -152,7 +152,9 @@ function Row({ one, isCurrent, isChosen, query, choose, toggle, deleteThem }) {
 
 /** The words that were looked for stand out. */
 function marked(text, query) {
-  const words = query.split(/\s+/).filter(Boolean).map((word) => word.replace(/[^\p{L}\p{N}]/gu, "\\$&"));
+  const words = query.split(/\s+/).filter(Boolean).map((word) =>
+    word.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&")
+  );
   const parts = text.split(new RegExp(`(${words.join("|")})`, "iu"));
   return parts.map((part, at) => (at % 2 ? html`<mark>${part}</mark>` : part));
 }

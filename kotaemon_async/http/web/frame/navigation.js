@@ -63,11 +63,13 @@ export function Navigation({ view, offered }) {
           <${IconButton} name="close" label=${t("close")} id="hide-sheet" onClick=${hideSheet} />
         </div>
         ${may("ask") && html`<${ConversationList} />`}
-        <div class="rare">
-          ${offered.filter((name) => RARE.includes(name)).map((name) =>
-            html`<${ViewLink} key=${name} name=${name} isCurrent=${name === view} />`
-          )}
-        </div>
+        ${isShown && html`
+          <div class="rare">
+            ${offered.filter((name) => RARE.includes(name)).map((name) =>
+              html`<${ViewLink} key=${name} name=${name} isCurrent=${name === view} />`
+            )}
+          </div>
+        `}
         <footer class="foot">
           <${Caller} />
           <${Well} />
