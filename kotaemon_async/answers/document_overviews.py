@@ -25,6 +25,7 @@ from kotaemon_async.answers.key_points import LOOKED_AT, example_questions, key_
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt
 from kotaemon_async.answers.quotes import keep_markers, markers
 from kotaemon_async.answers.selection import is_cjk
+from kotaemon_async.answers.settings import AnswerLanguage
 from kotaemon_async.answers.sources import Documents, Source, verified
 from kotaemon_async.domain import text
 from kotaemon_async.domain.callers import Caller
@@ -108,14 +109,18 @@ class DocumentOverviews:
         """Make what is missing, and have a model write what was looked at, for ever."""
         while True:
             try:
-                await self._make_missing()
-                await self._write_wanted()
+                await self.catch_up()
             except Unavailable as error:
                 logger.bind(code=error.code).warning("overviews_not_made")
             with anyio.move_on_after(_LOOK_EVERY_S):
                 await self._changed.wait()
             self._changed = anyio.Event()
             await self._sleep(_SETTLED_S)
+
+    async def catch_up(self) -> None:
+        """Make what is missing now, and have a model write what was looked at. Raises: Unavailable."""
+        await self._make_missing()
+        await self._write_wanted()
 
     async def of_document(self, caller: Caller, document_id: str) -> KeptOverview:
         """Return the document's overview, made now when it is missing; an empty one before it can be found.
@@ -143,9 +148,16 @@ class DocumentOverviews:
         ]
 
     async def suggestions(
-        self, caller: Caller, collection: str | None, document_id: str | None, limit: int
+        self,
+        caller: Caller,
+        collection: str | None,
+        document_id: str | None,
+        limit: int,
+        language: AnswerLanguage = "",
     ) -> list[tuple[ExampleQuestion, KeptOverview]]:
         """Return questions that what the caller may read answers, of many documents, of new ones first.
+
+        Those in the `language` come before others.
 
         Raises: Refused `not_found` for a document that is not his to read.
         """
@@ -153,7 +165,10 @@ class DocumentOverviews:
             one = await self.of_document(caller, document_id)
             return [(question, one) for question in one.overview.questions[:limit]]
         scope = await self._access.scope(caller, collection)
-        return _mixed(await self._kept.newest(scope, _LOOKED_THROUGH), limit)
+        mixed = _mixed(await self._kept.newest(scope, _LOOKED_THROUGH))
+        if language:
+            mixed.sort(key=lambda pair: is_cjk(pair[0].text) != (language == "zh"))
+        return mixed[:limit]
 
     async def _of_all(self, document_ids: Sequence[str]) -> list[KeptOverview]:
         """Return the overviews of the documents, made now where they are missing."""
@@ -259,7 +274,7 @@ async def _said(chain: Chain, sources: Sequence[Source]) -> tuple[str, str]:
     return "", ""
 
 
-def _mixed(found: Sequence[KeptOverview], limit: int) -> list[tuple[ExampleQuestion, KeptOverview]]:
+def _mixed(found: Sequence[KeptOverview]) -> list[tuple[ExampleQuestion, KeptOverview]]:
     """Return one question of each document, then a second one of each, and so on; no words twice."""
     rounds = zip_longest(*(one.overview.questions for one in found))
     mixed: dict[str, tuple[ExampleQuestion, KeptOverview]] = {}
@@ -267,7 +282,7 @@ def _mixed(found: Sequence[KeptOverview], limit: int) -> list[tuple[ExampleQuest
         for question, one in zip(questions, found, strict=True):
             if question is not None:
                 mixed.setdefault(letters(question.text), (question, one))
-    return list(mixed.values())[:limit]
+    return list(mixed.values())
 
 
 def letters(words: str) -> str:

@@ -97,7 +97,7 @@ _BASE: Final = {
     "causes": "cause", "provides": "provide", "means": "mean", "covers": "cover", "produces": "produce",
     "affects": "affect", "prevents": "prevent",
     "protects": "protect", "regulates": "regulate", "determines": "determine", "encodes": "encode",
-    "eats": "eat", "describes": "describe", "enables": "enable", "represents": "represent",
+    "eats": "eat", "describes": "describe", "enables": "enable",
 }  # fmt: skip
 _ENDED: Final = {
     "died": "die", "opened": "open", "began": "begin", "started": "start", "ended": "end", "closed": "close",
@@ -148,6 +148,8 @@ _Make = Callable[[re.Match[str], str], str | None]
 
 def _when(match: re.Match[str], x: str) -> str | None:
     rest = match["rest"].strip()
+    if re.search(r"\b(?:there|here|then|it|them|that|which|and)\b", rest):
+        return None
     return f"When {match['be']} {x} {match['v']}{f' {rest}' if rest else ''}?"
 
 
@@ -279,7 +281,7 @@ def question_of(sentence: str, common: Callable[[str], bool] = lambda _: False) 
         return None if found is None else Example(*found)
     for kind, form, make in _FORMS:
         match = form.match(sentence)
-        if match is None or not _is_subject(match["x"]):
+        if match is None or not _is_subject(match["x"]) or (kind != "definition" and _is_any(match["x"])):
             continue
         question = make(match, _small(match["x"], common))
         if question is not None and len(question) <= _LONGEST:
@@ -297,10 +299,15 @@ def question_on(heading: str, common: Callable[[str], bool] = lambda _: False) -
     if (
         not 2 <= len(words) <= _MOST_WORDS
         or not _is_subject(plain)
-        or re.search(r"[:;,?!|/]|\.\w|\d{3}", plain)
+        or re.search(r"n['’]t\b|[:;,?!|/]|\.\w|\d{3}", plain)
     ):
         return None
     return Example(f"What does the document say about {_small(plain, common)}?", "topic")
+
+
+def _is_any(x: str) -> bool:
+    """Return whether the subject is one of several, so that nobody would know which is meant."""
+    return x.split(maxsplit=1)[0].lower() in ("a", "an", "each", "every")
 
 
 def _is_subject(x: str) -> bool:

@@ -26,6 +26,8 @@ _DONE: Final = (
     r"|開工|开幕|開幕|颁布|頒布|生效|上市|设立|設立|落成|举行|舉行|毕业|畢業|退役|解散|发现|發現"
     r"|发明|發明|播出|上映)"
 )
+#: What is done has no object.
+_DONE_END: Final = r"(?=[，。；、,於于在]|$)"
 _UNITS: Final = r"(?:个|個|名|位|人|座|所|家|条|條|种|種|台|臺|辆|輛|间|間|层|層|章|篇|次|艘|架|门|門)"
 _MEASURES: Final = (
     r"(?:面积|面積|人口|长度|長度|高度|宽度|深度|海拔|重量|温度|溫度|压力|速度|价格|價格|费用"
@@ -50,53 +52,16 @@ _NOT_INSIDE: Final = re.compile(
 )
 _NO_END: Final = re.compile(
     r"(?:的|在|于|於|和|与|與|及|或|之|则|則|中|时|時|后|後|前|共|约|曾|已|也|都|仅|還|还|主要"
-    r"|一般|通常|特别|特別|原本|既|便|总|總|并|並|亦|即|乃|原|又|更|尤其|同样|同樣)$"
+    r"|一般|通常|计|計|特别|特別|原本|既|便|总|總|并|並|亦|即|乃|原|又|更|尤其|同样|同樣)$"
 )
 #: Too general to be asked about.
-_GENERAL: Final = frozenset(
-    [
-        "父亲",
-        "父親",
-        "母亲",
-        "母親",
-        "原理",
-        "原因",
-        "目的",
-        "结果",
-        "結果",
-        "内容",
-        "內容",
-        "特点",
-        "特點",
-        "作用",
-        "方法",
-        "条件",
-        "條件",
-        "标准",
-        "標準",
-        "时间",
-        "時間",
-        "地点",
-        "问题",
-        "問題",
-        "任务",
-        "全书",
-        "作品",
-        "影片",
-        "电影",
-        "小说",
-        "游戏",
-        "学校",
-        "學校",
-        "公司",
-        "车站",
-        "車站",
-        "该站",
-        "剧情",
-        "故事",
-        "主角",
-    ]
-)
+_TOO_GENERAL: Final = """
+    父亲 父親 母亲 母親 原理 原因 目的 结果 結果 内容 內容 特点 特點 作用 方法 条件
+    條件 标准 標準 时间 時間 地点 问题 問題 任务 全书 作品 影片 电影 小说 游戏 学校
+    學校 公司 车站 車站 该站 剧情 故事 主角 原址 项目 項目 乐队 樂隊 站房 湖面 宣言
+    校园 校園 帝国 帝國 总部 總部 现址 主体
+"""
+_GENERAL: Final = frozenset(_TOO_GENERAL.split())
 _BRACKETS: Final = re.compile(r"[（(][^（()）]*[)）]")
 _NO_HEADINGS: Final = re.compile(
     r"^(?:目录|目錄|前言|附录|附錄|参考文献|參考文獻|引言|结论|結論|摘要|致谢|致謝|概述|简介"
@@ -122,7 +87,7 @@ _FORMS: Final[tuple[tuple[_Kind, re.Pattern[str], _Make], ...]] = (
     ),
     (
         "date",
-        re.compile(rf"{_X}(?:是)?(?:在|于|於){_YEAR}(?:正式|首次|全线|全線)?{_DONE}"),
+        re.compile(rf"{_X}(?:是)?(?:在|于|於){_YEAR}(?:正式|首次|全线|全線)?{_DONE}{_DONE_END}"),
         lambda match, x: f"{x}是哪一年{match['v']}的？",
     ),
     ("date", re.compile(rf"{_X}{_DONE}(?:于|於|在){_YEAR}"), lambda match, x: f"{x}是哪一年{match['v']}的？"),
@@ -134,7 +99,7 @@ _FORMS: Final[tuple[tuple[_Kind, re.Pattern[str], _Make], ...]] = (
     ),
     (
         "figure",
-        re.compile(rf"{_X}(?:共|一共|总共|總共|现|現|拥有|擁有|设"
+        re.compile(rf"{_X}(?:共|计|計|一共|总共|總共|现|現|拥有|擁有|设"
                    rf"|設)?有{_NUMBER}(?P<u>{_UNITS})(?P<n>[\u4e00-\u9fff]{{1,6}})[，。；、]"),
         lambda match, x: f"{x}有多少{match['u']}{match['n']}？",
     ),
@@ -154,9 +119,13 @@ _FORMS: Final[tuple[tuple[_Kind, re.Pattern[str], _Make], ...]] = (
         "definition",
         re.compile(rf"{_X}，?(?:又称[^，。]{{1,12}}，"
                    rf"|简称[^，。]{{1,8}}，)?是(?:指)?(?P<y>[^，。；、（(]{{4,}})"),
-        lambda match, x: f"{x}是{'谁' if _PERSON.search(match['y']) else '什么'}？",
+        lambda match, x: f"{x}是{'谁' if _is_person(match['y']) else '什么'}？",
     ),
 )  # fmt: skip
+
+
+def _is_person(said: str) -> bool:
+    return _PERSON.search(said) is not None and not any(map(str.isdecimal, said))
 
 
 def question_of(sentence: str) -> tuple[str, _Kind] | None:

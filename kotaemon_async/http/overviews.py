@@ -1,11 +1,11 @@
 """What documents are about, and what may be asked of them, over HTTP."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from kotaemon_async.domain.overviews import KeptOverview, KeyPoint
 from kotaemon_async.http.auth import ASK, READ
@@ -114,10 +114,14 @@ async def suggestions(
     caller: GivenCaller,
     collection: Annotated[str | None, QueryParameter(min_length=1, max_length=100)] = None,
     document_id: Annotated[str | None, QueryParameter(min_length=1, max_length=100)] = None,
+    language: FromQuery[Literal["en", "zh"] | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=20)] = 4,
 ) -> Suggestions:
-    """Return questions that what the caller may read answers, mixed over its newest documents."""
-    found = await services.overviews.suggestions(caller, collection, document_id, limit)
+    """Return questions that what the caller may read answers, mixed over its newest documents.
+
+    Those in the `language` come first.
+    """
+    found = await services.overviews.suggestions(caller, collection, document_id, limit, language or "")
     return Suggestions(
         [SuggestionBody(question.text, one.document_id, one.document_name) for question, one in found]
     )

@@ -1,8 +1,5 @@
 """Overviews of documents over a real ledger: made, kept, made anew, and had by those who may read."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 import anyio
 import anyio.lowlevel
 import pytest
@@ -38,14 +35,6 @@ def overviews(ledger: Ledger, *links: Provider) -> DocumentOverviews:
     return DocumentOverviews(ledger.documents, ledger.overviews, ledger.access, chain=chain, sleep=at_once)
 
 
-@asynccontextmanager
-async def running(made: DocumentOverviews) -> AsyncGenerator[None]:
-    async with anyio.create_task_group() as group:
-        group.start_soon(made.run)
-        yield
-        group.cancel_scope.cancel()
-
-
 async def points(made: DocumentOverviews, document_id: str) -> list[str]:
     found = await made.of_document(EVERYBODY, document_id)
     return [one.text for one in found.overview.points]
@@ -64,13 +53,17 @@ async def test_an_overview_is_made_when_it_is_asked_for_and_kept(ledger: Ledger)
 
 async def test_what_is_missing_is_made_in_the_background(ledger: Ledger) -> None:
     made = overviews(ledger)
-    async with running(made):
-        await add(ledger, 1, PUMP)
-        await add(ledger, 2, CRANE)
-        made.wake()
-        with anyio.fail_after(5):
+    await add(ledger, 1, PUMP)
+    async with anyio.create_task_group() as group:
+        group.start_soon(made.run)
+        with anyio.fail_after(10):
             while await ledger.overviews.lacking(1):
                 await anyio.lowlevel.checkpoint()
+            await add(ledger, 2, CRANE)
+            made.wake()
+            while await ledger.overviews.lacking(1):
+                await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
     assert len(await ledger.overviews.newest(Scope(), 5)) == 2
 
 
@@ -106,6 +99,14 @@ async def test_suggestions_take_turns_over_documents_the_newest_first(ledger: Le
         ("When was the pump of Tal built?", "doc_1"),
         ("How much does the crane weigh?", "doc_2"),
     ]
+
+
+async def test_suggestions_in_the_language_of_the_page_come_first(ledger: Ledger) -> None:
+    made = overviews(ledger)
+    for number, text in enumerate((PUMP, "轴封每四千小时更换一次。大桥于1901年建成。"), 1):
+        await points(made, await add(ledger, number, text))
+    found = [await made.suggestions(EVERYBODY, None, None, 1, one) for one in ("en", "zh")]
+    assert [pairs[0][1].document_id for pairs in found] == ["doc_1", "doc_2"]
 
 
 async def test_a_collection_tells_a_point_of_each_document(ledger: Ledger) -> None:
@@ -145,13 +146,7 @@ async def test_a_model_writes_the_points_that_its_passages_bear_out(
 ) -> None:
     document, made = await add(ledger, 1, PUMP), overviews(ledger, model)
     await made.of_document(EVERYBODY, document)
-    async with running(made):
-        await model.asked.wait()
-        for _ in range(200):
-            await anyio.lowlevel.checkpoint()
-        for _ in range(50):
-            found = await made.of_document(EVERYBODY, document)
-            if found.overview.by == by:
-                break
+    await made.catch_up()
+    found = await made.of_document(EVERYBODY, document)
     assert (found.overview.by, found.overview.points[0].text) == (by, first)
     assert "It has 12 valves." not in [one.text for one in found.overview.points]

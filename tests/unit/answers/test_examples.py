@@ -57,6 +57,8 @@ from kotaemon_async.answers.examples import Kind, question_of, question_on
         ("该项目的预算共有三部分，由王芳负责。", None, None),
         ("逆渗透是一种水的净化方法。", "逆渗透是什么？", "definition"),
         ("长谷川町子（1920年－1992年）是日本的漫画家。", "长谷川町子是谁？", "definition"),
+        ("平均每户规模是2.59人。", "平均每户规模是什么？", "definition"),
+        ("十一管计有26艘巡视船。", "十一管有多少艘巡视船？", "figure"),
         ("南斯拉夫是歐洲的一個國家。", "南斯拉夫是什麼？", "definition"),
     ],
 )
@@ -80,6 +82,10 @@ def test_a_sentence_becomes_the_question_that_it_answers(
         "他是一名画家。",
         "因此大桥是一座危桥。",
         "原因是材料的老化。",
+        "A platted town was established there in 1822.",
+        "The town was moved there in 1822.",
+        "希曼斯于1961年成立了一个委员会。",
+        "原址位于山顶。",
         "Nothing of note happened in that long winter.",
     ],
 )
