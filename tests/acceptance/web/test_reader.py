@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from kotaemon_async.cli.client import Client, Json
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import pymupdf, write
+from tests.support.firefox import firefox
 from tests.support.service import eventually, upload_all
 from tests.support.web import ScriptedService, scripted_service, until_true
 
@@ -162,12 +163,18 @@ def test_text_reads_as_text_with_its_headings_and_its_words_marked(shelf: Shelf,
     visit(page, shelf, shelf.place("office.md") + "?find=pier 4")
     expect(page.locator(".prose").get_by_role("heading", name="Cranes")).to_be_visible()
     expect(page.locator(".prose td mark.hit")).to_have_text("pier 4")
+    page.get_by_role("tab", name="Contents").click()
+    page.locator(".outline button", has_text="Cranes").click()
+    expect(page.locator(".outline button[aria-current]")).to_contain_text("Cranes")
     page.locator("#reader-look").click()
     expect(page.locator(".page > img").first).to_be_visible()
     expect(page.locator(".page > mark.hit")).to_have_count(1)
     visit(page, shelf, shelf.place("arabic.txt"))
     expect(page.locator(".prose")).to_contain_text("ABC-123")
-    assert until_true(page, "getComputedStyle(document.querySelector('.prose p')).direction") == "rtl"
+    assert (
+        until_true(page, "getComputedStyle(document.querySelector('.prose :is(p, h1, h2, h3)')).direction")
+        == "rtl"
+    )
 
 
 def test_headings_passages_and_small_pictures_lead_to_their_pages(shelf: Shelf, page: Page) -> None:
@@ -286,6 +293,27 @@ def test_back_closes_the_reader_on_a_phone(shelf: Shelf, browser: Browser) -> No
         page.go_back()
         expect(page.locator("#reader")).to_have_count(0)
         assert page.evaluate("location.hash") == "#documents"
+
+
+def test_words_are_found_in_firefox_too_and_its_text_lies_over_the_picture(shelf: Shelf) -> None:
+    with firefox() as page:
+        page.goto(shelf.scripted.service.url + shelf.place("piers.pdf", "page", "2"))
+        page.wait_for("() => document.querySelector('[data-page=\"2\"] .text-lines span')")
+        page.press("Control", "f")
+        page.type("repair of the crane")
+        page.wait_for("() => document.querySelector('#reader-hits').textContent === '2 of 6'")
+        page.press("Enter")
+        page.wait_for("() => document.querySelector('[data-page=\"3\"] mark.hit[aria-current]')")
+        assert page.evaluate(_COVERED, "Line 7: bollard 7 of pier 3 was painted.") == pytest.approx(
+            1, abs=0.05
+        )
+
+
+#: Which part of the width of a line's place on its page its text has; the line is 31.2 % wide there.
+_COVERED: Final = """(text) => {
+  const line = [...document.querySelectorAll(".text-lines span")].find((one) => one.textContent === text);
+  return line.getBoundingClientRect().width / line.closest(".page").offsetWidth / 0.312;
+}"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -35,97 +35,180 @@ export function Open(
   const [look, setLook] = useState(() => (LAID_OUT.test(it.media_type) ? "pages" : "text"));
   const [zoom, setZoom] = useState("auto");
   const [side, setSide] = useState(() => (route().view !== "ask" && roomy.matches ? "thumbs" : null));
-  const [words, setWords] = useState(given);
-  const [isFinding, setFinding] = useState(given ? "given" : "");
   const [known, setKnown] = useState(null);
-  const [quoted, setQuoted] = useState({});
+  /** The heading or the passage that was chosen beside the pages. */
+  const [target, setTarget] = useState(null);
   const sizes = useSizes();
-  const find = useFind(documentId, words, eye);
-  useLayer(Boolean(side) && narrow.matches, () => setSide(null));
-  const written = useRef(String(page ?? ""));
-
   const show = (number, part = 0, offset = 0, left = null) => handle.current.show(number, part, offset, left);
-  const go = (number) => {
+  const finding = useFinding({ documentId, given, eye, handle, whole });
+  const quoted = useQuoted({ citation, look, setLook, show });
+  useLayer(Boolean(side) && narrow.matches, () => setSide(null));
+  useAddress({ documentId, page, citation, cited, total, at, handle, show });
+
+  const { find, words, openFind, leaveFind } = finding;
+  const zoomBy = (step) => {
+    const sheet = whole.current.querySelector(".reader-body > .scroller");
+    const factor = look === "text" ? factorOf(zoom) : sizes.factor(at, zoom, sheet);
+    setZoom(step === 0 ? "auto" : stepped(factor, step));
+  };
+  const go = (number, text = "") => {
     show(number);
+    setTarget(text && { page: number, text });
     if (narrow.matches) setSide(null);
   };
-  const say = (change) => {
-    if ("page" in change) written.current = String(change.page);
-    replace(...placed(documentId, change));
-  };
-
-  useEffect(() => {
-    handle.current.focus();
-    if (first > 1) show(first);
-  }, []);
-  useEffect(() => { // the address has changed, and not because of what was scrolled to
-    if (String(page ?? "") === written.current) return;
-    written.current = String(page ?? "");
-    show(pageOf(page, cited.citation, total));
-  }, [page, citation]);
-  useEffect(() => {
-    if (!cited.citation || page) return;
-    show(pageOf(null, cited.citation, total));
-  }, [cited.citation?.id]);
-  useEffect(() => {
-    const timer = setTimeout(() => (String(at) !== written.current) && say({ page: at }), SCROLLED_MS);
-    return () => clearTimeout(timer);
-  }, [at]);
-  useEffect(() => {
-    if (words === given) return;
-    const timer = setTimeout(() => say({ find: words.trim() }), SCROLLED_MS);
-    return () => clearTimeout(timer);
-  }, [words]);
-  useEffect(() => {
-    setWords(given);
-    if (given) setFinding((was) => was || "given");
-  }, [given]);
-  useEffect(() => {
-    if (find.hit && !handle.current.holds(find.hit.page)) show(find.hit.page); // else the page shows its mark
-  }, [find.hit]);
-
+  const leave = () => (finding.isOpen ? leaveFind() : side && narrow.matches ? setSide(null) : close());
+  const keys = keysOf({ at, total, show, zoomBy, openFind, cited, whole, handle });
+  useKeys(whole, {
+    keys,
+    openFind,
+    leave,
+    step: (by) => (finding.isOpen ? find.step(by) : openFind()),
+  });
   const looked = (number) => {
     eye.current = number;
     loader.near = number;
     setAt(number);
   };
-  const toPart = (number, part, left) => {
-    if (!handle.current.sees(number, part)) show(number, part, EYE, left);
-  };
   const on = {
     size: sizes.note,
     height: sizes.measured,
     page: (number, value) => number === eye.current && setKnown(value),
-    word: toPart,
-    quote(number, marks) {
-      setQuoted((was) => ({ ...was, [`${citation} ${number}`]: marks }));
-      if (marks.length === 0) return look === "text" && setLook("pages");
-      if (toQuote.current !== citation) show(number, marks[0][1], EYE);
-      toQuote.current = citation;
-    },
+    word: (number, part, left) => handle.current.sees(number, part) || show(number, part, EYE, left),
+    quote: quoted.found,
+    target: (number, part) => show(number, part, 0.02),
   };
-  const toQuote = useRef(null);
+  const draw = (number, size) => {
+    const label = saidWhere(null, number, total, it);
+    const current = find.current?.page === number ? find.current : null;
+    const common = { loader, documentId, number, size, on, label, current };
+    common.target = target?.page === number ? target : null;
+    const quote = partOn(cited.citation, number);
+    if (look === "text") {
+      return html`<${TextPage} ...${common} found=${saidAt(find.onPages.get(number))} quote=${quote} />`;
+    }
+    const isHit = find.onPages.has(number) || find.isCut;
+    const isMarked = citation && (cited.citation ? quote !== null : String(number) === page);
+    return html`<${PicturePage} ...${common} words=${isHit ? find.words : ""} citation=${
+      isMarked ? citation : null
+    } />`;
+  };
+  const sizeOf = (n, box) => look === "text" ? sizes.text(n, zoom, box) : sizes.picture(n, zoom, box, total);
+  const link = href("documents", documentId, "page", at, { find: words.trim(), cite: citation, answer });
+  const tools = { at, total, look, zoom, side, show, setLook, setZoom, setSide, zoomBy, openFind, leaveFind };
+  return html`
+    <header class="reader-head">
+      <div class="what">
+        <h2 dir="auto" title=${name}>${name}</h2>
+        <span id="reader-where" dir="auto">${saidWhere(known, at, total, it)}</span>
+      </div>
+      <${CopyLink} to=${link} isBare label=${t(citation ? "reader.link.citation" : "reader.link")} />
+      <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
+    </header>
+    <${Tools} ...${tools} isFinding=${finding.isOpen} />
+    ${finding.isOpen && html`<${FindBar} ...${finding} leave=${leaveFind} />`}
+    <${CitedBar} cited=${cited} go=${goCited} />
+    <div class="reader-body">
+      ${side && html`
+        <${Side} shown=${side} choose=${setSide} document=${it} loader=${loader} total=${total}
+          page=${at}
+          go=${go} ratio=${sizes.ratio()} />
+      `}
+      <${Pages} handle=${handle} total=${total} draw=${draw} onEye=${looked} sizeOf=${sizeOf} data-look=${look}
+        version=${`${look} ${zoom} ${sizes.version}`} role="group" aria-label=${t("reader.pages")} />
+    </div>
+    <footer class="reader-foot">
+      <${CitedSaid} cited=${cited} page=${at} marks=${quoted.marksOn(at)} />
+      <${Original} document=${it} page=${at} />
+    </footer>
+  `;
+}
+
+/** Keeps the place in the address, without a step of the history, and goes to where another address leads. */
+function useAddress({ documentId, page, citation, cited, total, at, handle, show }) {
+  const written = useRef(String(page ?? ""));
+  useEffect(() => {
+    handle.current.focus();
+    if (at > 1) show(at);
+  }, []);
+  useEffect(() => { // not because of what was scrolled to
+    if (String(page ?? "") === written.current) return;
+    written.current = String(page ?? "");
+    show(pageOf(page, cited.citation, total));
+  }, [page, citation]);
+  useEffect(() => {
+    if (cited.citation && !page) show(pageOf(null, cited.citation, total));
+  }, [cited.citation?.id]);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (String(at) === written.current) return;
+      written.current = String(at);
+      replace(...placed(documentId, { page: at }));
+    }, SCROLLED_MS);
+    return () => clearTimeout(timer);
+  }, [at]);
+}
+
+/** The words that are looked for, as they are typed or as the address gives them, and what they find. */
+function useFinding({ documentId, given, eye, handle, whole }) {
+  const [words, setWords] = useState(given);
+  const [isOpen, setOpen] = useState(Boolean(given));
+  const [isTyped, setTyped] = useState(false);
+  const find = useFind(documentId, words, eye);
+  const written = useRef(given);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (words.trim() === written.current) return;
+      written.current = words.trim();
+      replace(...placed(documentId, { find: words.trim() }));
+    }, SCROLLED_MS);
+    return () => clearTimeout(timer);
+  }, [words]);
+  useEffect(() => { // not because of what was typed
+    if (given === written.current) return;
+    written.current = given;
+    setWords(given);
+    if (given) setOpen(true);
+  }, [given]);
+  useEffect(() => {
+    if (find.hit && !handle.current.holds(find.hit.page)) show(find.hit.page); // else the page shows its mark
+  }, [find.hit]);
+  const show = (number) => handle.current.show(number);
+  const openFind = () => {
+    setOpen(true);
+    setTyped(true);
+    whole.current.querySelector("#reader-find")?.select();
+  };
   const leaveFind = () => {
-    setFinding("");
+    setOpen(false);
+    setTyped(false);
     setWords("");
     handle.current.focus();
   };
-  const goCited = (one) =>
-    replace(...placed(one.document_id, {
-      page: one.place?.number ?? one.page,
-      cite: one.id,
-      find: "",
-    }));
-  const zoomBy = (step) => {
-    if (step === 0) return setZoom("auto");
-    const box = whole.current.querySelector(".reader-body > .scroller");
-    setZoom(stepped(look === "text" ? factorOf(zoom) : sizes.factor(at, zoom, box), step));
+  return { find, words, setWords, isOpen, isTyped, openFind, leaveFind };
+}
+
+/** Where the quote of the citation stands on the pages that were looked at; the first time it is brought into sight. */
+function useQuoted({ citation, look, setLook, show }) {
+  const [marks, setMarks] = useState({});
+  const shown = useRef(null);
+  const found = (number, places) => {
+    setMarks((was) => ({ ...was, [`${citation} ${number}`]: places }));
+    if (shown.current === citation) return;
+    if (places.length === 0 && look === "text") return setLook("pages"); // the picture's text may be cut otherwise
+    shown.current = citation;
+    if (places.length > 0) show(number, places[0][1], EYE);
   };
-  const openFind = () => {
-    setFinding("typed");
-    whole.current.querySelector("#reader-find")?.select();
-  };
-  const keys = {
+  return { found, marksOn: (number) => marks[`${citation} ${number}`] };
+}
+
+/** Looks at another citation of the answer, wherever it is. */
+const goCited = (one) =>
+  replace(...placed(one.document_id, { page: one.place?.number ?? one.page, cite: one.id, find: "" }));
+
+/** What keys do, where nothing is typed. */
+function keysOf({ at, total, show, zoomBy, openFind, cited, whole, handle }) {
+  const cite = (one) => one && goCited(one);
+  return {
     ArrowLeft: () => show(at - 1),
     ArrowRight: () => show(at + 1),
     PageUp: () => handle.current.by(-0.9),
@@ -138,67 +221,9 @@ export function Open(
     0: () => zoomBy(0),
     g: () => whole.current.querySelector("#reader-page").select(),
     f: openFind,
-    n: () => cited.all[cited.at + 1] && goCited(cited.all[cited.at + 1]),
-    p: () => cited.all[cited.at - 1] && goCited(cited.all[cited.at - 1]),
+    n: () => cite(cited.all[cited.at + 1]),
+    p: () => cite(cited.all[cited.at - 1]),
   };
-  const leave = () => (isFinding ? leaveFind() : side && narrow.matches ? setSide(null) : close());
-  useKeys(whole, { keys, openFind, leave, step: (by) => (isFinding ? find.step(by) : openFind()) });
-
-  const where = saidWhere(known, at, total, it);
-  const label = (number) => saidWhere(null, number, total, it);
-  const draw = (number, size) => {
-    const common = { loader, documentId, number, size, on, label: label(number) };
-    common.current = find.current?.page === number ? find.current : null;
-    if (look === "text") {
-      const quote = partOn(cited.citation, number);
-      return html`<${TextPage} ...${common} found=${saidAt(find.onPages.get(number))} quote=${quote} />`;
-    }
-    const isHit = find.onPages.has(number) || find.isCut;
-    const isMarked = citation &&
-      (cited.citation ? partOn(cited.citation, number) !== null : String(number) === page);
-    return html`<${PicturePage} ...${common} words=${isHit ? find.words : ""} citation=${
-      isMarked ? citation : null
-    } />`;
-  };
-  const tools = { at, total, look, zoom, side, isFinding, show, setLook, setZoom, setSide, zoomBy, openFind };
-  return html`
-    <header class="reader-head">
-      <div class="what">
-        <h2 dir="auto" title=${name}>${name}</h2>
-        <span id="reader-where" dir="auto">${where}</span>
-      </div>
-      <${CopyLink} to=${href("documents", documentId, "page", at, {
-        find: words.trim(),
-        cite: citation,
-        answer,
-      })}
-        isBare label=${t(citation ? "reader.link.citation" : "reader.link")} />
-      <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
-    </header>
-    <${Tools} ...${tools} leaveFind=${leaveFind} />
-    ${isFinding &&
-      html`<${FindBar} isTyped=${
-        isFinding === "typed"
-      } find=${find} words=${words} setWords=${setWords} leave=${leaveFind} />`}
-    <${CitedBar} cited=${cited} go=${goCited} />
-    <div class="reader-body">
-      ${side && html`
-        <${Side} shown=${side} choose=${setSide} document=${it} loader=${loader} total=${total}
-          page=${at}
-          go=${go} ratio=${sizes.ratio()} />
-      `}
-      <${Pages} handle=${handle} total=${total} draw=${draw} onEye=${looked} data-look=${look}
-        sizeOf=${(
-          n,
-          box,
-        ) => (look === "text" ? sizes.text(n, zoom, box) : sizes.picture(n, zoom, box, total))}
-        version=${`${look} ${zoom} ${sizes.version}`} role="group" aria-label=${t("reader.pages")} />
-    </div>
-    <footer class="reader-foot">
-      <${CitedSaid} cited=${cited} page=${at} marks=${quoted[`${citation} ${at}`]} />
-      <${Original} document=${it} page=${at} />
-    </footer>
-  `;
 }
 
 /** The page that an address means: its own, that of the citation, or the first. */

@@ -7,6 +7,8 @@ import { t } from "../frame/strings.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { loadPage, loadPicture, pathOf, picturePath } from "./loading.js";
 
+const MOST_COMPARED = 30;
+
 /** What `load` gives for this key, once the page has had its turn: {value, error}; the one before stays till then. */
 function useLoaded(loader, { key, number, load }) {
   const [found, setFound] = useState({});
@@ -38,7 +40,9 @@ export function usePage(loader, documentId, number, words) {
  * A page as a picture. `words` are looked for on it, `current` {order, of} is the one of them that is looked at;
  * `citation` is marked on it. Tells its size, where the quote stands and where the current word is.
  */
-export function PicturePage({ loader, documentId, number, size, label, words, current, citation, on }) {
+export function PicturePage(
+  { loader, documentId, number, size, label, words, current, citation, target, on },
+) {
   const path = size.width > 0 ? picturePath(documentId, number, size.width, citation) : null;
   const load = (signal) =>
     citation ? loadMarked(documentId, number, path, signal) : loadPicture(path, signal);
@@ -62,6 +66,10 @@ export function PicturePage({ loader, documentId, number, size, label, words, cu
   useEffect(() => {
     if (chosen >= 0) on.word(number, marks[chosen][1], marks[chosen][0] * size.width);
   }, [chosen, current?.order, page.value]);
+  useEffect(() => {
+    const line = target && lines?.find((one) => begins(one.text, target.text));
+    if (line) on.target(number, line.box[1]);
+  }, [target, lines]);
   const layer = useMemo(
     () => lines && size.width > 0 && html`<${TextLayer} lines=${lines} ratio=${size.height / size.width} />`,
     [lines, size.height / size.width],
@@ -205,7 +213,7 @@ function Away({ error, again }) {
 }
 
 /** A page as its text reads, with headings, lists and tables; `spoken` are the words to be marked in it. */
-export function TextPage({ loader, documentId, number, size, label, found, current, quote, on }) {
+export function TextPage({ loader, documentId, number, size, label, found, current, quote, target, on }) {
   const { value, error, again } = usePage(loader, documentId, number, "");
   const whole = useRef(null);
   const prose = useRef(null);
@@ -237,6 +245,12 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
     const [first] = mark(prose.current, [quote], "quote");
     on.quote(number, first ? [[0, partOf(first, whole.current), 1, 1]] : []);
   }, [value, quote]);
+  useEffect(() => {
+    if (!value || !target) return;
+    const blocks = [...prose.current.querySelectorAll("h1, h2, h3, h4, h5, h6, p, li, td")];
+    const block = blocks.find((one) => begins(one.textContent, target.text));
+    if (block) on.target(number, partOf(block, whole.current));
+  }, [value, target]);
   return html`
     <article ref=${whole} class="page prose" data-page=${number} aria-label=${label}
       style=${{ width: `${size.width}px`, fontSize: `${size.scale}em` }} aria-busy=${!value && !error}>
@@ -268,6 +282,12 @@ function mark(root, wanted, kind) {
 }
 
 const squeezed = (text) => text.normalize("NFKC").toLowerCase().replace(/\s+/g, "");
+
+/** Whether a line or a block is where a longer text begins. */
+function begins(line, text) {
+  const [here, wanted] = [squeezed(line), squeezed(text).slice(0, MOST_COMPARED)];
+  return here.length > 0 && (here.includes(wanted) || (here.length > 3 && wanted.startsWith(here)));
+}
 
 function placesOf(text, wanted) {
   const found = [];

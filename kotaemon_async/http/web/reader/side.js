@@ -106,10 +106,20 @@ function useReply(path) {
 
 function Outline({ document: { id }, page, go }) {
   const { value, error } = useReply(pathOf(id, "outline"));
+  const [chosen, setChosen] = useState(-1);
   if (error) return html`<p class="none">${wordsFor(error).text}</p>`;
   if (!value) return html`<${Waiting} label=${t("health.asking")} />`;
   if (value.items.length === 0) return html`<p class="none">${t("reader.outline.none")}</p>`;
-  const here = value.items.findLastIndex((one) => one.page <= page);
+  const choose = (order) => {
+    setChosen(order);
+    go(value.items[order].page, value.items[order].title);
+  };
+  const first = value.items.findIndex((one) => one.page === page);
+  const here = value.items[chosen]?.page === page
+    ? chosen
+    : first >= 0
+    ? first
+    : value.items.findLastIndex((one) => one.page < page);
   return html`
     <ul class="outline">
       ${value.items.map((one, order) =>
@@ -117,7 +127,7 @@ function Outline({ document: { id }, page, go }) {
           <li key=${order} data-level=${Math.min(6, one.level)}>
             <button type="button" dir="auto" aria-current=${order === here ? "location" : null} title=${one
               .title}
-              onClick=${() => go(one.page, one.title)}>${one.title}<small>${one.page}</small></button>
+              onClick=${() => choose(order)}>${one.title}<small>${one.page}</small></button>
           </li>
         `
       )}
