@@ -110,7 +110,7 @@ def test_the_page_works_in_a_browser(site: Site) -> None:
         turn = ask(page, "What did the repair of the crane cost?")
         expect(turn).to_contain_text("83,000 euros")
         open_evidence(page, turn.locator(".chip").first)
-        expect(page.locator("#evidence img")).to_be_visible()
+        expect(page.locator(".reader .page img").first).to_be_visible()
 
 
 def test_what_a_caller_says_of_himself_is_overwritten(site: Site) -> None:

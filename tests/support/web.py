@@ -117,7 +117,7 @@ def open_evidence(page: Page, chip: Locator) -> list[tuple[float, float, float, 
     """Click a chip and return where the quote stands on the page shown then, as parts of its sides."""
     with page.expect_response(lambda one: "/marks?" in one.url) as response:
         chip.click()
-    expect(page.locator("#evidence-said")).not_to_be_empty()
+    expect(page.locator("#reader-said")).not_to_be_empty()
     marks: list[tuple[float, float, float, float]] = response.value.json()["marks"]
     return marks
 

@@ -197,7 +197,7 @@ def test_a_collection_that_is_shared_answers_a_second_user(
             other.locator('.nav [data-view="ask"]').click()
             turn = ask(other, "What did the repair of the crane cost?")
             open_evidence(other, turn.locator(".answer .chip").first)
-            expect(other.locator("#evidence-said")).to_have_text("Quote found here")
+            expect(other.locator("#reader-said")).to_have_text("Quote found on this page")
 
 
 def test_who_may_only_ask_sees_no_upload_and_nothing_that_changes(
@@ -242,7 +242,9 @@ def test_originals_and_pictures_come_by_the_cookie(service: Throwaway, keys: Key
     with signed_in(browser, service, keys.of["bob"]) as page:
         turn = ask(page, "What did the repair of the crane cost?")
         open_evidence(page, turn.locator(".answer .chip").first)
-        expect(page.locator("#sheet img")).to_have_attribute("src", re.compile(r"^/api/.*\.png\?"))
+        expect(page.locator(".reader .page img").first).to_have_attribute(
+            "src", re.compile(r"^/api/.*\.png\?")
+        )
         with page.context.expect_event("request", lambda one: one.url.endswith("/content")) as request:
             page.locator("#original").click()
         assert page.request.get(request.value.url).body().startswith(b"%PDF")

@@ -102,8 +102,8 @@ def test_what_has_no_pages_is_cited_by_its_section_and_marked_on_a_drawn_sheet(p
     chip = turn.locator(".answer .chip").first
     expect(chip).to_have_accessible_name("Source 1: rules.md, § Opening hours")
     assert len(open_evidence(page, chip)) == 1
-    expect(page.locator("#evidence-page")).to_have_text("§ Opening hours · part 3 of 3")
-    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
+    expect(page.locator("#reader-where")).to_contain_text("§ Opening hours")
+    expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
 
 
 def test_files_are_chosen_with_the_button(page: Page, tmp_path: Path) -> None:

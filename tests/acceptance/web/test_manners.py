@@ -111,7 +111,7 @@ def test_hostile_names_and_documents_are_data_everywhere(scripted: ScriptedServi
     turn = ask(page, "How long is the <b>wharf</b> <script>hacked=1</script>?")
     expect(turn.locator(".answer")).to_contain_text("is long")
     open_evidence(page, turn.locator(".answer .chip").first)
-    expect(page.locator("#evidence-name")).to_have_text(_SCRIPT)
+    expect(page.locator(".reader-head h2")).to_have_text(_SCRIPT)
     assert is_calm(page) and dialogs == []
 
 
@@ -158,13 +158,13 @@ def english_in(page: Page) -> list[str]:
 
 
 def test_the_language_is_switched_and_remembered(page: Page) -> None:
-    expect(page.locator("#ask")).to_have_text("Ask")
+    expect(page.locator("#send")).to_have_text("Ask")
     page.locator("#language").click()
-    expect(page.locator("#ask")).to_have_text("提问")
+    expect(page.locator("#send")).to_have_text("提问")
     page.reload()
-    expect(page.locator("#ask")).to_have_text("提问")
+    expect(page.locator("#send")).to_have_text("提问")
     page.locator("#language").click()
-    expect(page.locator("#ask")).to_have_text("Ask")
+    expect(page.locator("#send")).to_have_text("Ask")
 
 
 def test_the_theme_is_switched_and_remembered(page: Page) -> None:
@@ -201,7 +201,7 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
     tab_to(page, ".answer .chip", "Shift+Tab")
     keys.press("Enter")
     expect(page.locator("#sheet")).to_be_focused()
-    expect(page.locator("#evidence-said")).to_have_text("Quote found here")
+    expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
     keys.press("ArrowRight")
     expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
     keys.press("Escape")
@@ -251,7 +251,9 @@ def states(page: Page) -> Iterator[str]:
     expect(page.locator("#main")).not_to_contain_text("still being read")  # one failed, none is under way
     yield "ask-empty"
     turn = ask(page, "What did the harbour pay for its crane?")
-    path = turn.locator('[data-do="path"]').get_attribute("href")
+    given = turn.get_attribute("data-answer")
+    answer = page.request.get(f"{page.url.split('#')[0]}api/v1/answers/{given}").json()
+    path = f"system/trace/{answer['trace_id']}"
     yield "ask-answered"
     open_evidence(page, turn.locator(".answer .chip").first)
     yield "ask-evidence"

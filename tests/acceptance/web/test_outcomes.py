@@ -139,7 +139,6 @@ def test_the_words_of_a_model_that_were_not_sent_can_be_opened(page: Page, langu
 
 def test_a_quote_over_a_page_break_has_both_pages(page: Page, language: Language) -> None:
     turn = answered(page)
-    turn.locator('[data-do="sources"]').click()
     expect(turn.locator(".source")).to_contain_text(said(language, "pp. 4–5", "第 4–5 页"))
 
 
@@ -153,7 +152,8 @@ def test_a_turn_that_was_stopped_is_shown_as_stopped_after_a_reload(
     expect(page.locator(".turn")).to_have_attribute("data-state", "stopped")
     page.evaluate("sessionStorage.clear()")
     page.reload()
-    expect(page.locator(".turn")).to_have_attribute("data-state", "interrupted")
+    expect(page.locator(".turn")).to_have_attribute("data-state", "stopped")
     expect(page.locator(".turn")).to_contain_text(
-        said(language, "The answer was stopped before its end.", "回答在完成前被停止。")
+        said(language, "This answer was stopped; it is not complete.", "此回答被停止，内容不完整。")
     )
+    expect(page.locator(".turn .source").first).to_be_visible()

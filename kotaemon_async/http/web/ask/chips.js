@@ -1,57 +1,67 @@
 // The numbers in an answer: each names its source, shows the quote when it is pointed at, and opens the page.
 
-import { giveCards, hideCard } from "../frame/card.js";
-import { h } from "../frame/dom.js";
+import { giveCards } from "../frame/card.js";
 import { saidCitation } from "../frame/places.js";
 import { t } from "../frame/strings.js";
+import { html } from "../vendor/preact.js";
+import { withDoubt } from "./verdicts.js";
 
 const QUOTE_LENGTH = 420;
 
-/** Lets the chips below `node` work: `sourceOf(marker)` is a citation or null, `open(citation, chip)` shows its page. */
-export function liveChips(node, sourceOf, open) {
-  const found = (chip) => sourceOf(Number(chip.dataset.marker));
-  giveCards(node, ".chip", (chip) => quoteCard(found(chip)));
-  node.addEventListener("click", (event) => {
-    const chip = event.target.closest(".chip");
-    const source = chip && found(chip);
-    if (!source) return;
-    hideCard();
-    open(source, chip);
-  });
-}
-
-/** Names the chips for screen readers; needed whenever the HTML is new. */
-export function nameChips(node, sourceOf) {
-  for (const chip of node.querySelectorAll(".chip")) {
-    const source = sourceOf(Number(chip.dataset.marker));
-    if (source) {
-      chip.setAttribute(
-        "aria-label",
-        t("source.label", { marker: source.marker, name: source.document_name, place: saidCitation(source) }),
-      );
-    }
-  }
+/** The citation behind a marker; while the answer is under way the passage that has this number. */
+export function sourceOf({ answer, passages, state }, marker) {
+  const cited = answer?.citations.find((one) => one.marker === marker);
+  if (cited) return withDoubt(answer, cited);
+  const passage = state === "done" ? null : passages[marker - 1];
+  return passage ? provisional(passage, marker) : null;
 }
 
 /** A passage that is being read, in the shape of a citation: without an id, because nothing is quoted yet. */
-export function provisional(passage, marker) {
-  return {
-    id: null,
-    marker,
-    document_id: passage.document_id,
-    document_name: passage.document_name,
-    page: passage.page,
-    place: passage.place,
-    quote: passage.text,
+function provisional({ document_id, document_name, page, place, text }, marker) {
+  return { id: null, marker, document_id, document_name, page, place, quote: text };
+}
+
+/** Lets the chips below `node` work; `find(marker)` is a citation or null. Returns the end of it. */
+export function liveChips(node, find, open) {
+  const found = (chip) => find(Number(chip.dataset.marker));
+  const endCards = giveCards(node, ".chip", (chip) => quoteCard(found(chip)));
+  const press = (event) => {
+    const chip = event.target.closest(".chip");
+    const source = chip && found(chip);
+    if (source) open(source, chip);
   };
+  node.addEventListener("click", press);
+  return () => {
+    endCards();
+    node.removeEventListener("click", press);
+  };
+}
+
+/** Names the chips for screen readers, and shows which one's page is open. */
+export function nameChips(node, find, pressed) {
+  for (const chip of node.querySelectorAll(".chip")) {
+    const source = find(Number(chip.dataset.marker));
+    const { marker } = chip.dataset;
+    if (source) chip.setAttribute("aria-label", labelOf(source));
+    if (source?.gone) chip.setAttribute("data-own-gone", "");
+    if (Number(marker) === pressed) chip.setAttribute("aria-pressed", "true");
+    else chip.removeAttribute("aria-pressed");
+  }
+}
+
+function labelOf(source) {
+  const place = source.gone ? t("source.gone") : saidCitation(source);
+  return t("source.label", { marker: source.marker, name: source.document_name, place });
 }
 
 function quoteCard(source) {
   if (!source) return null;
   const quote = source.quote.replace(/\s+/g, " ").trim();
   const shown = quote.length > QUOTE_LENGTH ? `${quote.slice(0, QUOTE_LENGTH)} …` : quote;
-  return [
-    h("p", { class: "from" }, h("b", {}, source.document_name), h("span", {}, saidCitation(source))),
-    h("p", { class: source.id ? "quoted" : "quoted provisional" }, shown),
-  ];
+  return html`
+    <p class="from"><b dir="auto">${source.document_name}</b><span>${saidCitation(source)}</span></p>
+    <p class=${source.id ? "quoted" : "quoted provisional"} dir="auto">${shown}</p>
+    ${source.gone && html`<p class="doubt">${t("source.gone.long")}</p>`}
+    ${source.doubt && html`<p class="doubt">${source.doubt}</p>`}
+  `;
 }

@@ -1,144 +1,121 @@
 // Where the answer is looked for: everything, a collection, or some documents.
 
 import { call } from "../frame/api.js";
-import { fill, h, icon } from "../frame/dom.js";
 import { count } from "../frame/format.js";
 import { say } from "../frame/notice.js";
-import { route } from "../frame/router.js";
-import { remember, remembered } from "./remembered.js";
+import { store, useStore } from "../frame/store.js";
 import { t } from "../frame/strings.js";
+import { Icon } from "../frame/ui.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 
-const SCOPE = "kotaemon.scope";
 const MOST_SHOWN = 30;
 const TYPING_MS = 180;
-let isRestored = false;
+const EVERYTHING = { collection: null, document_ids: [] };
 
-/** The picker: node, and known(), which gives {total, ready, documents} once it has looked. */
-export function scopePicker(shared) {
-  if (!isRestored && !shared.scope.collection && shared.scope.documentIds.length === 0) {
-    Object.assign(shared.scope, remembered(SCOPE, {}));
+/** What documents are called, as far as it is known: id -> name, null for one that is gone. */
+const names = store({});
+const asked = new Set();
+
+/** Notes what a document is called. */
+export const noteName = (id, name) => names.set({ [id]: name });
+
+async function learnName(id) {
+  if (asked.has(id)) return;
+  asked.add(id);
+  try {
+    noteName(id, (await call("GET", `/api/v1/documents/${encodeURIComponent(id)}`)).name);
+  } catch (error) {
+    if (error.status === 404) noteName(id, null);
+    else asked.delete(id);
   }
-  isRestored = true;
-  const asked = route().query;
-  if (asked.documents || asked.collection) {
-    const documentIds = asked.documents?.split(",") ?? [];
-    Object.assign(shared.scope, { collection: asked.collection ?? null, documentIds });
-  }
-  remember(SCOPE, shared.scope); // also one that was chosen elsewhere
-  const it = { shared, collections: null, names: new Map(), found: [], query: "" };
-  it.label = h("span", { class: "scope-name" }, "…");
-  it.button = h(
-    "button",
-    {
-      type: "button",
-      class: "quiet scope",
-      id: "scope",
-      popovertarget: "scope-panel",
-      "aria-haspopup": "dialog",
-    },
-    icon("scope"),
-    it.label,
-    icon("down"),
-  );
-  it.list = h("div", { class: "scope-list" });
-  it.input = h("input", {
-    type: "search",
-    class: "field",
-    id: "scope-search",
-    "aria-label": t("scope.search"),
-    placeholder: t("scope.search"),
-    autocomplete: "off",
-    oninput: () => lookSoon(it),
-  });
-  const done = h("button", {
-    type: "button",
-    class: "go",
-    id: "scope-done",
-    popovertarget: "scope-panel",
-    popovertargetaction: "hide",
-  }, t("scope.done"));
-  it.panel = h(
-    "div",
-    {
-      id: "scope-panel",
-      class: "scope-panel",
-      popover: "auto",
-      role: "dialog",
-      "aria-label": t("scope.title"),
-      ontoggle: (event) => event.newState === "open" && opened(it),
-    },
-    h("h3", {}, t("scope.title")),
-    it.input,
-    it.list,
-    h("footer", {}, done),
-  );
-  it.panel.addEventListener("beforetoggle", (event) => event.newState === "open" && place(it));
-  const known = load(it);
-  return {
-    node: h("div", { class: "scope-place" }, it.button, it.panel),
-    known: () => known,
-    look: () => load(it),
-    choose: (scope, name) => choose(it, scope, name),
+}
+
+/** What documents are called; those that are not known are asked for. */
+function useNames(ids) {
+  const known = useStore(names);
+  useEffect(() => ids.filter((id) => !(id in known)).forEach(learnName), [ids.join()]);
+  return known;
+}
+
+/** Where a question was looked for; nothing is said where it was everything. */
+export function ScopeWords({ scope, isAlways = false }) {
+  const { collection, document_ids: ids } = scope ?? EVERYTHING;
+  const known = useNames(ids.slice(0, 1));
+  if (!collection && ids.length === 0 && !isAlways) return null;
+  return html`
+    <small class="scope-words"><${Icon} name="scope" /><bdi>${wordsOf(
+      { collection, ids },
+      known,
+    )}</bdi></small>
+  `;
+}
+
+function wordsOf({ collection, ids }, known) {
+  if (ids.length === 1) return known[ids[0]] ?? t("documents.count", { n: 1, count: 1 });
+  if (ids.length > 1) return t("documents.count", { n: ids.length, count: count(ids.length) });
+  return collection ?? t("scope.everything");
+}
+
+/** The button that says it, and what it opens; `choose(scope)` takes another one. */
+export function ScopePicker({ scope, choose }) {
+  const [isOpen, setOpen] = useState(false);
+  const [collections, setCollections] = useState(null);
+  const button = useRef(null);
+  const panel = useRef(null);
+  const ids = scope.document_ids;
+  const known = useNames(ids);
+  const look = () => call("GET", "/api/v1/collections").then(({ items }) => setCollections(items), () => {});
+  useEffect(() => void look(), []);
+  useEffect(() => {
+    const gone = ids.filter((id) => known[id] === null);
+    if (gone.length === 0) return;
+    choose({ collection: null, document_ids: ids.filter((id) => !gone.includes(id)) });
+    say(t("scope.gone"));
+  }, [known, ids]);
+  const toggled = (event) => {
+    setOpen(event.newState === "open");
+    if (event.newState === "open") look();
   };
+  const words = saidScope(scope, collections, known);
+  return html`
+    <div class="scope-place">
+      <button type="button" class="quiet scope" id="scope" ref=${button} popovertarget="scope-panel"
+        aria-haspopup="dialog" aria-label=${t("scope.label", { name: words })}>
+        <${Icon} name="scope" /><span class="scope-name"><bdi>${words}</bdi></span><${Icon} name="down" />
+      </button>
+      ${(scope.collection || ids.length > 0) && html`
+        <button type="button" class="quiet" id="scope-clear" aria-label=${t("scope.clear")} title=${t(
+          "scope.clear",
+        )}
+          onClick=${() => choose(EVERYTHING)}><${Icon} name="close" /></button>
+      `}
+      <div id="scope-panel" class="scope-panel" popover="auto" role="dialog" aria-label=${t(
+        "scope.title",
+      )} ref=${panel}
+        onBeforeToggle=${(event) => event.newState === "open" && above(panel.current, button.current)}
+        onToggle=${toggled}>
+        ${isOpen &&
+          html`<${Choice} scope=${scope} choose=${choose} collections=${collections ?? []} known=${known} />`}
+      </div>
+    </div>
+  `;
 }
 
-async function load(it) {
-  sayScope(it);
-  const [collections, documents] = await Promise.all([
-    call("GET", "/api/v1/collections").catch(() => null),
-    call("GET", `/api/v1/documents?limit=${MOST_SHOWN}`).catch(() => ({ items: [] })),
-    nameChosen(it),
-  ]);
-  it.collections = collections?.items ?? null;
-  it.found = documents.items;
-  for (const one of documents.items) it.names.set(one.id, one.name);
-  sayScope(it);
-  const sum = (field) => (it.collections ?? []).reduce((total, one) => total + one[field], 0);
-  return it.collections && { total: sum("documents"), ready: sum("ready"), documents: it.found };
+function saidScope({ collection, document_ids: ids }, collections, known) {
+  if (ids.length > 0) return wordsOf({ collection: null, ids }, known);
+  const of = (n) => t("scope.ready", { n, count: count(n) });
+  const all = collections?.reduce((total, one) => total + one.ready, 0);
+  const here = collections?.find((one) => one.name === collection)?.ready;
+  const number = collection ? here : all;
+  const name = collection ?? t("scope.everything");
+  return number === undefined ? name : `${name} · ${of(number)}`;
 }
 
-/** Learns what chosen documents are called; those that are gone are chosen no more. */
-async function nameChosen(it) {
-  const { scope } = it.shared;
-  const unknown = scope.documentIds.filter((id) => !it.names.has(id));
-  const gone = [];
-  await Promise.all(unknown.map(async (id) => {
-    try {
-      it.names.set(id, (await call("GET", `/api/v1/documents/${encodeURIComponent(id)}`)).name);
-    } catch (error) {
-      if (error.status === 404) gone.push(id);
-    }
-  }));
-  if (gone.length === 0) return;
-  choose(it, { collection: null, documentIds: scope.documentIds.filter((id) => !gone.includes(id)) });
-  say(t("scope.gone"));
-}
-
-function choose(it, scope, name = null) {
-  if (name) it.names.set(scope.documentIds[0], name);
-  Object.assign(it.shared.scope, scope);
-  remember(SCOPE, it.shared.scope);
-  sayScope(it);
-}
-
-function sayScope(it) {
-  const { collection, documentIds } = it.shared.scope;
-  const of = (n) => t("documents.count", { n, count: count(n) });
-  const all = it.collections?.reduce((total, one) => total + one.documents, 0);
-  const here = it.collections?.find((one) => one.name === collection)?.documents;
-  let words = all === undefined ? t("scope.everything") : `${t("scope.everything")} · ${of(all)}`;
-  if (documentIds.length === 1) words = it.names.get(documentIds[0]) ?? of(1);
-  else if (documentIds.length > 1) words = of(documentIds.length);
-  else if (collection) words = here === undefined ? collection : `${collection} · ${of(here)}`;
-  it.label.textContent = words;
-  it.button.setAttribute("aria-label", t("scope.label", { name: words }));
-}
-
-/** Above the box, where the button is. */
-function place(it) {
-  const at = it.button.getBoundingClientRect();
+/** Puts a panel above its button in the box. */
+export function above(panel, button) {
+  const at = button.getBoundingClientRect();
   const width = Math.min(380, innerWidth - 24);
-  Object.assign(it.panel.style, {
+  Object.assign(panel.style, {
     width: `${width}px`,
     left: `${Math.max(12, Math.min(at.left, innerWidth - width - 12))}px`,
     bottom: `${innerHeight - at.top + 8}px`,
@@ -146,91 +123,85 @@ function place(it) {
   });
 }
 
-function opened(it) {
-  it.input.value = it.query = "";
-  it.input.focus();
-  showList(it);
-  load(it).then(() => showList(it));
+function Choice({ scope, choose, collections, known }) {
+  const [query, setQuery] = useState("");
+  const [found, setFound] = useState([]);
+  const input = useRef(null);
+  useLayoutEffect(() => input.current.focus(), []);
+  useEffect(() => {
+    const over = new AbortController();
+    const timer = setTimeout(async () => {
+      const path = `/api/v1/documents?limit=${MOST_SHOWN}${query && `&q=${encodeURIComponent(query)}`}`;
+      const reply = await call("GET", path, undefined, { signal: over.signal }).catch(() => null);
+      if (!reply) return;
+      names.set(Object.fromEntries(reply.items.map((one) => [one.id, one.name])));
+      setFound(reply.items);
+    }, query ? TYPING_MS : 0);
+    return () => {
+      clearTimeout(timer);
+      over.abort();
+    };
+  }, [query]);
+  return html`
+    <h3>${t("scope.title")}</h3>
+    <input type="search" class="field" id="scope-search" ref=${input} aria-label=${t("scope.search")}
+      placeholder=${t("scope.search")} autocomplete="off" dir="auto" value=${query}
+      onInput=${(event) => setQuery(event.target.value.trim())} />
+    <div class="scope-list">
+      <${Rows} ...${{ scope, choose, collections, known, found, query }} />
+    </div>
+    <footer>
+      <button type="button" class="go" id="scope-done" popovertarget="scope-panel" popovertargetaction="hide">
+        ${t("scope.done")}
+      </button>
+    </footer>
+  `;
 }
 
-function lookSoon(it) {
-  clearTimeout(it.timer);
-  it.timer = setTimeout(async () => {
-    const query = it.input.value.trim();
-    it.query = query;
-    const path = `/api/v1/documents?limit=${MOST_SHOWN}${query && `&q=${encodeURIComponent(query)}`}`;
-    const found = await call("GET", path).catch(() => ({ items: [] }));
-    if (query !== it.query) return;
-    it.found = found.items;
-    for (const one of found.items) it.names.set(one.id, one.name);
-    showList(it);
-  }, TYPING_MS);
+function Rows({ scope, choose, collections, known, found, query }) {
+  const isLike = (name) => (name ?? "").toLowerCase().includes(query.toLowerCase());
+  const shelves = collections.filter((one) => isLike(one.name));
+  const chosen = scope.document_ids.filter((id) => isLike(known[id]));
+  const ids = [...chosen, ...found.map((one) => one.id).filter((id) => !chosen.includes(id))];
+  const isAll = !scope.collection && scope.document_ids.length === 0;
+  const all = collections.reduce((total, one) => total + one.ready, 0);
+  const flip = (id, is) =>
+    choose({
+      collection: null,
+      document_ids: is ? [...scope.document_ids, id] : scope.document_ids.filter((one) => one !== id),
+    });
+  return html`
+    ${!query && html`
+      <${Row} type="radio" isChosen=${isAll} name=${t("scope.everything")} number=${all}
+        change=${() => choose(EVERYTHING)} />
+    `}
+    ${shelves.length > 0 && html`<h4>${t("scope.collections")}</h4>`}
+    ${shelves.map((one) =>
+      html`
+        <${Row} key=${`collection ${one.name}`} type="radio" isChosen=${scope.collection ===
+          one.name} name=${one.name}
+          number=${one.ready} change=${() => choose({ collection: one.name, document_ids: [] })} />
+      `
+    )}
+    ${ids.length > 0 && html`<h4>${t("scope.documents")}</h4>`}
+    ${ids.map((id) =>
+      html`
+        <${Row} key=${id} type="checkbox" isChosen=${chosen.includes(id)} name=${known[id] ?? id}
+          change=${(is) => flip(id, is)} />
+      `
+    )}
+    ${found.length === MOST_SHOWN && html`<small>${t("scope.more")}</small>`}
+    ${shelves.length + ids.length === 0 && query && html`<small>${t("scope.nothing")}</small>`}
+  `;
 }
 
-function showList(it) {
-  const { scope } = it.shared;
-  const query = it.query.toLowerCase();
-  const collections = (it.collections ?? []).filter((one) => one.name.toLowerCase().includes(query));
-  const chosen = scope.documentIds.filter((id) => (it.names.get(id) ?? "").toLowerCase().includes(query));
-  const others = it.found.filter((one) => !chosen.includes(one.id)).map((one) => one.id);
-  const isAll = !scope.collection && scope.documentIds.length === 0;
-  const all = it.collections?.reduce((total, one) => total + one.documents, 0);
-  const focused = document.activeElement?.dataset?.key;
-  fill(
-    it.list,
-    !query &&
-      row(
-        it,
-        "radio",
-        isAll,
-        t("scope.everything"),
-        all,
-        "everything",
-        () => ({ collection: null, documentIds: [] }),
-      ),
-    collections.length > 0 && h("h4", {}, t("scope.collections")),
-    collections.map((one) =>
-      row(
-        it,
-        "radio",
-        scope.collection === one.name,
-        one.name,
-        one.documents,
-        `collection:${one.name}`,
-        () => ({ collection: one.name, documentIds: [] }),
-      )
-    ),
-    chosen.length + others.length > 0 && h("h4", {}, t("scope.documents")),
-    [...chosen, ...others].map((id) =>
-      row(
-        it,
-        "checkbox",
-        chosen.includes(id),
-        it.names.get(id) ?? id,
-        null,
-        `document:${id}`,
-        (is) => ({
-          collection: null,
-          documentIds: is ? [...scope.documentIds, id] : scope.documentIds.filter((one) => one !== id),
-        }),
-      )
-    ),
-    it.found.length === MOST_SHOWN && h("small", {}, t("scope.more")),
-    collections.length + chosen.length + others.length === 0 && query && h("small", {}, t("scope.nothing")),
-  );
-  if (focused) it.list.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
-}
-
-function row(it, type, checked, name, documents, key, scopeOf) {
-  const change = (event) => {
-    choose(it, scopeOf(event.target.checked));
-    showList(it);
-  };
-  return h(
-    "label",
-    { class: "scope-row" },
-    h("input", { type, name: `scope-${type}`, checked, dataset: { key }, onchange: change }),
-    h("span", {}, name),
-    documents !== null && documents !== undefined && h("small", {}, count(documents)),
-  );
+function Row({ type, isChosen, name, number, change }) {
+  return html`
+    <label class="scope-row">
+      <input type=${type} name=${`scope-${type}`} checked=${isChosen}
+        onChange=${(event) => change(event.target.checked)} />
+      <span><bdi>${name}</bdi></span>
+      ${number !== undefined && html`<small>${count(number)}</small>`}
+    </label>
+  `;
 }

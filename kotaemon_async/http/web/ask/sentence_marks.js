@@ -4,23 +4,29 @@
 const KINDS = ["uncited", "check", "unsupported"];
 const canMark = typeof Highlight === "function" && CSS.highlights !== undefined;
 
-/** Marks these sentences in the text of `node`, as far as they are found there, as one of the kinds. */
-export function markSentences(node, kind, sentences) {
-  if (!canMark || sentences.length === 0) return;
-  if (!CSS.highlights.has(kind)) CSS.highlights.set(kind, new Highlight());
+/** Marks sentences in the text of `node`, as far as they are found there: {kind: [sentence]}. Returns the end of it. */
+export function markSentences(node, sentences) {
+  if (!canMark || KINDS.every((kind) => sentences[kind].length === 0)) return () => {};
   const letters = lettersOf(node);
   const whole = letters.map((one) => one.letter).join("");
-  for (const sentence of sentences) {
-    const spellings = [sentence, sentence.replace(/\[\d{1,3}\]/g, "")].map(bare); // markers may have become chips
-    const wanted = spellings.find((one) => one && whole.includes(one)) ?? "";
-    const start = wanted ? whole.indexOf(wanted) : -1;
-    if (start >= 0) CSS.highlights.get(kind).add(rangeOf(letters[start], letters[start + wanted.length - 1]));
-  }
+  const marks = KINDS.flatMap((kind) =>
+    sentences[kind].map((sentence) => [kind, rangeIn(letters, whole, sentence)]).filter(([, range]) => range)
+  );
+  for (const [kind, range] of marks) highlightOf(kind).add(range);
+  return () => marks.forEach(([kind, range]) => highlightOf(kind).delete(range));
 }
 
-/** Nothing is marked any more. */
-export function forgetMarks() {
-  if (canMark) { for (const kind of KINDS) CSS.highlights.delete(kind); }
+function highlightOf(kind) {
+  if (!CSS.highlights.has(kind)) CSS.highlights.set(kind, new Highlight());
+  return CSS.highlights.get(kind);
+}
+
+function rangeIn(letters, whole, sentence) {
+  const spellings = [sentence, sentence.replace(/\[\d{1,3}\]/g, "")].map(bare); // markers may have become chips
+  const wanted = spellings.find((one) => one && whole.includes(one));
+  if (!wanted) return null;
+  const start = whole.indexOf(wanted);
+  return rangeOf(letters[start], letters[start + wanted.length - 1]);
 }
 
 /** Every letter that is seen, with its place; not those of chips, of blanks, and of Markdown's own signs. */

@@ -1,334 +1,178 @@
-// One question and its answer, from the first sign of life to the last: every state it can be in is shown as what it is.
+// One question and its answer, from the first sign of life to the last: every state is shown as what it is.
 
-import { call } from "../frame/api.js";
-import { liveChips, nameChips, provisional } from "./chips.js";
-import { doubtful, rejectedWords, withDoubt } from "./claims.js";
-import { fill, h, icon, trusted } from "../frame/dom.js";
-import { events } from "../frame/events.js";
 import { count } from "../frame/format.js";
-import { traceButton, wordsFor } from "../frame/notice.js";
-import { keepUnfinished } from "./remembered.js";
-import { markSentences } from "./sentence_marks.js";
-import { because, servedLine } from "./served.js";
+import { wordsFor } from "../frame/notice.js";
 import { code, t } from "../frame/strings.js";
+import { Trusted } from "../frame/trusted.js";
+import { Icon, IconButton } from "../frame/ui.js";
+import { Component, html, useEffect, useRef } from "../vendor/preact.js";
+import { Actions, TraceId } from "./actions.js";
+import { liveChips, nameChips, sourceOf } from "./chips.js";
+import { ScopeWords } from "./scope.js";
+import { markSentences } from "./sentence_marks.js";
+import { Sources } from "./sources.js";
+import { isRunning } from "./turns.js";
+import { because, doubtful, Verdict } from "./verdicts.js";
 
-const SILENT_MS = 8_000;
-const LOOKS = 3;
+const WATCHED = ["turn", "isLast", "isBusy", "isEdited", "isAimed", "pressed"];
 
-/**
- * `desk` is where it lies: openSource(citation, from), again(turn), edit(turn), changed(turn), announce(words).
- * `state` is one of asking, reading, writing, done, interrupted, stopped, lost, left, failed.
- */
-export class Turn {
-  constructor({ question, scope, conversationId }, desk) {
-    Object.assign(this, {
-      question,
-      scope,
-      conversationId,
-      desk,
-      answer: null,
-      said: "",
-      html: "",
-      tail: "",
-      passages: [],
-      traceId: "",
-      heardAt: 0,
-      isSilent: false,
-    });
-    this.progress = h("p", { class: "progress" });
-    this.voided = h("div", {});
-    this.text = h("div", { class: "answer" });
-    this.below = h("div", {});
-    this.node = h(
-      "article",
-      { class: "turn" },
-      h("h3", { class: "asked" }, question),
-      this.voided,
-      this.text,
-      this.progress,
-      this.below,
-    );
-    liveChips(this.text, (marker) => this.source(marker), this.#open);
+/** A turn; only what has changed of a long conversation is drawn anew. `desk` is what can be done with it. */
+export class Turn extends Component {
+  shouldComponentUpdate(next) {
+    return WATCHED.some((name) => next[name] !== this.props[name]);
   }
 
-  #open = (source, from) => this.desk.openSource(source, from);
-
-  get isRunning() {
-    return ["asking", "reading", "writing"].includes(this.state);
-  }
-
-  /** The citation behind a marker; while the answer is under way the passage that has this number. */
-  source(marker) {
-    if (this.answer) {
-      return withDoubt(this.answer, this.answer.citations.find((one) => one.marker === marker)) ?? null;
-    }
-    const passage = this.passages[marker - 1];
-    return passage ? provisional(passage, marker) : null;
-  }
-
-  /** Asks, and shows what is heard until the end. */
-  async run() {
-    this.control = new AbortController();
-    this.#become("asking", t("turn.looking"));
-    document.addEventListener("health", this.#watch);
-    keepUnfinished(this.conversationId, this.#leftover());
-    try {
-      for await (
-        const event of events("POST", "/api/v1/answers", this.#request(), { signal: this.control.signal })
-      ) this.#hear(event);
-      if (this.isRunning) this.#lose();
-    } catch (error) {
-      if (!this.isRunning) return;
-      if (error.name === "AbortError" && !this.isSilent) this.stopped();
-      else if (this.heardAt > 0 || this.isSilent) this.#lose();
-      else this.failed(error);
-    } finally {
-      document.removeEventListener("health", this.#watch);
-    }
-  }
-
-  stop() {
-    this.control?.abort();
-  }
-
-  /** Shows a whole answer, or one that broke off, as the service told or kept it. */
-  show(answer) {
-    this.answer = answer;
-    const isCut = answer.complete === false;
-    if (answer.html !== undefined || !this.html) this.#write(answer.html ?? null, answer.answer);
-    markSentences(this.text, "uncited", answer.uncited);
-    for (const kind of ["check", "unsupported"]) {
-      markSentences(
-        this.text,
-        kind,
-        doubtful(answer, kind).map((one) => one.sentence),
-      );
-    }
-    const todo = [!isCut && ["again", "again", () => this.desk.again(this)], [
-      "edit",
-      "edit",
-      () => this.desk.edit(this),
-    ]].filter(Boolean);
-    const line = servedLine(answer, { isCut, todo, openSource: this.#open });
-    const why = answer.reasons.map(because).join(", ");
-    const note = isCut ? this.#note(why ? t("turn.cut.text", { because: why }) : t("turn.cut.left")) : null;
-    fill(this.below, note, line, rejectedWords(answer));
-    for (const old of this.voided.querySelectorAll("details")) old.open = false;
-    this.#become(isCut ? "interrupted" : "done");
-  }
-
-  /** The person had enough. */
-  stopped() {
-    this.#end("stopped", t("turn.stopped"));
-  }
-
-  /** Shows what was left of a question when the page was closed. */
-  leftBehind({ text, state }) {
-    this.said = text;
-    if (text) this.#write(null, text);
-    this.#end(
-      state === "stopped" ? "stopped" : "left",
-      t(state === "stopped" ? "turn.stopped" : "turn.left"),
-    );
-  }
-
-  failed(error) {
-    const { text, hint } = wordsFor(error);
-    // What passes by itself is left to the person here: an answer that comes out of turn would surprise.
-    const more = [0, 429, 503].includes(error.status) ? t("turn.later") : hint;
-    this.#end("failed", text, more && h("small", {}, more), traceButton(error.traceId));
-  }
-
-  /** Keeps what is there for the next time that this page is opened. */
-  keep() {
-    if (this.isRunning) keepUnfinished(this.conversationId, this.#leftover());
-  }
-
-  #request() {
-    const { collection, documentIds } = this.scope;
-    return {
-      question: this.question,
-      conversation_id: this.conversationId,
-      stream: true,
-      html: true,
-      ...(collection && { collection }),
-      ...(documentIds.length > 0 && { document_ids: documentIds }),
-    };
-  }
-
-  #leftover() {
-    return {
-      question: this.question,
-      scope: this.scope,
-      text: this.said,
-      state: this.state,
-      traceId: this.traceId,
-    };
-  }
-
-  #hear({ name, data }) {
-    this.heardAt = Date.now();
-    if (name === "passages") this.#found(data);
-    else if (name === "delta") this.#said(data.text);
-    else if (name === "html") this.#write(this.html = data.html, this.tail = "");
-    else if (name === "restart") this.#restart(data);
-    else if (name === "done") this.#whole(data);
-    else if (name === "interrupted") this.#whole({ ...data, complete: false });
-  }
-
-  #found({ passages, trace_id: traceId }) {
-    Object.assign(this, { passages, traceId });
-    const names = [...new Set(passages.map((one) => one.document_name))];
-    const shown = names.slice(0, 2).join(", ") + (names.length > 2 ? " …" : "");
-    this.#become(
-      "reading",
-      passages.length > 0
-        ? t("turn.reading", { n: passages.length, count: count(passages.length), names: shown })
-        : t("turn.writing"),
-    );
-  }
-
-  #said(text) {
-    this.said += text;
-    this.tail += text;
-    if (this.html) this.#append(this.tail);
-    else this.#write(null, this.said);
-    if (this.state !== "writing") this.#become("writing");
-    else this.desk.changed(this);
-  }
-
-  #whole(answer) {
-    keepUnfinished(this.conversationId, null);
-    this.show(answer);
-    const sources = t("turn.sources", { n: answer.citations.length, count: count(answer.citations.length) });
-    const text = this.text.innerText.replace(/\s+/g, " ").slice(0, 600);
-    this.desk.announce(
-      answer.complete === false ? `${t("turn.cut")}. ${text}` : t("ask.answered", { sources, text }),
-    );
-  }
-
-  /** An answer starts anew: what was said until now is void, and can be seen to be, unless it was thoughts. */
-  #restart({ link, reason }) {
-    if (reason !== "thoughts") this.#void(link, reason);
-    this.text.replaceChildren();
-    Object.assign(this, { said: "", html: "", tail: "" });
-    this.#become("reading", t("turn.writing"));
-  }
-
-  #void(link, reason) {
-    const old = h(
-      "details",
-      { class: "voided", open: true },
-      h("summary", {}, t("turn.voided")),
-      h("div", { class: "answer" }, ...this.text.childNodes),
-    );
-    for (const chip of old.querySelectorAll(".chip")) chip.disabled = true;
-    this.voided.append(
-      old,
-      h(
-        "p",
-        { class: "restarted" },
-        icon("again"),
-        t("turn.restarted", { because: code("error", reason), link: code("who", link) }),
-      ),
-    );
-  }
-
-  #write(html, text) {
-    this.text.classList.toggle("as-typed", html === null);
-    if (html === null) this.text.textContent = text;
-    else trusted(this.text, html);
-    nameChips(this.text, (marker) => this.source(marker));
-    this.desk.changed(this);
-  }
-
-  /** What was said since the last HTML came, as plain text at its end. */
-  #append(tail) {
-    let last = this.text;
-    while (last.lastElementChild && /^(P|UL|OL|LI|BLOCKQUOTE|H\d)$/.test(last.lastElementChild.tagName)) {
-      last = last.lastElementChild;
-    }
-    const old = last.querySelector(":scope > .tail");
-    if (old) old.textContent = tail;
-    else last.append(h("span", { class: "tail" }, tail));
-  }
-
-  #lose() {
-    this.#end(
-      "lost",
-      t("turn.lost"),
-      h("small", { class: "looking" }, this.traceId ? t("turn.lost.looking") : ""),
-    );
-    if (this.traceId) this.#lookForTheRest();
-  }
-
-  /** The answer may have been kept although its end was not heard. */
-  #lookForTheRest() {
-    let looks = 0;
-    const look = async (event) => {
-      if (event?.detail.status === "unreachable") return;
-      looks += 1;
-      const found = await keptAnswer(this.conversationId, this.traceId).catch(() => null);
-      if (found || looks >= LOOKS || this.state !== "lost") document.removeEventListener("health", look);
-      if (found && this.state === "lost") this.#whole(found);
-      else if (looks >= LOOKS) this.below.querySelector(".looking")?.remove();
-    };
-    document.addEventListener("health", look);
-    look();
-  }
-
-  /** A service that is not reached, and nothing heard for a while: this answer does not come any more. */
-  #watch = ({ detail }) => {
-    if (detail.status !== "unreachable" || Date.now() - this.heardAt < SILENT_MS) return;
-    this.isSilent = true;
-    this.control.abort();
-  };
-
-  #end(state, words, ...more) {
-    this.#become(state);
-    fill(this.below, this.#note(words, ...more));
-    this.desk.changed(this);
-    keepUnfinished(this.conversationId, this.#leftover());
-    this.desk.announce(words);
-  }
-
-  #note(words, ...more) {
-    const again = h(
-      "button",
-      {
-        type: "button",
-        class: "plain",
-        dataset: { do: "again" },
-        onclick: () => this.desk.again(this),
-      },
-      icon("again"),
-      t("turn.again"),
-    );
-    return h(
-      "div",
-      { class: "cut" },
-      h(
-        "div",
-        {},
-        h("p", {}, words),
-        this.said || this.answer || this.state === "failed" ? null : h("small", {}, t("turn.nothing")),
-        more,
-      ),
-      again,
-    );
-  }
-
-  #become(state, progress = "") {
-    this.state = state;
-    this.node.dataset.state = state;
-    this.text.setAttribute("aria-busy", String(this.isRunning));
-    this.progress.textContent = progress;
-    this.progress.hidden = !progress;
-    this.desk.changed(this);
+  render({ turn, desk, isLast, isBusy, isEdited, isAimed, pressed }) {
+    const { answer, state } = turn;
+    const kind = ["turn", isEdited && "edited", isAimed && "aimed"].filter(Boolean).join(" ");
+    const isOver = answer && !isRunning(turn) && state !== "lost";
+    return html`
+      <article class=${kind} data-state=${state} data-answer=${answer?.id}>
+        <header class="question">
+          <h3 class="asked" dir="auto">${turn.question}</h3>
+          <${Versions} turn=${turn} desk=${desk} isBusy=${isBusy} />
+          <${ScopeWords} scope=${turn.scope} />
+        </header>
+        ${turn.voided.map((one, at) => html`<${Voided} key=${at} ...${one} isOpen=${isRunning(turn)} />`)}
+        <${Said} turn=${turn} desk=${desk} pressed=${pressed} />
+        <${Progress} turn=${turn} />
+        ${!isRunning(turn) && state !== "done" &&
+          html`<${Note} turn=${turn} desk=${desk} isBusy=${isBusy} />`}
+        ${isOver && html`
+          <${Verdict} answer=${answer} isCut=${state !== "done"} />
+          <${Sources} answer=${answer} turn=${turn} desk=${desk} pressed=${pressed} />
+          <${Actions} turn=${turn} desk=${desk} isLast=${isLast} isBusy=${isBusy} />
+          ${isLast && !isBusy && html`<${FollowUps} questions=${answer.follow_ups ?? []} ask=${desk.ask} />`}
+        `}
+      </article>
+    `;
   }
 }
 
-async function keptAnswer(conversationId, traceId) {
-  const found = await call("GET", `/api/v1/conversations/${encodeURIComponent(conversationId)}?html=true`);
-  return found.answers.find((one) => one.trace_id === traceId) ?? null;
+/** The text of the answer with its numbers. */
+function Said({ turn, desk, pressed }) {
+  const { answer, state } = turn;
+  const now = useRef(turn);
+  now.current = turn;
+  const place = useRef(null);
+  const find = (marker) => sourceOf(now.current, marker);
+  useEffect(
+    () => liveChips(place.current, find, (source, chip) => desk.open(now.current, source, chip)),
+    [desk],
+  );
+  const ended = state === "done" ? answer : null;
+  const drawn = (node) => {
+    nameChips(node, find, pressed);
+    return ended
+      ? markSentences(node, {
+        uncited: ended.uncited,
+        check: doubtful(ended, "check"),
+        unsupported: doubtful(ended, "unsupported"),
+      })
+      : undefined;
+  };
+  return html`
+    <div ref=${place} class="said">
+      <${Trusted} class="answer" aria-busy=${String(isRunning(turn))} source=${turn.html}
+        tail=${turn.tail} drawn=${drawn} about=${`${state} ${pressed} ${turn.passages.length}`} />
+    </div>
+  `;
+}
+
+function Progress({ turn }) {
+  if (!["asking", "reading"].includes(turn.state)) return null;
+  return html`<p class="progress">${progressOf(turn)}</p>`;
+}
+
+function progressOf({ state, passages }) {
+  if (state === "asking") return t("turn.looking");
+  if (passages.length === 0) return t("turn.writing");
+  const all = [...new Set(passages.map((one) => one.document_name))];
+  const names = all.slice(0, 2).join(", ") + (all.length > 2 ? " …" : "");
+  return t("turn.reading", { n: passages.length, count: count(passages.length), names });
+}
+
+/** What was said before an answer started anew. */
+function Voided({ html: source, tail, why, isOpen }) {
+  return html`
+    <div class="voided">
+      <details open=${isOpen}>
+        <summary>${t("turn.voided")}</summary>
+        <${Trusted} class="answer" source=${source} tail=${tail} drawn=${deaden} />
+      </details>
+      <p class="restarted"><${Icon} name="again" />${restartWords(why)}</p>
+    </div>
+  `;
+}
+
+function deaden(node) {
+  for (const chip of node.querySelectorAll(".chip")) chip.disabled = true;
+}
+
+function restartWords(why) {
+  if (!why) return t("turn.anew");
+  return t("turn.restarted", { because: code("error", why.reason), link: code("who", why.link) });
+}
+
+/** Why there is no whole answer, and the way on. */
+function Note({ turn, desk, isBusy }) {
+  const { state, said, error } = turn;
+  const words = error ? wordsFor(error) : null;
+  const isLater = error && [0, 429, 503].includes(error.status);
+  const more = error ? (isLater ? t("turn.later") : words.hint) : "";
+  return html`
+    <div class="cut" role="note">
+      <div>
+        <p>${words?.text ?? endWords(turn)}</p>
+        ${!said && state !== "failed" && html`<small>${t("turn.nothing")}</small>`}
+        ${more && html`<small>${more}</small>`}
+        ${state === "lost" && html`<small>${t("turn.lost.looking")}</small>`}
+        ${error?.traceId && html`<${TraceId} id=${error.traceId} />`}
+      </div>
+      <button type="button" class="plain" data-do="again" disabled=${isBusy} onClick=${() =>
+        desk.again(turn)}>
+        <${Icon} name="again" />${t("turn.again")}
+      </button>
+    </div>
+  `;
+}
+
+function endWords({ state, answer }) {
+  if (state === "stopped" || state === "lost") return t(`turn.${state}`);
+  const why = (answer?.reasons ?? []).map(because).join(", ");
+  return why ? t("turn.cut.text", { because: why }) : t("turn.cut.left");
+}
+
+/** ‹ 2/3 ›: the answers that were given to this question, and to what it was before it was changed. */
+function Versions({ turn, desk, isBusy }) {
+  const { versions = [], id } = turn.answer ?? {};
+  if (versions.length < 2) return null;
+  const at = versions.findIndex((one) => one.id === id);
+  const step = (by) => desk.choose(turn, versions[at + by].id);
+  return html`
+    <div class="versions" role="group" aria-label=${t("turn.versions")}>
+      <${IconButton} name="previous" label=${t("turn.version.before")} data-do="before" disabled=${at <= 0 ||
+        isBusy}
+        onClick=${() => step(-1)} />
+      <span>${at + 1}/${versions.length}</span>
+      <${IconButton} name="next" label=${t("turn.version.after")} data-do="after"
+        disabled=${at === versions.length - 1 || isBusy} onClick=${() => step(1)} />
+    </div>
+  `;
+}
+
+/** What one could ask next. */
+function FollowUps({ questions, ask }) {
+  if (questions.length === 0) return null;
+  return html`
+    <ul class="follow-ups" aria-label=${t("turn.follow_ups")}>
+      ${questions.map((one) =>
+        html`
+          <li
+            key=${one}><button type="button" class="plain" dir="auto" onClick=${() =>
+              ask(one)}>${one}</button></li>
+        `
+      )}
+    </ul>
+  `;
 }

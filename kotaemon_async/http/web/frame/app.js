@@ -1,8 +1,7 @@
 // The page: its navigation and the view that the address names.
 
-import { ask } from "../ask/ask.js";
-import { refreshConversations } from "../ask/conversation_list.js";
 import { conversations } from "../ask/conversations.js";
+import { AskView } from "../ask/view.js";
 import { words as ofAsk } from "../ask/words.js";
 import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
@@ -20,12 +19,12 @@ import { Empty, Waiting } from "./ui.js";
 
 for (const words of [ofAsk, ofDocuments]) addWords(words);
 
-/** What views share: the scope of questions, and where to go. */
-const shared = { scope: { collection: null, documentIds: [] }, go, refreshConversations };
+/** What views share. */
+const shared = { go };
 
 /** View -> what a caller has to be allowed for it to be his, and its component, perhaps loaded only then. */
 const VIEWS = {
-  ask: { needs: ["ask"], component: hosting(ask) },
+  ask: { needs: ["ask"], component: AskView },
   documents: {
     needs: ["ask", "write"],
     load: () => import("../documents/view.js").then((found) => found.View),

@@ -1,5 +1,4 @@
-// Elements made from data. Text is always text: nothing here parses HTML, except `trusted`, which shows what the
-// server has cleaned.
+// Elements made from data. Text is always text: nothing here parses HTML.
 
 import { ICONS } from "./icons.js";
 
@@ -28,12 +27,6 @@ export function fill(node, ...children) {
   node.replaceChildren(
     ...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false),
   );
-  return node;
-}
-
-/** Shows HTML that the server has cleaned (field `html` of an answer), and no other. */
-export function trusted(node, html) {
-  node.innerHTML = html;
   return node;
 }
 

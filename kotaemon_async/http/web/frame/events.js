@@ -52,12 +52,16 @@ function parse(frame) {
 }
 
 /**
- * Follows a stream that has no end: `hear(event)` for each event, `state("live" | "waiting")` as it goes and comes.
+ * Follows a stream that has no end: `hear(event)` for each event, `told("live" | "waiting")` when it comes and goes.
  * Returns a function that ends it. A lost connection is tried again after 1, 2, 4 … 15 s and when the browser
  * is online again.
  */
-export function follow(path, hear, state = () => {}) {
+export function follow(path, hear, told = () => {}) {
   const over = new AbortController();
+  let is = null;
+  const state = (now) => {
+    if (now !== is) told(is = now);
+  };
   const run = async () => {
     for (let tries = 0; !over.signal.aborted; tries += 1) {
       try {
