@@ -20,9 +20,24 @@ _FENCE: Final = re.compile(r"\A\s*(`{3,}|~{3,})[^\n]*\n|\n?\s*(`{3,}|~{3,})\s*\Z
 _NOTES: Final = frozenset({"note", "comment", "caption", "attachment", "page_header", "page_footer"})
 
 
-def page_html(page: Page, hits: Sequence[Span] = (), quotes: Sequence[Span] = ()) -> str:
-    """Return the page, with what was found in `<mark class="hit">` and a quote in `<mark class="quote">`."""
-    writer = _Writer(page.text, [(*one, "hit") for one in hits], [(*one, "quote") for one in quotes])
+#: Signs of Markdown within a line: what they stand around is kept, they are not.
+_SIGNS: Final = (
+    ("code", re.compile(r"(`+)(?P<kept>[^`\n]+)\1")),
+    ("strong", re.compile(r"(\*\*|__)(?=\S)(?P<kept>[^\n]+?)(?<=\S)\1")),
+    ("em", re.compile(r"(?<![\w*])(\*|(?<!_)_)(?=[^\s*_])(?P<kept>[^*_\n]+?)(?<=\S)\1(?![\w*])")),
+    ("", re.compile(r"!?\[(?P<kept>[^\]\n]+)\]\([^()\s]*\)")),
+)
+
+
+def page_html(
+    page: Page, hits: Sequence[Span] = (), quotes: Sequence[Span] = (), *, is_markdown: bool = False
+) -> str:
+    """Return the page, with what was found in `<mark class="hit">` and a quote in `<mark class="quote">`.
+
+    Lines of Markdown go on as one, and its signs for strong words, code and links are not shown.
+    """
+    marks = [(*one, "quote") for one in quotes] + [(*one, "hit") for one in hits]
+    writer = _Writer(page.text, marks, is_markdown=is_markdown)
     blocks = page.blocks or [Block("paragraph", *one.span()) for one in _PARAGRAPH.finditer(page.text)]
     return "".join(part for block in blocks for part in writer.block(block))
 
@@ -30,11 +45,10 @@ def page_html(page: Page, hits: Sequence[Span] = (), quotes: Sequence[Span] = ()
 class _Writer:
     """Writes parts of one text."""
 
-    def __init__(
-        self, text: str, hits: Sequence[tuple[int, int, str]], quotes: Sequence[tuple[int, int, str]]
-    ) -> None:
+    def __init__(self, text: str, marks: Sequence[tuple[int, int, str]], *, is_markdown: bool) -> None:
         self._text = text
-        self._marks = (*quotes, *hits)
+        self._marks = marks
+        self._is_markdown = is_markdown
 
     def block(self, block: Block) -> Iterator[str]:
         """Yield the HTML of a block."""
@@ -96,7 +110,23 @@ class _Writer:
         return f"<tr>{''.join(cells)}</tr>"
 
     def _lines(self, start: int, end: int) -> str:
-        return self._marked(start, end).replace("\n", "<br>")
+        if not self._is_markdown:
+            return self._marked(start, end).replace("\n", "<br>")
+        return " ".join(self._inline(*line.span()) for line in _LINE.finditer(self._text, start, end))
+
+    def _inline(self, start: int, end: int) -> str:
+        """Return a line of Markdown: what its signs stand around in elements, marks within them."""
+        parts, at = list[str](), start
+        while at < end:
+            found = [(one, tag) for tag, sign in _SIGNS if (one := sign.search(self._text, at, end))]
+            if not found:
+                break
+            sign, tag = min(found, key=lambda one: one[0].start())
+            inner = self._marked if tag == "code" else self._inline
+            kept = inner(sign.start("kept"), sign.end("kept"))
+            parts += [self._marked(at, sign.start()), f"<{tag}>{kept}</{tag}>" if tag else kept]
+            at = sign.end()
+        return "".join([*parts, self._marked(at, end)])
 
     def _marked(self, start: int, end: int, *, is_cell: bool = False) -> str:
         """Return a part of the text, escaped, with the marks in it."""

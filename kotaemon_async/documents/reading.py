@@ -15,6 +15,7 @@ from kotaemon_async.documents.kept import Kept
 from kotaemon_async.documents.outline import OutlineItem, bookmarks_of, outline_of
 from kotaemon_async.documents.page_html import page_html
 from kotaemon_async.documents.page_images import PageImages, Readable, no_page
+from kotaemon_async.documents.parsing import formats
 from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.replies import PageLayer
 from kotaemon_async.domain.callers import Caller
@@ -127,7 +128,7 @@ class Reading:
             # What its text says can be read all the same.
             lost, may_come = Reason("parser", error.code), isinstance(error, Unavailable)
         page = found or Page(number, "\n".join(line.text for line in layer.lines) if layer else "")
-        make = partial(_with_marks, page, layer, query, quote, is_paged=document.media_type in PAGED)
+        make = partial(_with_marks, page, layer, query, quote, document.media_type)
         html, marks = await anyio.to_thread.run_sync(make)
         return ReadPage(document, page, layer, html, marks, lost, may_come)
 
@@ -210,14 +211,14 @@ def _hit(page: PageText, group: Sequence[Span]) -> Hit:
 
 
 def _with_marks(
-    page: Page, layer: PageLayer | None, query: str, quote: str, *, is_paged: bool
+    page: Page, layer: PageLayer | None, query: str, quote: str, media_type: str
 ) -> tuple[str | None, tuple[Box, ...]]:
     wanted = sought(query)
     html = None
-    if not is_paged:
-        html = page_html(
-            page, wanted.marks(page.text), sought(quote).spans(page.text, most=1) if quote else []
-        )
+    if media_type not in PAGED:
+        quoted = sought(quote).spans(page.text, most=1) if quote else []
+        is_markdown = media_type == formats.MARKDOWN
+        html = page_html(page, wanted.marks(page.text), quoted, is_markdown=is_markdown)
     return html, tuple(_boxes(layer, wanted)) if layer and query else ()
 
 

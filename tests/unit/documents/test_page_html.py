@@ -63,3 +63,26 @@ def test_a_mark_over_two_blocks_is_in_both() -> None:
 
 def test_a_page_of_an_earlier_release_has_paragraphs() -> None:
     assert page_html(Page(1, "one\n\ntwo")) == '<p dir="auto">one</p><p dir="auto">two</p>'
+
+
+@pytest.mark.parametrize(
+    ("line", "html"),
+    [
+        (
+            "**One** truth, *two* `a < b` files",
+            "<strong>One</strong> truth, <em>two</em> <code>a &lt; b</code> files",
+        ),
+        ("see [the ledger](ledger.md) and ![a picture](x.png)", "see the ledger and a picture"),
+        ("`**kept**` and **`a` b**", "<code>**kept**</code> and <strong><code>a</code> b</strong>"),
+        ("2 * 3 * 4 and snake_case_name", "2 * 3 * 4 and snake_case_name"),
+        ("goes on\nin the next line", "goes on in the next line"),
+        ("[x](javascript:alert(1))", "[x](javascript:alert(1))"),
+    ],
+)
+def test_signs_of_markdown_are_not_shown_where_they_do_something(line: str, html: str) -> None:
+    assert page_html(Page(1, line), is_markdown=True) == f'<p dir="auto">{html}</p>'
+
+
+def test_words_are_marked_within_signs_of_markdown_and_over_them() -> None:
+    html = page_html(Page(1, "**One truth** here"), hits=[(6, 18)], is_markdown=True)
+    assert '<strong>One <mark class="hit">truth</mark></strong><mark class="hit"> here</mark>' in html
