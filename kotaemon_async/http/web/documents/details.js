@@ -6,7 +6,7 @@ import { wordsFor } from "../frame/notice.js";
 import { saidPlace } from "../frame/places.js";
 import { href } from "../frame/router.js";
 import { may } from "../frame/session.js";
-import { code, t } from "../frame/strings.js";
+import { code, language, t } from "../frame/strings.js";
 import { Badge, CopyLink, Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { ask, openOriginal } from "./actions.js";
@@ -127,12 +127,21 @@ function NotRead({ warnings }) {
         html`
           <li key=${n}>
             <b>${code("warning", one.code)}</b><span dir="auto">${placesOf(one)}</span>
-            <p>${one.message}</p>
-            ${one.hint && html`<small>${one.hint}</small>`}
+            <${Why} one=${one} />
           </li>
         `
       )}
     </ul>
+  `;
+}
+
+/** The service's own sentences are English and know more; in another language the code says what it is. */
+function Why({ one }) {
+  if (language === "en") return html`<p>${one.message}</p>${one.hint && html`<small>${one.hint}</small>`}`;
+  return html`
+    <p>${code("warning.said", one.code)}</p>
+    <small>${code("warning.hint", one.code)}</small>
+    <small lang="en" dir="ltr">${one.message}</small>
   `;
 }
 

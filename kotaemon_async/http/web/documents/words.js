@@ -58,6 +58,26 @@ export const words = {
   "warning.page_unreadable": ["Damaged", "页面损坏"],
   "warning.part_skipped": ["Left out", "未读取的部分"],
   "warning.truncated": ["Cut off", "内容不完整"],
+  "warning.said.page_without_text": ["No text could be read there.", "此处没有可读的文字。"],
+  "warning.said.page_unreadable": ["It is damaged and could not be read.", "此处已损坏，无法读取。"],
+  "warning.said.part_skipped": ["This part was not read.", "此部分未读取。"],
+  "warning.said.truncated": ["Only a part of it was read.", "只读取了一部分内容。"],
+  "warning.hint.page_without_text": [
+    "Hand in a version that has text, or have text recognition on.",
+    "请提供含文字的版本，或启用文字识别。",
+  ],
+  "warning.hint.page_unreadable": [
+    "Open the file in its own program, save it anew and hand that in.",
+    "请用原程序打开并重新保存，然后再上传。",
+  ],
+  "warning.hint.part_skipped": [
+    "Hand that part in as a file of its own, if it matters.",
+    "如果这部分重要，请将其作为单独的文件上传。",
+  ],
+  "warning.hint.truncated": [
+    "Hand the file in again, whole, or in smaller parts.",
+    "请重新上传完整的文件，或分成较小的部分上传。",
+  ],
   "documents.reading": ["Reading", "正在读取"],
   "documents.at_page": ["{stage} · page {page} of {total}", "{stage} · 第 {page} 页，共 {total} 页"],
   "documents.stage.parsing": ["Reading", "读取"],

@@ -62,7 +62,7 @@ CLOSED: Final = {
     "hint": CODES,
     "documents.status": set(get_args(Status)) - {"queued", "processing"},
     "documents.stage": get_args(Stage),
-    "warning": get_args(WarningCode),
+    **{family: get_args(WarningCode) for family in ("warning", "warning.said", "warning.hint")},
     "documents.wait": (*get_args(Shortage), *_WORKER_WAITS, "worker", "retry"),
     "claim": {f"{verdict}.{reason}" for verdict in ("check", "unsupported") for reason in _REASONS},
     "scope_of": get_args(KeyScope),
