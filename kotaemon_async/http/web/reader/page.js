@@ -1,9 +1,9 @@
 // One page: its picture with its text over it to be selected, or its text as it reads.
 
 import { address, call } from "../frame/api.js";
-import { trusted } from "../frame/dom.js";
 import { wordsFor } from "../frame/notice.js";
 import { t } from "../frame/strings.js";
+import { Trusted } from "../frame/trusted.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { loadPage, loadPicture, pathOf, picturePath } from "./loading.js";
 
@@ -223,11 +223,6 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
     observer.observe(whole.current);
     return () => observer.disconnect();
   }, [Boolean(value)]);
-  useLayoutEffect(() => {
-    if (!value) return;
-    if (value.html) trusted(prose.current, value.html);
-    else prose.current.textContent = value.text;
-  }, [value]);
   useEffect(() => {
     if (value) on.page(number, value);
   }, [value]);
@@ -256,7 +251,9 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
       style=${{ width: `${size.width}px`, fontSize: `${size.scale}em` }} aria-busy=${!value && !error}>
       ${error && html`<${Away} error=${error} again=${again} />`}
       ${!value && !error && html`<span class="page-number" aria-hidden="true">${number}</span>`}
-      <div ref=${prose} dir="auto" class=${value && !value.html ? "plain-text" : "rich"}></div>
+      <div ref=${prose} dir="auto" class=${value && !value.html ? "plain-text" : "rich"}>${value?.html
+        ? html`<${Trusted} source=${value.html} />`
+        : value?.text}</div>
     </article>
   `;
 }
