@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import opened
@@ -270,6 +270,138 @@ def test_what_was_not_read_stands_in_the_row_and_is_listed_with_its_places(
     expect(page.locator(".warnings li")).to_contain_text("Hand in a version that has text.")
     page.keyboard.press("Escape")
     expect(page.locator(".dialog")).to_have_count(0)
+
+
+def ready(page: Page, name: str) -> Locator:
+    """Return the row of a document once it is ready."""
+    expect(row(page, name)).to_have_attribute("data-status", "ready")
+    return row(page, name)
+
+
+def test_a_name_and_enter_open_a_document_and_back_returns_to_its_place(page: Page) -> None:
+    drop(page, {f"read {n:02}.md": f"# Number {n}\n\nText {n}.\n".encode() for n in range(24)})
+    ready(page, "read 00.md")
+    page.locator("#document-search").fill("read")
+    page.locator('[data-sort="name"]').click()
+    expect(page.locator(".row[data-document]").first).to_contain_text("read 00.md")
+    expect(page.locator(".tally [data-status=unfinished]")).to_have_count(0)
+    page.locator("#document-rows").press("End")
+    place = page.evaluate("document.getElementById('document-rows').scrollTop")
+    page.keyboard.press("Enter")
+    expect(page.locator("#reader-close")).to_be_visible()
+    assert re.search(r"#documents/doc_\w+/page/1$", page.url)
+    page.go_back()
+    expect(page.locator(".row.active")).to_contain_text("read 23.md")
+    assert page.evaluate("document.getElementById('document-rows').scrollTop") == place > 0
+    row(page, "read 22.md").locator(".title").click()
+    expect(page.locator("#main h2", has_text="read 22.md")).to_be_visible()
+
+
+def test_a_filtered_list_is_an_address_that_back_undoes(page: Page) -> None:
+    put_into(page, "shelf one")
+    drop(page, {"filtered.md": b"# F\n", "filtered.csv": b"a,b\n1,2\n"})
+    ready(page, "filtered.csv")
+    page.get_by_label("Collection", exact=True).select_option("shelf one")
+    page.get_by_label("Kind").select_option("sheet")
+    expect(page.locator(".row[data-document] .title")).to_have_text(["filtered.csv"])
+    shared = page.url
+    assert shared.endswith("#documents?collection=shelf+one&kind=sheet")
+    assert page.title().startswith("shelf one · Documents")
+    page.go_back()
+    expect(page.locator(".row[data-document]")).to_have_count(2)
+    page.goto("about:blank")
+    page.goto(shared)
+    expect(page.locator(".row[data-document] .title")).to_have_text(["filtered.csv"])
+
+
+def test_words_that_are_in_no_name_lead_to_the_search_in_the_texts(page: Page) -> None:
+    drop(page, {"plain name.md": b"# Plain\n\nThe marlinspike lies in the locker.\n"})
+    ready(page, "plain name.md")
+    page.locator("#document-search").fill("marlinspike")
+    expect(page.get_by_role("heading", name="No document matches")).to_be_visible()
+    expect(page.locator(".empty")).to_contain_text("“\u2068marlinspike\u2069” in the name")
+    page.locator("#search-texts").click()
+    expect(page).to_have_url(re.compile(r"#search\?q=marlinspike$"))
+    expect(page.locator("#main")).to_contain_text("plain name.md")
+
+
+def test_what_failed_is_counted_as_failed_and_shown_by_itself(page: Page) -> None:
+    drop(page, {"locked too.pdf": encrypted_pdf()})
+    expect(row(page, "locked too.pdf")).to_have_attribute("data-status", "failed")
+    failed = page.locator(".tally [data-status=failed]")
+    expect(failed).to_have_text(re.compile(r"^\d+ failed$"))
+    failed.click()
+    expect(page.locator(".row[data-document]").first).to_be_visible()
+    states = page.locator(".row[data-document]").evaluate_all("(all) => all.map((one) => one.dataset.status)")
+    assert f"{len(states)} failed" == failed.inner_text() and set(states) == {"failed"}
+
+
+def test_a_name_that_no_collection_can_have_is_refused_before_it_is_sent(page: Page) -> None:
+    drop(page, {"stays.md": b"# Stays\n"})
+    ready(page, "stays.md").get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Move").click()
+    changes: list[str] = []
+    page.on("request", lambda one: changes.append(one.url) if one.method == "PATCH" else None)
+    page.locator("#dialog-input").fill("a/b:c")
+    page.keyboard.press("Enter")
+    assert page.locator("#dialog-input:invalid").count() == 1
+    page.locator("#dialog-input").fill("stays here")
+    page.keyboard.press("Enter")
+    expect(row(page, "stays.md").locator(".place")).to_have_text("stays here")
+    assert len(changes) == 1
+
+
+_OVERVIEW = {
+    "points": [{"text": "The gauge reads 4.2 bar.", "page": 1, "place": {"kind": "page", "number": 1}}],
+    "questions": ["What does the gauge read?"],
+    "by": "extractive",
+}
+
+
+def test_details_say_what_is_in_a_document_and_ask_about_it(page: Page) -> None:
+    page.route("**/overview", lambda route: route.fulfill(json=_OVERVIEW))
+    drop(page, {"gauge.md": b"# Gauge\n\nThe gauge reads 4.2 bar.\n"})
+    ready(page, "gauge.md").click(position={"x": 300, "y": 30})
+    page.keyboard.press("Shift+F10")
+    page.get_by_role("menuitem", name="Details").click()
+    details = page.get_by_role("dialog", name="gauge.md")
+    expect(details.locator(".points li")).to_contain_text("The gauge reads 4.2 bar.")
+    expect(details.locator(".facts")).to_contain_text("Plain text")
+    page.reload()
+    details.get_by_role("button", name="What does the gauge read?").click()
+    expect(page).to_have_url(re.compile(r"#ask\?documents=doc_\w+&q=What\+does\+the\+gauge\+read%3F$"))
+    expect(page.locator("#main")).to_contain_text("gauge.md")
+
+
+def test_details_of_what_is_not_there_say_so(page: Page) -> None:
+    page.evaluate("location.hash = '#documents?details=doc_000000000000000000000000'")
+    expect(page.get_by_role("dialog")).to_contain_text("There is no such document")
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile(r"#documents$"))
+
+
+def test_a_list_that_cannot_be_read_says_why_and_is_read_when_asked_again(
+    service: Throwaway, browser: Browser
+) -> None:
+    problem = {"code": "ledger_unavailable", "detail": "away", "hint": "", "status": 503}
+    with opened(browser, service) as page:
+        page.route("**/api/v1/documents?*", lambda route: route.fulfill(status=503, json=problem))
+        page.evaluate("location.hash = 'documents'")
+        expect(page.get_by_role("heading", name="The list cannot be read")).to_be_visible()
+        expect(page.locator(".empty")).to_contain_text("The ledger cannot be used at the moment")
+        page.unroute("**/api/v1/documents?*")
+        page.locator("#read-again").click()
+        expect(page.locator("#document-rows[aria-busy=true], #read-again")).to_have_count(0)
+
+
+def test_compact_rows_are_a_switch_that_is_kept(page: Page) -> None:
+    drop(page, {"compact.md": b"# Compact\n"})
+    tall = ready(page, "compact.md").evaluate("(one) => one.offsetHeight")
+    switch = page.get_by_role("button", name="Compact rows")
+    switch.click()
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    assert ready(page, "compact.md").evaluate("(one) => one.offsetHeight") < tall
 
 
 @pytest.mark.alone

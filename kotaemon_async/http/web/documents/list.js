@@ -7,6 +7,7 @@ import { DocumentRow, placeOf, WaitingRow } from "./row.js";
 
 const ROW_PX = { roomy: 60, dense: 40, phone: 72 };
 const BEYOND = 6;
+const BLOCK = 8;
 const LONG_PRESS_MS = 500;
 const PLACEHOLDERS = 8;
 const phone = matchMedia("(max-width: 700px)");
@@ -31,8 +32,11 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   active.current = left.active = stillActive(documents, active.current);
   const most = Math.ceil(heightPx / rowPx) + 2 * BEYOND;
   const from = Math.max(0, Math.min(first, documents.length - most));
-  const shown = documents.slice(from, from + most);
-  const isThere = shown.some((one) => one.id === active.current.id);
+  const to = Math.min(from + most, documents.length);
+  const blocks = [];
+  for (let n = Math.floor(from / BLOCK); n * BLOCK < to; n += 1) blocks.push(n);
+  const { place, id } = active.current;
+  const isThere = place >= from && place < to;
 
   /** Makes a row the active one and brings it into sight. */
   const reveal = (place) => {
@@ -57,16 +61,27 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
       <div role="rowgroup" class="rows-head">${children}</div>
       <div role="rowgroup" class="rows-body" style=${{ height: `${documents.length * rowPx}px` }}
         ...${usePointer(it)}>
-        ${shown.map((one, n) =>
+        ${blocks.map((n) =>
           html`
-            <${DocumentRow} key=${one.id} one=${one} place=${from + n} topPx=${(from + n) * rowPx}
-              to=${placeOf(one, query)} isSelected=${selection.has(one.id)}
-              isActive=${one.id === active.current.id} isBusy=${busy.has(one.id)} stamp=${stamp} />
+            <${Block} key=${n} n=${n} ...${it} query=${query} busy=${busy}
+              stamp=${stamp} />
           `
         )}
       </div>
     </div>
   `;
+}
+
+/** Rows that come and go together: a list that moves by one of many parts is the one that Preact leaves in place. */
+function Block({ n, documents, selection, busy, query, active, rowPx, stamp }) {
+  return documents.slice(n * BLOCK, (n + 1) * BLOCK).map((one, at) => {
+    const place = n * BLOCK + at;
+    return html`
+      <${DocumentRow} key=${one.id} one=${one} place=${place} topPx=${place * rowPx} to=${placeOf(one, query)}
+        isSelected=${selection.has(one.id)} isActive=${one.id === active.current.id}
+        isBusy=${busy.has(one.id)} stamp=${stamp} />
+    `;
+  });
 }
 
 /** The list while nothing is known yet. */

@@ -3,7 +3,7 @@
 import { count } from "../frame/format.js";
 import { say, sayError, wordsFor } from "../frame/notice.js";
 import { copied } from "../frame/clipboard.js";
-import { go, href, replace } from "../frame/router.js";
+import { go, goTo, href, replace, useTitle } from "../frame/router.js";
 import { may } from "../frame/session.js";
 import { t } from "../frame/strings.js";
 import { Empty, Icon, MenuList } from "../frame/ui.js";
@@ -25,13 +25,8 @@ const DENSE = "kotaemon.dense";
 const SUMMARY_EVERY_MS = 10_000;
 const AGES_EVERY_MS = 30_000;
 
-/** The view at an address; of one document it shows what is known of it. */
-export function View({ route }) {
-  const [details] = route.path;
-  return html`<${DocumentList} query=${details ? { details } : route.query} />`;
-}
-
-function DocumentList({ query }) {
+/** The view at an address; a document by itself is the reader's. */
+export function View({ route: { query } }) {
   const store = useDocuments();
   const stamp = useStamp(useCollections());
   const selection = useMemo(() => new Selection(), []);
@@ -41,6 +36,8 @@ function DocumentList({ query }) {
   const last = useRef([]);
   const choice = choiceOf(query);
   const { details, ...rest } = query;
+  const names = [choice.words.trim(), choice.collection].filter(Boolean);
+  useTitle(names.length > 0 ? [...names, t("nav.documents")].join(" · ") : "");
   const shown = last.current = chosenOf(store.all(), choice, last.current);
   selection.prune(store);
   const it = { store, selection, shown, redraw, setMenu, query: rest };
@@ -256,7 +253,7 @@ async function doneWith(it, work) {
 
 function hear(it, what, one, anchor) {
   const { selection, shown } = it;
-  if (what === "read") location.hash = placeOf(one, it.query);
+  if (what === "read") goTo(placeOf(one, it.query));
   else if (what === "details") go("documents", { ...it.query, details: one.id });
   else if (what === "collection") go("documents", { ...it.query, collection: one.collection });
   else if (what === "pick") selection.toggle(one.id);
