@@ -166,6 +166,7 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
             ("GET", "/api/v1/models", None),
             ("POST", "/api/v1/models", {"change": "stop"}),
             ("GET", "/", None),
+            ("GET", "/favicon.ico", None),
             ("GET", "/schema", None),
             ("GET", "/schema/openapi.json", None),
             ("GET", "/healthz", None),
