@@ -63,7 +63,7 @@ _SIZES = """() => {
 
 def test_the_first_load_is_small_and_asks_no_other_host(scripted: ScriptedService, browser: Browser) -> None:
     with opened(browser, scripted.service) as page:
-        expect(page.locator(".tips")).to_be_visible()
+        expect(page.locator(".empty-ask h3")).to_be_visible()
         sizes: dict[str, int] = page.evaluate(_SIZES)
     assert 20_000 < sum(sizes.values()) < 150_000, sizes
     assert all(size > 0 for name, size in sizes.items() if name.endswith((".js", ".css")))
@@ -247,7 +247,7 @@ def test_axe_finds_nothing_and_every_state_is_pictured(
 
 def states(page: Page) -> Iterator[str]:
     """The main states of the page, one after the other; each is on the screen when its name comes."""
-    expect(page.locator(".tips")).to_be_visible()
+    expect(page.locator(".empty-ask h3")).to_be_visible()
     expect(page.locator("#main")).not_to_contain_text("still being read")  # one failed, none is under way
     yield "ask-empty"
     turn = ask(page, "What did the harbour pay for its crane?")

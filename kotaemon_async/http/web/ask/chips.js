@@ -62,6 +62,6 @@ function quoteCard(source) {
     <p class="from"><b dir="auto">${source.document_name}</b><span>${saidCitation(source)}</span></p>
     <p class=${source.id ? "quoted" : "quoted provisional"} dir="auto">${shown}</p>
     ${source.gone && html`<p class="doubt">${t("source.gone.long")}</p>`}
-    ${source.doubt && html`<p class="doubt">${source.doubt}</p>`}
+    ${source.doubt && html`<p class=${source.isOff ? "doubt" : "doubt perhaps"}>${source.doubt}</p>`}
   `;
 }

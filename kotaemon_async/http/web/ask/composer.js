@@ -4,6 +4,7 @@ import { count } from "../frame/format.js";
 import { t } from "../frame/strings.js";
 import { Icon } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { DroppedFiles, useDropped } from "./dropped.js";
 import { ScopePicker } from "./scope.js";
 import { Wishes } from "./wishes.js";
 
@@ -15,17 +16,19 @@ const DRAFT = "kotaemon.draft";
 const isWide = () => matchMedia("(min-width: 901px)").matches;
 
 /** `ask(question, wish)` sends, `stop()` ends an answer, `cancel()` gives up a change. */
-export function Composer({ id, follows, running, editing, scope, ask, stop, cancel }) {
+export function Composer({ id, asked, follows, running, editing, scope, ask, stop, cancel }) {
   const [words, setWords] = useDraft(id);
   const [wish, setWish] = useState({});
   const field = useRef(null);
+  const files = useDropped(scope);
   const length = [...words.trim()].length;
   const rest = MOST - length;
-  const canAsk = length > 0 && rest >= 0 && !running;
+  const canAsk = length > 0 && rest >= 0 && !running && !files.isReading;
 
   useEffect(() => {
     if (isWide()) field.current.focus({ preventScroll: true });
   }, []);
+  useEffect(() => void (asked && setWords(asked)), [asked]);
   useEffect(() => {
     if (!editing) return;
     setWords(editing.question);
@@ -59,6 +62,7 @@ export function Composer({ id, follows, running, editing, scope, ask, stop, canc
             <button type="button" class="quiet" id="cancel-edit" onClick=${giveUp}>${t("cancel")}</button>
           </div>
         `}
+        <${DroppedFiles} files=${files} />
         <textarea id="question" ref=${field} rows="1" dir="auto" enterkeyhint="send" value=${words}
           placeholder=${t(follows ? "ask.follow" : "ask.placeholder")} aria-label=${t("ask.box")}
           aria-describedby="question-keys question-left" onInput=${(event) => setWords(event.target.value)}

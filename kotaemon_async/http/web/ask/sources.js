@@ -52,7 +52,8 @@ function Source({ source, isOpen, open }) {
           <small>${saidCitation(source)}</small>
         </span>
         ${source.gone && html`<span class="doubt">${t("source.gone.long")}</span>`}
-        ${source.doubt && html`<span class="doubt">${source.doubt}</span>`}
+        ${source.doubt &&
+          html`<span class=${source.isOff ? "doubt" : "doubt perhaps"}>${source.doubt}</span>`}
         <q dir="auto">${source.quote.replace(/\s+/g, " ").trim()}</q>
       </span>
     </button>

@@ -7,7 +7,7 @@ import { health } from "../frame/health.js";
 import { href } from "../frame/router.js";
 import { may } from "../frame/session.js";
 import { useStore } from "../frame/store.js";
-import { t } from "../frame/strings.js";
+import { language, t } from "../frame/strings.js";
 import { Icon } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { noteName } from "./scope.js";
@@ -79,6 +79,7 @@ function useTaught({ collection, document_ids: ids }) {
     const get = (path) => call("GET", path, undefined, { signal: over.signal }).catch(() => null);
     const query = new URLSearchParams({
       limit: QUESTIONS,
+      language,
       ...(collection && { collection }),
       ...(one && { document_id: one }),
     });
@@ -130,7 +131,7 @@ function Points({ points, documentId }) {
   };
   return html`
     <h4>${t("empty.points")}</h4>
-    <ul class="points">
+    <ul class="key-points">
       ${points.map((one) =>
         html`
           <li key=${one.text} dir="auto">${one.text}${to(one) && html`

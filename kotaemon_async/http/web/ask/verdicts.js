@@ -33,14 +33,17 @@ export function withDoubt(answer, citation) {
   // Of an answer that was cut nothing has been checked.
   const isOff = verdict === "unsupported" || (citation.matched === false && answer.complete !== false);
   const why = worst ? verdictOf(worst) : "";
-  if (isOff) return { ...citation, doubt: why ? t("source.doubt.why", { why }) : t("source.doubt") };
-  return { ...citation, doubt: why };
+  const doubt = isOff ? (why ? t("source.doubt.why", { why }) : t("source.doubt")) : why;
+  return { ...citation, doubt, isOff };
 }
 
 /** What is known of one claim, in words. */
 function verdictOf({ verdict, reason }) {
   return verdict === "supported" ? t("claim.supported") : code("claim", `${verdict}.${reason ?? "subject"}`);
 }
+
+/** A sentence without the signs of Markdown. */
+const plain = (sentence) => sentence.replace(/[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}/g, "");
 
 /** The line that says it: nothing in it is pressed to go on, so it is small. */
 export function Verdict({ answer, isCut }) {
@@ -146,7 +149,7 @@ function ClaimList({ claims, isOpen }) {
             ${one.verdict === "supported"
               ? html`<${Icon} name="check" />`
               : html`<span class="sign" aria-hidden="true">${one.verdict === "check" ? "?" : "!"}</span>`}
-            <span><b>${verdictOf(one)}</b><small dir="auto">${one.sentence}</small></span>
+            <span><b>${verdictOf(one)}</b><small dir="auto">${plain(one.sentence)}</small></span>
           </li>
         `
       )}

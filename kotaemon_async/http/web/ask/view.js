@@ -99,7 +99,9 @@ export function AskView({ route }) {
             "ask.down",
           )}
             title=${t("ask.down")} onClick=${scroll.toEnd}><${Icon} name="down" /></button>
-          <${Composer} key=${`${talk.number}`} id=${id} follows=${turns.length > 0} running=${running}
+          <${Composer} key=${`${talk.number}`} id=${id} asked=${turns.length === 0
+            ? route.query.q
+            : null} follows=${turns.length > 0} running=${running}
             editing=${editing} scope=${scope} ask=${submit} stop=${() => talk.stop().catch(tell)}
             cancel=${() => setEditing(null)} />
         </div>

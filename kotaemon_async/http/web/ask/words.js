@@ -18,6 +18,8 @@ export const words = {
   ],
   "ask.turns": ["Conversation", "对话"],
   "ask.answered": ["Answer complete, {sources}. {text}", "回答完成，{sources}。{text}"],
+  "ask.drop": ["Drop files to ask about them", "松开即可就这些文件提问"],
+  "ask.dropped": ["Files for this question", "此问题的文件"],
   "ask.answering": ["Answering …", "正在回答…"],
   "ask.still": ["Still answering …", "仍在回答…"],
   "ask.down": ["Go to the end", "跳到末尾"],
