@@ -6,10 +6,12 @@ All that stands in the document is escaped: no markup of its own gets through.
 import html
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 from kotaemon_async.domain.finding import Span
 from kotaemon_async.domain.model import Block, Page
+from kotaemon_async.domain.text import joined
 
 #: Markdown's deepest heading; the names of parts of the page around it are above them.
 _DEEPEST: Final = 6
@@ -112,7 +114,12 @@ class _Writer:
     def _lines(self, start: int, end: int) -> str:
         if not self._is_markdown:
             return self._marked(start, end).replace("\n", "<br>")
-        return " ".join(self._inline(*line.span()) for line in _LINE.finditer(self._text, start, end))
+        lines = [line.span() for line in _LINE.finditer(self._text, start, end)]
+        parts = [self._inline(*line) for line in lines]
+        for at, ((_, last), (first, _)) in enumerate(pairwise(lines), 1):
+            # Between Chinese characters nothing takes the place of a line break.
+            parts[at] = joined(self._text[last - 1], self._text[first])[1:-1] + parts[at]
+        return "".join(parts)
 
     def _inline(self, start: int, end: int) -> str:
         """Return a line of Markdown: what its signs stand around in elements, marks within them."""

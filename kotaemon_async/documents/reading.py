@@ -20,7 +20,7 @@ from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.replies import PageLayer
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
-from kotaemon_async.domain.finding import Sought, Span, excerpt, sought
+from kotaemon_async.domain.finding import Sought, Span, excerpt, phrase, sought
 from kotaemon_async.domain.model import Document, DocumentWarning, Locator, Page, Passage, Reason
 from kotaemon_async.stores.reading import Heading, PageText
 
@@ -216,7 +216,7 @@ def _with_marks(
     wanted = sought(query)
     html = None
     if media_type not in PAGED:
-        quoted = sought(quote).spans(page.text, most=1) if quote else []
+        quoted = phrase(quote).spans(page.text, most=1)
         is_markdown = media_type == formats.MARKDOWN
         html = page_html(page, wanted.marks(page.text), quoted, is_markdown=is_markdown)
     return html, tuple(_boxes(layer, wanted)) if layer and query else ()

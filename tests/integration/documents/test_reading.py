@@ -9,6 +9,7 @@ from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.reading import Reading
 from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused
+from kotaemon_async.domain.model import Answer, Citation, Locator
 from tests.support.documents import pymupdf, two_column_pdf, words_under
 from tests.support.ingest import IngestFixture
 
@@ -86,7 +87,8 @@ async def test_what_has_no_pages_is_html_with_what_is_looked_for(
     page = await reading.page(EVERYBODY, document.id, 1, query="lasts 4,000")
     assert page.html is not None
     assert '<h2 dir="auto">Seals</h2>' in page.html
-    assert 'The seal <mark class="hit">lasts<br>4,000</mark> hours.' in page.html
+    assert 'The seal <mark class="hit">lasts</mark> <mark class="hit">4,000</mark> hours.' in page.html
+    assert "系統穩定性很重要，需要定期檢查。" in page.html
 
 
 @pytest.mark.parametrize("number", [0, 3])
@@ -149,3 +151,16 @@ async def test_a_page_is_laid_out_once_for_all_who_want_it(rig: IngestFixture, r
         for _ in range(8):
             group.start_soon(want)
     assert len(layers) == 1
+
+
+async def test_a_long_quote_is_marked_whole_in_the_html(rig: IngestFixture, reading: Reading) -> None:
+    quote = "The keeper wrote the weather in a blue book. " * 8
+    document = await rig.ingest(f"# Log\n\n{quote}\n\nThe **end**.\n".encode(), "a.md")
+    place = Locator("section", 1)
+    cited = (Citation("ans_1.1", 1, document.id, "a.md", 1, quote.strip(), 1.0, place=place),)
+    answer = Answer("ans_1", "q", "a", "extractive", False, (), cited, "t")
+    await rig.ledger.answers.save(answer, None, EVERYBODY, 1.0)
+    page = await reading.page(EVERYBODY, document.id, 1, highlight="ans_1.1")
+    assert page.html is not None
+    assert f'<mark class="quote">{quote.strip()}</mark>' in page.html
+    assert "The <strong>end</strong>." in page.html
