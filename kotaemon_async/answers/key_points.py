@@ -139,6 +139,9 @@ def _point(one: Candidate, sources: Sequence[Source]) -> KeyPoint:
     place = replace(passage.place, number=page)
     if place.kind == "page" and page != passage.page:
         place = replace(place, label="")
+    heading = one.sentence.heading
+    if heading and heading not in place.headings[-1:]:
+        place = replace(place, headings=(heading,))
     if one.sentence.row:
         place = replace(place, rows=(one.sentence.row, one.sentence.row))
     said = tables.shown(one.columns, one.sentence.text, {}) if one.columns else tidy(one.sentence.text)

@@ -68,6 +68,10 @@ _PAPER_HEAD: Final = re.compile(
     re.IGNORECASE,
 )
 
+#: What stands below the names of columns.
+_COLUMN_RULE: Final = re.compile(r"^[^\n]*\|[^\n]*\n[ \t|]*:?-{3,}[-:| \t]*(?:\n|$)")
+_RULE_CHARS: Final = 200
+
 #: Two words of asking that are no stop words, as they may also be a passage's; Chinese characters that stand
 #: between words far more often than in one, so that pairs with them tell nothing.
 _ASKING: Final = re.compile(r"\bhow (?:many|much)\b|[的了是吗嗎呢被把]", re.IGNORECASE)
@@ -156,8 +160,15 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
 
 
 def _is_title(source: Source, at: int) -> bool:
-    """Return whether a sentence is a short line without a stop in front of a whole sentence."""
+    """Return whether a sentence is a short line without a stop in front of a whole sentence.
+
+    Or the names of the columns of a table that is drawn with bars.
+    """
     one, following = source.sentences[at], source.sentences[at + 1 : at + 2]
+    place = one.places[-1]
+    rule = _COLUMN_RULE.match(source.pages[place.page][place.start : place.stop + _RULE_CHARS])
+    if rule is not None and rule.end() >= place.stop - place.start:
+        return True
     if not following or one.kind == "row" or is_complete(one.text) or re.search(r"[:：=|,，]", one.text):
         return False
     is_short = len(one.text) <= _TITLE_CJK if is_cjk(one.text) else len(one.text.split()) <= _TITLE_WORDS

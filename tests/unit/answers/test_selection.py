@@ -68,6 +68,12 @@ def test_a_title_is_no_answer(question: str, text: str, found: str) -> None:
     assert shown(question, text) == [found]
 
 
+def test_the_names_of_columns_are_no_answer() -> None:
+    table = "| part | price |\n|---|---|\n| shaft seal | 18 EUR |\n| the impeller | 120 EUR |"
+    offered = candidates([source(f"The seal is in stock.\n\n{table}")])
+    assert [one.is_title for one in offered] == [False, True, False]
+
+
 def test_a_title_tells_what_the_lines_below_are_about() -> None:
     texts = ("Care of the blue pump\n\nIt is oiled in May.", "Care of the red pump\n\nIt is oiled in June.")
     assert shown("When is the red pump oiled?", *texts) == ["It is oiled in June."]
