@@ -284,7 +284,7 @@ def test_a_name_and_enter_open_a_document_and_back_returns_to_its_place(page: Pa
     page.locator("#document-search").fill("read")
     page.locator('[data-sort="name"]').click()
     expect(page.locator(".row[data-document]").first).to_contain_text("read 00.md")
-    expect(page.locator(".tally [data-status=unfinished]")).to_have_count(0)
+    expect(page.locator(".tally [data-status=unfinished], .uploads")).to_have_count(0)
     page.locator("#document-rows").press("End")
     place = page.evaluate("document.getElementById('document-rows').scrollTop")
     page.keyboard.press("Enter")
