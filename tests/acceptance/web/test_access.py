@@ -273,7 +273,7 @@ def test_an_admin_makes_a_key_and_revokes_it(service: Throwaway, keys: Keys, bro
             expect(other.locator("#caller")).to_have_text("bob")
         page.locator("[data-tab=audit]").click()
         acts = page.locator("#audit tbody")
-        expect(acts.locator('tr[data-action="keys.revoke"]')).to_contain_text("Key revoked")
+        expect(acts.locator('tr[data-action="keys.revoke"]').first).to_contain_text("Key revoked")
         expect(acts).to_contain_text("alice")
 
 
@@ -332,6 +332,9 @@ def states(page: Page, key: str) -> Iterator[str]:
     expect(page.locator("#key")).to_be_visible()
     yield "sign-in"
     sign_in(page, key)
+    expect(page.locator("#caller")).to_be_attached()
+    if page.locator("#show-sheet").is_visible():
+        page.locator("#show-sheet").click()
     page.locator("#caller").click()
     expect(page.locator("#to-keys")).to_be_visible()
     yield "caller"

@@ -11,7 +11,6 @@ import { Icon, IconButton, Menu } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import {
   conversations,
-  load,
   loadMore,
   lookFor,
   pin,
@@ -32,9 +31,6 @@ export function beginConversation() {
   go("ask");
   requestAnimationFrame(() => document.getElementById("question")?.focus());
 }
-
-/** What asks for the list once more, where no event tells of a change. */
-export const refreshConversations = load;
 
 export function ConversationList() {
   const { items, cursor, query } = useStore(conversations);

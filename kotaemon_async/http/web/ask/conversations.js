@@ -2,7 +2,6 @@
 
 import { call, request } from "../frame/api.js";
 import { follow } from "../frame/events.js";
-import { health } from "../frame/health.js";
 import { sayError } from "../frame/notice.js";
 import { store } from "../frame/store.js";
 
@@ -16,13 +15,9 @@ export const conversations = store({ items: null, cursor: null, query: "" });
 
 const pathOf = (id) => `${PATH}/${encodeURIComponent(id)}`;
 
-/** Reads them, and follows what becomes of them from now on. */
+/** Follows them from now on, over breaks of the connection, too: each time they are read anew. */
 export function watchConversations() {
-  load();
   follow(`${PATH}/events`, hear);
-  health.subscribe(({ status }) => {
-    if (conversations.get().items === null && !["asking", "unreachable"].includes(status)) load();
-  });
 }
 
 /** Asks for those that are shown once more. */

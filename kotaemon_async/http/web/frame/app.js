@@ -7,20 +7,16 @@ import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
 import { html, render, useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
 import { watchHealth } from "./health.js";
-import { Hosted } from "./hosted.js";
 import { Navigation } from "./navigation.js";
 import { forget, sayError } from "./notice.js";
 import { Overlays, pressed } from "./palette.js";
-import { go, href, nameView, useRoute, useTitle } from "./router.js";
+import { href, nameView, useRoute, useTitle } from "./router.js";
 import { enter, isOpen, may } from "./session.js";
 import { useStore } from "./store.js";
 import { addWords, t } from "./strings.js";
 import { Empty, Waiting } from "./ui.js";
 
 for (const words of [ofAsk, ofDocuments]) addWords(words);
-
-/** What views share. */
-const shared = { go };
 
 /** View -> what a caller has to be allowed for it to be his, and its component, perhaps loaded only then. */
 const VIEWS = {
@@ -39,10 +35,6 @@ const VIEWS = {
 };
 /** Those that the navigation leads to; the keys are reached by the caller's name. */
 const OFFERED = ["ask", "documents", "search", "system", "settings"];
-
-function hosting(make) {
-  return ({ route }) => html`<${Hosted} make=${(rest) => make(shared, rest)} rest=${route.path} />`;
-}
 
 /** The views of this caller. */
 const offered = () => OFFERED.filter((name) => name in VIEWS && may(...VIEWS[name].needs));

@@ -1,7 +1,5 @@
 // Copying, also where the browser keeps its clipboard for https.
 
-import { h } from "./dom.js";
-
 /** Whether the text is in the clipboard now. */
 export async function copied(text) {
   try {
@@ -14,7 +12,8 @@ export async function copied(text) {
 
 function copiedByHand(text) {
   const before = document.activeElement;
-  const box = h("textarea", { class: "hidden-words", value: text, "aria-hidden": "true" });
+  const box = Object.assign(document.createElement("textarea"), { className: "hidden-words", value: text });
+  box.setAttribute("aria-hidden", "true");
   document.body.append(box);
   box.select();
   const isCopied = document.execCommand("copy"); // the only way on plain http

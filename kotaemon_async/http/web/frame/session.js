@@ -1,8 +1,8 @@
 // Who asks. The service knows its caller by a cookie that no script can read; here is what it says of him.
 
+import { html } from "../vendor/preact.js";
 import { call, useToken, whenUnknown } from "./api.js";
 import { tell } from "./dialog.js";
-import { h } from "./dom.js";
 import { say } from "./notice.js";
 import { askForKey } from "./sign_in.js";
 import { t } from "./strings.js";
@@ -69,7 +69,7 @@ function take(found) {
 /** The session has ended under an open page: what is typed there stays, if the same person comes back. */
 async function comeBack() {
   if (me.signed_in_by === "proxy") {
-    await tell({ title: t("key.again"), body: h("p", {}, t("key.again.proxy")), go: t("key.reload") });
+    await tell({ title: t("key.again"), body: html`<p>${t("key.again.proxy")}</p>`, go: t("key.reload") });
     return anew(); // it is the proxy that asks who it is
   }
   return settle((await whoIs()) ?? (await askForKey(begin, { isFirst: false, look: whoIs })));

@@ -1,9 +1,10 @@
 // The sign-in: before anything else is shown, or over an open page whose session has ended.
 
+import { html, render, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { ApiError } from "./api.js";
-import { fill, h, icon } from "./dom.js";
 import { wordsFor } from "./notice.js";
 import { t } from "./strings.js";
+import { Icon } from "./ui.js";
 
 const LOOK_MS = 3_000;
 
@@ -13,65 +14,65 @@ const LOOK_MS = 3_000;
  */
 export function askForKey(begin, { isFirst, look }) {
   return new Promise((done) => {
-    const input = h("input", {
-      id: "key",
-      type: "password",
-      autocomplete: "current-password",
-      required: true,
-      spellcheck: "false",
-      "aria-describedby": "key-error",
-    });
-    const error = h("p", { class: "refused", id: "key-error", role: "alert" });
-    const go = h("button", { type: "submit", class: "go" }, t("key.go"));
-    const submit = async (event) => {
-      event.preventDefault();
-      go.disabled = true;
-      fill(error);
-      try {
-        finish(await begin(input.value.trim()));
-      } catch (refused) {
-        fill(error, wordsOf(refused));
-        input.select();
-      } finally {
-        go.disabled = false;
-      }
-    };
+    const place = document.createElement("div");
+    document.body.append(place);
     const finish = (found) => {
-      clearInterval(looking);
-      dialog.removeEventListener("close", stay);
-      dialog.close();
-      dialog.remove();
+      render(null, place);
+      place.remove();
       done(found);
     };
-    const stay = () => dialog.showModal();
+    render(html`<${SignIn} begin=${begin} isFirst=${isFirst} look=${look} finish=${finish} />`, place);
+  });
+}
+
+function SignIn({ begin, isFirst, look, finish }) {
+  const [dialog, input] = [useRef(null), useRef(null)];
+  const [isSending, setSending] = useState(false);
+  const [refused, setRefused] = useState("");
+  useLayoutEffect(() => {
+    dialog.current.showModal();
+    input.current.focus();
+  }, []);
+  useEffect(() => {
+    let isOver = false;
     const looking = setInterval(async () => {
       const found = document.hidden ? null : await look();
-      if (found && dialog.isConnected) finish(found);
+      if (found && !isOver) finish(found);
     }, LOOK_MS);
-    const dialog = h(
-      "dialog",
-      {
-        class: isFirst ? "dialog sign-in first" : "dialog sign-in",
-        "aria-labelledby": "key-title",
-        oncancel: (event) => event.preventDefault(),
-      },
-      h(
-        "form",
-        { onsubmit: submit },
-        icon("key"),
-        h("h2", { id: "key-title" }, t(isFirst ? "key.title" : "key.again")),
-        h("p", {}, t(isFirst ? "key.text" : "key.again.text")),
-        h("label", { for: "key" }, t("key.label")),
-        input,
-        error,
-        h("footer", {}, go),
-      ),
-    );
-    dialog.addEventListener("close", stay); // a browser closes a dialog at the second Escape, whatever it is told
-    document.body.append(dialog);
-    dialog.showModal();
-    input.focus();
-  });
+    return () => {
+      isOver = true;
+      clearInterval(looking);
+    };
+  }, []);
+  const submit = async (event) => {
+    event.preventDefault();
+    setSending(true);
+    setRefused("");
+    try {
+      return finish(await begin(input.current.value.trim()));
+    } catch (error) {
+      setRefused(wordsOf(error));
+      input.current.select();
+    }
+    return setSending(false);
+  };
+  // A browser closes a dialog at the second Escape, whatever it is told.
+  return html`
+    <dialog ref=${dialog} class=${isFirst ? "dialog sign-in first" : "dialog sign-in"}
+      aria-labelledby="key-title" onCancel=${(event) => event.preventDefault()}
+      onClose=${() => dialog.current?.showModal()}>
+      <form onSubmit=${submit}>
+        <${Icon} name="key" />
+        <h2 id="key-title">${t(isFirst ? "key.title" : "key.again")}</h2>
+        <p>${t(isFirst ? "key.text" : "key.again.text")}</p>
+        <label for="key">${t("key.label")}</label>
+        <input ref=${input} id="key" type="password" autocomplete="current-password" required
+          spellcheck=${false} aria-describedby="key-error" />
+        <p class="refused" id="key-error" role="alert">${refused}</p>
+        <footer><button type="submit" class="go" disabled=${isSending}>${t("key.go")}</button></footer>
+      </form>
+    </dialog>
+  `;
 }
 
 function wordsOf(error) {

@@ -24,37 +24,25 @@ export function IconButton({ name, label, ...given }) {
   `;
 }
 
-/** Copies the whole address of a place in the page, e.g. of href("ask", id). */
-export function CopyLink({ to, label = t("link.copy"), isBare = false }) {
+/** A button that copies a text, and says so. */
+export function CopyText({ text, label, icon = "copy", isBare = false, class: name = "" }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     const timer = isCopied && setTimeout(() => setCopied(false), COPIED_MS);
     return () => clearTimeout(timer);
   }, [isCopied]);
-  const copy = async () => setCopied(await copied(new URL(to, location.href).href));
+  const copy = async () => setCopied(await copied(typeof text === "function" ? text() : text));
   const words = isCopied ? t("copied") : label;
   return html`
-    <button type="button" class="quiet copy-link" aria-label=${words} title=${words} onClick=${copy}>
-      <${Icon} name=${isCopied ? "check" : "link"} />${isBare ? null : words}
-    </button>
+    <button type="button" class=${`quiet ${name}`} aria-label=${isBare ? words : null} title=${words}
+      onClick=${copy}><${Icon} name=${isCopied ? "check" : icon} />${isBare ? null : words}</button>
   `;
 }
 
-/**
- * Copies a text, or what `read()` gives; says so on the button, or beside it that the browser does not let it be.
- */
-export function CopyText({ text, read = () => text, label, quiet = false, class: more = "", ...given }) {
-  const [state, setState] = useState("");
-  useEffect(() => {
-    const timer = state && setTimeout(() => setState(""), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [state]);
-  const copy = async () => setState((await copied(await read())) ? "copied" : "copy.refused");
-  return html`
-    <button type="button" class=${`${quiet ? "quiet" : "plain"} ${more}`} onClick=${copy} ...${given}>
-      <${Icon} name=${state === "copied" ? "check" : "copy"} />${state ? t(state) : label}
-    </button>
-  `;
+/** Copies the whole address of a place in the page, e.g. of href("ask", id). */
+export function CopyLink({ to, label = t("link.copy"), isBare = false }) {
+  const text = () => new URL(to, location.href).href;
+  return html`<${CopyText} text=${text} label=${label} icon="link" isBare=${isBare} class="copy-link" />`;
 }
 
 const COPIED_MS = 1500;
