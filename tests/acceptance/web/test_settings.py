@@ -91,6 +91,27 @@ def test_acts_are_told_in_words_and_each_leads_to_its_trace(page: Page) -> None:
     expect(page.locator("#trace-title")).to_be_focused()
 
 
+def test_feedback_is_listed_with_its_answer_and_saved(scripted: ScriptedService, page: Page) -> None:
+    asked = {"question": "What did the repair of the crane cost?"}
+    answer = page.request.post(f"{scripted.service.url}/api/v1/answers", data=asked).json()
+    said = {"verdict": "down", "reason": "incomplete", "comment": "In which month?"}
+    about = f"{scripted.service.url}/api/v1/answers/{answer['id']}/feedback"
+    assert page.request.put(about, data=said).ok
+    page.locator("[data-tab=feedback]").click()
+    opinion = page.locator(f'#feedback li[data-answer="{answer["id"]}"]')
+    expect(opinion).to_contain_text("Something is missing")
+    expect(opinion.locator(".comment")).to_have_text("In which month?")
+    with page.expect_download() as saved:
+        page.locator("#save-feedback").click()
+    assert json.loads(saved.value.path().read_text())[0]["comment"] == "In which month?"
+    page.locator("#feedback-which").select_option("up")
+    expect(page.locator("#feedback .none")).to_be_visible()
+    page.go_back()
+    page.locator("[data-tab=feedback]").click()
+    opinion.get_by_role("link", name="Trace").click()
+    expect(page.locator("#trace-title")).to_be_focused()
+
+
 def test_the_address_of_the_keys_still_leads_to_them(page: Page) -> None:
     page.evaluate("location.hash = 'keys'")
     expect(page.locator("[data-tab=keys]")).to_have_attribute("aria-current", "page")

@@ -5,7 +5,7 @@ import { clock } from "../frame/format.js";
 import { sayError, wordsFor } from "../frame/notice.js";
 import { href, replace } from "../frame/router.js";
 import { caller, isOpen } from "../frame/session.js";
-import { t } from "../frame/strings.js";
+import { code, t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 
@@ -68,7 +68,7 @@ function Opinions({ verdict }) {
 function Opinion({ one }) {
   // What was asked in a conversation opens for whose it is.
   const isOwn = one.conversation_id && (isOpen() || one.user === caller().user);
-  const words = one.reason.replaceAll("_", " ");
+  const words = one.reason && code("feedback", one.reason);
   return html`
     <li class="card" data-answer=${one.answer_id} data-verdict=${one.verdict}>
       <p class="title">
