@@ -20,11 +20,11 @@ from tests.support.web import ScriptedService, scripted_service, until_true
 PIERS: Final = 6
 LINES: Final = 20
 MANY: Final = 5000
-#: What the model says: what its source holds, and what it does not.
+#: What the model says: what no source holds, and what each of them does.
 SAID: Final = (
-    "The repair of the crane on pier 4 cost 43,000 euros [1]. ",
-    "The repair of the crane on pier 2 cost 23,000 euros [2]. ",
-    "Bollard 7 of pier 2 was painted in 1987 [2].",
+    "The repair of the crane cost 99,000 euros [1]. ",
+    "The repair of the crane was paid in euros [2]. ",
+    "The bollards of the pier were painted [2].",
 )
 MARKDOWN: Final = b"""# Harbour office
 
@@ -254,13 +254,13 @@ def test_the_citations_of_an_answer_follow_each_other_each_with_what_was_checked
     shelf: Shelf, page: Page
 ) -> None:
     visit(page, shelf, shelf.cited(1))
-    expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
     expect(page.locator(".reader-cited")).to_contain_text("Source 1 of 2")
-    page.locator("#citation-next").click()
-    expect(page.locator(".reader-cited")).to_contain_text("Source 2 of 2")
     expect(page.locator("#reader-said")).to_contain_text("Quote found on this page")
     expect(page.locator("#reader-said .doubt")).to_have_text("It does not seem to say what the answer says")
     expect(page.locator("#reader-said.good")).to_have_count(0)
+    page.locator("#citation-next").click()
+    expect(page.locator(".reader-cited")).to_contain_text("Source 2 of 2")
+    expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
     page.keyboard.press("p")
     expect(page.locator(".reader-cited")).to_contain_text("Source 1 of 2")
 
@@ -321,7 +321,7 @@ def test_axe_finds_nothing_in_the_reader(
     shelf: Shelf, browser: Browser, theme: Literal["light", "dark"]
 ) -> None:
     with opened(browser, shelf.scripted.service, shelf.cited(1), theme=theme) as page:
-        expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
+        expect(page.locator("#reader-said")).to_contain_text("Quote found on this page")
         page.keyboard.press("f")
         page.locator("#reader-find").fill("bollard")
         expect(page.locator("#reader-hits")).to_contain_text("of 120")

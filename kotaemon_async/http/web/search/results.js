@@ -11,6 +11,8 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 const FIRST_SHOWN = 3;
 const LONGEST = 420;
 const MOST_WORDS = 6;
+/** So many letters of a hit are surely in sight. */
+const SEEN = 200;
 const BEFORE_MARK = 90;
 
 /** All that was found; `only(documentId)` looks in that document alone, null where that is so. */
@@ -39,7 +41,7 @@ function Group({ group, words, only }) {
         <h3><a href=${href("documents", group.document_id, "page", 1, { find: words })} dir="auto">${group
           .document_name}</a></h3>
         <span class="about"><bdi>${group.collection}</bdi>${group.created_at && html`
-          · <time datetime=${group.created_at}>${day(group.created_at)}</time>
+          ${" · "}<time datetime=${group.created_at}>${day(group.created_at)}</time>
         `}</span>
         ${only && html`
           <${IconButton} name="scope" label=${t("search.document.only")} onClick=${() =>
@@ -77,9 +79,19 @@ function wordsIn({ text, marks = [] }, words) {
   ).join(" ");
 }
 
+/** Where the part begins in which most of the different marked words stand. */
+function densest(text, marks) {
+  const wordsFrom = (start) => {
+    const near = marks.filter(([from, to]) => from >= start && to <= start + SEEN);
+    return new Set(near.map(([from, to]) => text.slice(from, to).toLowerCase())).size;
+  };
+  const starts = marks.map(([start]) => start);
+  return starts.reduce((best, one) => (wordsFrom(one) > wordsFrom(best) ? one : best), starts[0] ?? 0);
+}
+
 /** The part of a text around its first marks, with the marked words. */
 function excerpt(text, marks) {
-  const first = marks[0]?.[0] ?? 0;
+  const first = densest(text, marks);
   const wanted = first > BEFORE_MARK * 2 ? text.indexOf(" ", first - BEFORE_MARK) + 1 : 0;
   const start = wanted > 0 && wanted <= first
     ? wanted
