@@ -9,12 +9,9 @@ from typing import Final
 from kotaemon_async.answers import quotes
 from kotaemon_async.answers.llm.base import Quote
 from kotaemon_async.answers.sources import Source
-from kotaemon_async.domain import text
+from kotaemon_async.domain import sentences, text
 from kotaemon_async.domain.model import Citation, Claim, Locator, Place, QuotePart, Sentence, Verdict
 
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|(?<=[。！？；\n])")
-#: A sentence with the markers behind its end.
-_MARKED_SENTENCE = re.compile(r".+?(?:[.!?;](?=\s|\[|$)|[。！？；]|\n|$)(?:\s*\[\d{1,3}\])*", re.DOTALL)
 _FALLBACK_QUOTE_CHARS = 300
 #: In Markdown: what opens and closes code, the line below the names of a table's columns, the lines of a
 #: quotation, of a heading, and a line that only leads to what follows. None of them states anything itself.
@@ -60,8 +57,9 @@ def uncited(answer: str) -> tuple[str, ...]:
     Tables, code, quotations, headings and lines that end with a colon are no sentences.
     """
     found: list[str] = []
-    for sentence in _MARKED_SENTENCE.findall("\n".join(_statements(answer))):
-        plain = " ".join(sentence.split())
+    statements = "\n".join(_statements(answer))
+    for start, stop in sentences.spans(statements):
+        plain = " ".join(statements[start:stop].split())
         if not quotes.MARKER.search(plain) and len(text.terms(plain)) > 1:
             found.append(plain)
     return tuple(found)
@@ -132,8 +130,9 @@ def _quotes(answer: str, sources: Sequence[Source]) -> list[Quote]:
 
 def _claim(before: str) -> str:
     """Return the last sentence before a marker, without the markers in it."""
-    sentences = [piece for piece in _SENTENCE_END.split(quotes.keep_markers(before, ())) if piece.strip()]
-    return sentences[-1].strip() if sentences else ""
+    plain = quotes.keep_markers(before, ())
+    found = sentences.spans(plain)
+    return plain[slice(*found[-1])] if found else ""
 
 
 def _best_quote(number: int, claim: str, source: Source) -> Quote:

@@ -23,6 +23,8 @@ _HEADING: Final = 60
 
 #: References to other works as papers number them: `[12]`, `[3, 7]`, `[4–6]`.
 _REFERENCE: Final = re.compile(r"\s?[\[【]\s?(\d{1,3}(?:\s?[,，、–-]\s?\d{1,3})*)\s?[\]】]")
+#: What is left of one at the end of a sentence: `in sporulation [3, .`
+_CUT_REFERENCE: Final = re.compile(r"\s*[\[【]\s?\d[\d\s,，、–-]*(?=[.。]?$)")
 #: A reference behind one of these words is part of what is said: see [5], in [3], 参见[5].
 _NAMES_REFERENCE: Final = re.compile(
     r"(?:^|\b(?:see|in|of|by|from|to|with|and|or|at|than|refs?|references?|also|e\.g|cf)\.?,?"
@@ -167,6 +169,7 @@ def tidy(words: str) -> str:
 
     plain = unmarked(_REFERENCE.sub(rewrite, _CELL.sub(", ", _ROW.sub("; ", words.strip(_SIGNS)))))
     plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain)).strip().lstrip(".,;:，。、； ")
+    plain = _CUT_REFERENCE.sub("", plain)
     notes = _NOTES.match(plain)
     return plain[notes.end() :] if notes else plain
 

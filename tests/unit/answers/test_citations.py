@@ -106,3 +106,20 @@ def test_sentences_without_a_source_are_neither_tables_nor_code_nor_quotations()
 
 def test_code_that_is_not_closed_goes_to_the_end() -> None:
     assert uncited("It is so.\n~~~\nx = the pump\n```\ny = the valve") == ("It is so.",)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "A mutant of C. difficile makes no spores, as Dr. Hale says. [1] See Fig. 3 for the rest. [2]",
+        "It costs 3.5 euros [1]. 他走了。[2]",
+    ],
+)
+def test_a_stop_within_a_sentence_ends_none(answer: str) -> None:
+    assert uncited(answer) == ()
+
+
+def test_a_quote_is_looked_for_by_the_whole_sentence_in_front_of_its_marker() -> None:
+    words = "Spores of other kinds are known. The mutant of C. difficile makes no spores."
+    _, (citation,) = cite("a", "The mutant of C. difficile makes no spores. [1]", [source(words)], None)
+    assert citation.quote == "The mutant of C. difficile makes no spores."
