@@ -44,7 +44,7 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
     const [node, top] = [list.current, place * rowPx];
     const headPx = node.lastElementChild.offsetTop;
     if (top < node.scrollTop) node.scrollTop = top;
-    node.scrollTop = Math.max(node.scrollTop, top + rowPx - heightPx + headPx);
+    node.scrollTop = Math.max(node.scrollTop, top + rowPx - node.clientHeight + headPx);
     look();
     redraw();
   };
