@@ -67,7 +67,9 @@ export async function request(
   }
 }
 
-/** Whether what stood in the way is settled, so that it can be tried once more; all that wait sign in once. */
+/**
+ * Whether what stood in the way is settled, so that it can be tried once more; all that wait sign in once.
+ */
 export async function isSettled(error) {
   if (error.status === 401) {
     signingIn ??= signIn().finally(() => (signingIn = null));

@@ -11,7 +11,10 @@ let timer = 0;
 let isOver = false;
 let isQuiet = false;
 
-/** Gives elements below `node` a card: `contents(element)` is what it shows, or null for none. Returns its end. */
+/**
+ * Gives elements below `node` a card: `contents(element)` is what it shows, or null for none. Returns its
+ * end.
+ */
 export function giveCards(node, selector, contents) {
   const over = new AbortController();
   const listen = (name, job) => node.addEventListener(name, job, { signal: over.signal });

@@ -25,7 +25,8 @@ export const tell = ({ title, body, go = t("close") }) =>
   open({ title, body, go, read: () => true, mayCancel: false });
 
 /**
- * What `read()` gives when the form is sent, or null when the dialog was closed. It stays open while `read()` gives
+ * What `read()` gives when the form is sent, or null when the dialog was closed. It stays open while `read()`
+ * gives
  * null, and says what it throws. The body is a component, or a node.
  */
 export function open({ title, body, go, read, focus = null, isBad = false, mayCancel = true }) {

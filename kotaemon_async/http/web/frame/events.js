@@ -2,10 +2,14 @@
 
 import { request } from "./api.js";
 
-/** The service says something at least every 10 s, if only a comment: after this long the connection is dead. */
+/**
+ * The service says something at least every 10 s, if only a comment: after this long the connection is dead.
+ */
 const QUIET_MS = 35_000;
 
-/** Each event of a reply as {name, data, id}; ends with the stream. Throws ApiError, AbortError, TypeError. */
+/**
+ * Each event of a reply as {name, data, id}; ends with the stream. Throws ApiError, AbortError, TypeError.
+ */
 export async function* events(method, path, body, { signal } = {}) {
   const reply = await request(method, path, body, { signal, accept: "text/event-stream" });
   if (reply.status === 204 || !reply.body) return;
@@ -52,7 +56,8 @@ function parse(frame) {
 }
 
 /**
- * Follows a stream that has no end: `hear(event)` for each event, `told("live" | "waiting")` when it comes and goes.
+ * Follows a stream that has no end: `hear(event)` for each event, `told("live" | "waiting")` when it comes
+ * and goes.
  * Returns a function that ends it. A lost connection is tried again after 1, 2, 4 … 15 s and when the browser
  * is online again.
  */

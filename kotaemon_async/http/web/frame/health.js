@@ -19,7 +19,11 @@ export async function watchHealth() {
       const report = await call("GET", "/healthz").catch(reportOf);
       const isReached = report.status !== "unreachable";
       if (isReached !== wasReached) {
-        say(isReached ? t("health.back") : t("health.lost"), { lasting: !isReached, key: "health" });
+        say(isReached ? t("health.back") : t("health.lost"), {
+          kind: isReached ? "good" : "warn",
+          lasting: !isReached,
+          key: "health",
+        });
       }
       wasReached = isReached;
       await show(report);

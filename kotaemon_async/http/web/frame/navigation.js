@@ -1,4 +1,5 @@
-// The navigation: the views, the conversations, who is signed in, how the service is. On a phone it is a bar at the
+// The navigation: the views, the conversations, who is signed in, how the service is. On a phone it is a bar
+// at the
 // foot, and all that is no view lies in a sheet over the page.
 
 import { ConversationList } from "../ask/conversation_list.js";

@@ -9,7 +9,8 @@ const LASTS_MS = 6_000;
 const shown = new Map();
 
 /**
- * Shows words; `lasting` ones stay until they are closed or another one with the same `key` comes. The kind is
+ * Shows words; `lasting` ones stay until they are closed or another one with the same `key` comes. The kind
+ * is
  * "info", "good", "warn" or "bad".
  */
 export function say(words, { kind = "info", lasting = false, key = words, detail = null } = {}) {

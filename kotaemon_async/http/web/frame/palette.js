@@ -1,4 +1,5 @@
-// The command palette (Ctrl+K): views, actions, conversations and documents, found by a few letters; and the list of
+// The command palette (Ctrl+K): views, actions, conversations and documents, found by a few letters; and the
+// list of
 // keys (?).
 
 import { beginConversation } from "../ask/conversation_list.js";

@@ -12,7 +12,10 @@ const CHAPTER = /^(?:(?:chapter|part|book|section|appendix)(?![\p{L}\p{N}_])|§|
 /** The place of a citation or a passage; answers of earlier releases have only its page. */
 export const placeOf = ({ place, page }) => place ?? { kind: "page", number: page };
 
-/** The place in words; `pages` are all pages of a quote that goes on over a page break; `say` is t in some language. */
+/**
+ * The place in words; `pages` are all pages of a quote that goes on over a page break; `say` is t in some
+ * language.
+ */
 export function saidPlace(place, pages = [], say = t) {
   const has = (flag) => (place.flags ?? []).includes(flag);
   const hidden = has("hidden") ? say("place.hidden") : "";

@@ -1,4 +1,5 @@
-// What is looked at, as an address: #view/part/part?name=value. Back and Forward walk over such addresses; what lies
+// What is looked at, as an address: #view/part/part?name=value. Back and Forward walk over such addresses;
+// what lies
 // over a view on a phone (a sheet, a menu, a dialog) is a step of its own there, which Back takes away.
 
 import { useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
@@ -27,7 +28,10 @@ export function route() {
   return { view, path, query: Object.fromEntries(new URLSearchParams(search.join("?"))) };
 }
 
-/** A link to a place: href("documents", id, "page", 7, { find: "crane" }); empty values of the query are left out. */
+/**
+ * A link to a place: href("documents", id, "page", 7, { find: "crane" }); empty values of the query are left
+ * out.
+ */
 export function href(view, ...rest) {
   const query = typeof rest.at(-1) === "object" && rest.at(-1) !== null ? rest.pop() : {};
   const given = Object.entries(query).filter(([, value]) =>
@@ -84,7 +88,9 @@ export function nameView(words) {
   showTitle();
 }
 
-/** The title of the window while the component is shown, e.g. a document's name; the view's while it is empty. */
+/**
+ * The title of the window while the component is shown, e.g. a document's name; the view's while it is empty.
+ */
 export function useTitle(words) {
   const [mine] = useState({ words: "" });
   useLayoutEffect(() => {
@@ -101,7 +107,8 @@ export function useTitle(words) {
 }
 
 /**
- * Puts a layer over the view, whose `close()` Back calls on a phone; gives the function to be called when it was
+ * Puts a layer over the view, whose `close()` Back calls on a phone; gives the function to be called when it
+ * was
  * closed otherwise.
  */
 export function layer(close) {

@@ -9,7 +9,8 @@ import { Icon } from "./ui.js";
 const LOOK_MS = 3_000;
 
 /**
- * Asks for a key until `begin(key)` takes one, and gives what that gave; or what `look()` finds meanwhile, when
+ * Asks for a key until `begin(key)` takes one, and gives what that gave; or what `look()` finds meanwhile,
+ * when
  * another tab has signed in.
  */
 export function askForKey(begin, { isFirst, look }) {

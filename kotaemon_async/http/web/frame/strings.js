@@ -38,7 +38,9 @@ export function t(name, values = {}) {
   return form.replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 }
 
-/** The words for a code of a closed list, e.g. code("error", "encrypted"); the code itself when it is unknown. */
+/**
+ * The words for a code of a closed list, e.g. code("error", "encrypted"); the code itself when it is unknown.
+ */
 export function code(family, value) {
   return WORDS[`${family}.${value}`]?.[PLACE] ?? String(value).replaceAll("_", " ");
 }

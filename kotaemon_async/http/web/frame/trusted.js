@@ -1,4 +1,5 @@
-// HTML that the service has cleaned (field `html` of an answer or a page), and no other. What did not change keeps its
+// HTML that the service has cleaned (field `html` of an answer or a page), and no other. What did not change
+// keeps its
 // elements: a selection, the focus, a card and a pressed number stay while the text goes on.
 
 import { html, useLayoutEffect, useRef } from "../vendor/preact.js";
@@ -8,7 +9,9 @@ const OWN = /^(aria-|tabindex$|data-own)/;
 /** Text that goes on after the HTML belongs to the last of these. */
 const OPEN = new Set(["P", "UL", "OL", "LI", "BLOCKQUOTE", "H1", "H2", "H3", "H4", "H5", "H6"]);
 
-/** Shows cleaned HTML; `tail` is text that came since, `drawn(node)` looks at the elements and may undo it. */
+/**
+ * Shows cleaned HTML; `tail` is text that came since, `drawn(node)` looks at the elements and may undo it.
+ */
 export function Trusted({ source, tail = "", drawn = null, about = null, ...given }) {
   const place = useRef(null);
   useLayoutEffect(() => {

@@ -76,7 +76,8 @@ export function Menu({ label, entries, name = "more" }) {
 }
 
 /**
- * A menu beside its anchor: entries below what it is about, if that is said. Arrows move in it, Escape and a click
+ * A menu beside its anchor: entries below what it is about, if that is said. Arrows move in it, Escape and a
+ * click
  * beside it close it.
  */
 export function MenuList({ label, about = null, entries, anchor, close }) {

@@ -60,8 +60,8 @@ export const words = {
     "删除此对话？ | 删除 {count} 个对话？",
   ],
   "talks.delete.text": [
-    "“{title}” and its answers will be gone. The documents stay. | They and their answers will be gone. The documents stay.",
-    "“{title}”及其回答将被删除，文档会保留。 | 这些对话及其回答将被删除，文档会保留。",
+    "“{title}” and its answers will be gone. The documents stay. | They and their answers will be gone.",
+    "“{title}”及其回答将被删除，文档会保留。 | 这些对话及其回答将被删除。",
   ],
   "talks.gone": ["That conversation is not there any more.", "该对话已不存在。"],
   "palette.label": ["Find and go to …", "查找并前往…"],
