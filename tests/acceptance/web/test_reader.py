@@ -298,12 +298,12 @@ def test_back_closes_the_reader_on_a_phone(shelf: Shelf, browser: Browser) -> No
 def test_words_are_found_in_firefox_too_and_its_text_lies_over_the_picture(shelf: Shelf) -> None:
     with firefox() as page:
         page.goto(shelf.scripted.service.url + shelf.place("piers.pdf", "page", "2"))
-        page.wait_for("() => document.querySelector('[data-page=\"2\"] .text-lines span')")
+        page.wait_for("() => !!document.querySelector('[data-page=\"2\"] .text-lines span')")
         page.press("Control", "f")
         page.type("repair of the crane")
         page.wait_for("() => document.querySelector('#reader-hits').textContent === '2 of 6'")
         page.press("Enter")
-        page.wait_for("() => document.querySelector('[data-page=\"3\"] mark.hit[aria-current]')")
+        page.wait_for("() => !!document.querySelector('[data-page=\"3\"] mark.hit[aria-current]')")
         assert page.evaluate(_COVERED, "Line 7: bollard 7 of pier 3 was painted.") == pytest.approx(
             1, abs=0.05
         )

@@ -47,9 +47,9 @@ export function CitedBar({ cited, go }) {
       ${all.length > 1 && html`
         <span class="of">${t("reader.cited.of", { at: at + 1, total: all.length })}</span>
         <${IconButton} id="citation-previous" name="previous" label=${t("reader.cited.previous")}
-          disabled=${at === 0} onClick=${() => go(all[at - 1])} />
+          aria-disabled=${at === 0} onClick=${() => all[at - 1] && go(all[at - 1])} />
         <${IconButton} id="citation-next" name="next" label=${t("reader.cited.next")}
-          disabled=${at === all.length - 1} onClick=${() => go(all[at + 1])} />
+          aria-disabled=${at === all.length - 1} onClick=${() => all[at + 1] && go(all[at + 1])} />
       `}
     </div>
   `;

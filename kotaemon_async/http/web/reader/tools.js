@@ -20,10 +20,12 @@ export function Tools({ at, total, look, zoom, side, isFinding, ...act }) {
       )}
         onClick=${() => act.setSide(side ? null : "thumbs")} />
       <span class="group">
-        <${IconButton} id="reader-previous" name="previous" label=${t("reader.previous")} disabled=${at <= 1}
+        <${IconButton} id="reader-previous" name="previous" label=${t(
+          "reader.previous",
+        )} aria-disabled=${at <= 1}
           onClick=${() => act.show(at - 1)} />
         <${PageField} at=${at} total=${total} show=${act.show} />
-        <${IconButton} id="reader-next" name="next" label=${t("reader.next")} disabled=${at >= total}
+        <${IconButton} id="reader-next" name="next" label=${t("reader.next")} aria-disabled=${at >= total}
           onClick=${() => act.show(at + 1)} />
       </span>
       <span class="group">
