@@ -22,9 +22,8 @@ _MEDIA_TYPES: Final = {
     "md": "text/markdown; charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
-_FILE = ResponseSpec(
-    str, generate_examples=False, description="The conversation.", media_type="text/markdown"
-)
+# Its type is that of the format.
+_FILE = ResponseSpec(bytes, generate_examples=False, description="The conversation.", media_type="*/*")
 
 
 @get(
