@@ -79,14 +79,13 @@ class FirefoxPage:
             raise FirefoxError(result["exceptionDetails"]["text"])
         return json.loads(result["result"]["value"])
 
-    def wait_for(self, function: str, *given: Any, within_s: float = _WAIT_S) -> Any:
-        """Return what the function returns once that is true."""
+    def wait_for(self, function: str, *given: Any, within_s: float = _WAIT_S) -> None:
+        """Wait until what the function returns is true, as JavaScript sees it."""
         ends_s = time.monotonic() + within_s
-        while not (found := self.evaluate(function, *given)):
+        while not self.evaluate(f"async (...given) => Boolean(await ({function})(...given))", *given):
             if time.monotonic() > ends_s:
                 raise FirefoxError(f"not within {within_s} s: {function}")
             time.sleep(_LOOK_EVERY_S)
-        return found
 
     def click(self, selector: str) -> None:
         """Click the middle of the first element, once there is one."""

@@ -1,6 +1,5 @@
 """What an answer is worth, as the page shows it: found or only near, supported or not, kept or stopped."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -10,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.web import PAGES, ScriptedService, ask, scripted_service, submit
+from tests.support.web import PAGES, ScriptedService, scripted_service, submit
 
 PDF: Final = english_pdf(texts=PAGES)
 Language = Literal["en", "zh"]
@@ -27,7 +26,7 @@ CITATION: Final = {
 }
 ANSWER: Final[dict[str, Any]] = {
     "id": "ans_1",
-    "question": "?",
+    "question": "What did the crane cost?",
     "answer": SENTENCE,
     "html": f"<p>{SENTENCE}</p>",
     "served_by": "extractive",
@@ -44,6 +43,26 @@ ANSWER: Final[dict[str, Any]] = {
     "missing": [],
     "claims": [],
     "rejected": None,
+    "status": "done",
+    "conversation_id": "conv_1",
+    "turn_id": "ans_1",
+    "versions": [],
+    "current": True,
+    "created_at": "2026-03-01T08:00:00Z",
+    "scope": {"collection": None, "document_ids": []},
+    "link": None,
+    "feedback": None,
+    "follow_ups": [],
+}
+CONVERSATION: Final = {
+    "id": "conv_1",
+    "title": "The crane",
+    "created_at": "2026-03-01T08:00:00Z",
+    "updated_at": "2026-03-01T08:00:00Z",
+    "turns": 1,
+    "pinned_at": None,
+    "running": False,
+    "found": None,
 }
 
 
@@ -66,11 +85,14 @@ def page(scripted: ScriptedService, browser: Browser, language: Language) -> Ite
 
 
 def answered(page: Page, **differing: object) -> Locator:
-    """Return the turn of a question that the service answers like this."""
-    event = f"event: done\ndata: {json.dumps({**ANSWER, **differing})}\n\n"
-    headers = {"Content-Type": "text/event-stream"}
-    page.route("**/api/v1/answers", lambda route: route.fulfill(headers=headers, body=event))
-    return ask(page, "What did the crane cost?")
+    """Return the turn of a conversation that the service keeps like this."""
+    kept = {"conversation": CONVERSATION, "answers": [{**ANSWER, **differing}]}
+    events = {"headers": {"Content-Type": "text/event-stream"}, "body": "event: open\ndata: {}\n\n"}
+    page.route("**/api/v1/conversations/conv_1?*", lambda route: route.fulfill(json=kept))
+    page.route("**/api/v1/conversations/conv_1/events*", lambda route: route.fulfill(**events))
+    page.evaluate("location.hash = '#ask/conv_1'")
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    return page.locator(".turn")
 
 
 def said(language: Language, english: str, chinese: str) -> str:
