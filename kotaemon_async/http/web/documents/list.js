@@ -12,7 +12,7 @@ const LONG_PRESS_MS = 500;
 const PLACEHOLDERS = 8;
 const phone = matchMedia("(max-width: 700px)");
 /** Where one was in the list, for Back from a document. */
-const left = { scrollTop: 0, active: { id: null, place: -1 }, order: "" };
+const left = { scrollTop: 0, active: { id: null, place: -1 }, hasActiveInSight: false, order: "" };
 
 /**
  * The rows of these documents, in this order, below the row of titles (`children`). `query` is that of the address, `stamp`
@@ -27,7 +27,7 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   const [first, setFirst] = useState(0);
   const rowPx = isPhone ? ROW_PX.phone : isDense ? ROW_PX.dense : ROW_PX.roomy;
   const look = () => setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND);
-  useReturn(list, JSON.stringify(query), look);
+  useReturn(list, JSON.stringify(query), { heightPx, rowPx, active, look });
 
   active.current = left.active = stillActive(documents, active.current);
   const most = Math.ceil(heightPx / rowPx) + 2 * BEYOND;
@@ -41,10 +41,7 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   /** Makes a row the active one and brings it into sight. */
   const reveal = (place) => {
     active.current = { id: documents[place].id, place };
-    const [node, top] = [list.current, place * rowPx];
-    const headPx = node.lastElementChild.offsetTop;
-    if (top < node.scrollTop) node.scrollTop = top;
-    node.scrollTop = Math.max(node.scrollTop, top + rowPx - node.clientHeight + headPx);
+    bringIntoSight(list.current, place, rowPx);
     look();
     redraw();
   };
@@ -107,14 +104,45 @@ function useSize(list) {
   return size;
 }
 
-/** Back from a document the list stands where it was; another choice or order begins at its top. */
-function useReturn(list, order, look) {
-  useLayoutEffect(() => {
-    list.current.scrollTop = left.order === order ? left.scrollTop : 0;
-    left.order = order;
+/**
+ * Back from a document the list stands where it was, with the active row in sight if it was; another choice or order
+ * begins at its top. It gets there again as its height settles, until something is done with it.
+ */
+function useReturn(list, order, { heightPx, rowPx, active, look }) {
+  const wanted = useRef(null);
+  const stand = () => {
+    if (wanted.current === null) return;
+    list.current.scrollTop = wanted.current;
+    if (left.hasActiveInSight) bringIntoSight(list.current, active.current.place, rowPx);
     look();
+  };
+  useLayoutEffect(() => {
+    const isBack = left.order === order;
+    wanted.current = isBack ? left.scrollTop : 0;
+    left.hasActiveInSight &&= isBack;
+    left.order = order;
+    stand();
   }, [order]);
-  useEffect(() => () => (left.scrollTop = list.current?.scrollTop ?? left.scrollTop), []);
+  useLayoutEffect(stand, [heightPx]);
+  useEffect(() => {
+    const node = list.current;
+    const acts = ["wheel", "keydown", "pointerdown", "touchstart"];
+    const forget = () => (wanted.current = null);
+    for (const name of acts) node.addEventListener(name, forget, { capture: true, passive: true });
+    return () => {
+      const { scrollTop, clientHeight } = node;
+      const top = active.current.place * rowPx - scrollTop;
+      Object.assign(left, { scrollTop, hasActiveInSight: top > -rowPx && top < clientHeight });
+      for (const name of acts) node.removeEventListener(name, forget, { capture: true });
+    };
+  }, []);
+}
+
+function bringIntoSight(node, place, rowPx) {
+  const top = place * rowPx;
+  const headPx = node.lastElementChild.offsetTop;
+  if (top < node.scrollTop) node.scrollTop = top;
+  node.scrollTop = Math.max(node.scrollTop, top + rowPx - node.clientHeight + headPx);
 }
 
 /** When the active one is gone, the one that took its place is. */
