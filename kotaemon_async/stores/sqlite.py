@@ -27,8 +27,6 @@ _PRAGMAS = """
     PRAGMA journal_mode = WAL;
     PRAGMA foreign_keys = ON;
     PRAGMA busy_timeout = 5000;
-    PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -8000;
     PRAGMA journal_size_limit = 67108864;
 """
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
@@ -269,7 +267,9 @@ def _prepare_reader(connection: apsw.Connection, schema: Schema) -> int:
 
 
 def _set_up(connection: apsw.Connection, schema: Schema) -> None:
-    connection.execute(_PRAGMAS)
+    connection.execute(
+        _PRAGMAS
+    ).fetchall()  # each gives a row, and what follows a row runs when it is fetched
     connection.execute(f"PRAGMA synchronous = {'FULL' if schema.is_truth else 'NORMAL'}")
     for name, function in schema.functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)

@@ -28,3 +28,12 @@ async def test_whenever_the_opening_is_cancelled_no_thread_is_left(tmp_path: Pat
             await anyio.lowlevel.checkpoint()
         group.cancel_scope.cancel()
     assert sqlite_threads() == before
+
+
+async def test_a_ledger_keeps_to_its_references_and_waits_for_another_process(tmp_path: Path) -> None:
+    database = await Database.open(tmp_path / "ledger.db", SCHEMA)
+    try:
+        held = await database.write(lambda conn: [conn.pragma("foreign_keys"), conn.pragma("busy_timeout")])
+    finally:
+        await database.aclose()
+    assert held == [1, 5000]
