@@ -15,7 +15,7 @@ from tests.support.browser import chromium, opened
 from tests.support.keys import bearer, make_key
 from tests.support.nginx import Nginx
 from tests.support.service import SLOW, book, eventually, serving
-from tests.support.web import ask, open_evidence, row
+from tests.support.web import ask, open_source, row
 
 BEHIND = {"KOTAEMON_HTTP__TRUSTED_PROXIES": '["127.0.0.1"]', **SLOW}
 DOCUMENTS, SESSION = "/api/v1/documents", "/api/v1/session"
@@ -109,7 +109,8 @@ def test_the_page_works_in_a_browser(site: Site) -> None:
         page.goto(f"{site.url}/#ask")
         turn = ask(page, "What did the repair of the crane cost?")
         expect(turn).to_contain_text("83,000 euros")
-        open_evidence(page, turn.locator(".chip").first)
+        open_source(page, turn.locator(".chip").first)
+        page.locator("#reader-look").click()
         expect(page.locator(".reader .page img").first).to_be_visible()
 
 

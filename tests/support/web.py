@@ -122,6 +122,12 @@ def open_evidence(page: Page, chip: Locator) -> list[tuple[float, float, float, 
     return marks
 
 
+def open_source(page: Page, chip: Locator) -> None:
+    """Click a chip and wait until the reader has said whether the quote stands there."""
+    chip.click()
+    expect(page.locator("#reader-said")).not_to_be_empty()
+
+
 def row(page: Page, name: str) -> Locator:
     """Return the row of a document in the list."""
     return page.locator(".row[data-document]", has=page.locator(".title").get_by_text(name, exact=True))

@@ -13,7 +13,16 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.http.pages import files
 from tests.support.browser import accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
-from tests.support.web import PAGES, ScriptedService, ask, drop, open_evidence, row, scripted_service
+from tests.support.web import (
+    PAGES,
+    ScriptedService,
+    ask,
+    drop,
+    open_evidence,
+    open_source,
+    row,
+    scripted_service,
+)
 
 FILES = {
     "harbour.pdf": english_pdf(texts=PAGES),
@@ -110,7 +119,7 @@ def test_hostile_names_and_documents_are_data_everywhere(scripted: ScriptedServi
     scripted.play(words=_EVIL)
     turn = ask(page, "How long is the <b>wharf</b> <script>hacked=1</script>?")
     expect(turn.locator(".answer")).to_contain_text("is long")
-    open_evidence(page, turn.locator(".answer .chip").first)
+    open_source(page, turn.locator(".answer .chip").first)
     expect(page.locator(".reader-head h2")).to_have_text(_SCRIPT)
     assert is_calm(page) and dialogs == []
 
@@ -137,7 +146,8 @@ def test_chinese_is_the_browsers_and_complete(scripted: ScriptedService, browser
 #: Texts and labels of the page's own: names, ids, quotes and answers are not, nor is the service's message
 #: that stands behind the words for a failed document.
 _SAID = """() => {
-  const data = ".answer, .card, bdi, code, .talks li, #announce, #language, .brand, .trace-id";
+  const data = ".answer, .card, [dir=auto]:not(input, textarea), bdi, code, .talks li, #announce, " +
+    "#language, .brand, .trace-id";
   const isOwn = (one) => one.checkVisibility() && !one.closest(data);
   const lines = (one) => [...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
   const texts = (one) => lines(one).map((node) => node.data);
@@ -200,10 +210,10 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
     tab_to(page, ".answer .chip", "Shift+Tab")
     keys.press("Enter")
-    expect(page.locator("#sheet")).to_be_focused()
+    expect(page.locator("#reader .scroller").last).to_be_focused()
     expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
     keys.press("ArrowRight")
-    expect(page.locator("#evidence-page")).to_have_text("page 3 of 3")
+    expect(page.locator("#reader-where")).to_have_text("page 3 of 3")
     keys.press("Escape")
     expect(page.locator(".answer .chip")).to_be_focused()
     tab_to(page, '.nav [data-view="documents"]', "Shift+Tab")
@@ -214,7 +224,7 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
         keys.press(key)
     expect(page.locator(".tools.chosen b")).to_have_text("1 selected")
     keys.press("Escape")
-    keys.press("Enter")
+    keys.press("Shift+F10")
     expect(page.get_by_role("menuitem").first).to_be_focused()
     keys.press("Escape")
     expect(page.locator("#document-rows")).to_be_focused()

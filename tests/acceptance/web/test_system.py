@@ -55,7 +55,8 @@ def test_a_link_that_fails_is_named_with_its_reason_and_so_is_the_corner(
 def test_the_path_of_an_answer_is_one_click_away(page: Page) -> None:
     page.locator('#views [data-view="ask"]').click()
     turn = ask(page, "How did this answer come about?")
-    turn.locator('[data-do="path"]').click()
+    turn.get_by_role("button", name="More").click()
+    page.locator('[data-do="path"]').click()
     expect(page.locator("#trace-title")).to_be_focused()
     expect(page.locator('.steps li[data-span="answer"]')).to_have_attribute("data-status", "ok")
     expect(page.locator('.steps li[data-span="retrieve"]')).to_be_visible()

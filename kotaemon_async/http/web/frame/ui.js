@@ -25,17 +25,19 @@ export function IconButton({ name, label, ...given }) {
 }
 
 /** A button that copies a text, and says so. */
-export function CopyText({ text, label, icon = "copy", isBare = false, class: name = "" }) {
+export function CopyText({ text, label, icon = "copy", isBare = false, class: name = "", ...given }) {
   const [isCopied, setCopied] = useState(false);
   useEffect(() => {
     const timer = isCopied && setTimeout(() => setCopied(false), COPIED_MS);
     return () => clearTimeout(timer);
   }, [isCopied]);
-  const copy = async () => setCopied(await copied(typeof text === "function" ? text() : text));
+  const copy = async () => setCopied(await copied(typeof text === "function" ? await text() : text));
   const words = isCopied ? t("copied") : label;
   return html`
     <button type="button" class=${`quiet ${name}`} aria-label=${isBare ? words : null} title=${words}
-      onClick=${copy}><${Icon} name=${isCopied ? "check" : icon} />${isBare ? null : words}</button>
+      onClick=${copy} ...${given}><${Icon} name=${isCopied ? "check" : icon} />${isBare
+        ? null
+        : words}</button>
   `;
 }
 

@@ -37,7 +37,7 @@ function Overview() {
       <div class="head">
         <h2>${t("nav.system")}</h2>
         <${TraceSearch} id="trace-search" />
-        <${CopyText} id="copy-report" read=${reportText} label=${t("system.copy")} />
+        <${CopyText} id="copy-report" text=${reportText} label=${t("system.copy")} />
       </div>
       <${Stale} />
       <${Headline} incidents=${open.length} />

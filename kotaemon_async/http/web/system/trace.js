@@ -124,9 +124,9 @@ function Summary({ trace }) {
         html`${" · "}<a key=${id} href=${href("documents", id)}>${id}</a>`
       )}</small>
       <span class="acts">
-        <${CopyText} quiet class="trace-id" data-trace=${trace.trace_id} text=${trace.trace_id}
+        <${CopyText} class="trace-id" data-trace=${trace.trace_id} text=${trace.trace_id}
           label=${`${t("trace")} ${trace.trace_id.slice(0, 8)}`} />
-        <${CopyText} quiet id="copy-trace" text=${JSON.stringify(trace, null, 2)} label=${t("trace.json")} />
+        <${CopyText} id="copy-trace" text=${JSON.stringify(trace, null, 2)} label=${t("trace.json")} />
         <${CopyLink} to=${href("system", "trace", trace.trace_id)} />
       </span>
     </div>
@@ -167,7 +167,7 @@ function Failed({ error, name, ask }) {
       <p>${hint}</p>
       <button type="button" class="plain" onClick=${ask}><${Icon} name="again" />${t("trace.again")}</button>
       ${!isUnknown && error.traceId && html`
-        <${CopyText} quiet text=${error.traceId} label=${`${t("trace")} ${error.traceId.slice(0, 8)}`} />
+        <${CopyText} text=${error.traceId} label=${`${t("trace")} ${error.traceId.slice(0, 8)}`} />
       `}
     </div>
   `;

@@ -285,7 +285,7 @@ async def test_a_model_gets_no_more_of_the_passages_than_its_budget() -> None:
         prompt = Prompt("Capital?", (passage("x" * 2_000),))
         async for _ in one.chain.stream(prompt, Deadline.within(5)):
             pass
-        assert one.server.requests[0]["messages"][1]["content"].count("x") == 500
+        assert one.server.requests[0]["messages"][1]["content"].count("x" * 500) == 1
 
 
 LONG = Prompt("Capital?", tuple(passage("Paris is the capital of France. " * 60) for _ in range(6)))
