@@ -63,7 +63,7 @@ def test_an_answer_that_was_stopped_stays_when_the_next_question_is_asked(
 
 
 def test_trying_again_calls_the_model_and_keeps_both_versions(scripted: ScriptedService, page: Page) -> None:
-    turn = ask(page, "What is tried again?")
+    turn = ask(page, "What did the repair of the crane cost, tried again?")
     before = len(scripted.primary.requests)
     scripted.play(words=("The crane cost **83,000 euros** [1].",))
     turn.locator('[data-do="again"]').click()
