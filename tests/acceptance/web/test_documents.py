@@ -104,7 +104,7 @@ def test_what_has_no_pages_is_cited_by_its_section_and_marked_in_its_text(page: 
     expect(chip).to_have_accessible_name("Source 1: rules.md, § Opening hours")
     open_source(page, chip)
     expect(page.locator("#reader mark.quote")).to_have_text("The lighthouse of Skagen is closed on Mondays.")
-    expect(page.locator("#reader-where")).to_contain_text("part 3 of 3")
+    expect(page.locator("#reader-where")).to_have_text("§ Opening hours · part 3 of 3")
     expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
 
 

@@ -92,6 +92,9 @@ export function Open(
       isMarked ? citation : null
     } />`;
   };
+  // Where the quote stands the place is called as the citation calls it.
+  const isCited = cited.citation?.place?.number === at && partOn(cited.citation, at) !== null;
+  const here = isCited ? { number: at, place: cited.citation.place } : known;
   const sizeOf = (n, box) => look === "text" ? sizes.text(n, zoom, box) : sizes.picture(n, zoom, box, total);
   const link = href("documents", documentId, "page", at, { find: words.trim(), cite: citation, answer });
   const tools = { at, total, look, zoom, side, show, setLook, setZoom, setSide, zoomBy, openFind, leaveFind };
@@ -99,7 +102,7 @@ export function Open(
     <header class="reader-head">
       <div class="what">
         <h2 dir="auto" title=${name}>${name}</h2>
-        <span id="reader-where" dir="auto">${saidWhere(known, at, total, it)}</span>
+        <span id="reader-where" dir="auto">${saidWhere(here, at, total, it)}</span>
       </div>
       <${CopyLink} to=${link} isBare label=${t(citation ? "reader.link.citation" : "reader.link")} />
       <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
