@@ -166,7 +166,8 @@ class Draft:
             answer,
             answer=text,
             citations=judged(citations, self.claims),
-            uncited=uncited(text),
+            # Who names his quotes says nothing else, and sets one marker behind a run of them.
+            uncited=() if finish.quotes else uncited(text),
             usage=finish.usage,
             missing=finish.missing,
             claims=self.claims,

@@ -333,6 +333,15 @@ async def test_an_extractive_answer_has_no_sentence_without_a_marker() -> None:
     assert last(await received(answering())).uncited == ()
 
 
+async def test_each_sentence_in_front_of_a_shared_marker_has_a_source() -> None:
+    page = "Lake Saimar lies near Karst. Lake Saimar is 106 metres deep."
+    retrieval = FakeRetrieval(Found((passage(page),)))
+    service = answering(retrieval=retrieval, ledger=Ledger(page))
+    answer = last(await received(service, "How deep is Lake Saimar, and where does Lake Saimar lie?"))
+    assert (answer.answer.count("Saimar"), answer.answer.count("[1]")) == (2, 1)
+    assert answer.uncited == ()
+
+
 async def left_after(service: Answering, deltas: int, ask: Ask) -> None:
     """Read the stream up to so many Deltas, then leave."""
     async with aclosing(service.stream(ask)) as stream:
