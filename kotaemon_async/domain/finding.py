@@ -116,11 +116,15 @@ def phrase(words: str) -> Sought:
     return Sought(_pattern(plain) if plain else None)
 
 
-def marked_terms(source: str, query: str) -> list[Span]:
-    """Return where words of the query stand, in any form that the search takes for the same, in order."""
+def marked_terms(source: str, query: str, *, as_typed: bool = False) -> list[Span]:
+    """Return where words of the query stand, in any form that the search takes for the same, in order.
+
+    The last word of a query `as_typed` may be the beginning of one.
+    """
     plain = source.translate(_FOLDS)
     asked = set(words_of.query_terms(query))
-    found = list(_term_spans(plain, asked))
+    begun = words_of.unfinished(query) if as_typed else ""
+    found = list(_term_spans(plain, asked, begun))
     for token in query.translate(_FOLDS).split():
         bare = token.strip(".,;:!?()[]\"'")
         if bare and not bare.isalpha():
@@ -202,14 +206,17 @@ def _between(before: str, after: str, *, is_apart: bool) -> str:
     return _BROKEN if before.isalnum() and after.isalnum() else ""
 
 
-def _term_spans(plain: str, asked: set[str]) -> Iterator[Span]:
+def _term_spans(plain: str, asked: set[str], begun: str) -> Iterator[Span]:
     for run in words_of.RUN.finditer(plain):
         if run["word"]:
-            if words_of.stem(run["word"]) in asked:
+            term = words_of.stem(run["word"])
+            if term in asked or (begun and words_of.is_begun(term, begun)):
                 yield run.span()
             continue
         for at in range(len(run[0])):
-            if run[0][at : at + 2] in asked or (len(run[0]) == 1 and run[0] in asked):
+            if run[0][at] == begun and begun in asked:
+                yield run.start() + at, run.start() + at + 1
+            elif run[0][at : at + 2] in asked or (len(run[0]) == 1 and run[0] in asked):
                 yield run.start() + at, min(run.start() + at + 2, run.end())
 
 

@@ -46,6 +46,10 @@ _WIDE: Final = re.compile("[\u3000-\u303f\u3400-\u9fff\uf900-\ufaff\uff00-\uff65
 CJK_CHARACTER: Final = re.compile(f"[{CJK}]")
 #: One word, or CJK characters in a row.
 RUN: Final = re.compile(f"(?P<cjk>[{CJK}]+)|(?P<word>[^\\W_{CJK}]+)")
+_LAST_RUN: Final = re.compile(f"{RUN.pattern}$")
+#: A stem has so many letters at least, and what is cut from a word so many at most.
+_LEAST_STEM: Final = 4
+_LONGEST_END: Final = 4
 _POSSESSIVE: Final = re.compile(r"['\u2019]s\b")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]+")
@@ -174,6 +178,29 @@ def folded(text: str) -> str:
         return plain.casefold()
     plain = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
     return _DASHES.sub("-", unicodedata.normalize("NFC", plain)).translate(_SIMPLIFIED)
+
+
+def unfinished(query: str) -> str:
+    """Return the last word of a query as one that is still being typed, or its last CJK character.
+
+    A single letter or a function word begins too much, and what ends in a sign is no word any more: "" then.
+
+    >>> [unfinished(one) for one in ("the old Harb", "系統", "harbour?", "plan b", "harbour in")]
+    ['harb', '统', '', '', '']
+    """
+    last = _LAST_RUN.search(bare(folded(query)))
+    if last is None:
+        return ""
+    if last["cjk"]:
+        return last["cjk"][-1]
+    return last["word"] if len(last["word"]) > 1 and last["word"] not in STOPWORDS else ""
+
+
+def is_begun(term: str, begun: str) -> bool:
+    """Return whether a term is one that the unfinished word becomes, or the stem of what it already is."""
+    if term.startswith(begun):
+        return True
+    return len(term) >= _LEAST_STEM and begun.startswith(term) and len(begun) - len(term) <= _LONGEST_END
 
 
 def _terms(plain: str) -> list[str]:

@@ -201,7 +201,7 @@ class SearchFilters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to look for, and where."""
+    """What to look for, and where; the last word of a query `as_typed` may be the beginning of one."""
 
     query: Annotated[str, Meta(min_length=1)]
     collection: Name | None = None
@@ -209,6 +209,7 @@ class SearchRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     top_k: Annotated[int, Meta(ge=1, le=100)] = 10
     mode: Mode = "hybrid"
     filters: SearchFilters | None = None
+    as_typed: bool = False
 
 
 class AnswerRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -365,9 +366,11 @@ def _waiting_for(reason: dict[str, object] | None) -> dict[str, object] | None:
     return {**(reason or {}), "at": iso_time(at_s)} if isinstance(at_s, float) else reason
 
 
-def passage_list(found: Found, trace_id: str, caller: Caller, query: str) -> PassageList:
+def passage_list(
+    found: Found, trace_id: str, caller: Caller, query: str, *, as_typed: bool = False
+) -> PassageList:
     """Return what a search found, as the caller calls it, with the words of the query marked."""
-    passages = tuple(_passage_body(one, caller, query) for one in found.passages)
+    passages = tuple(_passage_body(one, caller, query, as_typed=as_typed) for one in found.passages)
     return PassageList(passages, found.degraded, trace_id)
 
 
@@ -422,14 +425,14 @@ def _seconds(time: str | None, name: str) -> float | None:
         raise Refused(f"{name} is no time such as 2026-03-01 or 2026-03-01T09:30:00Z.") from None
 
 
-def _passage_body(passage: Passage, caller: Caller, query: str) -> PassageBody:
+def _passage_body(passage: Passage, caller: Caller, query: str, *, as_typed: bool) -> PassageBody:
     return body_of(
         PassageBody,
         passage,
         page=_page_of(passage.place, passage.page),
         place=place_body(replace(passage.place, number=passage.page)),
         score=round(passage.score, 4),
-        marks=tuple(marked_terms(passage.text, query)),
+        marks=tuple(marked_terms(passage.text, query, as_typed=as_typed)),
         collection=shown_collection(passage.collection, caller),
     )
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, TypeVar
 
 import anyio
@@ -67,12 +68,15 @@ async def search(
     query = _checked(data.query, "query", limits)
     filters = data.filters.wanted() if data.filters else Filters()
     scope = await services.access.scope(caller, data.collection, data.document_ids, filters)
-    found = await services.retrieval.search(query, scope, top_k=data.top_k, mode=data.mode)
+    found = await services.retrieval.search(
+        query, scope, top_k=data.top_k, mode=data.mode, as_typed=data.as_typed
+    )
     for lost in found.degraded:
         impacted.note(lost.component, lost.code)
     trace_id = traces.current().trace_id
     # Some hundred microseconds a passage.
-    return await anyio.to_thread.run_sync(passage_list, found, trace_id, caller, query)
+    shown = partial(passage_list, found, trace_id, caller, query, as_typed=data.as_typed)
+    return await anyio.to_thread.run_sync(shown)
 
 
 @post(

@@ -35,7 +35,7 @@ _EMBEDDER_SHARE: Final = 0.75
 class KeywordSearch(Protocol):
     """Finds by words."""
 
-    async def search(self, query: str, scope: Scope, limit: int) -> Hits: ...
+    async def search(self, query: str, scope: Scope, limit: int, *, as_typed: bool = False) -> Hits: ...
 
 
 class VectorSearch(Protocol):
@@ -105,11 +105,11 @@ class KeywordLane:
         self._keywords = keywords
         self._timeout_s = timeout_s
 
-    async def find(self, query: str, scope: Scope, limit: int) -> Lane:
+    async def find(self, query: str, scope: Scope, limit: int, *, as_typed: bool = False) -> Lane:
         """Return the hits, best first, or why there are none."""
         try:
             with _lost_by("keywords"), traces.child_span("keywords"), anyio.fail_after(self._timeout_s):
-                return Lane(await self._keywords.search(query, scope, limit))
+                return Lane(await self._keywords.search(query, scope, limit, as_typed=as_typed))
         except _LostError as error:
             return error.lane
 

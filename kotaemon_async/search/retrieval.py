@@ -2,11 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
-from typing import Protocol
+from typing import Protocol, Self
 
 import anyio
 import anyio.to_thread
@@ -37,6 +37,28 @@ class Passages(SearchableChunks, Protocol):
 
     async def passages(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, Passage]: ...
     async def carried_over(self, chunk_ids: Sequence[str]) -> Mapping[str, PassageSentences]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is looked for, its terms, and the last word where it may be the beginning of one, else ""."""
+
+    query: str
+    terms: tuple[str, ...]
+    begun: str
+
+    @classmethod
+    def of(cls, query: str, *, as_typed: bool) -> Self:
+        """Return what a query asks for."""
+        begun = text.unfinished(query) if as_typed else ""
+        return cls(query, tuple(text.query_terms(query)), begun)
+
+    def seen_in(self, terms: Sequence[str]) -> Sequence[str]:
+        """Return the terms of a text; one that the last word may become counts as that word."""
+        if not self.begun:
+            return terms
+        whole, asked = text.stem(self.begun), frozenset(self.terms)
+        return [whole if one not in asked and text.is_begun(one, self.begun) else one for one in terms]
 
 
 class SearchLost(Unavailable):
@@ -83,8 +105,12 @@ class Retrieval:
         health.add_status("embedder", embedder.status)
         health.add_status("vectors", vectors.status)
 
-    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+    async def search(
+        self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid", as_typed: bool = False
+    ) -> Found:
         """Return the best passages, best first, with scores between 0 and 1.
+
+        The last word of a query `as_typed` may be the beginning of one.
 
         Raises: SearchLost when no lane that may be asked is up, Unavailable when the ledger is down. Words
         stand in for vectors that are away, in the mode `vector` too; nothing stands in for words.
@@ -92,37 +118,41 @@ class Retrieval:
         if scope.collections == ():
             return Found(())
         with traces.child_span("search", mode=mode, top_k=top_k):
-            return await self._searched(query, scope, top_k, mode)
+            return await self._searched(_Asked.of(query, as_typed=as_typed), scope, top_k, mode)
 
-    async def _searched(self, query: str, scope: Scope, top_k: int, mode: Mode) -> Found:
-        by_vector, by_keyword = await self._lanes(query, scope, max(self._candidates, top_k), mode)
+    async def _searched(self, asked: _Asked, scope: Scope, top_k: int, mode: Mode) -> Found:
+        by_vector, by_keyword = await self._lanes(asked, scope, max(self._candidates, top_k), mode)
         lost = tuple(lane.lost for lane in (by_vector, by_keyword) if lane.lost)
         if len(lost) == 2 or (mode == "keyword" and lost):
             raise SearchLost(lost)
         if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
-        passages = await self._passages(query, scope, by_vector, by_keyword)
-        return Found(tuple(await self._at_their_pages(query, passages[:top_k])), lost)
+        passages = await self._passages(asked, scope, by_vector, by_keyword)
+        return Found(tuple(await self._at_their_pages(asked, passages[:top_k])), lost)
 
-    async def _lanes(self, query: str, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
+    async def _lanes(self, asked: _Asked, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
         """Search by meaning and by words, side by side."""
         found = {"vector": _NOT_ASKED, "keyword": _NOT_ASKED}
 
-        async def find(name: str, lane: VectorLane | KeywordLane) -> None:
-            found[name] = await lane.find(query, scope, limit)
+        async def find(name: str, lane: Callable[[], Awaitable[Lane]]) -> None:
+            found[name] = await lane()
             if (lost := found[name].lost) is not None:
                 traces.event("lane_lost", component=lost.component, code=lost.code)
 
+        near = partial(self._vector_lane.find, asked.query, scope, limit)
+        by_words = partial(self._keyword_lane.find, asked.query, scope, limit, as_typed=bool(asked.begun))
         async with anyio.create_task_group() as group:
             if mode != "keyword":
-                group.start_soon(find, "vector", self._vector_lane)
+                group.start_soon(find, "vector", near)
             if mode != "vector":
-                group.start_soon(find, "keyword", self._keyword_lane)
+                group.start_soon(find, "keyword", by_words)
         if mode == "vector" and found["vector"].lost:
-            await find("keyword", self._keyword_lane)
+            await find("keyword", by_words)
         return found["vector"], found["keyword"]
 
-    async def _passages(self, query: str, scope: Scope, by_vector: Lane, by_keyword: Lane) -> list[Passage]:
+    async def _passages(
+        self, asked: _Asked, scope: Scope, by_vector: Lane, by_keyword: Lane
+    ) -> list[Passage]:
         """Return all that was found and not deleted or moved away since, best first."""
         with traces.child_span("read passages"):
             known = await self._known(list({**dict(by_keyword.hits), **dict(by_vector.hits)}), scope)
@@ -130,7 +160,7 @@ class Retrieval:
         vectors, keywords = ([hit for hit in lane.hits if hit[0] in known] for lane in lanes)
         if vectors and keywords:
             weights = fusion.CALIBRATED if by_vector.calibrated else fusion.PLAIN
-            fuse = partial(_ranking, query, vectors, keywords, known, weights)
+            fuse = partial(_ranking, asked, vectors, keywords, known, weights)
             # About 10 ms of arithmetic: off the loop, so that streams go on meanwhile.
             with traces.child_span("fuse", passages=len(known)):
                 ranking = await anyio.to_thread.run_sync(fuse)
@@ -142,13 +172,12 @@ class Retrieval:
         with self._read_in_time():
             return await self._documents.passages(chunk_ids, scope)
 
-    async def _at_their_pages(self, query: str, passages: list[Passage]) -> list[Passage]:
+    async def _at_their_pages(self, asked: _Asked, passages: list[Passage]) -> list[Passage]:
         """Return the passages, each with the page that it is to be opened at."""
         with self._read_in_time():
             over = await self._documents.carried_over([passage.id for passage in passages])
-        asked = text.query_terms(query) if over else []
         return [
-            _opened_at(one, page_of(asked, over[one.id].sentences)) if one.id in over else one
+            _opened_at(one, page_of(asked.terms, over[one.id].sentences)) if one.id in over else one
             for one in passages
         ]
 
@@ -193,11 +222,11 @@ def _terms(passage: str) -> tuple[str, ...]:
 
 
 def _ranking(
-    query: str, vectors: Hits, keywords: Hits, known: Mapping[str, Passage], weights: fusion.Weights
+    asked: _Asked, vectors: Hits, keywords: Hits, known: Mapping[str, Passage], weights: fusion.Weights
 ) -> Hits:
-    is_cjk = text.is_mostly_cjk(query)
+    is_cjk = text.is_mostly_cjk(asked.query)
     others = {key for key, _ in vectors if text.is_mostly_cjk(known[key].text) != is_cjk}
     near = fusion.evened(vectors, others, weights)
-    close = fusion.together(text.query_terms(query), {key: _terms(known[key].text) for key in known})
+    close = fusion.together(asked.terms, {key: asked.seen_in(_terms(known[key].text)) for key in known})
     pages = {key: (passage.document_id, passage.page) for key, passage in known.items()}
     return fusion.spread(fusion.fused(near, keywords, close, weights), pages)

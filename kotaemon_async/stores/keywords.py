@@ -8,6 +8,7 @@ from typing import Any
 import anyio.to_thread
 import apsw
 
+from kotaemon_async.domain import text
 from kotaemon_async.domain.index_terms import VERSION, SearchTerms, earlier_terms, search_terms, segment
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.domain.sentences import chunk_text
@@ -29,12 +30,17 @@ class Keywords(Store):
     """Finds chunks that share words with a query."""
 
     @reads
-    def search(self, conn: apsw.Connection, query: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
+    def search(
+        self, conn: apsw.Connection, query: str, scope: Scope, limit: int, *, as_typed: bool = False
+    ) -> list[tuple[str, float]]:
         """Return chunk ids with their BM25 score, best first; empty when the query has no words.
+
+        The last word of a query `as_typed` may be the beginning of one.
 
         Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", as in FTS5.
         """
         terms, beginnings = _sought(conn, query, search_terms(query))
+        beginnings = list(dict.fromkeys([*beginnings, *(_begun(conn, query) if as_typed else ())]))
         looked_for = [*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS]
         if not looked_for:
             return []
@@ -91,6 +97,16 @@ def _sought(conn: apsw.Connection, query: str, asked: SearchTerms) -> tuple[list
         terms = dict.fromkeys([*asked.terms, *earlier_terms(query), *asked.otherwise])
         return list(terms), list(asked.beginnings)
     return asked.sought(_frequencies(conn, [*asked.parts, *asked.terms[:MAX_TERMS]]))
+
+
+def _begun(conn: apsw.Connection, query: str) -> list[str]:
+    """Return what the last word of a query is the beginning of: itself, or the stem of what it already is."""
+    begun = text.unfinished(query)
+    if not begun or conn.execute(SQL["begins_a_term"], {"begun": begun}).get:
+        return [begun] if begun else []
+    shorter = [begun[:length] for length in range(len(begun) - 1, 0, -1)]
+    known = _frequencies(conn, [one for one in shorter if text.is_begun(one, begun)])
+    return sorted(known, key=len, reverse=True)[:1]
 
 
 def _segmented(rows: Sequence[tuple[Any, ...]]) -> list[ChunkTerms]:

@@ -54,9 +54,13 @@ class FixedRetrieval:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Scope, int, Mode]] = []
+        self.as_typed = False
 
-    async def search(self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid") -> Found:
+    async def search(
+        self, query: str, scope: Scope, *, top_k: int = 10, mode: Mode = "hybrid", as_typed: bool = False
+    ) -> Found:
         self.asked.append((query, scope, top_k, mode))
+        self.as_typed = as_typed
         return Found(() if scope.collections == ("empty",) else (PASSAGE,))
 
 

@@ -11,6 +11,9 @@ ORDER BY score DESC, c.id LIMIT :limit
 -- name: frequencies
 SELECT v.term, v.doc FROM json_each(:terms) AS wanted JOIN temp.vocabulary AS v ON v.term = wanted.value
 
+-- name: begins_a_term
+SELECT 1 FROM temp.vocabulary WHERE term >= :begun AND term < :begun || char(1114111) LIMIT 1
+
 -- name: last_row
 SELECT max(row) FROM chunks
 

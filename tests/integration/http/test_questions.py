@@ -39,6 +39,16 @@ async def test_a_passage_says_where_it_is_from_and_which_words_it_shares(client:
     assert (found["place"]["number"], found["created_at"]) == (2, "1970-01-01T00:00:00.000Z")
 
 
+@pytest.mark.parametrize(("as_typed", "marked"), [(True, ["Revenue"]), (False, [])])
+async def test_what_is_still_typed_marks_what_it_begins(
+    client: AsyncClient, services: Fakes, as_typed: bool, marked: list[str]
+) -> None:
+    reply = await client.post("/api/v1/search", json={"query": "the reve", "as_typed": as_typed})
+    (found,) = reply.json()["passages"]
+    assert [found["text"][start:stop] for start, stop in found["marks"]] == marked
+    assert services.retrieval.as_typed is as_typed
+
+
 async def test_filters_narrow_the_scope(client: AsyncClient, services: Fakes) -> None:
     ids = [(await hand_in(client, f"Text {name}.", name=name)).json()["id"] for name in ("a.txt", "b.md")]
     for filters in ({"names": ["A.t"]}, {"media_types": ["text/markdown"]}, {"created_after": "2100-01-01"}):

@@ -149,3 +149,23 @@ async def test_terms_of_a_chunk_that_is_gone_are_not_renewed(ledger: Ledger) -> 
 
 async def test_a_new_ledger_has_terms_of_this_form(ledger: Ledger) -> None:
     assert await ledger.keywords.renewed_to() is None
+
+
+@pytest.mark.parametrize(("texts", "query"), [
+    (["The barn", "The old harbours"], "harb"), (["The cabin", "The maintenance"], "maintenan"),
+    (["其他内容", "系统维护每日执行"], "系统维"), (["the seal", "the pump's seals"], "seal of the pum"),
+    (["a house", "STRAẞE"], "stras"), (["other thing", "part KT-131"], "part kt-13"),
+])  # fmt: skip
+async def test_the_last_word_of_what_is_typed_may_be_a_beginning(
+    ledger: Ledger, texts: list[str], query: str
+) -> None:
+    await first_page(ledger, texts, query)
+    hits = await ledger.keywords.search(query, Scope(), 5, as_typed=True)
+    assert int(hits[0][0].split(".")[2]) == 2
+
+
+@pytest.mark.parametrize("query", ["harb", "harb is", "harb?", "h"])
+async def test_only_the_last_word_and_only_while_it_is_typed(ledger: Ledger, query: str) -> None:
+    await first_page(ledger, ["The old harbour"], query)
+    as_typed = query != "harb"
+    assert await ledger.keywords.search(query, Scope(), 5, as_typed=as_typed) == []

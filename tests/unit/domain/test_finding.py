@@ -53,6 +53,21 @@ def test_a_long_quote_is_found_whole() -> None:
     assert phrase(quote).spans(f"x {quote.replace(' ', chr(10))}") == [(2, 2 + len(quote) - 1)]
 
 
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("the harb", ["harbour", "Harbours"]),
+        ("maintenan", ["maintenance"]),
+        ("harb the", []),
+        ("維", ["维"]),
+        ("h", []),
+    ],
+)
+def test_what_is_still_typed_is_marked_where_it_begins_a_word(query: str, found: list[str]) -> None:
+    text = "In the harbour, and Harbours: maintenance 系统维护"
+    assert [text[a:b] for a, b in marked_terms(text, query, as_typed=True)] == found
+
+
 def test_terms_of_a_query_are_marked_in_every_form_that_is_searched() -> None:
     text = "The pumps' 4,000 hours in IT: 系統穩定 of pumping"
     marks = marked_terms(text, "pump 4,000 系统稳定")

@@ -102,6 +102,13 @@ async def test_hybrid_holds_the_hits_of_both_lanes_with_scores_up_to_one() -> No
     assert found.degraded == ()
 
 
+async def test_the_beginning_of_a_word_counts_where_words_and_vectors_meet() -> None:
+    nearest = [("c", 0.9), ("a", 0.8), ("b", 0.8)]
+    search = retrieval(Lane([("b", 3.0)]), Lane(nearest)).search
+    scores = [(await search("the blu", Scope(), as_typed=typed)).passages[0].score for typed in (True, False)]
+    assert scores[0] > scores[1]
+
+
 async def test_keyword_mode_asks_keywords_alone() -> None:
     vectors = Lane(VECTORS)
     found = await retrieval(Lane(KEYWORDS), vectors).search("pump", Scope(), mode="keyword")

@@ -41,6 +41,7 @@ function bodyOf(query, { collection, kind, document, after, before }) {
   };
   return {
     query,
+    as_typed: true,
     top_k: MOST,
     ...(document && { document_ids: [document] }),
     ...(Object.keys(filters).length > 0 && { filters }),
