@@ -1,18 +1,21 @@
 """A real redis-server that comes and goes, and a wire to it that can be slow or dead."""
 
+import asyncio
 import shutil
 import signal
 import subprocess
 import time
+from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import anyio
-from anyio.abc import ByteReceiveStream, ByteSendStream, SocketStream
 
 READY_S = 10.0
+_PIECE_BYTES = 64 * 1024
+_Ends = tuple[StreamReader, StreamWriter]
 
 
 class RedisServer:
@@ -87,13 +90,17 @@ class RedisServer:
 
 
 class Wire:
-    """Carries bytes between a socket of its own and a server's; replies come late by `delay_s`."""
+    """Carries bytes between a socket of its own and a server's; replies come late by `delay_s`.
+
+    Not over anyio's sockets: 4.16 raises InvalidStateError in the loop where a connection is cancelled in the
+    moment in which bytes arrive.
+    """
 
     def __init__(self, path: Path, server: Path) -> None:
         self.path = path
         self.delay_s = 0.0
         self._server = server
-        self._open: set[anyio.CancelScope] = set()
+        self._open: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -101,43 +108,51 @@ class Wire:
 
     def cut(self) -> None:
         """Cut every connection through it; new ones are possible."""
-        for scope in self._open:
-            scope.cancel()
+        for connection in self._open:
+            connection.cancel()
 
-    async def carry(self, near: SocketStream) -> None:
+    async def close(self) -> None:
+        """Cut every connection and wait until it is gone."""
+        self.cut()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def carry(self, near_in: StreamReader, near_out: StreamWriter) -> None:
         """Serve one connection."""
-        with anyio.CancelScope() as scope:
-            self._open.add(scope)
-            try:
-                async with near:
-                    await self._connect(near)
-            finally:
-                self._open.discard(scope)
-
-    async def _connect(self, near: SocketStream) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._open.add(task)
         try:
-            far = await anyio.connect_unix(self._server)
+            far_in, far_out = await asyncio.open_unix_connection(self._server)
         except OSError:
             return  # the server is away: the caller's connection ends
-        async with far, anyio.create_task_group() as group:
-            group.start_soon(self._copy, near, far, 0.0)
-            await self._copy(far, near, None)
+        else:
+            try:
+                await self._connect((near_in, near_out), (far_in, far_out))
+            finally:
+                far_out.close()
+        finally:
+            near_out.close()
+            self._open.discard(task)
+
+    async def _connect(self, near: _Ends, far: _Ends) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._copy, near[0], far[1], 0.0)
+            await self._copy(far[0], near[1], None)
             group.cancel_scope.cancel()
 
-    async def _copy(self, source: ByteReceiveStream, sink: ByteSendStream, delay_s: float | None) -> None:
-        try:
-            async for data in source:
+    async def _copy(self, source: StreamReader, sink: StreamWriter, delay_s: float | None) -> None:
+        with suppress(ConnectionError):
+            while data := await source.read(_PIECE_BYTES):
                 await anyio.sleep(self.delay_s if delay_s is None else delay_s)
-                await sink.send(data)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return
+                sink.write(data)
+                await sink.drain()
 
 
 @asynccontextmanager
 async def wire(path: Path, server: Path) -> AsyncIterator[Wire]:
     """Open a wire that listens on `path`."""
     made = Wire(path, server)
-    async with await anyio.create_unix_listener(path) as listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, made.carry)
-        yield made
-        group.cancel_scope.cancel()
+    async with await asyncio.start_unix_server(made.carry, path):
+        try:
+            yield made
+        finally:
+            await made.close()

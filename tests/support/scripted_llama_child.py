@@ -97,8 +97,10 @@ def main() -> None:
     time.sleep(play["loads_s"])
     if play["dies"]:
         sys.exit(1)
-    Handler.play, Handler.folder = play, folder
-    server = Server(settings["socket"], Handler)
+    Handler.play, Handler.folder = play, folder.absolute()
+    socket = Path(settings["socket"])
+    os.chdir(socket.parent)  # the whole path may be longer than an address of a socket
+    server = Server(socket.name, Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     frames.write(play["report"])
     frames.read()

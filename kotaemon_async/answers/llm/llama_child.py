@@ -51,7 +51,9 @@ def confine(settings: dict[str, Any]) -> None:
     child_jail.step_back()
     child_jail.limit(settings["memory_bytes"], LOG_BYTES, of=resource.RLIMIT_DATA)
     readable = (*child_paths.of_python(), settings["path"])
-    child_paths.allow_paths(readable, (str(Path(settings["socket"]).parent), "/dev/null"))
+    folder = str(Path(settings["socket"]).parent)
+    os.chdir(folder)
+    child_paths.allow_paths(readable, (folder, "/dev/null"))
     child_calls.deny_calls(unix=True)
     os.umask(0o077)
 
@@ -81,7 +83,8 @@ def _parameters(new: Any, path: Path, head: dict[str, Any], settings: dict[str, 
     context = min(settings["context_tokens"], child_gguf.context_tokens(head) or settings["context_tokens"])
     new.model.path = str(path)
     new.model_alias = {"local"}  # else replies tell the path
-    new.hostnames, new.port = [settings["socket"]], 0
+    # By its name in this process's folder: the whole path may be longer than an address of a socket.
+    new.hostnames, new.port = [Path(settings["socket"]).name], 0
     new.api_keys = [settings["api_key"]]
     new.cors_origins = ""
     new.ui = new.endpoint_slots = new.endpoint_props = new.endpoint_metrics = False

@@ -22,6 +22,7 @@ from kotaemon_async.resilience.models import LeasedModel, ModelRegistry
 from kotaemon_async.telemetry import metrics
 
 SCRIPT: Final = Path(__file__).with_name("llama_child.py")
+_SOCKET: Final = "llm.sock"
 #: A model may count so many times the tokens that a prompt is estimated to have.
 _ESTIMATE_SPREAD: Final = 2
 #: How long a process whose connection broke gets to be seen as dead.
@@ -85,7 +86,9 @@ class LlamaProcess:
         """Return a process with the model in it; raises ProviderFailed."""
         async with AsyncExitStack() as closing:
             folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="kotaemon-llm-"))
-            socket, key = f"{folder}/llm.sock", secrets.token_urlsafe(32)
+            socket, key = f"{folder}/{_SOCKET}", secrets.token_urlsafe(32)
+            place = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+            closing.callback(os.close, place)
             try:
                 # Ctrl-C in a terminal is for the service, which drains first.
                 child = await FramedChild.start(
@@ -95,7 +98,9 @@ class LlamaProcess:
                 raise ProviderFailed(f"the model's process cannot be started: {error}") from error
             closing.push_async_callback(child.aclose)
             report = await _loaded(child, settings, socket, key)
-            client = await connected("http://localhost/v1", key, socket)
+            # An address of a socket ends after 107 bytes; the temporary folder may be any number away.
+            near = f"/proc/self/fd/{place}/{_SOCKET}"
+            client = await connected("http://localhost/v1", key, near)
             closing.push_async_callback(client.close)
             return cls(child, Connection(client, report.commands, report.context_tokens), closing.pop_all())
 

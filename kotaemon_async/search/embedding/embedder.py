@@ -280,6 +280,9 @@ def _golden_cosine(model: Encoder, folder: Path) -> float:
 
 
 def _step_back() -> None:
-    # Linux gives every thread a niceness of its own, so documents yield to questions and to the loop.
+    # Linux gives every thread a niceness of its own, so documents yield to questions and to the loop. It adds
+    # to that of the service, which may be higher already: nobody but root may lower it. 19 is the highest.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _INGEST_NICENESS)
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + _INGEST_NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)

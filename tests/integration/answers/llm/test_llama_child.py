@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import tempfile
 from contextlib import aclosing
 from pathlib import Path
 
@@ -34,6 +35,16 @@ async def test_an_answer_is_counted_and_cut_at_its_longest(llm_folder: Path) -> 
         assert text and finish and finish.usage and finish.cut
         assert finish.usage.completion_tokens == 8
         assert finish.usage.prompt_tokens > 100
+
+
+async def test_a_temporary_folder_whose_path_is_too_long_for_a_socket_is_none(
+    llm_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (far := tmp_path / ("far" * 40)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(far))
+    async with local(llm_folder, max_tokens=8) as one:
+        text, _, error = await one.received()
+    assert (bool(text), error, list(far.iterdir())) == (True, None, [])
 
 
 async def test_a_reader_who_leaves_stops_the_answer(llm_folder: Path) -> None:

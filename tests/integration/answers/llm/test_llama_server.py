@@ -256,14 +256,14 @@ async def test_a_folder_without_a_model_is_a_wrong_setting(
 async def test_nothing_is_left_after_the_provider_is_closed_in_the_middle_of_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (scratch := tmp_path / ("tmp" * 40)).mkdir()  # too long for the address of a socket
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     async with played(tmp_path, ENDLESS) as one:
         stream = await first_words(one)
         pid = model_pid()
-        assert len(list((tmp_path / "tmp").iterdir())) == 1
+        assert len(list(scratch.iterdir())) == 1
         await one.provider.aclose()
-        assert (is_alive(pid), list((tmp_path / "tmp").iterdir())) == (False, [])
+        assert (is_alive(pid), list(scratch.iterdir())) == (False, [])
         with pytest.raises(ProviderFailed):
             _ = [piece async for piece in stream]
         _, _, error = await one.received()

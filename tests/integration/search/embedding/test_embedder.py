@@ -135,8 +135,8 @@ def niceness_of_threads() -> set[int]:
 async def test_documents_are_embedded_at_a_lower_priority_than_questions(embedder: Embedder) -> None:
     await embedder.embed_passages(TEXTS)
     await embedder.embed_query("Who goes first?")
-    niceness = niceness_of_threads()
-    assert max(niceness) == min(niceness) + 10
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert niceness_of_threads() == {own, min(own + 10, 19)}
 
 
 async def test_a_cancelled_batch_leaves_the_lane_free(embedder: Embedder) -> None:
