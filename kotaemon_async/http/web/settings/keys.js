@@ -9,10 +9,10 @@ import { href } from "../frame/router.js";
 import { isOpen } from "../frame/session.js";
 import { t } from "../frame/strings.js";
 import { CopyText, Empty, Icon } from "../frame/ui.js";
-import { html, render, useEffect, useState } from "../vendor/preact.js";
+import { html, render } from "../vendor/preact.js";
+import { usePolled } from "./polled.js";
 
 const PATH = "/api/v1/keys";
-const REFRESH_MS = 15_000;
 const SCOPES = ["ask", "write", "admin"];
 const USUAL = ["ask", "write"];
 const DAYS = ["", "30", "90", "365"];
@@ -36,27 +36,6 @@ export function Keys() {
   `;
 }
 
-/** Reads the keys again and again: {items, error, read()}. */
-function useKeys() {
-  const [state, setState] = useState({ items: null, error: null });
-  const [round, setRound] = useState(0);
-  useEffect(() => {
-    const over = new AbortController();
-    const read = () =>
-      call("GET", PATH, undefined, { signal: over.signal }).then(
-        ({ items }) => setState({ items: sorted(items), error: null }),
-        (error) => over.signal.aborted || setState((before) => ({ ...before, error })),
-      );
-    read();
-    const timer = setInterval(() => document.hidden || read(), REFRESH_MS);
-    return () => {
-      clearInterval(timer);
-      over.abort();
-    };
-  }, [round]);
-  return { ...state, read: () => setRound((before) => before + 1) };
-}
-
 /** The valid ones first, then the newest. */
 const sorted = (items) =>
   [...items].sort((a, b) =>
@@ -64,7 +43,8 @@ const sorted = (items) =>
   );
 
 function KeyTable() {
-  const { items, error, read } = useKeys();
+  const { found, error, read } = usePolled(PATH);
+  const items = found && sorted(found.items);
   const during = (work) => work().catch(sayError).then(read);
   return html`
     <section aria-labelledby="title-keys">
@@ -271,21 +251,15 @@ function drawn(content) {
 
 /** The collections: whose each is and who else has it; sharing itself is done where the documents are. */
 function Shares() {
-  const [items, setItems] = useState(null);
-  useEffect(() => {
-    const over = new AbortController();
-    call("GET", "/api/v1/collections", undefined, { signal: over.signal }).then(
-      (found) => setItems(found.items),
-      (error) => over.signal.aborted || sayError(error),
-    );
-    return () => over.abort();
-  }, []);
+  const { found, error } = usePolled("/api/v1/collections");
+  const items = found?.items;
   return html`
     <section aria-labelledby="title-shares" id="shares">
       <h3 id="title-shares">${t("settings.shares")}</h3>
       <p class="hint">${t("settings.shares.hint")}</p>
       <div class="parts-frame">
-        ${!items && html`<div class="wait"></div>`}
+        ${!items &&
+          (error ? html`<p class="none">${wordsFor(error).text}</p>` : html`<div class="wait"></div>`)}
         ${items?.length === 0 && html`<p class="none">${t("settings.shares.none")}</p>`}
         ${items?.length > 0 && html`
           <table class="parts">

@@ -2,24 +2,23 @@
 
 import { call } from "../frame/api.js";
 import { saidScopes } from "../frame/caller.js";
-import { wordsFor } from "../frame/notice.js";
+import { sayError, wordsFor } from "../frame/notice.js";
 import { href, useTitle } from "../frame/router.js";
 import { caller, isOpen, may } from "../frame/session.js";
 import { addWords, language, speak, t } from "../frame/strings.js";
 import { Empty } from "../frame/ui.js";
 import { words as ofSystem } from "../system/words.js";
-import { html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { Audit } from "./audit.js";
-import { Feedback } from "./feedback.js";
+import { html, useState } from "../vendor/preact.js";
 import { Keys } from "./keys.js";
-import { Links } from "./links.js";
-import { Answers, Backups, Folders, SignIn } from "./places.js";
+import { usePolled } from "./polled.js";
+import { Audit, Feedback } from "./records.js";
+import { Backups, Folders, Links, Part, Source } from "./service.js";
 import { words } from "./words.js";
 
 addWords(ofSystem);
 addWords(words);
 
-const REFRESH_MS = 10_000;
+const PATH = "/api/v1/settings";
 /** Tab -> what it shows; all but the first are an admin's. */
 const TABS = { "": General, keys: Keys, audit: Audit, feedback: Feedback };
 
@@ -62,38 +61,8 @@ function NotHis() {
   `;
 }
 
-/** Reads the settings now and then, which are an admin's: {settings, error, take(settings)}. */
-function useSettings() {
-  const [state, setState] = useState({ settings: null, error: null });
-  const changes = useRef(0);
-  useEffect(() => {
-    if (!may()) return undefined;
-    const over = new AbortController();
-    const look = async () => {
-      const before = changes.current;
-      try {
-        const settings = await call("GET", "/api/v1/settings", undefined, { signal: over.signal });
-        if (before === changes.current) setState({ settings, error: null }); // else it is older than the change
-      } catch (error) {
-        if (!over.signal.aborted) setState(({ settings }) => ({ settings, error }));
-      }
-    };
-    look();
-    const timer = setInterval(() => document.hidden || look(), REFRESH_MS);
-    return () => {
-      clearInterval(timer);
-      over.abort();
-    };
-  }, []);
-  const take = (settings) => {
-    changes.current += 1;
-    setState({ settings, error: null });
-  };
-  return { ...state, take };
-}
-
 function General() {
-  const { settings, error, take } = useSettings();
+  const { found: settings, error, take } = usePolled(PATH, may());
   return html`
     ${error && html`<p class="stale" role="alert">${wordsFor(error).text} ${wordsFor(error).hint}</p>`}
     ${!isOpen() && html`<${Me} />`}
@@ -144,5 +113,67 @@ function Looks() {
         <small>${t("settings.looks.hint")}</small>
       </div>
     </section>
+  `;
+}
+
+/** How answers are where a question does not say it. */
+function Answers({ settings, take }) {
+  const answers = settings?.answers;
+  return html`
+    <${Part} id="answers" title=${t("settings.answers")} hint=${t("settings.answers.hint")}>
+      ${answers && html`
+        <div class="card options">
+          <${Choice} name="length" setting=${answers.length} values=${["short", "normal", "long"]}
+            take=${take} />
+          <${Choice} name="language" setting=${answers.language} values=${["", "en", "zh"]} take=${take} />
+        </div>
+      `}
+    <//>
+  `;
+}
+
+/** One choice; what the environment or the file sets is shown as it is. */
+function Choice({ name, setting, values, take }) {
+  const [isSaving, setSaving] = useState(false);
+  const id = `answers-${name}`;
+  const label = (value) => t(`settings.${name}.${value || "question"}`);
+  const choose = async (value) => {
+    setSaving(true);
+    try {
+      take(await call("PUT", PATH, { answers: { [name]: value } }));
+    } catch (error) {
+      sayError(error);
+    } finally {
+      setSaving(false);
+    }
+  };
+  return html`
+    <label for=${id}>${t(`settings.${name}`)}</label>
+    <select id=${id} class="field" value=${setting.value} disabled=${isSaving || setting.choices.length === 0}
+      onChange=${(event) => choose(event.currentTarget.value)}>
+      ${values.map((value) => html`<option key=${value} value=${value}>${label(value)}</option>`)}
+    </select>
+    <span class="said">
+      <${Source} setting=${setting} />
+      ${setting.source === "page" && html`
+        <button type="button" class="quiet" disabled=${isSaving} onClick=${() => choose(null)}>${t(
+          "settings.default",
+        )}</button>
+      `}
+    </span>
+  `;
+}
+
+/** Who is asked who he is. */
+function SignIn({ set }) {
+  return html`
+    <${Part} id="sign-in" title=${t("settings.sign_in")}>
+      ${set && html`
+        <p class="card none">${t(`settings.sign_in.${set.value}`)} ${set.value !== "open" && html`
+          <a href=${href("settings", "keys")}>${t("settings.tab.keys")}</a>
+        `}</p>
+        <${Source} setting=${set} />
+      `}
+    <//>
   `;
 }

@@ -1,4 +1,4 @@
-// What people think of answers, for an admin: the verdict, why, and the way to the answer and its trace.
+// What was done and said, for an admin, the newest first: who did what, and what people think of answers.
 
 import { call } from "../frame/api.js";
 import { clock } from "../frame/format.js";
@@ -7,14 +7,71 @@ import { href, replace } from "../frame/router.js";
 import { caller, isOpen } from "../frame/session.js";
 import { code, t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html } from "../vendor/preact.js";
+import { addressOf, usePages } from "./polled.js";
 
-const PATH = "/api/v1/feedback";
-const AT_ONCE = 25;
+const AUDIT = "/api/v1/audit";
+const FEEDBACK = "/api/v1/feedback";
 const MOST_AT_ONCE = 200;
 const WHICH = ["", "down", "up"];
 
-/** The tab: #settings/feedback?verdict=down. */
+/** Who did what: administrative and destructive acts, and refused ones. */
+export function Audit() {
+  const { items, cursor, error, readMore } = usePages(AUDIT, {}, (one) => one.seq);
+  return html`
+    <section aria-labelledby="title-audit" id="audit">
+      <h3 id="title-audit">${t("audit.title")}</h3>
+      <p class="hint">${t("audit.hint")}</p>
+      <div class="parts-frame">
+        <table class="parts">
+          <thead><tr>${["at", "who", "what", "result"].map((name) =>
+            html`<th key=${name} scope="col">${t(`audit.column.${name}`)}</th>`
+          )}</tr></thead>
+          <tbody>
+            ${!items && html`
+              <tr>
+                <td colspan="4">${error ? wordsFor(error).text : html`<div class="wait"></div>`}</td>
+              </tr>
+            `}
+            ${items?.length === 0 && html`
+              <tr>
+                <td colspan="4">${t("audit.none")}</td>
+              </tr>
+            `}
+            ${items?.map((one) => html`<${Act} key=${one.seq} one=${one} />`)}
+          </tbody>
+        </table>
+      </div>
+      ${cursor && html`
+        <button type="button" class="plain" id="audit-more" onClick=${() => readMore().catch(sayError)}>${t(
+          "system.more",
+        )}</button>
+      `}
+    </section>
+  `;
+}
+
+function Act({ one }) {
+  const isGood = one.result === "ok";
+  const from = [one.user && one.caller !== one.user && one.caller, one.address].filter(Boolean).join(" · ");
+  return html`
+    <tr data-action=${one.action} data-status=${isGood ? "ok" : "refused"}>
+      <td class="last">${one.trace_id
+        ? html`<a href=${href("system", "trace", one.trace_id)} title=${t("trace")}>${clock(one.at)}</a>`
+        : clock(one.at)}</td>
+      <td><bdi>${one.user || one.caller}</bdi><small dir="auto">${from}</small></td>
+      <td>
+        <span title=${one.action}>${code("audit.action", one.action)}</span>
+        <small><bdi>${one.object}</bdi></small>
+      </td>
+      <td><span class=${`badge ${isGood ? "" : "warn"}`} title=${one.result}>${isGood
+        ? t("audit.ok")
+        : code("error", one.result)}</span></td>
+    </tr>
+  `;
+}
+
+/** What people think of answers: #settings/feedback?verdict=down. */
 export function Feedback({ route }) {
   const verdict = WHICH.includes(route.query.verdict) ? route.query.verdict : "";
   return html`
@@ -39,20 +96,10 @@ export function Feedback({ route }) {
 }
 
 function Opinions({ verdict }) {
-  const [{ items, cursor, error }, setState] = useState({ items: null, cursor: null, error: null });
-  useEffect(() => {
-    const over = new AbortController();
-    page({ verdict, limit: AT_ONCE }, over.signal).then(
-      (found) => setState({ items: found.items, cursor: found.next_cursor, error: null }),
-      (error) => over.signal.aborted || setState({ items: null, cursor: null, error }),
-    );
-    return () => over.abort();
-  }, []);
-  const readMore = async () => {
-    const found = await page({ verdict, limit: AT_ONCE, cursor });
-    setState({ items: [...items, ...found.items], cursor: found.next_cursor, error: null });
-  };
-  if (error) return html`<p class="stale" role="alert">${wordsFor(error).text} ${wordsFor(error).hint}</p>`;
+  const { items, cursor, error, readMore } = usePages(FEEDBACK, { verdict }, (one) => one.answer_id);
+  if (error && !items) {
+    return html`<p class="stale" role="alert">${wordsFor(error).text} ${wordsFor(error).hint}</p>`;
+  }
   if (!items) return html`<div class="card wait part-wait"></div>`;
   return html`
     ${items.length === 0 && html`<p class="card none">${t("opinions.none")}</p>`}
@@ -90,17 +137,12 @@ function Opinion({ one }) {
   `;
 }
 
-function page(query, signal) {
-  const given = Object.entries(query).filter(([, value]) => value);
-  return call("GET", `${PATH}?${new URLSearchParams(given)}`, undefined, { signal });
-}
-
 /** Saves all of it as a file. */
 async function save(verdict) {
   const items = [];
   let cursor = null;
   do {
-    const found = await page({ verdict, limit: MOST_AT_ONCE, cursor });
+    const found = await call("GET", addressOf(FEEDBACK, { verdict, limit: MOST_AT_ONCE, cursor }));
     items.push(...found.items);
     cursor = found.next_cursor;
   } while (cursor);

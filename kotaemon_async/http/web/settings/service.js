@@ -1,18 +1,21 @@
-// What is set for the whole service: how answers are, followed folders, backups, and who signs in.
+// What the service works with: language models, followed folders and backups, each with what has set it.
 
 import { call } from "../frame/api.js";
-import { age, ago, bytes, clock, count } from "../frame/format.js";
-import { sayError } from "../frame/notice.js";
+import { age, ago, bytes, clock, count, duration } from "../frame/format.js";
+import { wordsFor } from "../frame/notice.js";
 import { href } from "../frame/router.js";
+import { may } from "../frame/session.js";
 import { code, t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
+import { Breaker } from "../system/parts.js";
 import { html, useState } from "../vendor/preact.js";
+import { usePolled } from "./polled.js";
 
-const PATH = "/api/v1/settings";
+const LINKS = "/api/v1/links";
 const NO_BACKUPS = 0;
 
 /** A section with a heading; something is on its way until there are `children`. */
-function Part({ id, title, hint, children }) {
+export function Part({ id, title, hint, children }) {
   return html`
     <section aria-labelledby=${`title-${id}`} id=${id}>
       <h3 id=${`title-${id}`}>${title}</h3>
@@ -32,51 +35,92 @@ export function Source({ setting }) {
   `;
 }
 
-/** How answers are where a question does not say it. */
-export function Answers({ settings, take }) {
-  const answers = settings?.answers;
+/** All links in the order in which they are asked; `set` says what has set them, for an admin. */
+export function Links({ set }) {
+  const { found, atMs, error, read } = usePolled(LINKS);
+  const links = found?.links;
   return html`
-    <${Part} id="answers" title=${t("settings.answers")} hint=${t("settings.answers.hint")}>
-      ${answers && html`
-        <div class="card options">
-          <${Choice} name="length" setting=${answers.length} values=${["short", "normal", "long"]}
-            take=${take} />
-          <${Choice} name="language" setting=${answers.language} values=${["", "en", "zh"]} take=${take} />
-        </div>
+    <section aria-labelledby="title-links" id="links">
+      <h3 id="title-links">${t("settings.links")}</h3>
+      <p class="hint">${t("settings.links.hint")}</p>
+      ${error && html`<p class="stale" role="alert">${wordsFor(error).text} ${wordsFor(error).hint}</p>`}
+      ${!links && !error && html`<div class="card wait part-wait"></div>`}
+      ${links?.length === 0 && html`<p class="card none">${t("settings.links.none")}</p>`}
+      ${links?.length > 0 && html`
+        <ol class="cards">${links.map((one, place) =>
+          html`<${Link} key=${one.name} one=${one} atMs=${atMs} place=${place + 1} read=${read} />`
+        )}</ol>
       `}
-    <//>
+      ${set && html`<${Source} setting=${set} />`}
+    </section>
   `;
 }
 
-/** One choice; what the environment or the file sets is shown as it is. */
-function Choice({ name, setting, values, take }) {
-  const [isSaving, setSaving] = useState(false);
-  const id = `answers-${name}`;
-  const label = (value) => t(`settings.${name}.${value || "question"}`);
-  const choose = async (value) => {
-    setSaving(true);
-    try {
-      take(await call("PUT", PATH, { answers: { [name]: value } }));
-    } catch (error) {
-      sayError(error);
-    } finally {
-      setSaving(false);
-    }
+function Link({ one, atMs, place, read }) {
+  const [trial, setTrial] = useState(null);
+  // What a trial has just said need not stand there twice.
+  const isSaid = trial?.error?.message === one.message;
+  return html`
+    <li class="card" data-link=${one.name} data-state=${one.code ? "unwell" : "well"}>
+      <p class="title">
+        <span class="place" aria-hidden="true">${place}</span><b dir="auto">${one.name}</b>
+        <code dir="auto">${one.model}</code>
+        <${Badge} kind=${one.code ? "warn" : one.last_success_age_s === null ? "" : "ok"}>${stateOf(one)}<//>
+      </p>
+      <small>${[t(`settings.served_by.${one.served_by}`), lastSuccess(one)].join(" · ")}</small>
+      ${one.state !== "closed" && html`
+        <small><${Breaker} state=${one.state} untilMs=${atMs + 1000 * one.retry_in_s} /></small>
+      `}
+      ${one.message && !isSaid && html`<small class="bad" dir="auto">${one.message}</small>`}
+      ${may() && html`<${Try} name=${one.name} trial=${trial} tell=${setTrial} read=${read} />`}
+    </li>
+  `;
+}
+
+function stateOf(one) {
+  if (one.code) return code("error", one.code);
+  return t(one.last_success_age_s === null ? "settings.links.unasked" : "system.state.ok");
+}
+
+function lastSuccess({ last_success_age_s: ageS }) {
+  if (ageS === null) return t("settings.links.never");
+  const time = ageS < 1 ? t("time.now") : t("system.ago", { age: age(ageS) });
+  return t("settings.links.answered", { time });
+}
+
+/** Asks the link a small question, and says what came of it. */
+function Try({ name, trial, tell, read }) {
+  const [isAsking, setAsking] = useState(false);
+  const [error, setError] = useState(null);
+  const ask = async () => {
+    setAsking(true);
+    setError(null);
+    tell(null);
+    await call("POST", `${LINKS}/${encodeURIComponent(name)}/try`).then(tell, setError);
+    setAsking(false);
+    read();
   };
   return html`
-    <label for=${id}>${t(`settings.${name}`)}</label>
-    <select id=${id} class="field" value=${setting.value} disabled=${isSaving || setting.choices.length === 0}
-      onChange=${(event) => choose(event.currentTarget.value)}>
-      ${values.map((value) => html`<option key=${value} value=${value}>${label(value)}</option>`)}
-    </select>
-    <span class="said">
-      <${Source} setting=${setting} />
-      ${setting.source === "page" && html`
-        <button type="button" class="quiet" disabled=${isSaving} onClick=${() => choose(null)}>${t(
-          "settings.default",
-        )}</button>
-      `}
-    </span>
+    <div class="try">
+      <button type="button" class="plain" data-do="try" disabled=${isAsking} onClick=${ask}>
+        <${Icon} name="again" />${t(isAsking ? "settings.try.asking" : "settings.try")}
+      </button>
+      <div role="status" class="trial" data-ok=${trial ? String(trial.ok) : null}>
+        ${trial?.ok && html`
+          <p><b class="good">${t("settings.try.ok", { time: duration(trial.seconds) })}</b></p>
+          <q dir="auto">${trial.text}</q>
+        `}
+        ${trial && !trial.ok && html`
+          <p><b class="bad">${t("settings.try.failed", { time: duration(trial.seconds) })}</b> ${code(
+            "error",
+            trial.error.code,
+          )}</p>
+          <small dir="auto">${trial.error.message}</small>
+          <small>${code("hint", trial.error.code)}</small>
+        `}
+        ${error && html`<p class="bad">${wordsFor(error).text} ${wordsFor(error).hint}</p>`}
+      </div>
+    </div>
   `;
 }
 
@@ -173,19 +217,5 @@ function Backup({ one }) {
       <small>${[one.name, one.trial && t("settings.trial.at", { time: ago(one.trial.at) })].filter(Boolean)
         .join(" · ")}</small>
     </li>
-  `;
-}
-
-/** Who is asked who he is. */
-export function SignIn({ set }) {
-  return html`
-    <${Part} id="sign-in" title=${t("settings.sign_in")}>
-      ${set && html`
-        <p class="card none">${t(`settings.sign_in.${set.value}`)} ${set.value !== "open" && html`
-          <a href=${href("settings", "keys")}>${t("settings.tab.keys")}</a>
-        `}</p>
-        <${Source} setting=${set} />
-      `}
-    <//>
   `;
 }
