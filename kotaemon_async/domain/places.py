@@ -1,6 +1,6 @@
 """How a place is said to a person: `p. 7 (iv)`, `slide 4 (hidden)`, `住宿标准, rows 4–5`, `§ 1.1 Prices`.
 
-The page says them in its own words (http/web/frame/places.js): tests/data/places.json holds both to one list.
+The page says them in its own words (http/web/frame/language.js); tests/data/places.json holds both to it.
 """
 
 import re

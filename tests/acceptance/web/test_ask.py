@@ -111,7 +111,7 @@ def test_pointing_at_a_number_shows_the_quote_and_so_does_the_focus(page: Page) 
 
 _SAID = """async (cases) => {
   const { from } = await import(document.querySelector("script[type=module]").src);
-  const { saidPlace } = from("frame/places.js");
+  const { saidPlace } = from("frame/language.js");
   const { words } = from("ask/words.js");
   const filled = (text, values) => text.replace(/\\{(\\w+)\\}/g, (_, key) => values[key] ?? "");
   const say = (at) => (name, values = {}) => filled(words[name][at], values);

@@ -79,5 +79,5 @@ def test_colours_around_the_page_are_those_of_its_paper() -> None:
     page = files()["index.html"].plain.decode()
     papers = re.findall(r"--paper: (#\w{6});", (WEB / "frame" / "tokens.css").read_text())
     assert re.findall(r'name="theme-color" content="(#\w+)"', page) == papers
-    script = (WEB / "frame" / "theme.js").read_text()
+    script = (WEB / "frame" / "ui.js").read_text()
     assert re.findall(r'"(#\w{6})"', script) == papers

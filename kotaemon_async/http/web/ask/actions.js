@@ -1,14 +1,10 @@
 // What can be done with an answer: copy, ask again, change the question, say what one thinks of it; and the rest.
 
 import { call, request } from "../frame/api.js";
-import { copied } from "../frame/clipboard.js";
-import { confirmed } from "../frame/dialog.js";
-import { clock, duration } from "../frame/format.js";
-import { say, sayError } from "../frame/notice.js";
-import { saidCitation } from "../frame/places.js";
+import { clock, code, duration, saidCitation, t } from "../frame/language.js";
+import { confirmed, say, sayError } from "../frame/overlays.js";
 import { go, href } from "../frame/router.js";
-import { code, t } from "../frame/strings.js";
-import { Icon, IconButton, Menu } from "../frame/ui.js";
+import { copied, Icon, IconButton, Menu } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { ScopeWords } from "./scope.js";
 

@@ -1,8 +1,7 @@
 // The numbers in an answer: each names its source, shows the quote when it is pointed at, and opens the page.
 
-import { giveCards } from "../frame/card.js";
-import { saidCitation } from "../frame/places.js";
-import { t } from "../frame/strings.js";
+import { saidCitation, t } from "../frame/language.js";
+import { giveCards } from "../frame/overlays.js";
 import { html } from "../vendor/preact.js";
 import { withDoubt } from "./verdicts.js";
 

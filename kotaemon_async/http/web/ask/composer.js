@@ -1,7 +1,6 @@
 // The box for the question: it grows, Enter asks, and it says where the answer is looked for and how it is wished.
 
-import { count } from "../frame/format.js";
-import { t } from "../frame/strings.js";
+import { count, t } from "../frame/language.js";
 import { Icon } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { DroppedFiles, useDropped } from "./dropped.js";

@@ -1,9 +1,8 @@
 // One conversation as the service has it: read, followed by its events, and what is done with it. A question goes on
 // at the service when this page leaves; whoever opens the conversation sees it go on.
 
-import { call } from "../frame/api.js";
-import { events, follow } from "../frame/events.js";
-import { store } from "../frame/store.js";
+import { call, events, follow } from "../frame/api.js";
+import { store } from "../frame/ui.js";
 import {
   asked,
   changed,

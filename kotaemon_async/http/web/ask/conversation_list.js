@@ -1,13 +1,9 @@
 // The list of conversations in the navigation: searched, pinned, renamed, taken away, deleted, one or many.
 
-import { askFor, confirmed } from "../frame/dialog.js";
-import { ago, count } from "../frame/format.js";
-import { sayError } from "../frame/notice.js";
+import { ago, count, t } from "../frame/language.js";
+import { askFor, confirmed, sayError } from "../frame/overlays.js";
 import { go, useRoute } from "../frame/router.js";
-import { hideSheet } from "../frame/sheet.js";
-import { useStore } from "../frame/store.js";
-import { t } from "../frame/strings.js";
-import { Icon, IconButton, Menu } from "../frame/ui.js";
+import { hideSheet, Icon, IconButton, Menu, useStore } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import {
   conversations,

@@ -1,9 +1,8 @@
 // The conversations of this caller, as the service tells of them: kept up to date by its events.
 
-import { call, request } from "../frame/api.js";
-import { follow } from "../frame/events.js";
-import { sayError } from "../frame/notice.js";
-import { store } from "../frame/store.js";
+import { call, follow, request } from "../frame/api.js";
+import { sayError } from "../frame/overlays.js";
+import { store } from "../frame/ui.js";
 
 const PATH = "/api/v1/conversations";
 const PAGE = 50;

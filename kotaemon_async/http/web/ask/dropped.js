@@ -2,9 +2,9 @@
 
 import { useDrops } from "../documents/drops.js";
 import { uploadForQuestion } from "../documents/uploads.js";
-import { sayError, wordsFor } from "../frame/notice.js";
-import { may } from "../frame/session.js";
-import { t } from "../frame/strings.js";
+import { may } from "../frame/access.js";
+import { t } from "../frame/language.js";
+import { sayError, wordsFor } from "../frame/overlays.js";
 import { html, useCallback, useState } from "../vendor/preact.js";
 import { noteName } from "./scope.js";
 

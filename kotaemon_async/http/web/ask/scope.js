@@ -1,11 +1,9 @@
 // Where the answer is looked for: everything, a collection, or some documents.
 
 import { call } from "../frame/api.js";
-import { count } from "../frame/format.js";
-import { say } from "../frame/notice.js";
-import { store, useStore } from "../frame/store.js";
-import { t } from "../frame/strings.js";
-import { Icon } from "../frame/ui.js";
+import { count, t } from "../frame/language.js";
+import { say } from "../frame/overlays.js";
+import { Icon, store, useStore } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 
 const MOST_SHOWN = 30;

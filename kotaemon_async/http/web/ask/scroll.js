@@ -1,7 +1,7 @@
 // Where one reads in a conversation: it follows the text as it grows, unless the person looks at something else, and
 // it keeps its place when the column becomes narrower or wider.
 
-import { hasCard } from "../frame/card.js";
+import { hasCard } from "../frame/overlays.js";
 import { useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 
 const NEAR_END_PX = 120;

@@ -1,9 +1,7 @@
 // What an answer rests on: a card for each source, up to three of them in sight, beside the text where there is room.
 
 import { address } from "../frame/api.js";
-import { count } from "../frame/format.js";
-import { saidCitation } from "../frame/places.js";
-import { t } from "../frame/strings.js";
+import { count, saidCitation, t } from "../frame/language.js";
 import { Icon } from "../frame/ui.js";
 import { html, useState } from "../vendor/preact.js";
 import { withDoubt } from "./verdicts.js";

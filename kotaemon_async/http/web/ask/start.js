@@ -1,14 +1,12 @@
 // What stands where the conversation will be: questions that can be asked here, what the documents say, or what to do
 // first.
 
+import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { count } from "../frame/format.js";
 import { health } from "../frame/health.js";
+import { count, language, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { useStore } from "../frame/store.js";
-import { language, t } from "../frame/strings.js";
-import { Icon } from "../frame/ui.js";
+import { Icon, useStore } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { noteName } from "./scope.js";
 

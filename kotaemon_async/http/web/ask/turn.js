@@ -1,8 +1,7 @@
 // One question and its answer, from the first sign of life to the last: every state is shown as what it is.
 
-import { count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
-import { code, t } from "../frame/strings.js";
+import { code, count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { Trusted } from "../frame/trusted.js";
 import { Icon, IconButton } from "../frame/ui.js";
 import { Component, html, useEffect, useRef } from "../vendor/preact.js";

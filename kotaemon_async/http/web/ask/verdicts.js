@@ -1,8 +1,7 @@
 // What an answer is worth, in words: who gave it and why, and how far its sources support what it says.
 
-import { giveCards } from "../frame/card.js";
-import { age, count } from "../frame/format.js";
-import { code, t } from "../frame/strings.js";
+import { age, code, count, t } from "../frame/language.js";
+import { giveCards } from "../frame/overlays.js";
 import { Icon } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 

@@ -1,12 +1,9 @@
 // The view "Ask": a conversation, the box for the next question, and the page behind an answer beside it.
 
-import { focusQuietly, hasCard, hideCard } from "../frame/card.js";
-import { say, sayError } from "../frame/notice.js";
+import { t } from "../frame/language.js";
+import { focusQuietly, hasCard, hideCard, say, sayError } from "../frame/overlays.js";
 import { go, href, replace, useTitle } from "../frame/router.js";
-import { showSheet } from "../frame/sheet.js";
-import { useStore } from "../frame/store.js";
-import { t } from "../frame/strings.js";
-import { Empty, Icon, Waiting } from "../frame/ui.js";
+import { Empty, Icon, showSheet, useStore, Waiting } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";

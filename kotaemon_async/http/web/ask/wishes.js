@@ -1,7 +1,7 @@
 // How the next answer is wished: by which model link, how long, and in which language.
 
 import { call } from "../frame/api.js";
-import { code, t } from "../frame/strings.js";
+import { code, t } from "../frame/language.js";
 import { Icon } from "../frame/ui.js";
 import { html, useRef, useState } from "../vendor/preact.js";
 import { above } from "./scope.js";

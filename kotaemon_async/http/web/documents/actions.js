@@ -1,11 +1,9 @@
 // What can be done with documents, one or many: each says how far it is and what did not work.
 
 import { address, call } from "../frame/api.js";
-import { confirmed, open } from "../frame/dialog.js";
-import { count } from "../frame/format.js";
-import { forget, say, sayError, wordsFor } from "../frame/notice.js";
+import { count, t } from "../frame/language.js";
+import { confirmed, forget, open, say, sayError, wordsFor } from "../frame/overlays.js";
 import { go } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { html, render } from "../vendor/preact.js";
 import { collections } from "./collections.js";
 import { isUnfinished, PATH, store } from "./document_store.js";
@@ -115,7 +113,10 @@ export function ask(documents, question = "") {
   go("ask", { documents: first.map((one) => one.id).join(","), q: question });
 }
 
-/** The file as it was handed in, beside this page; the service shows what can do no harm, and offers the rest for saving. */
+/**
+ * The file as it was handed in, beside this page; the service
+ * shows what can do no harm, and offers the rest for saving.
+ */
 export function openOriginal(one) {
   window.open(address(`${PATH}/${one.id}/content`), "_blank", "noopener");
 }

@@ -1,6 +1,6 @@
 // Which documents are shown, in which order: the address says so. And which of them are selected.
 
-import { language } from "../frame/strings.js";
+import { language } from "../frame/language.js";
 import { isUnfinished } from "./document_store.js";
 import { kindOf } from "./kinds.js";
 
@@ -38,7 +38,9 @@ export function queryOf({ words, collection, status, kind, sort, isUp }) {
   return { q: words, collection, status, kind, sort: order === BY_DATE ? "" : order };
 }
 
-/** Sorted by this; by the same once more, the other way round. Names start with A, all else with the greatest. */
+/**
+ * Sorted by this; by the same once more, the other way round. Names start with A, all else with the greatest.
+ */
 export function sortedBy(choice, sort) {
   const startsUp = sort === "name" || sort === "collection" || sort === "status";
   return { ...choice, sort, isUp: sort === choice.sort ? !choice.isUp : startsUp };
@@ -59,7 +61,10 @@ function nameOf(one) {
   return names.get(one);
 }
 
-/** Those that match, in order. The last result is the start: an order that hardly changes is sorted in no time. */
+/**
+ * Those that match, in order. The last result is the start:
+ * an order that hardly changes is sorted in no time.
+ */
 export function chosenOf(all, choice, last = []) {
   const words = folded(choice.words).split(/\s+/).filter(Boolean);
   const fits = (one) =>

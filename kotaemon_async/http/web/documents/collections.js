@@ -1,7 +1,7 @@
 // The collections that the caller sees: whose each is, who shares it, and what he may do there.
 
+import { caller, isOpen, may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { caller, isOpen, may } from "../frame/session.js";
 import { useEffect, useReducer } from "../vendor/preact.js";
 
 const PATH = "/api/v1/collections";
@@ -52,7 +52,10 @@ class Collections {
 
 export const collections = new Collections();
 
-/** A number that is another one after each change of the collections; they are asked for when it is first used. */
+/**
+ * A number that is another one after each change of the
+ * collections; they are asked for when it is first used.
+ */
 export function useCollections() {
   const [changes, look] = useReducer((n) => n + 1, 0);
   useEffect(() => {

@@ -1,12 +1,10 @@
 // What is known of one document: what it says, what can be asked about it, what was not read, and its facts.
 
+import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { bytes, clock, count, duration } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
-import { saidPlace } from "../frame/places.js";
+import { bytes, clock, code, count, duration, language, saidPlace, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { code, language, t } from "../frame/strings.js";
 import { Badge, CopyLink, Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { ask, openOriginal } from "./actions.js";

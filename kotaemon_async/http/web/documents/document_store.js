@@ -1,7 +1,7 @@
-// All documents, kept current: a stream says what changes, and while it is away the unfinished ones are asked about.
+// All documents, kept current: a stream says what changes,
+// and while it is away the unfinished ones are asked about.
 
-import { call } from "../frame/api.js";
-import { follow } from "../frame/events.js";
+import { call, follow } from "../frame/api.js";
 import { useEffect, useReducer } from "../vendor/preact.js";
 
 export const PATH = "/api/v1/documents";
@@ -22,7 +22,10 @@ class DocumentStore {
   #isCurrent = false;
   #isTold = false;
   #toldAt = 0;
-  /** Whether the stream tells what happens, and whether it was lost or does not come; neither while it is opened. */
+  /**
+   * Whether the stream tells what happens, and whether it
+   * was lost or does not come; neither while it is opened.
+   */
   isLive = false;
   isAway = false;
   /** Whether every document was read at least once. */
@@ -138,7 +141,7 @@ class DocumentStore {
   async #ask() {
     if (this.#reading || document.hidden) return;
     if (!this.#isCurrent) await this.#read();
-    else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the corner of the page says what is lost
+    else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the foot of the page says what is lost
   }
 
   async #askUnfinished() {
@@ -177,7 +180,10 @@ class DocumentStore {
 
 export const store = new DocumentStore();
 
-/** The store, and a new look at it whenever it changes; it stays current for as long as the component is there. */
+/**
+ * The store, and a new look at it whenever it changes; it
+ * stays current for as long as the component is there.
+ */
 export function useDocuments() {
   const [, look] = useReducer((n) => n + 1, 0);
   useEffect(() => store.watch(look), []);

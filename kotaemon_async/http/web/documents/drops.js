@@ -1,9 +1,9 @@
 // Files and folders that are dropped on the page, whichever view is shown, or chosen by a button.
 
-import { say } from "../frame/notice.js";
+import { may } from "../frame/access.js";
+import { t } from "../frame/language.js";
+import { say } from "../frame/overlays.js";
 import { go } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { t } from "../frame/strings.js";
 import { Icon } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { into, uploads } from "./uploads.js";
@@ -12,13 +12,19 @@ const HIDDEN = /^\.|^~\$|^(thumbs\.db|desktop\.ini|__macosx)$/i;
 /** Who takes what is dropped, {words(), take(given)}; the last one that came is asked. */
 const takers = [];
 
-/** Takes what is dropped anywhere from now on, {file, path} each, in place of whoever did; gives the end of that. */
+/**
+ * Takes what is dropped anywhere from now on, {file, path}
+ * each, in place of whoever did; gives the end of that.
+ */
 export function takeDrops(taker) {
   takers.push(taker);
   return () => takers.splice(takers.indexOf(taker), 1);
 }
 
-/** The same for as long as a component is there: `words()` are shown over the page, `take(given)` gets the files. */
+/**
+ * The same for as long as a component is there: `words()`
+ * are shown over the page, `take(given)` gets the files.
+ */
 export function useDrops(words, take) {
   useEffect(() => takeDrops({ words, take }), [words, take]);
 }
@@ -76,7 +82,9 @@ export function DropCover() {
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 
-/** What was chosen by a button, {file, path}, without hidden ones; the path is "" for what is in no folder. */
+/**
+ * What was chosen by a button, {file, path}, without hidden ones; the path is "" for what is in no folder.
+ */
 export function visible(files) {
   const given = [...files].map((file) => ({ file, path: file.webkitRelativePath ?? "" }));
   return given.filter(({ file, path }) => !(path || file.name).split("/").some((part) => HIDDEN.test(part)));

@@ -1,7 +1,7 @@
-// The list: however many documents there are, only the rows in sight exist. The list itself has the focus and says
-// which row is the active one, so that rows may come and go under it.
+// The list: however many documents there are, only the rows in sight exist. The list itself
+// has the focus and says which row is the active one, so that rows may come and go under it.
 
-import { t } from "../frame/strings.js";
+import { t } from "../frame/language.js";
 import { html, useEffect, useLayoutEffect, useReducer, useRef, useState } from "../vendor/preact.js";
 import { DocumentRow, placeOf, WaitingRow } from "./row.js";
 
@@ -15,9 +15,9 @@ const phone = matchMedia("(max-width: 700px)");
 const left = { scrollTop: 0, active: { id: null, place: -1 }, hasActiveInSight: false, order: "" };
 
 /**
- * The rows of these documents, in this order, below the row of titles (`children`). `query` is that of the address, `stamp`
- * another one whenever all rows have to be drawn anew;
- * `hear(what, document, anchor)` gets read, details, pick, reach, menu, retry, delete, collection, all, clear.
+ * The rows of these documents, in this order, below the row of titles (`children`). `query` is
+ * that of the address, `stamp` another one whenever all rows have to be drawn anew; `hear(what,
+ * document, anchor)` gets read, details, pick, reach, menu, retry, delete, collection, all, clear.
  */
 export function DocumentRows({ documents, isDense, selection, busy, query, stamp, hear, children }) {
   const list = useRef(null);
@@ -69,7 +69,10 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   `;
 }
 
-/** Rows that come and go together: a list that moves by one of many parts is the one that Preact leaves in place. */
+/**
+ * Rows that come and go together: a list that moves by one
+ * of many parts is the one that Preact leaves in place.
+ */
 function Block({ n, documents, selection, busy, query, active, rowPx, stamp }) {
   return documents.slice(n * BLOCK, (n + 1) * BLOCK).map((one, at) => {
     const place = n * BLOCK + at;
@@ -105,8 +108,8 @@ function useSize(list) {
 }
 
 /**
- * Back from a document the list stands where it was, with the active row in sight if it was; another choice or order
- * begins at its top. It gets there again as its height settles, until something is done with it.
+ * Back from a document the list stands where it was, with the active row in sight if it was; another choice
+ * or order begins at its top. It gets there again as its height settles, until something is done with it.
  */
 function useReturn(list, order, { heightPx, rowPx, active, look }) {
   const wanted = useRef(null);

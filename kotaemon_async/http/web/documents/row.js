@@ -1,8 +1,7 @@
 // One row of the list of documents.
 
-import { ago, bytes, count } from "../frame/format.js";
+import { ago, bytes, count, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
 import { Component, html } from "../vendor/preact.js";
 import { foreignOwner, mayChange } from "./collections.js";
@@ -13,7 +12,9 @@ import { stateOf } from "./status.js";
 export const isReadable = (one) =>
   one.status === "ready" || (one.status === "processing" && one.progress.pages_done > 0);
 
-/** Where a document is looked at: in the reader, or, while there is nothing to read, as what is known of it. */
+/**
+ * Where a document is looked at: in the reader, or, while there is nothing to read, as what is known of it.
+ */
 export const placeOf = (one, query) =>
   isReadable(one) ? href("documents", one.id, "page", 1) : href("documents", { ...query, details: one.id });
 
@@ -31,8 +32,8 @@ export function KindSign({ mediaType }) {
 }
 
 /**
- * A row; what is asked of it is heard by the list, by `data-do`. It is drawn anew only when something of it is
- * another one, as most rows stay as they are while others are read.
+ * A row; what is asked of it is heard by the list, by `data-do`. It is drawn anew only when
+ * something of it is another one, as most rows stay as they are while others are read.
  */
 export class DocumentRow extends Component {
   shouldComponentUpdate(next) {

@@ -1,10 +1,9 @@
 // With whom a collection is shared: a line above the list, and the dialog that changes it.
 
+import { isOpen, may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { open } from "../frame/dialog.js";
-import { sayError } from "../frame/notice.js";
-import { isOpen, may } from "../frame/session.js";
-import { t } from "../frame/strings.js";
+import { t } from "../frame/language.js";
+import { open, sayError } from "../frame/overlays.js";
 import { Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { drawn } from "./actions.js";

@@ -1,12 +1,14 @@
 // What a document's state is in words: never a number that is not known.
 
-import { clock, count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
-import { code, t } from "../frame/strings.js";
+import { clock, code, count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 
 const SPECIAL_WAITS = new Set(["disk", "memory", "parser", "embedder"]);
 
-/** {kind, words, under, part}: kind is a badge's class or "work", `part` of the work done between 0 and 1, or null. */
+/**
+ * {kind, words, under, part}: kind is a badge's class or
+ * "work", `part` of the work done between 0 and 1, or null.
+ */
 export function stateOf(document) {
   const { status } = document;
   if (status === "ready") return { kind: "", words: t("documents.status.ready"), under: "", part: null };

@@ -1,9 +1,9 @@
-// What stands above the list: search and filters, or what can be done with those that are selected; and its titles.
+// What stands above the list: search and filters, or what
+// can be done with those that are selected; and its titles.
 
-import { count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
+import { count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { go, replace } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useRef } from "../vendor/preact.js";
 import { hasStatus, queryOf, sortedBy, STATUSES } from "./choice.js";
@@ -87,7 +87,10 @@ function kindsIn(all, value) {
   return KINDS.filter((one) => numbers.has(one)).map((one) => [one, t(`kind.${one}`), numbers.get(one)]);
 }
 
-/** How many are selected, and what can be done with them: `acts` by their names, those that are not there cannot. */
+/**
+ * How many are selected, and what can be done with them:
+ * `acts` by their names, those that are not there cannot.
+ */
 export function SelectionBar({ number, acts, clear }) {
   const button = (name, sign, isBad) =>
     acts[name] && html`

@@ -1,10 +1,9 @@
-// The uploads as people see them: where they go, how far each is, what they wait for, and what was refused, until it
-// is closed.
+// The uploads as people see them: where they go, how far each is,
+// what they wait for, and what was refused, until it is closed.
 
-import { bytes, count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
+import { bytes, count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { Badge, Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useReducer, useRef, useState } from "../vendor/preact.js";
 import { askCollection } from "./actions.js";
@@ -74,7 +73,10 @@ export function UploadList() {
   `;
 }
 
-/** Draws the component anew when uploads change, but not at each of their bytes, and while they wait each second. */
+/**
+ * Draws the component anew when uploads change, but not at
+ * each of their bytes, and while they wait each second.
+ */
 function useUploads() {
   const [, redraw] = useReducer((n) => n + 1, 0);
   useEffect(() => {

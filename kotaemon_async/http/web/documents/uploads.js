@@ -1,5 +1,5 @@
-// Files on their way to the service: three at once, the rest waits. Each is sent under one Idempotency-Key, however
-// often it takes, so that a lost connection never makes two documents of it.
+// Files on their way to the service: three at once, the rest waits. Each is sent under one
+// Idempotency-Key, however often it takes, so that a lost connection never makes two documents of it.
 
 import { address, ApiError, call, errorOf, headers, isSettled } from "../frame/api.js";
 import { isUnfinished, PATH, store } from "./document_store.js";
@@ -139,7 +139,8 @@ class Uploads {
 
   async #failed(item, error) {
     if (error.status === 0) return this.#cut(item, error);
-    if (error.code === "not_found") error.code = "not_your_collection"; // nothing else of an upload can be missing
+    // Nothing else of an upload can be missing.
+    if (error.code === "not_found") error.code = "not_your_collection";
     if (error.code === "quota_exceeded") return this.#refuse(item, error); // no time makes room
     if (WAITS.has(error.status) || error.code === "key_in_use") {
       return this.#wait(item, error, error.retryAfterS ?? 5);
@@ -148,7 +149,10 @@ class Uploads {
     return this.#refuse(item, error);
   }
 
-  /** The connection broke: the file may be gone, the service away, or something in between is in the way each time. */
+  /**
+   * The connection broke: the file may be gone, the service
+   * away, or something in between is in the way each time.
+   */
   async #cut(item, error) {
     item.cuts += 1;
     const isReadable = await item.file.slice(0, 1).arrayBuffer().then(() => true, () => false);
@@ -194,9 +198,10 @@ class Uploads {
 }
 
 /**
- * Uploads files, {file, path}, about which something is to be asked, and gives the documents that can be asked about,
- * once all of them are read. `hear(each)` gets {name, part, document, error} of every file as it goes on; `part` of
- * the work is between 0 and 1. An aborted `signal` ends the waiting; what is uploaded stays.
+ * Uploads files, {file, path}, about which something is to be asked, and gives the
+ * documents that can be asked about, once all of them are read. `hear(each)` gets
+ * {name, part, document, error} of every file as it goes on; `part` of the work is
+ * between 0 and 1. An aborted `signal` ends the waiting; what is uploaded stays.
  */
 export function uploadForQuestion(given, { collection = into(), hear = () => {}, signal } = {}) {
   const items = uploads.add(given, collection);

@@ -1,12 +1,10 @@
 // The view "Documents": what was handed in, how far each is, and what can be done with it.
 
-import { count } from "../frame/format.js";
-import { say, sayError, wordsFor } from "../frame/notice.js";
-import { copied } from "../frame/clipboard.js";
+import { may } from "../frame/access.js";
+import { count, t } from "../frame/language.js";
+import { say, sayError, wordsFor } from "../frame/overlays.js";
 import { go, goTo, href, replace, useTitle } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { t } from "../frame/strings.js";
-import { Empty, Icon, MenuList } from "../frame/ui.js";
+import { copied, Empty, Icon, MenuList } from "../frame/ui.js";
 import { html, useEffect, useMemo, useReducer, useRef, useState } from "../vendor/preact.js";
 import { ask, busy, cancel, canRetry, move, openOriginal, remove, retry } from "./actions.js";
 import { choiceOf, chosenOf, queryOf, Selection } from "./choice.js";
@@ -54,9 +52,9 @@ export function View({ route: { query } }) {
       <${Head} store=${store} />
       <${UploadList} />
       ${store.all().length > 0 &&
-        (selection.size > 0
-          ? html`<${Selected} it=${it} />`
-          : html`<${Filters} choice=${choice} store=${store} isDense=${isDense} turnDensity=${turnDensity} />`)}
+        (selection.size > 0 ? html`<${Selected} it=${it} />` : html`
+          <${Filters} choice=${choice} store=${store} isDense=${isDense} turnDensity=${turnDensity} />
+        `)}
       ${choice.collection && html`<${SharingLine} name=${choice.collection} />`}
       <${Found} it=${it} choice=${choice} isDense=${isDense} stamp=${stamp} titles=${titles} />
       <${Summary} store=${store} />
@@ -67,7 +65,9 @@ export function View({ route: { query } }) {
   `;
 }
 
-/** Another number whenever every row has to be drawn anew: ages grow, and rights change with the collections. */
+/**
+ * Another number whenever every row has to be drawn anew: ages grow, and rights change with the collections.
+ */
 function useStamp(changes) {
   const [ages, older] = useReducer((n) => n + 1, 0);
   useEffect(() => {

@@ -6,15 +6,14 @@ import { words as ofAsk } from "../ask/words.js";
 import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
 import { html, render, useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
+import { enter, isOpen, may } from "./access.js";
 import { watchHealth } from "./health.js";
+import { addWords, t } from "./language.js";
 import { Navigation } from "./navigation.js";
-import { forget, sayError } from "./notice.js";
+import { forget, sayError } from "./overlays.js";
 import { Overlays, pressed } from "./palette.js";
 import { href, nameView, useRoute, useTitle } from "./router.js";
-import { enter, isOpen, may } from "./session.js";
-import { useStore } from "./store.js";
-import { addWords, t } from "./strings.js";
-import { Empty, Waiting } from "./ui.js";
+import { Empty, useStore, Waiting } from "./ui.js";
 
 for (const words of [ofAsk, ofDocuments]) addWords(words);
 

@@ -2,9 +2,9 @@
 
 import { collections } from "../documents/collections.js";
 import { call } from "./api.js";
-import { say } from "./notice.js";
-import { store } from "./store.js";
-import { t } from "./strings.js";
+import { t } from "./language.js";
+import { say } from "./overlays.js";
+import { store } from "./ui.js";
 
 const EVERY_MS = 10_000;
 

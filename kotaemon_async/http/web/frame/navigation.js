@@ -1,21 +1,16 @@
-// The navigation: the views, the conversations, who is signed in, how the service is. On a phone it is a bar
-// at the
-// foot, and all that is no view lies in a sheet over the page.
+// The navigation: the views, the conversations, who is signed in, how the service is.
+// On a phone it is a bar at the foot, and all that is no view lies in a sheet over the page.
 
 import { ConversationList } from "../ask/conversation_list.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { caller, isOpen, may, saidScopes, signOut } from "./access.js";
 import { address } from "./api.js";
-import { Caller } from "./caller.js";
-import { count } from "./format.js";
 import { health } from "./health.js";
+import { code, count, language, speak, t } from "./language.js";
+import { sayError } from "./overlays.js";
 import { paletteKey, showPalette } from "./palette.js";
 import { lastOf, useLayer } from "./router.js";
-import { may } from "./session.js";
-import { hideSheet, sheet, showSheet } from "./sheet.js";
-import { useStore } from "./store.js";
-import { code, language, speak, t } from "./strings.js";
-import { theme, toggleTheme } from "./theme.js";
-import { Icon, IconButton } from "./ui.js";
+import { beside, hideSheet, Icon, IconButton, sheet, showSheet, theme, toggleTheme, useStore } from "./ui.js";
 
 /** On a phone these have no room in the bar; they are in the sheet. */
 const RARE = ["system", "settings"];
@@ -134,5 +129,46 @@ function ThemeButton() {
     <${IconButton} id="theme" name=${shown === "dark" ? "sun" : "moon"} label=${t(
       "theme.switch",
     )} onClick=${toggle} />
+  `;
+}
+
+/** The button with its menu; nothing where nobody signs in. */
+export function Caller() {
+  const [panel, button] = [useRef(null), useRef(null)];
+  if (isOpen()) return null;
+  const me = caller();
+  const name = me.user || me.id;
+  const groups = [...me.groups].sort().join(t("place.comma"));
+  const label = t("caller.label", { name });
+  const hide = () => {
+    panel.current.hidePopover();
+    hideSheet();
+  };
+  return html`
+    <div class="caller">
+      <button type="button" class="quiet" id="caller" ref=${button} popovertarget="caller-panel"
+        aria-haspopup="dialog" title=${label}><${Icon} name="person" /><bdi>${name}</bdi></button>
+      <div id="caller-panel" class="caller-panel" ref=${panel} popover="auto" role="dialog"
+        aria-label=${label}
+        onToggle=${({ newState }) => newState === "open" && beside(panel.current, button.current)}>
+        <p>
+          <b><bdi>${name}</bdi></b>
+          ${groups && html`<small>${t("caller.groups", { n: me.groups.length, groups })}</small>`}
+          <small>${saidScopes(me.scopes)}</small>
+        </p>
+        ${may() && html`
+          <a class="quiet" id="to-keys" href="#settings/keys"
+            onClick=${hide}><${Icon} name="key" />${t(
+              "nav.keys",
+            )}</a>
+        `}
+        ${me.signed_in_by === "session" && html`
+          <button type="button" class="quiet" id="sign-out" onClick=${() => signOut().catch(sayError)}>
+            <${Icon} name="leave" />${t("caller.out")}
+          </button>
+        `}
+        ${me.signed_in_by === "proxy" && html`<small>${t("caller.proxy")}</small>`}
+      </div>
+    </div>
   `;
 }

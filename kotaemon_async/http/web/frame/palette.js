@@ -1,17 +1,13 @@
-// The command palette (Ctrl+K): views, actions, conversations and documents, found by a few letters; and the
-// list of
-// keys (?).
+// The command palette (Ctrl+K): views, actions, conversations and documents, found by a few letters;
+// and the list of keys (?).
 
 import { beginConversation } from "../ask/conversation_list.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { isOpen, may, signOut } from "./access.js";
 import { call } from "./api.js";
+import { language, speak, t } from "./language.js";
 import { goTo, href, lastOf, layer } from "./router.js";
-import { isOpen, may, signOut } from "./session.js";
-import { hideSheet } from "./sheet.js";
-import { store, useStore } from "./store.js";
-import { language, speak, t } from "./strings.js";
-import { toggleTheme } from "./theme.js";
-import { Icon, IconButton } from "./ui.js";
+import { hideSheet, Icon, IconButton, store, toggleTheme, useStore } from "./ui.js";
 
 const TYPING_MS = 150;
 const MOST_FOUND = 6;

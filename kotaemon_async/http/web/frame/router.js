@@ -1,6 +1,6 @@
-// What is looked at, as an address: #view/part/part?name=value. Back and Forward walk over such addresses;
-// what lies
-// over a view on a phone (a sheet, a menu, a dialog) is a step of its own there, which Back takes away.
+// What is looked at, as an address: #view/part/part?name=value. Back and
+// Forward walk over such addresses; what lies over a view on a phone (a
+// sheet, a menu, a dialog) is a step of its own there, which Back takes away.
 
 import { useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
 
@@ -107,9 +107,8 @@ export function useTitle(words) {
 }
 
 /**
- * Puts a layer over the view, whose `close()` Back calls on a phone; gives the function to be called when it
- * was
- * closed otherwise.
+ * Puts a layer over the view, whose `close()` Back calls on a phone;
+ * gives the function to be called when it was closed otherwise.
  */
 export function layer(close) {
   if (!isPhone()) return () => {};

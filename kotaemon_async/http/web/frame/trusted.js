@@ -1,6 +1,5 @@
 // HTML that the service has cleaned (field `html` of an answer or a page), and no other. What did not change
-// keeps its
-// elements: a selection, the focus, a card and a pressed number stay while the text goes on.
+// keeps its elements: a selection, the focus, a card and a pressed number stay while the text goes on.
 
 import { html, useLayoutEffect, useRef } from "../vendor/preact.js";
 

@@ -1,8 +1,7 @@
 // A document looked at because an answer cites it: the quote, what was checked of it, and the answer's other sources.
 
 import { call } from "../frame/api.js";
-import { placeOf, saidCitation } from "../frame/places.js";
-import { t } from "../frame/strings.js";
+import { placeOf, saidCitation, t } from "../frame/language.js";
 import { Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 

@@ -1,6 +1,6 @@
 // The line between the conversation and the document beside it, to be dragged or moved by keys.
 
-import { t } from "../frame/strings.js";
+import { t } from "../frame/language.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 
 const KEPT = "kotaemon.reader";

@@ -1,9 +1,8 @@
 // Words looked for in one document: how often they stand there, and from one place to the next.
 
 import { call } from "../frame/api.js";
-import { count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
-import { t } from "../frame/strings.js";
+import { count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { IconButton } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { pathOf } from "./loading.js";

@@ -1,8 +1,7 @@
 // A document with pages: its tools, what is looked for in it, what an answer cites of it, and the place in the address.
 
-import { saidPlace } from "../frame/places.js";
+import { saidPlace, t } from "../frame/language.js";
 import { href, replace, route, useLayer } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { CopyLink, IconButton } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { CitedBar, CitedSaid } from "./cited.js";

@@ -1,8 +1,8 @@
 // One page: its picture with its text over it to be selected, or its text as it reads.
 
 import { address, call } from "../frame/api.js";
-import { wordsFor } from "../frame/notice.js";
-import { t } from "../frame/strings.js";
+import { t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { Trusted } from "../frame/trusted.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { loadPage, loadPicture, pathOf, picturePath } from "./loading.js";

@@ -1,9 +1,9 @@
 // A document to be read, in the whole view or beside a conversation.
 
 import { call } from "../frame/api.js";
-import { wordsFor } from "../frame/notice.js";
+import { addWords, code, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { go, route, useTitle } from "../frame/router.js";
-import { addWords, code, t } from "../frame/strings.js";
 import { Empty, IconButton, Waiting } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { Quoted, useCited } from "./cited.js";

@@ -1,11 +1,9 @@
 // Beside the pages: small pictures of them, the headings, the passages, and what is known of the document.
 
 import { address, call } from "../frame/api.js";
-import { bytes, clock, count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
-import { saidPlace } from "../frame/places.js";
+import { bytes, clock, code, count, saidPlace, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { code, t } from "../frame/strings.js";
 import { Icon, Waiting } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { loadPicture, pathOf, picturePath } from "./loading.js";

@@ -1,7 +1,7 @@
 // What can be done with the pages: turn them, make them larger, look at their text, find words.
 
 import { address } from "../frame/api.js";
-import { t } from "../frame/strings.js";
+import { t } from "../frame/language.js";
 import { Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { pathOf } from "./loading.js";

@@ -1,10 +1,8 @@
 // What a search has found: the documents, best first, each with its passages and the words marked in them.
 
 import { kindOf } from "../documents/kinds.js";
-import { count, day } from "../frame/format.js";
-import { placeOf, saidPlace } from "../frame/places.js";
+import { count, day, placeOf, saidPlace, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
-import { t } from "../frame/strings.js";
 import { IconButton } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 

@@ -2,10 +2,9 @@
 
 import { KINDS } from "../documents/kinds.js";
 import { call } from "../frame/api.js";
-import { count } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
+import { addWords, code, count, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { href, replace, useTitle } from "../frame/router.js";
-import { addWords, code, t } from "../frame/strings.js";
 import { CopyLink, Empty, Icon } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { useSearch } from "./found.js";

@@ -1,13 +1,10 @@
 // Keys, for an admin: whose keys there are, what each may do, when it was used last; and who shares what.
 
+import { isOpen, saidScopes } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { saidScopes } from "../frame/caller.js";
-import { confirmed, open, tell } from "../frame/dialog.js";
-import { ago, clock, count } from "../frame/format.js";
-import { sayError, wordsFor } from "../frame/notice.js";
+import { ago, clock, count, t } from "../frame/language.js";
+import { confirmed, open, sayError, tell, wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { isOpen } from "../frame/session.js";
-import { t } from "../frame/strings.js";
 import { CopyText, Empty, Icon } from "../frame/ui.js";
 import { html, render } from "../vendor/preact.js";
 import { usePolled } from "./polled.js";

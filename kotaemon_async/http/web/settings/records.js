@@ -1,11 +1,10 @@
 // What was done and said, for an admin, the newest first: who did what, and what people think of answers.
 
+import { caller, isOpen } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { clock } from "../frame/format.js";
-import { sayError, wordsFor } from "../frame/notice.js";
+import { clock, code, t } from "../frame/language.js";
+import { sayError, wordsFor } from "../frame/overlays.js";
 import { href, replace } from "../frame/router.js";
-import { caller, isOpen } from "../frame/session.js";
-import { code, t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
 import { html } from "../vendor/preact.js";
 import { addressOf, usePages } from "./polled.js";

@@ -1,11 +1,10 @@
 // What the service works with: language models, followed folders and backups, each with what has set it.
 
+import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { age, ago, bytes, clock, count, duration } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
+import { age, ago, bytes, clock, code, count, duration, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { code, t } from "../frame/strings.js";
 import { Badge, Icon } from "../frame/ui.js";
 import { Breaker } from "../system/parts.js";
 import { html, useState } from "../vendor/preact.js";

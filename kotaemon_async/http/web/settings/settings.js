@@ -1,11 +1,10 @@
 // The view "Settings": how answers are made, by which models, what comes in by itself, and who may do what.
 
+import { caller, isOpen, may, saidScopes } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { saidScopes } from "../frame/caller.js";
-import { sayError, wordsFor } from "../frame/notice.js";
+import { addWords, language, speak, t } from "../frame/language.js";
+import { sayError, wordsFor } from "../frame/overlays.js";
 import { href, useTitle } from "../frame/router.js";
-import { caller, isOpen, may } from "../frame/session.js";
-import { addWords, language, speak, t } from "../frame/strings.js";
 import { Empty } from "../frame/ui.js";
 import { words as ofSystem } from "../system/words.js";
 import { html, useState } from "../vendor/preact.js";

@@ -1,9 +1,8 @@
 // The service's last half hour, kept up to date while somebody looks, and its small live charts.
 
 import { call } from "../frame/api.js";
-import { bytes, clock, count, duration } from "../frame/format.js";
-import { store, useStore } from "../frame/store.js";
-import { t } from "../frame/strings.js";
+import { bytes, clock, count, duration, t } from "../frame/language.js";
+import { store, useStore } from "../frame/ui.js";
 import { html, useState } from "../vendor/preact.js";
 
 const KEPT_S = 1800;

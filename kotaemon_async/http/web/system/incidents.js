@@ -1,11 +1,10 @@
 // Incidents: what is wrong, how far from normal, what most likely causes it, and what to do.
 
 import { call } from "../frame/api.js";
-import { age, ago, bytes, clock, count, duration } from "../frame/format.js";
-import { sayError, wordsFor } from "../frame/notice.js";
+import { age, ago, bytes, clock, code, count, duration, t } from "../frame/language.js";
+import { sayError, wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
-import { store, useStore } from "../frame/store.js";
-import { code, t } from "../frame/strings.js";
+import { store, useStore } from "../frame/ui.js";
 import { html } from "../vendor/preact.js";
 import { partName } from "./parts.js";
 

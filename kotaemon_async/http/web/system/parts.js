@@ -1,9 +1,8 @@
 // The components of the service, how each is, and why.
 
-import { age, bytes, clock, count, duration } from "../frame/format.js";
 import { health } from "../frame/health.js";
-import { store, useStore } from "../frame/store.js";
-import { code, t } from "../frame/strings.js";
+import { age, bytes, clock, code, count, duration, t } from "../frame/language.js";
+import { store, useStore } from "../frame/ui.js";
 import { html, useEffect, useState } from "../vendor/preact.js";
 
 /**

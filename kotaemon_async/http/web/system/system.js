@@ -1,10 +1,8 @@
 // The view "System": how the service is, its last half hour, its incidents, and the path of a request.
 
 import { call } from "../frame/api.js";
-import { clock } from "../frame/format.js";
-import { useStore } from "../frame/store.js";
-import { addWords, t } from "../frame/strings.js";
-import { CopyText } from "../frame/ui.js";
+import { addWords, clock, t } from "../frame/language.js";
+import { CopyText, useStore } from "../frame/ui.js";
 import { html, useEffect, useRef } from "../vendor/preact.js";
 import { Charts, figures, isWhole, lastPoint, refreshFigures } from "./figures.js";
 import { Incidents, incidents, readIncidents } from "./incidents.js";

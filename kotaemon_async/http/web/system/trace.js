@@ -1,11 +1,10 @@
 // The path of one request or document: what it did, when, and what held it up.
 
+import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
-import { clock, count, duration } from "../frame/format.js";
-import { wordsFor } from "../frame/notice.js";
+import { clock, code, count, duration, t } from "../frame/language.js";
+import { wordsFor } from "../frame/overlays.js";
 import { go, href } from "../frame/router.js";
-import { may } from "../frame/session.js";
-import { code, t } from "../frame/strings.js";
 import { CopyLink, CopyText, Icon } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 
