@@ -148,11 +148,29 @@ def test_a_revoked_key_brings_the_sign_in_back_over_what_is_typed(
     with signed_in(browser, service, lost["key"]) as page:
         page.locator("#question").fill("Half a question")
         keys.revoke(lost)
+        expect(page.locator(".sign-in h2")).to_have_text("Sign in again", timeout=30_000)
+        sign_in(page, keys.of["bob"])
+        expect(page.locator(".sign-in")).to_have_count(0)
+        expect(page.locator("#question")).to_have_value("Half a question")
+        page.locator("#question").press("Enter")
+        expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+        expect(page.locator(".turn .asked")).to_have_text("Half a question")
+
+
+def test_a_question_that_a_revoked_key_asked_is_sent_after_the_sign_in(
+    service: Throwaway, keys: Keys, browser: Browser
+) -> None:
+    lost = keys.new("bob", "ask", "write")
+    with signed_in(browser, service, lost["key"]) as page:
+        page.route(re.compile(r"/events$|/collections$|/healthz$"), lambda route: route.abort())
+        page.reload()  # nothing but the question finds out that the key is not valid any more
+        page.locator("#question").fill("A whole question")
+        keys.revoke(lost)
         page.locator("#question").press("Enter")
         expect(page.locator(".sign-in h2")).to_have_text("Sign in again")
         sign_in(page, keys.of["bob"])
         expect(page.locator(".turn")).to_have_attribute("data-state", "done")
-        expect(page.locator(".turn .asked")).to_have_text("Half a question")
+        expect(page.locator(".turn .asked")).to_have_text("A whole question")
 
 
 def test_somebody_else_who_signs_in_over_an_open_page_finds_nothing_of_it(

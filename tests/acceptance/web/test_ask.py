@@ -335,3 +335,23 @@ def test_text_from_right_to_left_is_laid_out_so(scripted: ScriptedService, page:
         expect(turn.locator(what).first).to_have_css("direction", "rtl")
     page.locator("#question").fill(question)
     expect(page.locator("#question")).to_have_css("direction", "rtl")
+
+
+#: Holds what scrolls here, so that it can be told of a scroll after it has gone, as a browser may do.
+_HOLD_SCROLLERS = """() => {
+  window.scrollers ??= [];
+  window.scrollers.push(...document.querySelectorAll("#turns, #document-rows, .scroller"));
+}"""
+
+
+def test_what_was_scrolled_as_it_went_away_breaks_nothing(page: Page) -> None:
+    chip = ask(page, "What scrolls here?").locator(".answer .chip").first
+    open_evidence(page, chip)
+    page.evaluate(_HOLD_SCROLLERS)
+    page.locator('.nav [data-view="documents"]').click()
+    expect(page.locator("#document-rows .row[data-document]")).to_have_count(1)
+    page.evaluate(_HOLD_SCROLLERS)
+    page.locator('.nav [data-view="search"]').click()
+    expect(page.locator("#document-rows")).to_have_count(0)
+    told = page.evaluate("window.scrollers.map((one) => [one.dispatchEvent(new Event('scroll')), one.id])")
+    assert {name for _, name in told} >= {"turns", "document-rows", ""}

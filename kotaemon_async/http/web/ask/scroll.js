@@ -14,17 +14,18 @@ export function useScroll({ talk, turns, phase, aimed }) {
   const [isFollowing, setFollowing] = useState(true);
 
   const looked = () => {
+    if (!list.current) return; // a last event of a list that has gone
     follows.current = isNearEnd(list.current);
     setFollowing(follows.current);
     anchor.current = anchorIn(list.current);
   };
   const toEnd = () => {
     follows.current = true;
-    list.current.scrollTop = list.current.scrollHeight;
+    list.current?.scrollTo(0, list.current.scrollHeight);
     looked();
   };
   const hold = (node) => {
-    const held = node?.isConnected && list.current.contains(node) ? node : null;
+    const held = node?.isConnected && list.current?.contains(node) ? node : null;
     if (held) anchor.current = { node: held, top: topOf(held, list.current), isHeld: true };
   };
 

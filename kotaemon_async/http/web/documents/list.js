@@ -26,7 +26,9 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   const [heightPx, isPhone] = useSize(list);
   const [first, setFirst] = useState(0);
   const rowPx = isPhone ? ROW_PX.phone : isDense ? ROW_PX.dense : ROW_PX.roomy;
-  const look = () => setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND);
+  const look = () => {
+    if (list.current) setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND); // it may have gone by now
+  };
   useReturn(list, JSON.stringify(query), { heightPx, rowPx, active, look });
 
   active.current = left.active = stillActive(documents, active.current);

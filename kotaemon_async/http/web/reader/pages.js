@@ -44,7 +44,9 @@ export function Pages({ handle, total, sizeOf, version, draw, onEye, ...given })
   const held = useHeld(sheet);
   const now = useRef({ anchor: { page: 1, part: 0, offset: 0 }, own: -1, frame: 0 }).current;
 
+  // A scroll event, a picture or a timer may still come when the node has gone.
   const look = () => {
+    if (!sheet.current) return;
     const { scrollTop, clientHeight } = sheet.current;
     const first = Math.max(1, layout.at(scrollTop) - AHEAD);
     const last = Math.min(total, layout.at(scrollTop + clientHeight) + AHEAD, first + MOST_SHOWN - 1);
@@ -54,12 +56,14 @@ export function Pages({ handle, total, sizeOf, version, draw, onEye, ...given })
   const settle = () => {
     const { page, part, offset } = now.anchor;
     const node = sheet.current;
+    if (!node) return;
     const wanted = layout.top(page) + part * layout.height(page) - offset * node.clientHeight;
     if (Math.abs(wanted - node.scrollTop) >= 1) node.scrollTop = wanted - (part || offset ? 0 : GAP_PX);
     now.own = node.scrollTop;
     look();
   };
   const scrolled = () => {
+    if (!sheet.current) return;
     const top = sheet.current.scrollTop;
     if (Math.abs(top - now.own) > 1) {
       const page = layout.at(top);
@@ -67,24 +71,25 @@ export function Pages({ handle, total, sizeOf, version, draw, onEye, ...given })
       now.own = -1;
     }
     cancelAnimationFrame(now.frame);
-    now.frame = requestAnimationFrame(() => sheet.current && look());
+    now.frame = requestAnimationFrame(look);
   };
   useLayoutEffect(settle, [layout]);
   handle.current = {
     show(page, part = 0, offset = 0, left = null) {
       now.anchor = { page: Math.min(total, Math.max(1, page)), part, offset };
       settle();
-      if (left !== null) sheet.current.scrollLeft = left;
+      if (left !== null && sheet.current) sheet.current.scrollLeft = left;
     },
-    by: (part) => sheet.current.scrollBy({ top: part * sheet.current.clientHeight }),
+    by: (part) => sheet.current?.scrollBy({ top: part * sheet.current.clientHeight }),
     /** Whether a page is drawn, in sight or near. */
     holds: (page) => page >= range[0] && page <= range[1],
     /** Whether a part of a page is in sight. */
     sees(page, part) {
+      if (!sheet.current) return false;
       const y = layout.top(page) + part * layout.height(page) - sheet.current.scrollTop;
       return y > 0 && y < sheet.current.clientHeight * 0.9;
     },
-    focus: () => sheet.current.focus({ preventScroll: true }),
+    focus: () => sheet.current?.focus({ preventScroll: true }),
   };
   return html`
     <div ref=${sheet} class="scroller" tabindex="0" onScroll=${scrolled} ...${given}>
