@@ -1,6 +1,6 @@
 """The chain of providers: the first that can gives the answer; models stand behind their circuit breakers."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -109,40 +109,69 @@ class Chain:
         fallbacks = _Fallbacks()
         broken_off: str | None = None
         for provider, following in zip(asked, [*asked[1:], None], strict=False):
-            sent = False
+            attempt = _Attempt(provider, accepts, broken_off)
             with traces.child_span(f"link {provider.name}", link=provider.name, served_by=provider.served_by):
-                try:
-                    async with aclosing(provider.stream(prompt, _share(deadline, following))) as pieces:
-                        async for piece in pieces:
-                            if isinstance(piece, Finish):
-                                if accepts is None or await accepts(provider, piece):
-                                    fallbacks.end(provider.name)
-                                    yield Completed(provider, piece)
-                                    return
-                                error = Unavailable("the sources support nothing of it", code=UNSUPPORTED)
-                                break
-                            if isinstance(piece, Anew):
-                                if sent:
-                                    yield Restart(provider.name, THOUGHTS)
-                                sent = False
-                                continue
-                            if broken_off is not None:
-                                yield Restart(provider.name, broken_off)
-                            sent, broken_off = True, None
-                            link = provider.name if provider.served_by in MODELS else None
-                            yield replace(piece, served_by=provider.served_by, link=link)
-                        else:
-                            error = Unavailable("the answer ended without a finish", code="llm_unavailable")
-                except NoAnswer:
+                async with aclosing(attempt.stream(prompt, _share(deadline, following))) as said:
+                    async for one in said:
+                        yield one
+                if isinstance(attempt.end, Unavailable) and not isinstance(attempt.end, NoAnswer):
+                    traces.mark_failed(attempt.end.code)
+            match attempt.end:
+                case Finish() as finish:
+                    fallbacks.end(provider.name)
+                    yield Completed(provider, finish)
+                    return
+                case NoAnswer():
                     yield Passed(provider)
-                    continue
-                except Unavailable as raised:
-                    error = raised
-                traces.mark_failed(error.code)
-            fallbacks.add(provider.name, error, following)
-            broken_off = error.code if sent else broken_off
-            yield Failed(provider, error, sent)
+                case error:
+                    fallbacks.add(provider.name, error, following)
+                    broken_off = error.code if attempt.was_heard else attempt.broken_off
+                    yield Failed(provider, error, attempt.was_heard)
         fallbacks.end("busy")
+
+
+class _Attempt:
+    """What one provider says, and how it ends: with a whole answer that is accepted, or with what failed."""
+
+    def __init__(self, provider: Provider, accepts: Accepts | None, broken_off: str | None) -> None:
+        self._provider, self._accepts = provider, accepts
+        #: Why the words of an earlier provider are taken back, as soon as this one has some.
+        self.broken_off = broken_off
+        self.was_heard = False
+        self.end: Finish | Unavailable = Unavailable(
+            "the answer ended without a finish", code="llm_unavailable"
+        )
+
+    async def stream(self, prompt: Prompt, deadline: Deadline) -> AsyncGenerator[Delta | Restart]:
+        """Yield what is said; `end` tells the rest afterwards."""
+        try:
+            async with aclosing(self._provider.stream(prompt, deadline)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Finish):
+                        self.end = await self._judged(piece)
+                        return
+                    for said in self._said(piece):
+                        yield said
+        except Unavailable as error:
+            self.end = error
+
+    async def _judged(self, finish: Finish) -> Finish | Unavailable:
+        if self._accepts is None or await self._accepts(self._provider, finish):
+            return finish
+        return Unavailable("the sources support nothing of it", code=UNSUPPORTED)
+
+    def _said(self, piece: Delta | Anew) -> Iterator[Delta | Restart]:
+        provider = self._provider
+        if isinstance(piece, Anew):
+            if self.was_heard:
+                yield Restart(provider.name, THOUGHTS)
+            self.was_heard = False
+            return
+        if self.broken_off is not None:
+            yield Restart(provider.name, self.broken_off)
+        self.was_heard, self.broken_off = True, None
+        link = provider.name if provider.served_by in MODELS else None
+        yield replace(piece, served_by=provider.served_by, link=link)
 
 
 def _link_first(providers: Sequence[P], link: str | None) -> list[P]:

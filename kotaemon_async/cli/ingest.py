@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from kotaemon_async.cli.client import Client, Json, in_path
 from kotaemon_async.cli.errors import EXIT_FAILED, EXIT_OK, EXIT_USAGE, CommandError
 from kotaemon_async.cli.file_choice import Choice, Chosen
-from kotaemon_async.cli.render import IngestBars, print_json, print_skipped
+from kotaemon_async.cli.ingest_bars import IngestBars
+from kotaemon_async.cli.render import print_json, print_skipped
 from kotaemon_async.domain.model import FINAL_STATUSES
 
 #: Documents end in about the order they came in, so only the oldest few are asked about.

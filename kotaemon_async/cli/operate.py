@@ -222,11 +222,11 @@ def create(
 ) -> None:
     """Make a backup, whether the service runs or not; it does not have to stop or wait."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import backup, render
+    from kotaemon_async.cli import backup, render, render_backups
 
     with ending(as_json=as_json):
         made = backup.create(load_settings(config), output)
-    (render.print_json if as_json else render.print_backup)(made)
+    (render.print_json if as_json else render_backups.print_backup)(made)
     raise typer.Exit(1 if made["lacking"] else 0)
 
 
@@ -234,11 +234,11 @@ def create(
 def list_(config: Config = None, as_json: AsJson = False) -> None:
     """List the backups in backups.folder, newest first."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import backup, render
+    from kotaemon_async.cli import backup, render, render_backups
 
     with ending(as_json=as_json):
         found = backup.listed(load_settings(config))
-    (render.print_json if as_json else render.print_backups)(found)
+    (render.print_json if as_json else render_backups.print_backups)(found)
 
 
 @backups.command(epilog=BACKUP_EXIT_CODES)
@@ -251,12 +251,12 @@ def verify(
 ) -> None:
     """Restore a backup into a scratch folder, open it, and ask it for what stands in its documents."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import render
+    from kotaemon_async.cli import render, render_backups
     from kotaemon_async.cli import verify as verifying
 
     with ending(as_json=as_json):
         report = verifying.verify(load_settings(config), file, only_bytes=only_bytes, gently=gently)
-    (render.print_json if as_json else render.print_steps)(report)
+    (render.print_json if as_json else render_backups.print_steps)(report)
     raise typer.Exit(verifying.EXIT_CODES[report["verdict"]])
 
 
@@ -272,13 +272,13 @@ def restore(
 ) -> None:
     """Restore a backup into an empty data folder that no service uses."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import backup, render
+    from kotaemon_async.cli import backup, render, render_backups
 
     with ending(as_json=as_json):
         settings = load_settings(config)
         settings = settings.model_copy(update={"data_dir": data_dir}) if data_dir else settings
         done = backup.restore(settings, file, replace=replace)
-    (render.print_json if as_json else render.print_restored)(done)
+    (render.print_json if as_json else render_backups.print_restored)(done)
     raise typer.Exit(1 if done["lacking"] else 0)
 
 
@@ -286,10 +286,10 @@ def restore(
 def drill(config: Config = None, as_json: AsJson = False) -> None:
     """On a copy, beside the service: restore it, lose its vector index, mend it, and say how long it took."""
     from kotaemon_async.app.settings import load_settings
-    from kotaemon_async.cli import render
+    from kotaemon_async.cli import render, render_backups
     from kotaemon_async.cli import verify as verifying
 
     with ending(as_json=as_json):
         report = verifying.drill(load_settings(config))
-    (render.print_json if as_json else render.print_steps)(report)
+    (render.print_json if as_json else render_backups.print_steps)(report)
     raise typer.Exit(verifying.EXIT_CODES[report["verdict"]])

@@ -8,12 +8,11 @@ from typing import Any, Final
 from msgspec import convert
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from kotaemon_async.cli.client import Json, ServerEvent
 from kotaemon_async.cli.errors import CommandError
-from kotaemon_async.cli.terminal import Terminal, err, json_line, out
+from kotaemon_async.cli.terminal import err, json_line, out
 from kotaemon_async.domain import places
 from kotaemon_async.domain.model import Locator
 
@@ -40,12 +39,6 @@ _DOCTOR_VERDICTS = {
     ("mended", True): "[green]something differed and is mended[/green]",
     ("beyond_mending", False): "[red]something differs that cannot be mended; see its remedy[/red]",
     ("beyond_mending", True): "[red]something differs that cannot be mended; see its remedy[/red]",
-}
-
-_BACKUP_VERDICTS = {
-    "good": "[green]good[/green]",
-    "damaged": "[red]damaged[/red]",
-    "failed": "[red]a step failed[/red]",
 }
 
 
@@ -158,13 +151,13 @@ def print_passages(found: Json) -> None:
 def print_health(report: Json) -> None:
     """Print every component, one line each."""
     table = Table("component", "status", "last success", "note", box=None, pad_edge=False)
-    table.add_row("service", _coloured(str(report.get("status", "?"))), "", "")
+    table.add_row("service", coloured(str(report.get("status", "?"))), "", "")
     for name, check in report.get("components", {}).items():
         age_s = check.get("last_success_age_s")
         known = check.get("message") or check.get("code") or check.get("model") or ""
         note = f"{known or _followed(check)}{_progress(check.get('change'))}"
         age = f"{age_s:.0f} s ago" if isinstance(age_s, int | float) else ""
-        table.add_row(escape(name), _coloured(str(check.get("status", "?"))), age, escape(note))
+        table.add_row(escape(name), coloured(str(check.get("status", "?"))), age, escape(note))
     out().print(table)
 
 
@@ -194,7 +187,7 @@ def print_documents(documents: Sequence[Json]) -> None:
             escape(document["id"]),
             escape(named(document)),
             escape(document["collection"]),
-            _coloured(document["status"]),
+            coloured(document["status"]),
             pages(document),
             escape(note(document)),
         )
@@ -279,7 +272,8 @@ def print_report(report: Json) -> None:
     out().print(_DOCTOR_VERDICTS[report["verdict"], report["repair"]])
 
 
-def _coloured(word: str) -> str:
+def coloured(word: str) -> str:
+    """Return a state in its colour."""
     colour = _COLOURS.get(word)
     return f"[{colour}]{escape(word)}[/{colour}]" if colour else escape(word)
 
@@ -403,121 +397,3 @@ def print_shares(found: Json) -> None:
     for one in found["shares"] or ():
         kind = "user" if "user" in one else "group"
         console.print(f"{kind} {escape(one[kind])}: {one['rights']}")
-
-
-def print_backup(made: Json) -> None:
-    """Print where the backup lies and what is in it."""
-    console = out()
-    console.print(f"{escape(made['file'])} ({_size(made['size_bytes'])}, {made['duration_s']:.1f} s)")
-    console.print(_counted(made))
-    console.print(f"[dim]sha256 of its contents: {made['sha256']}[/dim]")
-    _print_lacking(made)
-
-
-def print_backups(found: Json) -> None:
-    """Print one line for each backup."""
-    table = Table("backup", "made at", "size", "verified", box=None, pad_edge=False)
-    for one in found["backups"]:
-        verified = f"{one['verified_at'][:19]} ({one['verified']})" if one["verified_at"] else "not yet"
-        table.add_row(
-            escape(Path(one["file"]).name), one["created_at"][:19], _size(one["size_bytes"]), verified
-        )
-    out().print(f"{'' if found['backups'] else 'no '}backups in {escape(found['folder'])}")
-    if found["backups"]:
-        out().print(table)
-
-
-def print_restored(done: Json) -> None:
-    """Print what is in the folder now, and where its earlier contents lie."""
-    console = out()
-    console.print(f"{escape(done['folder'])} is as it was at {done['created_at'][:19]} UTC")
-    console.print(_counted(done))
-    if done["aside"]:
-        console.print(f"what was there before lies in {escape(done['aside'])}; delete it when you like")
-    if done["knowledge"]:
-        console.print(f"kept answers: set answers.static_knowledge to {escape(done['knowledge'])}")
-    if done["keys"]:
-        console.print(f"{done['keys']} keys open the service again: kotaemon-async keys list")
-    if done["keys_ended_since"]:
-        console.print(f"{done['keys_ended_since']} keys that have ended since then stay ended")
-    _print_lacking(done)
-    console.print("next: start the service; it builds the vector index from the ledger")
-
-
-def print_steps(report: Json) -> None:
-    """Print each step with its time, then the verdict."""
-    console = out()
-    table = Table("step", "", "seconds", "what it has shown", box=None, pad_edge=False)
-    for step in report["steps"]:
-        mark = "[green]good[/green]" if step["good"] else "[red]failed[/red]"
-        table.add_row(step["name"], mark, f"{step['duration_s']:.2f}", escape(step["detail"]))
-    console.print(table)
-    console.print(_BACKUP_VERDICTS[report["verdict"]])
-    if "message" in report:
-        console.print(f"{escape(report['message'])}\n[dim]{escape(report['hint'])}[/dim]")
-    _print_lacking(report)
-
-
-def _print_lacking(report: Json) -> None:
-    if lacking := report.get("lacking"):
-        out().print(
-            f"[yellow]{len(lacking)} files are gone or damaged in the data folder itself;"
-            " `kotaemon-async doctor --deep` names their documents[/yellow]"
-        )
-
-
-def _counted(report: Json) -> str:
-    documents = ", ".join(f"{count} {status}" for status, count in sorted(report["documents"].items()))
-    return f"{report['files']} files; documents: {documents or 'none'}"
-
-
-def _size(size_bytes: int) -> str:
-    return f"{size_bytes / 1e6:,.1f} MB"
-
-
-class IngestBars:
-    """A bar for all files and one for each file under way; plain lines where there is no terminal."""
-
-    def __init__(self, files: int, *, silent: bool) -> None:
-        self._silent = silent
-        self.progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            console=Terminal(stderr=True), disable=silent,
-        )  # fmt: skip
-        self._all = self.progress.add_task("all files", total=files)
-        self._tasks: dict[str, TaskID] = {}
-
-    def expect(self, files: int) -> None:
-        """Count files that came out of an archive."""
-        known = next(task.total for task in self.progress.tasks if task.id == self._all)
-        self.progress.update(self._all, total=(known or 0) + files)
-
-    def sending(self, name: str, size_bytes: int) -> TaskID:
-        """Add a bar over the bytes of an upload."""
-        return self.progress.add_task(f"{escape(name)}: sending", total=size_bytes)
-
-    def sent(self, task: TaskID) -> None:
-        """Remove the upload's bar."""
-        self.progress.remove_task(task)
-
-    def show(self, document: Json) -> None:
-        """Update the bar of a document that is under way."""
-        progress = document.get("progress") or {}
-        if document["id"] not in self._tasks:
-            self._tasks[document["id"]] = self.progress.add_task(escape(document["name"]), total=None)
-        words = f"{escape(document['name'])}: {note(document) or document['status']}"
-        self.progress.update(
-            self._tasks[document["id"]], description=words, completed=progress.get("pages_done", 0),
-            total=progress.get("pages_total"),
-        )  # fmt: skip
-
-    def finish(self, document: Json) -> None:
-        """Remove the bar of a finished document and print its final status."""
-        task = self._tasks.pop(document.get("id", ""), None)
-        if task is not None:
-            self.progress.remove_task(task)
-        self.progress.advance(self._all)
-        if not self._silent:
-            line = f"{_coloured(document['status'])}  {escape(named(document))}  {escape(note(document))}"
-            self.progress.console.print(line.rstrip(), highlight=False, soft_wrap=True)
-            print_warnings([document], self.progress.console)

@@ -18,7 +18,8 @@ import httpx
 from kotaemon_async.answers.knowledge import Knowledge
 from kotaemon_async.answers.llm.base import ModelProvider
 from kotaemon_async.answers.settings import AnswerSettings, LinkSettings, LlmSettings
-from kotaemon_async.app.answers import answering_over, model_link
+from kotaemon_async.app.answers import answering_over
+from kotaemon_async.app.links import model_link
 from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.ingest import ingest_document

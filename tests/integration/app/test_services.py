@@ -9,7 +9,8 @@ import pytest
 
 import kotaemon_async
 from kotaemon_async.answers.settings import LinkSettings, LlmSettings
-from kotaemon_async.app.services import Opening, Services, open_services
+from kotaemon_async.app.opening import Opening
+from kotaemon_async.app.services import Services, open_services
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.documents.settings import LibrarySettings, WatchSettings
 from kotaemon_async.domain.errors import Misconfigured

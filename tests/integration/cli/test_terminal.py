@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kotaemon_async.cli import render
+from kotaemon_async.cli import render, render_backups
 from kotaemon_async.cli.client import Json
 from kotaemon_async.http.examples import EXAMPLES
 from tests.support.command import arguments, calling, run
@@ -148,7 +148,7 @@ def test_json_keeps_every_character_as_an_escape(capsys: pytest.CaptureFixture[s
 
 def test_reports_of_this_machine_are_as_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     backup: Json = {"file": f"/b/{HOSTILE}.tar", "created_at": "2026", "size_bytes": 1, "verified_at": None}
-    render.print_backups({"folder": HOSTILE, "backups": [backup]})
+    render_backups.print_backups({"folder": HOSTILE, "backups": [backup]})
     render.print_report(EXAMPLES["ReportBody"] | {"findings": []})  # type: ignore[operator]
     key: Json = {
         "id": "k",

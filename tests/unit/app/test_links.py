@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kotaemon_async.answers.settings import LinkSettings
-from kotaemon_async.app.answers import key_of
+from kotaemon_async.app.links import key_of
 from kotaemon_async.domain.errors import Misconfigured
 
 
