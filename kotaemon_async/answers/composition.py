@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from kotaemon_async.answers import tables
+from kotaemon_async.answers.apart import without_authors
 from kotaemon_async.answers.llm.base import Quote
 from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.selection import Candidate, is_cjk
@@ -34,8 +35,18 @@ _NAMES_REFERENCE: Final = re.compile(
 #: Raised numbers of notes that belong to the sentence before, as a PDF gives them: 3, 4 The most frequent…
 _NOTES: Final = re.compile(
     r"\d{1,3}(?:\s?[,–-]\s?\d{1,3})+\s+(?=[A-Z][a-z])"
-    r"|\d{1,3}\s+(?=(?:The|This|These|Those|In|On|It|We|Our|There|However|Although|To|For|As|At|By|Such|Here|Thus"
+    r"|\d{1,3}\s+(?=(?:The|This|These|Those|In|On|It|We|Our|There|However|Although|To|For|As|At|By"
+    r"|Such|Here|Thus"
     r"|Moreover|Furthermore|Therefore|While|Because|Both|Most|Some|Several|Many)\b)"
+)
+#: What an abstract calls its parts, and brackets of which a PDF has lost what stood in them.
+_LABEL: Final = re.compile(
+    r"^(?:BACKGROUND|INTRODUCTION|METHODS?(?: AND FINDINGS)?|FINDINGS|RESULTS?|CONCLUSIONS?|OBJECTIVES?|AIMS?"
+    r"|PURPOSE|DISCUSSION|ABSTRACT|SUMMARY|SIGNIFICANCE|INTERPRETATION)\s?[:：]\s+(?=[A-Z])"
+)
+_EMPTY_BRACKETS: Final = re.compile(
+    r"\[(?:citation needed|clarification needed|who\?|when\?|[a-z]|note \d+)\]"
+    r"|（(?:[^（）：，]{1,5}：[，,；]?)*\s*）|(?<=[\s\u4e00-\u9fff])\(\s*\)|(?<=[（(])[，,;；]\s*|[，,;；]\s*(?=[)）])"
 )
 #: Signs of lists and tables that a sentence may stand between, rows that follow each other, cells of a row.
 _SIGNS: Final = " \t|-*•●▪◦#>"
@@ -162,12 +173,15 @@ def tidy(words: str) -> str:
     round brackets.
     """
 
+    bare = _LABEL.sub("", without_authors(words.strip(_SIGNS)))
+    rows = _EMPTY_BRACKETS.sub("", _CELL.sub(", ", _ROW.sub("; ", bare)))
+
     def rewrite(match: re.Match[str]) -> str:
-        if _NAMES_REFERENCE.search(words, max(0, match.start() - 12), match.start()):
+        if _NAMES_REFERENCE.search(rows, max(0, match.start() - 12), match.start()):
             return f"{' ' if match[0][0].isspace() else ''}({match[1]})"
         return ""
 
-    plain = unmarked(_REFERENCE.sub(rewrite, _CELL.sub(", ", _ROW.sub("; ", words.strip(_SIGNS)))))
+    plain = unmarked(_REFERENCE.sub(rewrite, rows))
     plain = re.sub(r"\(\s+", "(", re.sub(r"\s+([.,;:!?)])", r"\1", plain)).strip().lstrip(".,;:，。、； ")
     plain = _CUT_REFERENCE.sub("", plain)
     notes = _NOTES.match(plain)

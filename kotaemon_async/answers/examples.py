@@ -16,7 +16,9 @@ from kotaemon_async.answers import examples_zh
 from kotaemon_async.domain.text import cjk_share
 
 #: What a question asks for.
-Kind = Literal["name", "date", "person", "figure", "place", "part", "definition", "topic"]
+Kind = Literal[
+    "name", "date", "person", "figure", "place", "reason", "part", "definition", "topic", "summary"
+]
 
 _MOST_SUBJECT: Final = 60
 _MOST_WORDS: Final = 8
@@ -30,7 +32,8 @@ _POINTING: Final = """
     until while although though because if unless as like than then however but and or nor also so yet
     thus therefore hence moreover furthermore additionally finally first second third next later today now
     figure fig table section chapter note see e.g i.e following above below despite according instead only
-    even just more less same
+    even just more less same likewise similarly one two three four five six seven eight nine ten ours theirs
+    recently importantly interestingly notably specifically generally
 """
 _VERBS: Final = """
     is are was were be been being has have had do does did can could will would may might must shall
@@ -43,13 +46,21 @@ _VERBS: Final = """
     provided remain remains remained contain contains contained wrote won lost got became and or but said
     says however often usually generally currently now still then mainly only both either neither reveals
     revealed means meant thought know known consists describes described latter former study paper article
-    authors results conclusion conclusions hypothesis aim goal purpose present
+    authors results conclusion conclusions hypothesis aim goal purpose present this these those it he she
+    they his her its their each every likewise
 """
 _NO_BEGINNING: Final = frozenset(_POINTING.split())
 _NOT_INSIDE: Final = frozenset(_VERBS.split())
 #: Words with this end are adverbs, or participles, but for these.
 _ADVERB: Final = re.compile(r"(?!(?:famil|ital|assembl|jul|suppl|monopol|anomal|butterfl)y).*(?:ly|ed|ing)$")
 #: What is counted only beside something else.
+#: Asides that stand between a subject and its verb.
+_ASIDE: Final = re.compile(
+    r"\s*\([^()]*\)|\s*\[[^\[\]]{0,24}\]|, (?:officially|formally|also|or|historically|literally"
+    r"|sometimes)\b[^,]{0,60},"
+)
+#: A figure that is no part of a name; raised numbers of notes look so, too.
+_LOOSE_FIGURE: Final = re.compile(r"[$€£%]|\d{3,}|(?<=[a-z] )\d{1,2}$")
 _COMPARED: Final = ("more ", "less ", "other ", "different ", "additional ", "times", "years old")
 _LAST: Final = "of in on at by for from to with a an the and or as into its their his her our"
 _NO_END: Final = frozenset(_LAST.split())
@@ -129,8 +140,15 @@ _PERSON: Final = re.compile(
     r"|ruler|scholar|singer|soldier|teacher|writer|woman|man|son|daughter|brother|sister)\b"
 )
 
+_LONGEST_TITLE: Final = 90
+_NO_TITLE: Final = re.compile(
+    r"(?:table of )?contents|abstract|introduction|summary|overview|preface|foreword|untitled.*"
+    r"|document\d*|page \d+"
+    r"|slide \d+|sheet ?\d*|目[录錄]|摘要|前言|引言|正文|[封首][面页頁]",
+    re.IGNORECASE,
+)
 _HEADING_NUMBER: Final = re.compile(
-    r"^(?:[\dIVX]+[.)]?(?:\d+[.)]?)*|第[一二三四五六七八九十\d]+[章节条部分]+|[一二三四五六七八九十]+、)\s+"
+    r"^(?:(?:\d{1,2}|[IVX]+)[.)]?(?:\d+[.)]?)*|第[一二三四五六七八九十\d]+[章节条部分]+|[一二三四五六七八九十]+、)\s+"
     r"|^(?:第[一二三四五六七八九十\d]+[章节条部分]+|[一二三四五六七八九十]+、)"
 )
 
@@ -184,12 +202,47 @@ def _what_is(match: re.Match[str], x: str) -> str | None:
     ]
     is_person = _PERSON.search(kind_of) is not None and x[:1].isupper()
     is_the = x.split(maxsplit=1)[0] in _DETERMINERS
+    if _LOOSE_FIGURE.search(x) or (match["be"] in ("was", "were") and x == x.lower()):
+        return None
     content = [word for word in x.split() if word not in _DETERMINERS]
     if not content or (
         is_the and (match["be"] in ("was", "were") or len(content) < 2) and content[0].islower()
     ):
         return None
     return f"{'Who' if is_person else 'What'} {match['be']} {x}?"
+
+
+_AGENT: Final = (
+    r"developed|invented|discovered|founded|established|designed|created|wrote|introduced|proposed|built"
+    r"|painted|composed|defeated|conquered|proclaimed|coined|pioneered|commissioned|patented"
+)
+_CHANGED: Final = {
+    "declined": "decline", "decreased": "decrease", "increased": "increase", "fell": "fall", "rose": "rise",
+    "grew": "grow", "dropped": "drop",
+}  # fmt: skip
+_LASTED: Final = {"takes": "take", "took": "take", "lasts": "last", "lasted": "last", "lived": "live"}
+_SPAN: Final = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|decades?)"
+_POINTS_ELSEWHERE: Final = re.compile(
+    r"\b(?:it|its|they|them|their|he|his|him|she|her|this|that|these|those|we|our|which|who|there|so|such)\b"
+)
+
+
+def _why(match: re.Match[str], x: str) -> str | None:
+    return None if _POINTS_ELSEWHERE.search(match["r"]) else f"Why {match['be']} {x} {match['r']}?"
+
+
+def _who_did(match: re.Match[str], x: str) -> str | None:
+    thing = match["o"].strip()
+    is_named = bool(re.search(r"[A-Z]", thing)) or len(thing.split()) > 2
+    return f"Who {match['v']} {thing}?" if is_named and not _POINTS_ELSEWHERE.search(thing) and x else None
+
+
+def _what_share(match: re.Match[str], x: str) -> str | None:
+    return None if _POINTS_ELSEWHERE.search(match["r"]) else f"What percentage of {x} {match['r']}?"
+
+
+def _until_when(match: re.Match[str], x: str) -> str | None:
+    return None if _POINTS_ELSEWHERE.search(match["r"]) else f"When {match['m']} {x} {match['r']}?"
 
 
 #: The forms of an English sentence, what they ask for, and the question; `x` is the subject.
@@ -210,6 +263,58 @@ _FORMS: Final[tuple[tuple[Kind, re.Pattern[str], _Make], ...]] = (
         _when,
     ),
     ("date", re.compile(rf"{_X} (?P<v>{'|'.join(_ENDED)}) {_DATE}"), _when_active),
+    (
+        "date",
+        re.compile(rf"{_DATE.replace('in|on', 'In|On').replace('since|around|from', 'Around')}, ?{_X}"
+                   rf" (?P<be>was|were) {_DONE}(?P<rest>(?: [a-zA-Z'’-]+){{0,5}}?)[.,;]"),
+        _when,
+    ),
+    (
+        "date",
+        re.compile(rf"{_X} (?P<m>must|should|shall) (?P<r>(?:be )?[a-z]+[^,;:.]{{0,60}}?) (?:within"
+                   rf"|no later than"
+                   r"|before|by) (?:\w+ ){0,3}\w"),
+        _until_when,
+    ),
+    ("reason", re.compile(rf"{_X} (?P<be>is|are|was|were) (?P<r>[^,;:.]{{4,70}}?),? (?:because"
+                          rf"|due to|owing to) "),
+     _why),
+    (
+        "person",
+        re.compile(rf"(?:[A-Z][^,.;]{{2,40}}, )?(?:[A-Za-z]+ (?:[a-z]+"
+                   rf" ){{1,3}})?(?P<x>[A-Z][\w'’.-]+(?: [A-Z][\w'’.-]+)+)"
+                   rf" (?P<v>{_AGENT}) (?P<o>[^,;:().]{{3,60}}?)(?=[,.;:(]| (?:in|with|to|by|on|at"
+                   rf"|as|for|during"
+                   r"|when|which|that|and|from|after|before)\b)"),
+        _who_did,
+    ),
+    (
+        "figure",
+        re.compile(rf"(?:About |Around |Nearly |Over |Almost |Some |Only "
+                   rf"|Approximately )?{_NUMBER}(?:%| percent| per cent)"
+                   r" of (?P<x>[^,;:()]{3,60}?) (?P<r>(?:are|is|was|were|did not|do not|have|had"
+                   r"|has|live|lived|use"
+                   r"|used|died|reported|said) ?[^.,;]{3,60}?)[.;,]"),
+        _what_share,
+    ),
+    (
+        "figure",
+        re.compile(rf"{_X} (?:has |have |had )?(?P<v>{'|'.join(_CHANGED)}) (?:by|from) {_ABOUT}{_NUMBER}"),
+        lambda match, x: f"By how much did {x} {_CHANGED[match['v']]}?",
+    ),
+    (
+        "figure",
+        re.compile(rf"{_X} (?P<v>{'|'.join(_LASTED)}) {_ABOUT}{_NUMBER} {_SPAN}\b"),
+        lambda match, x: f"How long {'does' if match['v'].endswith('s') else 'did'} {x}"
+                         f" {_LASTED[match['v']]}?",
+    ),
+    (
+        "figure",
+        re.compile(rf"There (?P<be>are"
+                   rf"|were) {_ABOUT}{_NUMBER} (?P<x>[a-z][a-z -]{{3,40}}?s) (?P<y>(?:in|on|at) (?:the )?"
+                   r"[A-Z][^,;:.()]{2,40}?)(?=[,.;]| (?:and|that|which|with)\b)"),
+        lambda match, x: f"How many {x} {match['be']} there {match['y']}?",
+    ),
     (
         "figure",
         re.compile(rf"{_X} (?P<be>is|are|was|were|must be|should be|has to be) {_DONE} (?:once )?every \w"),
@@ -279,9 +384,15 @@ def question_of(sentence: str, common: Callable[[str], bool] = lambda _: False) 
     if cjk_share(sentence) > _CJK_SHARE:
         found = examples_zh.question_of(sentence)
         return None if found is None else Example(*found)
+    plain = _ASIDE.sub("", sentence)
     for kind, form, make in _FORMS:
-        match = form.match(sentence)
-        if match is None or not _is_subject(match["x"]) or (kind != "definition" and _is_any(match["x"])):
+        match = form.match(plain)
+        if (
+            match is None
+            or not _is_subject(match["x"])
+            or _is_vague(match["x"])
+            or (kind != "definition" and _is_any(match["x"]))
+        ):
             continue
         question = make(match, _small(match["x"], common))
         if question is not None and len(question) <= _LONGEST:
@@ -308,6 +419,26 @@ def question_on(heading: str, common: Callable[[str], bool] = lambda _: False) -
 def _is_any(x: str) -> bool:
     """Return whether the subject is one of several, so that nobody would know which is meant."""
     return x.split(maxsplit=1)[0].lower() in ("a", "an", "each", "every")
+
+
+def _is_vague(x: str) -> bool:
+    """Return whether the subject is a single common word, so that a reader cannot know which one is meant."""
+    first, _, rest = x.partition(" ")
+    return first.lower() in _DETERMINERS and rest.islower() and " " not in rest
+
+
+def summary_of(title: str) -> Example | None:
+    """Return the wish to have the document of that title summed up; None for one that names nothing."""
+    plain = " ".join(title.replace("_", " ").split()).strip(" .。:：")
+    is_cjk = cjk_share(plain) > _CJK_SHARE
+    is_name = (
+        len(plain) >= (2 if is_cjk else 4)
+        and any(map(str.isalpha, plain))
+        and not re.search(r"[“”《》]", plain)
+    )
+    if not is_name or len(plain) > _LONGEST_TITLE or _NO_TITLE.fullmatch(plain):
+        return None
+    return Example(f"总结《{plain}》这份文档" if is_cjk else f"Summarize the document “{plain}”.", "summary")
 
 
 def _is_subject(x: str) -> bool:

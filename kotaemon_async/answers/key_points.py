@@ -4,15 +4,17 @@ A question is kept only when the sentence that it was made of is what the words 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
 from kotaemon_async.answers import insist, relevance, tables
-from kotaemon_async.answers.composition import DANGLING, tidy, windowed
-from kotaemon_async.answers.examples import Example, Kind, question_of, question_on
-from kotaemon_async.answers.overview import best_sentences
+from kotaemon_async.answers.apart import is_apart
+from kotaemon_async.answers.composition import tidy, windowed
+from kotaemon_async.answers.examples import Example, Kind, question_of, question_on, summary_of
+from kotaemon_async.answers.overview import best_sentences, can_open
 from kotaemon_async.answers.selection import Candidate, Selection, asked_terms, candidates, is_cjk
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.overviews import ExampleQuestion, KeyPoint
@@ -29,17 +31,15 @@ _OF_A_KIND: Final = 2
 _MOST_SENTENCES: Final = 160
 #: What people ask for most, first.
 _ORDER: Final[tuple[Kind, ...]] = (
-    "date", "figure", "name", "person", "place", "part", "definition", "topic",
+    "date", "figure", "name", "person", "reason", "place", "part", "definition", "topic", "summary",
 )  # fmt: skip
+#: Sentences from which on a document may be summed up.
+_ENOUGH: Final = 6
 #: A question of so many terms says enough of what it is about.
 _SPECIFIC: Final = 4
 #: Words within a sentence: those with a capital there are names.
 _SMALL_WORD: Final = re.compile(r"(?<=[a-z,] )[a-z]{2,}")
 _NAME: Final = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
-#: How sentences begin that need the one before, beside those with a word that points back.
-_UNLED: Final = re.compile(
-    r"So\b|Yet\b|For this|于|於|在(?:这|這|此|途|其)|最[后後]|以往|随[后後]|其[中后後]|[此该該]"
-)
 _LONGEST_SOURCE: Final = 300
 
 
@@ -54,38 +54,45 @@ class _Tried:
 def key_points(sources: Sequence[Source]) -> tuple[KeyPoint, ...]:
     """Return the sentences that say what a document is about, in its order; of a table its first rows."""
     offered = candidates(sources)
-    whole = [one for one in offered if not (_leans(one.sentence.text) or one.is_title)]
-    best = best_sentences(whole, _POINTS)
+    best = best_sentences([one for one in offered if can_open(one)], _POINTS)
     if not best:
-        best = [one for one in offered if one.columns or one.sentence.kind == "row"][:_ROWS] or whole[:_ROWS]
+        rows = [one for one in offered if one.columns or one.sentence.kind == "row"]
+        best = (rows or [one for one in offered if not (one.is_title or one.is_apart)])[:_ROWS]
     return tuple(_point(one, sources) for one in best)
-
-
-def _leans(sentence: str) -> bool:
-    return DANGLING.match(sentence) is not None or _UNLED.match(sentence) is not None
 
 
 def example_questions(sources: Sequence[Source]) -> tuple[ExampleQuestion, ...]:
     """Return questions that the document answers, best first."""
     offered = candidates(sources)[:_MOST_SENTENCES]
-    whole = "\n".join(source.passage.text for source in sources)
-    names = {name.lower() for name in _NAME.findall(whole)}
-    small = frozenset(_SMALL_WORD.findall(whole)) - names
+    words = "\n".join(source.passage.text for source in sources)
+    names = {name.lower() for name in _NAME.findall(words)}
+    small = frozenset(_SMALL_WORD.findall(words)) - names
     kept: list[_Tried] = []
-    for one in _in_order(list(_made(offered, small)))[:_TRIED]:
+    titles = {source.title for source in sources}
+    for one in _in_order(list(_made(offered, small, titles)))[:_TRIED]:
         kinds = [other.example.kind for other in kept]
         if kinds.count(one.example.kind) < _OF_A_KIND and _finds(one, offered, sources):
             kept.append(one)
         if len(kept) == _QUESTIONS:
             break
-    return tuple(_question(one, offered[one.at]) for one in kept)
+    whole = _of_the_whole(sources, offered)
+    return tuple(_question(one, offered[one.at]) for one in (*kept[: _QUESTIONS - len(whole)], *whole))
 
 
-def _made(offered: Sequence[Candidate], small: frozenset[str]) -> Iterator[_Tried]:
+def _of_the_whole(sources: Sequence[Source], offered: Sequence[Candidate]) -> list[_Tried]:
+    """Return the wish for a summary of a document that has a title and enough to be summed up."""
+    titles = Counter(source.title for source in sources if source.title)
+    title = next(iter(dict(titles.most_common(1))), "")
+    example = summary_of(tidy(title)) if title and not is_apart(title) else None
+    opening = next((at for at, one in enumerate(offered) if can_open(one)), 0)
+    return [_Tried(example, opening)] if example is not None and len(offered) >= _ENOUGH else []
+
+
+def _made(offered: Sequence[Candidate], small: frozenset[str], titles: Collection[str]) -> Iterator[_Tried]:
     """Yield a question on each sentence that has one of the forms, and on each heading, none twice."""
     seen: set[str] = set()
     for at, one in enumerate(offered):
-        is_sentence = one.sentence.kind == "sentence" and not one.is_title
+        is_sentence = one.sentence.kind == "sentence" and not (one.is_title or one.is_apart)
         example = question_of(tidy(one.sentence.text), small.__contains__) if is_sentence else None
         if example is not None and example.question not in seen:
             seen.add(example.question)
@@ -93,7 +100,8 @@ def _made(offered: Sequence[Candidate], small: frozenset[str]) -> Iterator[_Trie
     numbered = list(enumerate(offered))
     for heading, below in groupby(numbered, key=lambda pair: pair[1].sentence.heading):
         places = [at for at, _ in below]
-        example = question_on(heading, small.__contains__) if heading and len(places) > 1 else None
+        is_section = heading and heading not in titles and len(places) > 1
+        example = question_on(heading, small.__contains__) if is_section else None
         is_same = example is not None and is_cjk(example.question) == offered[places[0]].is_cjk
         if example is not None and is_same and example.question not in seen:
             seen.add(example.question)

@@ -19,6 +19,7 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases
+from kotaemon_async.answers.apart import heads_details, stands_alone
 from kotaemon_async.answers.composition import DANGLING, LONGEST, LONGEST_CJK, composed, tidy, windowed
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.follow_up import Histories
@@ -44,12 +45,17 @@ _LENGTHS: Final = (30, 420)
 _LENGTHS_CJK: Final = (10, 160)
 #: What a whole sentence begins and ends with; addresses and numbers of a file are no contents.
 _WHOLE: Final = re.compile(r"[^\W_a-z].*[.。!！?？…][\"'”’」』）)]*(?:\s?\[[\d, –-]+\])*$", re.DOTALL)
-_ADDRESS: Final = re.compile(r"https?:|www\.|\bdoi\b|@|\bSHA\b|©", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"https?:|www\.|@", re.IGNORECASE)
+#: A thing of one common word was named before, if the title does not name it: The agreement stipulated…
+_THE_ONE: Final = re.compile(r"The ([a-z]+) (?:was|were|is|are|has|had|have|would|will|[a-z]{3,}ed)\b")
 #: What the first sentence of the document, and of a section, has ahead of others.
 _OPENS_DOCUMENT: Final = 1.0
 _OPENS_SECTION: Final = 0.3
 #: What a sentence has behind others that begins with "it", "however" and the like.
 _POINTS_BACK: Final = 0.4
+#: ...and one of how something was done, or of the end of a paper; one of a passage that has one already.
+_DETAILS: Final = 0.6
+_SAME_PASSAGE: Final = 0.2
 #: How much a sentence loses that resembles one that was taken, and from when on it says the same.
 _AGAIN: Final = 0.7
 _SAME: Final = 0.75
@@ -351,11 +357,20 @@ def best_sentences(offered: Sequence[Candidate], most: int) -> list[Candidate]:
     return _chosen(fit, _by_words(fit), {}, most) if fit else []
 
 
+def can_open(one: Candidate) -> bool:
+    """Return whether a sentence can be read without the one before it."""
+    said = tidy(one.sentence.text)
+    named = _THE_ONE.match(said)
+    is_known = named is None or not one.context.isdisjoint(text.terms(named[1]))
+    return is_known and DANGLING.match(said) is None and stands_alone(said, is_cjk=one.is_cjk)
+
+
 def _is_fit(one: Candidate) -> bool:
     least, most = _LENGTHS_CJK if one.is_cjk else _LENGTHS
     said = one.sentence.text
     is_whole = _WHOLE.match(said.lstrip("\"'“‘「『（(《〈")) is not None and _ADDRESS.search(said) is None
-    return one.sentence.kind == "sentence" and is_whole and least <= len(said) <= most
+    is_sentence = one.sentence.kind == "sentence" and not (one.is_apart or one.is_title)
+    return is_sentence and is_whole and least <= len(said) <= most
 
 
 def _by_words(offered: Sequence[Candidate]) -> dict[int, float]:
@@ -370,7 +385,8 @@ def _by_words(offered: Sequence[Candidate]) -> dict[int, float]:
     for at, one in enumerate(offered):
         opens = at == 0 or one.sentence.heading != offered[at - 1].sentence.heading
         ahead = _OPENS_DOCUMENT if at == 0 else _OPENS_SECTION if opens else 0.0
-        values[at] = spread[at] + ahead - (_POINTS_BACK if DANGLING.match(one.sentence.text) else 0.0)
+        behind = _DETAILS if heads_details(one.sentence.heading) else 0.0
+        values[at] = spread[at] + ahead - behind - (0.0 if can_open(one) else _POINTS_BACK)
     return values
 
 
@@ -398,7 +414,8 @@ def _chosen(
         chosen.append(best)
         for at in list(left):
             likeness = _likeness(offered[at], offered[best], vectors.get(at), vectors.get(best))
-            left[at] -= _AGAIN * likeness
+            is_beside = offered[at].source == offered[best].source
+            left[at] -= _AGAIN * likeness + (_SAME_PASSAGE if is_beside else 0.0)
             if likeness >= _SAME:
                 del left[at]
     return [offered[at] for at in sorted(chosen)]

@@ -22,6 +22,7 @@ from itertools import accumulate, chain
 from typing import Final
 
 from kotaemon_async.answers import tables
+from kotaemon_async.answers.apart import asks_for_it, is_apart, says_nothing
 from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
@@ -62,11 +63,8 @@ _ALIKE: Final = 0.8
 _TITLE: Final = 1.0
 _TITLE_WORDS: Final = 10
 _TITLE_CJK: Final = 20
-#: The head that archives print on papers, which says nothing of what is in them.
-_PAPER_HEAD: Final = re.compile(
-    r"\bSHA: ?[0-9a-f]{20,}|^(?:DOI|PMID|PMCID|Licen[cs]e|Abstract)\s*[:：]\s*(?:nan|none|n/a|\S+)$",
-    re.IGNORECASE,
-)
+#: ...and what a sentence loses that is no part of what the document says, where that is not asked for.
+_APART: Final = 1.0
 
 #: What stands below the names of columns.
 _COLUMN_RULE: Final = re.compile(r"^[^\n]*\|[^\n]*\n[ \t|]*:?-{3,}[-:| \t]*(?:\n|$)")
@@ -83,7 +81,8 @@ class Candidate:
 
     `context` holds the terms of its heading and of the document's title, `found` the passage's score as a
     share of the best. Its language is its passage's, as it may be full of foreign names itself. A line that
-    is the title of what follows `is_title`, and part of the context there.
+    is the title of what follows `is_title`, and part of the context there; a caption, a reference or a
+    notice `is_apart` from what the document says.
     """
 
     source: int
@@ -95,6 +94,7 @@ class Candidate:
     is_cjk: bool
     columns: str = ""
     is_title: bool = False
+    is_apart: bool = False
 
     @property
     def embedded_text(self) -> str:
@@ -154,8 +154,9 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
             context = frozenset(text.terms(f"{sentence.heading} {source.title} {columns} {above}"))
             is_title = _is_title(source, at)
             above = sentence.text if is_title else above
-            if len(terms) > 1 and not _PAPER_HEAD.search(sentence.text):
-                found.append(Candidate(number, at, sentence, terms, context, score, cjk, columns, is_title))
+            if len(terms) > 1 and not says_nothing(sentence.text):
+                marks = (columns, is_title, not columns and is_apart(sentence.text))
+                found.append(Candidate(number, at, sentence, terms, context, score, cjk, *marks))
     return found
 
 
@@ -184,6 +185,7 @@ class Selection:
         self.question = question
         self.candidates = list(offered)
         self._words = _shared(asked_terms(question), self.candidates)
+        self._apart = 0.0 if asks_for_it(question) else _APART
 
     @property
     def is_across(self) -> bool:
@@ -214,9 +216,10 @@ class Selection:
 
     def _by_words(self, at: int, weight: float) -> float:
         words = self._words[at]
-        title = _TITLE if self.candidates[at].is_title else 0.0
+        one = self.candidates[at]
+        beside = _TITLE if one.is_title else self._apart if one.is_apart else 0.0
         shared = _WORDS * words.inside + _WORDS_IN_CONTEXT * words.in_context
-        return weight * shared + _PASSAGE * self.candidates[at].found + _NEW * words.new - title
+        return weight * shared + _PASSAGE * one.found + _NEW * words.new - beside
 
     def outdone(self, values: Mapping[int, float]) -> list[int]:
         """Return rows beside which another row of the table holds the same words of the question and more."""

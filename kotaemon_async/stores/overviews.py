@@ -14,7 +14,7 @@ from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("overviews.sql")
 #: The rules that overviews are made by; those of other rules are missing.
-RECIPE: Final = 1
+RECIPE: Final = 2
 
 
 class Version(NamedTuple):

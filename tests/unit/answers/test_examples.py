@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.answers.examples import Kind, question_of, question_on
+from kotaemon_async.answers.examples import Kind, question_of, question_on, summary_of
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,48 @@ from kotaemon_async.answers.examples import Kind, question_of, question_on
         ("该项目的预算共有三部分，由王芳负责。", None, None),
         ("逆渗透是一种水的净化方法。", "逆渗透是什么？", "definition"),
         ("长谷川町子（1920年－1992年）是日本的漫画家。", "长谷川町子是谁？", "definition"),
-        ("平均每户规模是2.59人。", "平均每户规模是什么？", "definition"),
+        ("平均每户规模是2.59人。", "平均每户规模是多少？", "definition"),
         ("十一管计有26艘巡视船。", "十一管有多少艘巡视船？", "figure"),
         ("南斯拉夫是歐洲的一個國家。", "南斯拉夫是什麼？", "definition"),
+        ("In 1186, Otto was elected mayor of Hale.", "When was Otto elected mayor of Hale?", "date"),
+        (
+            "The Yuan dynasty (Chinese: 元朝), officially the Great Yuan, was the ruling house of China.",
+            "What was the Yuan dynasty?",
+            "definition",
+        ),
+        (
+            "About 53% of the old pumps in Hale are made of steel.",
+            "What percentage of the old pumps in Hale are made of steel?",
+            "figure",
+        ),
+        (
+            "The harbour of Tal was closed in winter because of the ice.",
+            "Why was the harbour of Tal closed in winter?",
+            "reason",
+        ),
+        (
+            "The engineer Otto Berg invented the double ring seal in 1901.",
+            "Who invented the double ring seal?",
+            "person",
+        ),
+        (
+            "Pneumonia deaths decreased from 1.8 million to 900,000.",
+            "By how much did Pneumonia deaths decrease?",
+            "figure",
+        ),
+        (
+            "Employees must submit expense reports within 30 days.",
+            "When must Employees submit expense reports?",
+            "date",
+        ),
+        (
+            "There are 14 ferry landings in Port Ellis.",
+            "How many ferry landings are there in Port Ellis?",
+            "figure",
+        ),
+        ("班卡雀鲷，又称细点齿鲷，为辐鳍鱼的一种。", "班卡雀鲷还有什么名称？", "name"),
+        ("中南海佔地100公頃，其中水面約50公頃。", "中南海佔地多少？", "figure"),
+        ("比鲁尼是最早的波斯地质学家之一，著作很多。", "比鲁尼是谁？", "definition"),
     ],
 )
 def test_a_sentence_becomes_the_question_that_it_answers(
@@ -87,6 +126,13 @@ def test_a_sentence_becomes_the_question_that_it_answers(
         "希曼斯于1961年成立了一个委员会。",
         "原址位于山顶。",
         "Nothing of note happened in that long winter.",
+        "Likewise each deacon is a member of the order.",
+        "Three of his best-known works were published in 1520.",
+        "The uniqueness in this theorem requires excluding one as a prime.",
+        "The neighbourhood includes Kearney Boulevard and a park.",
+        "Harvard's $37.6 billion financial endowment is the largest of all.",
+        "处理视频是为了在不破坏历史的同时消除噪点。",
+        "巨龙形类又译泰坦巨龙形类是大鼻龙类的一个演化支。",
     ],
 )
 def test_a_sentence_that_leans_on_another_makes_no_question(sentence: str) -> None:
@@ -117,3 +163,18 @@ def test_a_word_that_is_small_elsewhere_is_no_name() -> None:
 def test_a_heading_that_names_a_subject_is_asked_about(heading: str, question: str | None) -> None:
     found = question_on(heading)
     assert (None if found is None else found.question) == question
+
+
+@pytest.mark.parametrize(
+    ("title", "wish"),
+    [
+        ("1973 oil crisis", "Summarize the document “1973 oil crisis”."),
+        ("海港手册", "总结《海港手册》这份文档"),
+        ("Table of contents", None),
+        ("2031", None),
+        ("目录", None),
+    ],
+)
+def test_a_document_with_a_title_may_be_summed_up(title: str, wish: str | None) -> None:
+    found = summary_of(title)
+    assert (None if found is None else found.question) == wish

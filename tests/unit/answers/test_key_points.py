@@ -72,3 +72,30 @@ def test_a_question_knows_the_sentence_that_answers_it() -> None:
 
 def test_a_text_without_sentences_has_neither() -> None:
     assert (key_points(()), example_questions(())) == ((), ())
+
+
+PAPER = """Pumps of the north
+
+The pumps of the north are old machines of steel. Most of them lift water from deep wells in winter.
+
+Methods
+
+The pumps of the north were opened in 4 mL of oil. Figure 2. The pumps of the north in winter.
+
+Conclusion
+
+The old pumps of steel last longer than new ones. However, the ring breaks. All rights reserved by Otto.
+"""
+
+
+def test_key_points_are_neither_captions_nor_notices_nor_details_of_a_method() -> None:
+    found = points(PAPER)
+    assert found[0] == "The pumps of the north are old machines of steel."
+    assert not [one for one in found if "Figure" in one or "reserved" in one or "mL" in one]
+    assert "The old pumps of steel last longer than new ones." in found
+
+
+def test_a_label_in_front_of_a_sentence_is_no_part_of_a_point() -> None:
+    assert points("BACKGROUND: The pumps of the north are old machines of steel.") == [
+        "The pumps of the north are old machines of steel."
+    ]
