@@ -137,24 +137,3 @@ def test_a_link_to_an_answer_leads_to_it(scripted: ScriptedService, page: Page) 
     page.goto(address)
     expect(second).to_have_class("turn aimed")
     expect(second.locator(".asked")).to_be_in_viewport()
-
-
-def test_an_answer_that_was_killed_in_the_middle_is_there_after_a_start(
-    tmp_path: Path, model_folder: Path, browser: Browser
-) -> None:
-    with (
-        scripted_service(tmp_path, model_folder, {"harbour.pdf": PDF}) as scripted,
-        opened(browser, scripted.service) as page,
-    ):
-        scripted.play("stall", "hang")
-        turn = submit(page, "Who dies in the middle?")
-        expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-        page.wait_for_timeout(1_500)  # what was said in the last second may not be kept yet
-        scripted.service.kill()
-        expect(turn).to_have_attribute("data-state", "lost")
-        scripted.play()
-        scripted.service.start()
-        expect(turn).to_have_attribute("data-state", "interrupted")
-        expect(turn.locator(".answer")).to_have_text("The repair of the crane")
-        turn.locator('[data-do="again"]').click()
-        expect(turn).to_have_attribute("data-state", "done")

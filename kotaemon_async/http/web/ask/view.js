@@ -1,5 +1,6 @@
 // The view "Ask": a conversation, the box for the next question, and the page behind an answer beside it.
 
+import { NotReached, useModule } from "../frame/again.js";
 import { t } from "../frame/language.js";
 import { focusQuietly, hasCard, hideCard, say, sayError } from "../frame/overlays.js";
 import { go, href, replace, useTitle } from "../frame/router.js";
@@ -232,14 +233,13 @@ function useEscape(given) {
 
 /** The document of the address, drawn by the reader once that is there. */
 function Beside({ query, close }) {
-  const [Reader, setReader] = useState(null);
-  useEffect(() => {
-    import("../reader/reader.js").then((found) => setReader(() => found.Reader), sayError);
-  }, []);
+  const { value: Reader, error } = useModule(() =>
+    import("../reader/reader.js").then((found) => found.Reader)
+  );
   if (!Reader) {
     return html`
       <section class="reader">
-        <${Waiting} label=${t("health.asking")} />
+        ${error ? html`<${NotReached} error=${error} />` : html`<${Waiting} label=${t("health.asking")} />`}
       </section>
     `;
   }

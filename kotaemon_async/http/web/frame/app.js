@@ -5,12 +5,13 @@ import { AskView } from "../ask/view.js";
 import { words as ofAsk } from "../ask/words.js";
 import { acceptDroppedDocuments, DropCover } from "../documents/drops.js";
 import { words as ofDocuments } from "../documents/words.js";
-import { html, render, useEffect, useLayoutEffect, useState } from "../vendor/preact.js";
+import { html, render, useLayoutEffect } from "../vendor/preact.js";
 import { enter, isOpen, may } from "./access.js";
+import { NotReached, useModule } from "./again.js";
 import { watchHealth } from "./health.js";
 import { addWords, t } from "./language.js";
 import { Navigation } from "./navigation.js";
-import { forget, sayError } from "./overlays.js";
+import { forget } from "./overlays.js";
 import { Overlays, pressed } from "./palette.js";
 import { href, nameView, useRoute, useTitle } from "./router.js";
 import { Empty, useStore, Waiting } from "./ui.js";
@@ -81,11 +82,9 @@ function toMain(event) {
 
 /** A view, once its module is there. */
 function View({ view, route }) {
-  const [Loaded, setLoaded] = useState(() => VIEWS[view].component);
-  useEffect(() => {
-    if (!Loaded) VIEWS[view].load().then((component) => setLoaded(() => component), sayError);
-  }, []);
-  return Loaded ? html`<${Loaded} route=${route} />` : html`<${Waiting} label=${t("health.asking")} />`;
+  const { value: Loaded, error } = useModule(VIEWS[view].load, VIEWS[view].component);
+  if (Loaded) return html`<${Loaded} route=${route} />`;
+  return error ? html`<${NotReached} error=${error} />` : html`<${Waiting} label=${t("health.asking")} />`;
 }
 
 /** What stands there instead of a view that is not the caller's. */

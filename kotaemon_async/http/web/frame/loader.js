@@ -2,6 +2,7 @@
 
 const factories = new Map();
 const made = new Map();
+let missed = 0;
 
 function define(name, factory) {
   if (!factories.has(name)) factories.set(name, factory);
@@ -17,7 +18,12 @@ function from(name) {
 
 async function load(name) {
   if (!factories.has(name)) {
-    (await import(new URL(CHUNKS[name], import.meta.url))).install(define, from, load);
+    const address = new URL(CHUNKS[name], import.meta.url);
+    // A browser asks only once for an address that it did not reach: the next one differs, and is the same file.
+    if (missed > 0) address.hash = missed;
+    missed += 1;
+    (await import(address)).install(define, from, load);
+    missed -= 1;
   }
   return from(name);
 }

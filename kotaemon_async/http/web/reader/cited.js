@@ -1,5 +1,6 @@
 // A document looked at because an answer cites it: the quote, what was checked of it, and the answer's other sources.
 
+import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { placeOf, saidCitation, t } from "../frame/language.js";
 import { Icon, IconButton } from "../frame/ui.js";
@@ -8,14 +9,17 @@ import { html, useEffect, useState } from "../vendor/preact.js";
 /** The citation of an answer that is looked at: {citation, all, at, doubt}; nothing of an answer that is not there. */
 export function useCited(answerId, citationId) {
   const [answer, setAnswer] = useState(null);
+  const [error, setError] = useState(null);
+  const [tries, setTries] = useState(0);
+  useAgain(error, () => setTries((was) => was + 1));
   useEffect(() => {
     const id = answerId ?? citationId?.replace(/\.[^.]*$/, "");
     if (!id) return setAnswer(null);
     const stopping = new AbortController();
     const path = `/api/v1/answers/${encodeURIComponent(id)}`;
-    call("GET", path, undefined, { signal: stopping.signal }).then(setAnswer, () => {});
+    call("GET", path, undefined, { signal: stopping.signal }).then(setAnswer, setError);
     return () => stopping.abort();
-  }, [answerId, answerId ? null : citationId]);
+  }, [answerId, answerId ? null : citationId, tries]);
   if (!answer || !citationId) return { citation: null, all: [], at: -1, doubt: null };
   const all = [...answer.citations].sort((a, b) => a.marker - b.marker);
   const at = all.findIndex((one) => one.id === citationId);

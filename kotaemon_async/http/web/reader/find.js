@@ -1,5 +1,6 @@
 // Words looked for in one document: how often they stand there, and from one place to the next.
 
+import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { count, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
@@ -16,6 +17,8 @@ export function useFind(documentId, words, page) {
   const [found, setFound] = useState(NOTHING);
   const [error, setError] = useState(null);
   const [at, setAt] = useState(0);
+  const [tries, setTries] = useState(0);
+  useAgain(error, () => setTries((was) => was + 1));
   useEffect(() => {
     if (!words.trim()) {
       setFound(NOTHING);
@@ -38,7 +41,7 @@ export function useFind(documentId, words, page) {
       clearTimeout(timer);
       stopping.abort();
     };
-  }, [documentId, words]);
+  }, [documentId, words, tries]);
   const onPages = useMemo(() => byPage(found.hits), [found]);
   const hit = found.hits[at] ?? null;
   const step = (by) => setAt((was) => (was + by + found.hits.length) % Math.max(1, found.hits.length));

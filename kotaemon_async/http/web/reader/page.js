@@ -1,5 +1,6 @@
 // One page: its picture with its text over it to be selected, or its text as it reads.
 
+import { useAgain } from "../frame/again.js";
 import { address, call } from "../frame/api.js";
 import { t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
@@ -23,10 +24,8 @@ function useLoaded(loader, { key, number, load }) {
       failed: (error) => setFound((was) => ({ ...was, error })),
     });
   }, [loader, key, tries]);
-  const again = () => {
-    setFound({});
-    setTries((was) => was + 1);
-  };
+  const again = () => setTries((was) => was + 1);
+  useAgain(found.error, again);
   return { ...found, again };
 }
 

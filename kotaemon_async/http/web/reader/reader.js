@@ -1,5 +1,6 @@
 // A document to be read, in the whole view or beside a conversation.
 
+import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { addWords, code, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
@@ -61,6 +62,8 @@ export function View({ route: { path, query } }) {
 /** The document, asked for again while it is being read; {document, error}. */
 function useDocument(id) {
   const [found, setFound] = useState({});
+  const [tries, setTries] = useState(0);
+  useAgain(found.error, () => setTries((was) => was + 1));
   useEffect(() => {
     const stopping = new AbortController();
     let timer = 0;
@@ -78,7 +81,7 @@ function useDocument(id) {
       clearTimeout(timer);
       stopping.abort();
     };
-  }, [id]);
+  }, [id, tries]);
   return found.id === id ? found : {};
 }
 

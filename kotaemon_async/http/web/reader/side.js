@@ -1,5 +1,6 @@
 // Beside the pages: small pictures of them, the headings, the passages, and what is known of the document.
 
+import { useAgain } from "../frame/again.js";
 import { address, call } from "../frame/api.js";
 import { bytes, clock, code, count, saidPlace, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
@@ -91,6 +92,8 @@ function Thumb({ loader, id, number }) {
 /** What a GET gives: {value, error}. */
 function useReply(path) {
   const [found, setFound] = useState({});
+  const [tries, setTries] = useState(0);
+  useAgain(found.error, () => setTries((was) => was + 1));
   useEffect(() => {
     const stopping = new AbortController();
     call("GET", path, undefined, { signal: stopping.signal }).then(
@@ -98,7 +101,7 @@ function useReply(path) {
       (error) => error.name !== "AbortError" && setFound({ error }),
     );
     return () => stopping.abort();
-  }, [path]);
+  }, [path, tries]);
   return found;
 }
 
@@ -143,6 +146,7 @@ function Passages({ document: { id }, page, go }) {
       const reply = await call("GET", `${pathOf(id, "passages")}?${query}`);
       setItems((was) => [...was, ...reply.items]);
       setNext(reply.next_cursor);
+      setError(null);
     } catch (problem) {
       setError(problem);
     }
@@ -150,6 +154,7 @@ function Passages({ document: { id }, page, go }) {
   useEffect(() => {
     more();
   }, []);
+  useAgain(error, more);
   if (error) return html`<p class="none">${wordsFor(error).text}</p>`;
   if (items.length === 0) {
     return next === ""

@@ -1,6 +1,7 @@
 // Asking for passages while words are typed: the newest question counts, and the older answer stays till it is there.
 
 import { mediaTypesOf } from "../documents/kinds.js";
+import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { useEffect, useState } from "../vendor/preact.js";
 
@@ -11,7 +12,9 @@ const DAY_MS = 86_400_000;
 /** What the words find under the filters: {found, error, isAsking}; `found` has groups, one for each document. */
 export function useSearch(words, filters) {
   const [state, setState] = useState({ found: null, error: null, isAsking: false });
+  const [tries, setTries] = useState(0);
   const wanted = JSON.stringify(bodyOf(words, filters));
+  useAgain(state.error, () => setTries((was) => was + 1));
   useEffect(() => {
     if (!words) return setState({ found: null, error: null, isAsking: false });
     setState((was) => ({ ...was, isAsking: true }));
@@ -28,7 +31,7 @@ export function useSearch(words, filters) {
       clearTimeout(timer);
       stopping.abort();
     };
-  }, [wanted]);
+  }, [wanted, tries]);
   return state;
 }
 
