@@ -31,8 +31,8 @@ from kotaemon_async.telemetry import traces
 KEEP_EVERY_S: Final = 0.8
 #: Answers of processes that are gone are looked for after so many of these.
 _LOOK_EVERY: Final = 20
-#: So many answers go on for nobody; more are stopped when their readers leave.
-_MOST_ALONE: Final = 50
+#: So many answers go on for nobody; more are stopped soon after their readers have left.
+MOST_ALONE: Final = 50
 #: A question waits so long for being kept before it is answered all the same.
 _BEGIN_S: Final = 2.0
 #: An answer is given up so long after its deadline: it is written down after it.
@@ -230,11 +230,10 @@ class RunningTurns:
         await self._end([running], "stopped")
         return running.turn
 
-    async def leave(self, running: RunningTurn) -> None:
-        """Note that a reader has left: the answer goes on, unless too many go on for nobody."""
-        alone = sum(not one.readers for one in self._running.values())
-        if not running.readers and not running.is_over and alone > _MOST_ALONE:
-            await self._end([running], "stopped")
+    async def stop_most_alone(self) -> None:
+        """Stop the latest of those that go on for nobody, where they are too many."""
+        alone = [one for one in self._running.values() if not one.readers and not one.is_over]
+        await self._end(alone[MOST_ALONE:], "stopped")
 
     async def stop_all_of(self, conversation_id: str) -> None:
         """Stop what runs in the conversation."""
@@ -249,6 +248,7 @@ class RunningTurns:
         """Keep what there is of running answers, again and again, and give up those that run no more."""
         looks = 0
         while True:
+            await self.stop_most_alone()
             try:
                 if looks % _LOOK_EVERY == 0 and (count := await self._turns.interrupt_left(self._clock())):
                     logger.bind(count=count).warning("turns_given_up")

@@ -79,11 +79,14 @@ class Library:
         """Return a file to write to; what is not accepted before the block ends is removed."""
         return self._blobs.incoming()
 
-    async def check_room(self, caller: Caller, collection: str | None, coming_bytes: int) -> None:
-        """Check that there is room for a file of about that size, in that collection or what is the caller's.
+    async def check_coming(self, caller: Caller, collection: str | None, coming_bytes: int) -> None:
+        """Check that a file of about that size may be put into the collection; None when it is not told yet.
 
-        Raises: Refused, `quota_exceeded` when the one whom the collection belongs to has too much already.
+        Raises: Refused: the caller may not write there, or `quota_exceeded` when the one whom it belongs to
+            has too much already.
         """
+        if collection is not None:
+            await self._access.check_place(caller, collection)
         await self._quota.check(self._ledger.usage, caller, collection, coming_bytes)
 
     async def check_key(self, caller: Caller, key: str) -> None:

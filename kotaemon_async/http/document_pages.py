@@ -16,6 +16,11 @@ from kotaemon_async.http.problems import responses
 
 _ONE = "/api/v1/documents/{document_id:str}"
 _PROBLEMS = responses("bad_request", "not_found", "ledger_unavailable")
+#: The bookmarks of a PDF are read from its file.
+_OUTLINE_PROBLEMS = (
+    *("bad_request", "not_found", "corrupt"),
+    *("parser_unavailable", "timeout", "ledger_unavailable"),
+)
 Sides = tuple[float, float, float, float]
 
 Sought = Annotated[str | None, QueryParameter(max_length=200, description="Words that are looked for.")]
@@ -107,7 +112,14 @@ class HitList(msgspec.Struct, frozen=True):
     hits: list[HitBody]
 
 
-@get(f"{_ONE}/outline", opt=READ, responses=_PROBLEMS, summary="What a document is made of")
+@get(
+    f"{_ONE}/outline",
+    opt=READ,
+    responses=responses(
+        "bad_request", "not_found", "corrupt", "parser_unavailable", "timeout", "ledger_unavailable"
+    ),
+    summary="What a document is made of",
+)
 async def document_outline(
     services: GivenServices, caller: GivenCaller, document_id: FromPath[str]
 ) -> OutlineBody:

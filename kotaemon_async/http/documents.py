@@ -136,7 +136,7 @@ async def upload(
         async def check(fields: Mapping[str, str]) -> None:
             if not isinstance(reserved, KeptReply):
                 room_bytes = max(0, announced - _FORM_BYTES)
-                await services.library.check_room(caller, fields.get("collection") or None, room_bytes)
+                await services.library.check_coming(caller, fields.get("collection") or None, room_bytes)
 
         def form_to(writer: Writer) -> Upload:
             return Upload(

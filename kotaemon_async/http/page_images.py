@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import FromPath, QueryParameter
+from litestar.params import FromPath, PathParameter, QueryParameter
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.auth import READ
@@ -27,6 +27,7 @@ _PROBLEMS = responses(
 # Documents do not change, so an image may be kept, by this caller alone.
 _CACHE = "private, max-age=600"
 
+Name = Annotated[str, PathParameter(description="The page's number, with `.png` behind it its image.")]
 Width = Annotated[int, QueryParameter(ge=100, le=4000, description="Width in pixels; the nearest there is.")]
 Highlight = Annotated[
     str | None, QueryParameter(max_length=200, description="Id of a citation, to be marked on its page.")
@@ -53,7 +54,7 @@ async def page_or_picture(  # noqa: PLR0913, PLR0917 - one for each part of the 
     services: GivenServices,
     caller: GivenCaller,
     document_id: FromPath[str],
-    name: FromPath[str],
+    name: Name,
     width: Width = 1200,
     highlight: Highlight = None,
     q: Sought = None,

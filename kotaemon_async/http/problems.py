@@ -27,6 +27,8 @@ _OF_EVERY_ONE = (
     *("unauthorized", "forbidden", "wrong_origin", "too_slow", "unsupported_media_type", "wrong_host"),
     *("rate_limited", "head_too_large", "internal"),
 )
+#: What whoever connects may be told, as 503, while there are too many connections.
+_CROWDED: Final = "busy"
 #: In a request's state: the code of what it failed with.
 PROBLEM: Final = "problem"
 _TRACE_EXAMPLE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -121,6 +123,7 @@ def responses(*codes: str) -> Mapping[int, ResponseSpec]:
     by_status: dict[int, list[str]] = {}
     for code in (*codes, *_OF_EVERY_ONE):
         by_status.setdefault(CODES[code][0], []).append(code)
+    by_status.setdefault(HTTPStatus.SERVICE_UNAVAILABLE, []).append(_CROWDED)
     return {status: _spec(status, found) for status, found in by_status.items()}
 
 
@@ -139,7 +142,7 @@ def _in_envelope(spec: ResponseSpec) -> ResponseSpec:
 def _spec(status: int, codes: list[str]) -> ResponseSpec:
     retryable = status in (429, 503, 507)
     bodies = [
-        make_problem(code, f"What went wrong ({code}).", _TRACE_EXAMPLE, retryable=retryable)
+        make_problem(code, f"What went wrong ({code}).", _TRACE_EXAMPLE, retryable=retryable, status=status)
         for code in codes
     ]
     examples = [Example(id=body.code, value=msgspec.to_builtins(body)) for body in bodies]

@@ -191,20 +191,15 @@ class AnswerFrames:
         if running is not None:
             yield events.frame("turn", await self._shown(running.state()))
         stream = self._services.answering.stream(self._asked) if running is None else running.follow()
-        try:
-            async with aclosing(stream) as heard:
-                async for event in heard:
-                    yield await self._frame(event)
-                    if self._html and isinstance(event, Delta) and self._is_time_for_html():
-                        html = await answer_html_aside(self._text, self._markers)
-                        yield events.frame("html", {"html": html})
-            if running is not None and not self._ended:  # somebody has stopped it
-                self._ended = True
-                yield events.frame("interrupted", await self._shown(running.turn))
-        finally:
-            if running is not None:
-                with anyio.CancelScope(shield=True):
-                    await self._services.turns.leave(running)
+        async with aclosing(stream) as heard:
+            async for event in heard:
+                yield await self._frame(event)
+                if self._html and isinstance(event, Delta) and self._is_time_for_html():
+                    html = await answer_html_aside(self._text, self._markers)
+                    yield events.frame("html", {"html": html})
+        if running is not None and not self._ended:  # somebody has stopped it
+            self._ended = True
+            yield events.frame("interrupted", await self._shown(running.turn))
 
     def closing_frame(self, failure: Exception | None) -> bytes:
         """Return `interrupted` with the text so far, unless the end has been sent already."""

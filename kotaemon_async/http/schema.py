@@ -44,6 +44,37 @@ _UPLOAD: Final[Json] = {
     },
 }
 
+#: What names in paths and queries mean wherever they stand.
+_PARAMETERS: Final[dict[str, str]] = {
+    "document_id": "The id of a document.",
+    "conversation_id": "The id of a conversation.",
+    "answer_id": "The id of an answer.",
+    "incident_id": "The id of an incident.",
+    "key_id": "The id of a key, which is not its secret.",
+    "model_id": "The name of a model, as the list has it.",
+    "link_name": "The name of a model link, as the settings have it.",
+    "trace_id": "The id of a trace, a document, an answer or a request.",
+    "name": "The name of a collection.",
+    "number": "The number of a page, 1-based.",
+    "collection": "Only this collection.",
+    "limit": "So many at the most.",
+    "html": "Whether answers carry themselves as safe HTML, too.",
+    "cursor": "What the page before has told as `next_cursor`.",
+    "X-Deadline-S": "How many seconds the whole answer may take.",
+    "status": "Only what is in this state.",
+    "parent_id": "Only what came out of this archive.",
+    "warnings": "Only what was not read whole, or only what was.",
+    "force": "Whether a document that has not failed begins anew, too.",
+    "verdict": "Only these opinions.",
+    "after": "Only what is behind this one, which is known already.",
+    "language": "What is in this language comes first.",
+    "user": "A user, or the id of a key.",
+    "action": "One action, or a group of them, such as `documents`.",
+    "since": "Only what has happened since this time.",
+    "format": "What kind of file it shall be.",
+    "Last-Event-ID": "The last event that was read; those behind it follow.",
+}
+
 #: One event of a stream, in the words of OpenAPI 3.2; before, a stream was a text without an inside.
 _EVENT: Final[Json] = {
     "type": "object",
@@ -99,8 +130,18 @@ def finish(schema: Json) -> None:
     for path, item in paths.items():
         for method, operation in _dict(item).items():
             _add_examples(path, _dict(operation))
+            _say_what_for(path, _dict(operation))
             if f"{method} {path}" in _OPEN:
                 _dict(operation)["security"] = []
+
+
+def _say_what_for(path: str, operation: Json) -> None:
+    """Say which part of the service the operation belongs to, and what its parameters mean."""
+    operation["tags"] = [path.removeprefix("/api").removeprefix("/v1/").strip("/").partition("/")[0]]
+    given = operation.get("parameters")
+    for parameter in given if isinstance(given, list) else ():
+        if text := _PARAMETERS.get(parameter["name"]):
+            parameter["description"] = parameter.get("description") or text
 
 
 def _describe(components: Json) -> None:

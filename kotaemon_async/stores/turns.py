@@ -1,5 +1,6 @@
 """The ledger's turns: questions with the versions of their answers, kept from the first letter on."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -104,8 +105,9 @@ class Turns(Store):
     def of(self, conn: apsw.Connection, conversation_id: str, limit: int) -> list[Turn]:
         """Return the last `limit` turns of a conversation, in order, each as its current version."""
         rows = conn.execute(SQL["current_turns"], {"id": conversation_id, "limit": limit}).fetchall()
-        versions = _versions(conn, conversation_id)
-        return [_with(_turn_of(row), versions) for row in reversed(rows)]
+        turns = [_turn_of(row) for row in reversed(rows)]
+        versions = _versions(conn, conversation_id, [one.turn_id for one in turns])
+        return [_with(one, versions) for one in turns]
 
     @writes
     def make_current(
@@ -164,7 +166,7 @@ def _turn(conn: apsw.Connection, answer_id: str, caller: Caller) -> Turn:
     turn = _turn_of(row)
     if turn.conversation_id is None:
         return replace(turn, versions=(turn.as_version,))
-    return _with(turn, _versions(conn, turn.conversation_id, turn.turn_id))
+    return _with(turn, _versions(conn, turn.conversation_id, [turn.turn_id]))
 
 
 def _turn_of(row: Row) -> Turn:
@@ -184,11 +186,12 @@ def _turn_of(row: Row) -> Turn:
 
 
 def _versions(
-    conn: apsw.Connection, conversation_id: str, turn_id: str | None = None
+    conn: apsw.Connection, conversation_id: str, turn_ids: Sequence[str]
 ) -> dict[str, list[Version]]:
-    """Return the versions of a turn, or of all, by turn, the oldest first."""
+    """Return the versions of these turns, by turn, the oldest first."""
     found: dict[str, list[Version]] = defaultdict(list)
-    for of_turn, *version in conn.execute(SQL["versions"], {"id": conversation_id, "turn_id": turn_id}):
+    values = {"id": conversation_id, "turn_ids": json.dumps(turn_ids)}
+    for of_turn, *version in conn.execute(SQL["versions"], values):
         found[of_turn].append(Version(*version))
     return found
 

@@ -43,7 +43,7 @@ ORDER BY turn_at DESC, turn_id DESC LIMIT :limit
 
 -- name: versions
 SELECT turn_id, id, record ->> '$.question', status, created_at FROM answers
-WHERE conversation_id = :id AND (:turn_id IS NULL OR turn_id = :turn_id)
+WHERE conversation_id = :id AND turn_id IN (SELECT value FROM json_each(:turn_ids))
 ORDER BY created_at, id
 
 -- name: delete_answer

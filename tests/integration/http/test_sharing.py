@@ -141,6 +141,20 @@ async def test_a_foreign_collection_takes_no_upload(alice: User, bob: User) -> N
     assert (await bob.ids(), len(await alice.ids())) == (await alice.ids(), 1)
 
 
+async def test_a_collection_that_takes_no_upload_refuses_it_before_it_is_sent(alice: User, bob: User) -> None:
+    await alice.hand_in(collection="papers")
+    head = (
+        f"POST {DOCUMENTS} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {bob.headers['Authorization']}\r\n"
+    )
+    head += "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9000\r\n\r\n"
+    head += '--x\r\nContent-Disposition: form-data; name="collection"\r\n\r\npapers\r\n'
+    head += '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nWords'
+    async with await anyio.connect_tcp("127.0.0.1", bob.client.base_url.port or 0) as sending:
+        await sending.send(head.encode())
+        with anyio.fail_after(5):
+            assert (await sending.receive()).startswith(b"HTTP/1.1 404 ")
+
+
 async def test_lists_hold_what_is_the_caller_s(alice: User, bob: User) -> None:
     document = (await alice.hand_in()).json()["id"]
     assert await bob.ids() == await bob.ids(collection="default") == await bob.ids(parent_id=document) == []

@@ -9,8 +9,9 @@ import anyio
 import pytest
 from httpx import AsyncClient
 
-from kotaemon_async.answers.events import Done, PassagesFound
+from kotaemon_async.answers.events import Ask, Done, PassagesFound
 from kotaemon_async.answers.llm.base import Delta
+from kotaemon_async.answers.turns import MOST_ALONE
 from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused, Unavailable
 from tests.support.fakes import ANSWER, PASSAGE, Fakes, listening
@@ -80,6 +81,33 @@ async def test_what_there_is_of_a_running_answer_is_in_the_ledger(services: Fake
     assert (kept.status, kept.answer.answer) == ("running", "By 8 per")
     assert await services.ledger.turns.interrupt_left() == 1
     assert (await services.ledger.turns.get(running, EVERYBODY)).status == "interrupted"
+
+
+async def test_no_more_than_a_bound_go_on_for_nobody(client: AsyncClient, services: Fakes) -> None:
+    hang(services)
+    asks = [Ask("How much?", EVERYBODY, conversation_id=f"c{number}") for number in range(MOST_ALONE + 3)]
+    begun = [await services.turns.begin(one) for one in asks]
+    body = {"question": "How much?", "conversation_id": "c1", "stream": True}
+    async with listening(client, "POST", ANSWERS, json=body) as events:
+        followed = json.loads((await anext(aiter(events)))["data"])["id"]
+        await services.turns.stop_most_alone()
+        states = [(await client.get(f"{ANSWERS}/{one.id}")).json()["status"] for one in begun]
+        assert states == ["running"] * MOST_ALONE + ["stopped"] * 3
+        assert services.turns.get(followed) is not None
+    await services.turns.aclose()
+
+
+async def test_a_client_that_waits_for_a_whole_answer_and_leaves_is_nobody(services: Fakes) -> None:
+    said = hang(services)
+    running = await services.turns.begin(Ask("How much?", EVERYBODY, conversation_id="c1"))
+    with anyio.move_on_after(5) as waiting:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(running.ended)
+            await said.wait()
+            assert running.readers == 1
+            waiting.cancel()
+    assert (running.readers, running.is_over) == (0, False)
+    await services.turns.aclose()
 
 
 async def test_a_stopped_answer_keeps_its_text(client: AsyncClient, running: str) -> None:

@@ -53,6 +53,19 @@ def test_every_operation_describes_an_internal_failure(described: dict[str, obje
     ] == []
 
 
+def test_every_operation_says_what_it_is_for(described: dict) -> None:  # type: ignore[type-arg]
+    operations = [one for item in described["paths"].values() for one in item.values()]
+    assert [one for one in operations if not (one["summary"] and one["description"] and one["tags"])] == []
+    given = [(part["name"], part) for one in operations for part in one.get("parameters", ())]
+    assert {name for name, part in given if not part.get("description")} == set()
+
+
+def test_whoever_connects_may_be_told_that_there_are_too_many(described: dict) -> None:  # type: ignore[type-arg]
+    operations = [one for item in described["paths"].values() for one in item.values()]
+    crowded = [next(iter(one["responses"]["503"]["content"].values()))["examples"] for one in operations]
+    assert {one["busy"]["value"].get("status", 503) for one in crowded} == {503}
+
+
 def test_the_contract_is_described(described: dict[str, object]) -> None:
     paths: dict[str, dict[str, object]] = described["paths"]  # type: ignore[assignment]
     calls = {f"{method} {path}" for path, item in paths.items() for method in item}
