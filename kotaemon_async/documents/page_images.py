@@ -11,7 +11,7 @@ from kotaemon_async.documents.parsing.replies import PageLayer
 from kotaemon_async.documents.parsing.sandbox import PageImage
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import Refused
-from kotaemon_async.domain.model import Answer, Document, QuotePart
+from kotaemon_async.domain.model import Answer, Document, QuotePart, Status
 
 #: Images come in these widths, so that no caller can fill the cache with sizes of its own; in pixels.
 WIDTHS: Final = (200, 400, 800, 1200, 1600)
@@ -21,6 +21,8 @@ _NUMBERED: Final = ("page", "slide")
 IDLE_S: Final = 60.0
 #: What a line takes beside its text and its characters' sides.
 _LINE_BYTES: Final = 200
+#: Which reading of a document a page is of.
+ReadAs = tuple[str, int, Status]
 
 
 class Readable(Protocol):
@@ -44,8 +46,8 @@ class PageImages:
         self._access = access
         self._answers = answers
         self._drawing = drawing
-        self._images = Kept[tuple[str, int, int, str], PageImage](cache_bytes, lambda one: len(one.png))
-        self._layers = Kept[tuple[str, int, int, str], PageLayer](cache_bytes // 4, _size_of)
+        self._images = Kept[tuple[ReadAs, int, str, int], PageImage](cache_bytes, lambda one: len(one.png))
+        self._layers = Kept[tuple[ReadAs, int, str], PageLayer](cache_bytes // 4, _size_of)
 
     @property
     def kept_bytes(self) -> int:
@@ -88,8 +90,7 @@ class PageImages:
         """
         document, page, quote = await self._wanted(caller, document_id, page, highlight)
         width = min(WIDTHS, key=lambda one: abs(one - width_px))
-        # By the document: how fast it comes tells nobody that others have the same file.
-        key = document.id, page, width, quote
+        key = _read_as(document), page, quote, width
         draw = self._drawing.page
         return await self._images.get(key, lambda: draw(document, page, quote, AsImage(width)))
 
@@ -99,7 +100,7 @@ class PageImages:
         """Return the lines over the image of the page with the same `highlight`; raises as image()."""
         document, page, quote = await self._wanted(caller, document_id, page, highlight)
         draw = self._drawing.page
-        key = document.id, document.version, page, quote
+        key = _read_as(document), page, quote
         return await self._layers.get(key, lambda: draw(document, page, quote, AsLayer()))
 
     async def _wanted(
@@ -129,6 +130,12 @@ class PageImages:
                 if on_page := [part.quote for part in parts if part.page == page]:
                     return page, "\n".join(on_page)
         raise Refused("The citation is not on this page.", code="not_found")
+
+
+def _read_as(document: Document) -> ReadAs:
+    # By the document: how fast it comes tells nobody that others have the same file. What is read anew shows
+    # its earlier text until it is ready.
+    return document.id, document.version, document.status
 
 
 def no_page(number: int) -> Refused:

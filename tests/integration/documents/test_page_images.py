@@ -36,6 +36,7 @@ class StoredFile:
     parts: tuple[QuotePart, ...] = ()
     blocks: tuple[Block, ...] = ()
     place: Locator = field(default_factory=Locator)
+    version: int = 1
 
     def put(self, data: bytes) -> None:
         (self.folder / "file").write_bytes(data)
@@ -47,7 +48,7 @@ class StoredFile:
         if document_id != "doc_1":
             raise Refused("no such document", code="not_found")
         return Document(
-            "doc_1", "a.pdf", self.media_type, 1, "s" * 64, "default", "ready", 1, 1.0, 1.0, 6,
+            "doc_1", "a.pdf", self.media_type, 1, "s" * 64, "default", "ready", self.version, 1.0, 1.0, 6,
             pages_total=self.pages,
         )  # fmt: skip
 
@@ -354,6 +355,13 @@ async def test_a_picture_is_drawn_once_for_all_who_want_it(stored: StoredFile, i
     stored.put(b"")
     assert len({id(one) for one in found}) == 1
     assert await images.image(EVERYBODY, "doc_1", 1) is found[0]
+
+
+async def test_what_was_read_anew_is_drawn_anew(stored: StoredFile, images: PageImages) -> None:
+    stored.media_type, stored.texts = "text/plain", {1: "What was read first."}
+    first = await images.image(EVERYBODY, "doc_1", 1)
+    stored.texts, stored.version = {1: "What is read in another charset now."}, 2
+    assert (await images.image(EVERYBODY, "doc_1", 1)).png != first.png
 
 
 async def test_no_more_is_kept_than_there_is_room_for(stored: StoredFile, sandbox: Sandbox) -> None:
