@@ -272,7 +272,8 @@ function Shares() {
                     .name}</bdi></a></th>
                   <td><bdi>${one.owner || t("share.nobodys")}</bdi></td>
                   <td>${t(`share.access.${one.access}`)}</td>
-                  <td class="n">${count(one.documents)}</td>
+                  <td class="n">${count(one.documents)}${one.ready < one.documents &&
+                    html`<small>${t("settings.shares.ready", { count: count(one.ready) })}</small>`}</td>
                 </tr>
               `
             )}</tbody>

@@ -99,6 +99,7 @@ export const words = {
   "settings.shares.owner": ["Owner", "所有者"],
   "settings.shares.access": ["Open to", "共享范围"],
   "settings.shares.documents": ["Documents", "文档数"],
+  "settings.shares.ready": ["{count} ready", "{count} 份已就绪"],
   "keys.column.acts": ["Actions", "操作"],
   "opinions.title": ["What people think of answers", "用户对回答的评价"],
   "opinions.hint": [
