@@ -1,5 +1,5 @@
-// One conversation as the service has it: read, followed by its events, and what is done with it. A question goes on
-// at the service when this page leaves; whoever opens the conversation sees it go on.
+// One conversation as the service has it: read, followed by its events, and what is done with it. A question
+// goes on at the service when this page leaves; whoever opens the conversation sees it go on.
 
 import { call, events, follow } from "../frame/api.js";
 import { store } from "../frame/ui.js";
@@ -26,8 +26,8 @@ const one = (id) => `${PATH}/${encodeURIComponent(id)}`;
 const answerPath = (id) => `${ANSWERS}/${encodeURIComponent(id)}`;
 
 /**
- * A conversation; `id` null begins one with its first question. `state` is a store of {id, title, phase, error, turns},
- * its phase one of new, loading, ready, gone, away.
+ * A conversation; `id` null begins one with its first question. `state` is a store of {id, title, phase,
+ * error, turns}, its phase one of new, loading, ready, gone, away.
  */
 export class Conversation {
   #end = null;
@@ -76,7 +76,7 @@ export class Conversation {
     await this.#send(turn, wish);
   }
 
-  /** Asks anew instead of a turn, as another version of it; with the same question the model is called again. */
+  /** Asks anew instead of a turn, as another version of it; the same question calls the model again. */
   async again(turn, question = turn.question, wish = turn.scope) {
     if (!turn.answer) {
       this.#turns((turns) => turns.filter((other) => other.key !== turn.key));
@@ -172,7 +172,7 @@ export class Conversation {
     }, HIDDEN_MS);
   }
 
-  /** What the service tells of the conversation; what this tab asked itself it hears on its own connection. */
+  /** What the service tells; what this tab asked itself it hears on its own connection. */
   #event({ name, data }) {
     if (name === "turn") this.#hear(data);
     else if (name === "delta" || name === "html") this.#piece(name, data);
@@ -272,7 +272,7 @@ export class Conversation {
     if (this.id && !this.#over.signal.aborted) this.load();
   }
 
-  /** A service that is not reached, and nothing heard for a while: the connection is dead, the answer may go on. */
+  /** Not reached, and nothing heard for a while: the connection is dead, the answer may go on. */
   #watch(status) {
     if (this.state.get().phase === "away" && status !== "unreachable") this.load();
     if (status !== "unreachable") return;

@@ -1,5 +1,5 @@
-// What stands where the conversation will be: questions that can be asked here, what the documents say, or what to do
-// first.
+// What stands where the conversation will be: questions that can be asked here, what the documents say, or
+// what to do first.
 
 import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";

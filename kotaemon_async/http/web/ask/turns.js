@@ -1,5 +1,5 @@
-// What is known of the turns of a conversation, and how each thing that is heard changes it. A turn is what the
-// service says of its current version, and what is heard of it while it runs.
+// What is known of the turns of a conversation, and how each thing that is heard changes it. A turn is what
+// the service says of its current version, and what is heard of it while it runs.
 
 const RUNNING = new Set(["asking", "reading", "writing"]);
 let born = 0;

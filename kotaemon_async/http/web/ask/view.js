@@ -5,10 +5,10 @@ import { t } from "../frame/language.js";
 import { focusQuietly, hasCard, hideCard, say, sayError } from "../frame/overlays.js";
 import { go, href, replace, useTitle } from "../frame/router.js";
 import { Empty, Icon, showSheet, useStore, Waiting } from "../frame/ui.js";
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
-import { useScroll } from "./scroll.js";
+import { save } from "./conversations.js";
 import { Start } from "./start.js";
 import { Turn } from "./turn.js";
 import { isRunning } from "./turns.js";
@@ -53,7 +53,7 @@ export function AskView({ route }) {
     remove: (turn) => talk.remove(turn).catch(tell),
     rate: (turn, feedback) => talk.rate(turn, feedback).catch(tell),
     link: (turn) => href("ask", talk.id, turn.answer.id),
-    conversation: () => talk.id,
+    save: (format) => save(talk.state.get(), format).catch((error) => sayError(error, { key: "export" })),
   }), [talk]);
   const submitNow = useRef(submit);
   submitNow.current = submit;
@@ -127,7 +127,7 @@ function useConversation(id) {
   return held.current;
 }
 
-/** Where the next question looks: what was chosen here, else what the address says, else the last turn's scope. */
+/** Where the next question looks: as chosen here, else as the address says, else as the last turn did. */
 function useScope(talk, turns, { query }) {
   const [chosen, setChosen] = useState({ talk: null, value: null });
   const isNamed = query.documents || query.collection;
@@ -265,4 +265,88 @@ function Away({ error, again }) {
       <button type="button" class="plain" onClick=${again}>${t("turn.again")}</button>
       <//>
   `;
+}
+
+const NEAR_END_PX = 120;
+
+/**
+ * Where one reads: the list follows the text as it grows, unless the person looks at something else, and it
+ * keeps its place when it gets narrower or wider. `hold(node)` keeps that one in place at the next change.
+ */
+function useScroll({ talk, turns, phase, aimed }) {
+  const list = useRef(null);
+  const follows = useRef(true);
+  const anchor = useRef(null);
+  const [isFollowing, setFollowing] = useState(true);
+
+  const looked = () => {
+    if (!list.current) return; // a last event of a list that has gone
+    follows.current = isNearEnd(list.current);
+    setFollowing(follows.current);
+    anchor.current = anchorIn(list.current);
+  };
+  const toEnd = () => {
+    follows.current = true;
+    list.current?.scrollTo(0, list.current.scrollHeight);
+    looked();
+  };
+  const hold = (node) => {
+    const held = node?.isConnected && list.current?.contains(node) ? node : null;
+    if (held) anchor.current = { node: held, top: topOf(held, list.current), isHeld: true };
+  };
+
+  useLayoutEffect(() => {
+    follows.current = true;
+    anchor.current = null;
+  }, [talk]);
+  useLayoutEffect(() => {
+    if (follows.current && !isLookedAt(list.current)) list.current.scrollTop = list.current.scrollHeight;
+    setFollowing(isNearEnd(list.current));
+  }, [turns]);
+  useEffect(() => {
+    const found = aimed && list.current.querySelector(`[data-answer="${CSS.escape(aimed)}"]`);
+    if (!found) return;
+    follows.current = false;
+    found.scrollIntoView({ block: "start" });
+  }, [aimed, phase === "ready"]);
+  useEffect(() => keepPlace(list.current, anchor, follows), []);
+  return { list, looked, isFollowing, toEnd, hold };
+}
+
+const isNearEnd = (node) => node.scrollHeight - node.scrollTop - node.clientHeight < NEAR_END_PX;
+
+const topOf = (node, list) => node.getBoundingClientRect().top - list.getBoundingClientRect().top;
+
+/** Whether something is held that must not run away: under the pointer, the selection or the focus. */
+function isLookedAt(list) {
+  const selection = getSelection();
+  const isSelected = selection.rangeCount > 0 && !selection.isCollapsed &&
+    list.contains(selection.anchorNode);
+  return isSelected || hasCard() || Boolean(document.activeElement?.closest(".answer"));
+}
+
+/** What stands at the top now, and how far below the list's edge. */
+function anchorIn(list) {
+  const edge = list.getBoundingClientRect().top;
+  for (const node of list.querySelectorAll(".asked, .answer > *, .sources")) {
+    const { bottom, top } = node.getBoundingClientRect();
+    if (bottom > edge + 1) return { node, top: top - edge };
+  }
+  return null;
+}
+
+/** Puts what was looked at back into its place whenever the list has another width or height. */
+function keepPlace(list, anchor, follows) {
+  let before = `${list.clientWidth} ${list.clientHeight}`;
+  const watch = new ResizeObserver(() => {
+    const now = `${list.clientWidth} ${list.clientHeight}`;
+    if (now === before) return;
+    before = now;
+    const { node, top, isHeld } = anchor.current ?? {};
+    if (node?.isConnected && (isHeld || !follows.current)) list.scrollTop += topOf(node, list) - top;
+    else if (follows.current) list.scrollTop = list.scrollHeight;
+    if (isHeld) anchor.current = anchorIn(list);
+  });
+  watch.observe(list);
+  return () => watch.disconnect();
 }

@@ -25,18 +25,18 @@ export const words = {
   "ask.down": ["Go to the end", "跳到末尾"],
   "empty.title": ["Ask your documents", "向您的文档提问"],
   "empty.text": [
-    "Answers come with numbered sources. Point at a number to read the quote; open it to see the page with the quote marked.",
+    "Every answer has numbered sources. Point at one to read its quote, open it to see the page.",
     "回答附有编号的来源。指向编号可查看引文，点开可看到原页，引文已标出。",
   ],
   "empty.none.title": ["Nothing to ask about yet", "还没有可以提问的文档"],
   "empty.none.text": [
-    "Upload a few documents. As soon as the first is read, you can ask about it here, and every answer shows where it comes from.",
-    "请先上传文档。第一份文档处理完成后即可在此提问，每个回答都会注明出处。",
+    "Upload a document. Once it is read you can ask about it, and every answer shows where it comes from.",
+    "请先上传文档。处理完成后即可在此提问，每个回答都会注明出处。",
   ],
   "empty.none.go": ["Upload documents", "上传文档"],
   "empty.reading": [
-    "{count} document is still being read; answers get better as they come in. | {count} documents are still being read; answers get better as they come in.",
-    "还有 {count} 个文档正在处理，完成后回答会更好。",
+    "{count} document is still being read. | {count} documents are still being read.",
+    "还有 {count} 个文档正在处理。",
   ],
   "empty.one": ["Ask about one of them", "只问其中一份"],
   "empty.questions": ["You could ask", "可以这样问"],

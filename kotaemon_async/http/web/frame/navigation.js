@@ -1,7 +1,7 @@
 // The navigation: the views, the conversations, who is signed in, how the service is.
 // On a phone it is a bar at the foot, and all that is no view lies in a sheet over the page.
 
-import { ConversationList } from "../ask/conversation_list.js";
+import { ConversationList } from "../ask/conversations.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { caller, isOpen, may, saidScopes, signOut } from "./access.js";
 import { address } from "./api.js";

@@ -1,7 +1,7 @@
 // The command palette (Ctrl+K): views, actions, conversations and documents, found by a few letters;
 // and the list of keys (?).
 
-import { beginConversation } from "../ask/conversation_list.js";
+import { beginConversation } from "../ask/conversations.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { isOpen, may, signOut } from "./access.js";
 import { call } from "./api.js";
