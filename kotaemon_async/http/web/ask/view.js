@@ -277,12 +277,14 @@ function useScroll({ talk, turns, phase, aimed }) {
   const list = useRef(null);
   const follows = useRef(true);
   const anchor = useRef(null);
+  const stood = useRef(0); // where the list was the last time
   const [isFollowing, setFollowing] = useState(true);
 
   const looked = () => {
     if (!list.current) return; // a last event of a list that has gone
     follows.current = isNearEnd(list.current);
     setFollowing(follows.current);
+    stood.current = list.current.scrollTop;
     anchor.current = anchorIn(list.current);
   };
   const toEnd = () => {
@@ -297,11 +299,15 @@ function useScroll({ talk, turns, phase, aimed }) {
 
   useLayoutEffect(() => {
     follows.current = true;
+    stood.current = 0;
     anchor.current = null;
   }, [talk]);
   useLayoutEffect(() => {
-    if (follows.current && !isLookedAt(list.current)) list.current.scrollTop = list.current.scrollHeight;
-    setFollowing(isNearEnd(list.current));
+    const node = list.current;
+    if (node.scrollTop < stood.current - 1) looked(); // scrolled up, and the text came before the browser said so
+    if (follows.current && !isLookedAt(node)) node.scrollTop = node.scrollHeight;
+    stood.current = node.scrollTop;
+    setFollowing(isNearEnd(node));
   }, [turns]);
   useEffect(() => {
     const found = aimed && list.current.querySelector(`[data-answer="${CSS.escape(aimed)}"]`);
