@@ -12,6 +12,8 @@ _EXPORT: Final = re.compile(r"^export (?=(?:async function\*?|function\*?|class|
 _LAZY: Final = re.compile(r'\bimport\("([^"]+)"\)')
 _OTHER: Final = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _REMARKS: Final = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*.*?\*/)\n", re.MULTILINE | re.DOTALL)
+#: How a module that its makers have packed says what it gives; it imports nothing.
+_PACKED: Final = re.compile(r"\bexport\{([^}]*)\};?\s*\Z")
 _RENAMED: Final = re.compile(r"(\w+) as (\w+)")
 
 
@@ -79,6 +81,15 @@ def defined(name: str, source: str) -> str:
     if odd := _OTHER.search(text):
         raise NotAModule(f"{name}: {odd[0]}")
     return f'define("{name}", () => {{\n{text.strip()}\nreturn {{ {", ".join(exported)} }};\n}});\n'
+
+
+def defined_packed(name: str, source: str) -> str:
+    """Return a packed module, with one list of exports at its end, as that call. Raises: NotAModule."""
+    found = _PACKED.search(source)
+    if found is None:
+        raise NotAModule(f"{name} does not end with what it exports")
+    given = _RENAMED.sub(r"\2: \1", found[1])
+    return f'define("{name}", () => {{\n{source[: found.start()]}\nreturn {{ {given} }};\n}});\n'
 
 
 def _taken(name: str, found: re.Match[str]) -> str:

@@ -42,6 +42,7 @@ class CollectionBody(msgspec.Struct, frozen=True):
     name: str
     documents: int
     ready: int
+    failed: int
     since: str
     owner: str
     access: Literal["private", "shared", "public"]
@@ -71,7 +72,7 @@ class CollectionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @get(_PATH, opt=READ, responses=responses("ledger_unavailable"), summary="List collections")
 async def list_collections(services: GivenServices, caller: GivenCaller) -> CollectionList:
-    """Return every collection with how many documents it has, and how many of them are ready."""
+    """Return every collection with how many documents it has, and how many of them are ready or failed."""
     found = await services.sharing.counted(caller, _MOST_COLLECTIONS)
     return CollectionList([_listed(one) for one in found])
 
@@ -169,6 +170,7 @@ def _listed(found: Collection) -> CollectionBody:
         found.name,
         found.documents,
         found.ready,
+        found.failed,
         iso_time(found.since_s),
         found.owner,
         "public" if found.public else "shared" if found.is_shared else "private",

@@ -173,7 +173,9 @@ _REPORT: Final = ReportBody(
     ],
 )
 _HEALTH: Final = HealthReport("ok", {"ledger": {"status": "ok", "last_success_age_s": 0.0, "core": True}})
-_COLLECTION: Final = CollectionBody("default", 88, 86, "2026-03-01T09:30:00.000Z", "alice", "shared", "own")
+_COLLECTION: Final = CollectionBody(
+    "default", 88, 86, 1, "2026-03-01T09:30:00.000Z", "alice", "shared", "own"
+)
 _SHARED: Final = SharedBody(
     **msgspec.structs.asdict(_COLLECTION), public=None, shares=(ShareBody("read", group="staff"),)
 )

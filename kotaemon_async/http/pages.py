@@ -16,7 +16,7 @@ from litestar.params import FromPath
 
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.http.auth import OPEN
-from kotaemon_async.http.bundle import Bundles, bundles, defined
+from kotaemon_async.http.bundle import Bundles, bundles, defined, defined_packed
 from kotaemon_async.http.dependencies import AnyRequest
 
 _TYPES: Final = {
@@ -36,7 +36,7 @@ POLICY: Final = (
 )
 _ENTRY: Final = "frame/app.js"
 _LOADER: Final = "frame/loader.js"
-#: A module as its makers give it out, served as a file of its own.
+#: A module as its makers give it out.
 _VENDOR: Final = "vendor/preact.js"
 #: The Latin letters of Inter 4, weights 400 to 700; other letters are the system's.
 _FACE: Final = "vendor/inter.woff2"
@@ -78,13 +78,12 @@ def files() -> dict[str, File]:
         return hashed
 
     modules = {name: data.decode() for name, data in sources.items() if name.endswith(".js")}
-    vendor = add("preact.js", sources[_VENDOR])
     groups = bundles(modules | {_VENDOR: ""}, _ENTRY)
     chunks = {
         name: add(name.replace("/", "-"), _chunk(modules, needed).encode())
         for name, needed in groups.later.items()
     }
-    add("app.js", _first(modules, groups, vendor, chunks).encode())
+    add("app.js", _first(modules, groups, chunks).encode())
     face = add("inter.woff2", sources[_FACE])
     add("style.css", _styles(sources).replace(b'url("inter.woff2")', f'url("{face}")'.encode()))
     page = sources["index.html"].decode()
@@ -113,13 +112,12 @@ def _file(name: str, data: bytes, keeps: str) -> File:
     return File(_TYPES[name[name.rfind(".") :]], data, gzip.compress(data, mtime=0), etag, keeps)
 
 
-def _first(modules: Mapping[str, str], groups: Bundles, vendor: str, chunks: Mapping[str, str]) -> str:
+def _first(modules: Mapping[str, str], groups: Bundles, chunks: Mapping[str, str]) -> str:
     """Return what is loaded first: how modules find each other, and all that the entry needs."""
     joined = [
-        f'import * as vendor from "./{vendor}";\n',
         f"const CHUNKS = {json.dumps(chunks)};\n",
         modules[_LOADER],
-        f'define("{_VENDOR}", () => vendor);\n',
+        defined_packed(_VENDOR, modules[_VENDOR]),
         *(defined(name, modules[name]) for name in groups.first if name != _VENDOR),
         f'from("{_ENTRY}");\n',
         "export { from };\n",

@@ -66,6 +66,7 @@ class Collection:
     rights: Rights
     documents: int = 0
     ready: int = 0
+    failed: int = 0
     shares: tuple[Share, ...] | None = None
 
 
@@ -249,8 +250,8 @@ def _rows(
 
 
 def _counted(conn: apsw.Connection, found: Collection) -> Collection:
-    documents, ready = conn.execute(SQL["counts"], {"name": found.name}).fetchone() or (0, 0)
-    return replace(found, documents=documents, ready=ready)
+    documents, ready, failed = conn.execute(SQL["counts"], {"name": found.name}).fetchone() or (0, 0, 0)
+    return replace(found, documents=documents, ready=ready, failed=failed)
 
 
 def _get(conn: apsw.Connection, caller: Caller, kept: str) -> Collection:

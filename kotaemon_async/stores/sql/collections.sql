@@ -28,7 +28,8 @@ WHERE :names IS NULL OR name IN (SELECT value FROM json_each(:names))
 ORDER BY name LIMIT :limit
 
 -- name: counts
-SELECT count(*), count(*) FILTER (WHERE status = 'ready') FROM documents WHERE collection = :name
+SELECT count(*), count(*) FILTER (WHERE status = 'ready'), count(*) FILTER (WHERE status = 'failed')
+FROM documents WHERE collection = :name
 
 -- name: shares
 SELECT kind, grantee, may_write FROM collection_shares WHERE collection = :name ORDER BY kind DESC, grantee

@@ -237,6 +237,30 @@ def test_a_service_that_dies_under_an_open_page_loses_nothing_on_the_screen_and_
     expect(page.locator(".tools .note")).to_be_hidden()
 
 
+def in_sight(page: Page, is_seen: bool) -> None:
+    """Put the page behind another tab, or in front again."""
+    page.evaluate(
+        """(isSeen) => {
+          Object.defineProperty(document, "hidden", { configurable: true, value: !isSeen });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_seen,
+    )
+
+
+def test_a_page_out_of_sight_holds_no_stream_and_is_current_when_it_is_seen_again(
+    service: Throwaway, page: Page, tmp_path: Path
+) -> None:
+    stream = "/documents/events"
+    with page.expect_event("requestfailed", lambda one: one.url.endswith(stream)):
+        in_sight(page, False)
+    upload_all(service, tmp_path, {"unseen.md": b"# Came while nobody looked\n"})
+    with page.expect_request(f"**{stream}"):
+        in_sight(page, True)
+    expect(row(page, "unseen.md")).to_have_attribute("data-status", "ready")
+    expect(page.locator(".tools .note")).to_be_hidden()
+
+
 _WARNINGS = [
     {
         "code": "page_without_text",
@@ -336,6 +360,21 @@ def test_what_failed_is_counted_as_failed_and_shown_by_itself(page: Page) -> Non
     expect(page.locator(".row[data-document]").first).to_be_visible()
     states = page.locator(".row[data-document]").evaluate_all("(all) => all.map((one) => one.dataset.status)")
     assert f"{len(states)} failed" == failed.inner_text() and set(states) == {"failed"}
+
+
+def test_the_foot_of_the_page_counts_what_can_be_asked_and_leads_to_what_failed(
+    service: Throwaway, page: Page
+) -> None:
+    drop(page, {"locked at the foot.pdf": encrypted_pdf()})
+    expect(row(page, "locked at the foot.pdf")).to_have_attribute("data-status", "failed")
+    page.reload()
+    found = page.request.get(f"{service.url}/api/v1/collections").json()["items"]
+    ready, failed = (sum(one[name] for one in found) for name in ("ready", "failed"))
+    expect(page.locator("#well")).to_contain_text(f"All well · {ready} documents ready")
+    expect(page.locator("#to-failed")).to_have_text(f"{failed} failed")
+    page.locator("#to-failed").click()
+    expect(page).to_have_url(re.compile(r"#documents\?status=failed$"))
+    expect(page.locator(".row[data-document]")).to_have_count(failed)
 
 
 def test_a_name_that_no_collection_can_have_is_refused_before_it_is_sent(page: Page) -> None:

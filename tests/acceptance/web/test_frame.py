@@ -56,6 +56,21 @@ def at(page: Page) -> str:
     return str(page.evaluate("location.hash"))
 
 
+def test_the_first_load_is_few_requests_and_few_bytes(service: Throwaway, browser: Browser) -> None:
+    asked: list[str] = []
+    sizes: list[float] = []
+    with browser.new_context() as cold:
+        page = cold.new_page()
+        session = cold.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on("Network.requestWillBeSent", lambda one: asked.append(one["request"]["url"]))
+        session.on("Network.loadingFinished", lambda one: sizes.append(one["encodedDataLength"]))
+        page.goto(service.url)
+        expect(page.locator("#well")).to_contain_text("1 document ready")
+        expect(page.locator(".examples button").first).to_be_visible()
+    assert len(asked) <= 12 and sum(sizes) <= 150_000, (asked, sum(sizes))
+
+
 def test_the_question_is_reached_by_a_key_and_the_conversation_stays(page: Page) -> None:
     talk = conversation(page, "Who retires at the end of May?")
     page.locator("#turns").focus()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.http.bundle import NotAModule, bundles, defined
+from kotaemon_async.http.bundle import NotAModule, bundles, defined, defined_packed
 
 PAGE = {
     "frame/app.js": 'import { a } from "./a.js";\nconst later = () => import("../system/view.js");\n',
@@ -27,6 +27,13 @@ def test_a_module_becomes_a_function_that_gives_what_it_exports() -> None:
 
 def test_a_lazy_import_goes_through_the_loader() -> None:
     assert 'load("system/view.js")' in defined("frame/app.js", PAGE["frame/app.js"])
+
+
+def test_a_packed_module_gives_what_its_last_list_names() -> None:
+    joined = 'define("v.js", () => {\nvar a=1,b=2;\nreturn { h: a,html: b };\n});\n'
+    assert defined_packed("v.js", "var a=1,b=2;export{a as h,b as html};\n") == joined
+    with pytest.raises(NotAModule, match=r"v\.js"):
+        defined_packed("v.js", "export const a = 1;")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 // Where the answer is looked for: everything, a collection, or some documents.
 
+import { collections, useCollections } from "../documents/library.js";
 import { call } from "../frame/api.js";
 import { count, t } from "../frame/language.js";
 import { say } from "../frame/overlays.js";
@@ -57,13 +58,11 @@ function wordsOf({ collection, ids }, known) {
 /** The button that says it, and what it opens; `choose(scope)` takes another one. */
 export function ScopePicker({ scope, choose }) {
   const [isOpen, setOpen] = useState(false);
-  const [collections, setCollections] = useState(null);
   const button = useRef(null);
   const panel = useRef(null);
   const ids = scope.document_ids;
   const known = useNames(ids);
-  const look = () => call("GET", "/api/v1/collections").then(({ items }) => setCollections(items), () => {});
-  useEffect(() => void look(), []);
+  useCollections();
   useEffect(() => {
     const gone = ids.filter((id) => known[id] === null);
     if (gone.length === 0) return;
@@ -72,9 +71,9 @@ export function ScopePicker({ scope, choose }) {
   }, [known, ids]);
   const toggled = (event) => {
     setOpen(event.newState === "open");
-    if (event.newState === "open") look();
+    if (event.newState === "open") collections.read();
   };
-  const words = saidScope(scope, collections, known);
+  const words = saidScope(scope, collections.items, known);
   return html`
     <div class="scope-place">
       <button type="button" class="quiet scope" id="scope" ref=${button} popovertarget="scope-panel"
@@ -93,7 +92,9 @@ export function ScopePicker({ scope, choose }) {
         onBeforeToggle=${(event) => event.newState === "open" && above(panel.current, button.current)}
         onToggle=${toggled}>
         ${isOpen &&
-          html`<${Choice} scope=${scope} choose=${choose} collections=${collections ?? []} known=${known} />`}
+          html`<${Choice} scope=${scope} choose=${choose} collections=${
+            collections.items ?? []
+          } known=${known} />`}
       </div>
     </div>
   `;

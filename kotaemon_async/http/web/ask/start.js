@@ -1,13 +1,14 @@
 // What stands where the conversation will be: questions that can be asked here, what the documents say, or
 // what to do first.
 
+import { collections, isUnfinished } from "../documents/library.js";
 import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
 import { health } from "../frame/health.js";
 import { count, language, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
 import { Icon, useStore } from "../frame/ui.js";
-import { html, useEffect, useState } from "../vendor/preact.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { noteName } from "./scope.js";
 
 const QUESTIONS = 4;
@@ -51,21 +52,30 @@ export function Start({ scope, choose, ask }) {
 /** What there is: {total, ready, reading, documents}; null until it is known. */
 function useKnown() {
   const [known, setKnown] = useState(null);
-  const total = useStore(health, (now) => now.documents);
+  const numbers = useStore(health, (now) => `${now.documents} ${now.ready}`);
+  const last = useRef(Promise.resolve(null));
   useEffect(() => {
-    const look = async () => {
-      const [collections, newest] = await Promise.all([
-        call("GET", "/api/v1/collections"),
-        call("GET", "/api/v1/documents?limit=30"),
-      ]);
-      const sum = (field) => collections.items.reduce((all, one) => all + one[field], 0);
-      const reading = newest.items.filter((one) => ["queued", "processing"].includes(one.status)).length;
-      for (const one of newest.items) noteName(one.id, one.name);
-      setKnown({ total: sum("documents"), ready: sum("ready"), reading, documents: newest.items });
-    };
-    look().catch(() => setKnown((now) => now ?? { total: null, ready: 1, reading: 0, documents: [] }));
-  }, [total]);
+    last.current = last.current.then((
+      found,
+    ) => (found && `${found.total} ${found.ready}` === numbers ? found : look(found)));
+    last.current.then(setKnown);
+  }, [numbers]);
   return known;
+}
+
+async function look(before) {
+  try {
+    const [all, newest] = await Promise.all([
+      collections.recent(),
+      call("GET", "/api/v1/documents?limit=30"),
+    ]);
+    const sum = (field) => all.reduce((total, one) => total + one[field], 0);
+    const reading = newest.items.filter(isUnfinished).length;
+    for (const one of newest.items) noteName(one.id, one.name);
+    return { total: sum("documents"), ready: sum("ready"), reading, documents: newest.items };
+  } catch {
+    return before ?? { total: null, ready: 1, reading: 0, documents: [] };
+  }
 }
 
 /** Example questions, and the key points of a chosen document or collection. */

@@ -8,11 +8,9 @@ import { href } from "../frame/router.js";
 import { Badge, CopyLink, Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { ask, openOriginal } from "./actions.js";
-import { foreignOwner } from "./collections.js";
-import { PATH, store } from "./document_store.js";
-import { kindOf } from "./kinds.js";
-import { isReadable } from "./row.js";
-import { passages, stateOf } from "./status.js";
+import { foreignOwner, PATH, store } from "./library.js";
+import { isReadable } from "./list.js";
+import { kindOf, passages, stateOf } from "./status.js";
 
 const MOST_PLACES = 30;
 

@@ -7,8 +7,8 @@ import { href } from "../frame/router.js";
 import { Badge, Icon, IconButton } from "../frame/ui.js";
 import { html, useEffect, useReducer, useRef, useState } from "../vendor/preact.js";
 import { askCollection } from "./actions.js";
-import { collections } from "./collections.js";
 import { take, visible } from "./drops.js";
+import { collections } from "./library.js";
 import { into, putInto, uploads } from "./uploads.js";
 
 const MOST_WAITING = 3;

@@ -2,7 +2,7 @@
 // Idempotency-Key, however often it takes, so that a lost connection never makes two documents of it.
 
 import { address, ApiError, call, errorOf, headers, isSettled } from "../frame/api.js";
-import { isUnfinished, PATH, store } from "./document_store.js";
+import { isUnfinished, PATH, store } from "./library.js";
 
 const AT_ONCE = 3;
 const INTO = "kotaemon.into";

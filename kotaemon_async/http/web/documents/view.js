@@ -6,16 +6,25 @@ import { say, sayError, wordsFor } from "../frame/overlays.js";
 import { go, goTo, href, replace, useTitle } from "../frame/router.js";
 import { copied, Empty, Icon, MenuList } from "../frame/ui.js";
 import { html, useEffect, useMemo, useReducer, useRef, useState } from "../vendor/preact.js";
-import { ask, busy, cancel, canRetry, move, openOriginal, remove, retry } from "./actions.js";
-import { choiceOf, chosenOf, queryOf, Selection } from "./choice.js";
-import { mayChange, useCollections } from "./collections.js";
+import {
+  apart,
+  ask,
+  busy,
+  cancel,
+  canRetry,
+  mayShare,
+  move,
+  openOriginal,
+  remove,
+  retry,
+  share,
+  SharingLine,
+} from "./actions.js";
+import { choiceOf, chosenOf, Filters, Selection, SelectionBar, Titles } from "./choice.js";
 import { Details } from "./details.js";
-import { isUnfinished, useDocuments } from "./document_store.js";
-import { DocumentRows, WaitingRows } from "./list.js";
-import { isReadable, placeOf } from "./row.js";
-import { mayShare, share, SharingLine } from "./sharing.js";
+import { isUnfinished, mayChange, useCollections, useDocuments } from "./library.js";
+import { DocumentRows, isReadable, placeOf, WaitingRows } from "./list.js";
 import { stateOf } from "./status.js";
-import { Filters, SelectionBar, Titles } from "./tools.js";
 import { UploadButtons, UploadList } from "./upload_list.js";
 import { uploads } from "./uploads.js";
 
@@ -168,9 +177,6 @@ function NoMatch({ choice }) {
     <//>
   `;
 }
-
-/** A name within a sentence: whichever direction its letters have, they turn nothing round outside of it. */
-const apart = (name) => `\u2068${name}\u2069`;
 
 /** What can be read, and the three ways to hand it in. */
 function NothingYet() {

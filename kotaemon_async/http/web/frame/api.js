@@ -185,7 +185,7 @@ export function follow(path, hear, told = () => {}) {
           state("live");
           hear(event);
         }
-      } catch (error) {
+      } catch {
         if (over.signal.aborted) return;
       }
       state("waiting");
@@ -194,6 +194,24 @@ export function follow(path, hear, told = () => {}) {
   };
   run();
   return () => over.abort();
+}
+
+/**
+ * Holds what `start()` opens while the page is in sight, and no longer: it gives its end. A browser has six
+ * connections to a host for all tabs together, so that streams of hidden ones would keep this one waiting.
+ */
+export function whileSeen(start) {
+  let end = null;
+  const look = () => {
+    if (document.hidden) end = end?.();
+    else end ??= start();
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+  return () => {
+    document.removeEventListener("visibilitychange", look);
+    end?.();
+  };
 }
 
 function pause(milliseconds, signal) {

@@ -1,6 +1,6 @@
 // How the service is, asked now and then; whether it is lost, and whether it is back.
 
-import { collections } from "../documents/collections.js";
+import { collections } from "../documents/library.js";
 import { call } from "./api.js";
 import { t } from "./language.js";
 import { say } from "./overlays.js";
@@ -8,8 +8,8 @@ import { store } from "./ui.js";
 
 const EVERY_MS = 10_000;
 
-/** {status, documents: how many there are, null when that is not known, report}. */
-export const health = store({ status: "asking", documents: null, report: null });
+/** {status, report}, and how many documents there are, are ready and failed, null while that is not known. */
+export const health = store({ status: "asking", report: null, documents: null, ready: null, failed: null });
 
 /** Asks from now on, and says when the service is lost and when it is back. */
 export async function watchHealth() {
@@ -34,21 +34,22 @@ export async function watchHealth() {
 
 async function show(report) {
   document.dispatchEvent(new CustomEvent("health", { detail: report }));
-  const found = report.status === "unreachable" ? null : await collections.read();
-  const documents = found ? found.reduce((sum, one) => sum + one.documents, 0) : null;
-  health.set({ status: report.status, documents, report });
+  const found = report.status === "unreachable" ? null : await collections.recent();
+  const sum = (field) => found && found.reduce((all, one) => all + one[field], 0);
+  const numbers = { documents: sum("documents"), ready: sum("ready"), failed: sum("failed") };
+  health.set({ status: report.status, report, ...numbers });
 }
 
 /** A report comes with 503, too, when a core part is down. */
 const reportOf = (error) =>
   error.body?.components ? error.body : { status: error.status ? "down" : "unreachable" };
 
-/** Until the time is over, or the browser loses or finds its network. */
+/** Until the time is over, the page is seen again, or the browser loses or finds its network. */
 function pause(ms) {
   const over = new AbortController();
   const end = new Promise((again) => {
     setTimeout(again, ms);
-    for (const name of ["online", "offline"]) {
+    for (const name of ["online", "offline", "visibilitychange"]) {
       window.addEventListener(name, again, { signal: over.signal });
     }
   });

@@ -4,12 +4,11 @@
 import { ConversationList } from "../ask/conversations.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { caller, isOpen, may, saidScopes, signOut } from "./access.js";
-import { address } from "./api.js";
 import { health } from "./health.js";
 import { code, count, language, speak, t } from "./language.js";
 import { sayError } from "./overlays.js";
 import { paletteKey, showPalette } from "./palette.js";
-import { lastOf, useLayer } from "./router.js";
+import { href, lastOf, useLayer } from "./router.js";
 import { beside, hideSheet, Icon, IconButton, sheet, showSheet, theme, toggleTheme, useStore } from "./ui.js";
 
 /** On a phone these have no room in the bar; they are in the sheet. */
@@ -36,7 +35,7 @@ export function Navigation({ view, offered }) {
   return html`
     <nav id="nav" class="nav" aria-label=${t("nav.label")} data-sheet=${isShown ? "open" : null}>
       <div class="brand-row">
-        <h1 class="brand"><img src=${address("/web/icon.svg")} alt="" width="22" height="22" />kotaemon</h1>
+        <h1 class="brand"><${Mark} />kotaemon</h1>
         <button type="button" class="quiet" id="to-palette" aria-haspopup="dialog" onClick=${showPalette}
           aria-label=${t("palette.label")} title=${`${t("palette.label")} (${paletteKey})`}>
           <${Icon} name="search" /><kbd>${paletteKey}</kbd>
@@ -79,6 +78,18 @@ export function Navigation({ view, offered }) {
   `;
 }
 
+/** The page's own sign: a page of which one line is marked, as in icon.svg. */
+function Mark() {
+  return html`
+    <svg class="mark" viewBox="0 0 32 32" width="22" height="22" aria-hidden="true" focusable="false">
+      <rect x="3" y="3" width="26" height="26" rx="6" />
+      <path d="M16 3h7a6 6 0 0 1 6 6v14a6 6 0 0 1-6 6h-7z" />
+      <path d="M8.500 11h5M8.500 16h5M8.500 21h5" />
+      <path d="M19 16h6" />
+    </svg>
+  `;
+}
+
 /** A link to a view: to where one was in it. */
 function ViewLink({ name, isCurrent, isRare }) {
   return html`
@@ -96,17 +107,24 @@ const fromSheet = (act) => () => {
   act();
 };
 
-/** How the service is, and how many documents it has. */
+/** How the service is, and how many documents can be asked about; those that failed lead to their list. */
 function Well() {
-  const { status, documents: total } = useStore(health);
-  const words = [
-    code("health", status),
-    total === null ? "" : t("documents.count", { n: total, count: count(total) }),
-  ];
-  const said = html`<i class="dot"></i><span>${words.filter(Boolean).join(" · ")}</span>`;
-  return may()
-    ? html`<a class="well" id="well" href="#system" data-status=${status} onClick=${hideSheet}>${said}</a>`
-    : html`<p class="well" id="well" data-status=${status}>${said}</p>`;
+  const { status, ready, failed } = useStore(health);
+  const number = ready === null ? "" : t("documents.count.ready", { n: ready, count: count(ready) });
+  const said = html`<i class="dot"></i><span>${
+    [code("health", status), number].filter(Boolean).join(
+      " · ",
+    )
+  }</span>`;
+  return html`
+    <div class="well" id="well" data-status=${status}>
+      ${may() ? html`<a href="#system" onClick=${hideSheet}>${said}</a>` : html`<p>${said}</p>`}
+      ${failed > 0 && html`
+        <a class="failed" id="to-failed" href=${href("documents", { status: "failed" })}
+          onClick=${hideSheet}>${t("documents.tally.failed", { count: count(failed) })}</a>
+      `}
+    </div>
+  `;
 }
 
 function LanguageButton() {

@@ -20,6 +20,7 @@ export const words = {
   "theme.switch": ["Switch between light and dark", "切换浅色和深色"],
   "time.now": ["just now", "刚刚"],
   "documents.count": ["{count} document | {count} documents", "{count} 个文档"],
+  "documents.count.ready": ["{count} document ready | {count} documents ready", "{count} 个文档已就绪"],
   "health.asking": ["Asking …", "正在查询…"],
   "health.ok": ["All well", "一切正常"],
   "health.degraded": ["Degraded", "部分可用"],

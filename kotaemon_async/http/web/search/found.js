@@ -1,6 +1,6 @@
 // Asking for passages while words are typed: the newest question counts, and the older answer stays till it is there.
 
-import { mediaTypesOf } from "../documents/kinds.js";
+import { mediaTypesOf } from "../documents/status.js";
 import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { useEffect, useState } from "../vendor/preact.js";

@@ -1,6 +1,6 @@
 // What a search has found: the documents, best first, each with its passages and the words marked in them.
 
-import { kindOf } from "../documents/kinds.js";
+import { kindOf } from "../documents/status.js";
 import { count, day, placeOf, saidPlace, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
 import { IconButton } from "../frame/ui.js";

@@ -1,6 +1,7 @@
 // The view "Search": words in all documents, found as they are typed, with no model.
 
-import { KINDS } from "../documents/kinds.js";
+import { collections, useCollections } from "../documents/library.js";
+import { KINDS } from "../documents/status.js";
 import { call } from "../frame/api.js";
 import { addWords, code, count, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
@@ -80,7 +81,8 @@ function useNameOf(id) {
 
 /** Which documents are looked in. */
 function Filters({ filters, set, name, clear }) {
-  const collections = useCollections();
+  useCollections();
+  const names = (collections.items ?? []).map((one) => one.name);
   const on = (field) => (event) => set({ [field]: event.target.value });
   return html`
     <div class="search-filters" role="group" aria-label=${t("search.filters")}>
@@ -88,7 +90,7 @@ function Filters({ filters, set, name, clear }) {
         .collection}
         onChange=${on("collection")}>
         <option value="">${t("search.collection.all")}</option>
-        ${within(collections, filters.collection).map((one) =>
+        ${within(names, filters.collection).map((one) =>
           html`<option key=${one} value=${one}>${one}</option>`
         )}
       </select>
@@ -115,14 +117,6 @@ function Filters({ filters, set, name, clear }) {
 
 /** The names, also that of the chosen one before the list is there. */
 const within = (names, chosen) => (chosen && !names.includes(chosen) ? [chosen, ...names] : names);
-
-function useCollections() {
-  const [names, setNames] = useState([]);
-  useEffect(() => {
-    call("GET", "/api/v1/collections").then(({ items }) => setNames(items.map((one) => one.name)), () => {});
-  }, []);
-  return names;
-}
 
 /** What was found, or why there is nothing. */
 function Found({ search, words, isNarrowed, clear, only, isOne }) {

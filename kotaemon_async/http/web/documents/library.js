@@ -1,7 +1,8 @@
-// All documents, kept current: a stream says what changes,
-// and while it is away the unfinished ones are asked about.
+// The documents and collections that the caller sees, kept current: a stream says what changes,
+// and while it is away the unfinished documents are asked about.
 
-import { call, follow } from "../frame/api.js";
+import { caller, isOpen, may } from "../frame/access.js";
+import { call, follow, whileSeen } from "../frame/api.js";
 import { useEffect, useReducer } from "../vendor/preact.js";
 
 export const PATH = "/api/v1/documents";
@@ -11,6 +12,7 @@ const ASK_EVERY_MS = 3_000;
 const STREAM_WITHIN_MS = 1_500;
 const MOST_ASKED_ONE_BY_ONE = 25;
 const TELL_EVERY_MS = 120;
+const RECENT_MS = 2_000;
 
 export const isUnfinished = (one) => one.status === "queued" || one.status === "processing";
 
@@ -73,17 +75,24 @@ class DocumentStore {
   }
 
   #enter() {
+    const end = whileSeen(() => this.#follow());
+    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
+    this.#leave = () => {
+      end();
+      clearInterval(asking);
+    };
+  }
+
+  #follow() {
     const end = follow(
       `${PATH}/events`,
       (event) => this.#hear(event),
       (state) => this.#connected(state === "live"),
     );
     const late = setTimeout(() => this.isLive || (this.#connected(false), this.#read()), STREAM_WITHIN_MS);
-    const asking = setInterval(() => this.#ask(), ASK_EVERY_MS);
-    this.#leave = () => {
+    return () => {
       end();
       clearTimeout(late);
-      clearInterval(asking);
       this.#reading = null;
       this.isLive = this.isAway = false;
     };
@@ -139,8 +148,8 @@ class DocumentStore {
   }
 
   async #ask() {
-    if (this.#reading || document.hidden) return;
-    if (!this.#isCurrent) await this.#read();
+    if (this.#reading) return;
+    if (!this.#isCurrent && !document.hidden) await this.#read();
     else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the foot of the page says what is lost
   }
 
@@ -188,4 +197,82 @@ export function useDocuments() {
   const [, look] = useReducer((n) => n + 1, 0);
   useEffect(() => store.watch(look), []);
   return store;
+}
+
+const COLLECTIONS = "/api/v1/collections";
+
+export const pathOf = (name) => `${COLLECTIONS}/${encodeURIComponent(name)}`;
+
+class Collections {
+  #items = null;
+  #hearers = new Set();
+  #reading = null;
+  #readAt = -Infinity;
+
+  /** {name, documents, ready, failed, owner, access, rights} each; null while that is not known. */
+  get items() {
+    return this.#items;
+  }
+
+  get(name) {
+    return this.#items?.find((one) => one.name === name);
+  }
+
+  /** Names of those into which the caller may put documents; `default` is always there for him. */
+  writable() {
+    const names = (this.#items ?? []).filter((one) => one.rights !== "read").map((one) => one.name);
+    return [...new Set(["default", ...names])].sort();
+  }
+
+  /** Calls `hear` after changes until the returned function is called. */
+  watch(hear) {
+    this.#hearers.add(hear);
+    return () => this.#hearers.delete(hear);
+  }
+
+  /** Asks for them; what is known stays when they cannot be had. Gives them, or null. */
+  read() {
+    this.#reading ??= this.#ask().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  /** What is known, if that is a moment old; parts of the page that begin together ask once. */
+  async recent() {
+    return performance.now() - this.#readAt < RECENT_MS ? this.#items : this.read();
+  }
+
+  async #ask() {
+    const found = await call("GET", COLLECTIONS).catch(() => null);
+    if (found && JSON.stringify(found.items) !== JSON.stringify(this.#items)) {
+      this.#items = found.items;
+      for (const hear of this.#hearers) hear();
+    }
+    if (found) this.#readAt = performance.now();
+    return found && found.items;
+  }
+}
+
+export const collections = new Collections();
+
+/**
+ * A number that is another one after each change of the
+ * collections; they are asked for when it is first used.
+ */
+export function useCollections() {
+  const [changes, look] = useReducer((n) => n + 1, 0);
+  useEffect(() => {
+    const end = collections.watch(look);
+    collections.recent();
+    return end;
+  }, []);
+  return changes;
+}
+
+/** Whether the caller may delete, move, retry and cancel this document. */
+export const mayChange = (one) => may("write") && collections.get(one.collection)?.rights !== "read";
+
+/** Whether the collection is somebody else's, which is then said beside its name. */
+export function foreignOwner(name) {
+  const owner = isOpen() ? "" : collections.get(name)?.owner;
+  return owner && owner !== caller().user ? owner : "";
 }
