@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from loguru import logger
 
-from kotaemon_async.answers import insist, quotes, relevance, tables
+from kotaemon_async.answers import insist, measures, quotes, relevance, tables
 from kotaemon_async.answers.extractive import SentenceEmbedder
 from kotaemon_async.answers.llm.base import Deadline
 from kotaemon_async.answers.relevance import Rarity
@@ -190,7 +190,10 @@ def _coverage(one: _Said, rarity: Mapping[str, float]) -> float:
 def _judged(one: _Said, coverage: float, cosine: float | None) -> Claim:
     scope = one.scope
     plain = _REFERENCE.sub(" ", one.sentence)
-    figure, code = insist.missing_figures(plain, scope), insist.missing_codes(plain, scope)
+    figure = insist.missing_figures(measures.restated(plain, scope), scope) or measures.contradicted(
+        plain, scope
+    )
+    code = insist.missing_codes(plain, scope)
     if (figure or code) and _SAYS_NOTHING.search(text.folded(plain)):
         return Claim(one.sentence, "supported", None, one.markers)  # what it misses is not there indeed
     if figure or code:
@@ -202,7 +205,7 @@ def _judged(one: _Said, coverage: float, cosine: float | None) -> Claim:
         return Claim(one.sentence, "unsupported", "subject", one.markers)
     if is_other_words or is_other_meaning:
         return Claim(one.sentence, "check", "subject", one.markers)
-    if not one.is_across and insist.missing_names(plain, scope):
+    if not one.is_across and (insist.missing_names(plain, scope) or insist.missing_people(plain, scope)):
         return Claim(one.sentence, "check", "name", one.markers)
     return Claim(one.sentence, "supported", None, one.markers)
 

@@ -54,7 +54,7 @@ _SURNAMES: Final = (
     "程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦傅方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
 )
 _PERSON: Final = re.compile(
-    f"(?:^|[^\u4e00-\u9fff])([{_SURNAMES}](?:(?![是的在了])[\u4e00-\u9fff]){{1,2}}?)"
+    f"(?:^|[^\u4e00-\u9fff]|[由被请請])([{_SURNAMES}](?:(?![是的在了])[\u4e00-\u9fff]){{1,2}}?)"
     "(?:先生|女士|小姐|经理|主任|老师|教授|医生|博士|工程师)?"
     "(?:负责|担任|任职|住|出生|生于|去世|逝世|毕业|撰写|写|说|认为|属于|管理|主管|做|教|来自|工作|参加|发现|发明"
     "|在|的|呢|是谁|何时|什么|哪)"
@@ -180,6 +180,15 @@ def unknown_names(question: str, unknown: Collection[str], *sources: str) -> lis
     return [_as_written(question, "".join(filter(text.is_cjk, words))) for words in found]
 
 
+def missing_people(claim: str, source: str) -> list[str]:
+    """Return names of people in a Chinese claim that a Chinese source does not have."""
+    plain, stated = text.normalized(claim), text.folded(source)
+    if not _is_chinese(source):
+        return []
+    people = [match[1] for match in _PERSON.finditer(plain) if not match[1].startswith(_NO_PERSON)]
+    return [name for name in people if not any(pair in stated for pair in _pairs(name))]
+
+
 def denial_of(question: str) -> str | None:
     """Return the denial in an English question for what is not, with the word behind it.
 
@@ -210,9 +219,11 @@ def _is_chinese(words: str) -> bool:
 
 def _asked_numbers(folded: str) -> Iterator[_Asked]:
     rest = folded
+    products = {match[1]: scaled(match) for match in SCALED.finditer(text.bare(folded))}
     for whole in figures(folded):
         rest = rest.replace(whole.written, " ", 1)
-        yield from _ends_of_range(whole) or [_Asked(whole.written, _spellings(whole))]
+        product = {products[whole.written]} if whole.written in products else set()
+        yield from _ends_of_range(whole) or [_Asked(whole.written, _spellings(whole) | product)]
     for century in _CENTURY.finditer(rest):
         rest = rest.replace(century[0], " ", 1)
         yield _Asked(century[0], _years_of(int(century[1])))
@@ -225,7 +236,6 @@ def _asked_numbers(folded: str) -> Iterator[_Asked]:
         if measure := _MEASURE.fullmatch(code.written):
             yield _Asked(code.written, _amounts(measure[1], measure[2]))
     rest = text.normalized(rest)
-    products = {match[1]: scaled(match) for match in SCALED.finditer(rest)}
     for match in re.finditer(r"(['\u2019]?)(\d+)", rest):
         digits = match[2]
         short = {f"{century}{digits}" for century in _CENTURIES} if match[1] and len(digits) == 2 else set()
@@ -242,6 +252,8 @@ def _amounts(digits: str, unit: str) -> frozenset[str]:
     """Return the number of a measure; of a decade, such as 1990s and 90s, all years."""
     if unit != "s":
         return frozenset({number(digits)})
+    if len(digits) == 4 and digits.endswith("00"):
+        return _years_of(int(digits[:2]) + 1)
     centuries = _CENTURIES if len(digits) == 2 else ("",)
     return frozenset(f"{century}{digits[:-1]}{year}" for century in centuries for year in range(10))
 
