@@ -44,6 +44,11 @@ _BESIDE: Final = re.compile(
     r"|参考文献|參考文獻|致[谢謝]|附[录錄]|目[录錄]|[实實][验驗]方法|[术術][语語]表",
     re.IGNORECASE,
 )
+_LABEL: Final = re.compile(
+    r"(?:(?:Supplementary|Suppl\.|Extended Data) )?(?:Fig(?:ure|\.)?|Tab(?:le|\.)|Scheme|Chart"
+    r"|Plate|Box|[图圖表])s? ?"
+    r"[A-Z]?\d{1,3}(?:[.-]\d{1,2})?[A-Za-z]?\s?[.:：]?"
+)
 _PANEL: Final = re.compile(r"^\(?[A-H][.)] ?[A-Z]")
 _LEADERS: Final = re.compile(
     r"(?:\. ?){5,}\s?\d{0,4}|[…·‧]{3,}\s?\d{0,4}|^(?:Table of )?Contents$|^目\s?[录錄次]"
@@ -82,7 +87,7 @@ _ASKED: Final = re.compile(
 
 #: Authors with the numbers of their addresses: Jia Liu 1, Ruiyuan Cao 2, Mingyue Xu 1,3 and Xi Wang 1
 _AUTHORS: Final = re.compile(
-    r"(?:\s(?:and )?[A-Z][\w’'-]+(?: [A-Z][\w’'.-]*){1,3} ?\d{1,2}(?:, ?\d{1,2})*[*†‡]?,?){3,}"
+    r"(?:\s*(?:and )?[A-Z][\w’'-]+(?: [A-Z][\w’'.-]*){1,3} ?\d{1,2}(?: ?, ?\d{1,2})*[*†‡]?\s?,?){3,}"
 )
 
 #: How sentences begin that lean on what stands before them, beside those with a pronoun.
@@ -139,6 +144,11 @@ def is_apart(sentence: str) -> bool:
     )
 
 
+def is_label(sentence: str) -> bool:
+    """Return whether this is the number of a figure or a table, in front of what is to be seen there."""
+    return _LABEL.fullmatch(sentence) is not None
+
+
 def asks_for_it(question: str) -> bool:
     """Return whether a question may be about what stands apart: who wrote it, how it may be used."""
     return _ASKED.search(question) is not None
@@ -146,7 +156,7 @@ def asks_for_it(question: str) -> bool:
 
 def without_authors(sentence: str) -> str:
     """Return a sentence without the row of authors that a PDF gives in the midst of it."""
-    return _AUTHORS.sub(" …", sentence)
+    return " ".join(_AUTHORS.sub(" … ", sentence).split()) if _AUTHORS.search(sentence) else sentence
 
 
 def heads_details(heading: str) -> bool:

@@ -53,6 +53,11 @@ _SIGNS: Final = " \t|-*•●▪◦#>"
 _ROW: Final = re.compile(r"\s*\|\s*\|\s*")
 _CELL: Final = re.compile(r"\s+\|\s+")
 _CLAUSE: Final = re.compile(r"(?<=[;；:：。！？])\s*|(?<=[.,!?])\s+|(?<=[，、])\s*|(?<=\s[–—-]\s)")
+#: Words that stand for what the sentence before names.
+POINTS_BACK: Final = re.compile(
+    r"(?:He|She|It|They|This|These|Those|His|Her|Its|Their|Such|Both|The (?:latter|former|same))\b"
+    r"|[他她它其该該此这這]|前者|后者|後者|兩者|两者"
+)
 #: Words that point back to what stands before a sentence.
 DANGLING: Final = re.compile(
     r"(?:He|She|It|They|This|These|Those|That|His|Her|Its|Their|Such|Both|There|Here"

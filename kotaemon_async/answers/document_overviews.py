@@ -23,6 +23,7 @@ from kotaemon_async.answers.claims import ClaimCheck, all_unsupported
 from kotaemon_async.answers.events import Restart
 from kotaemon_async.answers.key_points import LOOKED_AT, example_questions, key_points
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Prompt
+from kotaemon_async.answers.overview import request_of
 from kotaemon_async.answers.quotes import keep_markers, markers
 from kotaemon_async.answers.selection import is_cjk
 from kotaemon_async.answers.settings import AnswerLanguage
@@ -157,7 +158,7 @@ class DocumentOverviews:
     ) -> list[tuple[ExampleQuestion, KeptOverview]]:
         """Return questions that what the caller may read answers, of many documents, of new ones first.
 
-        Those in the `language` come before others.
+        Those in the `language` come before others, and the wish for a summary behind what can be answered.
 
         Raises: Refused `not_found` for a document that is not his to read.
         """
@@ -166,9 +167,13 @@ class DocumentOverviews:
             return [(question, one) for question in one.overview.questions[:limit]]
         scope = await self._access.scope(caller, collection)
         mixed = _mixed(await self._kept.newest(scope, _LOOKED_THROUGH))
-        if language:
-            mixed.sort(key=lambda pair: is_cjk(pair[0].text) != (language == "zh"))
-        return mixed[:limit]
+
+        def place(pair: tuple[ExampleQuestion, KeptOverview]) -> tuple[bool, bool]:
+            asked = pair[0].text
+            is_other = bool(language) and is_cjk(asked) != (language == "zh")
+            return is_other, request_of(asked) is not None
+
+        return sorted(mixed, key=place)[:limit]
 
     async def _of_all(self, document_ids: Sequence[str]) -> list[KeptOverview]:
         """Return the overviews of the documents, made now where they are missing."""

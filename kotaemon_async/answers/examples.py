@@ -376,10 +376,15 @@ _FORMS: Final[tuple[tuple[Kind, re.Pattern[str], _Make], ...]] = (
 )  # fmt: skip
 
 
-def question_of(sentence: str, common: Callable[[str], bool] = lambda _: False) -> Example | None:
+def question_of(
+    sentence: str,
+    common: Callable[[str], bool] = lambda _: False,
+    known: Callable[[str], bool] = lambda _: False,
+) -> Example | None:
     """Return a question that the sentence answers, None when it has none of the forms.
 
-    `common` says whether a word is written small elsewhere, and so is no name.
+    `common` says whether a word is written small elsewhere, and so is no name; `known` whether a reader
+    knows which one is meant by a single common word: the crane.
     """
     if cjk_share(sentence) > _CJK_SHARE:
         found = examples_zh.question_of(sentence)
@@ -390,7 +395,7 @@ def question_of(sentence: str, common: Callable[[str], bool] = lambda _: False) 
         if (
             match is None
             or not _is_subject(match["x"])
-            or _is_vague(match["x"])
+            or _is_vague(match["x"], known)
             or (kind != "definition" and _is_any(match["x"]))
         ):
             continue
@@ -421,10 +426,10 @@ def _is_any(x: str) -> bool:
     return x.split(maxsplit=1)[0].lower() in ("a", "an", "each", "every")
 
 
-def _is_vague(x: str) -> bool:
-    """Return whether the subject is a single common word, so that a reader cannot know which one is meant."""
+def _is_vague(x: str, known: Callable[[str], bool]) -> bool:
+    """Return whether the subject is a single common word of which a reader cannot know which one is meant."""
     first, _, rest = x.partition(" ")
-    return first.lower() in _DETERMINERS and rest.islower() and " " not in rest
+    return first.lower() in _DETERMINERS and rest.islower() and " " not in rest and not known(rest)
 
 
 def summary_of(title: str) -> Example | None:

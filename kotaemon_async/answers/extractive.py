@@ -12,7 +12,7 @@ from loguru import logger
 from numpy.typing import NDArray
 
 from kotaemon_async.answers import phrases, relevance
-from kotaemon_async.answers.composition import composed
+from kotaemon_async.answers.composition import POINTS_BACK, composed
 from kotaemon_async.answers.insist import missing, missing_figures
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.overview import summed_up
@@ -30,6 +30,7 @@ from kotaemon_async.answers.sources import Source
 from kotaemon_async.answers.spelling import respelled
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Outcome, ServedBy
+from kotaemon_async.domain.sentences import is_complete
 from kotaemon_async.telemetry import traces
 
 #: The part of what is left of a question's time that embedding may take, and the longest.
@@ -41,6 +42,9 @@ _ONE_WORD: Final = 0.1
 _LACKING: Final = 0.5
 #: The share of the question's words from which on a row with its columns is what is asked for.
 _ASKED_ROW: Final = 0.85
+#: A sentence in front of one that points back is shown up to so many characters.
+_LONGEST_LEAD: Final = 220
+_LONGEST_LEAD_CJK: Final = 70
 #: What a figure of the question takes that a sentence does not hold itself.
 _FIGURE_BESIDE: Final = 0.2
 
@@ -188,14 +192,30 @@ def _choice(
     outcome = _outcome(selection, prompt.sources, near, weights, values)
     if outcome == "nothing":
         return None
-    worth = {at: value - _lacking(selection, at, missing_of) for at, value in values.items()}
+    worth = {
+        at: value - _lacking(selection, at, missing_of) + selection.told(at) for at, value in values.items()
+    }
     for at in selection.outdone(worth):
         worth[at] -= _LACKING
     shown = _with_figures(selection, worth, selection.shown(worth, prompt.length))
+    shown = _led_in(selection, shown)
     missed = missing_of(shown)
     if missed and shown[0].columns:
         shown = shown[:1]  # other rows are no nearer to what is not there
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
+
+
+def _led_in(selection: Selection, shown: Sequence[Candidate]) -> list[Candidate]:
+    """Return what is shown with the sentence in front of the best, if that points back and there is room."""
+    before = selection.before(shown[0]) if POINTS_BACK.match(shown[0].sentence.text) else None
+    if before is None or before in shown or before.is_title or before.is_apart or before.columns:
+        return list(shown)
+    if not is_complete(before.sentence.text) or POINTS_BACK.match(before.sentence.text):
+        return list(shown)
+    room = _LONGEST_LEAD_CJK if before.is_cjk else _LONGEST_LEAD
+    if len(before.sentence.text) > room:
+        return list(shown)
+    return [*shown, before]
 
 
 def _with_figures(

@@ -88,11 +88,28 @@ _ASKS_COUNT: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNT: Final = re.compile(
-    r"\b(?:hundreds?|thousands?|millions?|billions?|half|dozens?|thirds?|quarters?|no|none|few|several|many)\b"
+    r"\b(?:hundreds?|thousands?|millions?|billions?|half|dozens?|thirds?|quarters?|no|none|few"
+    r"|several|many)\b"
     r"|[几数半无]",
     re.IGNORECASE,
 )
-_CHINESE_YEARS: Final = re.compile("[元〇零一二三四五六七八九十]年")
+_ASKS_PRICE: Final = re.compile(
+    r"\b(?:price|cost|fee|fare)s?(?= of\b)|\bhow expensive\b"
+    r"|\bhow much (?=(?:does|did|do|is|was|were|are|has|have)\b.{3,60}\b(?:costs?|paid|pay|charged?"
+    r"|spent|spend)\b)"
+    r"|多少[钱錢]|(?:[价價]格|票[价價]|[费費]用|造[价價])(?=是|[为為]|有?多)",
+    re.IGNORECASE,
+)
+_MONEY: Final = re.compile(
+    r"[$€£¥]|\b(?:dollars?|euros?|pounds?|yuan|yen|cents?|usd|eur|gbp|rmb|free)\b|元|[免收]费"
+    r"|\d ?[万亿萬億]",
+    re.IGNORECASE,
+)
+#: What names a time without a year in digits, or a year of a reign.
+_ERA: Final = re.compile(
+    r"\bcentur(?:y|ies)\b|\bdecade|\d0s\b|\b(?:BC|BCE|AD|CE|BP)\b|世[纪紀]|[元〇零一二三四五六七八九十\d]\s?年",
+    re.IGNORECASE,
+)
 
 
 class _Asked(NamedTuple):
@@ -130,7 +147,9 @@ def missing(
         lacking += [*missing_names(question, *shown), *unknown_names(question, unknown, *shown)]
     if (denial := denial_of(question)) and not _DENIED.search(said):
         lacking.append(denial)
-    if (asked := asked_figure(question)) and not holds_figure(question, said):
+    if (price := _ASKS_PRICE.search(question)) and not _MONEY.search(said):
+        lacking.append(price[0].strip())
+    elif (asked := asked_figure(question)) and not holds_figure(question, said):
         lacking.append(asked)
     return tuple(dict.fromkeys(lacking))
 
@@ -208,9 +227,11 @@ def asked_figure(question: str) -> str | None:
 def holds_figure(question: str, said: str) -> bool:
     """Return whether what is shown has a number beside the question's own, or a word that counts."""
     asked = {form for one in _asked_numbers(text.folded(question)) for form in one.forms}
+    if _ASKS_YEAR.search(text.folded(question)):
+        return any(len(one) > 2 for one in numbers(said) - asked) or _ERA.search(said) is not None
     if numbers(said) - asked:
         return True
-    return bool((_COUNT if _ASKS_COUNT.search(text.folded(question)) else _CHINESE_YEARS).search(said))
+    return _COUNT.search(said) is not None
 
 
 def _is_chinese(words: str) -> bool:

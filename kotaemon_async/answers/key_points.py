@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from kotaemon_async.answers import insist, relevance, tables
-from kotaemon_async.answers.apart import is_apart
+from kotaemon_async.answers.apart import heads_details, is_apart
 from kotaemon_async.answers.composition import tidy, windowed
 from kotaemon_async.answers.examples import Example, Kind, question_of, question_on, summary_of
 from kotaemon_async.answers.overview import best_sentences, can_open
@@ -33,6 +33,8 @@ _MOST_SENTENCES: Final = 160
 _ORDER: Final[tuple[Kind, ...]] = (
     "date", "figure", "name", "person", "reason", "place", "part", "definition", "topic", "summary",
 )  # fmt: skip
+#: Of so few sentences a reader knows what is meant by a word that comes back in them.
+_SHORT: Final = 12
 #: Sentences from which on a document may be summed up.
 _ENOUGH: Final = 6
 #: A question of so many terms says enough of what it is about.
@@ -54,7 +56,9 @@ class _Tried:
 def key_points(sources: Sequence[Source]) -> tuple[KeyPoint, ...]:
     """Return the sentences that say what a document is about, in its order; of a table its first rows."""
     offered = candidates(sources)
-    best = best_sentences([one for one in offered if can_open(one)], _POINTS)
+    whole = [one for one in offered if can_open(one)]
+    body = [one for one in whole if not heads_details(one.sentence.heading)]
+    best = best_sentences(body or whole, _POINTS)
     if not best:
         rows = [one for one in offered if one.columns or one.sentence.kind == "row"]
         best = (rows or [one for one in offered if not (one.is_title or one.is_apart)])[:_ROWS]
@@ -91,9 +95,15 @@ def _of_the_whole(sources: Sequence[Source], offered: Sequence[Candidate]) -> li
 def _made(offered: Sequence[Candidate], small: frozenset[str], titles: Collection[str]) -> Iterator[_Tried]:
     """Yield a question on each sentence that has one of the forms, and on each heading, none twice."""
     seen: set[str] = set()
+    named = Counter(word for one in offered for word in set(re.findall("[a-z]+", one.sentence.text.lower())))
+    is_short = len(offered) <= _SHORT
+
+    def is_known(noun: str) -> bool:
+        return (is_short and named[noun] > 1) or any(noun in title.lower().split() for title in titles)
+
     for at, one in enumerate(offered):
         is_sentence = one.sentence.kind == "sentence" and not (one.is_title or one.is_apart)
-        example = question_of(tidy(one.sentence.text), small.__contains__) if is_sentence else None
+        example = question_of(tidy(one.sentence.text), small.__contains__, is_known) if is_sentence else None
         if example is not None and example.question not in seen:
             seen.add(example.question)
             yield _Tried(example, at)
@@ -139,7 +149,9 @@ def _finds(one: _Tried, offered: Sequence[Candidate], sources: Sequence[Source])
 
 def _question(one: _Tried, answered_by: Candidate) -> ExampleQuestion:
     said = answered_by.sentence
-    return ExampleQuestion(one.example.question, said.places[0].page, said.text[:_LONGEST_SOURCE])
+    return ExampleQuestion(
+        one.example.question, said.places[0].page, said.text[:_LONGEST_SOURCE], said.heading
+    )
 
 
 def _point(one: Candidate, sources: Sequence[Source]) -> KeyPoint:

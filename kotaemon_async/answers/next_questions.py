@@ -9,10 +9,11 @@ from kotaemon_async.answers.document_overviews import letters
 from kotaemon_async.answers.events import Ask
 from kotaemon_async.answers.follow_up import Histories
 from kotaemon_async.answers.llm.base import Deadline
+from kotaemon_async.answers.overview import request_of
 from kotaemon_async.answers.selection import asked_terms, is_cjk
 from kotaemon_async.domain import text
 from kotaemon_async.domain.errors import Unavailable
-from kotaemon_async.domain.model import Answer, Scope
+from kotaemon_async.domain.model import Answer, Citation, Scope
 from kotaemon_async.domain.overviews import ExampleQuestion, KeptOverview
 
 #: Questions that follow an answer, and the documents that they are taken from.
@@ -21,6 +22,14 @@ _CITED: Final = 4
 #: What of an answer is looked at to tell which questions are near.
 _LOOKED_AT_CHARS: Final = 2_000
 _BESIDE: Final = 0.5
+#: Words of a question that tell what it asks.
+_TELLING: Final = 2
+#: What example questions ask with, of which many have some.
+_FORM: Final = frozenset(
+    asked_terms(
+        "位于哪里，包括哪些，由什么组成，是什么，有哪些内容，占地多少，还有什么名称，是哪一年的，多久一次，关于，总结"
+    )
+)
 #: Turns whose questions are not suggested again.
 _REMEMBERED: Final = 20
 #: The part of what is left of a question's time that this may take, and the longest one.
@@ -55,7 +64,7 @@ class NextQuestions:
                 asked = await self._asked(ask) if any(one.overview.questions for one in found) else ()
         except (Unavailable, TimeoutError):
             return ()
-        return _next_questions(answer, found, {letters(one) for one in (answer.question, *asked)})
+        return _next_questions(answer, found, asked)
 
     async def _overviews(self, answer: Answer, scope: Scope) -> list[KeptOverview]:
         cited = list(dict.fromkeys(one.document_id for one in answer.citations))[:_CITED]
@@ -71,23 +80,46 @@ class NextQuestions:
         return tuple(turn.answer.question for turn in turns)
 
 
-def _next_questions(answer: Answer, found: Sequence[KeptOverview], asked: set[str]) -> tuple[str, ...]:
-    """Return those questions that are near what was asked and said, of its language first."""
+def _is_same(question: str, known: Sequence[set[str]]) -> bool:
+    """Return whether a question says no more than one that was asked."""
+    asked = set(asked_terms(question))
+    return any(asked == one or (asked <= one and len(asked) >= _TELLING) for one in known)
+
+
+def _heading(citation: Citation) -> str:
+    """Return the heading that a quote stands below, empty without one."""
+    return next(iter(citation.place.headings[-1:]), "") if citation.place else ""
+
+
+def _next_questions(answer: Answer, found: Sequence[KeptOverview], earlier: Sequence[str]) -> tuple[str, ...]:
+    """Return those questions that share words with what was asked and said or stand beside it.
+
+    Those in its language come first.
+
+    One that asks the same in other words, or is answered already, is left out.
+    """
     said = letters(f"{answer.answer} {' '.join(one.quote for one in answer.citations)}")
     terms = set(asked_terms(answer.question)) | set(text.query_terms(answer.answer[:_LOOKED_AT_CHARS]))
-    pages = {(one.document_id, one.page) for one in answer.citations}
+    places = {(one.document_id, _heading(one) or one.page) for one in answer.citations}
 
-    def value(one: KeptOverview, question: ExampleQuestion) -> tuple[bool, float]:
-        shared = terms.intersection(asked_terms(question.text))
-        is_beside = (one.document_id, question.page) in pages
-        return is_cjk(question.text) == is_cjk(answer.question), len(shared) + _BESIDE * is_beside
+    def value(one: KeptOverview, question: ExampleQuestion) -> tuple[bool, bool, float]:
+        shared = terms.intersection(asked_terms(question.text)) - _FORM
+        is_beside = (one.document_id, question.heading or question.page) in places
+        is_part = request_of(question.text) is None
+        return is_cjk(question.text) == is_cjk(answer.question), is_part, len(shared) + _BESIDE * is_beside
 
+    known = [set(asked_terms(one)) for one in (answer.question, *earlier)]
+    letters_of = {letters(one) for one in (answer.question, *earlier)}
     offered = {
         question.text: value(one, question)
         for one in found
         for question in one.overview.questions
-        if letters(question.text) not in asked and letters(question.answered_by) not in said
+        if letters(question.text) not in letters_of
+        and not _is_same(question.text, known)
+        and letters(question.answered_by) not in said
     }
+    if answer.citations:
+        offered = {question: worth for question, worth in offered.items() if worth[-1]}
     best = sorted(offered, key=lambda question: offered[question], reverse=True)
     same = [question for question in best if offered[question][0]]
     return tuple((same or best)[:_MOST])

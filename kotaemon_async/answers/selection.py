@@ -21,8 +21,8 @@ from difflib import SequenceMatcher
 from itertools import accumulate, chain
 from typing import Final
 
-from kotaemon_async.answers import tables
-from kotaemon_async.answers.apart import asks_for_it, is_apart, says_nothing
+from kotaemon_async.answers import kinds, synonyms, tables
+from kotaemon_async.answers.apart import asks_for_it, is_apart, is_label, says_nothing
 from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain import text
@@ -63,7 +63,9 @@ _ALIKE: Final = 0.8
 _TITLE: Final = 1.0
 _TITLE_WORDS: Final = 10
 _TITLE_CJK: Final = 20
-#: ...and what a sentence loses that is no part of what the document says, where that is not asked for.
+#: What a sentence gains that tells the kind of thing which is asked for, a reason to why, a year to when...
+_TOLD: Final = 0.2
+#: ...and what one loses that is no part of what the document says, where that is not asked for.
 _APART: Final = 1.0
 
 #: What stands below the names of columns.
@@ -155,7 +157,8 @@ def candidates(sources: Sequence[Source]) -> list[Candidate]:
             is_title = _is_title(source, at)
             above = sentence.text if is_title else above
             if len(terms) > 1 and not says_nothing(sentence.text):
-                marks = (columns, is_title, not columns and is_apart(sentence.text))
+                is_caption = at > 0 and is_label(source.sentences[at - 1].text)
+                marks = (columns, is_title, not columns and (is_caption or is_apart(sentence.text)))
                 found.append(Candidate(number, at, sentence, terms, context, score, cjk, *marks))
     return found
 
@@ -186,6 +189,8 @@ class Selection:
         self.candidates = list(offered)
         self._words = _shared(asked_terms(question), self.candidates)
         self._apart = 0.0 if asks_for_it(question) else _APART
+        self._places = {(one.source, one.at): at for at, one in enumerate(self.candidates)}
+        self._kind = None if self.is_across else kinds.asked(question)
 
     @property
     def is_across(self) -> bool:
@@ -220,6 +225,17 @@ class Selection:
         beside = _TITLE if one.is_title else self._apart if one.is_apart else 0.0
         shared = _WORDS * words.inside + _WORDS_IN_CONTEXT * words.in_context
         return weight * shared + _PASSAGE * one.found + _NEW * words.new - beside
+
+    def told(self, at: int) -> float:
+        """Return what a sentence gains that tells the kind of thing which is asked for."""
+        is_told = self._kind and kinds.tells(self._kind, self.candidates[at].words, self.question)
+        return _TOLD if is_told else 0.0
+
+    def before(self, one: Candidate) -> Candidate | None:
+        """Return the sentence in front of one in its source under the same heading, None without one."""
+        at = self._places.get((one.source, one.at - 1))
+        found = None if at is None else self.candidates[at]
+        return found if found and found.sentence.heading == one.sentence.heading else None
 
     def outdone(self, values: Mapping[int, float]) -> list[int]:
         """Return rows beside which another row of the table holds the same words of the question and more."""
@@ -262,20 +278,26 @@ def by_language(question: str, offered: Sequence[Candidate]) -> list[Selection]:
 
 def _shared(asked: Sequence[str], offered: Sequence[Candidate]) -> list[_Words]:
     """Return what each candidate shares with the terms that are asked for."""
+    meant = {other: term for term in reversed(asked) for other in synonyms.same(term)}
+    meant |= {term: term for term in asked}
+
+    def held_by(one: Candidate) -> frozenset[str]:
+        return frozenset(meant[term] for term in one.terms if term in meant)
+
     wanted = frozenset(asked)
     above = Counter(chain.from_iterable(wanted & one.context for one in offered))
-    counts = {**above, **Counter(chain.from_iterable(wanted.intersection(one.terms) for one in offered))}
+    counts = {**above, **Counter(chain.from_iterable(map(held_by, offered)))}
     idf = {term: math.log(1 + len(offered) / count) for term, count in counts.items()}
     whole = sum(idf.values()) or 1.0
 
     def share(terms: frozenset[str]) -> float:
         return sum(idf.get(term, 0.0) for term in wanted & terms) / whole
 
-    inside = [share(frozenset(one.terms)) for one in offered]
+    inside = [share(held_by(one)) for one in offered]
     return [
         _Words(
             inside[at],
-            share(frozenset(one.terms) | one.context),
+            share(held_by(one) | one.context),
             _beside(at, offered, inside),
             len(set(one.terms) - wanted) / len(set(one.terms)),
         )

@@ -16,11 +16,12 @@ class KeyPoint:
 
 @dataclass(frozen=True, slots=True)
 class ExampleQuestion:
-    """A question that a sentence of the document answers: on which page, in which words."""
+    """A question that a sentence of the document answers: its page, its words, the heading above it."""
 
     text: str
     page: int
     answered_by: str
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)

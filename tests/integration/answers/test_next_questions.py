@@ -44,6 +44,16 @@ async def test_what_was_asked_in_the_conversation_is_not_suggested(ledger: Ledge
     assert await after(ledger, GIVEN, Ask(BUILT, EVERYBODY, history=((SEAL, "4,000."),))) == ()
 
 
+async def test_the_same_in_other_words_is_not_suggested(ledger: Ledger) -> None:
+    again = replace(GIVEN, question="Tell me how often the shaft seal gets replaced!")
+    assert await after(ledger, again) == ()
+
+
+async def test_what_has_nothing_to_do_with_the_answer_is_not_suggested(ledger: Ledger) -> None:
+    elsewhere = replace(QUOTE, page=9)
+    assert await after(ledger, replace(GIVEN, citations=(elsewhere,))) == ()
+
+
 async def test_where_nothing_was_found_there_is_something_else_to_ask(ledger: Ledger) -> None:
     nothing = replace(GIVEN, question="Why?", answer="Nothing.", citations=(), outcome="nothing")
     assert await after(ledger, nothing) == (BUILT, SEAL)

@@ -2,7 +2,13 @@
 
 import pytest
 
-from kotaemon_async.answers.apart import asks_for_it, is_apart, stands_alone, without_authors
+from kotaemon_async.answers.apart import (
+    asks_for_it,
+    heads_details,
+    is_apart,
+    stands_alone,
+    without_authors,
+)
 
 
 @pytest.mark.parametrize("words", [
@@ -66,3 +72,11 @@ def test_a_sentence_with_its_subject_stands_alone(words: str) -> None:
 ])  # fmt: skip
 def test_a_sentence_that_leans_on_others_does_not(words: str) -> None:
     assert not stands_alone(words, is_cjk=not words.isascii())
+
+
+@pytest.mark.parametrize(("heading", "is_detail"), [
+    ("Materials and methods", True), ("References", True), ("参考文献", True),
+    ("Maintenance", False), ("结论", False),
+])  # fmt: skip
+def test_a_heading_may_stand_above_details(heading: str, is_detail: bool) -> None:
+    assert heads_details(heading) is is_detail

@@ -178,3 +178,9 @@ def test_a_heading_that_names_a_subject_is_asked_about(heading: str, question: s
 def test_a_document_with_a_title_may_be_summed_up(title: str, wish: str | None) -> None:
     found = summary_of(title)
     assert (None if found is None else found.question) == wish
+
+
+def test_a_single_common_word_is_a_subject_where_a_reader_knows_which_one_is_meant() -> None:
+    sentence = "The crane weighs 40 tonnes."
+    found = [question_of(sentence), question_of(sentence, known={"crane"}.__contains__)]
+    assert [one and one.question for one in found] == [None, "How much does the crane weigh?"]

@@ -229,3 +229,21 @@ async def test_slips_of_the_keyboard_do_not_hide_an_answer(question: str) -> Non
 async def test_no_sources_give_no_answer() -> None:
     with pytest.raises(NoAnswer):
         await pieces("Why?", embedder=Meaning({}))
+
+
+TRIAL = source(
+    "A slow method of testing a number is called trial division. It consists of dividing by all below."
+)
+
+
+async def test_a_sentence_that_points_back_is_shown_with_the_one_before() -> None:
+    text, finish = await answered("How do you test a number?", TRIAL, embedder=Meaning({"dividing": 0.8}))
+    assert text == f"{TRIAL.passage.text} [1]"
+    assert finish.quotes is not None
+    assert [TRIAL.words(place) for place in finish.quotes[0].places] == [TRIAL.passage.text]
+
+
+async def test_words_that_mean_the_same_find_each_other() -> None:
+    said = source("The set of old rules is long. The company was founded by Otto Berg.")
+    text, _ = await answered("Who set up the company?", said, embedder=Meaning({"": 0.7}))
+    assert text.startswith("The company was founded by Otto Berg.")

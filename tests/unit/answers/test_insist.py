@@ -163,3 +163,20 @@ def test_claims_are_held_to_their_source_by_kind() -> None:
 @given(st.from_regex(r"[A-Za-z]{1,3}[-/.]?[0-9]{1,4}([-/.][A-Za-z0-9]{1,4}){0,2}", fullmatch=True))
 def test_a_code_stands_in_a_text_that_has_it_word_for_word(code: str) -> None:
     assert missing_codes(f"What is {code}?", f"The part {code} is new.") == []
+
+
+@pytest.mark.parametrize(("question", "said", "lacks"), [
+    ("What was the price of a ticket?", "The bowl was won at age 39.", ("price",)),
+    ("What was the price of a ticket?", "A ticket was sold for $39.", ()),
+    ("How much did it cost to build the bridge?", "The bridge was built in 1901.", ("How much",)),
+    ("How much did Otto know?", "Otto knew a lot.", ()),
+    ("一张票多少钱？", "票在车站出售。", ("多少钱",)), ("一张票多少钱？", "票价为三元。", ()),
+    ("In which year did it open?", "It opened with 12 ferries.", ("which year",)),
+    ("In which year did it open?", "It opened in the 19th century.", ()),
+    ("运动会是哪一年举办的？", "十一次比赛都在山东举办。", ("哪一年",)),
+    ("运动会是哪一年举办的？", "运动会于二〇〇九年举办。", ()),
+])  # fmt: skip
+def test_a_price_is_money_and_a_year_no_small_number(
+    question: str, said: str, lacks: tuple[str, ...]
+) -> None:
+    assert missing(question, said) == lacks

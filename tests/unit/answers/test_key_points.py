@@ -78,20 +78,16 @@ PAPER = """Pumps of the north
 
 The pumps of the north are old machines of steel. Most of them lift water from deep wells in winter.
 
-Methods
-
-The pumps of the north were opened in 4 mL of oil. Figure 2. The pumps of the north in winter.
-
-Conclusion
+Figure 2. The pumps of the north in winter.
 
 The old pumps of steel last longer than new ones. However, the ring breaks. All rights reserved by Otto.
 """
 
 
-def test_key_points_are_neither_captions_nor_notices_nor_details_of_a_method() -> None:
+def test_key_points_are_neither_captions_nor_notices() -> None:
     found = points(PAPER)
     assert found[0] == "The pumps of the north are old machines of steel."
-    assert not [one for one in found if "Figure" in one or "reserved" in one or "mL" in one]
+    assert not [one for one in found if "Figure" in one or "reserved" in one]
     assert "The old pumps of steel last longer than new ones." in found
 
 

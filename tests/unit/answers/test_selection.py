@@ -185,3 +185,30 @@ def test_a_longer_answer_shows_more_sentences(length: AnswerLength, count: int) 
     names = ("red", "blue", "tall", "wide", "loud")
     chosen = selection("pump", source(" ".join(f"The {name} pump is {name}." for name in names)))
     assert len(chosen.shown(chosen.values(None), length)) == count
+
+
+def test_a_sentence_gains_that_tells_what_kind_of_thing_is_asked_for() -> None:
+    offered = candidates(
+        [source("The harbour was closed in 1936. The harbour was closed because of the ice.")]
+    )
+    gained = {
+        question: [selection.told(at) > 0 for at in range(2)]
+        for question in (
+            "Why was the harbour closed?",
+            "When was the harbour closed?",
+            "Is the harbour closed?",
+        )
+        if (selection := Selection(question, offered))
+    }
+    assert list(gained.values()) == [[False, True], [True, False], [False, False]]
+
+
+@pytest.mark.parametrize(
+    ("question", "at"),
+    [("Has the ferry company a permit?", 2), ("What does the figure of a permit show?", 1)],
+)
+def test_a_caption_is_chosen_only_where_a_figure_is_asked_for(question: str, at: int) -> None:
+    words = "Figure 2. The permit the ferry company has, as the company shows. A ferry company has a permit."
+    offered = candidates([source(words)])
+    values = Selection(question, offered).values(None)
+    assert max(values, key=values.__getitem__) == at
