@@ -15,7 +15,6 @@ import anyio
 
 READY_S = 10.0
 _PIECE_BYTES = 64 * 1024
-_Ends = tuple[StreamReader, StreamWriter]
 
 
 class RedisServer:
@@ -100,7 +99,7 @@ class Wire:
         self.path = path
         self.delay_s = 0.0
         self._server = server
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.Task[None], anyio.CancelScope] = {}
 
     @property
     def url(self) -> str:
@@ -108,36 +107,34 @@ class Wire:
 
     def cut(self) -> None:
         """Cut every connection through it; new ones are possible."""
-        for connection in self._open:
-            connection.cancel()
+        for scope in self._open.values():
+            scope.cancel()
 
     async def close(self) -> None:
         """Cut every connection and wait until it is gone."""
         self.cut()
-        await asyncio.gather(*self._open, return_exceptions=True)
+        await asyncio.gather(*self._open)
 
     async def carry(self, near_in: StreamReader, near_out: StreamWriter) -> None:
         """Serve one connection."""
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._open.add(task)
+        with anyio.CancelScope() as self._open[task]:
+            await self._connect(near_in, near_out)
+        near_out.close()
+        del self._open[task]
+
+    async def _connect(self, near_in: StreamReader, near_out: StreamWriter) -> None:
         try:
             far_in, far_out = await asyncio.open_unix_connection(self._server)
         except OSError:
             return  # the server is away: the caller's connection ends
-        else:
-            try:
-                await self._connect((near_in, near_out), (far_in, far_out))
-            finally:
-                far_out.close()
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._copy, near_in, far_out, 0.0)
+                await self._copy(far_in, near_out, None)
+                group.cancel_scope.cancel()
         finally:
-            near_out.close()
-            self._open.discard(task)
-
-    async def _connect(self, near: _Ends, far: _Ends) -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._copy, near[0], far[1], 0.0)
-            await self._copy(far[0], near[1], None)
-            group.cancel_scope.cancel()
+            far_out.close()
 
     async def _copy(self, source: StreamReader, sink: StreamWriter, delay_s: float | None) -> None:
         with suppress(ConnectionError):
