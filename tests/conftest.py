@@ -14,6 +14,9 @@ from kotaemon_async.resilience import faults
 from kotaemon_async.search.embedding.models import ENGLISH, MULTILINGUAL, PREPARE
 from kotaemon_async.search.settings import DEFAULT_FOLDER
 
+# Compiling a service that tests start some hundred times takes a third of each start: it is done once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, bool]]:

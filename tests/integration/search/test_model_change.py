@@ -1,6 +1,8 @@
 """The embedding model is changed while questions are asked, and whatever happens meanwhile."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import anyio
@@ -23,12 +25,30 @@ TEXTS = {
 PARTIAL = (Reason("vectors", "vectors_rebuilding"),)
 
 
-@pytest.fixture
-async def stocked(tmp_path: Path, ledger: Ledger) -> Path:
-    """A folder with documents that the old model has embedded."""
-    async with searching(tmp_path, ledger, wanted="old") as service:
+@pytest.fixture(scope="module")
+async def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed folder with documents that the old model has embedded."""
+    folder = tmp_path_factory.mktemp("embedded")
+    ledger = await Ledger.open(folder / "ledger.db")
+    async with searching(folder, ledger, wanted="old") as service:
         for name, text in TEXTS.items():
             await service.ready(name, text)
+    await ledger.aclose()
+    return folder
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, embedded: Path) -> AsyncIterator[Ledger]:
+    """The ledger of a copy of it."""
+    shutil.copytree(embedded, tmp_path, dirs_exist_ok=True)
+    opened = await Ledger.open(tmp_path / "ledger.db")
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+def stocked(tmp_path: Path, ledger: Ledger) -> Path:
+    """The copy."""
     return tmp_path
 
 
@@ -246,13 +266,14 @@ async def test_words_stand_in_while_the_vectors_are_of_a_model_without_weights(
         await service.until(is_found)
 
 
-async def test_an_empty_folder_takes_the_model_that_is_set_at_once(tmp_path: Path, ledger: Ledger) -> None:
-    async with searching(tmp_path, ledger, wanted="old"):
-        pass
-    async with searching(tmp_path, ledger, wanted="new") as service:
-        await service.ready("doc_0", TEXTS["doc_0"])
-        assert service.model == "new"
-    assert await ledger.models.roles() == Roles(active=NEW, previous=OLD)
+async def test_an_empty_folder_takes_the_model_that_is_set_at_once(tmp_path: Path) -> None:
+    async with aclosing(await Ledger.open(tmp_path / "ledger.db")) as ledger:
+        async with searching(tmp_path, ledger, wanted="old"):
+            pass
+        async with searching(tmp_path, ledger, wanted="new") as service:
+            await service.ready("doc_0", TEXTS["doc_0"])
+            assert service.model == "new"
+        assert await ledger.models.roles() == Roles(active=NEW, previous=OLD)
 
 
 async def test_another_wish_during_the_change_ends_it(stocked: Path, ledger: Ledger) -> None:
