@@ -30,7 +30,7 @@ from kotaemon_async.answers.settings import AnswerLanguage
 from kotaemon_async.answers.sources import Documents, Source, verified
 from kotaemon_async.domain import text
 from kotaemon_async.domain.callers import Caller
-from kotaemon_async.domain.errors import KotaemonError, Unavailable
+from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Document, Passage, Scope
 from kotaemon_async.domain.overviews import DocumentOverview, ExampleQuestion, KeptOverview, KeyPoint
 from kotaemon_async.stores.overviews import Version
@@ -178,7 +178,7 @@ class DocumentOverviews:
     async def _of_all(self, document_ids: Sequence[str]) -> list[KeptOverview]:
         """Return the overviews of the documents, made now where they are missing."""
         found = await self._kept.of_documents(document_ids)
-        missing = [one for one in document_ids if one not in found]
+        missing = [one for one in document_ids if one not in found and one not in self._failed]
         for one in missing:
             version = await self._kept.version(one)
             if version is not None:
@@ -190,20 +190,19 @@ class DocumentOverviews:
         while versions := await self._kept.lacking(_AT_ONCE, sorted(self._failed)):
             for version in versions:
                 began_s = time.monotonic()
-                try:
-                    await self._make(version)
-                except KotaemonError:
-                    raise
-                except Exception as error:
-                    # One odd document shall not keep the others from theirs.
-                    self._failed.add(version.document_id)
-                    detail = type(error).__name__
-                    logger.bind(doc_id=version.document_id, detail=detail).error("overview_failed")
+                await self._make(version)
                 await self._sleep(_REST * (time.monotonic() - began_s))
 
     async def _make(self, version: Version) -> None:
         sources = await self._sources(version.document_id)
-        overview = await anyio.to_thread.run_sync(_made, sources)
+        try:
+            overview = await anyio.to_thread.run_sync(_made, sources)
+        except Exception as error:
+            # One odd document shall not keep the others from theirs, nor its readers from the rest of it.
+            self._failed.add(version.document_id)
+            detail = type(error).__name__
+            logger.bind(doc_id=version.document_id, detail=detail).error("overview_failed")
+            return
         await self._kept.keep(version, overview, self._clock())
 
     async def _sources(self, document_id: str) -> tuple[Source, ...]:

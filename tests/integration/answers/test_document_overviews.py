@@ -1,15 +1,21 @@
 """Overviews of documents over a real ledger: made, kept, made anew, and had by those who may read."""
 
+from collections.abc import Sequence
+
 import anyio
 import anyio.lowlevel
 import pytest
 
+from kotaemon_async.answers import document_overviews
 from kotaemon_async.answers.chain import Chain
 from kotaemon_async.answers.document_overviews import DocumentOverviews
+from kotaemon_async.answers.key_points import key_points
 from kotaemon_async.answers.llm.base import Delta, Finish, Provider
+from kotaemon_async.answers.sources import Source
 from kotaemon_async.domain.callers import EVERYBODY, Caller
 from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Page, Scope
+from kotaemon_async.domain.overviews import KeyPoint
 from kotaemon_async.stores.ledger import Ledger
 from tests.support.answering import DOWN, Model
 from tests.support.ledger import batch_of, make_ready, new_document
@@ -80,6 +86,20 @@ async def test_a_document_that_is_not_read_yet_has_nothing_to_tell(ledger: Ledge
     await ledger.documents.accept(new_document("doc_1"), 1.0)
     assert await points(overviews(ledger), "doc_1") == []
     assert await ledger.overviews.lacking(5) == []
+
+
+async def test_an_odd_document_has_nothing_to_tell_and_keeps_no_other_from_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def points_of(sources: Sequence[Source]) -> tuple[KeyPoint, ...]:
+        if sources[0].passage.document_id == "doc_2":
+            raise RecursionError
+        return key_points(sources)
+
+    monkeypatch.setattr(document_overviews, "key_points", points_of)
+    first, odd, made = await add(ledger, 1, PUMP), await add(ledger, 2, CRANE), overviews(ledger)
+    await made.catch_up()
+    assert (await points(made, odd), len(await points(made, first))) == ([], 2)
 
 
 async def test_an_overview_goes_with_its_document(ledger: Ledger) -> None:
