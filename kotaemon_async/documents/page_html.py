@@ -32,13 +32,20 @@ _SIGNS: Final = (
 
 
 def page_html(
-    page: Page, hits: Sequence[Span] = (), quotes: Sequence[Span] = (), *, is_markdown: bool = False
+    page: Page,
+    hits: Sequence[Span] = (),
+    quotes: Sequence[Span] = (),
+    *,
+    begun: Sequence[Span] = (),
+    is_markdown: bool = False,
 ) -> str:
     """Return the page, with what was found in `<mark class="hit">` and a quote in `<mark class="quote">`.
 
-    Lines of Markdown go on as one, and its signs for strong words, code and links are not shown.
+    Further parts of a hit, and what of it has `begun` on the page before, have the class `more` too. Lines
+    of Markdown go on as one, and its signs for strong words, code and links are not shown.
     """
     marks = [(*one, "quote") for one in quotes] + [(*one, "hit") for one in hits]
+    marks += [(*one, "hit more") for one in begun]
     writer = _Writer(page.text, marks, is_markdown=is_markdown)
     blocks = page.blocks or [Block("paragraph", *one.span()) for one in _PARAGRAPH.finditer(page.text)]
     return "".join(part for block in blocks for part in writer.block(block))
@@ -141,7 +148,9 @@ class _Writer:
             words = self._text[start:end]
             start, end = start + len(words) - len(words.lstrip()), end - len(words) + len(words.rstrip())
         found = sorted(
-            (max(a, start), min(b, end), kind) for a, b, kind in self._marks if a < end and b > start
+            (max(a, start), min(b, end), kind if a >= start or kind != "hit" else "hit more")
+            for a, b, kind in self._marks
+            if a < end and b > start
         )
         parts, at = list[str](), start
         for first, last, kind in found:

@@ -1,16 +1,15 @@
 """Use case: read one document: its pages with their lines, its outline and passages, where words stand."""
 
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import accumulate
 from typing import Final, NamedTuple, Protocol
 
 import anyio.to_thread
 
 from kotaemon_async.documents.drawing import PAGED, Drawing, PageRecords
+from kotaemon_async.documents.finding import Box, Found, Hit, Hits, boxes_of, found_on, marks_on
 from kotaemon_async.documents.kept import Kept
 from kotaemon_async.documents.outline import OutlineItem, bookmarks_of, outline_of
 from kotaemon_async.documents.page_html import page_html
@@ -20,7 +19,7 @@ from kotaemon_async.documents.parsing.formats import PDF
 from kotaemon_async.documents.parsing.replies import PageLayer
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import BadDocument, Refused, Unavailable
-from kotaemon_async.domain.finding import Sought, Span, excerpt, phrase, sought
+from kotaemon_async.domain.finding import Sought, phrase, sought
 from kotaemon_async.domain.model import Document, DocumentWarning, Locator, Page, Passage, Reason
 from kotaemon_async.stores.reading import Heading, PageText
 
@@ -28,11 +27,12 @@ _MOST_ITEMS: Final = 5_000
 #: An entry of an outline takes about so much.
 _ITEM_BYTES: Final = 400
 _OUTLINES_BYTES: Final = 4 * 1024**2
-#: So many pages are read at once, and no more hits are counted in a document, nor for longer.
+#: So many pages are read at once, and beyond what is asked for no more hits are counted, nor for longer.
 _TOGETHER: Final = 50
 _MOST_HITS: Final = 10_000
 _FIND_S: Final = 5.0
-Box = tuple[float, float, float, float]
+#: Stands behind the last page, which goes on nowhere.
+_NO_PAGE: Final = PageText(0, "", Locator("page", 0))
 
 
 class Texts(Protocol):
@@ -46,9 +46,21 @@ class Texts(Protocol):
     ) -> list[tuple[tuple[int, int], Passage]]: ...
 
 
+class Shown(NamedTuple):
+    """A page as HTML, where it is no image, and where words stand on its image.
+
+    `orders` says for each box which of the marks that begin on the page it is a part of, -1 for one that
+    began on the page before.
+    """
+
+    html: str | None
+    marks: tuple[Box, ...]
+    orders: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """A page of a document: its text, its lines over its image, its HTML, and where words stand on the image.
+    """A page of a document: its text, its lines over its image, and how it is shown.
 
     `layer` is None, for a `lost` reason, where the page cannot be drawn, be it at the moment (`may_come`).
     """
@@ -56,8 +68,7 @@ class ReadPage:
     document: Document
     page: Page
     layer: PageLayer | None
-    html: str | None
-    marks: tuple[Box, ...]
+    shown: Shown
     lost: Reason | None = None
     may_come: bool = True
 
@@ -72,20 +83,35 @@ class ReadPage:
         ]
 
 
-class Hit(NamedTuple):
-    """Words that were found, in one line with those around them; `marks` are places in `text`."""
+class _Window:
+    """Counts hits in the order of reading, and keeps those that are asked for."""
 
-    place: Locator
-    text: str
-    marks: tuple[Span, ...]
+    def __init__(self, offset: int, limit: int, page: int | None) -> None:
+        self._offset = offset
+        self._limit = limit
+        self._page = page
+        self._total = 0
+        self._kept: list[Hit] = []
 
+    @property
+    def is_full(self) -> bool:
+        """Return whether all are there that are asked for, and enough are counted."""
+        return len(self._kept) == self._limit and self._total >= _MOST_HITS
 
-class Hits(NamedTuple):
-    """The first hits in the order of reading, and how many there are; `is_cut` when there may be more."""
+    def take(self, found: Sequence[Found]) -> None:
+        """Count these, which follow those before."""
+        for one in found:
+            if self._page is not None and one.page.number < self._page:
+                self._offset = self._total + 1
+            elif self._total >= self._offset and len(self._kept) < self._limit:
+                self._kept.append(one.hit())
+            self._total += 1
 
-    total: int
-    is_cut: bool
-    hits: tuple[Hit, ...]
+    def hits(self, *, is_whole: bool) -> Hits:
+        """Return those that are kept; `is_whole` says that all were counted."""
+        offset = min(self._offset, self._total)
+        is_cut = not is_whole or self._total > offset + len(self._kept)
+        return Hits(self._total, is_cut, offset, tuple(self._kept))
 
 
 class Reading:
@@ -128,9 +154,10 @@ class Reading:
             # What its text says can be read all the same.
             lost, may_come = Reason("parser", error.code), isinstance(error, Unavailable)
         page = found or Page(number, "\n".join(line.text for line in layer.lines) if layer else "")
-        make = partial(_with_marks, page, layer, query, quote, document.media_type)
-        html, marks = await anyio.to_thread.run_sync(make)
-        return ReadPage(document, page, layer, html, marks, lost, may_come)
+        beside = await self._texts.texts_after(document.id, number - 2, 3) if query else []
+        make = partial(_with_marks, page, beside, layer, (query, quote), document.media_type)
+        shown = await anyio.to_thread.run_sync(make)
+        return ReadPage(document, page, layer, shown, lost, may_come)
 
     async def outline(self, caller: Caller, document_id: str) -> list[OutlineItem]:
         """Return the bookmarks of a PDF, or the headings, sheets and slides of what has such."""
@@ -161,25 +188,41 @@ class Reading:
             following = f"{page}.{ordinal}"
         return [passage for _, passage in found[:limit]], following
 
-    async def find(self, caller: Caller, document_id: str, query: str, limit: int) -> Hits:
-        """Return where the query stands; if nowhere as it is, where all its words stand near each other."""
+    async def find(
+        self,
+        caller: Caller,
+        document_id: str,
+        query: str,
+        limit: int,
+        *,
+        offset: int = 0,
+        page: int | None = None,
+    ) -> Hits:
+        """Return where the query stands; if nowhere as it is, where all its words stand near each other.
+
+        The first `offset` hits are left out; with `page` those on the pages before it.
+        """
         document = await self._access.document(caller, document_id)
         wanted = sought(query)
-        found = await self._found(document.id, wanted, limit, by_words=False)
+        window = _Window(offset, limit, page)
+        found = await self._found(document.id, wanted, window, by_words=False)
         if found.total or not wanted.words:
             return found
-        return await self._found(document.id, wanted, limit, by_words=True)
+        return await self._found(document.id, wanted, _Window(offset, limit, page), by_words=True)
 
-    async def _found(self, document_id: str, wanted: Sought, limit: int, *, by_words: bool) -> Hits:
-        total, shown, after, ends_at_s = 0, list[Hit](), 0, time.monotonic() + _FIND_S
-        while pages := await self._texts.texts_after(document_id, after, _TOGETHER):
-            look = partial(_hits_on, pages, wanted, limit - len(shown), by_words=by_words)
-            count, hits = await anyio.to_thread.run_sync(look)
-            total, after = total + count, pages[-1].number
-            shown += hits
-            if total >= _MOST_HITS or time.monotonic() > ends_at_s:
-                return Hits(total, is_cut=True, hits=tuple(shown))
-        return Hits(total, is_cut=total > len(shown), hits=tuple(shown))
+    async def _found(self, document_id: str, wanted: Sought, window: _Window, *, by_words: bool) -> Hits:
+        ends_at_s, after = time.monotonic() + _FIND_S, 0
+        while pages := await self._texts.texts_after(document_id, after, _TOGETHER + 1):
+            # The page behind them is only gone on to, and looked at with the next ones.
+            is_end = len(pages) <= _TOGETHER
+            look = partial(found_on, [*pages, _NO_PAGE] if is_end else pages, wanted, by_words=by_words)
+            window.take(await anyio.to_thread.run_sync(look))
+            if is_end:
+                return window.hits(is_whole=True)
+            if window.is_full or time.monotonic() > ends_at_s:
+                return window.hits(is_whole=False)
+            after = pages[-2].number
+        return window.hits(is_whole=True)
 
 
 def _place_of(cursor: str | None) -> tuple[int, int]:
@@ -191,47 +234,21 @@ def _place_of(cursor: str | None) -> tuple[int, int]:
     return int(page), int(ordinal)
 
 
-def _hits_on(
-    pages: Sequence[PageText], wanted: Sought, most: int, *, by_words: bool
-) -> tuple[int, list[Hit]]:
-    """Return how many hits the pages have, and the first of them."""
-    total, hits = 0, list[Hit]()
-    for page in pages:
-        groups = wanted.word_groups(page.text) if by_words else [[one] for one in wanted.spans(page.text)]
-        total += len(groups)
-        hits += [_hit(page, group) for group in groups[: max(0, most - len(hits))]]
-    return total, hits
-
-
-def _hit(page: PageText, group: Sequence[Span]) -> Hit:
-    text, start = excerpt(page.text, group[0])
-    stop = start + len(text)
-    inside = [(first - start, last - start) for first, last in group if first >= start and last <= stop]
-    return Hit(page.place, text, tuple(inside))
-
-
 def _with_marks(
-    page: Page, layer: PageLayer | None, query: str, quote: str, media_type: str
-) -> tuple[str | None, tuple[Box, ...]]:
+    page: Page,
+    beside: Sequence[PageText],
+    layer: PageLayer | None,
+    looked_for: tuple[str, str],
+    media_type: str,
+) -> Shown:
+    query, quote = looked_for
     wanted = sought(query)
+    marks = marks_on(page.text, page.number, beside, wanted)
     html = None
     if media_type not in PAGED:
         quoted = phrase(quote).spans(page.text, most=1)
+        begun = [marks.begun] if marks.begun else []
         is_markdown = media_type == formats.MARKDOWN
-        html = page_html(page, wanted.marks(page.text), quoted, is_markdown=is_markdown)
-    return html, tuple(_boxes(layer, wanted)) if layer and query else ()
-
-
-def _boxes(layer: PageLayer, wanted: Sought) -> list[Box]:
-    """Return the boxes of what is looked for on the lines of a page, a part for each line."""
-    text = "\n".join(line.text for line in layer.lines)
-    spans = wanted.marks(text)
-    starts = list(accumulate((len(line.text) + 1 for line in layer.lines), initial=0))
-    boxes: list[Box] = []
-    for start, stop in spans:
-        for number in range(bisect_right(starts, start) - 1, bisect_left(starts, stop)):
-            line, first = layer.lines[number], starts[number]
-            low, high = max(start - first, 0), min(stop - first, len(line.text))
-            if low < high:
-                boxes.append(line.box_of(low, high))
-    return boxes
+        html = page_html(page, marks.own, quoted, begun=begun, is_markdown=is_markdown)
+    boxes, orders = boxes_of(layer, page.text, marks, wanted) if layer and query else ([], [])
+    return Shown(html, tuple(boxes), tuple(orders))

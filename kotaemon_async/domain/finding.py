@@ -36,6 +36,8 @@ _BROKEN: Final = "(?:\u00ad\\s*|-[^\\S\n]*\n\\s*)?"
 _BLANKS, _ANY_BLANKS = r"\s+", r"\s*"
 _MOST_KEPT: Final = 16_384
 _LONGEST: Final = 200
+#: What is looked for goes on over so many characters before and behind a page break.
+_AROUND_BREAK: Final = 600
 #: Words within so many characters are one hit; of each word so many places are looked at on a page.
 _NEAR: Final = 160
 _MOST_PLACES: Final = 1_000
@@ -75,6 +77,14 @@ class Sought:
         plain = source.translate(_FOLDS)
         found = [match.span() for match in islice(self.whole.finditer(plain), most)]
         return _at_source(source, plain, found)
+
+    def over_break(self, before: str, after: str) -> Span | None:
+        """Return where on one page the whole begins and where on the next it ends, None where it does not."""
+        tail, head = before[-_AROUND_BREAK:], after[:_AROUND_BREAK]
+        for start, stop in self.spans(f"{tail}\n{head}"):
+            if start < len(tail) and stop > len(tail) + 1:
+                return len(before) - len(tail) + start, stop - len(tail) - 1
+        return None
 
     def marks(self, source: str) -> list[Span]:
         """Return where the whole stands, else its words."""

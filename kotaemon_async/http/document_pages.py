@@ -7,7 +7,8 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
-from kotaemon_async.documents.reading import Hit, ReadPage
+from kotaemon_async.documents.finding import Hit
+from kotaemon_async.documents.reading import ReadPage
 from kotaemon_async.domain.model import Passage, Reason
 from kotaemon_async.http.auth import READ
 from kotaemon_async.http.bodies import PlaceBody, WarningBody, body_of, place_body, warning_body
@@ -44,9 +45,10 @@ class ReadPageBody(msgspec.Struct, frozen=True):
     """A page, 1-based, of `total`; `text` is what quotes are looked up in.
 
     `lines` are those of the image `pages/{number}.png`, in the order of reading, `width` and `height` its
-    size in points, 0 where it cannot be drawn; `marks` are boxes of what is looked for. `html` is there for
-    what is no PDF and no picture: safe, without addresses, what is looked for in `<mark class="hit">`, a
-    quote in `<mark class="quote">`.
+    size in points, 0 where it cannot be drawn; `marks` are boxes of what is looked for, and `orders` says of
+    which mark each is a part, counted on the page from 0, -1 where that began on the page before. `html` is
+    there for what is no PDF and no picture: safe, without addresses, what is looked for in
+    `<mark class="hit">` (`hit more` for further parts of a mark), a quote in `<mark class="quote">`.
     """
 
     document_id: str
@@ -61,6 +63,7 @@ class ReadPageBody(msgspec.Struct, frozen=True):
     html: str | None
     warnings: list[WarningBody]
     marks: list[Sides] = []
+    orders: list[int] = []
     degraded: list[Reason] = []
 
 
@@ -96,19 +99,25 @@ class ReadPassages(msgspec.Struct, frozen=True):
 
 
 class HitBody(msgspec.Struct, frozen=True):
-    """A place of what is looked for, with words around it; marks are characters of `text`, from and to."""
+    """A place of what is looked for, with words around it; marks are characters of `text`, from and to.
+
+    `order` counts the marks before it on its page; what goes on over the page break ends on the `last_page`.
+    """
 
     page: int
     place: PlaceBody
     text: str
     marks: list[tuple[int, int]]
+    order: int
+    last_page: int
 
 
 class HitList(msgspec.Struct, frozen=True):
-    """Hits in the order of reading; of `total` there may be more when the list is cut."""
+    """Hits in the order of reading, `offset` of `total` before them; when it is cut there may be more."""
 
     total: int
     is_cut: bool
+    offset: int
     hits: list[HitBody]
 
 
@@ -144,19 +153,21 @@ async def document_passages(
 
 
 @get(f"{_ONE}/find", opt=READ, responses=_PROBLEMS, summary="Find words in a document")
-async def find_in_document(
+async def find_in_document(  # noqa: PLR0913, PLR0917 - one for each part of the query
     services: GivenServices,
     caller: GivenCaller,
     document_id: FromPath[str],
     q: Words = "",
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
+    offset: Annotated[int, QueryParameter(ge=0, le=10_000_000, description="Hits to leave out.")] = 0,
+    page: Annotated[int | None, QueryParameter(ge=1, description="Where hits begin, not `offset`.")] = None,
 ) -> HitList:
     """Return where the words stand, whatever they are written and broken with, in the order of reading.
 
-    When they stand nowhere as they are, all of them near each other count.
+    When they stand nowhere as they are, all of them near each other count. The first `offset` are left out.
     """
-    found = await services.reading.find(caller, document_id, q, limit)
-    return HitList(found.total, found.is_cut, list(map(_hit, found.hits)))
+    found = await services.reading.find(caller, document_id, q, limit, offset=offset, page=page)
+    return HitList(found.total, found.is_cut, found.offset, list(map(_hit, found.hits)))
 
 
 def page_body(page: ReadPage) -> ReadPageBody:
@@ -172,11 +183,17 @@ def page_body(page: ReadPage) -> ReadPageBody:
         has_picture=layer is not None or page.may_come,
         text=page.page.text,
         lines=[PageLine(line.text, line.box) for line in layer.lines] if layer else [],
-        html=page.html,
+        html=page.shown.html,
         warnings=list(map(warning_body, page.warnings)),
-        marks=[(round(x0, 5), round(y0, 5), round(x1, 5), round(y1, 5)) for x0, y0, x1, y1 in page.marks],
+        marks=list(map(_rounded, page.shown.marks)),
+        orders=list(page.shown.orders),
         degraded=[page.lost] if page.lost else [],
     )
+
+
+def _rounded(box: Sides) -> Sides:
+    left, top, right, bottom = box
+    return round(left, 5), round(top, 5), round(right, 5), round(bottom, 5)
 
 
 def _passage(passage: Passage) -> ReadPassageBody:
@@ -184,7 +201,8 @@ def _passage(passage: Passage) -> ReadPassageBody:
 
 
 def _hit(hit: Hit) -> HitBody:
-    return HitBody(hit.place.number, place_body(hit.place), hit.text, list(hit.marks))
+    marks = list(hit.marks)
+    return HitBody(hit.place.number, place_body(hit.place), hit.text, marks, hit.order, hit.last_page)
 
 
 HANDLERS: list[HTTPRouteHandler] = [document_outline, document_passages, find_in_document]

@@ -53,12 +53,16 @@ class _Asked:
         begun = text.unfinished(query) if as_typed else ""
         return cls(query, tuple(text.query_terms(query)), begun)
 
-    def seen_in(self, terms: Sequence[str]) -> Sequence[str]:
-        """Return the terms of a text; one that the last word may become counts as that word."""
-        if not self.begun:
-            return terms
-        whole, asked = text.stem(self.begun), frozenset(self.terms)
-        return [whole if one not in asked and text.is_begun(one, self.begun) else one for one in terms]
+    def seen_in(self, texts: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """Return the terms of texts; where none has the last word, what it may become counts as that word."""
+        last = text.stem(self.begun)
+        if not last or any(last in terms for terms in texts.values()):
+            return texts
+        asked = frozenset(self.terms)
+        return {
+            key: [last if one not in asked and text.is_begun(one, self.begun) else one for one in terms]
+            for key, terms in texts.items()
+        }
 
 
 class SearchLost(Unavailable):
@@ -227,6 +231,7 @@ def _ranking(
     is_cjk = text.is_mostly_cjk(asked.query)
     others = {key for key, _ in vectors if text.is_mostly_cjk(known[key].text) != is_cjk}
     near = fusion.evened(vectors, others, weights)
-    close = fusion.together(asked.terms, {key: asked.seen_in(_terms(known[key].text)) for key in known})
+    seen = asked.seen_in({key: _terms(known[key].text) for key in known})
+    close = fusion.together(asked.terms, seen)
     pages = {key: (passage.document_id, passage.page) for key, passage in known.items()}
     return fusion.spread(fusion.fused(near, keywords, close, weights), pages)

@@ -100,10 +100,15 @@ def _sought(conn: apsw.Connection, query: str, asked: SearchTerms) -> tuple[list
 
 
 def _begun(conn: apsw.Connection, query: str) -> list[str]:
-    """Return what the last word of a query is the beginning of: itself, or the stem of what it already is."""
+    """Return how terms begin that the last word of a query may become, none where it is a term already.
+
+    Where no term begins like it, that is the stem of what it nearly is.
+    """
     begun = text.unfinished(query)
-    if not begun or conn.execute(SQL["begins_a_term"], {"begun": begun}).get:
-        return [begun] if begun else []
+    if not begun or _frequencies(conn, text.terms(query)[-1:]):
+        return []
+    if conn.execute(SQL["begins_a_term"], {"begun": begun}).get:
+        return [begun]
     shorter = [begun[:length] for length in range(len(begun) - 1, 0, -1)]
     known = _frequencies(conn, [one for one in shorter if text.is_begun(one, begun)])
     return sorted(known, key=len, reverse=True)[:1]

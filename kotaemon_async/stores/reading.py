@@ -13,11 +13,17 @@ SQL = queries("reading.sql")
 
 
 class PageText(NamedTuple):
-    """The text of a page, 1-based, and what the page is called."""
+    """The text of a page, 1-based, and what the page is called.
+
+    A sentence that goes on over the page break ends at `stop` here and goes on at `over` on the next page,
+    feet and heads of the pages being between; without such a sentence these are None.
+    """
 
     number: int
     text: str
     place: Locator
+    stop: int | None = None
+    over: int | None = None
 
 
 class Heading(NamedTuple):
@@ -36,8 +42,8 @@ class Reading(Store):
         """Return up to `limit` pages behind page `number`, in order."""
         values = {"id": document_id, "after": number, "limit": limit}
         return [
-            PageText(found, text, context.place_of(place, found, media_type))
-            for found, text, place, media_type in conn.execute(SQL["texts_after"], values)
+            PageText(found, text, context.place_of(place, found, media_type), stop, over)
+            for found, text, place, media_type, stop, over in conn.execute(SQL["texts_after"], values)
         ]
 
     @reads

@@ -62,7 +62,7 @@ def layer_of_text(text: str, blocks: list[dict[str, Any]], title: str, quote: st
     """Return what is laid over a drawn text, as `layer_of_page` does."""
     with _drawn(text, blocks, title) as (page, laid):
         found = _places(page, laid, quote.replace("|", " "), "") if quote else []
-        return _layer(page, child_text_layer.of_page(page, laid), found)
+        return _layer(page, child_text_layer.of_sheet(page, laid), found)
 
 
 def page_with(document: Any, words: str) -> int | None:

@@ -6,15 +6,18 @@ parts of the page's width, two bytes each; none where the line does not run from
 
 import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
+from kotaemon_async.documents.parsing.child_layout import Line as LaidLine
+from kotaemon_async.documents.parsing.child_layout import regions
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box
 from kotaemon_async.documents.parsing.child_words import shown
 from kotaemon_async.domain.child_lines import is_mostly_cjk
 
 Line = tuple[str, Box, bytes]
+T = TypeVar("T")
 
 #: No page has more lines or characters laid over it.
 _MOST_LINES = 5_000
@@ -25,28 +28,38 @@ _ODD = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 
 def of_page(page: Any, text_page: Any) -> list[Line]:
-    """Return the lines of a page, in the order in which its text is read."""
-    width, height = page.rect.width, page.rect.height
-    return list(_bounded(_lines(text_page, width, height)))
+    """Return the lines of a page in the order of reading: a column after the other."""
+    drawn = list(_bounded(_lines(page, text_page)))
+    places = {id(line): place for place, (line, _) in enumerate(drawn)}
+    in_order = regions([line for line, _ in drawn])
+    return [drawn[places[id(line)]][1] for region in in_order for line in region]
+
+
+def of_sheet(page: Any, text_page: Any) -> list[Line]:
+    """Return the lines of a sheet that was laid out, in the order of its text."""
+    return [line for _, line in _bounded(_lines(page, text_page))]
 
 
 def of_words(words: str) -> list[Line]:
     """Return the lines of a page that was read from its picture, as `child_words.encoded` keeps them."""
     page = json.loads(words)
-    return list(_bounded(_row(row, page["turn"]) for row in page["rows"] if row))
+    rows = (_row(row, page["turn"]) for row in page["rows"] if row)
+    return [line for _, line in _bounded((None, row) for row in rows)]
 
 
-def _bounded(lines: Iterator[Line]) -> Iterator[Line]:
+def _bounded(lines: Iterable[tuple[T, Line]]) -> Iterator[tuple[T, Line]]:
     room = _MOST_CHARS
-    for number, line in enumerate(lines):
+    for number, (laid, line) in enumerate(lines):
         room -= len(line[0])
         if number >= _MOST_LINES or room < 0:
             return
-        yield line
+        yield laid, line
 
 
-def _lines(text_page: Any, width: float, height: float) -> Iterator[Line]:
-    for block in text_page.extractRAWDICT()["blocks"]:
+def _lines(page: Any, text_page: Any) -> Iterator[tuple[LaidLine, Line]]:
+    """Yield each line as the layout knows it, and as it is laid over the image."""
+    width, height = page.rect.width, page.rect.height
+    for place, block in enumerate(text_page.extractRAWDICT()["blocks"]):
         for line in block.get("lines", ()):
             chars = [one for span in line["spans"] for one in span["chars"]]
             text = _ODD.sub("\ufffd", "".join(one["c"][:1] or "\ufffd" for one in chars))
@@ -54,7 +67,10 @@ def _lines(text_page: Any, width: float, height: float) -> Iterator[Line]:
                 continue
             is_level = abs(line["dir"][1]) < 0.05 and line["dir"][0] > 0
             sides = [(one["bbox"][0] / width, one["bbox"][2] / width) for one in chars] if is_level else []
-            yield text, parts_of(tuple(line["bbox"]), width, height), _edges(sides)
+            size = max(span["size"] for span in line["spans"])
+            left, top, right, bottom = line["bbox"]
+            laid = LaidLine(left, top, right, bottom, size, text, upright=is_level, block=place)
+            yield laid, (text, parts_of(tuple(line["bbox"]), width, height), _edges(sides))
 
 
 def _row(row: Sequence[Sequence[Any]], turn: int) -> Line:

@@ -1,7 +1,9 @@
 -- name: texts_after
-SELECT p.number, p.text, p.place, d.media_type
+SELECT p.number, p.text, p.place, d.media_type, max(c.stop), min(c.over_start)
 FROM documents AS d JOIN pages AS p ON p.document_id = d.id AND p.version = d.searchable_version
-WHERE d.id = :id AND p.number > :after ORDER BY p.number LIMIT :limit
+LEFT JOIN chunks AS c ON c.document_id = p.document_id AND c.version = p.version AND c.page = p.number
+    AND c.over_start IS NOT NULL
+WHERE d.id = :id AND p.number > :after GROUP BY p.number ORDER BY p.number LIMIT :limit
 
 -- name: places
 SELECT p.number, p.place, d.media_type

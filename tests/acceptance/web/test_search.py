@@ -86,6 +86,27 @@ def test_filters_stand_in_the_address_and_hold(service: Throwaway, page: Page) -
     expect(page.locator(".search-group h3")).to_have_text(["cranes.md"])
 
 
+def test_a_beginning_of_a_word_is_found_and_marked(page: Page) -> None:
+    page.locator("#search").fill("cra")
+    expect(page.locator(".search-hit mark").first).to_have_text(re.compile("^cranes?$", re.IGNORECASE))
+    assert "cranes.md" in names(page)
+
+
+def test_a_document_is_chosen_by_a_part_of_its_name(page: Page) -> None:
+    page.locator("#search").fill("crane")
+    expect(page.locator(".search-group")).to_have_count(3)
+    page.locator("#search-name").fill("repo")
+    expect(page.locator("#search-names li")).to_have_text(["report.pdfharbour"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#search-document")).to_have_text("report.pdf")
+    expect(page.locator(".search-group h3")).to_have_text(["report.pdf"])
+    page.wait_for_url("**document=doc_*")
+    page.locator("#search-document").click()
+    expect(page.locator(".search-group")).to_have_count(3)
+    page.locator("#search-name").fill("nowhere")
+    expect(page.locator(".search-nameless")).to_have_text("No document is called so")
+
+
 def test_the_list_stays_until_the_newer_one_is_there_and_a_lost_lane_is_named(page: Page) -> None:
     page.locator("#search").fill("crane")
     expect(page.locator(".search-group")).to_have_count(3)

@@ -164,6 +164,14 @@ async def test_the_last_word_of_what_is_typed_may_be_a_beginning(
     assert int(hits[0][0].split(".")[2]) == 2
 
 
+async def test_a_whole_word_finds_what_it_finds_when_nobody_types(ledger: Ledger) -> None:
+    await first_page(ledger, ["The portable port", "The portable crane"], "port")
+    typed, plain = [
+        await ledger.keywords.search("the port", Scope(), 5, as_typed=one) for one in (True, False)
+    ]
+    assert (typed, len(typed)) == (plain, 1)
+
+
 @pytest.mark.parametrize("query", ["harb", "harb is", "harb?", "h"])
 async def test_only_the_last_word_and_only_while_it_is_typed(ledger: Ledger, query: str) -> None:
     await first_page(ledger, ["The old harbour"], query)

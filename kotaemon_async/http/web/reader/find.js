@@ -6,11 +6,13 @@ import { count, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
 import { IconButton } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
-import { pathOf } from "./loading.js";
+import { pathOf } from "./pages.js";
 
 const TYPING_MS = 200;
-const MOST_HITS = 500;
-const NOTHING = { words: "", hits: [], total: 0, isCut: false };
+/** So many hits are asked for at once, and more when one comes so near to their end. */
+const WINDOW = 500;
+const NEAR_END = 50;
+const NOTHING = { words: "", hits: [], offset: 0, total: 0, isCut: false };
 
 /** The places of some words in a document, in reading order, and which of them is looked at. */
 export function useFind(documentId, words, page) {
@@ -20,19 +22,16 @@ export function useFind(documentId, words, page) {
   const [tries, setTries] = useState(0);
   useAgain(error, () => setTries((was) => was + 1));
   useEffect(() => {
-    if (!words.trim()) {
-      setFound(NOTHING);
-      setError(null);
-      return;
-    }
+    setError(null);
+    if (!words.trim()) return setFound(NOTHING);
     const stopping = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const reply = await hitsOf(documentId, words.trim(), stopping.signal);
+        const ask = (part) => hitsOf(documentId, words.trim(), part, stopping.signal);
+        const here = await ask({ page: page.current });
+        const reply = here.hits.length === 0 && here.total > 0 ? await ask({ offset: 0 }) : here;
         setFound(reply);
-        setError(null);
-        const next = reply.hits.findIndex((one) => one.page >= page.current);
-        setAt(Math.max(0, next));
+        setAt(reply.offset);
       } catch (problem) {
         if (problem.name !== "AbortError") setError(problem);
       }
@@ -42,36 +41,66 @@ export function useFind(documentId, words, page) {
       stopping.abort();
     };
   }, [documentId, words, tries]);
-  const onPages = useMemo(() => byPage(found.hits), [found]);
-  const hit = found.hits[at] ?? null;
-  const step = (by) => setAt((was) => (was + by + found.hits.length) % Math.max(1, found.hits.length));
-  return { ...found, error, at, hit, onPages, step, current: hit && currentOf(hit, onPages) };
+  const lacking = lackingAt(found, at);
+  useEffect(() => {
+    if (!lacking) return;
+    const stopping = new AbortController();
+    hitsOf(documentId, found.words, lacking, stopping.signal).then(
+      (more) => setFound((was) => joined(was, more)),
+      (problem) => problem.name !== "AbortError" && setError(problem),
+    );
+    return () => stopping.abort();
+  }, [documentId, found.words, JSON.stringify(lacking), tries]);
+  const pages = useMemo(() => pagesOf(found.hits), [found]);
+  const hit = found.hits[at - found.offset] ?? null;
+  const step = (by) => setAt((was) => (was + by + found.total) % Math.max(1, found.total));
+  const isWhole = found.hits.length === found.total && !found.isCut;
+  return { ...found, error, at, hit, step, mayHold: (number) => !isWhole || pages.has(number) };
 }
 
-async function hitsOf(documentId, words, signal) {
-  const query = new URLSearchParams({ q: words, limit: MOST_HITS });
+async function hitsOf(documentId, words, part, signal) {
+  const query = new URLSearchParams({ q: words, limit: WINDOW, ...part });
   const reply = await call("GET", `${pathOf(documentId, "find")}?${query}`, undefined, { signal });
-  return { words, hits: reply.hits, total: reply.total, isCut: reply.is_cut };
+  return { words, hits: reply.hits, offset: reply.offset, total: reply.total, isCut: reply.is_cut };
 }
 
-function byPage(hits) {
-  const pages = new Map();
-  for (const hit of hits) pages.set(hit.page, [...(pages.get(hit.page) ?? []), hit]);
-  return pages;
+/** Which hits are wanted next: those around the one that is looked at, or behind or before what is there. */
+function lackingAt({ hits, offset, total, isCut }, at) {
+  const end = offset + hits.length;
+  if (hits.length === 0) return null;
+  if (at < offset - WINDOW || at > end + WINDOW) {
+    const from = Math.max(0, at - WINDOW / 2);
+    return { offset: from };
+  }
+  if (at > end - NEAR_END && (end < total || isCut)) return { offset: end };
+  if (at < offset + NEAR_END && offset > 0) {
+    const from = Math.max(0, offset - WINDOW);
+    return { offset: from, limit: offset - from };
+  }
+  return null;
 }
 
-/** Which of the marks of its page a hit is: the how manieth, of how many. */
-function currentOf(hit, onPages) {
-  const others = onPages.get(hit.page);
-  const marks = (some) => some.reduce((sum, one) => sum + Math.max(1, one.marks.length), 0);
-  return { page: hit.page, order: marks(others.slice(0, others.indexOf(hit))), of: marks(others) };
+/** The hits that are there with others that follow them or stand before them; else those alone. */
+function joined(was, more) {
+  if (was.words !== more.words) return was;
+  const total = Math.max(was.total, more.total);
+  if (more.hits.length === 0) return { ...was, total: was.offset + was.hits.length, isCut: false };
+  if (more.offset === was.offset + was.hits.length) {
+    return { ...more, offset: was.offset, total, hits: [...was.hits, ...more.hits] };
+  }
+  if (more.offset + more.hits.length === was.offset) {
+    return { ...was, offset: more.offset, total, hits: [...more.hits, ...was.hits] };
+  }
+  return { ...more, total };
 }
 
-/** What stands at the hits of a page, letter for letter. */
-export function saidAt(hits = []) {
-  return [
-    ...new Set(hits.flatMap(({ text, marks }) => marks.map(([start, stop]) => text.slice(start, stop)))),
-  ];
+/** The pages that hits stand on. */
+const pagesOf = (hits) => new Set(hits.flatMap((one) => [one.page, one.last_page]));
+
+/** Which mark of a page is that of the hit: its order there, -1 for what goes on from the page before. */
+export function currentOn(hit, number) {
+  if (hit?.page === number) return { order: hit.order };
+  return hit?.last_page === number ? { order: -1 } : null;
 }
 
 /** The box for the words, the number of their places, and the way from one to the next. */
@@ -87,7 +116,7 @@ export function FindBar({ find, words, setWords, leave, isTyped }) {
       find.step(event.shiftKey ? -1 : 1);
     }
   };
-  const isNone = find.hits.length === 0;
+  const isNone = find.total === 0;
   return html`
     <div class="reader-find" role="search">
       <input ref=${box} id="reader-find" class="field" type="search" dir="auto" value=${words}
@@ -108,7 +137,7 @@ function saidCount(find, words) {
   if (!words.trim()) return "";
   if (find.error) return wordsFor(find.error).text;
   if (find.words !== words.trim()) return t("reader.find.looking");
-  if (find.hits.length === 0) return t("reader.find.none");
+  if (find.total === 0) return t("reader.find.none");
   const total = count(find.total);
   return t("reader.find.count", { at: count(find.at + 1), total });
 }

@@ -1,17 +1,14 @@
-// A document with pages: its tools, what is looked for in it, what an answer cites of it, and the place in the address.
+// A document with pages: what is above and beside them, what is drawn on them, and the place in the address.
 
 import { saidPlace, t } from "../frame/language.js";
 import { href, replace, route, useLayer } from "../frame/router.js";
 import { CopyLink, IconButton } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
-import { CitedBar, CitedSaid } from "./cited.js";
-import { FindBar, saidAt, useFind } from "./find.js";
-import { Loader } from "./loading.js";
+import { CitedBar, CitedSaid, Original, Tools } from "./bars.js";
+import { currentOn, FindBar, useFind } from "./find.js";
 import { PicturePage, TextPage } from "./page.js";
-import { Pages } from "./pages.js";
+import { factorOf, Loader, Pages, stepped, useSizes } from "./pages.js";
 import { Side } from "./side.js";
-import { Original, Tools } from "./tools.js";
-import { factorOf, stepped, useSizes } from "./zoom.js";
 
 const narrow = matchMedia("(max-width: 900px)");
 const roomy = matchMedia("(min-width: 1200px)");
@@ -22,13 +19,11 @@ const EYE = 0.3;
 const LAID_OUT = /^application\/pdf$|^image\/|presentation|powerpoint/;
 
 /** A document with pages. */
-export function Open(
-  { documentId, document: it, page, find: given, citation, answer, cited, close, whole, name },
-) {
+export function Open(given) {
+  const { documentId, document: it, page, find: words, citation, answer, cited, close, whole, name } = given;
   const total = it.progress.pages_total;
-  const first = pageOf(page, cited.citation, total);
-  const [at, setAt] = useState(first);
-  const eye = useRef(first);
+  const [at, setAt] = useState(() => pageOf(page, cited.citation, total));
+  const eye = useRef(at);
   const handle = useRef(null);
   const loader = useMemo(() => new Loader(), []);
   const [look, setLook] = useState(() => (LAID_OUT.test(it.media_type) ? "pages" : "text"));
@@ -39,12 +34,10 @@ export function Open(
   const [target, setTarget] = useState(null);
   const sizes = useSizes();
   const show = (number, part = 0, offset = 0, left = null) => handle.current.show(number, part, offset, left);
-  const finding = useFinding({ documentId, given, eye, handle, whole });
+  const finding = useFinding({ documentId, given: words, eye, handle, whole });
   const quoted = useQuoted({ citation, look, setLook, show });
   useLayer(Boolean(side) && narrow.matches, () => setSide(null));
   useAddress({ documentId, page, citation, cited, total, at, handle, show });
-
-  const { find, words, openFind, leaveFind } = finding;
   const zoomBy = (step) => {
     const sheet = whole.current.querySelector(".reader-body > .scroller");
     const factor = look === "text" ? factorOf(zoom) : sizes.factor(at, zoom, sheet);
@@ -55,14 +48,7 @@ export function Open(
     setTarget(text && { page: number, text });
     if (narrow.matches) setSide(null);
   };
-  const leave = () => (finding.isOpen ? leaveFind() : side && narrow.matches ? setSide(null) : close());
-  const keys = keysOf({ at, total, show, zoomBy, openFind, cited, whole, handle });
-  useKeys(whole, {
-    keys,
-    openFind,
-    leave,
-    step: (by) => (finding.isOpen ? find.step(by) : openFind()),
-  });
+  useReaderKeys({ at, total, show, zoomBy, finding, cited, whole, handle, side, setSide, close });
   const looked = (number) => {
     eye.current = number;
     loader.near = number;
@@ -76,36 +62,14 @@ export function Open(
     quote: quoted.found,
     target: (number, part) => show(number, part, 0.02),
   };
-  const draw = (number, size) => {
-    const label = saidWhere(null, number, total, it);
-    const current = find.current?.page === number ? find.current : null;
-    const common = { loader, documentId, number, size, on, label, current };
-    common.target = target?.page === number ? target : null;
-    const quote = partOn(cited.citation, number);
-    if (look === "text") {
-      return html`<${TextPage} ...${common} found=${saidAt(find.onPages.get(number))} quote=${quote} />`;
-    }
-    const isHit = find.onPages.has(number) || find.isCut;
-    const isMarked = citation && (cited.citation ? quote !== null : String(number) === page);
-    return html`<${PicturePage} ...${common} words=${isHit ? find.words : ""} citation=${
-      isMarked ? citation : null
-    } />`;
-  };
-  // Where the quote stands the place is called as the citation calls it.
-  const isCited = cited.citation?.place?.number === at && partOn(cited.citation, at) !== null;
-  const here = isCited ? { number: at, place: cited.citation.place } : known;
+  const draw = drawing({ given, loader, look, find: finding.find, target, total, on });
   const sizeOf = (n, box) => look === "text" ? sizes.text(n, zoom, box) : sizes.picture(n, zoom, box, total);
-  const link = href("documents", documentId, "page", at, { find: words.trim(), cite: citation, answer });
+  const { openFind, leaveFind } = finding;
   const tools = { at, total, look, zoom, side, show, setLook, setZoom, setSide, zoomBy, openFind, leaveFind };
+  const link = { find: finding.words.trim(), cite: citation, answer };
   return html`
-    <header class="reader-head">
-      <div class="what">
-        <h2 dir="auto" title=${name}>${name}</h2>
-        <span id="reader-where" dir="auto">${saidWhere(here, at, total, it)}</span>
-      </div>
-      <${CopyLink} to=${link} isBare label=${t(citation ? "reader.link.citation" : "reader.link")} />
-      <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
-    </header>
+    <${Head} name=${name} where=${saidWhere(placeAt(at, cited, known), at, total, it)} close=${close}
+      link=${href("documents", documentId, "page", at, link)} isCited=${Boolean(citation)} />
     <${Tools} ...${tools} isFinding=${finding.isOpen} />
     ${finding.isOpen && html`<${FindBar} ...${finding} leave=${leaveFind} />`}
     <${CitedBar} cited=${cited} go=${goCited} />
@@ -115,7 +79,8 @@ export function Open(
           page=${at}
           go=${go} ratio=${sizes.ratio()} />
       `}
-      <${Pages} handle=${handle} total=${total} draw=${draw} onEye=${looked} sizeOf=${sizeOf} data-look=${look}
+      <${Pages} handle=${handle} total=${total} draw=${draw} onEye=${looked} sizeOf=${sizeOf}
+        data-look=${look}
         version=${`${look} ${zoom} ${sizes.version}`} role="group" aria-label=${t("reader.pages")} />
     </div>
     <footer class="reader-foot">
@@ -123,6 +88,41 @@ export function Open(
       <${Original} document=${it} page=${at} />
     </footer>
   `;
+}
+
+/** What is read, where one is in it, and a link to that. */
+function Head({ name, where, link, isCited, close }) {
+  return html`
+    <header class="reader-head">
+      <div class="what">
+        <h2 dir="auto" title=${name}>${name}</h2>
+        <span id="reader-where" dir="auto">${where}</span>
+      </div>
+      <${CopyLink} to=${link} isBare label=${t(isCited ? "reader.link.citation" : "reader.link")} />
+      <${IconButton} id="reader-close" name="close" label=${t("close")} onClick=${close} />
+    </header>
+  `;
+}
+
+/** Gives what draws a page in a size: its picture or its text, with the words and the quote on it. */
+function drawing({ given, loader, look, find, target, total, on }) {
+  const { documentId, document: it, page, citation, cited } = given;
+  return (number, size) => {
+    const words = find.mayHold(number) ? find.words : "";
+    const common = { loader, documentId, number, size, on, words, current: currentOn(find.hit, number) };
+    common.label = saidWhere(null, number, total, it);
+    common.target = target?.page === number ? target : null;
+    const quote = partOn(cited.citation, number);
+    if (look === "text") return html`<${TextPage} ...${common} quote=${quote} />`;
+    const isMarked = citation && (cited.citation ? quote !== null : String(number) === page);
+    return html`<${PicturePage} ...${common} citation=${isMarked ? citation : null} />`;
+  };
+}
+
+/** The page with its place; where the quote stands the place is called as the citation calls it. */
+function placeAt(at, { citation }, known) {
+  const isCited = citation?.place?.number === at && partOn(citation, at) !== null;
+  return isCited ? { number: at, place: citation.place } : known;
 }
 
 /** Keeps the place in the address, without a step of the history, and goes to where another address leads. */
@@ -189,14 +189,15 @@ function useFinding({ documentId, given, eye, handle, whole }) {
   return { find, words, setWords, isOpen, isTyped, openFind, leaveFind };
 }
 
-/** Where the quote of the citation stands on the pages that were looked at; the first time it is brought into sight. */
+/** Where the quote stands on the pages that were looked at; the first time it is brought into sight. */
 function useQuoted({ citation, look, setLook, show }) {
   const [marks, setMarks] = useState({});
   const shown = useRef(null);
   const found = (number, places) => {
     setMarks((was) => ({ ...was, [`${citation} ${number}`]: places }));
     if (shown.current === citation) return;
-    if (places.length === 0 && look === "text") return setLook("pages"); // the picture's text may be cut otherwise
+    // The picture's text may be cut otherwise.
+    if (places.length === 0 && look === "text") return setLook("pages");
     shown.current = citation;
     if (places.length > 0) show(number, places[0][1], EYE);
   };
@@ -206,27 +207,6 @@ function useQuoted({ citation, look, setLook, show }) {
 /** Looks at another citation of the answer, wherever it is. */
 const goCited = (one) =>
   replace(...placed(one.document_id, { page: one.place?.number ?? one.page, cite: one.id, find: "" }));
-
-/** What keys do, where nothing is typed. */
-function keysOf({ at, total, show, zoomBy, openFind, cited, whole, handle }) {
-  const cite = (one) => one && goCited(one);
-  return {
-    ArrowLeft: () => show(at - 1),
-    ArrowRight: () => show(at + 1),
-    PageUp: () => handle.current.by(-0.9),
-    PageDown: () => handle.current.by(0.9),
-    Home: () => show(1),
-    End: () => show(total),
-    "+": () => zoomBy(1),
-    "=": () => zoomBy(1),
-    "-": () => zoomBy(-1),
-    0: () => zoomBy(0),
-    g: () => whole.current.querySelector("#reader-page").select(),
-    f: openFind,
-    n: () => cite(cited.all[cited.at + 1]),
-    p: () => cite(cited.all[cited.at - 1]),
-  };
-}
 
 /** The page that an address means: its own, that of the citation, or the first. */
 function pageOf(page, citation, total) {
@@ -264,14 +244,33 @@ function saidWhere(known, number, total, { media_type: type }) {
   return numbered.includes(named) ? plain : `${named} · ${plain}`;
 }
 
-/** Keys act in the whole reader; letters only where nothing is typed. */
-function useKeys(whole, given) {
-  const now = useRef(given);
-  now.current = given;
+/** What keys do: letters and signs where nothing is typed, the others in the whole reader. */
+function useReaderKeys({ at, total, show, zoomBy, finding, cited, whole, handle, side, setSide, close }) {
+  const { find, openFind, leaveFind } = finding;
+  const cite = (one) => one && goCited(one);
+  const keys = {
+    ArrowLeft: () => show(at - 1),
+    ArrowRight: () => show(at + 1),
+    PageUp: () => handle.current.by(-0.9),
+    PageDown: () => handle.current.by(0.9),
+    Home: () => show(1),
+    End: () => show(total),
+    "+": () => zoomBy(1),
+    "=": () => zoomBy(1),
+    "-": () => zoomBy(-1),
+    0: () => zoomBy(0),
+    g: () => whole.current.querySelector("#reader-page").select(),
+    f: openFind,
+    n: () => cite(cited.all[cited.at + 1]),
+    p: () => cite(cited.all[cited.at - 1]),
+  };
+  const leave = () => finding.isOpen ? leaveFind() : side && narrow.matches ? setSide(null) : close();
+  const step = (by) => (finding.isOpen ? find.step(by) : openFind());
+  const now = useRef(null);
+  now.current = { keys, openFind, leave, step };
   useEffect(() => {
     const press = (event) => {
-      const { keys, openFind, leave, step } = now.current;
-      const act = actOf(event, { keys, openFind, leave, step });
+      const act = actOf(event, now.current);
       if (!act || event.defaultPrevented) return;
       event.preventDefault();
       event.stopPropagation();

@@ -6,11 +6,12 @@ import { t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
 import { Trusted } from "../frame/trusted.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact.js";
-import { loadPage, loadPicture, pathOf, picturePath } from "./loading.js";
+import { loadPage, loadPicture, picturePath } from "./pages.js";
 
 const MOST_COMPARED = 30;
+const NO_MARKS = { marks: [], orders: [] };
 
-/** What `load` gives for this key, once the page has had its turn: {value, error}; the one before stays till then. */
+/** What `load` gives for this key when it had its turn: {value, error}; the one before stays till then. */
 function useLoaded(loader, { key, number, load }) {
   const [found, setFound] = useState({});
   const [tries, setTries] = useState(0);
@@ -36,22 +37,20 @@ export function usePage(loader, documentId, number, words) {
 }
 
 /**
- * A page as a picture. `words` are looked for on it, `current` {order, of} is the one of them that is looked at;
+ * A page as a picture. `words` are looked for on it, `current` {order} is the mark of them that is looked at;
  * `citation` is marked on it. Tells its size, where the quote stands and where the current word is.
  */
 export function PicturePage(
   { loader, documentId, number, size, label, words, current, citation, target, on },
 ) {
   const path = size.width > 0 ? picturePath(documentId, number, size.width, citation) : null;
-  const load = (signal) =>
-    citation ? loadMarked(documentId, number, path, signal) : loadPicture(path, signal);
+  const load = (signal) => citation ? loadMarked(path, signal) : loadPicture(path, signal);
   const picture = useLoaded(loader, { key: path, number, load });
   const page = usePage(loader, documentId, number, words);
   const lines = page.value?.lines;
-  const marks = (words && page.value?.marks) || [];
-  const chosen = current && marks.length > 0
-    ? Math.min(marks.length - 1, Math.floor(current.order * marks.length / current.of))
-    : -1;
+  const { marks, orders } = words && page.value ? page.value : NO_MARKS;
+  const isHere = (order) => orders[order] === current?.order;
+  const chosen = marks.findIndex((_, order) => isHere(order));
   useEffect(() => {
     const known = page.value?.width ? page.value : picture.value;
     if (known) on.size(number, known.width, known.height, Boolean(page.value?.width));
@@ -63,7 +62,9 @@ export function PicturePage(
     if (picture.value?.marks && citation) on.quote(number, picture.value.marks);
   }, [picture.value, citation]);
   useEffect(() => {
-    if (chosen >= 0) on.word(number, marks[chosen][1], marks[chosen][0] * size.width);
+    if (current?.order >= 0 && chosen >= 0) {
+      on.word(number, marks[chosen][1], marks[chosen][0] * size.width);
+    }
   }, [chosen, current?.order, page.value]);
   useEffect(() => {
     const line = target && lines?.find((one) => begins(one.text, target.text));
@@ -84,7 +85,7 @@ export function PicturePage(
         : html`<span class="page-number" aria-hidden="true">${number}</span>`}
       ${marks.map((one, order) =>
         html`
-          <mark key=${order} class="hit" aria-hidden="true" aria-current=${order === chosen ? "true" : null}
+          <mark key=${order} class="hit" aria-hidden="true" aria-current=${isHere(order) ? "true" : null}
             style=${placed(one)}></mark>
         `
       )}
@@ -94,7 +95,7 @@ export function PicturePage(
 }
 
 /** The picture with a quote marked, and where; of an answer that is not kept any more the page alone. */
-async function loadMarked(documentId, number, path, signal) {
+async function loadMarked(path, signal) {
   const [plain, query] = path.split("?");
   try {
     const picture = await loadPicture(path, signal);
@@ -132,7 +133,7 @@ function TextLayer({ lines, ratio }) {
   `;
 }
 
-/** Sizes in parts of the page's height, which is the font size of the layer: nothing is set anew when it is zoomed. */
+/** Sizes in parts of the page's height, the font size of the layer: nothing is set anew when it is zoomed. */
 function lineStyle(text, [left, top, right, bottom], ratio) {
   const [width, height] = [(right - left) / ratio, bottom - top];
   const isUpright = text.length > 2 && height > 2 * width;
@@ -160,8 +161,8 @@ function widthOf(text) {
 }
 
 /**
- * While something is being selected, the space between lines belongs to the line that was passed last: otherwise a
- * browser takes the nearest node in the document, and the selection jumps to the end of the page.
+ * While something is being selected, the space between lines belongs to the line that was passed last:
+ * otherwise a browser takes the nearest node in the document, and the selection jumps to the end of the page.
  */
 function keepSelection(layer) {
   const rest = layer.lastElementChild;
@@ -211,9 +212,9 @@ function Away({ error, again }) {
   `;
 }
 
-/** A page as its text reads, with headings, lists and tables; `spoken` are the words to be marked in it. */
-export function TextPage({ loader, documentId, number, size, label, found, current, quote, target, on }) {
-  const { value, error, again } = usePage(loader, documentId, number, "");
+/** A page as its text reads, with headings, lists and tables; else as PicturePage, with `quote` marked. */
+export function TextPage({ loader, documentId, number, size, label, words, current, quote, target, on }) {
+  const { value, error, again } = usePage(loader, documentId, number, words);
   const whole = useRef(null);
   const prose = useRef(null);
   useLayoutEffect(() => {
@@ -227,16 +228,18 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
   }, [value]);
   useEffect(() => {
     if (!value) return;
-    const marks = mark(prose.current, found, "hit");
-    const chosen = current
-      ? marks[Math.min(marks.length - 1, Math.floor(current.order * marks.length / current.of))]
-      : null;
+    const before = prose.current.querySelectorAll("mark[aria-current]");
+    before.forEach((one) => one.removeAttribute("aria-current"));
+    const [begun, own] = [".more", ":not(.more)"].map((one) =>
+      prose.current.querySelectorAll(`mark.hit${one}`)
+    );
+    const chosen = words && current ? current.order < 0 ? begun[0] : own[current.order] : null;
     chosen?.setAttribute("aria-current", "true");
-    if (chosen) on.word(number, partOf(chosen, whole.current), null);
-  }, [value, String(found), current?.order]);
+    if (chosen && current.order >= 0) on.word(number, partOf(chosen, whole.current), null);
+  }, [value, words, current?.order]);
   useEffect(() => {
     if (!value || !quote) return;
-    const [first] = mark(prose.current, [quote], "quote");
+    const [first] = markQuote(prose.current, quote);
     on.quote(number, first ? [[0, partOf(first, whole.current), 1, 1]] : []);
   }, [value, quote]);
   useEffect(() => {
@@ -260,21 +263,14 @@ export function TextPage({ loader, documentId, number, size, label, found, curre
 const partOf = (node, page) =>
   (node.getBoundingClientRect().top - page.getBoundingClientRect().top) / Math.max(1, page.offsetHeight);
 
-/** Marks each place of the wanted texts, however their blanks fall, in place of the marks before; returns them in order. */
-function mark(root, wanted, kind) {
-  for (const old of root.querySelectorAll(`mark.${kind}`)) old.replaceWith(...old.childNodes);
+/** Marks a quote, however its blanks fall, in place of the marks before; returns the marks in order. */
+function markQuote(root, quote) {
+  for (const old of root.querySelectorAll("mark.quote")) old.replaceWith(...old.childNodes);
   root.normalize();
   const { text, places } = lettersOf(root);
-  const spans = [...new Set(wanted.map(squeezed).filter(Boolean))].flatMap((one) => placesOf(text, one));
-  spans.sort((a, b) => b[0] - a[0]);
-  const made = [];
-  let before = Infinity;
-  for (const [start, end] of spans) {
-    if (end > before) continue;
-    made.unshift(...wrapped(places.slice(start, end), kind));
-    before = start;
-  }
-  return made;
+  const wanted = squeezed(quote);
+  const starts = wanted ? startsOf(text, wanted) : [];
+  return starts.reverse().flatMap((start) => wrapped(places.slice(start, start + wanted.length))).reverse();
 }
 
 const squeezed = (text) => text.normalize("NFKC").toLowerCase().replace(/\s+/g, "");
@@ -285,11 +281,9 @@ function begins(line, text) {
   return here.length > 0 && (here.includes(wanted) || (here.length > 3 && wanted.startsWith(here)));
 }
 
-function placesOf(text, wanted) {
+function startsOf(text, wanted) {
   const found = [];
-  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) {
-    found.push([at, at + wanted.length]);
-  }
+  for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) found.push(at);
   return found;
 }
 
@@ -312,7 +306,7 @@ function lettersOf(root) {
 }
 
 /** Puts a mark around these letters in each text node that they stand in. */
-function wrapped(letters, kind) {
+function wrapped(letters) {
   const runs = new Map();
   for (const [node, at, length] of letters) {
     const [first] = runs.get(node) ?? [at];
@@ -323,7 +317,7 @@ function wrapped(letters, kind) {
     range.setStart(node, first);
     range.setEnd(node, end);
     const around = document.createElement("mark");
-    around.className = kind;
+    around.className = "quote";
     range.surroundContents(around);
     return around;
   });

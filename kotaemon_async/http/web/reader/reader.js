@@ -7,22 +7,24 @@ import { wordsFor } from "../frame/overlays.js";
 import { go, route, useTitle } from "../frame/router.js";
 import { Empty, IconButton, Waiting } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
-import { Quoted, useCited } from "./cited.js";
-import { Divider } from "./divider.js";
-import { pathOf } from "./loading.js";
+import { Original, Quoted, useCited } from "./bars.js";
 import { Open } from "./open.js";
-import { Original } from "./tools.js";
+import { pathOf } from "./pages.js";
 import { words as ofReader } from "./words.js";
 
 addWords(ofReader);
 
 const narrow = matchMedia("(max-width: 900px)");
+/** The part of the width that the document has beside a conversation, in percent, and where it is kept. */
+const KEPT = "kotaemon.reader";
+const [LEAST, MOST, FIRST] = [25, 75, 46];
+const STEP = 3;
 const UNFINISHED = ["queued", "processing"];
 const AGAIN_MS = 2_000;
 
 /**
- * Shows a document at a page, with words looked for in it or a citation of an answer marked, all of which may be
- * missing; `close` takes it away.
+ * Shows a document at a page, with words looked for in it or a citation of an answer marked, all of which may
+ * be missing; `close` takes it away.
  */
 export function Reader({ documentId, page, find = "", citation, answer, close }) {
   const cited = useCited(answer, citation);
@@ -139,3 +141,36 @@ function Closed({ document, error, cited, name, close }) {
     </div>
   `;
 }
+
+/** Sets --reader, the part of the width that the document has. */
+export function Divider() {
+  const [percent, setPercent] = useState(() => within(Number(localStorage.getItem(KEPT) ?? FIRST)));
+  useEffect(() => {
+    document.documentElement.style.setProperty("--reader", `${percent}%`);
+    localStorage.setItem(KEPT, String(percent));
+  }, [percent]);
+  const drag = (event) => {
+    if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
+    const { left, right, width } = event.currentTarget.closest(".reader").parentElement
+      .getBoundingClientRect();
+    const isRight = getComputedStyle(document.documentElement).direction === "rtl";
+    setPercent(within(100 * (isRight ? event.clientX - left : right - event.clientX) / width));
+  };
+  const keys = (event) => {
+    const to = { ArrowLeft: percent + STEP, ArrowRight: percent - STEP, Home: MOST, End: LEAST }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    setPercent(within(to));
+  };
+  return html`
+    <div class="reader-divider" role="separator" tabindex="0" aria-orientation="vertical" aria-label=${t(
+      "reader.divider",
+    )}
+      aria-valuemin=${LEAST} aria-valuemax=${MOST} aria-valuenow=${Math.round(percent)} onKeyDown=${keys}
+      onPointerDown=${(event) => event.currentTarget.setPointerCapture(event.pointerId)} onPointerMove=${drag}
+      onDblClick=${() => setPercent(FIRST)}></div>
+  `;
+}
+
+const within = (percent) => (percent >= LEAST ? Math.min(MOST, percent) : percent > 0 ? LEAST : FIRST);

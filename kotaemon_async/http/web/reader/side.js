@@ -7,8 +7,7 @@ import { wordsFor } from "../frame/overlays.js";
 import { href } from "../frame/router.js";
 import { Icon, Waiting } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
-import { loadPicture, pathOf, picturePath } from "./loading.js";
-import { Pages } from "./pages.js";
+import { loadPicture, Pages, pathOf, picturePath } from "./pages.js";
 
 const SIDES = { thumbs: Thumbs, outline: Outline, passages: Passages, details: Details };
 const THUMB_PX = 132;

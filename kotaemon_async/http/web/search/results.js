@@ -68,7 +68,7 @@ function Passage({ it, words }) {
   `;
 }
 
-/** What of the words stands in the passage, to be found there again; nothing where only the meaning is near. */
+/** What of the words stands in the passage, to be found again; nothing where only the meaning is near. */
 function wordsIn({ text, marks = [] }, words) {
   if (text.toLowerCase().includes(words.toLowerCase())) return words;
   return [...new Set(marks.map(([start, stop]) => text.slice(start, stop).toLowerCase()))].slice(

@@ -10,6 +10,8 @@ export const words = {
   "search.after": ["from", "从"],
   "search.before": ["to", "到"],
   "search.clear": ["Look everywhere", "取消筛选"],
+  "search.document": ["In a document …", "限定文档…"],
+  "search.document.none": ["No document is called so", "没有此名称的文档"],
   "search.document.only": ["Look in this document only", "只在此文档中查找"],
   "search.document.all": ["Look in all documents again", "重新在所有文档中查找"],
   "search.gone": ["a document that is gone", "已删除的文档"],
