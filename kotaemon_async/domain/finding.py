@@ -32,6 +32,7 @@ _SOFT_HYPHEN: Final = "\u00ad"
 _HANGUL: Final = re.compile("[\uac00-\ud7a3]")
 #: What may stand between two letters of a word: a hyphen at the end of a line, or one that does not show.
 _BROKEN: Final = "(?:\u00ad\\s*|-[^\\S\n]*\n\\s*)?"
+_LAM_ALEF, _ALEF_LAM = f"\u0644{_BROKEN}\u0627", f"\u0627{_BROKEN}\u0644"
 #: Between words, and between characters that are written without blanks.
 _BLANKS, _ANY_BLANKS = r"\s+", r"\s*"
 _MOST_KEPT: Final = 16_384
@@ -202,7 +203,8 @@ def _pattern(plain: str) -> re.Pattern[str]:
             continue
         parts += [_between(before, one, is_apart=is_apart) if before else "", re.escape(one)]
         before, is_apart = one, False
-    return re.compile("".join(parts))
+    # Where a file holds the two letters as one sign they are read the wrong way round.
+    return re.compile("".join(parts).replace(_LAM_ALEF, f"(?:{_LAM_ALEF}|{_ALEF_LAM})"))
 
 
 def _between(before: str, after: str, *, is_apart: bool) -> str:
@@ -210,10 +212,15 @@ def _between(before: str, after: str, *, is_apart: bool) -> str:
     if words_of.is_cjk(before) or words_of.is_cjk(after):
         return _ANY_BLANKS
     if is_apart:
-        return _BLANKS
+        # A blank between two directions of writing is not always where it is seen.
+        return _ANY_BLANKS if _is_rtl(before) != _is_rtl(after) else _BLANKS
     if before == "-":
         return _ANY_BLANKS
     return _BROKEN if before.isalnum() and after.isalnum() else ""
+
+
+def _is_rtl(character: str) -> bool:
+    return unicodedata.bidirectional(character) in ("R", "AL")
 
 
 def _term_spans(plain: str, asked: set[str], begun: str) -> Iterator[Span]:

@@ -20,6 +20,8 @@ from kotaemon_async.domain.finding import excerpt, marked_terms, phrase, sought
         ("strasse", "STRAẞE Straße", ["STRAẞE", "Straße"]),
         ("CAFÉ", "cafe café cafe\u0301", ["cafe", "café", "cafe\u0301"]),
         ("الضمان", "الضَّمان", ["الضَّمان"]),
+        ("إصلاح", "إصالح الرافعة", ["إصالح"]),
+        ("الرافعة ABC", "الرافعةABC-123", ["الرافعةABC"]),
         ("it's", "it’s", ["it’s"]),
         ("pump", "pumps PUMP", ["pump", "PUMP"]),
         ("👍", "ok 👍 ok", ["👍"]),
