@@ -304,7 +304,8 @@ function useScroll({ talk, turns, phase, aimed }) {
   }, [talk]);
   useLayoutEffect(() => {
     const node = list.current;
-    if (node.scrollTop < stood.current - 1) looked(); // scrolled up, and the text came before the browser said so
+    // Scrolled up, and the text came before the browser said so.
+    if (node.scrollTop < stood.current - 1) looked();
     if (follows.current && !isLookedAt(node)) node.scrollTop = node.scrollHeight;
     stood.current = node.scrollTop;
     setFollowing(isNearEnd(node));

@@ -1,4 +1,5 @@
-// Which documents are shown, in which order, and which are selected; and what stands above the list to say so.
+// Which documents are shown, in which order, and which are
+// selected; and what stands above the list to say so.
 
 import { count, language, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";

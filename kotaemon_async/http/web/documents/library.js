@@ -150,7 +150,7 @@ class DocumentStore {
   async #ask() {
     if (this.#reading) return;
     if (!this.#isCurrent && !document.hidden) await this.#read();
-    else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the foot of the page says what is lost
+    else if (!this.isLive) await this.#askUnfinished().catch(() => {}); // the page's foot says what is lost
   }
 
   async #askUnfinished() {

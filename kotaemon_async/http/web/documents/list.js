@@ -38,7 +38,8 @@ export function DocumentRows({ documents, isDense, selection, busy, query, stamp
   const [first, setFirst] = useState(0);
   const rowPx = isPhone ? ROW_PX.phone : isDense ? ROW_PX.dense : ROW_PX.roomy;
   const look = () => {
-    if (list.current) setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND); // it may have gone by now
+    // It may have gone by now.
+    if (list.current) setFirst(Math.floor(list.current.scrollTop / rowPx) - BEYOND);
   };
   useReturn(list, JSON.stringify(query), { heightPx, rowPx, active, look });
 

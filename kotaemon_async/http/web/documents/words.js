@@ -147,7 +147,7 @@ export const words = {
   "documents.move.label": ["To which collection", "目标文档集"],
   "documents.move.other": ["A new name makes a new collection.", "输入新名称即可新建文档集。"],
   "documents.some_failed": [
-    "{count} of {all} did not work: “{name}”: {why} | {count} of {all} did not work, the first “{name}”: {why}",
+    "{count} of {all} did not work: “{name}”: {why} | {count} of {all} did not work, first “{name}”: {why}",
     "{all} 个中有 {count} 个未成功，例如“{name}”：{why}",
   ],
   "documents.no_match": ["No document matches", "没有符合条件的文档"],

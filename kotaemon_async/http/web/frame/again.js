@@ -7,7 +7,9 @@ import { Empty } from "./ui.js";
 
 const AGAIN_MS = 2_000;
 
-/** Calls `again()` a while after each time the service was not reached, and as soon as the network is back. */
+/**
+ * Calls `again()` a while after each time the service was not reached, and as soon as the network is back.
+ */
 export function useAgain(error, again) {
   useEffect(() => {
     if (error?.status !== 0) return undefined;

@@ -19,7 +19,8 @@ function from(name) {
 async function load(name) {
   if (!factories.has(name)) {
     const address = new URL(CHUNKS[name], import.meta.url);
-    // A browser asks only once for an address that it did not reach: the next one differs, and is the same file.
+    // A browser asks only once for an address that it did
+    // not reach: the next one differs, and is the same file.
     if (missed > 0) address.hash = missed;
     missed += 1;
     (await import(address)).install(define, from, load);
