@@ -68,6 +68,7 @@ _NOTICE: Final = re.compile(
     r"|\b(?:e-?mail|message|document) (?:and any attachments )?(?:is|are|may be"
     r"|contains?)\b.{0,40}\bconfidential\b"
     r"|\bcontributed equally to|\b(?:co-first|corresponding) authors?\b"
+    r"|\bthis e-?book\b|\bcopyright restrictions\b"
     r"|\bthe production process, errors\b|\bhas been (?:peer reviewed and )?accepted for publication\b"
     r"|版权所有|版權所有|保留(?:所有|一切)?[权權]利|侵[权權]必究|未[经經].{0,12}(?:许可|許可|同意).{0,12}(?:不得|禁止)"
     r"|利益冲突|免责声明|免責聲明",
@@ -92,7 +93,8 @@ _AUTHORS: Final = re.compile(
 
 #: How sentences begin that lean on what stands before them, beside those with a pronoun.
 _LEANS: Final = re.compile(
-    r"(?:So|Yet|Hence|Thereafter|Afterwards?|Overall|Finally|Lastly|Likewise|Similarly|Conversely"
+    r"(?:For [^,]{2,60}, see|(?:Table|Figure|Fig\.?|Section) ?\d+|So|Yet|Hence|Thereafter"
+    r"|Afterwards?|Overall|Finally|Lastly|Likewise|Similarly|Conversely"
     r"|Namely|Indeed"
     r"|Again|Still|Accordingly|Subsequently|Conclusively|Other(?:wise)?|Another|Others|Until then|As such"
     r"|(?:In|By|At|On|From|To|For|With|After|During|Under|Since|Despite|Because of|Due to|As a result of|As) "
@@ -114,7 +116,8 @@ _ELSEWHERE: Final = re.compile(
     re.IGNORECASE,
 )
 _SCARRED: Final = re.compile(
-    r",,|\(\s*[,;]|[,;]\s*\)|\bet al\b.*\bet al\b|[\ufffd\u25a1]|\d[À-ÿ]\d|。。|，，"
+    r"^\d{1,3}\.? ?[A-Z][a-z]|^[A-Z]{2,4}: "
+    r"|,,|\(\s*[,;]|[,;]\s*\)|\bet al\b.*\bet al\b|[\ufffd\u25a1]|\d[À-ÿ]\d|。。|，，"
 )
 _LEANS_ZH: Final = re.compile(
     r"由[于於][这這此]|[^，。]{2,18}，(?:卒|加|任|授|升|迁|遷)|(?:因为|因為|由此|从而|從而|从此|從此|此[外后後时時]|以[上下及]|以往|最[后後终終]"
@@ -166,7 +169,13 @@ def heads_details(heading: str) -> bool:
 
 def stands_alone(sentence: str, *, is_cjk: bool) -> bool:
     """Return whether a sentence can be read without those around it, and says something itself."""
-    if is_apart(sentence) or _PANEL.match(sentence) or _SCARRED.search(sentence) or _AUTHORS.search(sentence):
+    if (
+        sentence.endswith(("?", "？"))
+        or is_apart(sentence)
+        or _PANEL.match(sentence)
+        or _SCARRED.search(sentence)
+        or _AUTHORS.search(sentence)
+    ):
         return False
     if is_cjk:
         return len(sentence) >= _LEAST_CJK and _LEANS_ZH.match(sentence) is None

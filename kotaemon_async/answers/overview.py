@@ -328,7 +328,8 @@ def summed_up(question: str, overview: Overview, sources: Sequence[Source]) -> t
     )
     if not overview.points:
         said, quotes = composed(question, shown, sources, {})
-        return (f"**{overview.title}**{'：' if is_cjk(said) else ': '}{said}", quotes)
+        head = f"**{overview.title}**{'：' if is_cjk(said) else ': '}"
+        return (said if said.startswith(head) else head + said), quotes
     lines = [f"- {_point(one)}{'' if one.is_cjk else ' '}[{number}]" for number, one in enumerate(shown, 1)]
     quotes = tuple(Quote(number, one.source, one.sentence.places) for number, one in enumerate(shown, 1))
     return "\n".join(lines), quotes

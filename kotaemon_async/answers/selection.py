@@ -74,7 +74,11 @@ _RULE_CHARS: Final = 200
 
 #: Two words of asking that are no stop words, as they may also be a passage's; Chinese characters that stand
 #: between words far more often than in one, so that pairs with them tell nothing.
-_ASKING: Final = re.compile(r"\bhow (?:many|much)\b|[的了是吗嗎呢被把]", re.IGNORECASE)
+_ASKING: Final = re.compile(
+    r"\bhow (?:many|much)\b|\bdoes the document say about\b"
+    r"|[的了是吗嗎呢被把]",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -65,6 +65,8 @@ def test_a_sentence_with_its_subject_stands_alone(words: str) -> None:
     "In contrast to the old pump it was made of steel.", "How this is done is up to the provider.",
     "Data and cohort details are given in Supplementary Table S3.",
     "C. Binding of the ring to the casing was seen.",
+    "For the pump as a sign, see Pump (sign).", "Table 2 summarizes the results of the trial.",
+    "Do you have any old pump to share with us?", "5We used values of the year before for it.",
     "The ring was made of steel (of the best kind.", "It is so.",
     "停泊于古仁屋港的基地内。", "1979年3月至1980年12月任陆军司令部副处长。",
     "由于这只是电荷的重新分布，物体不带电。",

@@ -131,6 +131,8 @@ def test_a_sentence_becomes_the_question_that_it_answers(
         "The uniqueness in this theorem requires excluding one as a prime.",
         "The neighbourhood includes Kearney Boulevard and a park.",
         "Harvard's $37.6 billion financial endowment is the largest of all.",
+        "什么是什么的一种说法。",
+        "提示还应包括有关输出的信息。",
         "处理视频是为了在不破坏历史的同时消除噪点。",
         "巨龙形类又译泰坦巨龙形类是大鼻龙类的一个演化支。",
     ],

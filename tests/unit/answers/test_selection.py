@@ -212,3 +212,7 @@ def test_a_caption_is_chosen_only_where_a_figure_is_asked_for(question: str, at:
     offered = candidates([source(words)])
     values = Selection(question, offered).values(None)
     assert max(values, key=values.__getitem__) == at
+
+
+def test_the_words_of_asking_about_a_document_are_none_of_the_subject() -> None:
+    assert asked_terms("What does the document say about trace trees?") == asked_terms("trace trees")
