@@ -15,6 +15,7 @@ from kotaemon_async.stores.reading import PageText
 Box = tuple[float, float, float, float]
 #: With so many characters before or behind them a few words are found again among others of the page.
 _TELLING: Final = 60
+_LONGEST_HEAD: Final = 150
 _DIGITS: Final = re.compile(r"\d+")
 
 
@@ -156,9 +157,14 @@ def _between_feet_and_heads(text: str, following: str) -> Span:
     """Return where a page ends and the next one begins, without a foot and a head that both have."""
     ends, begins = len(text.rstrip()), 0
     last, next_last = text[:ends].rpartition("\n")[2], following.rstrip().rpartition("\n")[2]
-    if _DIGITS.sub("", last) == _DIGITS.sub("", next_last):
+    if _is_same(last, next_last):
         ends = len(text[: ends - len(last)].rstrip())
     first, next_first = text.partition("\n")[0], following.partition("\n")[0]
-    if _DIGITS.sub("", first) == _DIGITS.sub("", next_first):
+    if _is_same(first, next_first):
         begins = len(following) - len(following[len(next_first) :].lstrip())
     return ends, begins
+
+
+def _is_same(line: str, other: str) -> bool:
+    """Return whether two lines are the same but for numbers, and so short that they are heads or feet."""
+    return len(line) <= _LONGEST_HEAD and _DIGITS.sub("", line) == _DIGITS.sub("", other)

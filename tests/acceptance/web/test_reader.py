@@ -41,6 +41,17 @@ The harbour master, Ottilie Brandt, retires in May.
 ARABIC: Final = "كلفة إصلاح الرافعة ABC-123 كانت 83,000 يورو في أكتوبر؟\n"
 
 
+COLUMNS: Final = [
+    (f"The left column tells of crane {row} here.", f"右边一栏写的是第{row}号泵的维护记录。")
+    for row in range(10)
+]
+#: More places of a word than are asked for at once.
+DAYS: Final = 700
+LOG: Final = "".join(
+    f"On day {day} the old crane moved {day} crates of herring. " for day in range(1, DAYS + 1)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Shelf:
     """A service with a few documents, by their names, and an answer that cites two pages of the first."""
@@ -75,9 +86,25 @@ def manual() -> bytes:
         return bytes(document.tobytes())
 
 
+def columns() -> bytes:
+    """Return a PDF of two columns that are drawn row by row, the right one in Chinese."""
+    with pymupdf.open() as document:
+        page = document.new_page()
+        for row, (left, right) in enumerate(COLUMNS):
+            page.insert_text((60, 80 + 20 * row), left, fontsize=11)
+            page.insert_text((320, 80 + 20 * row), right, fontsize=11, fontname="china-s")
+        return bytes(document.tobytes())
+
+
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Shelf]:
-    files = {"piers.pdf": manual(), "office.md": MARKDOWN, "arabic.txt": ARABIC.encode()}
+    files = {
+        "piers.pdf": manual(),
+        "office.md": MARKDOWN,
+        "arabic.txt": ARABIC.encode(),
+        "columns.pdf": columns(),
+        "log.txt": LOG.encode(),
+    }
     folder = tmp_path_factory.mktemp("reader")
     with scripted_service(folder, model_folder, {}) as scripted:
         ids = dict(zip(files, upload_all(scripted.service, folder, files), strict=True))
@@ -157,6 +184,41 @@ def test_words_in_a_document_are_counted_marked_and_walked_over(shelf: Shelf, pa
     page.keyboard.press("Escape")
     expect(page.locator("mark.hit")).to_have_count(0)
     expect(page.locator("#reader")).to_be_visible()
+
+
+def test_every_place_of_a_word_is_reached_however_many_there_are(shelf: Shelf, page: Page) -> None:
+    visit(page, shelf, shelf.place("log.txt") + "?find=the old crane")
+    expect(page.locator("#reader-hits")).to_have_text(f"1 of {DAYS}")
+    box = page.locator("#reader-find")
+    for keys, place, words in (
+        ("Shift+Enter", DAYS, f"On day {DAYS} "),
+        ("Shift+Enter", DAYS - 1, f"On day {DAYS - 1} "),
+        ("Enter", DAYS, f"On day {DAYS} "),
+        ("Enter", 1, "On day 1 "),
+    ):
+        box.press(keys)
+        expect(page.locator("#reader-hits")).to_have_text(f"{place} of {DAYS}")
+        expect(page.locator("mark.hit[aria-current]")).to_be_in_viewport()
+        until_true(page, f"({_BEFORE_MARK})().includes({words!r})")
+
+
+#: The words in front of the place that is looked at.
+_BEFORE_MARK: Final = """() => {
+  const mark = document.querySelector("mark.hit[aria-current]");
+  return mark?.previousSibling?.textContent.slice(-20) ?? "";
+}"""
+
+
+def test_words_that_a_page_break_parts_are_marked_on_both_sides(shelf: Shelf, page: Page) -> None:
+    pages = [
+        httpx.get(f"{shelf.scripted.service.url}/api/v1/documents/{shelf.ids['log.txt']}/pages/{n}").json()
+        for n in (1, 2)
+    ]
+    before, after = " ".join(pages[0]["text"].split()[-4:]), " ".join(pages[1]["text"].split()[:3])
+    visit(page, shelf, shelf.place("log.txt") + f'?find="{before} {after}"')
+    expect(page.locator("#reader-hits")).to_have_text("1 of 1")
+    expect(page.locator('[data-page="1"] mark.hit[aria-current]')).to_have_text(before)
+    expect(page.locator('[data-page="2"] mark.hit[aria-current]')).to_have_text(after)
 
 
 def test_text_reads_as_text_with_its_headings_and_its_words_marked(shelf: Shelf, page: Page) -> None:
@@ -278,6 +340,27 @@ def test_a_source_that_is_gone_says_so_and_keeps_its_quote(shelf: Shelf, page: P
     expect(page.locator(".reader-quoted")).to_contain_text("The ferry Undine was sold to Norway")
 
 
+def test_the_divider_is_moved_by_keys_and_by_hand_and_stays_there(shelf: Shelf, page: Page) -> None:
+    with closing(Client(shelf.scripted.service.url)) as client:
+        conversation = client.post("/api/v1/conversations", {"title": "Cranes"})["id"]
+    visit(page, shelf, f"/#ask/{conversation}?read={shelf.ids['piers.pdf']}&page=2")
+    divider = page.get_by_role("separator")
+    divider.focus()
+    first = int(divider.get_attribute("aria-valuenow") or 0)
+    page.keyboard.press("ArrowLeft")
+    expect(divider).to_have_attribute("aria-valuenow", str(first + 3))
+    box = divider.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 4, 400)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 154, 400, steps=4)
+    page.mouse.up()
+    moved = int(divider.get_attribute("aria-valuenow") or 0)
+    assert moved < first
+    page.reload()
+    expect(page.get_by_role("separator")).to_have_attribute("aria-valuenow", str(moved))
+
+
 def test_back_closes_the_reader_on_a_phone(shelf: Shelf, browser: Browser) -> None:
     with opened(
         browser, shelf.scripted.service, "/#documents", size=(390, 844), has_touch=True, is_mobile=True
@@ -309,6 +392,23 @@ def test_words_are_found_in_firefox_too_and_its_text_lies_over_the_picture(shelf
         )
 
 
+def test_what_is_selected_in_firefox_is_copied_as_it_is_read(shelf: Shelf) -> None:
+    with firefox() as page:
+        page.goto(shelf.scripted.service.url + shelf.place("columns.pdf", "page", "1"))
+        page.wait_for("() => document.querySelectorAll('.text-lines span').length >= 20")
+        assert page.evaluate(_COPIED) == [line for side in zip(*COLUMNS, strict=True) for line in side]
+        page.goto(shelf.scripted.service.url + shelf.place("arabic.txt"))
+        page.wait_for("() => !!document.querySelector('.prose p, .prose h1, .prose h2, .prose h3')")
+        page.click("#reader-look")
+        page.wait_for("() => !!document.querySelector('.text-lines span')")
+        assert " ".join(page.evaluate(_COPIED)) == ARABIC.strip()
+
+
+#: The lines of the first page, as they are copied.
+_COPIED: Final = """() => {
+  getSelection().selectAllChildren(document.querySelector(".text-lines"));
+  return getSelection().toString().split("\\n").map((line) => line.trim()).filter(Boolean);
+}"""
 #: Which part of the width of a line's place on its page its text has; the line is 31.2 % wide there.
 _COVERED: Final = """(text) => {
   const line = [...document.querySelectorAll(".text-lines span")].find((one) => one.textContent === text);

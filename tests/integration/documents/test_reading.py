@@ -218,6 +218,7 @@ async def test_words_that_a_page_break_parts_are_marked_in_the_html_too(
     first, second = [(await reading.page(EVERYBODY, document.id, n, query=query)).shown for n in (1, 2)]
     assert f'<mark class="hit">{query.split(maxsplit=1)[0]}</mark>' in str(first.html)
     assert f'<mark class="hit more">{query.split()[1]}</mark>' in str(second.html)
+    assert (await reading.find(EVERYBODY, document.id, f'"{query}"', 1)).total == 399
 
 
 async def test_words_that_stand_apart_are_found_when_the_whole_is_not(
