@@ -147,6 +147,12 @@ _NO_TITLE: Final = re.compile(
     r"|slide \d+|sheet ?\d*|目[录錄]|摘要|前言|引言|正文|[封首][面页頁]",
     re.IGNORECASE,
 )
+#: One of a series: another one is called nearly so, and would be found as well.
+_OF_A_SERIES: Final = re.compile(
+    r"第[\d一二三四五六七八九十]+[册冊卷期集部辑輯回章]"
+    r"|\b(?:vol(?:ume)?|part|issue|no|chapter|book)\b\.? ?[\dIVX]+",
+    re.IGNORECASE,
+)
 _HEADING_NUMBER: Final = re.compile(
     r"^(?:(?:\d{1,2}|[IVX]+)[.)]?(?:\d+[.)]?)*|第[一二三四五六七八九十\d]+[章节条部分]+|[一二三四五六七八九十]+、)\s+"
     r"|^(?:第[一二三四五六七八九十\d]+[章节条部分]+|[一二三四五六七八九十]+、)"
@@ -441,7 +447,7 @@ def summary_of(title: str) -> Example | None:
         and any(map(str.isalpha, plain))
         and not re.search(r"[“”《》]", plain)
     )
-    if not is_name or len(plain) > _LONGEST_TITLE or _NO_TITLE.fullmatch(plain):
+    if not is_name or len(plain) > _LONGEST_TITLE or _NO_TITLE.fullmatch(plain) or _OF_A_SERIES.search(plain):
         return None
     return Example(f"总结《{plain}》这份文档" if is_cjk else f"Summarize the document “{plain}”.", "summary")
 

@@ -175,6 +175,8 @@ def test_a_heading_that_names_a_subject_is_asked_about(heading: str, question: s
         ("Table of contents", None),
         ("2031", None),
         ("目录", None),
+        ("百科条目选编（甲辑第1册）", None),
+        ("Letters, vol. 2", None),
     ],
 )
 def test_a_document_with_a_title_may_be_summed_up(title: str, wish: str | None) -> None:
