@@ -256,7 +256,7 @@ def _missing(
     whole = source.sentences if first.columns else ()
     beside = [one.text for one in whole if one.kind != "row"] if whole else [source.passage.text]
     around = "\n".join((first.sentence.heading, first.columns, source.context, *beside))
-    return missing(question, " ".join(one.sentence.text for one in shown), around, unknown)
+    return missing(question, " ".join(one.said for one in shown), around, unknown)
 
 
 def _outcome(

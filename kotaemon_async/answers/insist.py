@@ -102,7 +102,10 @@ _ASKS_PRICE: Final = re.compile(
 )
 _MONEY: Final = re.compile(
     r"[$€£¥]|\b(?:dollars?|euros?|pounds?|yuan|yen|cents?|usd|eur|gbp|rmb|free)\b|元|[免收]费"
-    r"|\d ?[万亿萬億]",
+    r"|\d ?[万亿萬億]"
+    # A column of prices names no currency in its cells.
+    r"|\b(?:price|cost|fee|fare)s?(?: \([^)]*\))?(?::| is| was)? ?\d"
+    r"|[价價费費](?:格|用|[钱錢])?(?:\([^)]*\))?[:是为為]? ?\d",
     re.IGNORECASE,
 )
 #: What names a time without a year in digits, or a year of a reign.

@@ -105,10 +105,16 @@ class Candidate:
     @property
     def embedded_text(self) -> str:
         """Return the sentence under its heading, as it is embedded; a row with the names of its columns."""
-        heading, said = self.sentence.heading, self.sentence.text
-        if self.columns:
-            said = tables.described(self.columns, said)
+        heading = self.sentence.heading
+        said = tables.described(self.columns, self.sentence.text) if self.columns else self.sentence.text
         return f"{heading}: {said}" if heading else said
+
+    @property
+    def said(self) -> str:
+        """Return the sentence; of a row also its first cells below the names of their columns."""
+        if not self.columns:
+            return self.sentence.text
+        return f"{self.sentence.text}\n{tables.described(self.columns, self.sentence.text)}"
 
     @property
     def words(self) -> str:

@@ -168,6 +168,10 @@ def test_a_code_stands_in_a_text_that_has_it_word_for_word(code: str) -> None:
 @pytest.mark.parametrize(("question", "said", "lacks"), [
     ("What was the price of a ticket?", "The bowl was won at age 39.", ("price",)),
     ("What was the price of a ticket?", "A ticket was sold for $39.", ()),
+    ("What is the list price of KX-350?", "Model: KX-350 · List price: 6850", ()),
+    ("What is the list price of KX-350?", "Model: KX-350 · Price (per unit): 6850", ()),
+    ("What is the list price of KX-350?", "Model: KX-350 · Price: on request · Stock: 3", ("price",)),
+    ("KX-350的价格是多少？", "型号：KX-350 · 价格：6850", ()),
     ("How much did it cost to build the bridge?", "The bridge was built in 1901.", ("How much",)),
     ("How much did Otto know?", "Otto knew a lot.", ()),
     ("一张票多少钱？", "票在车站出售。", ("多少钱",)), ("一张票多少钱？", "票价为三元。", ()),
