@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kotaemon_async.answers.chain import Chain, Completed, Failed, Passed
@@ -143,7 +143,6 @@ async def test_a_link_leaves_time_for_the_one_that_follows() -> None:
     assert (first.left_s, last.left_s) == ([8.0], [10.0])
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 300), st.integers(1, 6), st.floats(0, 1))
 async def test_whatever_links_use_up_each_has_a_share_and_none_passes_the_deadline(
     seconds: float, count: int, used_share: float

@@ -29,7 +29,7 @@ def head_of(size: int, path: int, fields: int) -> bytes:
     return begin + b"x" * (size - len(begin) - 4) + b"\r\n\r\n"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.one_of(st.integers(1000, 70_000), st.integers(LIMIT - 3, LIMIT + 3)),
     st.integers(0, 300),

@@ -221,4 +221,4 @@ class Neighbour(RuleBasedStateMachine):
 
 
 TestAnyOrder = Neighbour.TestCase
-TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestAnyOrder.settings = settings(max_examples=40, stateful_step_count=25)

@@ -63,7 +63,7 @@ async def test_a_changed_byte_of_a_member_names_the_member(backup: Path, data: b
 
 
 async def test_no_byte_can_be_changed_or_left_out_unnoticed(data: bytes, tmp_path: Path) -> None:
-    @settings(max_examples=300, deadline=None, database=None)
+    @settings(max_examples=300)
     @given(st.integers(0, len(data) - 1), st.integers(1, 255))
     def change(at: int, by: int) -> None:
         changed = bytearray(data)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt, ProviderFailed
@@ -333,7 +333,6 @@ def test_no_more_than_ten_tries_are_put_by() -> None:
     assert taken(budget) == 10
 
 
-@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=300))
 def test_tries_stay_a_tenth_of_the_requests(wanted: list[bool]) -> None:
     budget, tries = RetryBudget(), 0

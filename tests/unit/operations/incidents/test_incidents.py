@@ -120,7 +120,7 @@ def test_after_a_restart_an_incident_goes_on_or_is_closed_in_time() -> None:
     assert again.run(35) == [] and again.run(1) == [("closed", "broker")]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from(NAMES), max_size=8), min_size=1, max_size=6))
 def test_whatever_is_abnormal_belongs_to_one_incident_and_all_end(steps: list[list[str]]) -> None:
     service = Service()
