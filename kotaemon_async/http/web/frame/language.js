@@ -60,13 +60,15 @@ export function bytes(number) {
   return `${whole.format(step > 1 ? Math.round(value * 10) / 10 : Math.round(value))} ${units[step]}`;
 }
 
+const [MINUTES, HOURS, DAYS] = language === "zh" ? ["分钟", "小时", "天"] : ["min", "h", "d"];
+
 /** 14 ms, 1.8 s, 3 min, 2 h */
 export function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 90) return `${whole.format(Math.round(seconds * 10) / 10)} s`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} d`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} ${MINUTES}`;
+  if (seconds < 172_800) return `${Math.round(seconds / 3600)} ${HOURS}`;
+  return `${Math.round(seconds / 86_400)} ${DAYS}`;
 }
 
 /** 3 hours, 5 minutes, 2 days: in whole words. */

@@ -56,7 +56,7 @@ export const words = {
   "system.state.down": ["Away", "不可用"],
   "system.breaker.open": ["Left alone for now", "暂停调用"],
   "system.breaker.half_open": ["Being tried", "正在试探"],
-  "system.breaker.misconfigured": ["A setting is wrong", "设置有误"],
+  "system.breaker.misconfigured": ["Left alone for now", "暂停调用"],
   "system.again_in": ["asked again in {time}", "{time} 后重试"],
   "system.again_next": ["asked again with the next request", "下次请求时重试"],
   "system.fact.rebuilding": ["Being rebuilt: {done} of {total}", "正在重建：{done} / {total}"],
