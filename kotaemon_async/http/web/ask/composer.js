@@ -6,7 +6,7 @@ import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
 import { code, count, t } from "../frame/language.js";
 import { sayError, wordsFor } from "../frame/overlays.js";
-import { Icon } from "../frame/ui.js";
+import { Icon, isComposing } from "../frame/ui.js";
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { above, noteName, ScopePicker } from "./scope.js";
 
@@ -46,8 +46,7 @@ export function Composer({ id, asked, follows, running, editing, scope, ask, sto
     ask(words.trim(), wish);
   };
   const key = (event) => {
-    // While Chinese is being typed, Enter chooses a word.
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     submit();
   };

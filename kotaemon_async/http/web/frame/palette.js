@@ -7,7 +7,7 @@ import { isOpen, may, signOut } from "./access.js";
 import { call } from "./api.js";
 import { language, speak, t } from "./language.js";
 import { goTo, href, lastOf, layer } from "./router.js";
-import { hideSheet, Icon, IconButton, store, toggleTheme, useStore } from "./ui.js";
+import { hideSheet, Icon, IconButton, isComposing, store, toggleTheme, useStore } from "./ui.js";
 
 const TYPING_MS = 150;
 const MOST_FOUND = 6;
@@ -60,7 +60,7 @@ function Palette({ offered }) {
   };
   const keys = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.isComposing || entries.length === 0) return;
+    if (isComposing(event) || entries.length === 0) return;
     if (step) {
       event.preventDefault();
       setAt((chosen + step + entries.length) % entries.length);

@@ -96,6 +96,9 @@ export function Icon({ name }) {
   `;
 }
 
+/** Whether a key belongs to an input method: while Chinese is being typed, Enter chooses a word. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229; // WebKit tells it only so
+
 /** A button that is only a sign; `label` says what it does, to the eye on hover and to screen readers. */
 export function IconButton({ name, label, ...given }) {
   return html`

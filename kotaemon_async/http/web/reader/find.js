@@ -4,7 +4,7 @@ import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { count, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
-import { IconButton } from "../frame/ui.js";
+import { IconButton, isComposing } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { pathOf } from "./pages.js";
 
@@ -110,7 +110,7 @@ export function FindBar({ find, words, setWords, leave, isTyped }) {
     if (isTyped) box.current.select();
   }, [isTyped]);
   const keys = (event) => {
-    if (event.isComposing || event.keyCode === 229) return;
+    if (isComposing(event)) return;
     if (event.key === "Enter") {
       event.preventDefault();
       find.step(event.shiftKey ? -1 : 1);

@@ -2,7 +2,7 @@
 
 import { saidPlace, t } from "../frame/language.js";
 import { href, replace, route, useLayer } from "../frame/router.js";
-import { CopyLink, IconButton } from "../frame/ui.js";
+import { CopyLink, IconButton, isComposing } from "../frame/ui.js";
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact.js";
 import { CitedBar, CitedSaid, Original, Tools } from "./bars.js";
 import { currentOn, FindBar, useFind } from "./find.js";
@@ -284,7 +284,7 @@ function useReaderKeys({ at, total, show, zoomBy, finding, cited, whole, handle,
 
 function actOf(event, { keys, openFind, leave, step }) {
   const isTyped = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
-  if (event.isComposing) return null;
+  if (isComposing(event)) return null;
   if (event.key === "Escape") return leave;
   if (event.key === "F3") return () => step(event.shiftKey ? -1 : 1);
   if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f") return openFind;

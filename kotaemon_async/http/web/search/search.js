@@ -7,7 +7,7 @@ import { call } from "../frame/api.js";
 import { addWords, code, count, t } from "../frame/language.js";
 import { wordsFor } from "../frame/overlays.js";
 import { href, replace, useTitle } from "../frame/router.js";
-import { CopyLink, Empty, Icon } from "../frame/ui.js";
+import { CopyLink, Empty, Icon, isComposing } from "../frame/ui.js";
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { Results } from "./results.js";
 import { words as ofSearch } from "./words.js";
@@ -139,7 +139,7 @@ function DocumentChoice({ collection, choose }) {
       ArrowDown: () => setChosen(Math.min(at + 1, (found?.length ?? 1) - 1)),
       ArrowUp: () => setChosen(Math.max(0, at - 1)),
     }[event.key];
-    if (event.isComposing || event.keyCode === 229 || !act || (!isOpen && !step)) return;
+    if (isComposing(event) || !act || (!isOpen && !step)) return;
     event.preventDefault();
     event.stopPropagation();
     act();
@@ -304,7 +304,7 @@ function grouped(words, { passages, degraded }) {
 /** Up and down walk over the hits, from the box and back to it. */
 function walk(event) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (!step || event.isComposing || event.target.closest("select, [type=date], .search-documents")) return;
+  if (!step || isComposing(event) || event.target.closest("select, [type=date], .search-documents")) return;
   const hits = [...event.currentTarget.querySelectorAll("a.search-hit")];
   const at = hits.indexOf(document.activeElement);
   const box = event.currentTarget.querySelector("#search");
