@@ -1,0 +1,54 @@
+"""A service that has nothing yet: no documents, no model, only a document that could not be read."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.throwaway import Throwaway
+from tests.support.browser import opened
+from tests.support.documents import encrypted_pdf, write
+from tests.support.service import eventually, serving
+from tests.support.web import ask
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Throwaway]:
+    with serving(tmp_path_factory.mktemp("nothing"), model_folder) as found:
+        yield found
+
+
+@pytest.fixture
+def page(service: Throwaway, browser: Browser) -> Iterator[Page]:
+    with opened(browser, service) as page:
+        yield page
+
+
+def test_without_documents_every_view_says_what_to_do(page: Page) -> None:
+    expect(page.locator(".empty-ask")).to_contain_text("Nothing to ask about yet")
+    turn = ask(page, "What did the crane cost?")
+    expect(turn.locator(".badge.ok")).to_have_count(0)
+    expect(turn.locator(".source")).to_have_count(0)
+    expect(turn).to_contain_text("nothing found")
+    page.evaluate("location.hash = 'search?q=crane'")
+    expect(page.locator(".search .empty")).to_contain_text("Nothing found for “crane”")
+    page.evaluate("location.hash = 'settings'")
+    expect(page.locator("#links")).to_be_visible()
+
+
+def test_documents_that_failed_are_not_offered_to_be_asked(
+    service: Throwaway, page: Page, tmp_path: Path
+) -> None:
+    with closing(Client(service.url)) as client:
+        found = client.upload(write(tmp_path, "locked.pdf", encrypted_pdf()), "default")["id"]
+        eventually(lambda: client.document(found)["status"] == "failed")
+    page.goto(f"{service.url}/#documents/{found}")
+    expect(page.locator(".reader-closed")).to_contain_text("password")
+    page.evaluate("location.hash = 'ask'")
+    expect(page.locator(".empty-ask")).to_contain_text("None of the documents")
+    expect(page.locator(".few")).to_have_count(0)
+    page.locator("#scope").click()
+    expect(page.locator("#scope-panel")).not_to_contain_text("1 document")
