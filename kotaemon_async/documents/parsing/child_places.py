@@ -4,6 +4,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from kotaemon_async.domain.child_characters import legible
 
@@ -88,18 +89,16 @@ def _parts(stream: str, wanted: str) -> list[tuple[int, int]]:
 
 
 def _joined(glyphs: Iterable[Glyph]) -> Iterator[Box]:
-    """Join neighbours in a row to one box."""
-    box: Box | None = None
-    row = -1
-    for glyph in glyphs:
-        if box is not None and glyph.row == row and _is_near(box, glyph.box):
-            box = _around(box, glyph.box)
-            continue
-        if box is not None:
-            yield box
-        box, row = glyph.box, glyph.row
-    if box is not None:
-        yield box
+    """Join neighbours in a row to one box, in whichever direction its words are read."""
+    for _, row in groupby(glyphs, key=lambda one: one.row):
+        first, *rest = sorted(glyph.box for glyph in row)
+        for other in rest:
+            if _is_near(first, other):
+                first = _around(first, other)
+            else:
+                yield first
+                first = other
+        yield first
 
 
 def _is_near(one: Box, other: Box) -> bool:

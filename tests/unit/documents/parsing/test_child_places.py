@@ -16,6 +16,12 @@ PAGE = row("The seal is re-", 0) + row("placed every year.", 1) + row("轴封每
 
 FOOTER = [*row("The customer may withdraw", 0), *row("- 4 / 31 -", 1), *row("within fourteen days.", 2)]
 GAP = [*row("left", 0), *row("right", 0, x=200.0)]
+#: Read from the right: words, a number from left to right, then words on its left.
+TURNED = [
+    *row("كلفة الرافعة"[::-1], 0, x=100.0)[::-1],
+    *row("83,000", 0, x=65.0),
+    *row("يورو كانت"[::-1], 0)[::-1],
+]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +37,7 @@ GAP = [*row("left", 0), *row("right", 0, x=200.0)]
         ),
         (row("高级⻓期⻅证 of\u200cfice", 0), "长期见证 office", [(10.0, 0.0, 70.0, 10.0)]),
         (GAP, "left right", [(0.0, 0.0, 20.0, 10.0), (200.0, 0.0, 225.0, 10.0)]),
+        (TURNED, "كلفة الرافعة 83,000 يورو كانت", [(0.0, 0.0, 160.0, 10.0)]),
         (PAGE, "the pump", []),
         (PAGE, "", []),
         ([], "seal", []),
@@ -38,7 +45,7 @@ GAP = [*row("left", 0), *row("right", 0, x=200.0)]
     ],
     ids=[
         *("one box in each row", "Chinese", "ligatures and wide forms", "around a footer"),
-        *("radicals and joiners", "around a gap"),
+        *("radicals and joiners", "around a gap", "right to left"),
         *("not there", "nothing", "an empty page", "a few shared words"),
     ],
 )
