@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
@@ -137,3 +137,27 @@ def test_a_link_to_an_answer_leads_to_it(scripted: ScriptedService, page: Page) 
     page.goto(address)
     expect(second).to_have_class("turn aimed")
     expect(second.locator(".asked")).to_be_in_viewport()
+
+
+def test_a_version_is_not_undone_by_what_was_read_before_it(page: Page) -> None:
+    turn = ask(page, "What is read before it is tried again?")
+    late: list[tuple[Route, APIResponse]] = []
+    page.route("**/api/v1/conversations/*?html=true", lambda route: late.append((route, route.fetch())))
+    page.reload()
+    for _ in range(200):
+        page.wait_for_timeout(20)
+        if len(late) == 2:
+            break
+    give(late.pop())
+    turn.locator('[data-do="again"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
+    expect(turn).to_have_attribute("data-state", "done")
+    with page.expect_response("**/api/v1/conversations/*?html=true"):
+        give(late.pop())
+    expect(turn.locator(".versions")).to_have_text("2/2")
+
+
+def give(held: tuple[Route, APIResponse]) -> None:
+    """Let the page have a reply that was held back."""
+    route, reply = held
+    route.fulfill(response=reply)

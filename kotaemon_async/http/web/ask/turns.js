@@ -66,6 +66,8 @@ export function withAnswer(turns, answer) {
   const at = placeOf(turns, answer);
   if (at < 0) return [...turns, turnOf(answer)];
   const before = turns[at];
+  // The version before it is told of while another one is on its way to the service.
+  if (before.waits?.versions.some((one) => one.id === answer.id) && !before.answer) return turns;
   const isOlder = before.answer?.id === answer.id && !isRunning(before) && before.state !== "lost" &&
     answer.status === "running";
   if (isOlder || (answer.current === false && before.answer && before.answer.id !== answer.id)) {
@@ -76,20 +78,34 @@ export function withAnswer(turns, answer) {
 }
 
 function placeOf(turns, answer) {
-  const at = turns.findIndex((one) =>
-    one.answer && (one.answer.id === answer.id || (answer.turn_id && one.answer.turn_id === answer.turn_id))
-  );
+  const at = turns.findIndex((turn) => isOf(turn, answer));
   if (at >= 0) return at;
   return turns.findIndex((one) => !one.answer && one.question === answer.question && one.state !== "failed");
 }
 
-/** What was read anew; only what was there `before` it was asked for can be gone. */
+/** Whether an answer is one of the turn's versions. */
+function isOf({ answer, waits }, { id, turn_id: turnId }) {
+  const known = answer ?? waits;
+  return Boolean(known) && (known.id === id || Boolean(turnId && known.turn_id === turnId));
+}
+
+/**
+ * What was read anew; only what was there `before` it was asked for can be gone, and what came since is newer
+ * than what was read.
+ */
 export function withAll(turns, answers, before) {
-  const heard = answers.reduce(withAnswer, turns);
-  const order = new Map(answers.map((one, at) => [one.id, at]));
-  const isGone = ({ answer }) => answer && !order.has(answer.id) && before.has(answer.id);
-  const rank = (one) => order.get(one.answer?.id) ?? answers.length;
-  return heard.filter((one) => !isGone(one)).toSorted((a, b) => rank(a) - rank(b));
+  const isNewer = (turn, read) =>
+    turn.answer && turn.answer.id !== read.id && !before.has(turn.answer.id) && isOf(turn, read);
+  const heard = answers
+    .filter((read) => !turns.some((turn) => isNewer(turn, read)))
+    .reduce(withAnswer, turns);
+  const isRead = (turn) => answers.some((read) => isOf(turn, read));
+  const isGone = (turn) => turn.answer && before.has(turn.answer.id) && !isRead(turn);
+  const rank = (turn) => {
+    const at = answers.findIndex((read) => isOf(turn, read));
+    return at < 0 ? answers.length : at;
+  };
+  return heard.filter((turn) => !isGone(turn)).toSorted((a, b) => rank(a) - rank(b));
 }
 
 /** The turns with one of them changed; `change` gives the fields that differ. */
