@@ -1,7 +1,7 @@
 // One conversation as the service has it: read, followed by its events, and what is done with it. A question
 // goes on at the service when this page leaves; whoever opens the conversation sees it go on.
 
-import { call, events, follow } from "../frame/api.js";
+import { call, events, follow, whileSeen } from "../frame/api.js";
 import { store } from "../frame/ui.js";
 import {
   asked,
@@ -19,8 +19,6 @@ const PATH = "/api/v1/conversations";
 const ANSWERS = "/api/v1/answers";
 /** As long as nothing is heard of an answer under way, it is looked for this often. */
 const SILENT_MS = 8_000;
-/** A tab that nobody sees lets go of its connection: a browser has only six for all of them. */
-const HIDDEN_MS = 30_000;
 
 const one = (id) => `${PATH}/${encodeURIComponent(id)}`;
 const answerPath = (id) => `${ANSWERS}/${encodeURIComponent(id)}`;
@@ -34,13 +32,12 @@ export class Conversation {
   #own = new Map();
   #over = new AbortController();
   #timer = 0;
-  #wake = 0;
 
   constructor(id, { begun = () => {} } = {}) {
     this.begun = begun;
     this.state = store({ id, title: "", phase: id ? "loading" : "new", error: null, turns: [] });
     const heard = { signal: this.#over.signal };
-    document.addEventListener("visibilitychange", () => this.#look(), heard);
+    document.addEventListener("visibilitychange", () => this.#letGo(), heard);
     document.addEventListener("health", ({ detail }) => this.#watch(detail.status), heard);
     this.#timer = setInterval(() => this.#lookAtSilent(), SILENT_MS);
     if (id) this.#follow();
@@ -58,14 +55,25 @@ export class Conversation {
   close() {
     this.#over.abort();
     clearInterval(this.#timer);
-    clearTimeout(this.#wake);
     this.#end?.();
-    // What the service does not have yet is sent before its connection is let go.
-    for (const [key, control] of this.#own) if (this.#named(key)) control.abort();
+    this.#letGo();
   }
 
-  #named(key) {
-    return this.turns.find((turn) => turn.key === key)?.answer;
+  /**
+   * Ends the connections of questions that nobody looks at any more: the answers go on, and are heard of with
+   * the conversation. What the service does not have yet is sent before.
+   */
+  #letGo() {
+    if (!this.#isUnseen) return;
+    for (const [key, control] of this.#own) {
+      if (!this.turns.find((turn) => turn.key === key)?.answer) continue;
+      this.#change(key, () => ({ isOwn: false }));
+      control.abort();
+    }
+  }
+
+  get #isUnseen() {
+    return document.hidden || this.#over.signal.aborted;
   }
 
   /** Asks; `wish` may have {collection, document_ids, link, length, language}. */
@@ -99,7 +107,7 @@ export class Conversation {
   }
 
   /** Makes another version of a turn the current one. */
-  async choose(turn, answerId) {
+  async choose(answerId) {
     await call("POST", `${one(this.id)}/answers/${encodeURIComponent(answerId)}/current`);
     await this.#refresh(answerId);
   }
@@ -154,22 +162,15 @@ export class Conversation {
   }
 
   #follow() {
-    this.#end ??= follow(
-      `${one(this.id)}/events?html=true`,
-      (event) => this.#event(event),
-      (state) => state === "live" && this.load(), // what happened while nothing was heard
-    );
-    this.load();
-  }
-
-  #look() {
-    clearTimeout(this.#wake);
-    if (!this.id) return;
-    if (!document.hidden) return this.#follow();
-    this.#wake = setTimeout(() => {
-      this.#end?.();
-      this.#end = null;
-    }, HIDDEN_MS);
+    if (document.hidden) this.load(); // a tab that is opened behind this one is ready when it is looked at
+    this.#end ??= whileSeen(() => {
+      this.load();
+      return follow(
+        `${one(this.id)}/events?html=true`,
+        (event) => this.#event(event),
+        (state) => state === "live" && this.load(), // what happened while nothing was heard
+      );
+    });
   }
 
   /** What the service tells; what this tab asked itself it hears on its own connection. */
@@ -246,7 +247,7 @@ export class Conversation {
     );
     const turn = this.turns.find((other) => other.key === key);
     if (turn?.isUnwanted) this.stop(turn);
-    if (this.#over.signal.aborted) this.#own.get(key)?.abort();
+    this.#letGo();
   }
 
   /** The body of a stream's end says less than what is kept: versions come from the other connection. */
@@ -260,7 +261,7 @@ export class Conversation {
 
   #broken(key, error) {
     const turn = this.turns.find((other) => other.key === key);
-    if (this.#over.signal.aborted || !turn || !isRunning(turn)) return;
+    if (this.#over.signal.aborted || !turn?.isOwn || !isRunning(turn)) return;
     if (error.name === "AbortError" || turn.answer) this.#lose(key);
     else this.#change(key, () => ({ state: "failed", error, isOwn: false }));
   }

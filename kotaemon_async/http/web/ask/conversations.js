@@ -1,7 +1,7 @@
 // The conversations of this caller, as the service tells of them, and their list in the navigation: searched,
 // pinned, renamed, taken away, deleted, one or many.
 
-import { call, follow, request } from "../frame/api.js";
+import { call, follow, request, whileSeen } from "../frame/api.js";
 import { ago, count, t } from "../frame/language.js";
 import { askFor, confirmed, sayError } from "../frame/overlays.js";
 import { go, useRoute } from "../frame/router.js";
@@ -18,9 +18,9 @@ export const conversations = store({ items: null, cursor: null, query: "" });
 
 const pathOf = (id) => `${PATH}/${encodeURIComponent(id)}`;
 
-/** Follows them from now on, over breaks of the connection, too: each time they are read anew. */
+/** Follows them while the page is seen, over breaks of the connection, too: each time they are read anew. */
 function watchConversations() {
-  follow(`${PATH}/events`, hear);
+  return whileSeen(() => follow(`${PATH}/events`, hear));
 }
 
 /** Asks for those that are shown once more. */

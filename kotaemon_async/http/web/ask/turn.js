@@ -154,7 +154,7 @@ function Versions({ turn, desk, isBusy }) {
   const { versions = [], id } = turn.answer ?? {};
   if (versions.length < 2) return null;
   const at = versions.findIndex((one) => one.id === id);
-  const step = (by) => desk.choose(turn, versions[at + by].id);
+  const step = (by) => desk.choose(versions[at + by].id);
   return html`
     <div class="versions" role="group" aria-label=${t("turn.versions")}>
       <${IconButton} name="previous" label=${t("turn.version.before")} data-do="before" disabled=${at <= 0 ||

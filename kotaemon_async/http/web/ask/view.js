@@ -49,7 +49,7 @@ export function AskView({ route }) {
     again: (turn) => (scroll.toEnd(), talk.again(turn).catch(tell)),
     edit: (turn) => setEditing(turn),
     ask: (question) => submitNow.current(question),
-    choose: (turn, version) => talk.choose(turn, version).catch(tell),
+    choose: (version) => talk.choose(version).catch(tell),
     remove: (turn) => talk.remove(turn).catch(tell),
     rate: (turn, feedback) => talk.rate(turn, feedback).catch(tell),
     link: (turn) => href("ask", talk.id, turn.answer.id),

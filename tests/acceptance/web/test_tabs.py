@@ -1,0 +1,108 @@
+"""A browser has six connections to a host for all its tabs: those that nobody looks at hold none."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.browser import opened
+from tests.support.documents import english_pdf
+from tests.support.web import PAGES, ScriptedService, ask, scripted_service, submit
+
+_SLOWLY: Final = ("The repair of the crane cost **83,000 euros** [1].\n\n", "And so on, ", "and on.")
+#: A browser that is driven shows all of its tabs: this one is told that it is seen, or is not.
+_SEEN: Final = """(isSeen) => {
+  Object.defineProperty(document, "hidden", { configurable: true, get: () => !isSeen });
+  const state = isSeen ? "visible" : "hidden";
+  Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[ScriptedService]:
+    files = {"harbour.pdf": english_pdf(texts=PAGES)}
+    with scripted_service(tmp_path_factory.mktemp("tabs"), model_folder, files) as found:
+        yield found
+
+
+@pytest.fixture
+def page(scripted: ScriptedService, browser: Browser) -> Iterator[Page]:
+    scripted.play()
+    with opened(browser, scripted.service, base_url=scripted.service.url) as page:
+        expect(page.locator("#question")).to_be_visible()
+        yield page
+
+
+def hide(page: Page) -> None:
+    page.evaluate(_SEEN, False)
+
+
+def show(page: Page) -> None:
+    page.evaluate(_SEEN, True)
+
+
+def tab(page: Page, url: str) -> Page:
+    """Open another tab of the same browser; the others may have no connection left for it."""
+    found = page.context.new_page()
+    found.goto(url)
+    expect(found.locator("#question")).to_be_visible()
+    return found
+
+
+def test_the_seventh_tab_gets_its_answer(page: Page) -> None:
+    ask(page, "What did the crane cost?")
+    tabs = [page]
+    while len(tabs) < 7:
+        hide(tabs[-1])
+        tabs.append(tab(page, page.url))
+        expect(tabs[-1].locator(".turn")).to_have_attribute("data-state", "done")
+    ask(tabs[-1], "Who retires in May?")
+    show(page)
+    expect(page.locator(".turn .asked")).to_have_text(["What did the crane cost?", "Who retires in May?"])
+    expect(page.locator(".turn").last).to_have_attribute("data-state", "done")
+
+
+def test_what_changes_while_a_tab_is_hidden_is_there_when_it_is_seen(page: Page) -> None:
+    ask(page, "What is renamed?")
+    number = page.url.rsplit("/", 1)[1]
+    hide(page)
+    renamed = page.request.patch(f"/api/v1/conversations/{number}", data={"title": "Cranes of the pier"})
+    assert renamed.ok
+    show(page)
+    expect(page.locator(f'#talks a[data-id="{number}"] .title')).to_have_text("Cranes of the pier")
+    hide(page)
+    assert page.request.delete(f"/api/v1/conversations/{number}").status == 204
+    show(page)
+    expect(page.locator(f'#talks a[data-id="{number}"]')).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(0)
+
+
+def test_an_answer_goes_on_while_its_tab_is_hidden(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("slow_tokens", words=_SLOWLY)
+    turn = submit(page, "What goes on behind?")
+    expect(turn).to_have_attribute("data-state", "writing")
+    with page.expect_event("requestfailed", lambda one: one.url.endswith("/answers")):
+        hide(page)
+    length = len(turn.locator(".answer").inner_text())
+    show(page)
+    expect(turn).to_have_attribute("data-state", "writing")
+    page.locator("#stop").click()
+    expect(turn).to_have_attribute("data-state", "stopped")
+    expect(turn.locator(".source")).to_have_count(1)
+    assert len(turn.locator(".answer").inner_text()) >= length
+
+
+def test_an_answer_that_ends_while_its_tab_is_hidden_is_whole(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("slow_tokens", words=_SLOWLY)
+    turn = submit(page, "What ends behind?")
+    expect(turn).to_have_attribute("data-state", "writing")
+    answer_id = turn.get_attribute("data-answer")
+    hide(page)
+    assert page.request.post(f"/api/v1/answers/{answer_id}/stop").ok
+    show(page)
+    expect(turn).to_have_attribute("data-state", "stopped")
+    expect(turn.locator(".answer")).to_contain_text("The repair of the crane cost 83,000 euros")
+    expect(turn.locator(".source")).to_have_count(1)
