@@ -327,10 +327,11 @@ def test_how_an_answer_is_wished_goes_with_this_question_only(page: Page) -> Non
 
 
 def test_text_from_right_to_left_is_laid_out_so(scripted: ScriptedService, page: Page) -> None:
-    scripted.play(words=("\u062a\u0645 \u0625\u0635\u0644\u0627\u062d ABC-123 [1].",))
+    scripted.play(words=("\u062a\u0645: The repair of the crane cost 83,000 euros [1].",))
     question = "\u0643\u0645 \u0643\u0644\u0641 \u0627\u0644\u0625\u0635\u0644\u0627\u062d\u061f"
     turn = submit(page, question)
     expect(turn).to_have_attribute("data-state", "done")
+    expect(turn.locator(".badge")).to_have_text("primary model")
     for what in (".asked", ".answer > *"):
         expect(turn.locator(what).first).to_have_css("direction", "rtl")
     page.locator("#question").fill(question)

@@ -214,6 +214,8 @@ export class Conversation {
       this.#broken(turn.key, error);
     } finally {
       this.#own.delete(turn.key);
+      const told = this.turns.find((other) => other.key === turn.key)?.told;
+      if (told) this.#change(turn.key, (now) => turnOf(told, { ...now, isOwn: false }));
     }
   }
 
@@ -255,7 +257,8 @@ export class Conversation {
     this.#change(key, (turn) => {
       const kept = { ...turn.waits, ...turn.answer };
       const status = name === "done" ? "done" : data.status ?? "interrupted";
-      return turnOf({ ...kept, ...data, status, id: data.id || kept.id || "" }, turn);
+      const ended = turnOf({ ...kept, ...data, status, id: data.id || kept.id || "" }, turn);
+      return { ...ended, told: turn.told };
     });
   }
 
@@ -287,6 +290,9 @@ export class Conversation {
   #lookAtSilent() {
     const isSilent = (turn) => turn.state === "lost" || (isRunning(turn) && !turn.isOwn);
     const since = (turn) => Date.now() - turn.heardAt;
+    for (const turn of this.turns) {
+      if (turn.told && since(turn) >= SILENT_MS) this.#own.get(turn.key)?.abort();
+    }
     if (this.id && this.turns.some((turn) => isSilent(turn) && since(turn) >= SILENT_MS)) this.load();
   }
 }

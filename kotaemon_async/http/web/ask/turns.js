@@ -23,6 +23,7 @@ const EMPTY = {
   error: null,
   replaces: null,
   isOwn: false,
+  told: null,
   heardAt: 0,
 };
 
@@ -35,6 +36,7 @@ export function turnOf(answer, before = null) {
     question: answer.question,
     scope: answer.scope ?? known.scope ?? { collection: null, document_ids: [] },
     error: null,
+    told: null,
     heardAt: Date.now(),
   };
   const state = stateOf(answer);
@@ -72,6 +74,10 @@ export function withAnswer(turns, answer) {
     answer.status === "running";
   if (isOlder || (answer.current === false && before.answer && before.answer.id !== answer.id)) {
     return turns.with(at, { ...before, answer: { ...before.answer, versions: answer.versions } });
+  }
+  if (before.isOwn && isRunning(before) && answer.status !== "running") {
+    // Its own connection is not there yet: it tells how the answer came about, and what became void.
+    return answer.id === before.replaces ? turns : turns.with(at, { ...before, told: answer });
   }
   const isOther = before.answer && before.answer.id !== answer.id;
   return turns.with(at, turnOf(answer, isOther ? { ...EMPTY, key: before.key } : before));
