@@ -328,7 +328,7 @@ def test_how_an_answer_is_wished_goes_with_this_question_only(page: Page) -> Non
 
 def test_text_from_right_to_left_is_laid_out_so(scripted: ScriptedService, page: Page) -> None:
     scripted.play(words=("\u062a\u0645: The repair of the crane cost 83,000 euros [1].",))
-    question = "\u0643\u0645 \u0643\u0644\u0641 \u0627\u0644\u0625\u0635\u0644\u0627\u062d\u061f"
+    question = "\u0643\u0645 \u0643\u0644\u0641: the repair of the crane on pier four?"
     turn = submit(page, question)
     expect(turn).to_have_attribute("data-state", "done")
     expect(turn.locator(".badge")).to_have_text("primary model")
@@ -336,6 +336,16 @@ def test_text_from_right_to_left_is_laid_out_so(scripted: ScriptedService, page:
         expect(turn.locator(what).first).to_have_css("direction", "rtl")
     page.locator("#question").fill(question)
     expect(page.locator("#question")).to_have_css("direction", "rtl")
+
+
+def test_a_question_in_the_address_is_asked_once(page: Page) -> None:
+    page.evaluate("location.hash = '#ask?q=What+was+paid+for+crane+repairs'")
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    page.reload()
+    expect(page.locator(".turn h3")).to_have_text(["What was paid for crane repairs"])
+    page.go_back()
+    expect(page.locator(".turn")).to_have_count(0)
+    assert page.evaluate("location.hash") == "#ask"
 
 
 #: Holds what scrolls here, so that it can be told of a scroll after it has gone, as a browser may do.

@@ -18,7 +18,7 @@ const DRAFT = "kotaemon.draft";
 const isWide = () => matchMedia("(min-width: 901px)").matches;
 
 /** `ask(question, wish)` sends, `stop()` ends an answer, `cancel()` gives up a change. */
-export function Composer({ id, asked, follows, running, editing, scope, ask, stop, cancel }) {
+export function Composer({ id, follows, running, editing, scope, ask, stop, cancel }) {
   const [words, setWords] = useDraft(id);
   const [wish, setWish] = useState({});
   const field = useRef(null);
@@ -30,7 +30,6 @@ export function Composer({ id, asked, follows, running, editing, scope, ask, sto
   useEffect(() => {
     if (isWide()) field.current.focus({ preventScroll: true });
   }, []);
-  useEffect(() => void (asked && setWords(asked)), [asked]);
   useEffect(() => {
     if (!editing) return;
     setWords(editing.question);

@@ -57,6 +57,12 @@ export function AskView({ route }) {
   }), [talk]);
   const submitNow = useRef(submit);
   submitNow.current = submit;
+  useEffect(() => {
+    const { q, ...rest } = route.query;
+    if (!q || id) return;
+    replace("ask", rest); // so that neither Back nor a reload asks again
+    submitNow.current(q);
+  }, [route.query.q, id]);
   useEscape({
     talk,
     running,
@@ -97,9 +103,7 @@ export function AskView({ route }) {
             "ask.down",
           )}
             title=${t("ask.down")} onClick=${scroll.toEnd}><${Icon} name="down" /></button>
-          <${Composer} key=${`${talk.number}`} id=${id} asked=${turns.length === 0
-            ? route.query.q
-            : null} follows=${turns.length > 0} running=${running}
+          <${Composer} key=${`${talk.number}`} id=${id} follows=${turns.length > 0} running=${running}
             editing=${editing} scope=${scope} ask=${submit} stop=${() => talk.stop().catch(tell)}
             cancel=${() => setEditing(null)} />
         </div>
