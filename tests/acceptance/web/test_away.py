@@ -8,10 +8,11 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
 from tests.support.service import upload_all
-from tests.support.web import PAGES, ScriptedService, row, scripted_service, submit
+from tests.support.web import PAGES, ScriptedService, ask, row, scripted_service, submit
 
 #: A few words with a source, then drop by drop.
 SLOWLY: Final = ("The repair of the crane cost **83,000 euros** [1].\n\n", "And so on, ", "and on.")
+ANSWERS: Final = "**/api/v1/answers"
 SAID: Final = "The repair of the crane cost 83,000 euros"
 
 
@@ -71,6 +72,41 @@ def test_a_question_that_is_asked_offline_is_kept_and_asked_again(page: Page) ->
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
     expect(page.locator(".turn .asked")).to_have_text(["What did the offline crane cost?"])
     expect(page.locator("#question")).to_have_value("And a second one")
+
+
+def test_a_question_that_never_arrived_stands_in_the_box_after_a_reload(page: Page) -> None:
+    page.route(ANSWERS, lambda route: route.abort())
+    expect(submit(page, "What did the lost crane cost?")).to_have_attribute("data-state", "failed")
+    page.unroute(ANSWERS)
+    page.reload()
+    expect(page.locator("#question")).to_have_value("What did the lost crane cost?")
+    page.locator("#question").press("Enter")
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    page.reload()
+    expect(page.locator(".turn")).to_have_attribute("data-state", "done")
+    expect(page.locator("#question")).to_have_value("")
+
+
+def test_a_question_that_never_arrived_can_be_discarded(page: Page) -> None:
+    page.route(ANSWERS, lambda route: route.abort())
+    turn = submit(page, "What did the unwanted crane cost?")
+    turn.locator('[data-do="discard"]').click()
+    expect(page.locator(".turn")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#question")).to_have_value("")
+
+
+def test_a_changed_question_that_never_arrived_becomes_a_version_when_it_does(page: Page) -> None:
+    ask(page, "What did the changed crane cost?")
+    turn = page.locator(".turn")
+    page.route(ANSWERS, lambda route: route.abort())
+    turn.locator('[data-do="edit"]').click()
+    page.locator("#question").fill("What did the crane cost after all?")
+    page.locator("#question").press("Enter")
+    expect(turn).to_have_attribute("data-state", "failed")
+    page.unroute(ANSWERS)
+    turn.locator('[data-do="again"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
 
 
 def test_an_answer_under_way_is_caught_up_with_after_the_network(

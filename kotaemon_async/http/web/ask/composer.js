@@ -8,11 +8,11 @@ import { code, count, t } from "../frame/language.js";
 import { sayError, wordsFor } from "../frame/overlays.js";
 import { Icon, isComposing } from "../frame/ui.js";
 import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
+import { draft, keepDraft } from "./drafts.js";
 import { above, noteName, ScopePicker } from "./scope.js";
 
 const MOST = 4_000;
 const NEAR = 400;
-const DRAFT = "kotaemon.draft";
 
 /** On a phone the focus would bring up the keyboard over everything. */
 const isWide = () => matchMedia("(min-width: 901px)").matches;
@@ -103,30 +103,12 @@ function grow(field) {
 
 /** A half-written question: each conversation has its own, in this tab. */
 function useDraft(id) {
-  const name = id ? `${DRAFT}.${id}` : DRAFT;
-  const [words, setWords] = useState(() => draft(name));
+  const [words, setWords] = useState(() => draft(id));
   const write = (next) => {
     setWords(next);
-    keepDraft(name, next);
+    keepDraft(id, next);
   };
   return [words, write];
-}
-
-function draft(name) {
-  try {
-    return sessionStorage.getItem(name) ?? "";
-  } catch {
-    return ""; // not allowed
-  }
-}
-
-function keepDraft(name, words) {
-  try {
-    if (words) sessionStorage.setItem(name, words);
-    else sessionStorage.removeItem(name);
-  } catch {
-    // full, or not allowed
-  }
 }
 
 /** {each, isReading}: what became of the files; the scope becomes the documents that they are. */

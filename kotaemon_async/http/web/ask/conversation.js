@@ -3,6 +3,7 @@
 
 import { call, events, follow, whileSeen } from "../frame/api.js";
 import { store } from "../frame/ui.js";
+import { keepUnsent } from "./drafts.js";
 import {
   asked,
   changed,
@@ -38,6 +39,7 @@ export class Conversation {
     this.state = store({ id, title: "", phase: id ? "loading" : "new", error: null, turns: [] });
     const heard = { signal: this.#over.signal };
     document.addEventListener("visibilitychange", () => this.#letGo(), heard);
+    addEventListener("pagehide", () => this.#keepUnsent(), heard);
     document.addEventListener("health", ({ detail }) => this.#watch(detail.status), heard);
     this.#timer = setInterval(() => this.#lookAtSilent(), SILENT_MS);
     if (id) this.#follow();
@@ -80,22 +82,23 @@ export class Conversation {
   async ask(question, wish = {}) {
     const { collection = null, document_ids = [] } = wish;
     const turn = asked(question, { collection, document_ids });
-    this.#turns((turns) => [...turns.filter((other) => other.state !== "failed"), turn]);
+    this.#turns((turns) => [...turns, turn]);
     await this.#send(turn, wish);
   }
 
   /** Asks anew instead of a turn, as another version of it; the same question calls the model again. */
   async again(turn, question = turn.question, wish = turn.scope) {
-    if (!turn.answer) {
-      this.#turns((turns) => turns.filter((other) => other.key !== turn.key));
+    const replaces = turn.answer?.id ?? turn.replaces;
+    if (!replaces) {
+      this.#without(turn);
       return this.ask(question, wish);
     }
     const { collection = null, document_ids = [] } = wish;
-    const fresh = asked(question, { collection, document_ids }, turn.answer.id);
-    const { versions, turn_id } = turn.answer;
+    const { versions, turn_id } = turn.answer ?? turn.waits;
+    const fresh = asked(question, { collection, document_ids }, replaces);
     const shown = { ...fresh, key: turn.key, waits: { versions, turn_id } };
     this.#turns((turns) => changed(turns, (other) => other.key === turn.key, () => shown));
-    return this.#send(shown, { ...wish, replaces: turn.answer.id, fresh: question === turn.question });
+    return this.#send(shown, { ...wish, replaces, fresh: question === turn.question });
   }
 
   /** Ends an answer that is under way; what was said is kept. */
@@ -112,11 +115,11 @@ export class Conversation {
     await this.#refresh(answerId);
   }
 
-  /** Deletes the shown version of a turn. */
+  /** Deletes the shown version of a turn; a question that did not arrive leaves what it was to replace. */
   async remove(turn) {
-    if (!turn.answer) return this.#turns((turns) => turns.filter((other) => other.key !== turn.key));
-    await call("DELETE", answerPath(turn.answer.id));
-    return this.load();
+    if (turn.answer) await call("DELETE", answerPath(turn.answer.id));
+    else this.#without(turn);
+    if (this.id) await this.load();
   }
 
   /** What the person thinks of an answer; null takes it back. */
@@ -146,6 +149,16 @@ export class Conversation {
 
   #turns(change, more = {}) {
     this.state.set(({ turns }) => ({ turns: change(turns), ...more }));
+  }
+
+  #without({ key }) {
+    this.#turns((turns) => turns.filter((turn) => turn.key !== key));
+    this.#keepUnsent();
+  }
+
+  #keepUnsent() {
+    const isUnsent = ({ state, isOwn, answer }) => state === "failed" || (isOwn && !answer);
+    keepUnsent(this.id, this.turns.filter(isUnsent).map(({ question }) => question));
   }
 
   #change(key, change) {
@@ -249,6 +262,7 @@ export class Conversation {
     );
     const turn = this.turns.find((other) => other.key === key);
     if (turn?.isUnwanted) this.stop(turn);
+    this.#keepUnsent();
     this.#letGo();
   }
 
@@ -267,6 +281,7 @@ export class Conversation {
     if (this.#over.signal.aborted || !turn?.isOwn || !isRunning(turn)) return;
     if (error.name === "AbortError" || turn.answer) this.#lose(key);
     else this.#change(key, () => ({ state: "failed", error, isOwn: false }));
+    this.#keepUnsent();
   }
 
   #lose(key) {

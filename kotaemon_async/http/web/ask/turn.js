@@ -139,6 +139,10 @@ function Note({ turn, desk, isBusy }) {
         desk.again(turn)}>
         <${Icon} name="again" />${t("turn.again")}
       </button>
+      ${state === "failed" && html`
+        <${IconButton} name="trash" label=${t("turn.discard")} data-do="discard" onClick=${() =>
+          desk.remove(turn)} />
+      `}
     </div>
   `;
 }

@@ -73,6 +73,7 @@ export const words = {
   "turn.export.md": ["Save the conversation as Markdown", "将对话导出为 Markdown"],
   "turn.export.docx": ["Save the conversation for Word", "将对话导出为 Word"],
   "turn.print": ["Print the conversation", "打印对话"],
+  "turn.discard": ["Discard this question", "丢弃这个问题"],
   "turn.delete": ["Delete this answer", "删除此回答"],
   "turn.delete.title": ["Delete this answer?", "删除此回答？"],
   "turn.delete.text": [
