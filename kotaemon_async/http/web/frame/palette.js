@@ -185,7 +185,17 @@ const KEYS = {
     "Delete",
     "delete",
   ]],
-  reader: [["← →", "pages"], ["+ −", "zoom"], ["Ctrl F", "find"], ["g", "page"]],
+  reader: [
+    ["← →", "pages"],
+    ["PgUp PgDn", "screens"],
+    ["Home End", "ends"],
+    ["g", "page"],
+    ["+ −", "zoom"],
+    ["0", "fit"],
+    ["f Ctrl F", "find"],
+    ["F3 Shift F3", "hits"],
+    ["n p", "sources"],
+  ],
 };
 
 function Keys() {

@@ -70,7 +70,7 @@ export const words = {
   "reader.passages.more": ["More", "更多"],
   "reader.details.name": ["Name", "名称"],
   "reader.details.path": ["Folder", "文件夹"],
-  "reader.details.collection": ["Collection", "合集"],
+  "reader.details.collection": ["Collection", "文档集"],
   "reader.details.kind": ["Kind", "类型"],
   "reader.details.size": ["Size", "大小"],
   "reader.details.pages": ["Pages", "页数"],

@@ -3,8 +3,8 @@
 export const words = {
   "search.words": ["Words in all documents", "在所有文档中查找"],
   "search.filters": ["Where to look", "查找范围"],
-  "search.collection": ["Collection", "集合"],
-  "search.collection.all": ["All collections", "所有集合"],
+  "search.collection": ["Collection", "文档集"],
+  "search.collection.all": ["All collections", "全部文档集"],
   "search.kind": ["Kind of file", "文件类型"],
   "search.kind.all": ["All kinds", "所有类型"],
   "search.after": ["from", "从"],
