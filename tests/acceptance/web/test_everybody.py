@@ -1,19 +1,24 @@
-"""The page is for everybody: right to left, typed with an input method, in forced colours."""
+"""The page is for everybody: right to left, typed with an input method, heard, printed, taken along."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Literal
 
+import httpx
+import pymupdf
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kotaemon_async.cli.client import Client
-from tests.support.browser import opened, picture
+from tests.support.browser import accessible, opened, picture
 from tests.support.documents import english_pdf
+from tests.support.firefox import firefox
 from tests.support.service import upload_all
-from tests.support.web import PAGES, ScriptedService, ask, scripted_service
+from tests.support.web import PAGES, WORDS, ScriptedService, ask, row, scripted_service, submit
 
 ARABIC: Final = "كلفة إصلاح الرافعة ABC-123 كانت 83,000 يورو في أكتوبر.\n"
 ASKED: Final = "كم كانت كلفة إصلاح الرافعة؟"
@@ -37,11 +42,13 @@ _CHOOSE: Final = """(selector) => {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A service with two documents, and a conversation."""
+    """A service with two documents, and a conversation of 30 paragraphs with sources."""
 
     scripted: ScriptedService
     ids: dict[str, str]
     talk: str
+    citation: dict[str, Any]
+    trace: str
 
     @property
     def url(self) -> str:
@@ -54,12 +61,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Itera
     folder = tmp_path_factory.mktemp("everybody")
     with scripted_service(folder, model_folder, {}) as scripted:
         ids = dict(zip(files, upload_all(scripted.service, folder, files), strict=True))
-        scripted.play()
+        scripted.play(words=tuple(f"Paragraph {n} says 83,000 euros [1].\n\n" for n in range(1, 31)))
         with closing(Client(scripted.service.url)) as client:
             talk = client.post("/api/v1/conversations", {"title": "The crane"})["id"]
             body = {"question": "What did the repair of the crane cost?", "conversation_id": talk}
-            client.post("/api/v1/answers", body)
-        yield Place(scripted, ids, talk)
+            answer = client.post("/api/v1/answers", body)
+        yield Place(scripted, ids, talk, answer["citations"][0], answer["trace_id"])
 
 
 @pytest.fixture
@@ -75,6 +82,13 @@ def visit(page: Page, address: str) -> None:
     page.evaluate("(to) => { location.hash = to }", address)
 
 
+def cited(place: Place) -> str:
+    """Return the address of a citation beside its conversation."""
+    one = place.citation
+    about = f"read={one['document_id']}&page={one['page']}&cite={one['id']}"
+    return f"ask/{place.talk}?{about}&answer={one['id'].partition('.')[0]}"
+
+
 def test_everything_arabic_is_laid_out_from_the_right(place: Place, page: Page) -> None:
     place.scripted.play(words=(ANSWERED,))
     turn = ask(page, ASKED)
@@ -88,6 +102,33 @@ def test_everything_arabic_is_laid_out_from_the_right(place: Place, page: Page) 
     pages = f"{place.url}/api/v1/documents/{source['document_id']}/pages/1"
     marks = page.request.get(f"{pages}/marks?width=800&highlight={source['id']}").json()["marks"]
     assert len(marks) == 1
+
+
+def test_everything_arabic_is_laid_out_from_the_right_in_firefox_too(place: Place) -> None:
+    place.scripted.play(words=(ANSWERED,))
+    with firefox() as page:
+        page.goto(place.url)
+        page.click("#question")
+        page.type(ASKED + " ABC")
+        assert page.evaluate(_DIRECTIONS, ["#question"]) == {"#question": "rtl"}
+        page.press("Enter")
+        page.wait_for("() => document.querySelector('.turn[data-state=done] .source')")
+        page.wait_for("() => document.querySelector('.talks a[aria-current]')")
+        shown = [one for one in _TURNED if one != "#question"]
+        assert page.evaluate(_DIRECTIONS, shown) == dict.fromkeys(shown, "rtl")
+
+
+def test_enter_that_chooses_a_word_does_nothing_else_in_firefox(place: Place) -> None:
+    with firefox() as page:
+        page.goto(f"{place.url}/#ask")
+        for view, field in (("ask", "#question"), ("search", "#search")):
+            page.evaluate("(view) => { location.hash = view }", view)
+            page.wait_for("(field) => document.querySelector(field)", field)
+            assert page.evaluate(_CHOOSE, field) == [True, True], field
+        page.press("Control", "k")
+        page.wait_for("() => document.querySelector('#palette')")
+        assert page.evaluate(_CHOOSE, "#palette") == [True, True]
+        assert page.evaluate("() => document.querySelectorAll('.turn').length") == 0
 
 
 def test_a_word_that_is_chosen_is_not_sent_as_a_question_or_a_name(place: Place, page: Page) -> None:
@@ -117,6 +158,163 @@ def compose(page: Page, text: str) -> None:
     session.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", **enter})
     session.send("Input.insertText", {"text": text})
     session.send("Input.dispatchKeyEvent", {"type": "keyUp", **enter})
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_what_opens_over_the_views(
+    place: Place, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
+    place.scripted.warm_up()
+    with opened(browser, place.scripted.service, theme=theme, size=(1366, 768)) as page:
+        for state in (*opened_in_ask(place, page, theme), *opened_elsewhere(place, page)):
+            assert state == "", state
+
+
+def opened_in_ask(place: Place, page: Page, theme: str) -> Iterator[str]:
+    """Yield what axe finds in each state of the view for questions, as `state: findings`."""
+    visit(page, cited(place))
+    expect(page.locator("#reader-said")).not_to_be_empty()
+    yield found(page, "ask-cited")
+    page.keyboard.press("Escape")
+    for button, panel in (("#scope", "#scope-panel"), ("#wishes", "#wish-panel")):
+        page.locator(button).click()
+        expect(page.locator(panel)).to_be_visible()
+        yield found(page, f"ask{panel}")
+        page.keyboard.press("Escape")
+    page.locator("#new-talk").click()
+    turn = ask(page, f"What did the crane cost, to be heard in {theme}?")
+    turn.locator('[data-do="down"]').click()
+    turn.locator('[data-do="again"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
+    yield found(page, "ask-versions")
+    place.scripted.play("stall", "hang")
+    submit(page, f"What is said without an end in {theme}?")
+    expect(page.locator(".turn[data-state=writing] .answer")).to_have_text("The repair of the crane")
+    yield found(page, "ask-streaming")
+    page.locator("#stop").click()
+    expect(page.locator(".turn").last).to_have_attribute("data-state", "stopped")
+    page.locator(".turn").last.locator(".menu-button").click()
+    yield found(page, "ask-menu")
+    page.keyboard.press("Escape")
+
+
+def opened_elsewhere(place: Place, page: Page) -> Iterator[str]:
+    """Yield what axe finds in what opens over the other views, as `state: findings`."""
+    visit(page, f"documents/{place.ids['harbour.pdf']}/page/2")
+    expect(page.locator('[data-page="2"] img')).to_be_visible()
+    for tab in ("Contents", "Passages", "Pages", "Details"):
+        page.get_by_role("tab", name=tab).click()
+        yield found(page, f"reader-{tab}")
+    visit(page, "documents")
+    row(page, "harbour.pdf").locator('[data-do="menu"]').click()
+    yield found(page, "documents-menu")
+    page.locator('.menu [data-do="delete_one"]').click()
+    expect(page.locator("dialog")).to_be_visible()
+    yield found(page, "documents-dialog")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("crane")
+    expect(page.get_by_role("option", name="The crane").first).to_be_visible()
+    yield found(page, "palette")
+    page.keyboard.press("Escape")
+    visit(page, "settings/feedback")
+    expect(page.locator("#feedback")).to_be_visible()
+    yield found(page, "settings-feedback")
+    page.keyboard.press("?")
+    yield found(page, "keys-list")
+
+
+def found(page: Page, state: str) -> str:
+    """Return what axe finds now, empty for nothing."""
+    findings = accessible(page)
+    return f"{state}: {findings}" if findings else ""
+
+
+def test_axe_finds_nothing_in_the_sheet_of_a_phone(place: Place, browser: Browser) -> None:
+    look: dict[str, Any] = {"size": (390, 844), "has_touch": True, "is_mobile": True}
+    with opened(browser, place.scripted.service, f"/#{cited(place)}", **look) as page:
+        expect(page.locator("#reader-said")).not_to_be_empty()
+        assert accessible(page) == []
+        page.locator("#reader-close").tap()
+        page.locator("#show-sheet").tap()
+        expect(page.locator("#talks")).to_be_visible()
+        assert accessible(page) == []
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_long_conversation_is_printed_whole_and_light(place: Place, browser: Browser, beside: bool) -> None:
+    path = cited(place) if beside else f"ask/{place.talk}"
+    with opened(browser, place.scripted.service, f"/#{path}", theme="dark") as page:
+        expect(page.locator(".turn .source").first).to_be_visible()
+        with pymupdf.open(stream=page.pdf(format="A4")) as printed:  # type: ignore[no-untyped-call]
+            said = " ".join(" ".join(sheet.get_text() for sheet in printed).split())
+        page.emulate_media(media="print")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert [n for n in range(1, 31) if f"Paragraph {n} says" not in said] == []
+    assert "The repair of the crane on pier four cost 83,000 euros in October." in said
+    assert "New conversation" not in said and "Ask about" not in said
+
+
+def test_only_current_versions_are_taken_along(place: Place, page: Page) -> None:
+    turn = ask(page, "What did the repair of the crane on pier four cost, in short?")
+    place.scripted.play(words=("In October the repair of the crane cost **83,000 euros** [1].",))
+    turn.locator('[data-do="again"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
+    expect(turn.locator(".answer").last).to_contain_text("In October the repair")
+    talk = page.evaluate("location.hash").split("/")[1]
+    export = f"{place.url}/api/v1/conversations/{talk}/export"
+    replies = [httpx.get(export, params={"format": kind}, trust_env=False) for kind in ("md", "docx")]
+    word = zipfile.ZipFile(io.BytesIO(replies[1].content)).read("word/document.xml").decode()
+    for taken in (replies[0].text, word):
+        assert "In October the repair" in taken
+        assert WORDS[-1] not in taken
+
+
+def test_every_link_leads_to_its_place_in_another_browser(place: Place, browser: Browser) -> None:
+    document = place.ids["harbour.pdf"]
+    answer = place.citation["id"].partition(".")[0]
+    places = {
+        f"ask/{place.talk}/{answer}": ".turn.aimed",
+        cited(place): "#reader-said:has-text('Quote')",
+        f"documents/{document}/page/3": '[data-page="3"] img',
+        f"documents/{document}/page/2?find=crane": '[data-page="2"] mark.hit',
+        "documents?q=harbour": ".row[data-document]:has-text('harbour.pdf')",
+        "search?q=pier+four&kind=pdf": ".search-hit:has-text('pier four')",
+        f"system/trace/{place.trace}": ".steps li",
+    }
+    for address, shown in places.items():
+        with opened(browser, place.scripted.service, f"/#{address}") as page:
+            expect(page.locator(shown).first).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
+def test_back_and_forward_walk_from_a_citation_and_back(
+    place: Place, browser: Browser, size: tuple[int, int]
+) -> None:
+    with opened(browser, place.scripted.service, f"/#ask/{place.talk}", size=size) as page:
+        page.locator(".turn .source").first.click()
+        expect(page.locator("#reader-said")).not_to_be_empty()
+        page.locator("#reader-page").fill("3")
+        page.keyboard.press("Enter")
+        expect(page.locator('[data-page="3"] img')).to_be_visible()
+        page.go_back()
+        expect(page.locator("#reader")).to_have_count(0)
+        expect(page.locator(".turn .answer")).to_be_visible()
+        page.go_forward()
+        expect(page.locator('[data-page="3"] img')).to_be_visible()
+        page.go_back()
+        assert page.evaluate("location.hash") == f"#ask/{place.talk}"
+
+
+def test_nothing_scrolls_sideways_at_320_pixels_in_any_view(place: Place, browser: Browser) -> None:
+    document = f"documents/{place.ids['harbour.pdf']}/page/1"
+    views = (f"ask/{place.talk}", document, "documents", "search?q=crane", "settings", "settings/feedback")
+    look: dict[str, Any] = {"size": (320, 640), "has_touch": True, "is_mobile": True}
+    with opened(browser, place.scripted.service, **look) as page:
+        for view in (*views, f"system/trace/{place.trace}", "system"):
+            visit(page, view)
+            expect(page.locator(".wait:visible")).to_have_count(0)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, view
 
 
 def test_forced_colours_mark_the_conversation_and_show_how_the_service_is(

@@ -23,6 +23,14 @@ _HOLD: Final = """() => {
 _HELD: Final = (
     """() => [String(getSelection()), document.activeElement === window.held, window.held.isConnected]"""
 )
+#: Looks four times a second whether what is held is held.
+_WATCH: Final = """() => {
+  window.lost = [];
+  const isHeld = () => String(getSelection()) === "repair of the cr";
+  const hasFocus = () => document.activeElement === window.held;
+  setInterval(() => (isHeld() && hasFocus()) || window.lost.push(performance.now()), 250);
+}"""
+_MINUTE_MS: Final = 60_000
 _LENGTH: Final = "document.querySelector('.answer').textContent.length"
 
 
@@ -86,6 +94,34 @@ def test_a_selection_and_the_focus_stay_in_firefox_too(scripted: ScriptedService
         assert page.evaluate(_HELD) == ["repair of the cr", True, True]
         page.click("#stop")
         page.wait_for("() => document.querySelector('.turn[data-state=stopped]')")
+
+
+@pytest.mark.long
+def test_what_is_held_is_held_through_a_stream_of_a_minute(page: Page) -> None:
+    streaming(page, "What did the crane cost, at length?")
+    page.evaluate(_HOLD)
+    page.evaluate(_WATCH)
+    page.wait_for_timeout(_MINUTE_MS)
+    assert page.evaluate("window.lost") == []
+    expect(page.locator(".turn")).to_have_attribute("data-state", "writing")
+
+
+@pytest.mark.long
+def test_what_is_held_is_held_through_a_minute_in_firefox_too(scripted: ScriptedService) -> None:
+    scripted.play("slow_tokens", words=_WORDS)
+    with firefox() as page:
+        page.goto(scripted.service.url)
+        page.click("#question")
+        page.type("What did the crane cost in a Firefox, at length?")
+        page.press("Enter")
+        page.wait_for("() => document.querySelector('.answer .chip')")
+        page.evaluate(_HOLD)
+        page.evaluate(_WATCH)
+        begun_ms = page.evaluate("() => performance.now()")
+        minute = "(begun, minute) => performance.now() > begun + minute"
+        page.wait_for(minute, begun_ms, _MINUTE_MS, within_s=90)
+        assert page.evaluate("() => window.lost") == []
+        assert page.evaluate("() => document.querySelector('.turn').dataset.state") == "writing"
 
 
 def test_the_card_of_a_number_stays_while_it_is_pointed_at(page: Page) -> None:
