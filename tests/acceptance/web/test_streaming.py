@@ -30,14 +30,16 @@ _WATCH: Final = """() => {
   const hasFocus = () => document.activeElement === window.held;
   setInterval(() => (isHeld() && hasFocus()) || window.lost.push(performance.now()), 250);
 }"""
-_MINUTE_MS: Final = 60_000
+#: A link ends a reply after a minute.
+_MINUTE_MS: Final = 55_000
 _LENGTH: Final = "document.querySelector('.answer').textContent.length"
 
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[ScriptedService]:
     files = {"harbour.pdf": english_pdf(texts=PAGES)}
-    with scripted_service(tmp_path_factory.mktemp("streaming"), model_folder, files) as found:
+    folder = tmp_path_factory.mktemp("streaming")
+    with scripted_service(folder, model_folder, files, {"KOTAEMON_ANSWERS__DEADLINE_S": "120"}) as found:
         yield found
 
 
