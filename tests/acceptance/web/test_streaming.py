@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.firefox import firefox
+from tests.support.firefox import FirefoxPage, firefox
 from tests.support.web import PAGES, ScriptedService, drop, scripted_service, submit, until_true
 
 #: One marker early, then drop by drop for as long as the test holds on.
@@ -58,6 +58,17 @@ def streaming(page: Page, question: str) -> Locator:
     return turn.locator(".answer .chip")
 
 
+def hold_in_firefox(page: FirefoxPage, scripted: ScriptedService, question: str) -> None:
+    """Ask there, and hold a selection and the first number of an answer that goes on and on."""
+    scripted.play("slow_tokens", words=_WORDS)
+    page.goto(scripted.service.url)
+    page.click("#question")
+    page.type(question)
+    page.press("Enter")
+    page.wait_for("() => document.querySelector('.answer .chip')")
+    page.evaluate(_HOLD)
+
+
 def top_of(node: Locator) -> float:
     """Return how far below the window's edge something stands."""
     box = node.bounding_box()
@@ -83,14 +94,8 @@ def test_a_selection_and_the_focus_stay_while_the_text_grows(page: Page) -> None
 
 
 def test_a_selection_and_the_focus_stay_in_firefox_too(scripted: ScriptedService) -> None:
-    scripted.play("slow_tokens", words=_WORDS)
     with firefox() as page:
-        page.goto(scripted.service.url)
-        page.click("#question")
-        page.type("What did the crane cost in a Firefox?")
-        page.press("Enter")
-        page.wait_for("() => document.querySelector('.answer .chip')")
-        page.evaluate(_HOLD)
+        hold_in_firefox(page, scripted, "What did the crane cost in a Firefox?")
         length = page.evaluate(f"() => {_LENGTH}")
         page.wait_for(f"(before) => {_LENGTH} > before + 150", length)
         assert page.evaluate(_HELD) == ["repair of the cr", True, True]
@@ -110,14 +115,8 @@ def test_what_is_held_is_held_through_a_stream_of_a_minute(page: Page) -> None:
 
 @pytest.mark.long
 def test_what_is_held_is_held_through_a_minute_in_firefox_too(scripted: ScriptedService) -> None:
-    scripted.play("slow_tokens", words=_WORDS)
     with firefox() as page:
-        page.goto(scripted.service.url)
-        page.click("#question")
-        page.type("What did the crane cost in a Firefox, at length?")
-        page.press("Enter")
-        page.wait_for("() => document.querySelector('.answer .chip')")
-        page.evaluate(_HOLD)
+        hold_in_firefox(page, scripted, "What did the crane cost in a Firefox, at length?")
         page.evaluate(_WATCH)
         begun_ms = page.evaluate("() => performance.now()")
         minute = "(begun, minute) => performance.now() > begun + minute"
