@@ -1,9 +1,9 @@
 """Use cases on what was asked before: conversations, turns and their versions, opinions of answers."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from kotaemon_async.answers.conversation_changes import Change
 from kotaemon_async.answers.llm.base import Clock
@@ -13,10 +13,12 @@ from kotaemon_async.domain.errors import Refused
 from kotaemon_async.domain.model import Answer, Document, Vote, new_id
 from kotaemon_async.stores.conversations import Conversation, Conversations, Opinion, Turn
 from kotaemon_async.stores.feedback import Feedback, Feedbacks
-from kotaemon_async.stores.turns import Turns
+from kotaemon_async.stores.turns import FIRST_PLACE, Place, Turns
 
 #: A longer conversation shows its latest turns.
-MAX_TURNS = 500
+MAX_TURNS: Final = 500
+#: One that is taken away whole is read in such parts.
+_TURNS_AT_ONCE: Final = 100
 
 
 class Sources(Protocol):
@@ -75,6 +77,14 @@ class AnswerHistory:
         """
         found = await self._conversations.get(conversation_id, caller)
         return found, await self._shown(caller, await self._turns.of(conversation_id, MAX_TURNS))
+
+    async def pages(self, caller: Caller, conversation_id: str) -> AsyncIterator[list[Turn]]:
+        """Yield all turns of a conversation, in order, as `conversation` returns them, some at a time."""
+        await self._conversations.get(conversation_id, caller)
+        place: Place | None = FIRST_PLACE
+        while place is not None:
+            turns, place = await self._turns.from_place(conversation_id, place, _TURNS_AT_ONCE)
+            yield await self._shown(caller, turns)
 
     async def rename(self, caller: Caller, conversation_id: str, title: str) -> Conversation:
         """Rename the conversation and return it; raises Refused `not_found`."""

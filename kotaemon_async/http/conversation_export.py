@@ -1,22 +1,26 @@
 """Conversations that are taken away: questions, answers and sources as Markdown or as a Word document."""
 
-from typing import Annotated, Final, Literal
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import IO, Annotated, Final, Literal, Protocol
 
 import anyio.to_thread
-from litestar import Response, get
+from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
 
 from kotaemon_async.answers import phrases
+from kotaemon_async.domain.model import Citation
 from kotaemon_async.domain.times import iso_time
 from kotaemon_async.http.conversations import ONE
 from kotaemon_async.http.dependencies import GivenCaller, GivenServices
 from kotaemon_async.http.problems import responses
 from kotaemon_async.http.sources import source_line
 from kotaemon_async.http.unlinked import unlinked
-from kotaemon_async.http.word_files import Paragraph, word_file
-from kotaemon_async.stores.conversations import Conversation, Turn
+from kotaemon_async.http.word_files import Paragraph, WordFile
+from kotaemon_async.stores.conversations import Turn
 
 _MEDIA_TYPES: Final = {
     "md": "text/markdown; charset=utf-8",
@@ -24,6 +28,9 @@ _MEDIA_TYPES: Final = {
 }
 # Its type is that of the format.
 _FILE = ResponseSpec(bytes, generate_examples=False, description="The conversation.", media_type="*/*")
+#: A larger file waits on the disk until it is sent.
+_IN_MEMORY_BYTES: Final = 4 * 1024**2
+_PIECE_BYTES: Final = 256 * 1024
 
 
 @get(
@@ -37,36 +44,82 @@ async def export_conversation(
     caller: GivenCaller,
     conversation_id: FromPath[str],
     kind: Annotated[Literal["md", "docx"], QueryParameter(name="format")] = "md",
-) -> Response[bytes]:
-    """Return the questions, answers and sources as a file."""
-    found, turns = await services.answer_history.conversation(caller, conversation_id)
-    if kind == "md":
-        content = markdown(found, turns).encode()
-    else:
-        content = await anyio.to_thread.run_sync(word_file, paragraphs(found, turns))
+) -> Stream:
+    """Return the questions, answers and sources as a file, of however many turns."""
+    history = services.answer_history
+    found = await history.head(caller, conversation_id)
+    cited: dict[str, Citation] = {}  # one of each document, for those of one name
+    async for turns in history.pages(caller, conversation_id):
+        cited |= {one.document_id: one for turn in turns for one in turn.answer.citations}
+    file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - it is closed when it is sent
+    writer = _WRITERS[kind](file, found.title)
+    async for turns in history.pages(caller, conversation_id):
+        await anyio.to_thread.run_sync(writer.write, turns, cited.values())
+    await anyio.to_thread.run_sync(writer.close)
     headers = {"Content-Disposition": f'attachment; filename="{_file_name(found.id)}.{kind}"'}
-    return Response(content, headers=headers, media_type=_MEDIA_TYPES[kind])
+    return Stream(_pieces(file), headers=headers, media_type=_MEDIA_TYPES[kind])
 
 
-def markdown(conversation: Conversation, turns: list[Turn]) -> str:
-    """Return a heading for each question, its answer, and the quotes that it rests on."""
-    lines = [f"# {_line(conversation.title)}\n"]
-    for turn in turns:
-        lines.append(f"## {_line(turn.answer.question)}\n\n{turn.answer.answer}\n")
-        lines += [f"{line}\n" for line in _sources(turn, turns)]
-        lines.append(f"*{_served(turn)}*\n")
-    return unlinked("\n".join(lines))
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
-def paragraphs(conversation: Conversation, turns: list[Turn]) -> list[Paragraph]:
-    """Return the same as paragraphs of a Word document; the marks of Markdown become those of Word."""
-    found = [Paragraph(_line(conversation.title), "Title")]
-    for turn in turns:
-        found.append(Paragraph(_line(turn.answer.question), "Heading1"))
-        found += _answer_paragraphs(turn.answer.answer)
-        found += [Paragraph(line, "Source") for line in _sources(turn, turns)]
-        found.append(Paragraph(_served(turn), "Note"))
-    return found
+class _Writer(Protocol):
+    """Writes a conversation, turn by turn."""
+
+    def __init__(self, file: IO[bytes], title: str) -> None: ...
+
+    def write(self, turns: Iterable[Turn], cited: Iterable[Citation]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Markdown:
+    """Writes a heading for each question, its answer, and the quotes that it rests on."""
+
+    def __init__(self, file: IO[bytes], title: str) -> None:
+        self._file = file
+        self._line(f"# {_line(title)}\n")
+
+    def write(self, turns: Iterable[Turn], cited: Iterable[Citation]) -> None:
+        """Add the turns; documents of one name are told apart among those that are `cited`."""
+        for turn in turns:
+            self._line(f"## {_line(turn.answer.question)}\n\n{turn.answer.answer}\n")
+            for line in _sources(turn, cited):
+                self._line(f"{line}\n")
+            self._line(f"*{_served(turn)}*\n")
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+
+    def _line(self, text: str) -> None:
+        self._file.write(unlinked(f"{text}\n").encode())
+
+
+class Word:
+    """Writes the same as paragraphs of a Word document; the marks of Markdown become those of Word."""
+
+    def __init__(self, file: IO[bytes], title: str) -> None:
+        self._document = WordFile(file)
+        self._document.write([Paragraph(_line(title), "Title")])
+
+    def write(self, turns: Iterable[Turn], cited: Iterable[Citation]) -> None:
+        """Add the turns; documents of one name are told apart among those that are `cited`."""
+        for turn in turns:
+            self._document.write([Paragraph(_line(turn.answer.question), "Heading1")])
+            self._document.write(_answer_paragraphs(turn.answer.answer))
+            self._document.write(Paragraph(line, "Source") for line in _sources(turn, cited))
+            self._document.write([Paragraph(_served(turn), "Note")])
+
+    def close(self) -> None:
+        """End the document."""
+        self._document.close()
+
+
+_WRITERS: Final[dict[str, type[_Writer]]] = {"md": Markdown, "docx": Word}
 
 
 def _answer_paragraphs(answer: str) -> list[Paragraph]:
@@ -87,8 +140,7 @@ def _answer_paragraphs(answer: str) -> list[Paragraph]:
     return found
 
 
-def _sources(turn: Turn, turns: list[Turn]) -> list[str]:
-    cited = [one for other in turns for one in other.answer.citations]
+def _sources(turn: Turn, cited: Iterable[Citation]) -> list[str]:
     chinese = phrases.is_chinese(turn.answer.question)
     return [source_line(one, cited, chinese=chinese) for one in turn.answer.citations]
 

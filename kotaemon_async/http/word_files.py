@@ -1,12 +1,11 @@
 """Word documents of plain paragraphs: the parts of the package that every reader of them asks for."""
 
-import io
 import re
 import unicodedata
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import IO, Final, Literal
 from xml.sax.saxutils import escape
 
 Style = Literal["Normal", "Title", "Heading1", "Heading2", "List", "Code", "Source", "Note"]
@@ -35,6 +34,11 @@ def _relation(kind: str, target: str) -> str:
     )
 
 
+_PARTS: Final = {
+    "[Content_Types].xml": _TYPES,
+    "_rels/.rels": _relation("officeDocument", "word/document.xml"),
+    "word/_rels/document.xml.rels": _relation("styles", "styles.xml"),
+}
 #: By style: half points of its letters, and more of their look.
 _LOOKS: Final[dict[Style, tuple[int, str]]] = {
     "Title": (40, "<w:b/>"),
@@ -56,22 +60,30 @@ class Paragraph:
     style: Style = "Normal"
 
 
-def word_file(paragraphs: Iterable[Paragraph]) -> bytes:
-    """Return the paragraphs as a Word document; those written from right to left are laid out so."""
-    body = "".join(map(_paragraph, paragraphs))
-    document = f'{_HEAD}<w:document xmlns:w="{_MAIN}"><w:body>{body}</w:body></w:document>'
-    parts = {
-        "[Content_Types].xml": _TYPES,
-        "_rels/.rels": _relation("officeDocument", "word/document.xml"),
-        "word/document.xml": document,
-        "word/styles.xml": _styles(),
-        "word/_rels/document.xml.rels": _relation("styles", "styles.xml"),
-    }
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-        for name, content in parts.items():
-            package.writestr(name, content)
-    return file.getvalue()
+class WordFile:
+    """Writes paragraphs into a file as a Word document; those from right to left are laid out so.
+
+    It is whole once it is closed.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._package = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+        for name, content in _PARTS.items():
+            self._package.writestr(name, content)
+        self._package.writestr("word/styles.xml", _styles())
+        self._body = self._package.open("word/document.xml", "w")
+        self._body.write(f'{_HEAD}<w:document xmlns:w="{_MAIN}"><w:body>'.encode())
+
+    def write(self, paragraphs: Iterable[Paragraph]) -> None:
+        """Add the paragraphs at the end."""
+        for one in paragraphs:
+            self._body.write(_paragraph(one).encode())
+
+    def close(self) -> None:
+        """End the document."""
+        self._body.write(b"</w:body></w:document>")
+        self._body.close()
+        self._package.close()
 
 
 def is_right_to_left(text: str) -> bool:

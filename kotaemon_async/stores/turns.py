@@ -19,6 +19,10 @@ from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 SQL = queries("turns.sql")
 _ANSWERS = queries("answers.sql")
 _TITLE_CHARS: Final = 60
+#: Where a turn stands in its conversation: when it was asked first, in Unix seconds, and its id.
+Place = tuple[float, str]
+#: Before the first turn.
+FIRST_PLACE: Final[Place] = (float("-inf"), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,19 @@ class Turns(Store):
         turns = [_turn_of(row) for row in reversed(rows)]
         versions = _versions(conn, conversation_id, [one.turn_id for one in turns])
         return [_with(one, versions) for one in turns]
+
+    @reads
+    def from_place(
+        self, conn: apsw.Connection, conversation_id: str, place: Place, limit: int
+    ) -> tuple[list[Turn], Place | None]:
+        """Return the next turns after a place, in order, as current versions, and the place of the last one.
+
+        The place is None when they are the last ones.
+        """
+        values = {"id": conversation_id, "turn_at": place[0], "turn_id": place[1], "limit": limit}
+        rows: list[Row] = conn.execute(SQL["turns_from"], values).fetchall()
+        turns = [_turn_of(row[:-1]) for row in rows]
+        return turns, (rows[-1][-1], rows[-1][4]) if len(rows) == limit else None
 
     @writes
     def make_current(

@@ -35,6 +35,13 @@ FROM answers AS a LEFT JOIN feedback AS f ON f.answer_id = a.id
 WHERE a.conversation_id = :id AND a.is_current
 ORDER BY a.turn_at DESC, a.turn_id DESC LIMIT :limit
 
+-- name: turns_from
+SELECT a.record, a.created_at, a.status, a.conversation_id, a.turn_id, a.is_current, a.owner,
+       f.verdict, f.reason, f.comment, f.at, a.turn_at
+FROM answers AS a LEFT JOIN feedback AS f ON f.answer_id = a.id
+WHERE a.conversation_id = :id AND a.is_current AND (a.turn_at, a.turn_id) > (:turn_at, :turn_id)
+ORDER BY a.turn_at, a.turn_id LIMIT :limit
+
 -- name: told_turns
 SELECT record, created_at FROM answers
 WHERE conversation_id = :id AND is_current AND status <> 'running'

@@ -1,5 +1,8 @@
 """Conversations over HTTP, on a real ledger."""
 
+import io
+import re
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -14,6 +17,11 @@ PATH = "/api/v1/conversations"
 CITED = replace(
     ANSWER, citations=(Citation("ans_1.1", 1, "doc_1", "a\nb.pdf", 2, "Revenue rose by 8 percent.", 0.9),)
 )
+
+
+def document_xml(file: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(file)) as package:
+        return package.read("word/document.xml").decode()
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +76,29 @@ async def test_the_export_is_markdown_with_sources(client: AsyncClient) -> None:
     assert 'filename="conversation-c1.md"' in reply.headers["content-disposition"]
     assert "## How much?\n\nBy 8 percent. [1]\n" in reply.text
     assert "[1] a b.pdf (no longer there), p. 2: “Revenue rose by 8 percent.”" in reply.text
+
+
+@pytest.mark.parametrize("kind", ["md", "docx"])
+async def test_the_export_of_a_long_conversation_has_all_its_turns_in_order(
+    client: AsyncClient, services: Fakes, kind: str
+) -> None:
+    for number in range(620):
+        one = replace(ANSWER, id=f"ans_x{number}", question=f"Which number: {number}?", answer="This.")
+        await services.ledger.answers.save(one, "long", EVERYBODY, 10.0 + number // 7)  # several at a time
+    whole = await client.get(f"{PATH}/long/export", params={"format": kind})
+    text = whole.text if kind == "md" else document_xml(whole.content)
+    found = re.findall(r"Which number: (\d+)\?", text)[-620:]
+    assert (len(set(found)), [int(one) // 7 for one in found]) == (620, [n // 7 for n in range(620)])
+
+
+async def test_documents_of_one_name_are_told_apart_over_a_whole_conversation(
+    client: AsyncClient, services: Fakes
+) -> None:
+    (one,) = CITED.citations
+    other = replace(CITED, id="ans_9", citations=(replace(one, document_id="doc_234567"),))
+    await services.ledger.answers.save(other, "c1", EVERYBODY, 30.0)
+    text = (await client.get(f"{PATH}/c1/export")).text
+    assert ("a b.pdf (doc_1)" in text, "a b.pdf (234567)" in text) == (True, True)
 
 
 async def test_a_source_that_was_deleted_is_marked_in_each_answer(
