@@ -114,10 +114,7 @@ export function layer(close) {
   if (!isPhone()) return () => {};
   const mine = { close };
   layers.push(mine);
-  if (steps < layers.length) {
-    steps += 1;
-    history.pushState({ layers: steps }, "");
-  }
+  if (!isStepping) stepUp();
   return () => {
     if (!layers.includes(mine)) return;
     layers.splice(layers.indexOf(mine), 1);
@@ -138,7 +135,7 @@ function showTitle() {
 
 function takeBack() {
   const spare = steps - layers.length;
-  if (spare <= 0) return;
+  if (spare <= 0 || isStepping) return;
   isStepping = true;
   history.go(-spare);
 }
@@ -148,9 +145,19 @@ function closeLayers(left) {
 }
 
 function stepped(event) {
+  const isOwn = isStepping;
   isStepping = false;
   steps = event.state?.layers ?? 0;
-  closeLayers(steps);
+  if (!isOwn) return closeLayers(steps);
+  stepUp(); // what was opened meanwhile stays,
+  return takeBack(); // and what was closed goes
+}
+
+function stepUp() {
+  while (steps < layers.length) {
+    steps += 1;
+    history.pushState({ layers: steps }, "");
+  }
 }
 
 function clicked(event) {

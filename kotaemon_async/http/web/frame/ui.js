@@ -1,6 +1,6 @@
 // What all views are made of: state that is shared, signs, buttons, menus, and light or dark.
 
-import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
 import { t } from "./language.js";
 import { layer } from "./router.js";
 
@@ -167,20 +167,22 @@ export function Menu({ label, entries, name = "more" }) {
  */
 export function MenuList({ label, about = null, entries, anchor, close }) {
   const node = useRef(null);
-  useEffect(() => {
+  const leave = useRef(null);
+  useLayoutEffect(() => {
     node.current.showPopover();
     beside(node.current, anchor);
     node.current.querySelector("[role=menuitem]").focus();
     const end = () => node.current?.hidePopover();
-    const leave = layer(end);
+    leave.current = layer(end);
     for (const name of ["resize", "hashchange"]) window.addEventListener(name, end);
     return () => {
-      leave();
+      leave.current();
       for (const name of ["resize", "hashchange"]) window.removeEventListener(name, end);
     };
   }, []);
   const chosen = (entry) => {
     node.current.hidePopover();
+    leave.current(); // before a dialog takes its place
     entry.act();
   };
   return html`

@@ -145,7 +145,7 @@ function Closed({ document, error, cited, name, close }) {
 /** Sets --reader, the part of the width that the document has. */
 export function Divider() {
   const [percent, setPercent] = useState(() => within(Number(localStorage.getItem(KEPT) ?? FIRST)));
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.documentElement.style.setProperty("--reader", `${percent}%`);
     localStorage.setItem(KEPT, String(percent));
   }, [percent]);
