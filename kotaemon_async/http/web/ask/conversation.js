@@ -33,6 +33,7 @@ export class Conversation {
   #own = new Map();
   #over = new AbortController();
   #timer = 0;
+  #rated = null;
 
   constructor(id, { begun = () => {} } = {}) {
     this.begun = begun;
@@ -122,8 +123,17 @@ export class Conversation {
     if (this.id) await this.load();
   }
 
-  /** What the person thinks of an answer; null takes it back. */
-  async rate(turn, feedback) {
+  /** What the person thinks of an answer; null takes it back. The last word is the one that is kept. */
+  rate(turn, feedback) {
+    const before = this.#rated;
+    this.#rated = (async () => {
+      await before?.catch(() => {}); // whoever asked for that was told
+      await this.#rate(turn, feedback);
+    })();
+    return this.#rated;
+  }
+
+  async #rate(turn, feedback) {
     const path = `${answerPath(turn.answer.id)}/feedback`;
     if (feedback) await call("PUT", path, feedback);
     else await call("DELETE", path);

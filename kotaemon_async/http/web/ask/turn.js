@@ -269,12 +269,11 @@ function Details({ turn: { answer, scope } }) {
 function Reason({ turn, desk, close }) {
   const [reason, setReason] = useState(turn.answer.feedback?.reason ?? "");
   const [comment, setComment] = useState(turn.answer.feedback?.comment ?? "");
-  const send = (event) => {
+  const send = async (event) => {
     event.preventDefault();
     const more = { ...(reason && { reason }), ...(comment.trim() && { comment: comment.trim() }) };
-    desk.rate(turn, { verdict: "down", ...more });
     close();
-    say(t("feedback.thanks"));
+    if (await desk.rate(turn, { verdict: "down", ...more })) say(t("feedback.thanks"));
   };
   return html`
     <form class="reason" onSubmit=${send}>

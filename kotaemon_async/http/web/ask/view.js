@@ -51,7 +51,7 @@ export function AskView({ route }) {
     ask: (question) => submitNow.current(question),
     choose: (version) => talk.choose(version).catch(tell),
     remove: (turn) => talk.remove(turn).catch(tell),
-    rate: (turn, feedback) => talk.rate(turn, feedback).catch(tell),
+    rate: (turn, feedback) => talk.rate(turn, feedback).then(() => true, tell),
     link: (turn) => href("ask", talk.id, turn.answer.id),
     save: (format) => save(talk.state.get(), format).catch((error) => sayError(error, { key: "export" })),
   }), [talk]);
