@@ -60,6 +60,7 @@ class DocumentStore {
     const known = this.#documents.get(one.id);
     if (known && known.updated_at > one.updated_at) return;
     this.#documents.set(one.id, one);
+    collections.learn(one.collection);
     this.#tell();
   }
 
@@ -208,6 +209,7 @@ class Collections {
   #hearers = new Set();
   #reading = null;
   #readAt = -Infinity;
+  #missed = new Set();
 
   /** {name, documents, ready, failed, owner, access, rights} each; null while that is not known. */
   get items() {
@@ -234,6 +236,13 @@ class Collections {
   read() {
     this.#reading ??= this.#ask().finally(() => (this.#reading = null));
     return this.#reading;
+  }
+
+  /** Asks for them once when one of them is not known: it has been made or shared since. */
+  learn(name) {
+    if (!this.#items || this.get(name) || this.#missed.has(name)) return;
+    this.#missed.add(name);
+    this.read();
   }
 
   /** What is known, if that is a moment old; parts of the page that begin together ask once. */

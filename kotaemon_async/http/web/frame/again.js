@@ -8,7 +8,8 @@ import { Empty } from "./ui.js";
 const AGAIN_MS = 2_000;
 
 /**
- * Calls `again()` a while after each time the service was not reached, and as soon as the network is back.
+ * Calls `again()` a while after each time the service was not reached, and as soon as the network or the
+ * service is back.
  */
 export function useAgain(error, again) {
   useEffect(() => {
@@ -19,7 +20,9 @@ export function useAgain(error, again) {
       again();
     };
     const timer = setTimeout(once, AGAIN_MS);
-    window.addEventListener("online", once, { signal: over.signal });
+    for (const name of ["online", "reached"]) {
+      window.addEventListener(name, once, { signal: over.signal });
+    }
     over.signal.addEventListener("abort", () => clearTimeout(timer));
     return () => over.abort();
   }, [error]);

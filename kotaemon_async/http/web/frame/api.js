@@ -88,6 +88,7 @@ async function reach(path, init) {
     return await fetch(address(path), init);
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    window.dispatchEvent(new Event("lost")); // so that it is looked at once whether the service is there
     throw new ApiError({ status: 0, code: "unreachable", detail: "unreachable" });
   }
 }
@@ -169,7 +170,7 @@ function parse(frame) {
  * Follows a stream that has no end: `hear(event)` for each event, `told("live" | "waiting")` when it comes
  * and goes.
  * Returns a function that ends it. A lost connection is tried again after 1, 2, 4 … 15 s and when the browser
- * is online again.
+ * is online or the service reached again.
  */
 export function follow(path, hear, told = () => {}) {
   const over = new AbortController();
@@ -219,11 +220,11 @@ function pause(milliseconds, signal) {
     const timer = setTimeout(end, milliseconds);
     function end() {
       clearTimeout(timer);
-      window.removeEventListener("online", end);
+      for (const name of ["online", "reached"]) window.removeEventListener(name, end);
       signal.removeEventListener("abort", end);
       go();
     }
-    window.addEventListener("online", end);
+    for (const name of ["online", "reached"]) window.addEventListener(name, end);
     signal.addEventListener("abort", end);
   });
 }

@@ -25,10 +25,12 @@ export async function watchHealth() {
           key: "health",
         });
       }
+      if (isReached && !wasReached) window.dispatchEvent(new Event("reached"));
       wasReached = isReached;
       await show(report);
     }
-    await pause(EVERY_MS / (wasReached ? 1 : 5));
+    if (wasReached) await pause(EVERY_MS, ["lost"]);
+    else await pause(EVERY_MS / 5);
   }
 }
 
@@ -44,12 +46,12 @@ async function show(report) {
 const reportOf = (error) =>
   error.body?.components ? error.body : { status: error.status ? "down" : "unreachable" };
 
-/** Until the time is over, the page is seen again, or the browser loses or finds its network. */
-function pause(ms) {
+/** Until the time is over, the page is seen again, the browser loses or finds its network, or more. */
+function pause(ms, more = []) {
   const over = new AbortController();
   const end = new Promise((again) => {
     setTimeout(again, ms);
-    for (const name of ["online", "offline", "visibilitychange"]) {
+    for (const name of ["online", "offline", "visibilitychange", ...more]) {
       window.addEventListener(name, again, { signal: over.signal });
     }
   });
