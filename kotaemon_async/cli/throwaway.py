@@ -4,6 +4,7 @@
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,15 +12,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 
-START_LIMIT_S: Final = 60.0
+START_LIMIT_S: Final = 120.0
 STOP_LIMIT_S: Final = 45.0
+#: Below those that systems give to connections that go out: one of them could take it meanwhile.
+_PORTS: Final = range(10_240, 16_000)
 #: Settings of the machine that a throwaway service keeps; all others start from their defaults.
 _KEPT: Final = ("KOTAEMON_EMBEDDING__", "KOTAEMON_PARSER__", "KOTAEMON_INGEST__")
 
@@ -126,10 +129,11 @@ class Throwaway:
 
 def free_port() -> int:
     """Return a port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager
