@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from websockets.sync.client import ClientConnection, connect
+
+from tests.support.browser import WAIT_S
 
 _LISTENS: Final = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
 #: Nothing of the browser's own talks to anybody, and no page of its own comes up.
@@ -39,13 +41,21 @@ _KEYS: Final = {
     "ArrowUp": "\ue013", "ArrowDown": "\ue015", "ArrowLeft": "\ue012", "ArrowRight": "\ue014",
     "PageUp": "\ue00e", "PageDown": "\ue00f", "Home": "\ue011", "End": "\ue010",
 }  # fmt: skip
-_WAIT_S: Final = 20.0
+_WAIT_S: Final = WAIT_S
 _LOOK_EVERY_S: Final = 0.05
-_MIDDLE: Final = """(selector) => {
+#: Where an element is to be pointed at, once it stands still and nothing lies over it; null before.
+_MIDDLE: Final = """async (selector) => {
   const node = document.querySelector(selector);
+  if (!node) return null;
   node.scrollIntoView({ block: "nearest" });
-  const { x, y, width, height } = node.getBoundingClientRect();
-  return [Math.round(x + width / 2), Math.round(y + height / 2)];
+  const middle = () => {
+    const { x, y, width, height } = node.getBoundingClientRect();
+    return [Math.round(x + width / 2), Math.round(y + height / 2)];
+  };
+  const before = middle();
+  await new Promise((go) => setTimeout(go, 50));
+  const isStill = String(before) === String(middle());
+  return isStill && node.contains(document.elementFromPoint(...before)) ? before : null;
 }"""
 
 
@@ -79,27 +89,33 @@ class FirefoxPage:
             raise FirefoxError(result["exceptionDetails"]["text"])
         return json.loads(result["result"]["value"])
 
-    def wait_for(self, function: str, *given: Any, within_s: float = _WAIT_S) -> None:
-        """Wait until what the function returns is true, as JavaScript sees it."""
+    def wait_for(self, function: str, *given: Any, within_s: float = _WAIT_S) -> Any:
+        """Return what the function returns, once that is true as JavaScript sees it."""
         ends_s = time.monotonic() + within_s
-        while not self.evaluate(f"async (...given) => Boolean(await ({function})(...given))", *given):
+        looked = (
+            f"async (...given) => {{ const found = await ({function})(...given); return found && [found]; }}"
+        )
+        while not (found := self.evaluate(looked, *given)):
             if time.monotonic() > ends_s:
                 raise FirefoxError(f"not within {within_s} s: {function}")
             time.sleep(_LOOK_EVERY_S)
+        return found[0]
+
+    def wait_for_focus(self, selector: str) -> None:
+        """Wait until what is typed goes into this element."""
+        self.wait_for("(selector) => document.activeElement.matches(selector)", selector)
 
     def click(self, selector: str) -> None:
-        """Click the middle of the first element, once there is one."""
-        self.wait_for("(selector) => document.querySelector(selector) !== null", selector)
-        x, y = self.evaluate(_MIDDLE, selector)
+        """Click the middle of the first element, once there is one that can be clicked."""
+        x, y = self.wait_for(_MIDDLE, selector)
         moves = [{"type": "pointerMove", "x": x, "y": y}]
         self._act(
             "pointer", [*moves, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
         )
 
     def hover(self, selector: str) -> None:
-        """Lay the mouse on the first element, once there is one."""
-        self.wait_for("(selector) => document.querySelector(selector) !== null", selector)
-        x, y = self.evaluate(_MIDDLE, selector)
+        """Lay the mouse on the first element, once there is one that can be pointed at."""
+        x, y = self.wait_for(_MIDDLE, selector)
         self._act("pointer", [{"type": "pointerMove", "x": x, "y": y}])
 
     def press(self, *keys: str) -> None:
@@ -145,11 +161,17 @@ def firefox(*, language: str = "en-GB", size: tuple[int, int] = (1280, 800)) -> 
     with tempfile.TemporaryDirectory(prefix="firefox-", ignore_cleanup_errors=True) as folder:
         Path(folder, "user.js").write_text(_SETTINGS % language, "utf8")
         command = [found, "--headless", "--no-remote", "--profile", folder, "--remote-debugging-port", "0"]
-        with subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        ) as process:
+        # Into a file: a browser that says much would wait for somebody to read a pipe.
+        told = Path(folder, "told.txt")
+        with (
+            told.open("wb") as out,
+            subprocess.Popen(command, stderr=out, stdout=subprocess.DEVNULL) as process,
+        ):
             try:
-                with connect(_address(process.stderr.readline), max_size=None, proxy=None) as socket:  # type: ignore[union-attr]
+                address = _address(told, process)
+                with connect(
+                    address, max_size=None, proxy=None, open_timeout=_WAIT_S, ping_interval=None
+                ) as socket:
                     page = FirefoxPage(socket)
                     page._open(size)
                     yield page
@@ -157,9 +179,11 @@ def firefox(*, language: str = "en-GB", size: tuple[int, int] = (1280, 800)) -> 
                 process.kill()
 
 
-def _address(readline: Callable[[], str]) -> str:
+def _address(told: Path, process: "subprocess.Popen[bytes]") -> str:
     """Return where the browser listens, which it says among other things when it starts."""
-    for line in iter(readline, ""):
-        if listens := _LISTENS.search(line):
-            return f"{listens[1]}/session"
-    raise FirefoxError("the browser ended before it listened")
+    ends_s = time.monotonic() + 2 * _WAIT_S
+    while not (listens := _LISTENS.search(said := told.read_text("utf8", "replace"))):
+        if process.poll() is not None or time.monotonic() > ends_s:
+            raise FirefoxError(f"the browser does not listen: {said}")
+        time.sleep(_LOOK_EVERY_S)
+    return f"{listens[1]}/session"

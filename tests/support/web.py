@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,10 +12,11 @@ from typing import Any, Final
 
 import apsw
 from anyio.from_thread import start_blocking_portal
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import FloatRect, Locator, Page, Request, expect
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
+from tests.support.browser import WAIT_S
 from tests.support.llm_faults import Script
 from tests.support.llm_server import LlmServer, llm_server
 from tests.support.service import serving, upload_all
@@ -31,7 +33,16 @@ WORDS: Final = (
     "cost **83,000 euros** [1].\n\n",
     "Nobody knows what comes next.",
 )
-_FIRST_WORD_S: Final = 1.5
+#: A link gives up a model that is scripted to be silent after this; no other is ever so slow.
+FIRST_WORD_S: Final = 60.0
+_ENDLESS_S: Final = 300.0
+#: Answers that wait for what is slow: what a busy machine delays is no part that is away.
+PATIENT: Final = {
+    "KOTAEMON_ANSWERS__DEADLINE_S": str(_ENDLESS_S),
+    "KOTAEMON_RETRIEVAL__VECTOR_TIMEOUT_S": "30",
+    "KOTAEMON_RETRIEVAL__KEYWORD_TIMEOUT_S": "30",
+}
+_LOOK_EVERY_MS: Final = 50
 
 _DROP: Final = """([files, where]) => {
   const dataTransfer = new DataTransfer();
@@ -42,8 +53,6 @@ _DROP: Final = """([files, where]) => {
     document.querySelector(where).dispatchEvent(event);
   }
 }"""
-
-expect.set_options(timeout=20_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,18 @@ class ScriptedService:
 
 @contextmanager
 def scripted_service(
-    folder: Path, model_folder: Path, files: Mapping[str, bytes], env: Mapping[str, str] | None = None
+    folder: Path,
+    model_folder: Path,
+    files: Mapping[str, bytes],
+    env: Mapping[str, str] | None = None,
+    *,
+    first_word_s: float = FIRST_WORD_S,
 ) -> Iterator[ScriptedService]:
-    """Run such a service, with these documents in it, during the block."""
+    """Run such a service, with these documents in it, during the block.
+
+    The primary has `first_word_s` for its first word. Nothing else of what the models are scripted to do ends
+    by a time limit: it ends when the test says so, however slow the machine is.
+    """
     with (
         start_blocking_portal(backend_options={"use_uvloop": True}) as portal,
         portal.wrap_async_context_manager(llm_server("ok")) as primary,
@@ -83,11 +101,13 @@ def scripted_service(
                 "base_url": server.base_url,
                 "model": "m",
                 "thoughts_wait_s": 0,
-                "first_token_timeout_s": _FIRST_WORD_S,
+                "first_token_timeout_s": first_s,
+                "idle_timeout_s": _ENDLESS_S,
+                "total_timeout_s": _ENDLESS_S,
             }
-            for name, server in (("primary", primary), ("local", local))
+            for name, server, first_s in (("primary", primary, first_word_s), ("local", local, FIRST_WORD_S))
         ]
-        given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **(env or {})}
+        given = {"KOTAEMON_LLM__LINKS": json.dumps(links), **PATIENT, **(env or {})}
         with serving(folder, model_folder, given) as service:
             upload_all(service, folder, files)
             yield ScriptedService(service, primary, local)
@@ -142,7 +162,8 @@ def drop(page: Page, files: Mapping[str, bytes], where: str = "#main") -> None:
 def put_into(page: Page, collection: str) -> None:
     """Let uploads go into this collection, a new one or one that is there."""
     choice = page.locator("#into")
-    if choice.locator("option").get_by_text(collection, exact=True).count():
+    expect(choice).to_be_visible()
+    if collection in choice.locator("option").all_inner_texts():
         choice.select_option(collection)
         return
     choice.select_option(label="A new collection …")
@@ -151,34 +172,48 @@ def put_into(page: Page, collection: str) -> None:
     expect(choice).to_have_value(collection)
 
 
-def scroll_frames(page: Page, steps: int, step_px: int) -> list[float]:
-    """Scroll the list of documents and return the milliseconds between frames, sorted."""
-    times: list[float] = page.evaluate(
+def scroll(page: Page, steps: int, step_px: int) -> int:
+    """Scroll the list of documents frame by frame and return how many rows were in the page at most."""
+    most: int = page.evaluate(
         """async ([steps, step]) => {
           const rows = document.getElementById("document-rows");
-          const times = [];
-          let last = await new Promise(requestAnimationFrame);
+          let most = 0;
           for (let at = 0; at < steps; at += 1) {
             rows.scrollTop += step;
-            const now = await new Promise(requestAnimationFrame);
-            times.push(now - last);
-            last = now;
+            await new Promise(requestAnimationFrame);
+            most = Math.max(most, rows.querySelectorAll(".row[data-document]").length);
           }
-          return times;
+          return most;
         }""",
         [steps, step_px],
     )
-    return sorted(times)
+    return most
 
 
-def until_true(page: Page, script: str) -> Any:
+def until_true(page: Page, script: str, *given: Any) -> Any:
     """Return the first true value of the script; the page's policy forbids Playwright's own way to wait."""
-    for _ in range(200):
-        found = page.evaluate(script)
-        if found:
-            return found
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {script}")
+    ends_s = time.monotonic() + WAIT_S
+    while not (found := page.evaluate(script, *given)):
+        assert time.monotonic() < ends_s, f"never true: {script}"
+        page.wait_for_timeout(_LOOK_EVERY_MS)
+    return found
+
+
+def settled(node: Locator) -> FloatRect:
+    """Return where something stands, once it has stopped moving."""
+    before = None
+    ends_s = time.monotonic() + WAIT_S
+    while before is None or before != (box := node.bounding_box()):
+        assert time.monotonic() < ends_s, "it does not come to rest"
+        before = node.bounding_box()
+        node.page.wait_for_timeout(2 * _LOOK_EVERY_MS)
+    return box
+
+
+def expect_view(page: Page, view: str) -> None:
+    """Wait until a view is there, with nothing of it on its way: what is pressed before is lost."""
+    expect(page.locator(f'html[data-view="{view}"] #main > :is(.view, .ask, .reader)')).to_be_visible()
+    expect(page.locator("#main .wait:visible")).to_have_count(0)
 
 
 _DOCUMENT: Final = """

@@ -8,11 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.support.browser import opened
+from tests.support.browser import busy_s, opened
 from tests.support.documents import encrypted_pdf, english_pdf, words_under, write
 from tests.support.service import serving, upload_all
 from tests.support.web import (
     PAGES,
+    PATIENT,
     ask,
     drop,
     many_documents,
@@ -20,8 +21,9 @@ from tests.support.web import (
     open_source,
     put_into,
     row,
-    scroll_frames,
+    scroll,
     sent,
+    until_true,
 )
 
 #: Every word that the uploads and the rows show, in the order of their coming.
@@ -36,11 +38,13 @@ _RECORD = """() => {
   new MutationObserver(look).observe(document.getElementById("main"), all);
 }"""
 _MANY = 5_000
+#: For documents of many pages on a machine that is busy with other things.
+_LONG_MS = 240_000
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Throwaway]:
-    with serving(tmp_path_factory.mktemp("documents"), model_folder) as found:
+    with serving(tmp_path_factory.mktemp("documents"), model_folder, PATIENT) as found:
         yield found
 
 
@@ -62,9 +66,10 @@ def test_nothing_yet_teaches_how_to_begin(service: Throwaway, page: Page) -> Non
 
 def test_a_file_that_is_dropped_is_uploaded_read_and_ready_without_a_reload(page: Page) -> None:
     page.evaluate(_RECORD)
-    throttle(page, bytes_per_s=400_000)
-    drop(page, {"long.pdf": english_pdf(120)})
-    expect(row(page, "long.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
+    pdf = english_pdf(120)
+    throttle(page, bytes_per_s=len(pdf) // 3)
+    drop(page, {"long.pdf": pdf})
+    expect(row(page, "long.pdf")).to_have_attribute("data-status", "ready", timeout=_LONG_MS)
     received = page.evaluate("window.told.join('\\n')")
     assert re.search(r"\d k?B of \d+ kB", received) and re.search(r"page \d+ of 120", received)
     assert not re.search(r"NaN|undefined|of 0\b|0/0", received)
@@ -135,8 +140,9 @@ def test_the_same_file_again_is_said_to_be_there(page: Page) -> None:
     drop(page, {"once.md": b"# Only once\n"})
     expect(row(page, "once.md")).to_have_attribute("data-status", "ready")
     drop(page, {"again.md": b"# Only once\n"})
-    expect(page.locator(".upload")).to_contain_text("Already there")
-    expect(page.locator(".upload")).to_contain_text("“once.md”; nothing was done twice.")
+    again = page.locator(".upload", has_text="again.md")
+    expect(again).to_contain_text("Already there")
+    expect(again).to_contain_text("“once.md”; nothing was done twice.")
     expect(row(page, "again.md")).to_have_count(0)
 
 
@@ -182,7 +188,9 @@ def test_many_are_selected_moved_and_deleted_at_once(page: Page) -> None:
     page.locator("#dialog-input").fill("elsewhere")
     page.keyboard.press("Enter")
     expect(page.locator(".row[data-document] .place")).to_have_text(["elsewhere"] * 4)
+    expect(page.locator(".tools.chosen")).to_have_count(0)
     page.locator("#pick-all").check()
+    expect(page.locator(".tools.chosen b")).to_have_text("4 selected")
     page.locator('.tools.chosen [data-do="delete"]').click()
     expect(page.get_by_role("dialog")).to_contain_text("Delete 4 documents?")
     page.locator("dialog .go").click()
@@ -232,8 +240,8 @@ def test_a_service_that_dies_under_an_open_page_loses_nothing_on_the_screen_and_
     expect(page.locator(".uploads")).to_contain_text("The service is not reached")
     expect(page.locator(".documents .number")).to_have_text(before)
     service.start()
-    expect(row(page, "meanwhile.md")).to_have_attribute("data-status", "ready", timeout=60_000)
-    expect(row(page, "under way.pdf")).to_have_attribute("data-status", "ready", timeout=60_000)
+    for name in ("meanwhile.md", "under way.pdf"):
+        expect(row(page, name)).to_have_attribute("data-status", "ready", timeout=_LONG_MS)
     expect(page.locator(".tools .note")).to_be_hidden()
 
 
@@ -306,19 +314,20 @@ def ready(page: Page, name: str) -> Locator:
 
 def test_a_name_and_enter_open_a_document_and_back_returns_to_its_place(page: Page) -> None:
     drop(page, {f"read {n:02}.md": f"# Number {n}\n\nText {n}.\n".encode() for n in range(24)})
-    ready(page, "read 00.md")
     page.locator("#document-search").fill("read")
     page.locator('[data-sort="name"]').click()
+    expect(page.locator("#document-rows")).to_have_attribute("aria-rowcount", "25")
     expect(page.locator(".row[data-document]").first).to_contain_text("read 00.md")
     expect(page.locator(".tally [data-status=unfinished], .uploads")).to_have_count(0)
     page.locator("#document-rows").press("End")
+    expect(page.locator(".row.active")).to_contain_text("read 23.md")
     page.keyboard.press("Enter")
     expect(page.locator("#reader-close")).to_be_visible()
-    assert re.search(r"#documents/doc_\w+/page/1$", page.url)
+    expect(page).to_have_url(re.compile(r"#documents/doc_\w+/page/1$"))
     page.go_back()
     expect(page.locator(".row.active")).to_contain_text("read 23.md")
     expect(page.locator(".row.active")).to_be_in_viewport()
-    assert page.evaluate("document.getElementById('document-rows').scrollTop") > 0
+    until_true(page, "document.getElementById('document-rows').scrollTop > 0")
     row(page, "read 22.md").locator(".title").click()
     expect(page.locator("#main h2", has_text="read 22.md")).to_be_visible()
 
@@ -328,11 +337,12 @@ def test_a_filtered_list_is_an_address_that_back_undoes(page: Page) -> None:
     drop(page, {"filtered.md": b"# F\n", "filtered.csv": b"a,b\n1,2\n"})
     ready(page, "filtered.csv")
     page.get_by_label("Collection", exact=True).select_option("shelf one")
+    expect(page).to_have_url(re.compile(r"#documents\?collection=shelf\+one$"))
     page.get_by_label("Kind").select_option("sheet")
     expect(page.locator(".row[data-document] .title")).to_have_text(["filtered.csv"])
+    expect(page).to_have_url(re.compile(r"#documents\?collection=shelf\+one&kind=sheet$"))
+    expect(page).to_have_title(re.compile("^shelf one · Documents"))
     shared = page.url
-    assert shared.endswith("#documents?collection=shelf+one&kind=sheet")
-    assert page.title().startswith("shelf one · Documents")
     page.go_back()
     expect(page.locator(".row[data-document]")).to_have_count(2)
     page.goto("about:blank")
@@ -357,9 +367,10 @@ def test_what_failed_is_counted_as_failed_and_shown_by_itself(page: Page) -> Non
     failed = page.locator(".tally [data-status=failed]")
     expect(failed).to_have_text(re.compile(r"^\d+ failed$"))
     failed.click()
-    expect(page.locator(".row[data-document]").first).to_be_visible()
-    states = page.locator(".row[data-document]").evaluate_all("(all) => all.map((one) => one.dataset.status)")
-    assert f"{len(states)} failed" == failed.inner_text() and set(states) == {"failed"}
+    expect(page).to_have_url(re.compile("status=failed$"))
+    number = int(failed.inner_text().split()[0])
+    expect(page.locator(".row[data-document][data-status=failed]")).to_have_count(number)
+    expect(page.locator(".row[data-document]:not([data-status=failed])")).to_have_count(0)
 
 
 def test_the_foot_of_the_page_counts_what_can_be_asked_and_leads_to_what_failed(
@@ -367,6 +378,7 @@ def test_the_foot_of_the_page_counts_what_can_be_asked_and_leads_to_what_failed(
 ) -> None:
     drop(page, {"locked at the foot.pdf": encrypted_pdf()})
     expect(row(page, "locked at the foot.pdf")).to_have_attribute("data-status", "failed")
+    expect(page.locator(".tally [data-status=unfinished], .uploads")).to_have_count(0)
     page.reload()
     found = page.request.get(f"{service.url}/api/v1/collections").json()["items"]
     ready, failed = (sum(one[name] for one in found) for name in ("ready", "failed"))
@@ -385,7 +397,7 @@ def test_a_name_that_no_collection_can_have_is_refused_before_it_is_sent(page: P
     page.on("request", lambda one: changes.append(one.url) if one.method == "PATCH" else None)
     page.locator("#dialog-input").fill("a/b:c")
     page.keyboard.press("Enter")
-    assert page.locator("#dialog-input:invalid").count() == 1
+    expect(page.locator("#dialog-input:invalid")).to_have_count(1)
     page.locator("#dialog-input").fill("stays here")
     page.keyboard.press("Enter")
     expect(row(page, "stays.md").locator(".place")).to_have_text("stays here")
@@ -403,6 +415,8 @@ def test_details_say_what_is_in_a_document_and_ask_about_it(page: Page) -> None:
     page.route("**/overview", lambda route: route.fulfill(json=_OVERVIEW))
     drop(page, {"gauge.md": b"# Gauge\n\nThe gauge reads 4.2 bar.\n"})
     ready(page, "gauge.md").click(position={"x": 300, "y": 30})
+    expect(page.locator("#document-rows")).to_be_focused()
+    expect(page.locator(".row.active")).to_contain_text("gauge.md")
     page.keyboard.press("Shift+F10")
     page.get_by_role("menuitem", name="Details").click()
     details = page.get_by_role("dialog", name="gauge.md")
@@ -442,7 +456,8 @@ def test_compact_rows_are_a_switch_that_is_kept(page: Page) -> None:
     switch.click()
     expect(switch).to_have_attribute("aria-pressed", "true")
     page.reload()
-    assert ready(page, "compact.md").evaluate("(one) => one.offsetHeight") < tall
+    ready(page, "compact.md")
+    until_true(page, f"document.querySelector('.row[data-document]').offsetHeight < {tall}")
 
 
 @pytest.mark.alone
@@ -455,21 +470,22 @@ def test_five_thousand_documents_scroll_smoothly_and_are_filtered_at_once(
         service.start()
         with opened(browser, service, "/#documents") as page:
             expect(page.locator(".documents .number")).to_have_text("5,000", timeout=30_000)
-            frames = scroll_frames(page, 120, 137)
-            assert page.locator(".row[data-document]").count() < 60
-            assert frames[len(frames) // 2] < 50, frames
-            assert page.evaluate(_FILTER, "report 499") == [15, True]
+            page.locator("#document-rows .row").first.wait_for()
+            with busy_s(page) as scrolling:
+                assert scroll(page, 120, 137) < 60
+            assert scrolling.s / 120 < 0.05
+            with busy_s(page) as filtering:
+                assert page.evaluate(_FILTER, "report 499") == 15
+            assert filtering.s < 0.5
             page.locator("#document-rows").press("End")
             expect(row(page, "report 4990.pdf").locator(".badge")).to_have_text("Needs a password")
 
 
-#: How many rows a filter leaves, and whether they were shown in less than half a second.
+#: How many rows a filter leaves.
 _FILTER = """async (words) => {
   const search = document.getElementById("document-search");
-  const began = performance.now();
   search.value = words;
   search.dispatchEvent(new Event("input"));
   await new Promise(requestAnimationFrame);
-  const rows = document.getElementById("document-rows").getAttribute("aria-rowcount") - 1;
-  return [rows, performance.now() - began < 500];
+  return document.getElementById("document-rows").getAttribute("aria-rowcount") - 1;
 }"""

@@ -1,6 +1,7 @@
 """The page is for everybody: right to left, typed with an input method, heard, printed, taken along."""
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,19 +15,19 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kotaemon_async.cli.client import Client
-from tests.support.browser import accessible, opened, picture
+from tests.support.browser import WAIT_S, accessible, opened, picture
 from tests.support.documents import english_pdf
 from tests.support.firefox import firefox
 from tests.support.service import upload_all
-from tests.support.web import PAGES, WORDS, ScriptedService, ask, row, scripted_service, submit
+from tests.support.web import PAGES, WORDS, ScriptedService, ask, expect_view, row, scripted_service, submit
 
 ARABIC: Final = "كلفة إصلاح الرافعة ABC-123 كانت 83,000 يورو في أكتوبر.\n"
 ASKED: Final = "كم كانت كلفة إصلاح الرافعة؟"
 ANSWERED: Final = "كانت كلفة إصلاح الرافعة ABC-123 83,000 يورو [1]."
 #: What has a direction of its own wherever an Arabic question was asked.
 _TURNED: Final = (".asked", ".answer > *", ".source q", ".talks a[aria-current] .title", "#question")
-_DIRECTIONS: Final = """(selectors) => Object.fromEntries(selectors.map((one) =>
-  [one, getComputedStyle(document.querySelector(one)).direction]))"""
+_IS_TURNED: Final = """(selectors) => selectors.every((one) => document.querySelector(one) &&
+  getComputedStyle(document.querySelector(one)).direction === "rtl")"""
 #: Enter that chooses a word, in the orders of Chromium and Firefox and of WebKit: whether anything took it.
 _CHOOSE: Final = """(selector) => {
   const field = document.querySelector(selector);
@@ -93,7 +94,8 @@ def test_everything_arabic_is_laid_out_from_the_right(place: Place, page: Page) 
     place.scripted.play(words=(ANSWERED,))
     turn = ask(page, ASKED)
     page.locator("#question").fill(ASKED)
-    assert page.evaluate(_DIRECTIONS, list(_TURNED)) == dict.fromkeys(_TURNED, "rtl")
+    for one in _TURNED:
+        expect(page.locator(one).first).to_have_css("direction", "rtl")
     turn.locator(".answer .chip").hover()
     expect(page.locator("#card .quoted")).to_have_css("direction", "rtl")
     picture(page, "ask-arabic")
@@ -109,13 +111,12 @@ def test_everything_arabic_is_laid_out_from_the_right_in_firefox_too(place: Plac
     with firefox() as page:
         page.goto(place.url)
         page.click("#question")
+        page.wait_for_focus("#question")
         page.type(ASKED + " ABC")
-        assert page.evaluate(_DIRECTIONS, ["#question"]) == {"#question": "rtl"}
+        page.wait_for(_IS_TURNED, ["#question"])
         page.press("Enter")
         page.wait_for("() => document.querySelector('.turn[data-state=done] .source')")
-        page.wait_for("() => document.querySelector('.talks a[aria-current]')")
-        shown = [one for one in _TURNED if one != "#question"]
-        assert page.evaluate(_DIRECTIONS, shown) == dict.fromkeys(shown, "rtl")
+        page.wait_for(_IS_TURNED, [one for one in _TURNED if one != "#question"])
 
 
 def test_enter_that_chooses_a_word_does_nothing_else_in_firefox(place: Place) -> None:
@@ -123,10 +124,10 @@ def test_enter_that_chooses_a_word_does_nothing_else_in_firefox(place: Place) ->
         page.goto(f"{place.url}/#ask")
         for view, field in (("ask", "#question"), ("search", "#search")):
             page.evaluate("(view) => { location.hash = view }", view)
-            page.wait_for("(field) => document.querySelector(field)", field)
+            page.wait_for_focus(field)
             assert page.evaluate(_CHOOSE, field) == [True, True], field
         page.press("Control", "k")
-        page.wait_for("() => document.querySelector('#palette')")
+        page.wait_for_focus("#palette")
         assert page.evaluate(_CHOOSE, "#palette") == [True, True]
         assert page.evaluate("() => document.querySelectorAll('.turn').length") == 0
 
@@ -135,14 +136,17 @@ def test_a_word_that_is_chosen_is_not_sent_as_a_question_or_a_name(place: Place,
     visit(page, f"ask/{place.talk}")
     expect(page.locator(".turn")).to_have_count(1)
     page.locator("#question").focus()
+    expect(page.locator("#question")).to_be_focused()
     compose(page, "起重机")
     expect(page.locator("#question")).to_have_value("起重机")
     expect(page.locator(".turn")).to_have_count(1)
     page.locator(".talks a[aria-current]").press("F2")
     page.locator("#dialog-input").fill("")
+    expect(page.locator("#dialog-input")).to_be_focused()
     compose(page, "港口")
     expect(page.locator("dialog #dialog-input")).to_have_value("港口")
     page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     visit(page, f"documents/{place.ids['harbour.pdf']}/page/1?find=the")
     expect(page.locator("#reader-hits")).to_contain_text("1 of")
     assert page.evaluate(_CHOOSE, "#reader-find") == [True, True]
@@ -175,17 +179,20 @@ def opened_in_ask(place: Place, page: Page, theme: str) -> Iterator[str]:
     visit(page, cited(place))
     expect(page.locator("#reader-said")).not_to_be_empty()
     yield found(page, "ask-cited")
-    page.keyboard.press("Escape")
+    page.locator("#reader-close").click()
+    expect(page.locator("#reader")).to_have_count(0)
     for button, panel in (("#scope", "#scope-panel"), ("#wishes", "#wish-panel")):
         page.locator(button).click()
         expect(page.locator(panel)).to_be_visible()
         yield found(page, f"ask{panel}")
         page.keyboard.press("Escape")
+        expect(page.locator(panel)).to_be_hidden()
     page.locator("#new-talk").click()
     turn = ask(page, f"What did the crane cost, to be heard in {theme}?")
     turn.locator('[data-do="down"]').click()
     turn.locator('[data-do="again"]').click()
     expect(turn.locator(".versions")).to_have_text("2/2")
+    expect(turn).to_have_attribute("data-state", "done")
     yield found(page, "ask-versions")
     place.scripted.play("stall", "hang")
     submit(page, f"What is said without an end in {theme}?")
@@ -194,8 +201,10 @@ def opened_in_ask(place: Place, page: Page, theme: str) -> Iterator[str]:
     page.locator("#stop").click()
     expect(page.locator(".turn").last).to_have_attribute("data-state", "stopped")
     page.locator(".turn").last.locator(".menu-button").click()
+    expect(page.locator(".menu")).to_be_visible()
     yield found(page, "ask-menu")
     page.keyboard.press("Escape")
+    expect(page.locator(".menu")).to_have_count(0)
 
 
 def opened_elsewhere(place: Place, page: Page) -> Iterator[str]:
@@ -204,23 +213,30 @@ def opened_elsewhere(place: Place, page: Page) -> Iterator[str]:
     expect(page.locator('[data-page="2"] img')).to_be_visible()
     for tab in ("Contents", "Passages", "Pages", "Details"):
         page.get_by_role("tab", name=tab).click()
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        expect(page.locator("#reader .wait:visible")).to_have_count(0)
         yield found(page, f"reader-{tab}")
     visit(page, "documents")
     row(page, "harbour.pdf").locator('[data-do="menu"]').click()
+    expect(page.locator(".menu")).to_be_visible()
     yield found(page, "documents-menu")
     page.locator('.menu [data-do="delete_one"]').click()
     expect(page.locator("dialog")).to_be_visible()
     yield found(page, "documents-dialog")
     page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_focused()
     page.keyboard.type("crane")
     expect(page.get_by_role("option", name="The crane").first).to_be_visible()
     yield found(page, "palette")
     page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_have_count(0)
     visit(page, "settings/feedback")
     expect(page.locator("#feedback")).to_be_visible()
     yield found(page, "settings-feedback")
     page.keyboard.press("?")
+    expect(page.locator(".keys-list")).to_be_visible()
     yield found(page, "keys-list")
 
 
@@ -236,6 +252,7 @@ def test_axe_finds_nothing_in_the_sheet_of_a_phone(place: Place, browser: Browse
         expect(page.locator("#reader-said")).not_to_be_empty()
         assert accessible(page) == []
         page.locator("#reader-close").tap()
+        expect(page.locator("#reader")).to_have_count(0)
         page.locator("#show-sheet").tap()
         expect(page.locator("#talks")).to_be_visible()
         assert accessible(page) == []
@@ -249,7 +266,7 @@ def test_a_long_conversation_is_printed_whole_and_light(place: Place, browser: B
         with pymupdf.open(stream=page.pdf(format="A4")) as printed:  # type: ignore[no-untyped-call]
             said = " ".join(" ".join(sheet.get_text() for sheet in printed).split())
         page.emulate_media(media="print")
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     assert [n for n in range(1, 31) if f"Paragraph {n} says" not in said] == []
     assert "The repair of the crane on pier four cost 83,000 euros in October." in said
     assert "New conversation" not in said and "Ask about" not in said
@@ -261,13 +278,19 @@ def test_only_current_versions_are_taken_along(place: Place, page: Page) -> None
     turn.locator('[data-do="again"]').click()
     expect(turn.locator(".versions")).to_have_text("2/2")
     expect(turn.locator(".answer").last).to_contain_text("In October the repair")
+    expect(turn).to_have_attribute("data-state", "done")
     talk = page.evaluate("location.hash").split("/")[1]
     export = f"{place.url}/api/v1/conversations/{talk}/export"
-    replies = [httpx.get(export, params={"format": kind}, trust_env=False) for kind in ("md", "docx")]
+    replies = [take(export, format=kind) for kind in ("md", "docx")]
     word = zipfile.ZipFile(io.BytesIO(replies[1].content)).read("word/document.xml").decode()
     for taken in (replies[0].text, word):
         assert "In October the repair" in taken
         assert WORDS[-1] not in taken
+
+
+def take(url: str, **params: str) -> httpx.Response:
+    """Return what the service says."""
+    return httpx.get(url, params=params, trust_env=False, timeout=WAIT_S)
 
 
 def test_every_link_leads_to_its_place_in_another_browser(place: Place, browser: Browser) -> None:
@@ -294,16 +317,18 @@ def test_back_and_forward_walk_from_a_citation_and_back(
     with opened(browser, place.scripted.service, f"/#ask/{place.talk}", size=size) as page:
         page.locator(".turn .source").first.click()
         expect(page.locator("#reader-said")).not_to_be_empty()
+        expect(page.locator("#reader-page")).to_have_value("2")
         page.locator("#reader-page").fill("3")
-        page.keyboard.press("Enter")
+        page.locator("#reader-page").press("Enter")
         expect(page.locator('[data-page="3"] img')).to_be_visible()
+        expect(page).to_have_url(re.compile("page=3"))  # where Forward is to lead
         page.go_back()
         expect(page.locator("#reader")).to_have_count(0)
         expect(page.locator(".turn .answer")).to_be_visible()
         page.go_forward()
         expect(page.locator('[data-page="3"] img')).to_be_visible()
         page.go_back()
-        assert page.evaluate("location.hash") == f"#ask/{place.talk}"
+        expect(page).to_have_url(re.compile(f"#ask/{place.talk}$"))
 
 
 def test_nothing_scrolls_sideways_at_320_pixels_in_any_view(place: Place, browser: Browser) -> None:
@@ -313,7 +338,7 @@ def test_nothing_scrolls_sideways_at_320_pixels_in_any_view(place: Place, browse
     with opened(browser, place.scripted.service, **look) as page:
         for view in (*views, f"system/trace/{place.trace}", "system"):
             visit(page, view)
-            expect(page.locator(".wait:visible")).to_have_count(0)
+            expect_view(page, "reader" if view == document else view.partition("/")[0].partition("?")[0])
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, view
 
 

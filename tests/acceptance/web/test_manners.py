@@ -11,13 +11,14 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.http.pages import files
-from tests.support.browser import accessible, opened, picture
+from tests.support.browser import WAIT_S, accessible, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
 from tests.support.web import (
     PAGES,
     ScriptedService,
     ask,
     drop,
+    expect_view,
     open_evidence,
     open_source,
     row,
@@ -81,7 +82,7 @@ def test_the_first_load_is_small_and_asks_no_other_host(scripted: ScriptedServic
 def test_the_policy_of_the_page_is_strict(scripted: ScriptedService) -> None:
     app = next(name for name in files() if name.startswith("app-"))
     for path in ("/", f"/web/{app}"):
-        reply = httpx.get(scripted.service.url + path, trust_env=False)
+        reply = httpx.get(scripted.service.url + path, trust_env=False, timeout=WAIT_S)
         policy = reply.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
         assert "unsafe" not in policy and "*" not in policy and "http" not in policy
@@ -108,6 +109,7 @@ def test_hostile_names_and_documents_are_data_everywhere(scripted: ScriptedServi
     dialogs: list[Dialog] = []
     page.on("dialog", lambda one: dialogs.append(one))  # noqa: PLW0108  # Playwright marks what it calls
     page.locator('.nav [data-view="documents"]').click()
+    expect_view(page, "documents")
     drop(page, _HOSTILE)
     for name in _NAMES:
         expect(row(page, name)).to_have_attribute("data-status", "ready")
@@ -134,10 +136,11 @@ def test_a_page_of_html_that_was_handed_in_is_saved_not_shown(scripted: Scripted
 def test_chinese_is_the_browsers_and_complete(scripted: ScriptedService, browser: Browser) -> None:
     scripted.play()
     with opened(browser, scripted.service, language="zh") as page:
-        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
         ask(page, "修理起重机花了多少钱？")
         for view in ("ask", "documents", "system"):
             page.locator(f'.nav [data-view="{view}"]').click()
+            expect_view(page, view)
             expect(page.locator(".wait")).to_have_count(0)
             picture(page, f"{view}-chinese")
             assert english_in(page) == [], view
@@ -181,9 +184,10 @@ def test_the_theme_is_switched_and_remembered(page: Page) -> None:
     colour = "getComputedStyle(document.body).backgroundColor"
     light = page.evaluate(colour)
     page.locator("#theme").click()
+    expect(page.locator("body")).not_to_have_css("background-color", light)
     dark = page.evaluate(colour)
     page.reload()
-    assert page.evaluate(colour) == dark != light
+    expect(page.locator("body")).to_have_css("background-color", dark)
 
 
 _IS_SEEN = """() => {
@@ -212,18 +216,21 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
     keys.press("Enter")
     expect(page.locator("#reader .scroller").last).to_be_focused()
     expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
+    expect(page.locator("#reader-where")).to_have_text("page 2 of 3")
     keys.press("ArrowRight")
     expect(page.locator("#reader-where")).to_have_text("page 3 of 3")
     keys.press("Escape")
     expect(page.locator(".answer .chip")).to_be_focused()
     tab_to(page, '.nav [data-view="documents"]', "Shift+Tab")
     keys.press("Enter")
-    tab_to(page, "#document-rows")
     expect(page.locator(".row[data-document]").first).to_be_visible()  # there are rows to go to
-    for key in ("ArrowDown", "Space"):
-        keys.press(key)
+    tab_to(page, "#document-rows")
+    keys.press("ArrowDown")
+    expect(page.locator(".row.active")).to_have_count(1)
+    keys.press("Space")
     expect(page.locator(".tools.chosen b")).to_have_text("1 selected")
     keys.press("Escape")
+    expect(page.locator(".tools.chosen")).to_have_count(0)
     keys.press("Shift+F10")
     expect(page.get_by_role("menuitem").first).to_be_focused()
     keys.press("Escape")
@@ -267,11 +274,13 @@ def states(page: Page) -> Iterator[str]:
     yield "ask-answered"
     open_evidence(page, turn.locator(".answer .chip").first)
     yield "ask-evidence"
-    page.keyboard.press("Escape")
+    page.locator("#reader-close").click()
+    expect(page.locator("#reader")).to_have_count(0)
     page.evaluate("location.hash = 'documents'")
     expect(row(page, "locked.pdf")).to_have_attribute("data-status", "failed")
     yield "documents"
     page.locator(".row[data-document]").nth(1).get_by_role("checkbox").check()
+    expect(page.locator(".tools.chosen b")).to_have_text("1 selected")
     yield "documents-selected"
     page.evaluate("location.hash = 'system'")
     expect(page.locator(".parts [data-part=ledger]")).to_be_attached()

@@ -12,12 +12,12 @@ from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import opened
 from tests.support.documents import encrypted_pdf, write
 from tests.support.service import eventually, serving
-from tests.support.web import ask
+from tests.support.web import PATIENT, ask
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterator[Throwaway]:
-    with serving(tmp_path_factory.mktemp("nothing"), model_folder) as found:
+    with serving(tmp_path_factory.mktemp("nothing"), model_folder, PATIENT) as found:
         yield found
 
 
@@ -40,15 +40,16 @@ def test_without_documents_every_view_says_what_to_do(page: Page) -> None:
 
 
 def test_documents_that_failed_are_not_offered_to_be_asked(
-    service: Throwaway, page: Page, tmp_path: Path
+    service: Throwaway, browser: Browser, tmp_path: Path
 ) -> None:
     with closing(Client(service.url)) as client:
         found = client.upload(write(tmp_path, "locked.pdf", encrypted_pdf()), "default")["id"]
         eventually(lambda: client.document(found)["status"] == "failed")
-    page.goto(f"{service.url}/#documents/{found}")
-    expect(page.locator(".reader-closed")).to_contain_text("password")
-    page.evaluate("location.hash = 'ask'")
-    expect(page.locator(".empty-ask")).to_contain_text("None of the documents")
-    expect(page.locator(".few")).to_have_count(0)
-    page.locator("#scope").click()
-    expect(page.locator("#scope-panel")).not_to_contain_text("1 document")
+    with opened(browser, service, f"/#documents/{found}") as page:
+        expect(page.locator(".reader-closed")).to_contain_text("password")
+        page.evaluate("location.hash = 'ask'")
+        expect(page.locator(".empty-ask")).to_contain_text("None of the documents")
+        expect(page.locator(".few")).to_have_count(0)
+        page.locator("#scope").click()
+        expect(page.locator("#scope-panel")).to_be_visible()
+        expect(page.locator("#scope-panel")).not_to_contain_text("1 document")

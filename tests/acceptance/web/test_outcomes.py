@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.web import PAGES, ScriptedService, scripted_service, submit
+from tests.support.web import PAGES, ScriptedService, scripted_service, submit, until_true
 
 PDF: Final = english_pdf(texts=PAGES)
 Language = Literal["en", "zh"]
@@ -139,7 +139,7 @@ def test_a_false_figure_is_named_with_its_sentence(page: Page, language: Languag
     )
     expect(turn.locator(".claims small")).to_have_text(SENTENCE)
     expect(turn.locator(".badge")).to_have_class("badge warn")
-    assert page.evaluate("[...CSS.highlights.get('unsupported')].length") == 1
+    until_true(page, "[...CSS.highlights.get('unsupported') ?? []].length === 1")
 
 
 def test_a_name_is_to_be_checked(page: Page, language: Language) -> None:

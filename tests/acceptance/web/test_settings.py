@@ -77,7 +77,7 @@ def test_folders_and_backups_tell_how_they_are(page: Page) -> None:
     expect(page.locator(".row[data-document]")).to_contain_text(["pump.txt"])
     page.go_back()
     backup = page.locator("#backups li[data-backup]")
-    expect(backup).to_have_attribute("data-trial", "restored", timeout=60_000)
+    expect(backup).to_have_attribute("data-trial", "restored", timeout=180_000)
 
 
 def test_acts_are_told_in_words_and_each_leads_to_its_trace(page: Page) -> None:

@@ -1,5 +1,6 @@
 """A conversation belongs to the service: what was tried, stopped, changed or lost is there in every tab."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from tests.support.browser import opened
+from tests.support.browser import WAIT_S, opened
 from tests.support.documents import english_pdf
 from tests.support.web import PAGES, ScriptedService, ask, scripted_service, sent, submit
 
@@ -29,6 +30,7 @@ def page(scripted: ScriptedService, browser: Browser) -> Iterator[Page]:
 
 def second_tab(page: Page) -> Page:
     """Return another tab at the same address."""
+    page.wait_for_url("**/#ask/*")
     other = page.context.new_page()
     other.goto(page.url)
     return other
@@ -39,7 +41,7 @@ def test_a_running_answer_is_seen_in_a_second_tab_and_stopped_there(
 ) -> None:
     scripted.play("stall", "hang")
     turn = submit(page, "What is seen in two tabs?")
-    expect(turn).to_have_attribute("data-state", "writing")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
     other = second_tab(page)
     expect(other.locator(".turn .answer")).to_have_text("The repair of the crane")
     other.locator("#stop").click()
@@ -52,7 +54,7 @@ def test_an_answer_that_was_stopped_stays_when_the_next_question_is_asked(
     scripted: ScriptedService, page: Page
 ) -> None:
     scripted.play("stall", "hang")
-    expect(submit(page, "What is stopped?")).to_have_attribute("data-state", "writing")
+    expect(submit(page, "What is stopped?").locator(".answer")).to_have_text("The repair of the crane")
     page.locator("#question").press("Escape")
     expect(page.locator(".turn")).to_have_attribute("data-state", "stopped")
     scripted.play()
@@ -97,6 +99,7 @@ def test_a_deleted_version_leaves_the_other_and_the_last_takes_the_turn(page: Pa
         page.locator(".turn .menu-button").click()
         page.locator('.menu [data-do="delete"]').click()
         page.locator("dialog .go").click()
+        expect(page.locator("dialog")).to_have_count(0)
         expect(page.locator(".versions")).to_have_count(0)
         expect(page.locator(".turn")).to_have_count(left)
 
@@ -105,7 +108,8 @@ def test_a_first_question_has_its_address_while_it_runs_and_goes_on_without_its_
     scripted: ScriptedService, page: Page
 ) -> None:
     scripted.play("stall", "hang")
-    expect(submit(page, "Whose is a first question?")).to_have_attribute("data-state", "writing")
+    turn = submit(page, "Whose is a first question?")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
     other = second_tab(page)
     page.goto("about:blank")
     expect(other.locator(".turn")).to_have_attribute("data-state", "writing")
@@ -132,6 +136,7 @@ def test_a_link_to_an_answer_leads_to_it(scripted: ScriptedService, page: Page) 
     for number in range(4):
         ask(page, f"What is question number {number}?")
     second = page.locator(".turn").nth(1)
+    page.wait_for_url("**/#ask/*")
     address = f"{page.url}/{second.get_attribute('data-answer')}"
     page.goto("about:blank")
     page.goto(address)
@@ -144,10 +149,9 @@ def test_a_version_is_not_undone_by_what_was_read_before_it(page: Page) -> None:
     late: list[tuple[Route, APIResponse]] = []
     page.route("**/api/v1/conversations/*?html=true", lambda route: late.append((route, route.fetch())))
     page.reload()
-    for _ in range(200):
+    ends_s = time.monotonic() + WAIT_S
+    while len(late) < 2 and time.monotonic() < ends_s:
         page.wait_for_timeout(20)
-        if len(late) == 2:
-            break
     give(late.pop())
     turn.locator('[data-do="again"]').click()
     expect(turn.locator(".versions")).to_have_text("2/2")
