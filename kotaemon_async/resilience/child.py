@@ -28,7 +28,7 @@ from kotaemon_async.resilience.child_frames import LENGTH, LIMIT_BYTES, encoded
 #: What a child needs of the environment; keys and passwords stay out.
 _ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 #: How much of its errors is worth a look.
-_TAIL_BYTES: Final = 1000
+_TAIL_BYTES: Final = 4000
 _EXIT_S: Final = 5.0
 _GONE: Final = (
     anyio.EndOfStream,

@@ -7,6 +7,8 @@ process ends with its standard input. Imports nothing of the package but modules
 import os
 import resource
 import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,6 +21,10 @@ PREFILL_TOKENS = 32
 #: The longest answer may take up at most this part of the model's context.
 ANSWER_SHARE = 0.5
 LOG_BYTES = 16 * 1024**2
+#: llama.cpp's log is written out when nothing came in some looks at it; a disk that hangs is not waited for.
+LOG_LOOK_S = 0.05
+STILL_LOOKS = 5
+LOG_LOOKS = 100
 #: Health, cancelling and one answer.
 HTTP_THREADS = 4
 NOT_INSTALLED = "models that run here need: pip install 'kotaemon-async[local]'"
@@ -71,12 +77,24 @@ def load(settings: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         return None, {"error": f"{NOT_INSTALLED} ({error})"}
     except (child_gguf.NoModel, OSError) as error:
         return None, {"error": f"{settings['path']}: {error}"}
-    except (MemoryError, RuntimeError) as error:  # of the latter llama.cpp has said why on standard error
+    except (MemoryError, RuntimeError) as error:  # of the latter llama.cpp says why on standard error
+        await_still(lambda: os.fstat(2).st_size, time.sleep)
         return None, {
             "error": f"{settings['path']}: it cannot be loaded",
             "is_out_of_memory": isinstance(error, MemoryError),
         }
     return server, {"commands": child_gguf.commands(head), "context_tokens": parameters.n_ctx}
+
+
+def await_still(size_bytes: Callable[[], int], sleep: Callable[[float], None]) -> None:
+    """Wait until a log that another thread writes has not grown for a while."""
+    seen, still = size_bytes(), 0
+    for _ in range(LOG_LOOKS):
+        sleep(LOG_LOOK_S)
+        seen, before = size_bytes(), seen
+        still = still + 1 if seen == before else 0
+        if still == STILL_LOOKS:
+            return
 
 
 def _parameters(new: Any, path: Path, head: dict[str, Any], settings: dict[str, Any]) -> Any:

@@ -29,7 +29,14 @@ _ESTIMATE_SPREAD: Final = 2
 _DEATH_S: Final = 1.0
 #: What llama.cpp writes of a file that it cannot load.
 _WHY: Final = re.compile(r"error loading model: (.+)")
-_MEMORY_SIGNS: Final = ("failed to allocate", "bad_alloc", "MemoryError")
+_TOO_LARGE: Final = "the model needs more memory than memory_bytes"
+_MEMORY_SIGNS: Final = (
+    "failed to allocate",
+    "insufficient memory",
+    "mem_buffer != NULL",
+    "bad_alloc",
+    "MemoryError",
+)
 
 
 class LlamaServer:
@@ -149,7 +156,7 @@ async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: 
         message = f"the model was not loaded within {settings.load_timeout_s:g} s"
         raise ProviderFailed(message, code="timeout") from error
     except ChildGone as error:
-        raise await _exit_error(child) from error
+        raise await _load_error(child, str(settings.folder)) from error
     except BadFrame as error:
         message = "the model's process wrote something unreadable"
         raise ProviderFailed(message, transient=True) from error
@@ -157,10 +164,17 @@ async def _loaded(child: FramedChild, settings: LinkSettings, socket: str, key: 
         return report
     message = report.error
     if report.is_out_of_memory or _is_out_of_memory(child):
-        message += ": the model needs more memory than memory_bytes"
+        message += f": {_TOO_LARGE}"
     elif (why := _WHY.search(child.error_tail())) is not None:
         message += f": {why[1]}"
     raise ProviderFailed(message, code="misconfigured", fault="setting")
+
+
+async def _load_error(child: FramedChild, path: str) -> ProviderFailed:
+    error = await _exit_error(child)
+    if _is_out_of_memory(child):
+        return ProviderFailed(f"{path}: {_TOO_LARGE}", code="misconfigured", fault="setting")
+    return error
 
 
 async def _exit_error(child: FramedChild) -> ProviderFailed:

@@ -91,8 +91,9 @@ async def test_the_process_has_no_network_and_sees_no_keys(
         assert b"secret" not in (proc / "environ").read_bytes() + (proc / "cmdline").read_bytes()
 
 
-async def test_a_context_larger_than_the_memory_is_a_wrong_setting(llm_folder: Path) -> None:
-    async with local(llm_folder, memory_bytes=256 * 1024**2, prompt_budget_tokens=100_000) as one:
+@pytest.mark.parametrize("memory_mib", [256, 300])  # refused while loading; dies while loading
+async def test_a_context_larger_than_the_memory_is_a_wrong_setting(llm_folder: Path, memory_mib: int) -> None:
+    async with local(llm_folder, memory_bytes=memory_mib * 1024**2, prompt_budget_tokens=100_000) as one:
         _, _, error = await one.received()
         assert error and (error.code, "memory_bytes" in error.message) == ("misconfigured", True)
 
