@@ -11,11 +11,12 @@ import numpy as np
 from loguru import logger
 from numpy.typing import NDArray
 
-from kotaemon_async.answers import phrases, relevance
+from kotaemon_async.answers import kinds, phrases, relevance, roles, synonyms
 from kotaemon_async.answers.composition import POINTS_BACK, composed
-from kotaemon_async.answers.insist import missing, missing_figures
+from kotaemon_async.answers.insist import denial_of, missing, missing_figures
 from kotaemon_async.answers.llm.base import Deadline, Delta, Finish, NoAnswer, Piece, Prompt
 from kotaemon_async.answers.overview import summed_up
+from kotaemon_async.answers.polarity import opposed
 from kotaemon_async.answers.quotes import unmarked
 from kotaemon_async.answers.relevance import Rarity
 from kotaemon_async.answers.selection import (
@@ -24,6 +25,7 @@ from kotaemon_async.answers.selection import (
     asked_terms,
     by_language,
     candidates,
+    is_cjk,
     stated_terms,
 )
 from kotaemon_async.answers.sources import Source
@@ -190,7 +192,7 @@ def _choice(
     """Return what is shown of a selection; None when it has nothing to do with the question."""
     values = selection.values(near.whole if near else None)
     outcome = _outcome(selection, prompt.sources, near, weights, values)
-    if outcome == "nothing":
+    if outcome == "nothing" or _is_of_another(selection, prompt.sources, weights, values):
         return None
     worth = {
         at: value - _lacking(selection, at, missing_of) + selection.told(at) for at, value in values.items()
@@ -256,7 +258,16 @@ def _missing(
     whole = source.sentences if first.columns else ()
     beside = [one.text for one in whole if one.kind != "row"] if whole else [source.passage.text]
     around = "\n".join((first.sentence.heading, first.columns, source.context, *beside))
-    return missing(question, " ".join(one.said for one in shown), around, unknown)
+    said = " ".join(one.said for one in shown)
+    lacking = missing(question, said, around, unknown)
+    if denial_of(question) not in lacking:
+        lacking = (*lacking, *opposed(question, said))
+    lacking = (*lacking, *roles.untold(question, said))
+    if is_cjk(question) == is_cjk(said):
+        lacking = (*lacking, *kinds.untold(question, said, around))
+    return tuple(
+        one for one in dict.fromkeys(lacking) if not any(one in more and one != more for more in lacking)
+    )
 
 
 def _outcome(
@@ -288,6 +299,18 @@ def _outcome(
     part = {term: weights[term] for term in asked if term in weights}
     again = relevance.outcome(near.part, near.with_part[best], coverage(best, part), across=across)
     return found if again == "nothing" else again
+
+
+def _is_of_another(
+    selection: Selection, sources: Sequence[Source], weights: Mapping[str, float], values: Mapping[int, float]
+) -> bool:
+    """Return whether something is asked of a subject that does not stand with the best candidate at all."""
+    if selection.is_across or not (words := roles.asked(selection.question)):
+        return False
+    subject = weights.keys() - frozenset(stated_terms(" ".join(words)))
+    best = max(values, key=values.__getitem__)
+    around = _terms_around(selection.candidates[best], sources)
+    return bool(subject) and not any(synonyms.same(term) & around for term in subject)
 
 
 def _is_asked_row(one: Candidate, weights: Mapping[str, float]) -> bool:

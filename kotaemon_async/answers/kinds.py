@@ -5,9 +5,12 @@
 """
 
 import re
+from itertools import takewhile
 from typing import Final, Literal
 
+from kotaemon_async.answers import synonyms
 from kotaemon_async.answers.insist import holds_figure
+from kotaemon_async.domain import text
 
 Kind = Literal["reason", "person", "time", "figure"]
 
@@ -32,7 +35,9 @@ _ASKED: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
     (
         "time",
         re.compile(
-            r"\bwhen\b(?! (?:i|you|we|it|they)\b)|\b(?:what|which) (?:year|date|day|month|century|decade)\b"
+            r"\bwhen(?= (?:is|was|were|are|do|does|did|has|have|had|will|would|can|could|should|must|may"
+            r"|exactly|else)\b)(?! (?:i|you|we|it|they)\b)"
+            r"|\b(?:what|which) (?:year|date|day|month|century|decade)\b"
             r"|什[么麼][时時]候|何[时時]|哪一?[年天月日]|几[月号]|[幾]月|[时時][间間]是",
             re.IGNORECASE,
         ),
@@ -70,6 +75,31 @@ _NAME: Final = re.compile(
 )
 
 
+#: What tells a time beside a date: a part of the day or the year, another event, how often.
+_SOME_TIME: Final = re.compile(
+    r"\b(?:after|before|during|while|when|whenever|until|till|since|once|upon|every|each|daily|weekly|monthly"
+    r"|annual\w*|yearly|ago|later|earlier|today|yesterday|tomorrow|now|currently|immediately|always|never"
+    r"|ages?|era|times?|spring|summer|autumn|winter|night|noon|morning|afternoon|evening|weeks?|days?|months?"
+    r"|hours?|minutes?|decade|reign|easter|christmas|as soon as|[a-z]+day)\b|\d"
+    r"|[年月日时時晚早夜春夏秋冬天周]|之前|之后|以[前后後]|前|后|後|期|代",
+    re.IGNORECASE,
+)
+_COUNTED: Final = re.compile(r"\bhow many ((?:[a-z'\u2019-]+ ?){1,4})", re.IGNORECASE)
+#: What ends the words for what is counted, and what may be counted by any word.
+_ENDS: Final = re.compile(
+    r"(?:did|do|does|is|are|was|were|can|could|has|have|had|will|would|may|must|should|there|of|in|on|at|to)\b"
+)
+_ANYTHING: Final = re.compile(
+    r"\b(?:people|persons?|individuals|times?|others?|more|percent|kinds|types|different|total)\b"
+)
+#: Asks for more than one thing, of which a sentence may tell the other.
+_TWOFOLD: Final = re.compile(
+    r"\b(?:and|or) (?:how|when|where|who|whom|what|which|why)\b"
+    r"|[,，、;；和及].*(?:[谁哪几]|什么|多少|为何|如何)",
+    re.IGNORECASE,
+)
+
+
 def asked(question: str) -> Kind | None:
     """Return what kind of thing a question asks for, None where its words do not tell."""
     return next((kind for kind, pattern in _ASKED if pattern.search(question)), None)
@@ -87,3 +117,42 @@ def tells(kind: Kind, sentence: str, question: str) -> bool:
         case "person":
             named = question.casefold()
             return any(match[0].casefold() not in named for match in _NAME.finditer(sentence))
+
+
+def untold(question: str, said: str, around: str) -> list[str]:
+    """Return the words that ask for a time, a figure or things counted of which the text tells nothing."""
+    kind = None if _TWOFOLD.search(question) else asked(question)
+    if kind == "figure":
+        found = (
+            _said(kind, question)
+            if not tells(kind, said, question)
+            else _uncounted(question, f"{said}\n{around}")
+        )
+    elif kind == "time":
+        found = "" if _SOME_TIME.search(said) else _said(kind, question)
+    else:
+        found = ""
+    return [found] if found else []
+
+
+def _said(kind: Kind, question: str) -> str:
+    """Return the words by which the kind is asked for."""
+    found = (pattern.search(question) for one, pattern in _ASKED if one == kind)
+    return next((match[0] for match in found if match), "")
+
+
+def _uncounted(question: str, stated: str) -> str:
+    """Return the words for what is counted, if none of them stands anywhere."""
+    match = _COUNTED.search(question)
+    words = (
+        list(takewhile(lambda word: not _ENDS.fullmatch(word), match[1].casefold().split())) if match else []
+    )
+    plain = text.folded(stated)
+    if not words or _ANYTHING.search(" ".join(words)) or any(text.stem(word) in plain for word in words):
+        return ""
+    terms = frozenset(text.terms(plain))
+    return (
+        ""
+        if any(terms & synonyms.same(text.stem(word)) for word in words)
+        else " ".join(("how many", *words))
+    )

@@ -110,6 +110,28 @@ async def test_a_denial_that_nothing_shown_makes_is_told() -> None:
     assert (finish.outcome, finish.missing) == ("nearest", ("not sail",))
 
 
+async def test_a_sentence_that_tells_what_is_asked_of_the_subject_goes_before_a_nearer_one() -> None:
+    bank = source("Ada Holt founded a bank for the harbour of Hale in 1886. Ada Holt was born in Karst.")
+    meaning = Meaning({"founded": 0.72, "Karst": 0.68})
+    text, finish = await answered("Where was Ada Holt born?", bank, embedder=meaning)
+    assert (text, finish.outcome) == ("Ada Holt was born in Karst. [1]", "answer")
+
+
+async def test_a_sentence_that_denies_what_is_asked_is_only_the_nearest() -> None:
+    visit = source("In 2013 the mayor chose not to visit the harbour.")
+    text, finish = await answered(
+        "When did the mayor visit the harbour?", visit, embedder=Meaning({"2013": 0.8})
+    )
+    assert text.startswith("Nothing found on visit; the nearest is: In 2013 the mayor")
+    assert (finish.outcome, finish.missing) == ("nearest", ("visit",))
+
+
+async def test_what_is_asked_of_a_subject_that_stands_nowhere_is_not_answered_with_another() -> None:
+    lock = source("Ada Holt invented the canal lock in 1885.")
+    with pytest.raises(NoAnswer):
+        await pieces("Who invented the telephone?", lock, embedder=Meaning({"1885": 0.8}))
+
+
 async def test_the_passage_with_the_year_that_is_asked_for_goes_before_the_other() -> None:
     other = source("The ferry company sold its licence in 1963.")
     meaning = Meaning({"1936": 0.70, "1963": 0.68})

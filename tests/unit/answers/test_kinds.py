@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.answers.kinds import Kind, asked, tells
+from kotaemon_async.answers.kinds import Kind, asked, tells, untold
 
 
 @pytest.mark.parametrize(("question", "kind"), [
@@ -11,6 +11,7 @@ from kotaemon_async.answers.kinds import Kind, asked, tells
     ("who built the bridge", "person"), ("By whom was it built?", "person"), ("Who was Otto Berg?", None),
     ("When was it built?", "time"), ("In which year did it open?", "time"), ("大桥什么时候建成？", "time"),
     ("How many ferries are there?", "figure"), ("how big is the lake", "figure"), ("湖有多大？", "figure"),
+    ("How old was she when it opened?", "figure"), ("When the mint closed, who bought it?", None),
     ("What should I do when it leaks?", None), ("What does the kit include?", None),
 ])  # fmt: skip
 def test_the_kind_is_told_by_the_question_word(question: str, kind: Kind | None) -> None:
@@ -28,3 +29,20 @@ def test_the_kind_is_told_by_the_question_word(question: str, kind: Kind | None)
 ])  # fmt: skip
 def test_a_sentence_tells_the_kind_with_something_new(kind: Kind, sentence: str, told: bool) -> None:
     assert tells(kind, sentence, "the bridge of Hale") is told
+
+
+@pytest.mark.parametrize(("question", "said", "words"), [
+    ("When was the mint closed?", "The mint was closed by the council.", ["When"]),
+    ("When is the seal replaced?", "The seal is replaced before each winter.", []),
+    ("How deep is the lake?", "The lake lies in the hills.", ["How deep"]),
+    ("How deep is the lake?", "The lake is 106 m deep.", []),
+    ("How many ferries did the mayor send?", "The mayor sent 12 wagons.", ["how many ferries"]),
+    ("How many ferries did the mayor send?", "The mayor sent 12 of his ferries.", []),
+    ("How many people live there?", "It has 12,000 inhabitants.", []),
+    ("How deep is the lake, and where does it lie?", "It lies in the hills.", []),
+    ("湖有多深？", "湖在山里。", ["多深"]), ("湖有多深？", "湖最深处达106米。", []),
+])  # fmt: skip
+def test_a_time_a_figure_and_what_is_counted_are_insisted_on(
+    question: str, said: str, words: list[str]
+) -> None:
+    assert untold(question, said, "") == words
