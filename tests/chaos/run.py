@@ -1,10 +1,8 @@
 """A data folder and its service that dies and comes back, with the one visitor who uses it."""
 
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from kotaemon_async.cli.throwaway import StartError, Throwaway
+from kotaemon_async.cli.throwaway import StartError, Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
 from tests.chaos.visitor import FAILED, File, GoneError, Look, Visitor
 from tests.support.documents import chinese_pdf, english_pdf
@@ -27,20 +25,11 @@ ENV: Final = {
     "KOTAEMON_EMBEDDING__THREADS": "1",
     "KOTAEMON_HTTP__DRAIN_S": "5",
 }
-END_LIMIT_S: Final = 60.0
-STOP_LIMIT_S: Final = 20.0
+END_LIMIT_S: Final = 120.0
+STOP_LIMIT_S: Final = 60.0
 #: The number of the event that tells of the first batch: accepted, claimed, counted, committed.
 IN_WORK: Final = 4
 KILLED: Final = -signal.SIGKILL
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, below those that the kernel gives to anybody who connects."""
-    while True:
-        port = 12_000 + secrets.randbelow(20_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @cache
