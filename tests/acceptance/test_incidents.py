@@ -42,7 +42,12 @@ def opened(service: Throwaway, cause: str) -> Json:
         seen[:] = [[one["cause"] for one in incidents(service, "open")]]
         return named(service, cause)
 
-    return eventually(look, within_s=60, every_s=0.2, seen=seen)[0]
+    return eventually(look, every_s=0.2, seen=seen)[0]
+
+
+def metrics(service: Throwaway) -> str:
+    """The page that Prometheus reads."""
+    return httpx.get(f"{service.url}/metrics", trust_env=False, timeout=60).text
 
 
 def closed(service: Throwaway, incident: Json) -> bool:
@@ -97,9 +102,24 @@ def test_a_model_server_that_is_away_or_hangs_is_the_first_cause(
     incident = opened(service, cause)
     assert incident["causes"][0]["component"] == "main"
     assert incident["causes"][0]["traces_share"] > 0.5
-    trace_id = incident["trace_ids"][0]
-    assert httpx.get(f"{service.url}/api/v1/traces/{trace_id}", trust_env=False).status_code == 200
+    trace = f"{service.url}/api/v1/traces/{incident['trace_ids'][0]}"
+    eventually(lambda: httpx.get(trace, trust_env=False, timeout=60).status_code == 200)
     eventually(lambda: logged(service, "incident_opened", cause=cause))
+    check_that_the_command_shows(service, incident)
+
+
+def check_that_the_command_shows(service: Throwaway, incident: Json) -> None:
+    """In its list, and alone."""
+    cause = incident["causes"][0]
+    listed = command(service, "incidents")
+    assert (listed.returncode, incident["id"] in listed.stdout, cause["cause"] in listed.stdout) == (
+        1,
+        True,
+        True,
+    )
+    one = command(service, "incidents", incident["id"])
+    assert (one.returncode, cause["component"] in one.stdout) == (0, True)
+    assert f"kotaemon-async trace {incident['trace_ids'][0]}" in one.stdout
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_an_incident_with_an_end(
@@ -110,10 +130,9 @@ def test_a_broker_that_goes_away_and_comes_back_is_an_incident_with_an_end(
         redis.stop()
         incident = opened(service, "broker")
         assert incident["signals"][0]["signal"].startswith("broker.")
-        metrics = httpx.get(f"{service.url}/metrics", trust_env=False).text
-        assert 'kotaemon_incidents_open{cause="broker"} 1.0' in metrics
+        eventually(lambda: 'kotaemon_incidents_open{cause="broker"} 1.0' in metrics(service))
         redis.start()
-        eventually(lambda: closed(service, incident), within_s=60, every_s=0.2)
+        eventually(lambda: closed(service, incident), every_s=0.2)
         eventually(lambda: logged(service, "incident_closed", incident_id=incident["id"]))
 
 
@@ -143,7 +162,7 @@ def test_a_vector_index_that_dies_again_and_again_is_the_first_cause(start: Star
         asker.ask()
         return named(service, "vectors")
 
-    incident = eventually(kill_and_look, within_s=60, every_s=0.3)[0]
+    incident = eventually(kill_and_look, every_s=0.3)[0]
     assert all(one["signal"].startswith(("vectors.", "http.", "answers.")) for one in incident["signals"][:1])
 
 
@@ -159,24 +178,5 @@ def test_parsers_that_die_over_their_documents_are_the_first_cause(start: Start,
                 os.kill(pid, signal.SIGSEGV)
         return named(service, "parser")
 
-    incident = eventually(kill_and_look, within_s=60, every_s=0.2)[0]
+    incident = eventually(kill_and_look, every_s=0.2)[0]
     assert incident["causes"][0]["signals"][0] == "parser.crashes"
-
-
-def test_the_command_shows_the_list_and_one_incident(
-    start: Start, deaf_port: socket.socket, tmp_path: Path
-) -> None:
-    service = start(link_to(deaf_port))
-    asker = with_document(service, tmp_path)
-    for _ in range(12):
-        asker.ask()
-    incident = opened(service, "llm_down")
-    listed = command(service, "incidents")
-    assert (listed.returncode, incident["id"] in listed.stdout, "llm_down" in listed.stdout) == (
-        1,
-        True,
-        True,
-    )
-    one = command(service, "incidents", incident["id"])
-    assert (one.returncode, "The model link main fails." in one.stdout) == (0, True)
-    assert f"kotaemon-async trace {incident['trace_ids'][0]}" in one.stdout
