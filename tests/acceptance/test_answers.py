@@ -67,7 +67,9 @@ def test_one_trace_id_leads_from_the_upload_to_ready(service: Throwaway, client:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
     files = {"file": ("traced.pdf", english_pdf(texts=["A page with a trace."]))}
-    reply = httpx.post(f"{service.url}/api/v1/documents", files=files, headers=headers, trust_env=False)
+    reply = httpx.post(
+        f"{service.url}/api/v1/documents", files=files, headers=headers, trust_env=False, timeout=60
+    )
     document = ready(client, reply.json()["id"])
     assert document["trace_id"] == trace
     for event in ("batch_committed", "document_ready"):  # the second comes after the status

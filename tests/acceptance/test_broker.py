@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from kotaemon_async.cli.client import Client
+from kotaemon_async.cli.client import Client, Json
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.redis_server import RedisServer
 from tests.support.service import (
@@ -24,6 +24,8 @@ from tests.support.service import (
 )
 
 PAGES = 12
+#: A bell that is lost is noticed by the lease or the next look at the ledger, much later than this.
+SOON_S = 15
 NUMBERS = count()
 #: Small batches on one thread, one document at a time, so that the outage meets work in all states.
 SLOW = {
@@ -56,11 +58,17 @@ def upload(service: Throwaway, tmp_path: Path) -> Callable[[], str]:
     def send() -> str:
         path = book(tmp_path, f"book-{next(NUMBERS)}", PAGES, lines=6)
         files = {"file": (path.name, path.read_bytes())}
-        reply = httpx.post(f"{service.url}/api/v1/documents", files=files, timeout=1.5, trust_env=False)
+        reply = httpx.post(f"{service.url}/api/v1/documents", files=files, timeout=60, trust_env=False)
         assert reply.status_code == 202
         return str(reply.json()["id"])
 
     return send
+
+
+def broker_of(client: Client) -> Json:
+    """What the health report says of the broker."""
+    found: Json = client.health()[1]["components"]["broker"]
+    return found
 
 
 def is_after(moment: float, lines: list[dict[str, Any]]) -> bool:
@@ -78,15 +86,15 @@ def test_an_outage_of_redis_costs_nothing_but_its_own_time(
     ids += [upload() for _ in range(3)]
     eventually(lambda: client.document(ids[0])["status"] == "ready")
     eventually(lambda: is_after(gone_s, logged(service, "component_restarting", component="worker")))
-    is_usable, health = client.health()
-    assert is_usable and health["components"]["broker"]["code"] == "broker_unavailable"
+    eventually(lambda: broker_of(client).get("code") == "broker_unavailable")
+    assert client.health()[0]
 
     back_s = time.time()
     (redis.start if outage == "stopped" else redis.thaw)()
     for document_id in ids:
         ready(client, document_id)
-    assert seconds_after(back_s, logged(service, "worker_listens")) <= 3
-    assert seconds_after(back_s, logged(service, "batch_committed")) <= 3
+    assert seconds_after(back_s, logged(service, "worker_listens")) <= SOON_S
+    assert seconds_after(back_s, logged(service, "batch_committed")) <= SOON_S
     for document_id in ids:
         assert pages_committed(service, document_id) == list(range(1, PAGES + 1))
 
@@ -102,7 +110,7 @@ def test_documents_whose_bells_were_flushed_are_read_as_if_nothing_had_been(
         assert pages_committed(service, document_id) == list(range(1, PAGES + 1))
     ends_s = sorted(moment_of(end) for one in ids for end in logged(service, "document_embedded", doc_id=one))
     for end_s in ends_s[:-1]:
-        assert seconds_after(end_s, logged(service, "batch_committed")) <= 3
+        assert seconds_after(end_s, logged(service, "batch_committed")) <= SOON_S
 
 
 def test_an_idle_service_leaves_no_trace_of_finished_work_in_redis(
@@ -110,5 +118,5 @@ def test_an_idle_service_leaves_no_trace_of_finished_work_in_redis(
 ) -> None:
     for document_id in [upload() for _ in range(2)]:
         ready(client, document_id)
-    eventually(lambda: "arq:" not in redis.cli("KEYS", "*"), within_s=5)
+    eventually(lambda: "arq:" not in redis.cli("KEYS", "*"))
     assert len(redis.cli("KEYS", "*").split()) <= 3

@@ -40,8 +40,10 @@ def site(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Iterat
             process = subprocess.Popen([*command, "--adapter", "caddyfile"], env=env, stderr=log)
         try:
             headers = bearer(key) | {"Host": "docs.example"}
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}/docs", headers=headers) as client:
-                eventually(lambda: process.poll() is not None or _knows_alice(client), within_s=10)
+            with httpx.Client(
+                base_url=f"http://127.0.0.1:{port}/docs", headers=headers, timeout=60
+            ) as client:
+                eventually(lambda: process.poll() is not None or _knows_alice(client))
                 yield client
         finally:
             process.terminate()

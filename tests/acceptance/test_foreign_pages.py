@@ -88,12 +88,17 @@ def handed_in(client: Client, folder: Path, name: str, text: str) -> str:
     return str(client.upload(write(folder, name, text.encode()), "default")["id"])
 
 
+def names(client: Client) -> dict[str, str]:
+    """What every document is called; how far each is differs from one moment to the next."""
+    return {one["id"]: one["name"] for one in client.documents(limit=200)["items"]}
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_a_page_of_another_origin_can_neither_send_nor_read(
     browser: Browser, service: Throwaway, client: Client, tmp_path: Path, host: str
 ) -> None:
     kept = ready(client, handed_in(client, tmp_path, f"{host}.txt", f"What {host} keeps."))
-    before = client.documents(limit=200)
+    before = names(client)
     with foreign_page() as port, browser.new_context() as context:
         page = context.new_page()
         page.goto(f"http://{host}:{port}/")
@@ -101,7 +106,7 @@ def test_a_page_of_another_origin_can_neither_send_nor_read(
         tried: dict[str, str] = page.evaluate(_TRIES, [service.url, kept["id"], script])
     unread = {"ask as text", "upload", "retry", "stream"}
     assert {name for name, came in tried.items() if came != "stopped"} <= unread, tried
-    assert client.documents(limit=200) == before
+    assert (names(client), client.document(kept["id"])["attempt"]) == (before, kept["attempt"])
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", DOCUMENTS, "/v1/models", "/metrics", "/schema", "/nowhere"])
@@ -109,15 +114,15 @@ def test_a_page_of_another_origin_can_neither_send_nor_read(
 def test_a_name_that_was_turned_to_our_address_is_not_answered(
     service: Throwaway, host: str, path: str
 ) -> None:
-    reply = httpx.get(service.url + path, headers={"Host": host})
+    reply = httpx.get(service.url + path, headers={"Host": host}, timeout=60)
     assert (reply.status_code, "wrong_host" in reply.text, "x-trace-id" in reply.headers) == (421, True, True)
 
 
 @pytest.mark.parametrize("body", [{"json": {"query": "a"}}, {"content": b"x" * 10_000_000}])
 def test_a_refused_page_is_told_before_its_body_is_read(service: Throwaway, body: dict[str, Any]) -> None:
-    reply = httpx.post(service.url + SEARCH, headers={"Origin": "https://evil.example"}, **body)
+    reply = httpx.post(service.url + SEARCH, headers={"Origin": "https://evil.example"}, **body, timeout=60)
     assert (reply.status_code, reply.json()["code"]) == (403, "wrong_origin")
-    models = httpx.post(f"{service.url}/v1/chat/completions", headers={"Origin": "null"}, **body)
+    models = httpx.post(f"{service.url}/v1/chat/completions", headers={"Origin": "null"}, **body, timeout=60)
     assert (models.status_code, models.json()["error"]["code"]) == (403, "wrong_origin")
 
 
@@ -127,7 +132,7 @@ def listing(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Ite
     env = {"KOTAEMON_HTTP__ALLOWED_ORIGINS": f'["{LISTED}"]'}
     with serving(tmp_path_factory.mktemp("listing"), model_folder, env) as found:
         assert command(found, "keys", "create", "alice").returncode == 0
-        eventually(lambda: httpx.get(found.url + DOCUMENTS).status_code == 401)
+        eventually(lambda: httpx.get(found.url + DOCUMENTS, timeout=60).status_code == 401)
         yield found
 
 
@@ -146,11 +151,11 @@ def test_a_listed_page_may_read_errors_too(
     listing: Throwaway, method: str, path: str, given: Mapping[str, Any]
 ) -> None:
     headers = {"Origin": LISTED, **given.get("headers", {})}
-    reply = httpx.request(method, listing.url + path, **{**given, "headers": headers})
+    reply = httpx.request(method, listing.url + path, **{**given, "headers": headers}, timeout=60)
     assert reply.headers["access-control-allow-origin"] == LISTED
     assert "Origin" in reply.headers["vary"]
     headers["Origin"] = "https://other.example"
-    other = httpx.request(method, listing.url + path, **{**given, "headers": headers})
+    other = httpx.request(method, listing.url + path, **{**given, "headers": headers}, timeout=60)
     assert "access-control-allow-origin" not in other.headers
 
 
@@ -160,7 +165,7 @@ def test_an_uploaded_file_runs_nothing_beside_our_page(
 ) -> None:
     text = f"<!doctype html><title>{name}</title><script>document.title = 'ran'</script><p>words</p>"
     address = f"{service.url}{DOCUMENTS}/{handed_in(client, tmp_path, name, text)}/content"
-    reply = httpx.get(address)
+    reply = httpx.get(address, timeout=60)
     assert "sandbox" in reply.headers["content-security-policy"]
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["cross-origin-resource-policy"] == "same-origin"

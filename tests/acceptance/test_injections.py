@@ -37,7 +37,7 @@ def asked(service: ScriptedService, **body: Any) -> dict[str, Any]:
 
 def listed(service: ScriptedService) -> list[dict[str, Any]]:
     url = f"{service.service.url}/api/v1/documents?collection=default&limit=100"
-    return httpx.get(url, trust_env=False).raise_for_status().json()["items"]  # type: ignore[no-any-return]
+    return httpx.get(url, trust_env=False, timeout=60).raise_for_status().json()["items"]  # type: ignore[no-any-return]
 
 
 def test_no_document_says_who_answers_or_what_is_cited(service: ScriptedService) -> None:
@@ -57,7 +57,7 @@ def test_all_of_them_together_do_not_either(service: ScriptedService) -> None:
 
 def test_a_followed_turn_with_orders_does_not_either(service: ScriptedService) -> None:
     url = f"{service.service.url}/api/v1/conversations"
-    talk = httpx.post(url, json={"title": "Pay"}, trust_env=False).raise_for_status().json()["id"]
+    talk = httpx.post(url, json={"title": "Pay"}, trust_env=False, timeout=60).raise_for_status().json()["id"]
     for order in list(injections.documents().values())[:4]:
         asked(service, question=f"{injections.QUESTION} {order}", conversation_id=talk)
     answer = asked(service, question="And what is he paid?", conversation_id=talk)

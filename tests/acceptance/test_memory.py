@@ -78,7 +78,7 @@ def test_over_the_limit_uploads_and_new_work_wait_questions_do_not_and_all_goes_
         eventually(lambda: scene.health().status_code == 503)
         check_that_nothing_new_is_taken(scene, small)
         check_that_questions_are_answered(scene)
-        eventually(lambda: logged(scene.service, "memory_given_back"), within_s=30)
+        eventually(lambda: logged(scene.service, "memory_given_back"))
 
         assert scene.post(f"documents/{large}/cancel").status_code == 200
         eventually(lambda: scene.health().json()["status"] == "ok", seen=scene.memory())

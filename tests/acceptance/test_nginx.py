@@ -53,7 +53,7 @@ def site(
     folder, env = tmp_path_factory.mktemp("nginx"), BEHIND | {"KOTAEMON_HTTP__BASE_PATH": request.param}
     with serving(folder, model_folder, env) as service:
         key = make_key(service.data_dir, "alice")
-        eventually(lambda: httpx.get(service.url + DOCUMENTS).status_code == 401)
+        eventually(lambda: httpx.get(service.url + DOCUMENTS, timeout=60).status_code == 401)
         with Nginx(folder / "nginx", service.port, request.param) as nginx:
             yield Site(nginx, key)
 
@@ -92,7 +92,7 @@ def test_a_stream_comes_piece_by_piece_and_outlives_a_renewal(site: Site, tmp_pa
             first = next(coming)
             renewed = site.nginx.renew()
             site.nginx.reload()
-            eventually(lambda: site.nginx.shown_serial() == renewed, within_s=10)
+            eventually(lambda: site.nginx.shown_serial() == renewed)
             last = [first, *coming][-1]
     assert (first["status"] in {"queued", "processing"}, last["status"]) == (True, "ready")
     assert before != renewed
@@ -144,5 +144,7 @@ def test_the_description_names_where_the_service_is(site: Site) -> None:
 
 
 def test_plain_http_leads_to_tls(site: Site) -> None:
-    reply = httpx.get(f"http://127.0.0.1:{site.nginx.plain_port}/a?b", headers={"Host": "localhost"})
+    reply = httpx.get(
+        f"http://127.0.0.1:{site.nginx.plain_port}/a?b", headers={"Host": "localhost"}, timeout=60
+    )
     assert (reply.status_code, reply.headers["location"]) == (308, "https://localhost/a?b")

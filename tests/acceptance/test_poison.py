@@ -16,7 +16,7 @@ def crash(service: Throwaway, client: Client, poison: Json, number: int) -> Json
     """The document after its parser was killed for the `number`-th time."""
     os.kill(parser_of(service, poison["sha256"]), signal.SIGSEGV)
 
-    eventually(lambda: client.document(poison["id"])["attempts"]["crash"] == number, within_s=30)
+    eventually(lambda: client.document(poison["id"])["attempts"]["crash"] == number)
     return client.document(poison["id"])
 
 

@@ -27,7 +27,10 @@ BUSY = Pace(
 #: A leak of one at every tenth act would be more than these; a pool may have grown by one or two.
 LEAST_ACTS = 65
 SPARE = {"asyncio tasks": 0.0, "file descriptors": 4.0, "threads": 8.0, "PSS, MB": 40.0}
-SHORT = Times(warm_s=7.0, measured_s=13.0, rest_s=3.0, every_s=1.0, block_s=4.0, fills=False)
+SHORT = Times(
+    warm_s=7.0, measured_s=13.0, rest_s=3.0, every_s=1.0, block_s=4.0,
+    fills=False, least_acts=LEAST_ACTS // 3, patience_s=60.0,
+)  # fmt: skip
 LONG = Times(warm_s=120.0, measured_s=240.0)
 
 

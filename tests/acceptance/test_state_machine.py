@@ -21,7 +21,9 @@ from tests.chaos.visitor import GoneError
 from tests.support.invariants import violations
 
 # Taken out, because to the service it would be a setting that does not exist.
-SEED = int(os.environ.pop("KOTAEMON_TEST_SEED", "") or secrets.randbelow(2**32))
+SEED = os.environ.pop("KOTAEMON_TEST_SEED", "")
+#: Lives that are the same in each run.
+KNOWN_SEED = 4
 #: Whoever kills a parser or a worker often enough fails a document; here that would be no finding.
 PATIENT = {
     "KOTAEMON_INGEST__MAX_CRASHES": "100",
@@ -49,6 +51,7 @@ class Life(RuleBasedStateMachine):
     """
 
     model_folder: ClassVar[Path]
+    seed: ClassVar[int]
 
     def __init__(self) -> None:
         super().__init__()
@@ -135,7 +138,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Everything comes to its end, and then all promises are looked at."""
-        note(f"KOTAEMON_TEST_SEED={SEED}")
+        note(f"KOTAEMON_TEST_SEED={self.seed}")
         try:
             if self.plan:
                 self.run_of.kill()
@@ -154,7 +157,8 @@ class Life(RuleBasedStateMachine):
 def test_promises_hold_through_random_lives(
     lives: int, model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Life.seed = int(SEED or (KNOWN_SEED if lives == 3 else secrets.randbelow(2**32)))
     with capsys.disabled():
-        sys.stdout.write(f"\nKOTAEMON_TEST_SEED={SEED}\n")
+        sys.stdout.write(f"\nKOTAEMON_TEST_SEED={Life.seed}\n")
     Life.model_folder = model_folder
-    run_state_machine_as_test(seed(SEED)(Life), settings=settings(BOUNDS, max_examples=lives))
+    run_state_machine_as_test(seed(Life.seed)(Life), settings=settings(BOUNDS, max_examples=lives))

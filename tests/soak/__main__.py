@@ -11,7 +11,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ import anyio.to_thread
 import httpx
 
 from kotaemon_async.cli.throwaway import Throwaway, free_port
-from tests.soak.figures import FIGURES, Sample, Trend, middle, table, take, trends
+from tests.soak.figures import COUNTED, FIGURES, Sample, Trend, middle, table, take, trends
 from tests.soak.traffic import Pace, Traffic
 from tests.support.llm_server import LlmServer, llm_server
 
@@ -49,7 +49,8 @@ REST_SAMPLES: Final = 3
 class Times:
     """How long the parts of a soak take, in seconds; slopes are taken over medians of `block_s`.
 
-    With `fills` the cache of pictures is full before the warm-up.
+    With `fills` the cache of pictures is full before the warm-up. A busy machine may need longer: for
+    `least_acts` in each of both parts, and up to `patience_s` for a rest that is as the one before.
     """
 
     warm_s: float
@@ -58,6 +59,8 @@ class Times:
     every_s: float = 5.0
     block_s: float = 60.0
     fills: bool = True
+    least_acts: int = 0
+    patience_s: float = 0.0
 
     @classmethod
     def of(cls, minutes: float) -> "Times":
@@ -95,7 +98,7 @@ class Soak:
     async def _visit(self, http: httpx.Client, for_s: float, name: str) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, http, name)
-            await self.traffic.visit(for_s)
+            await self.traffic.visit(for_s, self.times.least_acts)
             group.cancel_scope.cancel()
 
     async def _watch(self, http: httpx.Client, name: str) -> None:
@@ -111,12 +114,20 @@ class Soak:
         await self.traffic.gather()
         began_s = time.monotonic()
         await anyio.sleep(self.times.rest_s)
-        found = []
-        for _ in range(REST_SAMPLES):
+        found: deque[Sample] = deque(maxlen=REST_SAMPLES)
+        patient_until_s = time.monotonic() + self.times.patience_s
+        while len(found) < REST_SAMPLES or not (
+            self._is_as_before(found) or time.monotonic() > patient_until_s
+        ):
             found.append(await anyio.to_thread.run_sync(take, self.service, http))
             self._tell("rest", time.monotonic() - began_s, found[-1])
             await anyio.sleep(1.0)
         self.rests.append(middle(found))
+
+    def _is_as_before(self, found: Sequence[Sample]) -> bool:
+        """Whether nothing that is counted is more than at the rest before."""
+        before, now = (self.rests or [middle(found)])[-1], middle(found)
+        return all(now[name] <= before[name] for name in COUNTED)
 
     def _tell(self, name: str, at_s: float, sample: Sample) -> None:
         figures = {one: round(value, 2) for one, value in sample.values.items()}

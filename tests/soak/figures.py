@@ -58,6 +58,9 @@ FIGURES: Final = (
     Figure("disk: traces, MB", 0.0, 1.0, 2),
 )
 
+#: What is there or not, so that a rest can be told from a rest.
+COUNTED: Final = ("file descriptors", "threads", "asyncio tasks")
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

@@ -84,13 +84,16 @@ class Traffic:
         self._serial = 0
         self._http = httpx.AsyncClient()
 
-    async def visit(self, for_s: float) -> None:
-        """All habits for so long; no connection is open afterwards."""
-        async with self._connected():
-            with anyio.move_on_after(for_s):
-                async with anyio.create_task_group() as group:
-                    for name, (every_s, act) in self.habits().items():
-                        group.start_soon(self._live, name, every_s, act)
+    async def visit(self, for_s: float, least_acts: int = 0) -> None:
+        """All habits for so long, and for at least so many acts; no connection is open afterwards."""
+        wanted = self.acts.total() + least_acts
+        async with self._connected(), anyio.create_task_group() as group:
+            for name, (every_s, act) in self.habits().items():
+                group.start_soon(self._live, name, every_s, act)
+            await anyio.sleep(for_s)
+            while least_acts and (self.acts.total() < wanted or len(self.acts) < len(self.habits())):  # noqa: ASYNC110
+                await anyio.sleep(0.2)
+            group.cancel_scope.cancel()
 
     async def fill(self) -> None:
         """Large pictures, until the service's cache of them is full."""

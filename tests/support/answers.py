@@ -5,7 +5,7 @@ Ledger, vector index, embedding model, parser, worker and links are real; the mo
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,10 +55,16 @@ KEPT: Final = f'- {{question: "{QUESTION}", answer: "Ask the harbour office."}}'
 DEADLINE_S: Final = 10.0
 #: Limits for servers that only a limit can tell from a good one.
 HASTY: Final = {"first_token_timeout_s": 0.25, "idle_timeout_s": 0.15, "total_timeout_s": 0.5}
-#: A lane's limit, where something hangs.
+#: The same for servers that send words before.
+HASTY_AFTER_WORDS: Final = HASTY | {"first_token_timeout_s": 1.2, "total_timeout_s": 1.2}
+#: A lane's limit, where something of it hangs, and where nothing does.
 HASTY_LANE_S: Final = 0.6
+PATIENT_LANE_S: Final = 8.0
 NAMES: Final = {"primary": "first", "local": "second"}
-_WAITS: Final = frozenset(fault.script for fault in FAULTS if fault.waits)
+_LIMITS: Final = {"hasty": HASTY, "hasty after words": HASTY_AFTER_WORDS}
+_WAITS: Final = {
+    fault.script: "hasty after words" if fault.sends_text else "hasty" for fault in FAULTS if fault.waits
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +149,9 @@ class AnswerService:
         refused = await stack.enter_async_context(llm_server("refuse"))
         for number, role in enumerate(NAMES):
             server = self._servers[role] = await stack.enter_async_context(llm_server())
-            urls = {"patient": server.base_url, "hasty": server.base_url, "refuse": refused.base_url}
-            for kind, url in urls.items():
-                limits: dict[str, Any] = HASTY if kind == "hasty" else {}
-                settings = _link_settings(NAMES[role], url, **limits)
+            for kind in ("patient", *_LIMITS, "refuse"):
+                url = refused.base_url if kind == "refuse" else server.base_url
+                settings = _link_settings(NAMES[role], url, **_LIMITS.get(kind, {}))
                 link = model_link(number, settings, ModelRegistry(ModelSettings()))
                 stack.push_async_callback(link.aclose)
                 await link.warm()
@@ -173,12 +178,11 @@ class AnswerService:
                 space = replace(space, vectors=faulty)
             if "broker" in kinds:
                 await self._ring(stack, kinds["broker"])
-            hasty = RetrievalSettings(vector_timeout_s=HASTY_LANE_S, keyword_timeout_s=HASTY_LANE_S)
             retrieval = Retrieval(
                 documents=ledger.documents,
                 keywords=ledger.keywords,
                 space=lambda: space,
-                settings=hasty if "hangs" in faults.values() else RetrievalSettings(),
+                settings=_lanes({name for name, kind in faults.items() if kind == "hangs"}),
             )
             links = [self._link(role, cast("Script", faults.get(role, "ok"))) for role in NAMES]
             known = _with_knowledge(services.settings, kept)
@@ -190,7 +194,7 @@ class AnswerService:
 
     def _link(self, role: str, script: Script) -> ModelProvider:
         self._servers[role].script = script
-        kind = "hasty" if script in _WAITS else script if script == "refuse" else "patient"
+        kind = _WAITS.get(script, script if script == "refuse" else "patient")
         return self._links[role, kind]
 
     async def _ring(self, stack: AsyncExitStack, kind: FaultKind) -> None:
@@ -228,7 +232,7 @@ async def open_answer_service(folder: Path, model_folder: Path) -> AsyncIterator
     settings = Settings(
         data_dir=folder / "data",
         embedding=EmbeddingSettings(folder=model_folder),
-        vectors=VectorSettings(call_timeout_s=1.5),
+        vectors=VectorSettings(call_timeout_s=4),
         llm=LlmSettings(links=tuple(_link_settings(name, "http://127.0.0.1/v1") for name in NAMES.values())),
     )
     async with AsyncExitStack() as stack:
@@ -251,6 +255,14 @@ async def _soon(look: Callable[[], Awaitable[bool]]) -> None:
     with anyio.fail_after(60):
         while not await look():  # noqa: ASYNC110 - other tasks and children have no event of ours
             await anyio.sleep(0.02)
+
+
+def _lanes(hung: Collection[str]) -> RetrievalSettings:
+    """Short limits for the lanes that need one of the parts that hang."""
+    return RetrievalSettings(
+        vector_timeout_s=HASTY_LANE_S if {"embedder", "vectors", "ledger"} & set(hung) else PATIENT_LANE_S,
+        keyword_timeout_s=HASTY_LANE_S if "ledger" in hung else PATIENT_LANE_S,
+    )
 
 
 def _with_knowledge(settings: Settings, kept: bool) -> Settings:

@@ -13,7 +13,7 @@ from typing import Self, cast
 
 import anyio
 
-READY_S = 10.0
+READY_S = 60.0
 _PIECE_BYTES = 64 * 1024
 
 

@@ -25,12 +25,13 @@ T = TypeVar("T")
 Start = Callable[[Mapping[str, str]], Throwaway]
 Ended = subprocess.CompletedProcess[str]
 
+PATIENT: Final = {"KOTAEMON_RETRIEVAL__VECTOR_TIMEOUT_S": "20", "KOTAEMON_RETRIEVAL__KEYWORD_TIMEOUT_S": "20"}
 #: One page at a time on one thread, so that a document takes a while.
 SLOW: Final = {"KOTAEMON_INGEST__BATCH_PAGES": "1", "KOTAEMON_EMBEDDING__THREADS": "1"}
 
 
 def eventually(
-    look: Callable[[], T], *, within_s: float = 60.0, every_s: float = 0.02, seen: object = None
+    look: Callable[[], T], *, within_s: float = 120.0, every_s: float = 0.02, seen: object = None
 ) -> T:
     """Return the first true value that `look` gives; fail, showing `seen`, when none comes in time."""
     end_s = time.monotonic() + within_s
@@ -44,8 +45,9 @@ def eventually(
 
 
 def made(folder: Path, model_folder: Path, env: Mapping[str, str] | None = None) -> Throwaway:
-    """Return a service that is not started yet, on a free port."""
-    return Throwaway(folder, free_port(), {"KOTAEMON_EMBEDDING__FOLDER": str(model_folder), **(env or {})})
+    """Return a service that is not started yet, on a free port; its searches are patient."""
+    given = {"KOTAEMON_EMBEDDING__FOLDER": str(model_folder), **PATIENT, **(env or {})}
+    return Throwaway(folder, free_port(), given)
 
 
 @contextmanager
@@ -75,7 +77,7 @@ def crash(service: Throwaway) -> float:
     family = family_of(service)
     crashed_s = time.time()
     service.kill()
-    wait_for_end(family, within_s=10)
+    wait_for_end(family)
     return crashed_s
 
 
@@ -84,9 +86,9 @@ def family_of(service: Throwaway) -> set[int]:
     return set(processes(pid=service.process.pid)) if service.process.poll() is None else set()
 
 
-def wait_for_end(family: set[int], *, within_s: float = 5) -> None:
+def wait_for_end(family: set[int]) -> None:
     """Return once none of the processes runs."""
-    eventually(lambda: not any(map(is_alive, family)), within_s=within_s)
+    eventually(lambda: not any(map(is_alive, family)))
 
 
 def is_alive(pid: int) -> bool:
@@ -104,7 +106,7 @@ def children(service: Throwaway, role: str) -> list[int]:
 
 def one_child(service: Throwaway, role: str) -> int:
     """Return the child of that role, once there is one."""
-    return eventually(lambda: children(service, role), within_s=10)[0]
+    return eventually(lambda: children(service, role))[0]
 
 
 def parser_of(service: Throwaway, sha256: str) -> int:
@@ -113,7 +115,7 @@ def parser_of(service: Throwaway, sha256: str) -> int:
     def found() -> list[int]:
         return [pid for pid in children(service, "parser") if sha256 in _open_files(pid)]
 
-    return eventually(found, within_s=30)[0]
+    return eventually(found)[0]
 
 
 def _open_files(pid: int) -> set[str]:

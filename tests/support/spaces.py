@@ -20,7 +20,7 @@ from kotaemon_async.search.embedding.embedder import Embedder, Vector
 from kotaemon_async.search.embedding.models import Choice
 from kotaemon_async.search.model_change import ModelChange
 from kotaemon_async.search.retrieval import Retrieval
-from kotaemon_async.search.settings import EmbeddingSettings
+from kotaemon_async.search.settings import EmbeddingSettings, RetrievalSettings
 from kotaemon_async.search.spaces import VectorSpace, VectorSpaces
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.ledger import Ledger
@@ -176,7 +176,7 @@ async def searching(
             documents=ledger.documents,
             keywords=ledger.keywords,
             space=spaces.active,
-            settings=settings.retrieval,
+            settings=RetrievalSettings(vector_timeout_s=60, keyword_timeout_s=60),
         )
         found = Searching(ledger, parts, spaces, change, retrieval)
         async with anyio.create_task_group() as group:

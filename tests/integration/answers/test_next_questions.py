@@ -61,7 +61,7 @@ async def test_where_nothing_was_found_there_is_something_else_to_ask(ledger: Le
 
 async def test_without_the_ledger_nothing_is_suggested(ledger: Ledger) -> None:
     await after(ledger, GIVEN)
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await ledger.aclose()
         assert await after_closed(ledger) == ()
 

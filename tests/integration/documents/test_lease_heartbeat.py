@@ -32,7 +32,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 @asynccontextmanager
 async def running(worker: Ingest, document_id: str) -> AsyncIterator[None]:
     """The worker works during the block, which must leave it nothing to wait for."""
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             group.start_soon(worker.run, document_id)
             yield

@@ -407,7 +407,7 @@ async def test_the_feed_tells_each_what_he_may_see(world: World, views: Views) -
         form = {"files": {"file": (name, name.encode())}, "data": {"collection": collection}}
         await world.sent("owner", "POST", "/api/v1/documents", **form)
 
-    with anyio.fail_after(30):
+    with anyio.fail_after(60):
         async with anyio.create_task_group() as group:
             for who in ("owner", "reader", "stranger"):
                 group.start_soon(listen, who)

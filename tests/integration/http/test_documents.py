@@ -129,7 +129,7 @@ async def test_a_large_upload_stays_out_of_memory(tmp_path: Path) -> None:
         before = process.memory_info().rss
         reply = await client.post(DOCUMENTS, content=watched(), headers=FORM_KIND)
     assert (reply.status_code, reply.json()["size_bytes"]) == (202, 256 * 24 * (256 * 1024 // 24))
-    assert highest - before < 30 * MB
+    assert highest - before < 45 * MB  # of 64
 
 
 async def test_events_follow_a_document_until_it_is_final(client: AsyncClient) -> None:

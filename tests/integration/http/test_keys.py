@@ -181,15 +181,18 @@ async def test_a_wrong_key_begins_no_session(http: AsyncClient, admin: dict[str,
     assert (problem_of(reply), reply.headers.get("set-cookie")) == ((401, "unauthorized"), None)
 
 
-async def test_a_right_key_does_not_wait_for_wrong_ones(http: AsyncClient, admin: dict[str, str]) -> None:
-    for _ in range(AT_ONCE):
-        await me(http, **bearer("kot_wrong"))
-    async with anyio.create_task_group() as tasks:
-        for _ in range(5):
-            tasks.start_soon(lambda: me(http, **bearer("kot_wrong")))
-        with anyio.fail_after(0.9):
-            assert (await me(http, **admin))["user"] == "boss"
-        tasks.cancel_scope.cancel()
+async def test_a_right_key_does_not_wait_for_wrong_ones(
+    services: Fakes, keys: KnownKeys, admin: dict[str, str]
+) -> None:
+    async with serving(services, HttpLimits(linger_s=60.0), keys=keys) as http:
+        for _ in range(AT_ONCE):
+            await me(http, **bearer("kot_wrong"))
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(lambda: me(http, **bearer("kot_wrong")))
+            with anyio.fail_after(20):
+                assert (await me(http, **admin))["user"] == "boss"
+            tasks.cancel_scope.cancel()
 
 
 async def test_the_local_key_is_the_operators(
@@ -204,7 +207,7 @@ async def test_the_local_key_is_the_operators(
 
 async def test_a_stream_ends_with_its_key(http: AsyncClient, keys: KnownKeys) -> None:
     made = await keys.create(checked_grant("alice", scopes=["ask"]))
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         async with listening(http, "GET", "/api/v1/documents/events", headers=bearer(made.secret)) as events:
             assert (await anext(events))["event"] == "open"
             await keys.revoke(made.key.id)
@@ -234,7 +237,7 @@ async def test_an_answer_is_cut_when_the_session_ends(
     async with listening(http, "POST", "/api/v1/answers", json=body, headers=headers) as events:
         await begun.wait()
         await keys.revoke(made.key.id)
-        with anyio.fail_after(5):
+        with anyio.fail_after(60):
             last = [event async for event in events][-1]
     assert last["event"] == "interrupted" and "unauthorized" in last["data"]
 

@@ -38,12 +38,12 @@ time.sleep(60)
 
 
 async def is_up(child: ChildProcess) -> None:
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while not child.error_tail():  # noqa: ASYNC110
             await anyio.sleep(0.02)
 
 
-async def asked(child: FramedChild, message: object, within_s: float = 20.0) -> dict[str, Any]:
+async def asked(child: FramedChild, message: object, within_s: float = 60.0) -> dict[str, Any]:
     return await child.call(message, dict[str, Any], within_s=within_s)
 
 
@@ -51,7 +51,7 @@ async def test_a_child_is_asked_and_answers_until_it_is_asked_to_end() -> None:
     child = await framed(ECHO)
     assert await asked(child, {"raw": b"\0\xff"}) == {"echo": {"raw": b"\0\xff"}}
     assert await asked(child, {"say": "much"}) == {"long": True}
-    assert await child.aclose(grace_s=10) == 0
+    assert await child.aclose(grace_s=60) == 0
     assert child.error_tail() == "not a frame"
 
 
@@ -67,7 +67,7 @@ async def test_a_child_is_asked_and_answers_until_it_is_asked_to_end() -> None:
 async def test_what_is_no_answer_is_told_apart(code: str, problem: type[Exception]) -> None:
     child = await framed(code)
     with pytest.raises(problem):
-        await child.receive(dict[str, Any], within_s=20.0 if problem is not TimeoutError else 0.2)
+        await child.receive(dict[str, Any], within_s=60.0 if problem is not TimeoutError else 0.2)
     await child.aclose()
 
 
@@ -107,7 +107,7 @@ async def test_a_child_that_does_not_leave_by_itself_is_killed(start: Any) -> No
 async def test_a_child_without_frames_is_asked_to_end_by_sigterm() -> None:
     child = await plain("import time; print('up', flush=True); time.sleep(60)")
     await is_up(child)
-    assert await child.aclose(grace_s=10) == -signal.SIGTERM
+    assert await child.aclose(grace_s=60) == -signal.SIGTERM
     assert child.error_tail() == "up"
 
 
@@ -127,7 +127,7 @@ async def test_a_lock_that_a_fork_handler_wants_does_not_hold_up_a_start() -> No
             pass
 
     os.register_at_fork(after_in_child=take)
-    with lock, anyio.fail_after(10):
+    with lock, anyio.fail_after(60):
         child = await framed("pass")
         assert await child.wait() == 0
     await child.aclose()
@@ -172,6 +172,6 @@ async def test_what_a_child_has_started_ends_with_it(stays: str) -> None:
     await is_up(child)
     descendant = os.pidfd_open(int(child.error_tail()))
     await child.aclose()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await anyio.wait_readable(descendant)
     os.close(descendant)

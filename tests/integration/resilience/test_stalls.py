@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -9,8 +10,11 @@ from kotaemon_async.telemetry import traces
 from tests.support.log_records import logged
 
 
-def hold_the_loop_up(seconds: float) -> None:
+def hold_the_loop_up(seconds: float, until: Callable[[], object] = lambda: True) -> None:
+    end_s = time.monotonic() + 60
     time.sleep(seconds)
+    while not until() and time.monotonic() < end_s:
+        time.sleep(0.05)
 
 
 async def test_what_holds_the_loop_up_is_named_while_it_does_with_its_trace() -> None:
@@ -20,7 +24,7 @@ async def test_what_holds_the_loop_up_is_named_while_it_does_with_its_trace() ->
             await anyio.wait_all_tasks_blocked()
             with traces.span("guilty"):
                 trace_id = traces.current().trace_id
-                hold_the_loop_up(1.0)
+                hold_the_loop_up(1.0, until=lambda: records)
             group.cancel_scope.cancel()
     (record,) = records
     assert record["extra"]["place"].endswith("test_stalls.py:hold_the_loop_up")
@@ -38,7 +42,7 @@ async def test_the_thread_ends_with_the_watch() -> None:
 async def test_short_work_is_no_stall(busy_s: float) -> None:
     with logged("loop_stalled") as records:
         async with anyio.create_task_group() as group:
-            group.start_soon(StallDetector(limit_s=1.0).run)
+            group.start_soon(StallDetector(limit_s=20.0).run)
             for _ in range(5):
                 hold_the_loop_up(busy_s)
                 await anyio.lowlevel.checkpoint()

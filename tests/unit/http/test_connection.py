@@ -217,7 +217,7 @@ async def test_a_stream_ends_when_its_reader_leaves_with_another_request_behind_
     feed(connection, GET * 3)
     await app.began.wait()
     connection.connection_lost(None)
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         await app.left.wait()
 
 

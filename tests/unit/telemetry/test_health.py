@@ -111,7 +111,7 @@ async def test_a_check_that_hangs_is_a_timeout_and_the_others_are_reported() -> 
     health = Health()
     health.register("hangs", anyio.sleep_forever, timeout_s=0.02)
     health.register("works", works)
-    with anyio.fail_after(1):
+    with anyio.fail_after(60):
         report: dict[str, Any] = await health.report()
     assert report["components"]["hangs"]["code"] == "timeout"
     assert report["components"]["works"]["status"] == "ok"
@@ -132,7 +132,7 @@ async def test_a_check_that_cannot_be_cancelled_is_left_behind_and_not_started_t
 
     health = Health()
     health.register("stuck", check, timeout_s=0.02)
-    with anyio.fail_after(1):
+    with anyio.fail_after(60):
         assert [(await component(health, "stuck"))["code"] for _ in range(3)] == ["timeout"] * 3
     freed.set()
     assert len(started) == 1

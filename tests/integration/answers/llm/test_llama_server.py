@@ -18,6 +18,7 @@ from kotaemon_async.answers.llm.llama_server import LlamaServer
 from kotaemon_async.answers.llm.openai import OpenAIProvider
 from kotaemon_async.answers.settings import LinkSettings
 from kotaemon_async.domain.model import Passage, Usage
+from kotaemon_async.resilience.memory import processes
 from kotaemon_async.resilience.models import ModelRegistry
 from kotaemon_async.resilience.settings import ModelSettings
 from kotaemon_async.telemetry import metrics
@@ -41,16 +42,24 @@ async def killed(pid: int) -> None:
     ended = os.pidfd_open(pid)
     try:
         os.kill(pid, signal.SIGKILL)
-        with anyio.fail_after(10):
+        with anyio.fail_after(60):
             await anyio.wait_readable(ended)
     finally:
         os.close(ended)
 
 
 async def until_gone(pid: int) -> None:
-    with anyio.fail_after(10):
+    with anyio.fail_after(60):
         while is_alive(pid):  # noqa: ASYNC110 - nobody tells
             await anyio.sleep(0.01)
+
+
+async def begun_pid() -> int:
+    """The process of a model that somebody has asked for, once it is there."""
+    with anyio.fail_after(60):
+        while "llm" not in processes().values():  # noqa: ASYNC110 - nobody tells
+            await anyio.sleep(0.01)
+    return model_pid()
 
 
 def restarts() -> float:
@@ -191,7 +200,7 @@ async def test_a_question_that_cannot_wait_leaves_the_model_loading_for_the_next
         _, _, error = await one.received(seconds=0.2)
         assert isinstance(error, ProviderFailed)
         assert (error.code, error.fault) == ("timeout", "nobody")
-        pid = model_pid()
+        pid = await begun_pid()
         assert (await one.received())[0] == SAID
         assert model_pid() == pid
 
@@ -221,7 +230,7 @@ REFUSED = {"error": "/srv/m: it cannot be loaded"}
 async def test_a_failure_is_somebodys_fault(
     tmp_path: Path, play: dict[str, Any], fault: str, code: str, message: str
 ) -> None:
-    async with played(tmp_path, play, load_timeout_s=2.0) as one:
+    async with played(tmp_path, play, load_timeout_s=2.0 if code == "timeout" else 60.0) as one:
         _, _, error = await one.received()
         assert isinstance(error, ProviderFailed)
         assert (error.fault, error.code) == (fault, code)
@@ -273,6 +282,6 @@ async def test_nothing_is_left_after_the_provider_is_closed_in_the_middle_of_an_
 async def test_a_provider_that_is_closed_while_its_model_loads_leaves_nothing(tmp_path: Path) -> None:
     async with played(tmp_path, {"loads_s": 30}) as one:
         await one.received(seconds=0.3)
-        pid = model_pid()
+        pid = await begun_pid()
         await one.provider.aclose()
         assert not is_alive(pid)

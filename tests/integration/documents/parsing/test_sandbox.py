@@ -182,7 +182,7 @@ async def test_a_document_that_needs_too_much_hits_the_limit(
 
 
 async def test_a_call_that_takes_too_long_hits_the_limit(opened: OpenSandbox, pdf: Path) -> None:
-    sandbox = opened(ParserSettings(wall_s=2, children=1))
+    sandbox = opened(ParserSettings(wall_s=4, children=1))
     with pytest.raises(BadDocument) as problem:
         async with sandbox.open(pdf, PDF) as parsed:
             os.kill(sandbox.pids[0], signal.SIGSTOP)
@@ -241,7 +241,7 @@ async def test_a_child_that_dies_without_a_document_is_replaced_unseen(sandbox: 
     await texts(sandbox, pdf)
     (dead,) = sandbox.pids
     os.kill(dead, signal.SIGKILL)
-    assert ends_within(dead, timeout_s=5)
+    assert ends_within(dead, timeout_s=60)
     assert len(await texts(sandbox, pdf)) == 1
     assert dead not in sandbox.pids
 
@@ -308,4 +308,4 @@ def test_a_child_ends_with_the_process_that_started_it() -> None:
         " os.write(1, str(child.pid).encode())\n os._exit(1)\nanyio.run(main)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
-    assert ends_within(int(done.stdout), timeout_s=5)
+    assert ends_within(int(done.stdout), timeout_s=60)

@@ -38,7 +38,7 @@ class Scene:
         return (await self.ledger.vector_log.window(0, 1000, position, "m"))[0]
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while not is_so() or self.follower.outage or await self.differs():
                 self.follower.wake()
                 await anyio.lowlevel.checkpoint()

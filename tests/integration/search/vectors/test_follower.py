@@ -50,7 +50,7 @@ class Scene:
         self.moved.set()
 
     async def until(self, position: int) -> None:
-        with anyio.fail_after(30):
+        with anyio.fail_after(60):
             while self.reached != position:
                 await self.moved.wait()
                 self.moved = anyio.Event()

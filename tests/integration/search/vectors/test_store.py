@@ -95,7 +95,7 @@ async def test_a_child_killed_while_idle_is_replaced_and_nothing_is_lost(tmp_pat
     async with opened(tmp_path / "vectors", clock=time.monotonic) as store:
         await store.apply(entries(5), [])
         killed = send_signal(store, signal.SIGKILL)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             counted = [n async for n in _counts_until(store, 5)]
         assert (counted[-1], store.pid != killed) == (5, True)
 
@@ -247,6 +247,6 @@ async def test_the_child_does_not_outlive_a_killed_service(tmp_path: Path) -> No
     child = Path(f"/proc/{pid}/status")
     service.kill()
     await service.aclose()
-    with anyio.fail_after(5):
+    with anyio.fail_after(60):
         while is_alive(child):
             await anyio.lowlevel.checkpoint()
