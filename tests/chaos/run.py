@@ -14,6 +14,7 @@ from typing import Final
 
 from kotaemon_async.cli.throwaway import StartError, Throwaway, free_port
 from kotaemon_async.resilience.memory import processes
+from tests.chaos.nursery import WarmThrowaway
 from tests.chaos.visitor import FAILED, File, GoneError, Look, Visitor
 from tests.support.documents import chinese_pdf, english_pdf
 
@@ -58,7 +59,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        self.service = Throwaway(self.folder, free_port(), {**ENV, **self.env})
+        self.service = WarmThrowaway(self.folder, free_port(), {**ENV, **self.env})
         self.visitor = Visitor(self.service.url)
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from kotaemon_async.cli.throwaway import Throwaway
+from tests.chaos.nursery import WarmThrowaway
 from tests.chaos.run import KILLED, Run, files
 from tests.chaos.visitor import GoneError
 from tests.support.invariants import Counts, copied_unfinished, counts, violations
@@ -128,7 +129,7 @@ def undisturbed(run: Run) -> Undisturbed:
         run.close()
     problems = [] if status == 0 else [f"the process ended with {status} after SIGTERM"]
     hits = json.loads((run.folder / "hits.json").read_text("utf8"))
-    run.service = Throwaway(run.service.folder, run.service.port, run.service.env)
+    run.service = WarmThrowaway(run.service.folder, run.service.port, run.service.env)
     try:
         run.start()
         problems += [f"stuck: {one}" for one in run.wait()] + run.visitor.trouble
