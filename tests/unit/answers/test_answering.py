@@ -288,7 +288,7 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same() -> None:
 async def test_an_answer_whose_record_hangs_is_given_in_time_and_says_so() -> None:
     with anyio.fail_after(60):
         answer = await answering(ledger=Ledger(hangs=True)).answer(
-            Ask("Capital of France?", EVERYBODY, deadline_s=0.3)
+            Ask("Capital of France?", EVERYBODY, deadline_s=1.0)
         )
     assert ("Paris" in answer.answer, answer.reasons) == (True, (Reason("ledger", "timeout"),))
 
@@ -392,10 +392,11 @@ async def test_who_gives_up_waiting_for_a_whole_answer_leaves_the_turn_behind() 
 
 async def test_a_question_that_is_stopped_before_any_word_is_kept() -> None:
     ledger, found = Ledger(), FakeRetrieval(anyio.Event())
-    with anyio.move_on_after(0.01):
-        await answering(ledger=ledger, retrieval=found).answer(
-            Ask("为什么？", EVERYBODY, conversation_id="c1")
-        )
+    async with anyio.create_task_group() as tasks:
+        ask = Ask("为什么？", EVERYBODY, conversation_id="c1")
+        tasks.start_soon(answering(ledger=ledger, retrieval=found).answer, ask)
+        await anyio.wait_all_tasks_blocked()
+        tasks.cancel_scope.cancel()
     assert [(one.question, one.answer, one.complete) for one, _ in ledger.saved] == [("为什么？", "", False)]
 
 

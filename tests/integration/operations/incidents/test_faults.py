@@ -13,6 +13,8 @@ MB = 1024.0**2
 #: A Tuesday, 13:00 UTC: people work.
 NOON_S = 1_699_966_800.0
 MINUTE = 12
+#: Other courses of the same are looked at where there is time.
+SEEDS = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))])
 
 #: Cause -> what is wrong from then on, and how many minutes it is given.
 FAULTS: dict[str, tuple[dict[str, object], int]] = {
@@ -65,7 +67,7 @@ def first_causes(seed: int) -> dict[str, str]:
     return {cause: seen[0].incident.cause if seen else "nothing" for cause, seen in found.items()}
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@SEEDS
 def test_of_twelve_kinds_of_fault_at_least_eleven_are_named_first(seed: int) -> None:
     found = first_causes(seed)
     assert len(found) == 12
@@ -73,7 +75,7 @@ def test_of_twelve_kinds_of_fault_at_least_eleven_are_named_first(seed: int) -> 
     assert len(right) >= 11, found
 
 
-@pytest.mark.parametrize("seed", range(2))
+@SEEDS
 @pytest.mark.parametrize("hour", [2, 9, 14])
 def test_a_quiet_hour_has_no_incident(seed: int, hour: int) -> None:
     assert quiet(seed, hour=hour, hours=1) == []
@@ -88,7 +90,7 @@ def test_a_day_with_deploys_bursts_pauses_and_a_night_has_no_incident() -> None:
     assert quiet(7, hour=0, hours=24, deploy_every=5 * 60 * MINUTE) == []
 
 
-@pytest.mark.parametrize("seed", range(3))
+@SEEDS
 @pytest.mark.parametrize("load", [1.0, 6.0])
 def test_a_vector_child_that_restarts_again_and_again_is_named_at_any_load(seed: int, load: float) -> None:
     service = SimulatedService(seed, NOON_S)
