@@ -61,8 +61,7 @@ async def conversation_events(
     """
     await services.answer_history.head(caller, conversation_id)
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
-    feed = _ConversationFeed(services, caller, conversation_id, html=html)
-    return events.EventStream(feed.frames(), closing)
+    return events.EventStream(frames_of_conversation(services, caller, conversation_id, html=html), closing)
 
 
 @get(
@@ -76,10 +75,18 @@ async def all_conversation_events(
     Who reads the list after `open` misses nothing.
     """
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
-    return events.EventStream(_list_frames(services, caller), closing)
+    return events.EventStream(frames_of_list(services, caller), closing)
 
 
-async def _list_frames(services: Dependencies, caller: Caller) -> AsyncGenerator[bytes, None]:
+def frames_of_conversation(
+    services: Dependencies, caller: Caller, conversation_id: str, *, html: bool = True
+) -> AsyncGenerator[bytes, None]:
+    """Return what happens in a conversation that the caller may see, in wire form."""
+    return _ConversationFeed(services, caller, conversation_id, html=html).frames()
+
+
+async def frames_of_list(services: Dependencies, caller: Caller) -> AsyncGenerator[bytes, None]:
+    """Yield what happens to the conversations of the caller, in wire form."""
     with services.turns.changes.of_all(caller) as listener:
         yield events.frame("open", {})
         while not listener.is_behind:

@@ -316,10 +316,11 @@ async def _frames(
 async def all_events(services: GivenServices, caller: GivenCaller, limits: GivenLimits) -> ASGIResponse:
     """Send events without an end; who reads a list after `open` misses nothing."""
     closing = events.Closing(services.stopping, heartbeat_s=limits.heartbeat_s)
-    return events.EventStream(_changes(services, caller), closing)
+    return events.EventStream(frames_of_documents(services, caller), closing)
 
 
-async def _changes(services: Dependencies, caller: Caller) -> AsyncGenerator[bytes, None]:
+async def frames_of_documents(services: Dependencies, caller: Caller) -> AsyncGenerator[bytes, None]:
+    """Yield what happens to the documents that the caller may see, in wire form."""
     async for change in services.changes.listen(caller):
         if change is None:
             yield events.frame("open", {})

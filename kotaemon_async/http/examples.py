@@ -54,6 +54,7 @@ from kotaemon_async.http.document_pages import (
     ReadPassages,
 )
 from kotaemon_async.http.documents import FEED, DocumentChange
+from kotaemon_async.http.event_feed import PATH as SEVERAL
 from kotaemon_async.http.feedback import FeedbackBody, FeedbackList, FeedbackRequest
 from kotaemon_async.http.keys import KeyBody, KeyList, KeyRequest, MadeKeyBody, RotateRequest
 from kotaemon_async.http.links import LinkBody, LinkList, TrialBody
@@ -339,6 +340,10 @@ EVENT_EXAMPLES: Final[dict[str, str]] = {
     ).decode(),
     LIST_FEED: (
         events.frame("conversation", _CONVERSATION) + events.frame("gone", {"id": _CONVERSATION.id})
+    ).decode(),
+    SEVERAL: (
+        events.frame("documents document", _DOCUMENT)
+        + events.frame("conversations conversation", _CONVERSATION)
     ).decode(),
     "/api/v1/answers": b"".join(
         (

@@ -113,6 +113,10 @@ CALLS: Mapping[tuple[str, str], tuple[Call, ...]] = {
         Call("GET", "/api/v1/conversations"),
         Call("GET", "/api/v1/conversations", params={"q": TITLE_WORD[:5]}),
     ),
+    ("GET", "/api/v1/events"): (
+        Call("GET", "/api/v1/events", params={"about": "documents"}),
+        Call("GET", "/api/v1/events", params={"about": "conversations/{conversation}"}),
+    ),
     ("GET", "/api/v1/conversations/events"): (Call("GET", "/api/v1/conversations/events"),),
     ("POST", "/api/v1/conversations"): (Call("POST", "/api/v1/conversations", {"title": "Mine"}),),
     ("POST", "/api/v1/conversations/delete"): (

@@ -14,7 +14,7 @@ from kotaemon_async.answers.llm.base import Delta
 from kotaemon_async.answers.turns import MOST_ALONE
 from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.errors import Refused, Unavailable
-from tests.support.fakes import ANSWER, PASSAGE, Fakes, listening
+from tests.support.fakes import ANSWER, PASSAGE, Fakes, listening, problem_of
 
 ANSWERS, TALKS = "/api/v1/answers", "/api/v1/conversations"
 
@@ -263,6 +263,39 @@ async def test_the_list_tells_of_what_begins_changes_and_goes(client: AsyncClien
             if one["event"] == "gone":
                 break
     assert (heard[0], {one[1] for one in heard[1:]}) == (("open", None), {begun})
+
+
+async def test_one_stream_tells_of_all_that_is_asked_about(client: AsyncClient) -> None:
+    begun = (await client.post(TALKS)).json()["id"]
+    about = ["documents", "conversations", f"conversations/{begun}", "conversations/none"]
+    heard: list[str] = []
+    async with listening(client, "GET", "/api/v1/events", params={"about": about}) as events:
+        async for one in events:
+            heard.append(one["event"])
+            if len(heard) == len(about):
+                await client.patch(f"{TALKS}/{begun}", json={"pinned": True})
+                await client.delete(f"{TALKS}/{begun}")
+            if heard.count(f"conversations/{begun} gone") and heard.count("conversations gone"):
+                break
+    first = {"documents open", "conversations open", f"conversations/{begun} open", "conversations/none gone"}
+    assert (set(heard[:4]), len(heard)) == (first, 8)
+
+
+@pytest.mark.parametrize("about", [[], ["answers"], ["conversations/a b"], ["documents"] * 61])
+async def test_events_about_what_there_is_not_are_refused(client: AsyncClient, about: list[str]) -> None:
+    reply = await client.get("/api/v1/events", params={"about": about})
+    assert problem_of(reply) == (400, "bad_request")
+
+
+async def test_one_stream_about_several_is_refused_with_the_reason_of_one(
+    client: AsyncClient, services: Fakes
+) -> None:
+    async def events(wanted: object) -> None:
+        raise Unavailable("disk", code="ledger_unavailable")
+
+    services.ledger.access.events = events  # type: ignore[assignment,method-assign]
+    reply = await client.get("/api/v1/events", params={"about": ["documents"]})
+    assert problem_of(reply) == (503, "ledger_unavailable")
 
 
 async def test_a_conversation_is_called_after_its_first_question(client: AsyncClient) -> None:
