@@ -8,6 +8,7 @@ from typing import Any
 
 from kotaemon_async.documents.parsing import child_text_layer, child_words
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
+from kotaemon_async.documents.parsing.child_ligatures import in_order
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks, plain
@@ -123,7 +124,7 @@ def _placed(sheet: Sheet, place: Any) -> Any:
 
 
 def _text_of(page: Any) -> Any:
-    return text_page(page, pymupdf.TEXTFLAGS_TEXT)
+    return text_page(page, pymupdf.TEXTFLAGS_TEXT & ~pymupdf.TEXT_PRESERVE_LIGATURES)
 
 
 def _places(page: Any, text: Any, quote: str, words: str) -> list[Box]:
@@ -140,9 +141,8 @@ def _glyphs(text: Any) -> Iterator[Glyph]:
     for block in text.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
             row += 1
-            for span in line["spans"]:
-                for one in span["chars"]:
-                    yield Glyph(one["c"], tuple(one["bbox"]), row)
+            for one, box in in_order([one for span in line["spans"] for one in span["chars"]]):
+                yield Glyph(one, box, row)
 
 
 def _layer(page: Any, lines: list[Line], found: list[Box]) -> dict[str, Any]:

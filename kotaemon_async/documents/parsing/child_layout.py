@@ -21,6 +21,8 @@ _FEW_LINES = 6
 _MANY_LINES = 1000
 _DEEPEST = 3
 _MANY_BLOCKS = 100
+#: What is free above a foot and below a head, in sizes.
+_ALONE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Line:
     bold: bool = False
     #: The place of the table that the line stands for among those of its page.
     table: int = -1
+
+
+#: A block with its box.
+_Placed = tuple[Sequence[Line], tuple[float, float, float, float]]
 
 
 def regions(lines: Sequence[Line]) -> list[list[Line]]:
@@ -145,15 +151,36 @@ def _share_height(one: Line, other: Line) -> bool:
 
 
 def _from_above(lines: Sequence[Line]) -> list[Line]:
-    """Return the lines in the order drawn, but a block that stands above another one is in front of it."""
+    """Return the lines in the order drawn, but a block that stands above another one is in front of it.
+
+    What stands alone above or below all others, beside none of them, is the first or the last.
+    """
     blocks: dict[int, list[Line]] = {}
     for line in lines:
         blocks.setdefault(line.block, []).append(line)
-    boxes = [_box(block) for block in blocks.values()]
-    if len(boxes) > _MANY_BLOCKS or not any(_is_above(later, earlier) for earlier, later in pairwise(boxes)):
+    if len(blocks) > _MANY_BLOCKS:
         return list(lines)
-    waiting = list(zip(blocks.values(), boxes, strict=True))
-    found: list[Line] = []
+    placed = [(block, _box(block)) for block in blocks.values()]
+    heads = [one for one in placed if _is_alone(one, placed, is_foot=False)]
+    feet = [one for one in placed if _is_alone(one, placed, is_foot=True)]
+    others = [one for one in placed if one not in heads and one not in feet]
+    return [line for block, _ in [*heads, *_sorted(others), *feet] for line in block]
+
+
+def _is_alone(one: _Placed, among: Sequence[_Placed], *, is_foot: bool) -> bool:
+    """Return whether a block is one line with room to all the others, which stand on one side of it."""
+    block, (_, top, _, bottom) = one
+    room = _ALONE * block[0].size
+    others = [box for other, box in among if other is not block]
+    if len(block) > 1 or not others:
+        return False
+    return all(box[3] + room <= top if is_foot else box[1] >= bottom + room for box in others)
+
+
+def _sorted(blocks: Sequence[_Placed]) -> list[_Placed]:
+    if not any(_is_above(later[1], earlier[1]) for earlier, later in pairwise(blocks)):
+        return list(blocks)
+    waiting, found = list(blocks), list[_Placed]()
     while waiting:
         at = next(
             (
@@ -163,7 +190,7 @@ def _from_above(lines: Sequence[Line]) -> list[Line]:
             ),
             0,
         )
-        found += waiting.pop(at)[0]
+        found.append(waiting.pop(at))
     return found
 
 

@@ -10,6 +10,7 @@ from kotaemon_async.documents.parsing.child_blocks import Block
 from kotaemon_async.documents.parsing.child_grid import Box
 from kotaemon_async.documents.parsing.child_layout import Line
 from kotaemon_async.documents.parsing.child_legibility import Evidence, evidence, is_clear, is_illegible
+from kotaemon_async.documents.parsing.child_ligatures import in_order, may_be_turned
 from kotaemon_async.documents.parsing.child_page import Content
 from kotaemon_async.documents.parsing.child_pymupdf import pymupdf, text_page
 from kotaemon_async.documents.parsing.child_running import edges, is_at_edge
@@ -92,7 +93,17 @@ def _read(page: Any) -> tuple[Any, list[dict[str, Any]]]:
     found = text_page(page, _FLAGS | pymupdf.TEXT_COLLECT_VECTORS)
     if _has_many_blocks(found):
         found = text_page(page, _FLAGS)
-    return found, found.extractDICT()["blocks"]
+    blocks = found.extractDICT()["blocks"]
+    if any(may_be_turned(span["text"]) for span in _spans(blocks)):
+        for span, letters in zip(_spans(blocks), _spans(found.extractRAWDICT()["blocks"]), strict=True):
+            span["text"] = "".join(one for one, _ in in_order(letters["chars"]))
+    return found, blocks
+
+
+def _spans(blocks: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for block in blocks:
+        for line in block.get("lines", ()):
+            yield from line["spans"]
 
 
 def _has_many_blocks(found: Any) -> bool:

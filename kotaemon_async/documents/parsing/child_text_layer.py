@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from kotaemon_async.documents.parsing.child_layout import Line as LaidLine
 from kotaemon_async.documents.parsing.child_layout import regions
+from kotaemon_async.documents.parsing.child_ligatures import in_order
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box
 from kotaemon_async.documents.parsing.child_words import shown
@@ -61,12 +62,12 @@ def _lines(page: Any, text_page: Any) -> Iterator[tuple[LaidLine, Line]]:
     width, height = page.rect.width, page.rect.height
     for place, block in enumerate(text_page.extractRAWDICT()["blocks"]):
         for line in block.get("lines", ()):
-            chars = [one for span in line["spans"] for one in span["chars"]]
-            text = _ODD.sub("\ufffd", "".join(one["c"][:1] or "\ufffd" for one in chars))
+            chars = in_order([one for span in line["spans"] for one in span["chars"]])
+            text = _ODD.sub("\ufffd", "".join(one[:1] or "\ufffd" for one, _ in chars))
             if not text.strip():
                 continue
             is_level = abs(line["dir"][1]) < 0.05 and line["dir"][0] > 0
-            sides = [(one["bbox"][0] / width, one["bbox"][2] / width) for one in chars] if is_level else []
+            sides = [(box[0] / width, box[2] / width) for _, box in chars] if is_level else []
             size = max(span["size"] for span in line["spans"])
             left, top, right, bottom = line["bbox"]
             laid = LaidLine(left, top, right, bottom, size, text, upright=is_level, block=place)

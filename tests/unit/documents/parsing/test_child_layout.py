@@ -1,5 +1,7 @@
 """The order in which lines are read."""
 
+import pytest
+
 from kotaemon_async.documents.parsing.child_layout import Line, regions
 
 LEFT = [
@@ -89,3 +91,16 @@ def test_vertical_writing_stays_as_it_is_drawn() -> None:
         for n, text in enumerate("一二三四五六七八")
     ]
     assert read(lines) == [list("一二三四五六七八")]
+
+
+@pytest.mark.parametrize("drawn", [(0, 1, 2, 3), (3, 0, 1, 2), (0, 3, 1, 2), (3, 2, 1, 0), (1, 2, 0, 3)])
+def test_a_head_and_a_foot_beside_short_lines_stand_at_the_ends(drawn: tuple[int, ...]) -> None:
+    whole = [
+        Line(400, 30, 560, 42, 10, "The head at the right", block=1),
+        Line(50, 80, 90, 92, 10, "First.", block=2),
+        Line(50, 94, 100, 106, 10, "The last.", block=3),
+        Line(280, 760, 320, 772, 10, "17", block=4),
+    ]
+    found = [one.text for region in regions([whole[at] for at in drawn]) for one in region]
+    assert (found[0], found[-1]) == ("The head at the right", "17")
+    assert sorted(found) == sorted(line.text for line in whole)
