@@ -140,6 +140,16 @@ def check(page: Page, seen: Seen, service: Site) -> None:
     assert errors == [], errors
 
 
+def both_themes(page: Page) -> Iterator[Literal["light", "dark"]]:
+    """Show the page as it is in one theme after the other; the first one is the light one."""
+    themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for theme in themes:
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_attribute("data-theme", theme)
+        yield theme
+    page.emulate_media(color_scheme="light")
+
+
 def picture(page: Page, name: str) -> None:
     """Leave a picture of what is shown now."""
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kotaemon_async.cli.throwaway import Throwaway
-from tests.support.browser import WAIT_S, accessible, opened, picture
+from tests.support.browser import WAIT_S, accessible, both_themes, opened, picture
 from tests.support.documents import english_pdf
 from tests.support.service import command, eventually, serving
 from tests.support.web import PAGES, PATIENT, ask, drop, open_evidence, put_into, row, until_true
@@ -340,8 +340,7 @@ def test_another_tab_that_signs_in_anew_leaves_this_one_at_work(
 
 
 _LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"theme": "dark"},
+    "wide": {},
     "phone": {"size": (360, 740)},
     "chinese": {"language": "zh"},
 }
@@ -353,8 +352,9 @@ def test_axe_finds_nothing_where_people_and_keys_are_shown(
 ) -> None:
     with opened(browser, service, **_LOOKS[name]) as page:
         for state in states(page, keys.of["alice"]):
-            picture(page, f"{state}-{name}")
-            assert accessible(page) == [], state
+            for theme in both_themes(page) if name == "wide" else [name]:
+                picture(page, f"{state}-{theme}")
+                assert accessible(page) == [], (state, theme)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Dialog, Page, expect
 
 from kotaemon_async.cli.client import Client
 from kotaemon_async.http.pages import files
-from tests.support.browser import WAIT_S, accessible, opened, picture
+from tests.support.browser import WAIT_S, accessible, both_themes, opened, picture
 from tests.support.documents import chinese_pdf, encrypted_pdf, english_pdf, write
 from tests.support.web import (
     PAGES,
@@ -243,8 +243,7 @@ def test_everything_is_reached_with_the_keyboard_alone(page: Page) -> None:
 
 
 _LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
-    "dark": {"theme": "dark"},
+    "wide": {},
     "phone": {"size": (390, 844)},
 }
 
@@ -257,8 +256,9 @@ def test_axe_finds_nothing_and_every_state_is_pictured(
     with opened(browser, scripted.service, **_LOOKS[name]) as page:
         for state in states(page):
             expect(page.locator(".wait:visible")).to_have_count(0)
-            picture(page, f"{state}-{name}")
-            assert accessible(page) == [], state
+            for theme in both_themes(page) if name == "wide" else [name]:
+                picture(page, f"{state}-{theme}")
+                assert accessible(page) == [], (state, theme)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
 
 

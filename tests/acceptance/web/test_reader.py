@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from kotaemon_async.cli.client import Client, Json
-from tests.support.browser import accessible, opened, picture
+from tests.support.browser import accessible, both_themes, opened, picture
 from tests.support.documents import pymupdf, write
 from tests.support.firefox import firefox
 from tests.support.service import eventually, upload_all
@@ -433,19 +433,18 @@ _COVERED: Final = """(text) => {
 _LINE: Final = "Line 7: bollard 7 of pier 3 was painted."
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_reader(
-    shelf: Shelf, browser: Browser, theme: Literal["light", "dark"]
-) -> None:
-    with opened(browser, shelf.scripted.service, shelf.cited(1), theme=theme) as page:
+def test_axe_finds_nothing_in_the_reader(shelf: Shelf, browser: Browser) -> None:
+    with opened(browser, shelf.scripted.service, shelf.cited(1)) as page:
         expect(page.locator("#reader-said")).to_contain_text("Quote found on this page")
         expect(page.locator("#reader .scroller").last).to_be_focused()
         page.keyboard.press("f")
         page.locator("#reader-find").fill("bollard")
         expect(page.locator("#reader-hits")).to_contain_text("of 120")
-        picture(page, f"reader-{theme}")
-        assert accessible(page) == []
+        for theme in both_themes(page):
+            picture(page, f"reader-{theme}")
+            assert accessible(page) == []
         visit(page, shelf, shelf.place("office.md"))
         expect(page.locator(".prose").get_by_role("heading", name="Cranes")).to_be_visible()
-        picture(page, f"reader-text-{theme}")
-        assert accessible(page) == []
+        for theme in both_themes(page):
+            picture(page, f"reader-text-{theme}")
+            assert accessible(page) == []

@@ -7,7 +7,8 @@ const EVERY_MS = 10_000;
 const AT_ONCE = 25;
 
 /**
- * What a path answers, read now and then where that is allowed: {found, atMs, error, read(), take(found)}.
+ * What a path answers, read now and then, and when the service is back, where that is allowed: {found, atMs,
+ * error, read(), take(found)}.
  * The newest request decides: an answer that was asked for before a change was made is left aside.
  */
 export function usePolled(path, isAllowed = true) {
@@ -33,6 +34,9 @@ export function usePolled(path, isAllowed = true) {
     };
     reader.current();
     const timer = setInterval(() => document.hidden || reader.current(), EVERY_MS);
+    for (const name of ["online", "reached"]) {
+      window.addEventListener(name, () => reader.current(), { signal: over.signal });
+    }
     return () => {
       clearInterval(timer);
       over.abort();
