@@ -4,7 +4,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,6 +197,14 @@ def until_true(page: Page, script: str, *given: Any) -> Any:
         assert time.monotonic() < ends_s, f"never true: {script}"
         page.wait_for_timeout(_LOOK_EVERY_MS)
     return found
+
+
+def until(page: Page, look: Callable[[], object]) -> None:
+    """Wait until this is true of what the test has been told, while the page goes on."""
+    ends_s = time.monotonic() + WAIT_S
+    while not look():
+        assert time.monotonic() < ends_s, "it does not come"
+        page.wait_for_timeout(_LOOK_EVERY_MS)
 
 
 def settled(node: Locator) -> FloatRect:

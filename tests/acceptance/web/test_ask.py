@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf, words_under
@@ -20,6 +20,7 @@ from tests.support.web import (
     scripted_service,
     sent,
     submit,
+    until,
     until_true,
 )
 
@@ -322,6 +323,13 @@ def test_a_scope_belongs_to_its_conversation_and_not_to_a_new_one(page: Page) ->
     expect(page.locator("#scope")).to_contain_text("Everything")
 
 
+def feedback_on(scripted: ScriptedService, page: Page, turn: Locator) -> dict[str, str]:
+    """Return what the service has been told of an answer."""
+    path = f"{scripted.service.url}/api/v1/answers/{turn.get_attribute('data-answer')}"
+    found: dict[str, str] = page.request.get(path).json()["feedback"]
+    return found
+
+
 def test_what_one_thinks_of_an_answer_is_kept_with_its_reason(scripted: ScriptedService, page: Page) -> None:
     turn = ask(page, "What is this answer worth?")
     turn.locator('[data-do="down"]').click()
@@ -329,10 +337,27 @@ def test_what_one_thinks_of_an_answer_is_kept_with_its_reason(scripted: Scripted
     turn.get_by_label("A few words").fill("Which crane?")
     turn.locator('[data-do="send-reason"]').click()
     expect(page.locator(".notice")).to_contain_text("Noted")
-    (found,) = page.request.get(f"{scripted.service.url}/api/v1/feedback").json()["items"]
+    found = feedback_on(scripted, page, turn)
     assert (found["verdict"], found["reason"], found["comment"]) == ("down", "incomplete", "Which crane?")
     page.reload()
     expect(turn.locator('[data-do="down"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_reason_is_kept_though_the_thumb_before_it_takes_long(
+    scripted: ScriptedService, page: Page
+) -> None:
+    turn = ask(page, "What is thought of it slowly?")
+    held: list[Route] = []
+    page.route("**/feedback", lambda route: route.continue_() if held else held.append(route))
+    turn.locator('[data-do="down"]').click()
+    until(page, lambda: held)
+    turn.get_by_label("Something is missing").check()
+    turn.locator('[data-do="send-reason"]').click()
+    expect(turn.locator(".reason")).to_have_count(0)
+    expect(page.locator(".notice")).to_have_count(0)
+    held[0].continue_()
+    expect(page.locator(".notice")).to_contain_text("Noted")
+    assert feedback_on(scripted, page, turn)["reason"] == "incomplete"
 
 
 def test_how_an_answer_is_wished_goes_with_this_question_only(page: Page) -> None:

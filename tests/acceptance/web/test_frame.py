@@ -263,6 +263,29 @@ def test_back_closes_a_menu_and_a_dialog_on_a_phone(phone: Page) -> None:
     expect(phone.locator("#talks")).to_be_visible()
 
 
+#: Closes the sheet, and opens it again before the step of the history that it had is taken back.
+_REOPEN = """async () => {
+  const stepped = new Promise((go) => addEventListener("popstate", go, { once: true }));
+  const later = () => new Promise((go) => setTimeout(go));
+  document.getElementById("hide-sheet").click();
+  await later();
+  await later();
+  document.getElementById("show-sheet").click();
+  await stepped;
+  await later();
+}"""
+
+
+def test_a_sheet_that_is_opened_again_at_once_stays_open(phone: Page) -> None:
+    phone.locator("#show-sheet").tap()
+    expect(phone.locator("#talks")).to_be_visible()
+    phone.evaluate(_REOPEN)
+    expect(phone.locator("#talks")).to_be_visible()
+    phone.go_back()
+    expect(phone.locator("#talks")).to_be_hidden()
+    expect(phone.locator("#question")).to_be_visible()
+
+
 _SMALL_FIELDS = """() => [...document.querySelectorAll("input, select, textarea")]
   .filter((one) => one.checkVisibility() && !["checkbox", "radio", "range"].includes(one.type))
   .filter((one) => Number.parseFloat(getComputedStyle(one).fontSize) < 16).map((one) => one.outerHTML)"""

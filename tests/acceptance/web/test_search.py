@@ -12,7 +12,7 @@ from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import accessible, both_themes, opened, picture
 from tests.support.documents import english_pdf
 from tests.support.service import serving, upload_all
-from tests.support.web import PAGES, PATIENT
+from tests.support.web import PAGES, PATIENT, until
 
 FILES: Final = {
     "harbour": {
@@ -111,8 +111,8 @@ def test_the_list_stays_until_the_newer_one_is_there_and_a_lost_lane_is_named(pa
         held.append(route)
 
     page.route("**/api/v1/search", hold)
-    with page.expect_request("**/api/v1/search"):
-        page.locator("#search").fill("ferries")
+    page.locator("#search").fill("ferries")
+    until(page, lambda: held)
     expect(page.locator("#search")).to_have_value("ferries")
     expect(page.locator(".search-group")).to_have_count(3)
     lost = [{"component": "vectors", "code": "vectors_unavailable"}]

@@ -9,9 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.web import PAGES, ScriptedService, ask, scripted_service, submit
+from tests.support.web import PAGES, ScriptedService, ask, scripted_service, submit, until_true
 
 _SLOWLY: Final = ("The repair of the crane cost **83,000 euros** [1].\n\n", "And so on, ", "and on.")
+_LENGTH: Final = "document.querySelector('.turn .answer').textContent.length"
 _SAID: Final = "The repair of the crane cost 83,000 euros"
 #: A browser that is driven shows all of its tabs: this one is told that it is seen, or is not.
 _SEEN: Final = """(isSeen) => {
@@ -87,13 +88,13 @@ def test_an_answer_goes_on_while_its_tab_is_hidden(scripted: ScriptedService, pa
     expect(turn.locator(".answer")).to_contain_text(_SAID)
     with page.expect_event("requestfailed", lambda one: one.url.endswith("/answers")):
         hide(page)
-    before = turn.locator(".answer").inner_text()
+    length = page.evaluate(_LENGTH)
     show(page)
     expect(turn).to_have_attribute("data-state", "writing")
     page.locator("#stop").click()
     expect(turn).to_have_attribute("data-state", "stopped")
     expect(turn.locator(".source")).to_have_count(1)
-    expect(turn.locator(".answer")).to_contain_text(before)
+    until_true(page, f"{_LENGTH} >= {length}")
 
 
 def test_an_answer_that_ends_while_its_tab_is_hidden_is_whole(scripted: ScriptedService, page: Page) -> None:

@@ -1,6 +1,5 @@
 """A conversation belongs to the service: what was tried, stopped, changed or lost is there in every tab."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -8,9 +7,9 @@ from typing import Final
 import pytest
 from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
-from tests.support.browser import WAIT_S, opened
+from tests.support.browser import opened
 from tests.support.documents import english_pdf
-from tests.support.web import PAGES, ScriptedService, ask, scripted_service, sent, submit
+from tests.support.web import PAGES, ScriptedService, ask, scripted_service, sent, submit, until
 
 PDF: Final = english_pdf(texts=PAGES)
 
@@ -149,9 +148,7 @@ def test_a_version_is_not_undone_by_what_was_read_before_it(page: Page) -> None:
     late: list[tuple[Route, APIResponse]] = []
     page.route("**/api/v1/conversations/*?html=true", lambda route: late.append((route, route.fetch())))
     page.reload()
-    ends_s = time.monotonic() + WAIT_S
-    while len(late) < 2 and time.monotonic() < ends_s:
-        page.wait_for_timeout(20)
+    until(page, lambda: len(late) == 2)
     give(late.pop())
     turn.locator('[data-do="again"]').click()
     expect(turn.locator(".versions")).to_have_text("2/2")
