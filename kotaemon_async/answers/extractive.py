@@ -1,6 +1,6 @@
 """An answer without a model: the few sentences that answer the question, or what comes nearest."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
@@ -40,6 +40,8 @@ _EMBEDDING_SHARE: Final = 0.4
 _EMBEDDING_AT_MOST_S: Final = 2.0
 #: What a sentence gains in nearness that holds the only word which is asked for: What is IT?
 _ONE_WORD: Final = 0.1
+#: ...and one that holds all of several words.
+_ALL_WORDS: Final = 0.03
 #: What each thing that the question insists on takes from the value of a sentence it does not stand with.
 _LACKING: Final = 0.5
 #: The share of the question's words from which on a row with its columns is what is asked for.
@@ -202,6 +204,10 @@ def _choice(
     shown = _with_figures(selection, worth, selection.shown(worth, prompt.length))
     shown = _led_in(selection, shown)
     missed = missing_of(shown)
+    best = max(values, key=values.__getitem__)
+    nearest = selection.candidates[best]
+    if not missed and opposed(selection.question, nearest.said) and selection.is_far_from(shown[0], best):
+        shown, missed = [nearest], missing_of([nearest])
     if missed and shown[0].columns:
         shown = shown[:1]  # other rows are no nearer to what is not there
     return _Choice(shown, weights, "nearest" if missed else outcome, missed)
@@ -279,16 +285,21 @@ def _outcome(
 ) -> Outcome:
     """Return what the best candidate is to the question, or to the question's last part if that is more."""
 
+    def told(at: int) -> frozenset[str]:
+        said = selection.candidates[at].sentence.text
+        return frozenset() if selection.is_across else roles.told_terms(selection.question, said)
+
     def coverage(at: int, weights: Mapping[str, float]) -> float:
-        return relevance.covered(weights, _terms_around(selection.candidates[at], sources))
+        return relevance.covered(weights, _terms_around(selection.candidates[at], sources) | told(at))
 
     best = max(values, key=values.__getitem__)
     if near is None:
         enough = relevance.shares_enough(selection.question, coverage(best, weights))
         return "answer" if enough else "nothing"
     across = selection.is_across
-    asks_word = len(weights) == 1 and weights.keys() <= set(selection.candidates[best].terms)
-    cosine = near.whole[best] + (_ONE_WORD if asks_word else 0.0)
+    if selection.is_second:
+        return relevance.outcome_beside(near.whole[best])
+    cosine = near.whole[best] + _by_all_words(weights, told(best).union(selection.candidates[best].terms))
     found = relevance.outcome(selection.question, cosine, coverage(best, weights), across=across)
     if _is_asked_row(selection.candidates[best], weights):
         return "answer"
@@ -299,6 +310,13 @@ def _outcome(
     part = {term: weights[term] for term in asked if term in weights}
     again = relevance.outcome(near.part, near.with_part[best], coverage(best, part), across=across)
     return found if again == "nothing" else again
+
+
+def _by_all_words(weights: Mapping[str, float], held: Collection[str]) -> float:
+    """Return what a sentence gains in nearness that holds all that is asked for itself."""
+    if not weights.keys() <= set(held):
+        return 0.0
+    return _ONE_WORD if len(weights) == 1 else _ALL_WORDS
 
 
 def _is_of_another(

@@ -47,13 +47,15 @@ _ASKED: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
         re.compile(
             r"\bhow (?:many|much|big|large|tall|high|long|far|old|deep|heavy|wide|fast|hot|cold)\b"
             r"|\bwhat (?:percentage|proportion|share|number|fraction)\b|\bwhat (?:is|was|are"
-            r"|were) the (?:population|price|cost"
+            r"|were) (?:the )?(?:\w+ ){0,2}(?:population|price|cost"
             r"|area|size|height|length|weight|age|temperature|speed|rate|number)\b"
             r"|多[少大高长長远遠重深宽寬久厚快老]|[几幾][个個位名次种種条條座所家人岁歲层層间間]|身高|面[积積]",
             re.IGNORECASE,
         ),
     ),
 )
+#: Counts as a figure, but the more exact one is wanted.
+_VAGUE: Final = re.compile(r"\b(?:many|several|few)\b|[几数](?=[个百千万十名位种])", re.IGNORECASE)
 _REASON: Final = re.compile(
     r"\b(?:because|due to|owing to|as a result|in response to|in retaliation|in order to|so that"
     r"|caused by|causes?\b|led to"
@@ -92,6 +94,10 @@ _ENDS: Final = re.compile(
 _ANYTHING: Final = re.compile(
     r"\b(?:people|persons?|individuals|times?|others?|more|percent|kinds|types|different|total)\b"
 )
+#: What comes behind it asks for nothing itself: find out how old it is.
+_IN_A_CLAUSE: Final = re.compile(
+    r"^\W*(?:how|what|why|where|who|which|do|does|did|can|is|are)\b", re.IGNORECASE
+)
 #: Asks for more than one thing, of which a sentence may tell the other.
 _TWOFOLD: Final = re.compile(
     r"\b(?:and|or) (?:how|when|where|who|whom|what|which|why)\b"
@@ -113,7 +119,7 @@ def tells(kind: Kind, sentence: str, question: str) -> bool:
         case "time":
             return any(match[0] not in question for match in _TIME.finditer(sentence))
         case "figure":
-            return holds_figure(question, sentence)
+            return holds_figure(question, _VAGUE.sub("", sentence))
         case "person":
             named = question.casefold()
             return any(match[0].casefold() not in named for match in _NAME.finditer(sentence))
@@ -122,37 +128,32 @@ def tells(kind: Kind, sentence: str, question: str) -> bool:
 def untold(question: str, said: str, around: str) -> list[str]:
     """Return the words that ask for a time, a figure or things counted of which the text tells nothing."""
     kind = None if _TWOFOLD.search(question) else asked(question)
-    if kind == "figure":
-        found = (
-            _said(kind, question)
-            if not tells(kind, said, question)
-            else _uncounted(question, f"{said}\n{around}")
-        )
-    elif kind == "time":
-        found = "" if _SOME_TIME.search(said) else _said(kind, question)
-    else:
-        found = ""
+    found = ""
+    if kind == "figure" and holds_figure(question, said):
+        found = _uncounted(question, f"{said}\n{around}")
+    elif kind == "figure" or (kind == "time" and not _SOME_TIME.search(said)):
+        found = _said(kind, question)
     return [found] if found else []
 
 
 def _said(kind: Kind, question: str) -> str:
     """Return the words by which the kind is asked for."""
     found = (pattern.search(question) for one, pattern in _ASKED if one == kind)
-    return next((match[0] for match in found if match), "")
+    match = next(filter(None, found), None)
+    if match is None or match[0].endswith(("area", "rate", "age")):  # may be meant otherwise
+        return ""
+    return "" if _IN_A_CLAUSE.search(question[: match.start()]) else match[0]
 
 
 def _uncounted(question: str, stated: str) -> str:
     """Return the words for what is counted, if none of them stands anywhere."""
-    match = _COUNTED.search(question)
-    words = (
-        list(takewhile(lambda word: not _ENDS.fullmatch(word), match[1].casefold().split())) if match else []
-    )
-    plain = text.folded(stated)
-    if not words or _ANYTHING.search(" ".join(words)) or any(text.stem(word) in plain for word in words):
+    match = _COUNTED.search(text.folded(question))
+    counted = match[1].split() if match else []
+    words = list(takewhile(lambda word: not _ENDS.fullmatch(word), counted))
+    if not words or _ANYTHING.search(" ".join(words)):
         return ""
+    plain = text.folded(stated)
     terms = frozenset(text.terms(plain))
-    return (
-        ""
-        if any(terms & synonyms.same(text.stem(word)) for word in words)
-        else " ".join(("how many", *words))
-    )
+    stems = list(map(text.stem, words))
+    is_said = any(stem in plain or terms & synonyms.same(stem) for stem in stems)
+    return "" if is_said else " ".join(("how many", *words))

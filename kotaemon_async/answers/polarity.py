@@ -7,8 +7,8 @@
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from kotaemon_async.domain import text
@@ -109,32 +109,35 @@ def _denied(question: str, said: str) -> list[str]:
     """Return what the text only denies, and what only the question denies; nothing for yes or no."""
     if _YES_OR_NO.search(question):
         return []
-    asked = list(_words(question))
+    asked = _words(question)
     stands: dict[str, set[bool]] = {}
     for word in _words(said):
         stands.setdefault(word.term, set()).add(word.is_denied)
     if _HINDERS.search(question):
         found = [word for word in asked if word.is_denied and stands.get(word.term) == {False}]
-        return [f"not {word.written}" for word in found if word.written.isascii()]
+        return [f"not {word.written}" for word in found if word.written.isascii()][:1]
     return [word.written for word in asked if stands.get(word.term) == {True}][:1]
 
 
 def _contrary(question: str, said: str) -> list[str]:
-    asked, stated = frozenset(_terms(question)), frozenset(_terms(said))
-    table = _contraries()
+    asked, table = _words(question), _contraries()
+    if not any(word.term in table for word in asked):
+        return []
+    wanted, stated = {word.term for word in asked}, {word.term for word in _words(said)}
     found = []
-    for word in _words(question):
+    for word in asked:
         others, same = table.get(word.term, (frozenset(), frozenset()))
-        if others & stated - asked and not (same | {word.term}) & stated:
+        if others & stated - wanted and not (same | {word.term}) & stated:
             found.append(word.written)
     return found
 
 
-def _terms(words: str) -> Sequence[str]:
-    return text.terms(words)
+@lru_cache(maxsize=64)  # the question is looked at again for each sentence
+def _words(words: str) -> tuple[_Word, ...]:
+    return tuple(_read(words))
 
 
-def _words(words: str) -> Iterator[_Word]:
+def _read(words: str) -> Iterator[_Word]:
     """Yield the words that say anything, and pairs of Chinese characters, with whether they are denied."""
     reach, plain = 0, _NONE.sub(" ", text.normalized(words))
     for match in _TOKEN.finditer(plain):

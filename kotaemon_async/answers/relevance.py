@@ -19,6 +19,9 @@ _LEAST_CJK: Final = 0.54
 #: about a fifth of the right ones and half of those about something else.
 _LEAST_ACROSS: Final = 0.28
 _ANSWER_ACROSS: Final = 0.34
+#: The same by meaning alone where documents of the question's own language do not answer it.
+_LEAST_BESIDE: Final = 0.37
+_ANSWER_BESIDE: Final = 0.4
 _COVERAGE: Final = 0.2
 #: The part of the question's words that the best passage has to hold when words are all there is; the same
 #: for pairs of CJK characters, many of which stand across the borders of words.
@@ -69,6 +72,11 @@ def outcome(question: str, cosine: float, coverage: float, *, across: bool) -> O
     if across:
         return "answer" if near >= _ANSWER_ACROSS else "nearest" if near >= _LEAST_ACROSS else "nothing"
     return "answer" if near >= (_LEAST_CJK if is_cjk(question) else _LEAST) else "nothing"
+
+
+def outcome_beside(cosine: float) -> Outcome:
+    """Return what a sentence of another language is where some of the question's own lie too far."""
+    return "answer" if cosine >= _ANSWER_BESIDE else "nearest" if cosine >= _LEAST_BESIDE else "nothing"
 
 
 def shares_enough(question: str, coverage: float) -> bool:

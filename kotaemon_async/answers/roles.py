@@ -11,27 +11,29 @@ asked for often and said in few ways is looked for.
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from kotaemon_async.domain import text
 
-#: Two years in brackets are those of a life, as are two days.
-_LIFE: Final = (
-    r"\([^()]{0,60}(?<!\d)\d{3,4}(?!\d)[^()]{0,12}[-~][^()]{0,20}\)|\d{3,4}年\d+月\d+日[-~至]\d{3,4}年"
+#: What stands behind a name in brackets, two years or days, is a life.
+_LIFE: Final = re.compile(
+    r"[A-Z\u4e00-\u9fff][\w.'\u2019-]* ?[(（；;]"
+    r"[^()]{0,40}(?<!\d)\d{3,4}(?!\d)[^()]{0,12}[-~–—－～]\s?"
+    r"(?:[^()]{0,20}[)）]|\d{3,4}年)"
 )
+_OF_A_LIFE: Final = re.compile(r"born|birth|die|dea|pass|出生|诞生|生于|世|死")
 
 #: Asked with the words of one line, told with those of the lines below it.
 _ROLES: Final = (
     (
         r"\bborn\b|\bbirth(?:place|day)?\b|出生|诞生|生于",
-        rf"\bborn\b|\bbirth|\bnative of\b|出生|诞生|生于|{_LIFE}",
+        r"\bborn\b|\bbirth|\bnative of\b|出生|诞生|生于",
     ),
     (
         r"\bdied?\b|\bdeath\b|\bpass(?:ed)? away\b|去世|逝世|怎么死|死于|死亡|死的|过世",
         r"\bdie[ds]?\b|\bdying\b|\bdeaths?\b|\bdead\b|\bkilled\b|\bpass(?:ed)? away\b|\bexecut"
-        r"|\bassassinat|\bsuicide\b|[死亡卒薨崩斩]|去世|逝世|过世|遇害|病故|被杀|自杀|牺牲|处决|自尽|辞世"
-        rf"|{_LIFE}",
+        r"|\bassassinat|\bsuicide\b|[死亡卒薨崩斩]|去世|逝世|过世|遇害|病故|被杀|自杀|牺牲|处决|自尽|辞世",
     ),
     (
         r"\bmarr(?:y|ied|iage)\b|\bwife\b|\bhusband\b|\bspouse\b|结婚|妻子|丈夫|老婆|娶|嫁",
@@ -96,22 +98,37 @@ _ROLES: Final = (
 
 def asked(question: str) -> list[str]:
     """Return the words with which a question asks for any of them."""
-    return [match[0] for match, _ in _asked(question)]
+    return [words for words, _ in _asked(question)]
+
+
+def told_terms(question: str, said: str) -> frozenset[str]:
+    """Return the terms by which a question asks for what a text tells, in whatever words."""
+    found = (words for words, is_told in _told(question, said) if is_told)
+    return frozenset(term for words in found for term in text.terms(words))
 
 
 def untold(question: str, said: str) -> list[str]:
     """Return the words of a question for what of its subject a text does not tell."""
-    plain = text.folded(said)
-    return [match[0] for match, told in _asked(question) if not told.search(plain)]
+    return [words for words, is_told in _told(question, said) if not is_told]
 
 
-def _asked(question: str) -> Iterator[tuple[re.Match[str], re.Pattern[str]]]:
+def _told(question: str, said: str) -> Iterator[tuple[str, bool]]:
+    """Yield the words for what is asked, and whether a text tells it."""
+    wanted = _asked(question)
+    plain = text.folded(said) if wanted else ""
+    for words, told in wanted:
+        is_life = _OF_A_LIFE.search(words) and _LIFE.search(said)
+        yield words, bool(told.search(plain) or is_life)
+
+
+@lru_cache(maxsize=64)  # asked again for each sentence
+def _asked(question: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the words for what is asked, and how it is told."""
     plain = text.folded(question)
-    for found, told in _patterns():
-        if match := found.search(plain):
-            yield match, told
+    found = ((asks.search(plain), told) for asks, told in _patterns())
+    return tuple((match[0], told) for match, told in found if match)
 
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
-    return [(re.compile(found), re.compile(told)) for found, told in _ROLES]
+    return [(re.compile(asks), re.compile(told)) for asks, told in _ROLES]

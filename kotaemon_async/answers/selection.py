@@ -21,7 +21,7 @@ from difflib import SequenceMatcher
 from itertools import accumulate, chain
 from typing import Final
 
-from kotaemon_async.answers import kinds, synonyms, tables
+from kotaemon_async.answers import kinds, roles, synonyms, tables
 from kotaemon_async.answers.apart import asks_for_it, is_apart, is_label, says_nothing
 from kotaemon_async.answers.settings import AnswerLength
 from kotaemon_async.answers.sources import Source
@@ -56,6 +56,8 @@ ROOM_CJK: Final = 180
 #: How many sentences a short answer shows at most, and how much more than usual a long one does.
 _MOST_OF: Final[dict[AnswerLength | None, int]] = {"short": 1, "long": 6}
 _LONGER: Final = 2
+#: What shares less of the question's words than this part is about something else.
+_FAR: Final = 0.5
 #: Sentences whose terms stand in the same order to this part say the same.
 _ALIKE: Final = 0.8
 
@@ -194,10 +196,12 @@ def _is_title(source: Source, at: int) -> bool:
 class Selection:
     """The candidates of one language for one question."""
 
-    def __init__(self, question: str, offered: Sequence[Candidate]) -> None:
+    def __init__(self, question: str, offered: Sequence[Candidate], *, is_second: bool = False) -> None:
+        """Weigh candidates, which are of another language where some of the question's own come first."""
+        self.is_second = is_second
         self.question = question
         self.candidates = list(offered)
-        self._words = _shared(asked_terms(question), self.candidates)
+        self._words = _shared(question, self.candidates)
         self._apart = 0.0 if asks_for_it(question) else _APART
         self._places = {(one.source, one.at): at for at, one in enumerate(self.candidates)}
         self._kind = None if self.is_across else kinds.asked(question)
@@ -241,6 +245,11 @@ class Selection:
         is_told = self._kind and kinds.tells(self._kind, self.candidates[at].words, self.question)
         return _TOLD if is_told else 0.0
 
+    def is_far_from(self, one: Candidate, best: int) -> bool:
+        """Return whether a candidate shares far less of the question's words than the best does."""
+        at = self._places[one.source, one.at]
+        return self._words[at].inside < _FAR * self._words[best].inside
+
     def before(self, one: Candidate) -> Candidate | None:
         """Return the sentence in front of one in its source under the same heading, None without one."""
         at = self._places.get((one.source, one.at - 1))
@@ -283,18 +292,22 @@ def by_language(question: str, offered: Sequence[Candidate]) -> list[Selection]:
     cjk = is_cjk(question)
     same = [one for one in offered if one.is_cjk == cjk]
     other = [one for one in offered if one.is_cjk != cjk]
-    return [Selection(question, part) for part in (same, other) if part]
+    found = [Selection(question, same)] if same else []
+    return [*found, Selection(question, other, is_second=bool(same))] if other else found
 
 
-def _shared(asked: Sequence[str], offered: Sequence[Candidate]) -> list[_Words]:
+def _shared(question: str, offered: Sequence[Candidate]) -> list[_Words]:
     """Return what each candidate shares with the terms that are asked for."""
+    asked, cjk = asked_terms(question), is_cjk(question)
     meant = {other: term for term in reversed(asked) for other in synonyms.same(term)}
     meant |= {term: term for term in asked}
+    wanted = frozenset(asked)
 
     def held_by(one: Candidate) -> frozenset[str]:
-        return frozenset(meant[term] for term in one.terms if term in meant)
+        same = frozenset(meant[term] for term in one.terms if term in meant)
+        told = roles.told_terms(question, one.sentence.text) if one.is_cjk == cjk else frozenset()
+        return same | wanted & told
 
-    wanted = frozenset(asked)
     above = Counter(chain.from_iterable(wanted & one.context for one in offered))
     counts = {**above, **Counter(chain.from_iterable(map(held_by, offered)))}
     idf = {term: math.log(1 + len(offered) / count) for term, count in counts.items()}

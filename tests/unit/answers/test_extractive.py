@@ -132,6 +132,42 @@ async def test_what_is_asked_of_a_subject_that_stands_nowhere_is_not_answered_wi
         await pieces("Who invented the telephone?", lock, embedder=Meaning({"1885": 0.8}))
 
 
+async def test_what_takes_the_place_of_a_denial_has_to_be_about_the_same() -> None:
+    rules = source("In case of a shared medium, packets wait for their turn. Packets are sent one by one.")
+    meaning = Meaning({"shared": 0.70, "one by one": 0.68})
+    text, finish = await answered(
+        "If there is no shared medium, how do packets wait?", rules, embedder=meaning
+    )
+    assert text.startswith("Nothing found on not shared; the nearest is: In case of a shared medium")
+    assert finish.outcome == "nearest"
+
+
+async def test_a_sentence_with_every_word_of_the_question_need_not_be_so_near() -> None:
+    pump = source("T20, which was approved in Hale, is a pump for use with salt water.")
+    text, _ = await answered("What is T20 used for?", pump, embedder=Meaning({"T20": 0.39}))
+    assert text == "T20, which was approved in Hale, is a pump for use with salt water. [1]"
+
+
+async def test_what_is_asked_for_may_be_told_in_other_words() -> None:
+    mint = source("The mint of Hale goes back to what Ada Holt created in 1790.")
+    meaning = Meaning({"1790": 0.42})
+    text, _ = await answered("Who is the founder of the mint of Hale?", mint, embedder=meaning)
+    assert text == "The mint of Hale goes back to what Ada Holt created in 1790. [1]"
+
+
+@pytest.mark.parametrize(("cosine", "outcome"), [(0.45, "answer"), (0.38, "nearest")])
+async def test_another_language_answers_beside_the_question_s_own_if_it_is_nearer(
+    cosine: float, outcome: str
+) -> None:
+    _, finish = await answered("大桥何时建成？", FERRY, FERRY_ZH, embedder=Meaning({"licence": cosine}))
+    assert finish.outcome == outcome
+
+
+async def test_nothing_is_shown_in_another_language_beside_the_question_s_own_if_it_is_far() -> None:
+    with pytest.raises(NoAnswer):
+        await pieces("大桥何时建成？", FERRY, FERRY_ZH, embedder=Meaning({"licence": 0.35}))
+
+
 async def test_the_passage_with_the_year_that_is_asked_for_goes_before_the_other() -> None:
     other = source("The ferry company sold its licence in 1963.")
     meaning = Meaning({"1936": 0.70, "1963": 0.68})

@@ -25,6 +25,7 @@ def test_the_kind_is_told_by_the_question_word(question: str, kind: Kind | None)
     ("person", "The bridge of Hale stands.", False),
     ("time", "It opened in 1901.", True), ("time", "大桥于三月通车，1901年。", True),
     ("time", "It opened late.", False),
+    ("figure", "It has many arches.", False),
     ("figure", "It has 12 arches.", True), ("figure", "It has arches.", False),
 ])  # fmt: skip
 def test_a_sentence_tells_the_kind_with_something_new(kind: Kind, sentence: str, told: bool) -> None:
@@ -40,6 +41,8 @@ def test_a_sentence_tells_the_kind_with_something_new(kind: Kind, sentence: str,
     ("How many ferries did the mayor send?", "The mayor sent 12 of his ferries.", []),
     ("How many people live there?", "It has 12,000 inhabitants.", []),
     ("How deep is the lake, and where does it lie?", "It lies in the hills.", []),
+    ("How do they find out how old a rock is?", "They look for fossils.", []),
+    ("How many came?", "Only a few came.", []),
     ("湖有多深？", "湖在山里。", ["多深"]), ("湖有多深？", "湖最深处达106米。", []),
 ])  # fmt: skip
 def test_a_time_a_figure_and_what_is_counted_are_insisted_on(

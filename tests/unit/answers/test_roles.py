@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.answers.roles import asked, untold
+from kotaemon_async.answers.roles import asked, told_terms, untold
 
 
 @pytest.mark.parametrize(("question", "said"), [
@@ -14,6 +14,7 @@ from kotaemon_async.answers.roles import asked, untold
     ("How tall is Ada Holt?", "Ada Holt owns 12 ferries."),
     ("霍尔特的妻子是谁？", "霍尔特是港口的主任。"), ("霍尔特出生在哪里？", "霍尔特在海尔工作。"),
     ("海尔的首都是哪里？", "海尔出口盐。"),
+    ("When was Ada Holt born?", "The long tenure (1869 – 1909) changed Hale."),
 ])  # fmt: skip
 def test_a_text_about_the_subject_alone_does_not_tell_it(question: str, said: str) -> None:
     assert untold(question, said) == asked(question) != []
@@ -35,3 +36,8 @@ def test_a_text_tells_it_in_other_words(question: str, said: str) -> None:
 
 def test_the_mother_of_a_disease_is_no_parent() -> None:
     assert asked("What is the rate of mother to child transmission?") == []
+
+
+def test_terms_count_as_said_where_it_is_told() -> None:
+    assert told_terms("Who is the founder of Hale?", "Ada Holt created Hale.") == {"founder"}
+    assert told_terms("Who is the founder of Hale?", "Hale exports salt.") == set()
