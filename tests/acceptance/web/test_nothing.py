@@ -11,7 +11,7 @@ from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
 from tests.support.browser import opened
 from tests.support.documents import encrypted_pdf, write
-from tests.support.service import eventually, serving
+from tests.support.service import eventually, serving, upload_all
 from tests.support.web import PATIENT, ask
 
 
@@ -53,3 +53,17 @@ def test_documents_that_failed_are_not_offered_to_be_asked(
         page.locator("#scope").click()
         expect(page.locator("#scope-panel")).to_be_visible()
         expect(page.locator("#scope-panel")).not_to_contain_text("1 document")
+
+
+def test_what_can_be_asked_follows_the_documents_without_a_reload(
+    service: Throwaway, page: Page, tmp_path: Path
+) -> None:
+    expect(page.locator(".empty-ask")).to_be_visible()
+    expect(page.locator(".example")).to_have_count(0)
+    said = b"# Crane\n\nThe repair of the crane on pier four cost 83,000 euros in October 2024.\n"
+    upload_all(service, tmp_path, {"crane.md": said})
+    expect(page.locator(".example").first).to_contain_text("crane.md")
+    documents = page.request.get(f"{service.url}/api/v1/documents").json()["items"]
+    for one in documents:
+        assert page.request.delete(f"{service.url}/api/v1/documents/{one['id']}").ok
+    expect(page.locator(".empty-ask")).to_contain_text("Nothing to ask about yet")

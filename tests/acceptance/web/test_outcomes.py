@@ -87,9 +87,10 @@ def page(scripted: ScriptedService, browser: Browser, language: Language) -> Ite
 def answered(page: Page, **differing: object) -> Locator:
     """Return the turn of a conversation that the service keeps like this."""
     kept = {"conversation": CONVERSATION, "answers": [{**ANSWER, **differing}]}
-    events = {"headers": {"Content-Type": "text/event-stream"}, "body": "event: open\ndata: {}\n\n"}
+    said = "event: conversations/conv_1 open\ndata: {}\n\n"
+    events = {"headers": {"Content-Type": "text/event-stream"}, "body": said}
     page.route("**/api/v1/conversations/conv_1?*", lambda route: route.fulfill(json=kept))
-    page.route("**/api/v1/conversations/conv_1/events*", lambda route: route.fulfill(**events))
+    page.route("**/api/v1/events*", lambda route: route.fulfill(**events))
     page.evaluate("location.hash = '#ask/conv_1'")
     expect(page.locator(".turn")).to_have_attribute("data-state", "done")
     return page.locator(".turn")

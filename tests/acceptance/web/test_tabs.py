@@ -1,4 +1,4 @@
-"""A browser has six connections to a host for all its tabs: those that nobody looks at hold none."""
+"""A browser has six connections to a host: tabs out of sight hold none, those in sight share one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,3 +108,83 @@ def test_an_answer_that_ends_while_its_tab_is_hidden_is_whole(scripted: Scripted
     expect(turn).to_have_attribute("data-state", "stopped")
     expect(turn.locator(".answer")).to_contain_text(_SAID)
     expect(turn.locator(".source")).to_have_count(1)
+
+
+#: Which streams of events a window has asked for and not ended.
+_STREAMS: Final = """(() => {
+  const ask = window.fetch;
+  window.streams = new Set();
+  window.fetch = async (url, init) => {
+    if (!String(url).includes("/api/v1/events")) return ask(url, init);
+    const one = {};
+    window.streams.add(one);
+    init.signal.addEventListener("abort", () => window.streams.delete(one));
+    return ask(url, init);
+  };
+})()"""
+
+
+_GROWS: Final = "(before) => [...document.querySelectorAll('.answer')].at(-1).innerText.length > before"
+
+
+def streams(windows: list[Page]) -> list[int]:
+    return [one.evaluate("window.streams.size") for one in windows]
+
+
+def windows_of(page: Page, number: int) -> list[Page]:
+    """Return so many windows, all in sight, each with a conversation of its own."""
+    page.context.add_init_script(_STREAMS)
+    page.reload()
+    found = [page, *(tab(page, page.url) for _ in range(number - 1))]
+    for at, one in enumerate(found):
+        ask(one, f"What did crane {at} cost?")
+    return found
+
+
+def test_seven_windows_in_sight_share_one_stream_and_all_answer(page: Page) -> None:
+    windows = windows_of(page, 7)
+    assert streams(windows) == [1, 0, 0, 0, 0, 0, 0]
+    number = windows[5].url.rsplit("/", 1)[1]
+    assert page.request.patch(f"/api/v1/conversations/{number}", data={"title": "Of the sixth"}).ok
+    for one in windows:
+        expect(one.locator(f'#talks a[data-id="{number}"] .title')).to_have_text("Of the sixth")
+        expect(one.locator(".turn")).to_have_attribute("data-state", "done")
+
+
+def test_another_window_sees_an_answer_grow_over_the_first_ones_stream(
+    scripted: ScriptedService, page: Page
+) -> None:
+    one, other, third = windows_of(page, 3)
+    other.goto(third.url)
+    scripted.play("slow_tokens", words=_SLOWLY)
+    submit(third, "What grows?")
+    growing = other.locator(".turn").last.locator(".answer")
+    expect(growing).to_contain_text("83,000 euros")
+    length = len(growing.inner_text())
+    other.wait_for_function(
+        "(n) => [...document.querySelectorAll('.answer')].at(-1).innerText.length > n", arg=length
+    )
+    third.locator("#stop").click()
+    expect(other.locator(".turn").last).to_have_attribute("data-state", "stopped")
+    assert sum(streams([one, other, third])) == 1
+
+
+@pytest.mark.parametrize("end", ["hidden", "left"])
+def test_the_next_window_takes_over_when_the_first_is_gone(page: Page, end: str) -> None:
+    first, second, third = windows_of(page, 3)
+    number = third.url.rsplit("/", 1)[1]
+    if end == "hidden":
+        hide(first)
+        assert streams([first]) == [0]
+    else:
+        first.goto("about:blank")
+    assert second.request.patch(f"/api/v1/conversations/{number}", data={"title": "Told by another"}).ok
+    for one in (second, third):
+        expect(one.locator(f'#talks a[data-id="{number}"] .title')).to_have_text("Told by another")
+    assert streams([second, third]) == [1, 0]
+    if end == "hidden":
+        show(first)
+    else:
+        first.goto(second.url)
+    expect(first.locator(f'#talks a[data-id="{number}"] .title')).to_have_text("Told by another")
+    assert streams([second, third, first]) == [1, 0, 0]

@@ -1,7 +1,8 @@
 // One conversation as the service has it: read, followed by its events, and what is done with it. A question
 // goes on at the service when this page leaves; whoever opens the conversation sees it go on.
 
-import { call, events, follow, whileSeen } from "../frame/api.js";
+import { call, events } from "../frame/api.js";
+import { follow, isCrowded, whileSeen } from "../frame/feed.js";
 import { store } from "../frame/ui.js";
 import { keepUnsent } from "./drafts.js";
 import {
@@ -63,11 +64,11 @@ export class Conversation {
   }
 
   /**
-   * Ends the connections of questions that nobody looks at any more: the answers go on, and are heard of with
-   * the conversation. What the service does not have yet is sent before.
+   * Ends the connections of questions that nobody looks at any more, or for which there are too few: the
+   * answers go on, and are heard of with the conversation. What the service does not have yet is sent before.
    */
   #letGo() {
-    if (!this.#isUnseen) return;
+    if (!this.#isUnseen && !isCrowded()) return;
     for (const [key, control] of this.#own) {
       if (!this.turns.find((turn) => turn.key === key)?.answer) continue;
       this.#change(key, () => ({ isOwn: false }));
@@ -189,7 +190,7 @@ export class Conversation {
     this.#end ??= whileSeen(() => {
       this.load();
       return follow(
-        `${one(this.id)}/events?html=true`,
+        `conversations/${encodeURIComponent(this.id)}`,
         (event) => this.#event(event),
         (state) => state === "live" && this.load(), // what happened while nothing was heard
       );

@@ -1,7 +1,8 @@
 // The conversations of this caller, as the service tells of them, and their list in the navigation: searched,
 // pinned, renamed, taken away, deleted, one or many.
 
-import { call, follow, request, whileSeen } from "../frame/api.js";
+import { call, request } from "../frame/api.js";
+import { follow, whileSeen } from "../frame/feed.js";
 import { ago, count, t } from "../frame/language.js";
 import { askFor, confirmed, sayError } from "../frame/overlays.js";
 import { go, useRoute } from "../frame/router.js";
@@ -20,7 +21,7 @@ const pathOf = (id) => `${PATH}/${encodeURIComponent(id)}`;
 
 /** Follows them while the page is seen, over breaks of the connection, too: each time they are read anew. */
 function watchConversations() {
-  return whileSeen(() => follow(`${PATH}/events`, hear));
+  return whileSeen(() => follow("conversations", hear));
 }
 
 /** Asks for those that are shown once more. */

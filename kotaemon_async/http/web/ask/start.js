@@ -4,20 +4,24 @@
 import { collections, isUnfinished } from "../documents/library.js";
 import { may } from "../frame/access.js";
 import { call } from "../frame/api.js";
+import { follow, whileSeen } from "../frame/feed.js";
 import { health } from "../frame/health.js";
 import { count, language, t } from "../frame/language.js";
 import { href } from "../frame/router.js";
 import { Icon, useStore } from "../frame/ui.js";
-import { html, useEffect, useRef, useState } from "../vendor/preact.js";
+import { html, useEffect, useReducer, useRef, useState } from "../vendor/preact.js";
 import { noteName } from "./scope.js";
 
 const QUESTIONS = 4;
 const NAMED = 3;
+/** Several documents that become ready together are one change; what can be asked of them follows later. */
+const SETTLES_MS = [400, 3_000, 12_000];
 
 /** The start of a conversation about a scope. */
 export function Start({ scope, choose, ask }) {
-  const known = useKnown();
-  const { questions, points } = useTaught(scope);
+  const changes = useChanges();
+  const known = useKnown(changes);
+  const { questions, points } = useTaught(scope, changes);
   const isAll = !scope.collection && scope.document_ids.length === 0;
   if (known === null) {
     return html`
@@ -49,24 +53,58 @@ export function Start({ scope, choose, ask }) {
   `;
 }
 
+/** A number that is another one after documents have come, become ready, been moved or gone. */
+function useChanges() {
+  const [changes, look] = useReducer((n) => n + 1, 0);
+  useEffect(() => {
+    const atWork = new Set();
+    let isFirst = true;
+    let timers = [];
+    const hear = ({ name, data }) => {
+      const isAtWork = name === "document" && isUnfinished(data);
+      const isKnown = name === "open" ? isFirst : isAtWork && atWork.has(data.id);
+      isFirst = false;
+      if (isAtWork) atWork.add(data.id);
+      else if (data.id) atWork.delete(data.id);
+      if (isKnown) return;
+      timers.slice(1).forEach(clearTimeout);
+      timers = SETTLES_MS.map((ms, at) => (at === 0 && timers[0]) || setTimeout(soon, ms, at));
+    };
+    const soon = (at) => {
+      timers[at] = 0;
+      look();
+    };
+    const end = whileSeen(() => follow("documents", hear));
+    return () => {
+      end();
+      timers.forEach(clearTimeout);
+    };
+  }, []);
+  return changes;
+}
+
 /** What there is: {total, ready, reading, documents}; null until it is known. */
-function useKnown() {
+function useKnown(changes) {
   const [known, setKnown] = useState(null);
   const numbers = useStore(health, (now) => `${now.documents} ${now.ready}`);
   const last = useRef(Promise.resolve(null));
+  const seen = useRef(0);
   useEffect(() => {
-    last.current = last.current.then((
-      found,
-    ) => (found && `${found.total} ${found.ready}` === numbers ? found : look(found)));
+    const isChanged = changes !== seen.current;
+    seen.current = changes;
+    last.current = last.current.then((found) => {
+      const isSame = !isChanged && found && `${found.total} ${found.ready}` === numbers;
+      return isSame ? found : look(found, isChanged);
+    });
     last.current.then(setKnown);
-  }, [numbers]);
+  }, [numbers, changes]);
   return known;
 }
 
-async function look(before) {
+async function look(before, isChanged) {
   try {
     const [all, newest] = await Promise.all([
-      collections.recent(),
+      isChanged ? collections.read() : collections.recent(),
       call("GET", "/api/v1/documents?limit=30"),
     ]);
     const sum = (field) => all.reduce((total, one) => total + one[field], 0);
@@ -79,7 +117,7 @@ async function look(before) {
 }
 
 /** Example questions, and the key points of a chosen document or collection. */
-function useTaught({ collection, document_ids: ids }) {
+function useTaught({ collection, document_ids: ids }, changes) {
   const [taught, setTaught] = useState({ questions: [], points: [] });
   const one = ids.length === 1 ? ids[0] : null;
   useEffect(() => {
@@ -99,7 +137,7 @@ function useTaught({ collection, document_ids: ids }) {
       setTaught({ questions: asked?.questions ?? [], points: overview?.points ?? [] });
     });
     return () => over.abort();
-  }, [collection, ids.join()]);
+  }, [collection, ids.join(), changes]);
   return taught;
 }
 

@@ -2,7 +2,8 @@
 // and while it is away the unfinished documents are asked about.
 
 import { caller, isOpen, may } from "../frame/access.js";
-import { call, follow, whileSeen } from "../frame/api.js";
+import { call } from "../frame/api.js";
+import { follow, whileSeen } from "../frame/feed.js";
 import { useEffect, useReducer } from "../vendor/preact.js";
 
 export const PATH = "/api/v1/documents";
@@ -86,7 +87,7 @@ class DocumentStore {
 
   #follow() {
     const end = follow(
-      `${PATH}/events`,
+      "documents",
       (event) => this.#hear(event),
       (state) => this.#connected(state === "live"),
     );

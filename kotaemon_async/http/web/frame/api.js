@@ -166,56 +166,8 @@ function parse(frame) {
   return event.data === "" ? null : { ...event, data: JSON.parse(event.data) };
 }
 
-/**
- * Follows a stream that has no end: `hear(event)` for each event, `told("live" | "waiting")` when it comes
- * and goes.
- * Returns a function that ends it. A lost connection is tried again after 1, 2, 4 … 15 s and when the browser
- * is online or the service reached again.
- */
-export function follow(path, hear, told = () => {}) {
-  const over = new AbortController();
-  let is = null;
-  const state = (now) => {
-    if (now !== is) told(is = now);
-  };
-  const run = async () => {
-    for (let tries = 0; !over.signal.aborted; tries += 1) {
-      try {
-        for await (const event of events("GET", path, undefined, { signal: over.signal })) {
-          tries = 0;
-          state("live");
-          hear(event);
-        }
-      } catch {
-        if (over.signal.aborted) return;
-      }
-      state("waiting");
-      await pause(Math.min(15_000, 1000 * 2 ** tries), over.signal);
-    }
-  };
-  run();
-  return () => over.abort();
-}
-
-/**
- * Holds what `start()` opens while the page is in sight, and no longer: it gives its end. A browser has six
- * connections to a host for all tabs together, so that streams of hidden ones would keep this one waiting.
- */
-export function whileSeen(start) {
-  let end = null;
-  const look = () => {
-    if (document.hidden) end = end?.();
-    else end ??= start();
-  };
-  document.addEventListener("visibilitychange", look);
-  look();
-  return () => {
-    document.removeEventListener("visibilitychange", look);
-    end?.();
-  };
-}
-
-function pause(milliseconds, signal) {
+/** Until the time is over, the browser is online or the service reached again, or `signal` ends it. */
+export function pause(milliseconds, signal) {
   return new Promise((go) => {
     const timer = setTimeout(end, milliseconds);
     function end() {
