@@ -36,6 +36,10 @@ _NONE: Final = re.compile(
     r"\bnot only\b|\bnot(?= [^,;.]{0,40}\buntil\b)|\bno(?=\. ?\d)"
     r"|不[但仅只]|无论|未来|不同|[不没未](?=[^，。]{0,8}才)"
 )
+#: The third of a name is not the fourth: Louis XIII, 腓力二世.
+_NUMBERED: Final = re.compile(
+    r"\b([A-Z][a-z]+) ([IVX]{1,6})\b|([\u4e00-\u9fff]{2})([一二三四五六七八九十]{1,3}世)"
+)
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['\u2019][a-z]+)?|[,;:.!?()，；：。！？]", re.IGNORECASE)
 _MARK: Final = re.compile(r"[,;:.!?()，；：。！？]")
 _CHINESE_DENIAL: Final = re.compile("[不没未][有能会曾]?$")
@@ -72,6 +76,14 @@ _CONTRARIES: Final = """
     strengthen / weaken
     rich / poor
     friend / enemy
+    former formerly / current currently
+    ancient / modern
+    domestic / foreign
+    voluntary / compulsory mandatory
+    direct / indirect
+    best / worst
+    strong / weak
+    employer / employee
     接受 同意 / 拒绝 反对
     增加 上升 增长 / 减少 下降
     胜利 获胜 / 失败 战败
@@ -86,6 +98,9 @@ _CONTRARIES: Final = """
     男性 / 女性
     支持 / 反对
     夏季 / 冬季
+    前任 / 现任
+    国内 / 国外
+    直接 / 间接
 """
 
 
@@ -102,7 +117,7 @@ def opposed(question: str, said: str) -> list[str]:
 
     A word that the question denies is opposed where the text does not deny it.
     """
-    return [*_denied(question, said), *_contrary(question, said)]
+    return [*_denied(question, said), *_contrary(question, said), *_another(question, said)]
 
 
 def _denied(question: str, said: str) -> list[str]:
@@ -130,6 +145,13 @@ def _contrary(question: str, said: str) -> list[str]:
         if others & stated - wanted and not (same | {word.term}) & stated:
             found.append(word.written)
     return found
+
+
+def _another(question: str, said: str) -> list[str]:
+    """Return who is asked for where a text tells of others of that name alone."""
+    stated = [(match[1] or match[3], match[0]) for match in _NUMBERED.finditer(said)]
+    asked = [(match[1] or match[3], match[0]) for match in _NUMBERED.finditer(question)]
+    return [one for name, one in asked if {name} & {two for two, _ in stated} and (name, one) not in stated]
 
 
 @lru_cache(maxsize=64)  # the question is looked at again for each sentence

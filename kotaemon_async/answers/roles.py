@@ -46,7 +46,7 @@ _ROLES: Final = (
         r"|父|母|之子|儿子|女儿|长子|次子|[一二三四五六七八九]子",
     ),
     (
-        r"\bfound(?:ed|ers?)\b|创立|创办|创始|创建|成立",
+        r"\bfound(?:ed|ers?)\b|创立|创办|创始|创建|成立|建立",
         r"\bfound(?:ed|ers?|ing|ation)\b|\bestablish|\bset up\b|\bcreat|\bform(?:ed|ation|ing)\b"
         r"|\bstart|\bbuil[dt]|\blaunch|\borgani[sz]|\bincorporat|\binstitut|\borigin|\bbeg[aiu]n"
         r"|\bopened\b|[创建]|诞生|成立|设立|奠|开国|改组|组成|起源",
@@ -82,6 +82,11 @@ _ROLES: Final = (
         r"\bkill(?:ed)?\b|\bmurder(?:ed)?\b|杀死|杀害",
         r"\bkill|\bmurder|\bmassacr|\bexecut|\bslain\b|\bslaughter|\bdead\b|\bdeaths?\b|\bdied\b"
         r"|\bshot\b|\blives\b|[杀斩死]|处决|遇害",
+    ),
+    (
+        r"\b(?:fall|collapse) of\b|\bcollapsed?\b|灭亡|覆灭",
+        r"\bfall\b|\bfell\b|\bcollaps|\bconquer|\bconquest|\bcaptured?\b|\bend(?:ed|s)?\b"
+        r"|[灭亡]|攻陷|陷落|终结|结束",
     ),
     (r"\bbox office\b|票房", r"\bbox office\b|\bgross|\bearn|票房|卖座|[收进]入"),
     (

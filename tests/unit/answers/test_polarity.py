@@ -46,6 +46,18 @@ def test_a_denial_that_answers_is_not_opposed(question: str, said: str) -> None:
     ("最大的大厅是哪个？", "最小的大厅是旧铸币厂。", ["最大"]),
     ("Who runs the eastern yard?", "Ada Holt runs the western yard.", ["eastern"]),
     ("Who runs the eastern yard?", "Ada Holt runs the yard.", []),
+    ("Who were the former deputies?", "The deputies are currently Ada Holt and Otto Berg.", ["former"]),
 ])  # fmt: skip
 def test_the_contrary_of_what_is_asked_is_opposed(question: str, said: str, words: list[str]) -> None:
+    assert opposed(question, said) == words
+
+
+@pytest.mark.parametrize(("question", "said", "words"), [
+    ("When was Louis XIII crowned?", "Louis XIV gained the throne in 1643.", ["Louis XIII"]),
+    ("When was Louis XIII crowned?", "Louis XIV followed Louis XIII.", []),
+    ("When did World War II end?", "It ended in 1945.", []),
+    ("腓力二世何时即位？", "腓力三世于1598年即位。", ["腓力二世"]),
+    ("腓力二世何时即位？", "腓力二世于1556年即位。", []),
+])  # fmt: skip
+def test_another_of_the_same_name_is_not_who_is_asked_for(question: str, said: str, words: list[str]) -> None:
     assert opposed(question, said) == words

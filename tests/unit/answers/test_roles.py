@@ -26,6 +26,7 @@ def test_a_text_about_the_subject_alone_does_not_tell_it(question: str, said: st
     ("When did Ada Holt die?", "Ada Holt (1856 – 1943) built ferries."),
     ("Who founded Hale?", "Hale was established by Ada Holt."),
     ("Who invented the lock?", "The lock was patented by Ada Holt."),
+    ("海尔帝国什么时候灭亡？", "1453年，海爾帝國的首都被攻陷。"), ("海尔是谁建立的？", "海爾由霍爾特所建。"),
     ("霍尔特出生于哪一年？", "霍爾特；1892年5月7日－1980年5月4日，本名霍爾特。"),
     ("海尔公司是谁创立的？", "1957年，海爾公司誕生。"), ("霍尔特是怎么死的？", "霍尔特在征讨时遇害。"),
     ("What does the mint make?", "The mint makes coins."),
