@@ -22,9 +22,9 @@ def collector() -> Iterator[Collector]:
 class Sending:
     """An export that runs, and what it dropped."""
 
-    def __init__(self, url: str, capacity: int = 100) -> None:
+    def __init__(self, url: str, capacity: int = 100, timeout_s: float = 30.0) -> None:
         self.dropped = 0
-        self.export = TraceExport(otlp_exporter(url, 30.0), capacity, on_drop=self._drop)
+        self.export = TraceExport(otlp_exporter(url, timeout_s), capacity, on_drop=self._drop)
 
     def _drop(self, spans: int) -> None:
         self.dropped += spans
@@ -72,7 +72,7 @@ async def test_an_endpoint_is_taken_with_and_without_its_path(collector: Collect
 
 
 async def test_what_a_dead_collector_does_not_take_is_dropped_and_counted() -> None:
-    async with Sending(f"http://127.0.0.1:{free_port()}") as sending:
+    async with Sending(f"http://127.0.0.1:{free_port()}", timeout_s=0.5) as sending:
         with traces.span("work"):
             pass
         await until(lambda: sending.dropped == 1)
