@@ -82,7 +82,7 @@ _SOME_TIME: Final = re.compile(
     r"\b(?:after|before|during|while|when|whenever|until|till|since|once|upon|every|each|daily|weekly|monthly"
     r"|annual\w*|yearly|ago|later|earlier|today|yesterday|tomorrow|now|currently|immediately|always|never"
     r"|ages?|era|times?|spring|summer|autumn|winter|night|noon|morning|afternoon|evening|weeks?|days?|months?"
-    r"|hours?|minutes?|decade|reign|easter|christmas|as soon as|[a-z]+day)\b|\d"
+    r"|hours?|minutes?|decade|reign|easter|christmas|as soon as|[a-z]+days?)\b|\d"
     r"|[年月日时時晚早夜春夏秋冬天周]|之前|之后|以[前后後]|前|后|後|期|代",
     re.IGNORECASE,
 )
