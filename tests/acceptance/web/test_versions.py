@@ -158,6 +158,25 @@ def test_a_version_is_not_undone_by_what_was_read_before_it(page: Page) -> None:
     expect(turn.locator(".versions")).to_have_text("2/2")
 
 
+def test_an_opinion_that_arrives_late_stays_with_its_version(page: Page) -> None:
+    turn = ask(page, "What is thought of the first version?")
+    held: list[Route] = []
+    page.route("**/feedback", lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks what it calls
+    turn.locator('[data-do="down"]').click()
+    until(page, lambda: held)
+    turn.locator('[data-do="again"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
+    expect(turn).to_have_attribute("data-state", "done")
+    with page.expect_response("**/feedback"):
+        held[0].continue_()
+    turn.locator('[data-do="before"]').click()
+    expect(turn.locator('[data-do="down"]')).to_have_attribute("aria-pressed", "true")
+    turn.locator('[data-do="after"]').click()
+    expect(turn.locator(".versions")).to_have_text("2/2")
+    expect(turn.locator('[data-do="down"]')).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".turn")).to_have_count(1)
+
+
 def give(held: tuple[Route, APIResponse]) -> None:
     """Let the page have a reply that was held back."""
     route, reply = held

@@ -138,7 +138,9 @@ export class Conversation {
     const path = `${answerPath(turn.answer.id)}/feedback`;
     if (feedback) await call("PUT", path, feedback);
     else await call("DELETE", path);
-    this.#change(turn.key, (now) => ({ answer: { ...now.answer, feedback } }));
+    // Another version of it may be shown, or be on its way, by now.
+    const isOf = (now) => now.answer?.id === turn.answer.id;
+    this.#turns((turns) => changed(turns, isOf, (now) => ({ answer: { ...now.answer, feedback } })));
   }
 
   /** Reads it anew. */
