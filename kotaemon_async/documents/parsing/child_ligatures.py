@@ -13,6 +13,8 @@ Box = tuple[float, float, float, float]
 _LETTER: Final = re.compile("[\u0620-\u063f\u0641-\u064a\u0671-\u06d3]")
 #: What may be turned around.
 _MAY: Final = re.compile("[\u0622\u0623\u0625\u0627]\u0644|[\u0620-\u063f\u0641-\u064a]\u0644")
+#: The first letter of all of them; another one beside a letter without a width is the next sign's.
+_LAM: Final = "\u0644"
 _NARROW: Final = 0.02
 
 
@@ -29,11 +31,12 @@ def in_order(chars: Sequence[dict[str, Any]]) -> list[tuple[str, Box]]:
         end = at
         while end < len(chars) - 1 and _is_of_next(chars[end], chars[end + 1]):
             end += 1
-        if end > at:
+        if end > at and chars[end]["c"] == _LAM:
             found += _shared([one["c"] for one in reversed(chars[at : end + 1])], chars[end]["bbox"])
+            at = end
         else:
             found.append((chars[at]["c"], tuple(chars[at]["bbox"])))
-        at = end + 1
+        at += 1
     return found
 
 
