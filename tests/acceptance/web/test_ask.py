@@ -136,6 +136,22 @@ def test_the_quote_is_marked_on_its_page_and_escape_gives_the_focus_back(page: P
     expect(page.locator("#card")).to_be_hidden()
 
 
+def test_what_comes_below_a_mouse_at_rest_shows_no_card(page: Page) -> None:
+    chip = ask(page, "Tell me again what the crane cost.").locator(".answer .chip").first
+    box = chip.bounding_box()
+    assert box is not None
+    there = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
+    open_evidence(page, chip)
+    page.mouse.move(there[0], there[1])
+    page.keyboard.press("Escape")
+    expect(page.locator("#reader")).to_have_count(0)
+    page.wait_for_function("([x, y]) => document.elementFromPoint(x, y).closest('.chip')", arg=there)
+    page.wait_for_timeout(300)  # longer than a card waits
+    expect(page.locator("#card")).to_be_hidden()
+    page.mouse.move(there[0] + 1, there[1])
+    expect(page.locator("#card")).to_contain_text("83,000 euros")
+
+
 def test_a_source_opens_its_page_and_a_link_leads_there_again(scripted: ScriptedService, page: Page) -> None:
     ask(page, "Which source says what the crane cost?").locator(".source").first.click()
     expect(page.locator("#reader-said")).to_have_text("Quote found on this page")
@@ -411,3 +427,29 @@ def test_what_was_scrolled_as_it_went_away_breaks_nothing(page: Page) -> None:
     expect(page.locator("#document-rows")).to_have_count(0)
     told = page.evaluate("window.scrollers.map((one) => [one.dispatchEvent(new Event('scroll')), one.id])")
     assert {name for _, name in told} >= {"turns", "document-rows", ""}
+
+
+def test_escape_ends_an_answer_that_is_under_way(scripted: ScriptedService, page: Page) -> None:
+    scripted.play("stall")
+    turn = submit(page, "What ends at a key?")
+    expect(turn.locator(".answer")).to_have_text("The repair of the crane")
+    page.keyboard.press("Escape")
+    expect(turn).to_have_attribute("data-state", "stopped")
+
+
+def test_a_number_that_is_pressed_once_more_closes_its_page(page: Page) -> None:
+    chip = ask(page, "What did it cost, in the end?").locator(".answer .chip").first
+    open_evidence(page, chip)
+    expect(chip).to_have_attribute("aria-pressed", "true")
+    chip.click()
+    expect(page.locator("#reader")).to_have_count(0)
+
+
+def test_what_is_typed_stays_with_its_conversation(page: Page) -> None:
+    ask(page, "Which crane was it?")
+    page.locator("#question").fill("Half a question about")
+    page.locator("#new-talk").click()
+    expect(page.locator(".empty-ask")).to_be_visible()
+    expect(page.locator("#question")).to_have_value("")
+    page.go_back()
+    expect(page.locator("#question")).to_have_value("Half a question about")

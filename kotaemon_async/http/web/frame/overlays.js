@@ -158,6 +158,7 @@ let placedAt = 0;
 let timer = 0;
 let isOver = false;
 let isQuiet = false;
+let pointerAt = "";
 
 /**
  * Gives elements below `node` a card: `contents(element)` is what it shows, or null for none. Returns its
@@ -166,14 +167,25 @@ let isQuiet = false;
 export function giveCards(node, selector, contents) {
   const over = new AbortController();
   const listen = (name, job) => node.addEventListener(name, job, { signal: over.signal });
+  let under = null;
   const soon = (event, wait) => {
     const found = event.target.closest?.(selector);
     if (!found || !node.contains(found)) return;
     clearTimeout(timer);
     timer = setTimeout(() => showCard(found, contents(found)), wait);
   };
-  listen("pointerover", (event) => event.pointerType === "mouse" && soon(event, WAIT_MS));
-  listen("pointerout", (event) => event.target.closest?.(selector) && hideSoon());
+  listen("pointermove", (event) => {
+    const found = event.target.closest?.(selector);
+    // What comes below a mouse at rest, as the text around it has moved, is not pointed at.
+    if (event.pointerType !== "mouse" || found === under || placeOf(event) === pointerAt) return;
+    under = found;
+    soon(event, WAIT_MS);
+  });
+  listen("pointerout", (event) => {
+    if (!event.target.closest?.(selector)) return;
+    under = null;
+    hideSoon();
+  });
   listen("focusin", (event) => !isQuiet && event.target.matches?.(":focus-visible") && soon(event, 0));
   listen("focusout", () => hideCard());
   return () => {
@@ -239,6 +251,9 @@ function placeCard(at) {
   Object.assign(card.style, { left: `${left}px`, top: `${Math.max(8, top)}px` });
 }
 
+const placeOf = ({ clientX, clientY }) => `${clientX} ${clientY}`;
+
+document.addEventListener("pointermove", (event) => (pointerAt = placeOf(event)));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !anchor) return;
   event.stopPropagation(); // the first Escape takes the card away, the next one what lies under it

@@ -3,7 +3,7 @@
 import { useAgain } from "../frame/again.js";
 import { call } from "../frame/api.js";
 import { addWords, code, t } from "../frame/language.js";
-import { wordsFor } from "../frame/overlays.js";
+import { focusQuietly, wordsFor } from "../frame/overlays.js";
 import { go, route, useTitle } from "../frame/router.js";
 import { Empty, IconButton, Waiting } from "../frame/ui.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../vendor/preact.js";
@@ -94,7 +94,7 @@ function useFocusBack(whole) {
     return () => {
       const isWithin = whole.current?.contains(document.activeElement) ||
         document.activeElement === document.body;
-      if (isWithin && before?.isConnected) before.focus();
+      if (isWithin && before?.isConnected) focusQuietly(before);
     };
   }, []);
 }
