@@ -8,7 +8,7 @@ from typing import Any
 
 from kotaemon_async.documents.parsing import child_text_layer, child_words
 from kotaemon_async.documents.parsing.child_drawing import CSS, Sheet, sheet_of
-from kotaemon_async.documents.parsing.child_ligatures import in_order
+from kotaemon_async.documents.parsing.child_ligatures import as_they_come, in_order
 from kotaemon_async.documents.parsing.child_pdf import ERRORS, translated
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box, Glyph, marks, plain
@@ -54,15 +54,15 @@ def layer_of_page(page: Any, quote: str, words: str = "") -> dict[str, Any]:
 
 
 def of_text(text: str, blocks: list[dict[str, Any]], title: str, width_px: int, quote: str) -> dict[str, Any]:
-    """Draw what has no pages, laid out on one sheet; a quote's bars between cells are no letters there."""
+    """Draw what has no pages, laid out on one sheet."""
     with _drawn(text, blocks, title) as (page, laid):
-        return _image(page, width_px, _places(page, laid, quote.replace("|", " "), "") if quote else [])
+        return _image(page, width_px, _laid_places(page, laid, quote) if quote else [])
 
 
 def layer_of_text(text: str, blocks: list[dict[str, Any]], title: str, quote: str) -> dict[str, Any]:
     """Return what is laid over a drawn text, as `layer_of_page` does."""
     with _drawn(text, blocks, title) as (page, laid):
-        found = _places(page, laid, quote.replace("|", " "), "") if quote else []
+        found = _laid_places(page, laid, quote) if quote else []
         return _layer(page, child_text_layer.of_sheet(page, laid), found)
 
 
@@ -131,18 +131,27 @@ def _places(page: Any, text: Any, quote: str, words: str) -> list[Box]:
     """Return where the quote stands, as parts of the page's sides."""
     if words:
         return child_words.marked(words, quote)
+    return _parts(
+        page, [Glyph(*one, row) for row, line in enumerate(_lines(text)) for one in in_order(line)], quote
+    )
+
+
+def _laid_places(page: Any, laid: Any, quote: str) -> list[Box]:
+    """Return where the quote stands on a sheet; its bars between cells are no letters there."""
+    glyphs = [Glyph(*one, row) for row, line in enumerate(_lines(laid)) for one in as_they_come(line)]
+    return _parts(page, glyphs, quote.replace("|", " "))
+
+
+def _parts(page: Any, glyphs: list[Glyph], quote: str) -> list[Box]:
     width, height = page.rect.width, page.rect.height
-    return [parts_of(box, width, height) for box in marks(list(_glyphs(text)), quote)]
+    return [parts_of(box, width, height) for box in marks(glyphs, quote)]
 
 
-def _glyphs(text: Any) -> Iterator[Glyph]:
-    """Return every character with its box, in the order in which the page's text is read."""
-    row = 0
+def _lines(text: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield the characters of each line, in the order in which the page's text is read."""
     for block in text.extractRAWDICT()["blocks"]:
         for line in block.get("lines", ()):
-            row += 1
-            for one, box in in_order([one for span in line["spans"] for one in span["chars"]]):
-                yield Glyph(one, box, row)
+            yield [one for span in line["spans"] for one in span["chars"]]
 
 
 def _layer(page: Any, lines: list[Line], found: list[Box]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 Box = tuple[float, float, float, float]
+Letters = list[tuple[str, Box]]
 #: Letters that signs draw together: no marks, which have no width of their own.
 _LETTER: Final = re.compile("[\u0620-\u063f\u0641-\u064a\u0671-\u06d3]")
 #: What may be turned around.
@@ -23,9 +24,9 @@ def may_be_turned(text: str) -> bool:
     return _MAY.search(text) is not None
 
 
-def in_order(chars: Sequence[dict[str, Any]]) -> list[tuple[str, Box]]:
+def in_order(chars: Sequence[dict[str, Any]]) -> Letters:
     """Return the letters of a line with their boxes; those of one sign share its width, from the right."""
-    found: list[tuple[str, Box]] = []
+    found: Letters = []
     at = 0
     while at < len(chars):
         end = at
@@ -40,6 +41,11 @@ def in_order(chars: Sequence[dict[str, Any]]) -> list[tuple[str, Box]]:
     return found
 
 
+def as_they_come(chars: Sequence[dict[str, Any]]) -> Letters:
+    """Return the letters of a line that was laid out here: those of a sign are in order there."""
+    return [(one["c"], tuple(one["bbox"])) for one in chars]
+
+
 def _is_of_next(one: dict[str, Any], following: dict[str, Any]) -> bool:
     """Return whether a letter has no width and stands where the one after it ends, which is read first."""
     left, _, right, _ = one["bbox"]
@@ -48,7 +54,7 @@ def _is_of_next(one: dict[str, Any], following: dict[str, Any]) -> bool:
     return bool(abs(following["bbox"][2] - left) <= _NARROW)
 
 
-def _shared(letters: Sequence[str], box: Sequence[float]) -> list[tuple[str, Box]]:
+def _shared(letters: Sequence[str], box: Sequence[float]) -> Letters:
     x0, y0, x1, y1 = box
     step = (x1 - x0) / len(letters)
     return [(one, (x1 - step * (at + 1), y0, x1 - step * at, y1)) for at, one in enumerate(letters)]

@@ -6,12 +6,12 @@ parts of the page's width, two bytes each; none where the line does not run from
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from kotaemon_async.documents.parsing.child_layout import Line as LaidLine
 from kotaemon_async.documents.parsing.child_layout import regions
-from kotaemon_async.documents.parsing.child_ligatures import in_order
+from kotaemon_async.documents.parsing.child_ligatures import Letters, as_they_come, in_order
 from kotaemon_async.documents.parsing.child_pdf_lines import parts_of
 from kotaemon_async.documents.parsing.child_places import Box
 from kotaemon_async.documents.parsing.child_words import shown
@@ -30,15 +30,15 @@ _ODD = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\ud800-\\udfff\\ufffe\\uffff]")
 
 def of_page(page: Any, text_page: Any) -> list[Line]:
     """Return the lines of a page in the order of reading: a column after the other."""
-    drawn = list(_bounded(_lines(page, text_page)))
+    drawn = list(_bounded(_lines(page, text_page, in_order)))
     places = {id(line): place for place, (line, _) in enumerate(drawn)}
-    in_order = regions([line for line, _ in drawn])
-    return [drawn[places[id(line)]][1] for region in in_order for line in region]
+    columns = regions([line for line, _ in drawn])
+    return [drawn[places[id(line)]][1] for column in columns for line in column]
 
 
 def of_sheet(page: Any, text_page: Any) -> list[Line]:
     """Return the lines of a sheet that was laid out, in the order of its text."""
-    return [line for _, line in _bounded(_lines(page, text_page))]
+    return [line for _, line in _bounded(_lines(page, text_page, as_they_come))]
 
 
 def of_words(words: str) -> list[Line]:
@@ -57,12 +57,14 @@ def _bounded(lines: Iterable[tuple[T, Line]]) -> Iterator[tuple[T, Line]]:
         yield laid, line
 
 
-def _lines(page: Any, text_page: Any) -> Iterator[tuple[LaidLine, Line]]:
+def _lines(
+    page: Any, text_page: Any, letters_of: Callable[[Sequence[dict[str, Any]]], Letters]
+) -> Iterator[tuple[LaidLine, Line]]:
     """Yield each line as the layout knows it, and as it is laid over the image."""
     width, height = page.rect.width, page.rect.height
     for place, block in enumerate(text_page.extractRAWDICT()["blocks"]):
         for line in block.get("lines", ()):
-            chars = in_order([one for span in line["spans"] for one in span["chars"]])
+            chars = letters_of([one for span in line["spans"] for one in span["chars"]])
             text = _ODD.sub("\ufffd", "".join(one[:1] or "\ufffd" for one, _ in chars))
             if not text.strip():
                 continue

@@ -96,6 +96,14 @@ async def test_arabic_begins_at_the_right(rig: IngestFixture, reading: Reading) 
     assert page.shown.marks[0][2] > 0.9
 
 
+async def test_a_lam_behind_the_sign_of_another_stays_behind_it(rig: IngestFixture, reading: Reading) -> None:
+    text = "خلال العام الأول: سلالات، هلال، جلال، الآلات"
+    document = await rig.ingest(text.encode(), "a.txt")
+    page = await reading.page(EVERYBODY, document.id, 1, query="سلالات")
+    assert page.layer is not None
+    assert ([line.text for line in page.layer.lines], len(page.shown.marks)) == ([text], 1)
+
+
 async def test_what_has_no_pages_is_html_with_what_is_looked_for(
     rig: IngestFixture, reading: Reading
 ) -> None:
