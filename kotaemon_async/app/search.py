@@ -18,6 +18,7 @@ from kotaemon_async.search.embedding.models import Choice, choose, prepared_mode
 from kotaemon_async.search.spaces import VectorSpace, VectorSpaces
 from kotaemon_async.search.vectors import folders, supervisor
 from kotaemon_async.search.vectors.audit import IndexAudit
+from kotaemon_async.search.vectors.exact_fill import ExactFill
 from kotaemon_async.search.vectors.follower import Follower
 from kotaemon_async.search.vectors.pipe import IndexLocation, VectorChild
 from kotaemon_async.search.vectors.store import VectorStore
@@ -75,6 +76,7 @@ class SearchParts:
             on_ready=news.ready,
             on_applied=news.applied,
             audit=IndexAudit(log, vectors, every_s=self.settings.vectors.audit_every_s),
+            exact=ExactFill(log, vectors),
             may_write=self.may_write,
             serving=serving,
         )

@@ -25,8 +25,6 @@ _ASK_MORE: Final = 4
 _MANY_COLLECTIONS: Final = 8
 #: So may so many documents.
 _MANY_DOCUMENTS: Final = 200
-#: The index fails at a filter of some ten thousands.
-_MOST_FILTERED: Final = 10_000
 _MOST_ASKED: Final = 16
 #: The part of its time that a lane gives to the embedder, so that a slow one is not the index's fault.
 _EMBEDDER_SHARE: Final = 0.75
@@ -39,8 +37,10 @@ class KeywordSearch(Protocol):
 
 
 class VectorSearch(Protocol):
-    """Finds by vector."""
+    """Finds by vector, in any scope at the same cost while `is_exact`."""
 
+    @property
+    def is_exact(self) -> bool: ...
     async def search(self, vector: Any, *, limit: int, scope: Scope) -> Hits: ...
 
 
@@ -184,16 +184,18 @@ class VectorLane:
         a while where a document stood before it was moved.
         """
         asked = limit * (_WIDER if space.embedder.calibrated else 1)
-        if len(scope.collections or ()) > _MANY_COLLECTIONS or len(scope.document_ids) > _MANY_DOCUMENTS:
+        is_wide = (
+            len(scope.collections or ()) > _MANY_COLLECTIONS or len(scope.document_ids) > _MANY_DOCUMENTS
+        )
+        if is_wide and not space.vectors.is_exact:
             # Where most of what is near lies in the scope, not to filter takes a tenth of the time.
             wider = asked * _ASK_MORE
             hits = await self._nearest(space, vector, Scope(), wider, ends_at_s)
             kept, known = await self._kept(hits, scope, ends_at_s)
             if len(kept) >= asked or len(hits) < wider:
                 return shared(kept[:asked], known, limit)
-        filtered = _bearable(scope)
         while True:
-            hits = await self._nearest(space, vector, filtered, asked, ends_at_s)
+            hits = await self._nearest(space, vector, scope, asked, ends_at_s)
             kept, known = await self._kept(hits, scope, ends_at_s)
             if len(kept) >= limit or len(hits) < asked or asked >= _MOST_ASKED * limit:
                 return shared(kept, known, limit)
@@ -219,14 +221,6 @@ class VectorLane:
         excused = self.vectors_breaker.watching(lambda: status.outage is not None or status.era != era)
         with _lost_by("vectors"), excused, _until(ends_at_s):
             return await space.vectors.search(vector, limit=limit, scope=scope)
-
-
-def _bearable(scope: Scope) -> Scope:
-    """Return the scope without what the index cannot filter by: the ledger leaves out the rest."""
-    return Scope(
-        scope.collections if len(scope.collections or ()) <= _MOST_FILTERED else None,
-        scope.document_ids if len(scope.document_ids) <= _MOST_FILTERED else (),
-    )
 
 
 def shared(hits: Hits, is_cjk: Mapping[str, bool], limit: int) -> Hits:

@@ -32,6 +32,11 @@ class VectorSettings(SettingsSection):
     """The vector index in its child process."""
 
     call_timeout_s: float = setting(10.0, "After this long without reply the child is replaced.", gt=0)
+    exact_passages: int = setting(
+        250_000,
+        "A search among at most so many passages reads the vector of each; among more it asks Chroma.",
+        ge=0,
+    )
     audit_every_s: float = setting(20.0, "Time between two comparisons of the index with the ledger.", gt=0)
     recycle_bytes: int = setting(
         512 * 1024**2,

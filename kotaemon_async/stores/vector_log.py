@@ -110,6 +110,13 @@ class VectorLog(Store):
         return [_held(row) for row in conn.execute(SQL["followed_sample"], values)]
 
     @reads
+    def canaries(self, conn: apsw.Connection, count: int, position: int, model: str) -> list[LogEntry]:
+        """Return a chunk of each of at most `count` documents, drawn by chance, as `sample` does."""
+        points = [row for (row,) in conn.execute(SQL["some_documents_rows"], {"count": count})]
+        values = {"points": json.dumps(points), "position": position, "model": model}
+        return [_held(row) for row in conn.execute(SQL["followed_sample"], values)]
+
+    @reads
     def window(
         self, conn: apsw.Connection, after: int, limit: int, position: int, model: str
     ) -> tuple[list[LogEntry], int | None]:

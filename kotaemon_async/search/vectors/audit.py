@@ -18,11 +18,15 @@ from loguru import logger
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.stores.vector_log import LogEntry, Vector
+from kotaemon_async.telemetry import metrics
 
 SAMPLE: Final = 32
 FEW: Final = 8
 #: A search for a chunk's own vector finds it, or another one with the same text; less means: not found.
 FOUND_COSINE: Final = 0.98
+#: So many of the nearest in a chunk's own collection are compared with what the graph finds there.
+NEAREST: Final = 5
+SAME_NEARNESS: Final = 1e-3
 #: HNSW is approximate: a rare node that no search reaches is no damage.
 UNREACHABLE_RATIO: Final = 0.1
 WINDOW: Final = 256
@@ -41,6 +45,7 @@ class Truth(Protocol):
     """What the audit needs of the ledger."""
 
     async def sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]: ...
+    async def canaries(self, count: int, position: int, model: str) -> list[LogEntry]: ...
     async def window(
         self, after: int, limit: int, position: int, model: str
     ) -> tuple[list[LogEntry], int | None]: ...
@@ -62,7 +67,10 @@ class AuditedIndex(Protocol):
     def starts(self) -> int: ...
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]: ...
     async def present(self, chunk_ids: Sequence[str]) -> set[str]: ...
+    @property
+    def is_exact(self) -> bool: ...
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]: ...
+    async def search_graph(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]: ...
     async def count(self) -> int: ...
     async def deleted(self) -> int: ...
     async def ids(self, offset: int, limit: int) -> list[str]: ...
@@ -132,18 +140,39 @@ class IndexComparison:
         return await self._log.sample(spots, position, self._vectors.model)
 
     async def search(self, entries: Sequence[LogEntry]) -> Searched:
-        """Search the chunks' own vectors, but for those that have no direction to search in."""
+        """Search the chunks' own vectors in the graph, but for those that have no direction to search in."""
         lost, hits, searched = list[LogEntry](), list[str](), 0
         for entry in entries:
             vector = entry.vector
-            if vector is None or vector.shape != self._shape or not 0.5 < np.linalg.norm(vector) < np.inf:
+            if vector is None or not self._has_direction(vector):
                 continue
-            found = await self._vectors.search(vector, limit=3, scope=Scope())
+            found = await self._vectors.search_graph(vector, limit=3, scope=Scope())
             searched += 1
             hits += [chunk_id for chunk_id, _ in found]
             if not found or found[0][1] < FOUND_COSINE:
                 lost.append(entry)
         return Searched(searched, lost, hits)
+
+    async def recall(self, entries: Sequence[LogEntry]) -> float | None:
+        """Return the part of the nearest to these chunks, in the collection of each, that the graph finds.
+
+        None while that cannot be told.
+        """
+        found = wanted = 0
+        for entry in entries:
+            if entry.vector is None or not self._has_direction(entry.vector) or not self._vectors.is_exact:
+                continue
+            scope = Scope((entry.collection,))
+            exact = await self._vectors.search(entry.vector, limit=NEAREST, scope=scope)
+            graph = await self._vectors.search_graph(entry.vector, limit=NEAREST, scope=scope)
+            if exact:
+                farthest = exact[-1][1] - SAME_NEARNESS
+                found += sum(near >= farthest for _, near in graph)
+                wanted += len(exact)
+        return found / wanted if wanted else None
+
+    def _has_direction(self, vector: Vector) -> bool:
+        return vector.shape == self._shape and bool(0.5 < np.linalg.norm(vector) < np.inf)
 
     @property
     def _shape(self) -> tuple[int]:
@@ -165,7 +194,8 @@ class IndexAudit:
     """Look at an index in small steps; to be called by the task that also applies, so that nothing moves.
 
     `is_wrong` says that the index is damaged and kept all the same, because it was built anew just before;
-    `is_partial` that what another model has embedded is searchable by words alone until it is read anew.
+    `is_partial` that what another model has embedded is searchable by words alone until it is read anew;
+    `recall` is the part of the nearest vectors that the graph found at the last look, None if unknown.
     """
 
     def __init__(
@@ -187,6 +217,7 @@ class IndexAudit:
         self._worn_at_least = worn_at_least
         self.is_wrong = False
         self.is_partial = False
+        self.recall: float | None = None
         self._generation: str | None = None
         self._starts = 0
         self._looked_s: float | None = None
@@ -237,6 +268,7 @@ class IndexAudit:
     async def _look(self, position: int) -> None:
         self.is_partial = await self._log.waits_for_model(self._vectors.model)
         present, missing = await self._sample(position)
+        await self._measure_recall(position)
         searched = await self._search(present[:FEW])
         if searched.lost:
             await self._look_closer(position)
@@ -247,6 +279,14 @@ class IndexAudit:
                 await self._begin_sweep()
         else:
             await self._look_for_wear()
+
+    async def _measure_recall(self, position: int) -> None:
+        """Compare the graph with the exact search, for chunks of different documents."""
+        canaries = await self._log.canaries(FEW, position, self._vectors.model)
+        self.recall = await self._comparison.recall(canaries)
+        self._require_same()
+        if self.recall is not None:
+            metrics.VECTOR_RECALL.set(self.recall)
 
     async def _look_for_wear(self) -> None:
         """Discard an index that is mostly deleted vectors: they take room for good."""

@@ -20,6 +20,7 @@ import numpy as np
 from kotaemon_async.resilience import child_calls, child_jail, child_paths
 from kotaemon_async.resilience.child_frames import Frames
 from kotaemon_async.search.vectors import child_files as files
+from kotaemon_async.search.vectors.child_matrix import Matrix
 
 COLLECTION = "chunks"
 HNSW: dict[str, Any] = {
@@ -41,6 +42,10 @@ PASSING_TROUBLE = (
     "too many open files",
     "i/o error",
 )
+#: Chroma fails at a filter of some ten thousands; whoever asks leaves out what is beyond.
+MOST_FILTERED = 10_000
+#: In a large scope Chroma is asked for this much more than the scope's share of the index needs, and at most.
+WIDER, MOST_ASKED = 1.5, 4000
 #: Two vectors are the same from this cosine on; what Chroma gives back differs in the seventh digit.
 SAME_COSINE = 0.999
 
@@ -52,7 +57,11 @@ class OtherModelError(files.FolderError):
 
 
 class Index:
-    """Chroma's collection in a folder, with the id of the folder's generation."""
+    """Chroma's collection in a folder, with the id of the folder's generation, and the matrix beside it.
+
+    Chroma keeps the vectors; the matrix answers for a scope of so few rows that all of them can be read. A
+    matrix that is in trouble, or is not what Chroma holds, begins anew: then Chroma answers for every scope.
+    """
 
     def __init__(self, folder: Path, dimension: int, model: str) -> None:
         self._lock = files.take(folder)
@@ -67,6 +76,8 @@ class Index:
             files.check(folder, database)
         self._chunks = open_collection(folder)
         self._probe()
+        self._exact = Matrix(folder / files.EXACT, dimension)
+        self._agree()
         if fresh:
             self._write_mark()
         self._files = files.Files(folder)
@@ -99,12 +110,25 @@ class Index:
             query_embeddings=[vector], n_results=limit, where=where, include=["distances"]
         )
 
+    @property
+    def is_exact(self) -> bool:
+        return self._exact.is_complete
+
+    def _agree(self) -> None:
+        """Begin the matrix anew when it is of another size; one without rows is complete at once."""
+        count = self._chunks.count()
+        if not count or len(self._exact) != count:
+            self._exact.begin()
+        self._exact.is_complete = len(self._exact) == count
+
     def check_folder(self) -> None:
         """Raise FolderError when somebody else was at the files."""
         self._files.check()
 
     def seal(self) -> None:
         """Seal the files as whole; the last act."""
+        with contextlib.suppress(OSError):
+            self._exact.close()
         self._files.check()
         files.seal(self._folder)
 
@@ -112,24 +136,63 @@ class Index:
         return {"generation": self.generation, "count": self._chunks.count()}
 
     def count(self, _request: dict[str, Any]) -> dict[str, Any]:
+        if self.is_exact:
+            self._agree()
         places = files.places(self._folder, self._dimension, HNSW["max_neighbors"])
         return {"count": self._chunks.count(), "places": places}
 
     def apply(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["ids"]:
-            vectors = np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
             pairs = zip(request["document_ids"], request["collections"], strict=True)
             places = [{"document_id": document, "collection": collection} for document, collection in pairs]
-            self._chunks.upsert(ids=request["ids"], embeddings=vectors, metadatas=places)
+            self._chunks.upsert(ids=request["ids"], embeddings=self._vectors_of(request), metadatas=places)
         if request["deletes"]:
             self._chunks.delete(ids=request["deletes"])
         self._files.remember()
+        self._put(request)
         return {}
 
+    def fill(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Bring a matrix that is not complete some rows that Chroma has, the last ones when it is `done`."""
+        if not self.is_exact:
+            self._put(request)
+            if request["done"]:
+                self._agree()
+        return {}
+
+    def _put(self, request: dict[str, Any]) -> None:
+        """Write to the matrix; one that cannot be written is no fault of the index."""
+        pairs = zip(request["document_ids"], request["collections"], strict=True)
+        try:
+            self._exact.upsert(request["ids"], pairs, self._vectors_of(request))
+            self._exact.delete(request["deletes"])
+        except OSError:
+            self._exact.begin()
+
+    def _vectors_of(self, request: dict[str, Any]) -> Any:
+        return np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
+
     def search(self, request: dict[str, Any]) -> dict[str, Any]:
-        vector = np.frombuffer(request["vectors"], dtype="<f4")
-        found = self._nearest(vector, request["limit"], request["where"])
-        return {"ids": found["ids"][0], "scores": [1.0 - float(far) for far in found["distances"][0]]}
+        """Search exactly where all rows of the scope can be read, else by Chroma's graph."""
+        vector, limit = np.frombuffer(request["vectors"], dtype="<f4"), request["limit"]
+        collections, document_ids = request["scope_collections"], request["document_ids"]
+        if request["by_graph"] or not self.is_exact:
+            where = where_of(collections, document_ids)
+            return _found(self._by_graph(vector, limit, where), "graph")
+        rows = self._exact.rows_in(collections, document_ids)
+        count = len(self._exact) if rows is None else len(rows)
+        if count > request["exact_rows"]:
+            asked = min(MOST_ASKED, int(WIDER * limit * len(self._exact) / count))
+            hits = self._exact.kept(self._by_graph(vector, max(limit, asked), None), rows)
+            if len(hits) >= limit:
+                return _found(hits[:limit], "graph")
+        return _found(self._exact.search(vector, limit, rows), "exact")
+
+    def _by_graph(self, vector: Any, limit: int, where: dict[str, Any] | None) -> list[tuple[str, float]]:
+        found = self._nearest(vector, limit, where)
+        return [
+            (key, 1.0 - float(far)) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
 
     def ids_present(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"ids": self._chunks.get(ids=request["ids"], include=[])["ids"]}
@@ -142,8 +205,11 @@ class Index:
         """Return the ids whose vector or place is another one than given, and those that are not there."""
         found = self._chunks.get(ids=request["ids"], include=["embeddings", "metadatas"])
         held = dict(zip(found["ids"], zip(found["embeddings"], found["metadatas"], strict=True), strict=True))
-        vectors = np.frombuffer(request["vectors"], dtype="<f4").reshape(-1, self._dimension)
+        vectors = self._vectors_of(request)
         wanted = zip(request["ids"], request["document_ids"], request["collections"], vectors, strict=True)
+        pairs = zip(request["document_ids"], request["collections"], strict=True)
+        if self.is_exact and self._exact.differing(request["ids"], pairs, vectors):
+            self._exact.begin()
         missing, differing = [], []
         for chunk, document, collection, vector in wanted:
             if chunk not in held:
@@ -153,6 +219,22 @@ class Index:
             ):
                 differing.append(chunk)
         return {"ids": missing, "differing": differing}
+
+
+def where_of(collections: list[str] | None, document_ids: list[str]) -> dict[str, Any] | None:
+    """Return Chroma's filter for the scope, None for everything."""
+    clauses: list[dict[str, Any]] = []
+    if collections is not None and len(collections) <= MOST_FILTERED:
+        clauses.append({"collection": {"$in": collections}})
+    if document_ids and len(document_ids) <= MOST_FILTERED:
+        clauses.append({"document_id": {"$in": document_ids}})
+    if len(clauses) > 1:
+        return {"$and": clauses}
+    return clauses[0] if clauses else None
+
+
+def _found(hits: list[tuple[str, float]], by: str) -> dict[str, Any]:
+    return {"ids": [key for key, _ in hits], "scores": [score for _, score in hits], "by": by}
 
 
 def is_same(held: Any, wanted: Any) -> bool:
@@ -211,6 +293,7 @@ def serve(index: Index, frames: Frames) -> None:
     doors = {
         "count": index.count,
         "apply": index.apply,
+        "fill": index.fill,
         "search": index.search,
         "ids_present": index.ids_present,
         "ids": index.ids,
@@ -222,7 +305,7 @@ def serve(index: Index, frames: Frames) -> None:
             reply = doors[request["op"]](request)
         except BaseException as error:  # Chroma raises anything, and Rust's panics are no Exception
             reply = problem_of(error)
-        frames.write(reply | {"id": request["id"]})
+        frames.write(reply | {"id": request["id"], "is_exact": index.is_exact})
 
 
 def confine(folder: Path) -> None:

@@ -16,6 +16,8 @@ from typing import IO
 #: Written by a child that ends in order: length and checksum of every file, for the next one to compare.
 SEAL = "seal"
 _PIECE_BYTES = 1 << 20
+#: The folder of the exact vectors, which have a seal of their own.
+EXACT = "exact"
 #: Files that come and go within a call of Chroma, and what we write ourselves.
 _FLEETING = ("-journal", "-wal", "-shm", ".new", SEAL)
 
@@ -103,13 +105,13 @@ class Files:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the paths below the folder of all files that stay."""
-    return [
-        str(Path(where, name).relative_to(folder))
-        for where, _, names in os.walk(folder)
-        for name in names
-        if not name.endswith(_FLEETING)
-    ]
+    """Return the paths below the folder of all files that stay, but for those of the exact vectors."""
+    found = []
+    for where, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != EXACT]
+        kept = (name for name in names if not name.endswith(_FLEETING))
+        found += [str(Path(where, name).relative_to(folder)) for name in kept]
+    return found
 
 
 def seal(folder: Path) -> None:

@@ -13,6 +13,7 @@ from loguru import logger
 from kotaemon_async.domain.errors import CODES, Unavailable
 from kotaemon_async.resilience import faults
 from kotaemon_async.search.vectors.audit import IndexAudit
+from kotaemon_async.search.vectors.exact_fill import ExactFill
 from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
 
@@ -46,6 +47,8 @@ class VectorIndex(Protocol):
     def starts(self) -> int: ...
     @property
     def outage(self) -> str | None: ...
+    @property
+    def is_exact(self) -> bool: ...
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None: ...
     async def count(self) -> int: ...
 
@@ -86,6 +89,7 @@ class Follower:
         batch: int = 64,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         audit: IndexAudit | None = None,
+        exact: ExactFill | None = None,
         may_write: Callable[[], bool] = lambda: True,
         on_applied: Callable[[Sequence[LogEntry], float], None] = lambda *_: None,
         serving: bool = True,
@@ -100,6 +104,7 @@ class Follower:
         self._batch = batch
         self._sleep = sleep
         self._audit = audit
+        self._exact = exact
         self._may_write = may_write
         self._on_applied = on_applied
         self._serving = serving
@@ -150,6 +155,7 @@ class Follower:
     async def report(self) -> dict[str, object]:
         """Return the index's state for the health report; with a `code` when searches go without it."""
         found: dict[str, object] = {"behind": self.behind, "generation": self._vectors.generation}
+        found["exact"] = self._vectors.is_exact
         if self._rebuild is not None:
             found["rebuilding"] = {"done": self._rebuild.done, "total": self._rebuild.total}
         if self.waiting_code is not None:
@@ -157,6 +163,7 @@ class Follower:
         if self._audit is not None:
             age_s = self._audit.age_s
             found["last_audit_age_s"] = None if age_s is None else round(age_s, 1)
+            found["graph_recall"] = self._audit.recall
         partial = "vectors_rebuilding" if self.is_partial else None
         if (code := self.outage or self.waiting_code or partial) is not None:
             found |= {"code": code, "message": CODES[code][1]}
@@ -202,8 +209,13 @@ class Follower:
         self._note_progress(position, len(entries))
         if self._vectors.generation != generation:
             return True
-        more = self._audit is not None and self._may_write() and await self._audit.step(position)
-        return more or bool(entries)
+        return (self._may_write() and await self._look_after(position)) or bool(entries)
+
+    async def _look_after(self, position: int) -> bool:
+        """Fill or audit the index a little; return whether more is due."""
+        if self._exact is not None and await self._exact.step(position):
+            return True
+        return self._audit is not None and await self._audit.step(position)
 
     async def _notice(self, generation: str, position: int) -> None:
         """Find out, once for each generation, whether it is a copy already or has yet to become one."""

@@ -53,7 +53,7 @@ class IndexLocation:
 class VectorRequest(msgspec.Struct, omit_defaults=False):
     """What the child is asked; each `op` reads its own fields."""
 
-    op: Literal["apply", "search", "count", "ids_present", "ids", "compare"]
+    op: Literal["apply", "fill", "search", "count", "ids_present", "ids", "compare"]
     id: int = 0
     ids: list[str] = []
     document_ids: list[str] = []
@@ -62,11 +62,17 @@ class VectorRequest(msgspec.Struct, omit_defaults=False):
     deletes: list[str] = []
     limit: int = 0
     offset: int = 0
-    where: dict[str, object] | None = None
+    done: bool = False
+    scope_collections: list[str] | None = None
+    by_graph: bool = False
+    exact_rows: int = 0
 
 
 class VectorReply(msgspec.Struct):
-    """What the child says; an error that has a `reason` is the folder's: lost, changed, model, broken."""
+    """What the child says; an error that has a `reason` is the folder's: lost, changed, model, broken.
+
+    `is_exact` says that its matrix is complete, `by` whether a search has read that or Chroma's graph.
+    """
 
     id: int
     error: str | None = None
@@ -77,6 +83,8 @@ class VectorReply(msgspec.Struct):
     ids: list[str] = []
     differing: list[str] = []
     scores: list[float] = []
+    is_exact: bool = False
+    by: Literal["", "exact", "graph"] = ""
 
 
 def unavailable(message: str, *, retry_after_s: float | None = None) -> Unavailable:

@@ -24,6 +24,7 @@ from kotaemon_async.search.vectors.pipe import (
 )
 from kotaemon_async.search.vectors.supervisor import CLOSE_GRACE_S, DiscardReason, VectorSupervisor
 from kotaemon_async.stores.vector_log import LogEntry, Vector
+from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.traces import SpanKind, child_span
 
 #: A child that has not answered for this long is not asked by searches any more.
@@ -37,18 +38,6 @@ class _Waiting:
     request: VectorRequest
     generation: str | None
     reply: "asyncio.Future[VectorReply]"
-
-
-def where_of(scope: Scope) -> dict[str, object] | None:
-    """Return Chroma's filter for the scope, None for everything."""
-    clauses: list[dict[str, object]] = []
-    if scope.collections is not None:
-        clauses.append({"collection": {"$in": list(scope.collections)}})
-    if scope.document_ids:
-        clauses.append({"document_id": {"$in": list(scope.document_ids)}})
-    if len(clauses) > 1:
-        return {"$and": clauses}
-    return clauses[0] if clauses else None
 
 
 class VectorStore:
@@ -70,9 +59,11 @@ class VectorStore:
         self.location = location
         self._call_timeout_s = settings.call_timeout_s
         self._recycle_bytes = settings.recycle_bytes
+        self._exact_rows = settings.exact_passages
         self._clock = clock
         self._supervisor = VectorSupervisor(location, clock, launched=launched)
         self._busy_since_s: float | None = None
+        self._exact_since = 0
         self._searches: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._wake_up = asyncio.Event()
@@ -143,6 +134,11 @@ class VectorStore:
         hangs = since_s is not None and self._clock() - since_s > HUNG_S
         return None if self._supervisor.is_ready and not hangs else "vectors_unavailable"
 
+    @property
+    def is_exact(self) -> bool:
+        """Return whether the present child has every vector in its matrix, as far as it has said so."""
+        return bool(self._exact_since) and self._exact_since == self._supervisor.starts
+
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
         """Write the entries; applying them again is harmless. A vector of another length is deleted.
 
@@ -150,6 +146,15 @@ class VectorStore:
         """
         request = self._with_entries("apply", upserts)
         request.deletes = [*deletes, *({entry.chunk_id for entry in upserts} - set(request.ids))]
+        await self._ask(request, generation=self.generation)
+
+    async def fill(self, entries: Sequence[LogEntry], *, done: bool) -> None:
+        """Bring the matrix of exact vectors some that the index has; `done` says that these were the last.
+
+        Raises: Unavailable, also when `generation` changes.
+        """
+        request = self._with_entries("fill", entries)
+        request.done = done
         await self._ask(request, generation=self.generation)
 
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
@@ -164,11 +169,30 @@ class VectorStore:
         return set(reply.ids), set(reply.differing)
 
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
-        """Return chunk ids with their cosine similarity (-1 to 1), best first."""
+        """Return chunk ids with their cosine similarity (-1 to 1), best first: exactly, if they can be."""
+        return await self._nearest(vector, limit, scope)
+
+    async def search_graph(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
+        """Return what Chroma's graph alone finds, as `search` does."""
+        return await self._nearest(vector, limit, scope, by_graph=True)
+
+    async def _nearest(
+        self, vector: Vector, limit: int, scope: Scope, *, by_graph: bool = False
+    ) -> list[tuple[str, float]]:
         if limit <= 0:
             return []
-        raw = vector.astype("<f4").tobytes()
-        reply = await self._ask(VectorRequest("search", vectors=raw, limit=limit, where=where_of(scope)))
+        request = VectorRequest(
+            "search",
+            vectors=vector.astype("<f4").tobytes(),
+            limit=limit,
+            scope_collections=None if scope.collections is None else list(scope.collections),
+            document_ids=list(scope.document_ids),
+            by_graph=by_graph,
+            exact_rows=self._exact_rows,
+        )
+        reply = await self._ask(request)
+        if not by_graph:
+            metrics.VECTOR_SEARCHES.labels(by=reply.by).inc()
         return list(zip(reply.ids, reply.scores, strict=True))
 
     async def count(self) -> int:
@@ -207,7 +231,9 @@ class VectorStore:
         await self.tried()
         await self._supervisor.aclose()
 
-    def _with_entries(self, op: Literal["apply", "compare"], entries: Sequence[LogEntry]) -> VectorRequest:
+    def _with_entries(
+        self, op: Literal["apply", "fill", "compare"], entries: Sequence[LogEntry]
+    ) -> VectorRequest:
         right = (self.location.dimension,)
         kept = [(one, one.vector) for one in entries if one.vector is not None and one.vector.shape == right]
         if len(kept) < len(entries):
@@ -279,7 +305,15 @@ class VectorStore:
             supervisor.record_failure(reply)
             raise unavailable(f"The vector index failed and is started again: {reply.error}")
         supervisor.record_success()
+        self._note_exact(is_exact=reply.is_exact)
         return reply
+
+    def _note_exact(self, *, is_exact: bool) -> None:
+        if is_exact == self.is_exact:
+            return
+        self._exact_since = self._supervisor.starts if is_exact else 0
+        log = logger.bind(generation=self.generation)
+        log.info("exact_search_began") if is_exact else log.warning("exact_search_ended")
 
 
 def _resolve(waiting: _Waiting, outcome: VectorReply | Exception) -> None:

@@ -71,6 +71,10 @@ LEFT JOIN new_vectors AS n ON t.name IS NOT NULL AND n.row = c.row
 WHERE (c.model = :model OR n.row IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM vector_log AS l WHERE l.chunk_id = c.id AND l.seq > :position)
 
+-- name: some_documents_rows
+SELECT (SELECT c.row FROM chunks AS c WHERE c.document_id = d.id AND c.version = d.searchable_version LIMIT 1)
+FROM (SELECT id, searchable_version FROM documents WHERE searchable_version IS NOT NULL ORDER BY random() LIMIT :count) AS d
+
 -- name: window_end
 SELECT max(row) FROM (SELECT row FROM chunks WHERE row > :after ORDER BY row LIMIT :limit)
 

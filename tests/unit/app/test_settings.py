@@ -116,8 +116,10 @@ def test_the_example_file_changes_nothing() -> None:
 
 def test_every_number_has_its_unit_in_its_name_or_counts_something() -> None:
     counts = "port concurrency children threads candidates passages batch_pages max_pages max_attempts"
-    counts += " max_concurrent_uploads max_connections max_name_length max_queued cache_rows max_crashes"
-    counts += " max_streams_per_caller requests_per_minute questions_per_minute documents_per_user"
+    counts += " exact_passages max_concurrent_uploads max_connections max_name_length max_queued cache_rows"
+    counts += (
+        " max_crashes max_streams_per_caller requests_per_minute questions_per_minute documents_per_user"
+    )
     counts += " bytes_per_user"
     counts += " max_losses max_documents max_loaded max_rows queue_rows keep_rows keep_files queue_lines"
     for dotted, field in leaves():

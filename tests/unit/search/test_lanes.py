@@ -52,6 +52,7 @@ class Filed:
         self.asked: list[tuple[int, bool]] = []
         self.embedder = self.vectors = self.status = self
         self.calibrated, self.outage, self.era, self.is_partial = False, None, 1, False
+        self.is_exact = False
 
     async def embed_query(self, text: str) -> str:
         return text
@@ -104,11 +105,11 @@ async def test_a_few_collections_are_filtered() -> None:
     assert filed.asked == [(2, True)]
 
 
-async def test_more_collections_than_the_index_can_filter_are_left_to_the_ledger() -> None:
-    names = [f"m{number}" for number in range(10_001)]
-    filed = Filed(*"x" * 20, *names[:3])
-    assert await filed.find(*names) == ["c20", "c21"]
-    assert filed.asked == [(8, False), (2, False), (8, False), (32, False)]
+async def test_an_exact_index_is_asked_for_any_scope_at_once() -> None:
+    filed = Filed(*"x" * 20, *MANY)
+    filed.is_exact = True
+    assert await filed.find(*MANY) == ["c20", "c21"]
+    assert filed.asked == [(2, True)]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,6 @@ async def test_more_collections_than_the_index_can_filter_are_left_to_the_ledger
     [
         (200, [(2, True)]),
         (201, [(8, False), (2, True)]),
-        (10_001, [(8, False), (2, False), (8, False), (32, False)]),
     ],
 )
 async def test_all_that_filters_leave_is_found_however_many_documents_they_are(

@@ -38,7 +38,7 @@ class Lane:
 
     def __init__(self, hits: Hits | None = None, error: str = "", hangs: bool = False) -> None:
         self.hits, self.error, self.hangs, self.calls = hits or [], error, hangs, 0
-        self.calibrated = False
+        self.calibrated = self.is_exact = False
 
     async def search(self, *_: object, **__: object) -> Hits:
         self.calls += 1

@@ -1,7 +1,7 @@
 """The audit with a ledger and an index that are dicts, so that each can be made to lie."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,6 +23,11 @@ def chunk(number: int, value: int | None = None) -> LogEntry:
     )
 
 
+def nearest(chunks: Iterable[LogEntry], vector: Vector, limit: int) -> list[tuple[str, float]]:
+    scores = {one.chunk_id: float(one.vector @ vector) for one in chunks if one.vector is not None}
+    return sorted(scores.items(), key=lambda hit: -hit[1])[:limit]
+
+
 class DictLedger:
     """A ledger whose chunks have all been followed."""
 
@@ -34,6 +39,9 @@ class DictLedger:
     async def sample(self, spots: Sequence[float], position: int, model: str) -> list[LogEntry]:
         held = list(self.chunks.values())
         return [held[int(spot * len(held))] for spot in spots] if held else []
+
+    async def canaries(self, count: int, position: int, model: str) -> list[LogEntry]:
+        return list(self.chunks.values())[:count]
 
     async def window(
         self, after: int, limit: int, position: int, model: str
@@ -59,6 +67,7 @@ class DictIndex:
         self.generation, self.model, self.dimension, self.starts = "g1", "m", DIMENSION, 1
         self.held = dict(ledger.chunks)
         self.unreachable: set[str] = set()
+        self.is_exact = False
         self.miscounted = 0
         self.left_over = 0
         self.discarded: list[str] = []
@@ -72,9 +81,11 @@ class DictIndex:
         return set(chunk_ids) & self.held.keys()
 
     async def search(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
-        reached = {key: one for key, one in self.held.items() if key not in self.unreachable}
-        scores = {key: float(one.vector @ vector) for key, one in reached.items() if one.vector is not None}
-        return sorted(scores.items(), key=lambda hit: -hit[1])[:limit]
+        assert scope.collections == ("a",)
+        return nearest(self.held.values(), vector, limit)
+
+    async def search_graph(self, vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
+        return nearest((one for key, one in self.held.items() if key not in self.unreachable), vector, limit)
 
     async def count(self) -> int:
         return len(self.held) + self.miscounted
@@ -302,3 +313,16 @@ async def test_a_large_index_may_hold_as_many_deleted_vectors_as_others() -> Non
     scene.index.left_over = WORN_AT_LEAST + 100
     await scene.later()
     assert scene.index.discarded == []
+
+
+async def test_the_recall_is_the_part_of_the_nearest_that_the_graph_finds() -> None:
+    scene = await settled(25)
+    assert scene.audit.recall is None
+    scene.index.is_exact = True
+    await scene.later()
+    assert scene.audit.recall == 1
+    scene.index.unreachable = {f"c{n}" for n in range(5, 25)}
+    with pytest.raises(Unavailable, match="not what the ledger says"):
+        await scene.later()
+    assert scene.audit.recall is not None
+    assert 0 < scene.audit.recall < 0.5

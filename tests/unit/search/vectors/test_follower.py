@@ -29,6 +29,7 @@ class DictIndex:
         self.generation = "g1"
         self.model = "m"
         self.starts = 1
+        self.is_exact = True
         self.outage: str | None = None
         self.values: dict[str, float] = {}
         self.failures = failures
