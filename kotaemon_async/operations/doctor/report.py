@@ -57,6 +57,12 @@ KINDS: Final[dict[str, Kind]] = {
     "vectors_differ": Kind("vectors that are not those of the ledger", _REBUILT),
     "vectors_unknown": Kind("vectors of passages that are gone", _REBUILT),
     "vectors_wrong": Kind("vectors that a search for them does not bring", _REBUILT),
+    "vectors_overlooked": Kind(
+        "of the nearest vectors, those that the index's graph does not find",
+        "nothing to do while `exact` is true in /healthz: then the graph is asked in larger scopes than"
+        " `vectors.exact_passages` alone; raise that to have all searches exact",
+        "note",
+    ),
     "vectors_behind": Kind(
         "entries of the log that the vector index has yet to apply",
         "nothing to do: it catches up by itself",

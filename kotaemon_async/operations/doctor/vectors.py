@@ -18,6 +18,8 @@ TRIES: Final = 3
 #: Chunks that are searched by their own vectors, without and with a deep look.
 SAMPLE: Final = 16
 DEEP_SAMPLE: Final = 256
+#: Below this part of the nearest vectors the graph is said to overlook some.
+LEAST_RECALL: Final = 0.9
 
 
 class VectorArea:
@@ -90,6 +92,7 @@ class _Comparison:
         found += await self._lacking(deep=deep)
         found += await self._unknown()
         found += await self._unfindable(deep=deep)
+        found += await self._overlooked()
         # Begun anew meanwhile: then all of it has yet to be followed.
         return found if self._vectors.generation == self._generation else []
 
@@ -124,6 +127,14 @@ class _Comparison:
         lost = await self._settled({entry.chunk_id for entry in searched.lost} - reported)
         is_wrong = len(lost) > UNREACHABLE_RATIO * searched.chunks
         return [Difference("vectors_wrong", one) for one in lost] if is_wrong else []
+
+    async def _overlooked(self) -> list[Difference]:
+        """Return what the graph misses beside the exact search, in the collections of some documents."""
+        canaries = await self._ledger.vector_log.canaries(SAMPLE, self._position, self._vectors.model)
+        recall = await self._comparison.recall(canaries)
+        if recall is None or recall >= LEAST_RECALL:
+            return []
+        return [Difference("vectors_overlooked", f"{1 - recall:.0%} of the nearest to {len(canaries)}")]
 
     async def _settled(self, ids: Iterable[str]) -> list[str]:
         """Return the ids that nothing has happened to since, so that the index has to hold them."""

@@ -122,8 +122,9 @@ class Index:
         self._exact.is_complete = len(self._exact) == count
 
     def check_folder(self) -> None:
-        """Raise FolderError when somebody else was at the files."""
+        """Raise FolderError when somebody else was at Chroma's files; the matrix begins anew for that."""
         self._files.check()
+        self._exact.check()
 
     def seal(self) -> None:
         """Seal the files as whole; the last act."""

@@ -2,9 +2,11 @@
 
 Beside it lies a matrix of the vectors as the ledger has them. The bytes name candidates, these say how near
 they are. Both are files in a folder inside of Chroma's, written in place and mapped; what the rows are is
-written when the child ends in order. Without that, the matrix begins anew and is filled from the ledger.
+written when the child ends in order. Without that, or when somebody else has changed a file, the matrix
+begins anew and is filled from the ledger.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -24,8 +26,8 @@ READ_ALL_FROM = 0.1
 #: Bytes err by up to a hundredth of a similarity: so many times the hits asked for, and so many more, are
 #: looked at again. Measured with 100,000 vectors in a narrow cone: all of the best five, 99.9 % of fifty.
 CANDIDATES, MORE_CANDIDATES = 2, 64
-#: Two vectors are the same from this cosine on.
-SAME_COSINE = 0.999
+#: Two vectors are the same from this cosine on, and bytes are those of a vector from this one on.
+SAME_COSINE, SAME_BYTES = 0.999, 0.95
 
 Place = tuple[str, str]
 
@@ -38,6 +40,19 @@ class _Rows:
         self._shape, self._kind = dimension, np.dtype(kind)
         self._row_bytes = dimension * self._kind.itemsize
         self.mapped = self._map()
+        self.note()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether nobody else has written the file since `note`, or cut it, which reading would die of."""
+        return self._known == self._state()
+
+    def note(self) -> None:
+        self._known = self._state()
+
+    def _state(self) -> tuple[int, int]:
+        found = os.fstat(self._file)
+        return found.st_size, found.st_mtime_ns
 
     def _map(self) -> NDArray[Any]:
         rows = os.fstat(self._file).st_size // self._row_bytes
@@ -73,8 +88,7 @@ class Matrix:
         self._folder, self._dimension = folder, dimension
         self._rough = _Rows(folder / "rough", dimension, np.int8)
         self._fine = _Rows(folder / "fine", dimension, np.float16)
-        self.is_complete = False
-        self.begin()
+        self._forget()
         if not self._resume():
             self.begin()
 
@@ -83,6 +97,18 @@ class Matrix:
 
     def begin(self) -> None:
         """Forget every row."""
+        self._forget()
+        for rows in (self._rough, self._fine):
+            with contextlib.suppress(OSError):  # writing it will fail as well, and is told
+                rows.cut(0)
+            rows.note()
+
+    def check(self) -> None:
+        """Begin anew when somebody else was at the files."""
+        if not (self._rough.is_ours and self._fine.is_ours):
+            self.begin()
+
+    def _forget(self) -> None:
         self.is_complete = False
         self._ids: list[str] = []
         self._row_of: dict[str, int] = {}
@@ -111,6 +137,7 @@ class Matrix:
             if at == len(self._ids):
                 self._ids.append(chunk)
                 self._row_of[chunk] = at
+        self._note()
 
     def delete(self, ids: Iterable[str]) -> None:
         for chunk in ids:
@@ -125,6 +152,7 @@ class Matrix:
                 self._ids[at] = moved
                 self._row_of[moved] = at
             self._ids.pop()
+        self._note()
 
     def rows_in(
         self, collections: Sequence[str] | None, document_ids: Sequence[str]
@@ -211,6 +239,10 @@ class Matrix:
         self.is_complete = True
         return True
 
+    def _note(self) -> None:
+        self._rough.note()
+        self._fine.note()
+
     def _make_room(self, rows: int) -> None:
         self._rough.make_room(rows)
         self._fine.make_room(rows)
@@ -258,8 +290,9 @@ class Matrix:
         length = float(np.linalg.norm(wanted))
         if not np.isfinite(length) or length == 0:
             return True  # no direction to compare
-        product = float(self._fine.mapped[at].astype(np.float32) @ wanted)
-        return product * float(self._unit[at]) >= SAME_COSINE * length
+        fine = float(self._fine.mapped[at].astype(np.float32) @ wanted) * float(self._unit[at])
+        rough = float(self._rough.mapped[at].astype(np.float32) @ wanted) * float(self._step[at])
+        return fine >= SAME_COSINE * length and rough >= SAME_BYTES * length
 
 
 def _products(vector: NDArray[np.int8], rows: NDArray[np.int8]) -> NDArray[np.float32]:

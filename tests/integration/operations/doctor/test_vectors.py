@@ -10,10 +10,11 @@ import pytest
 from kotaemon_async.app.doctor import doctor_alone
 from kotaemon_async.app.settings import Settings
 from kotaemon_async.domain.callers import EVERYBODY
+from kotaemon_async.domain.model import Scope
 from kotaemon_async.operations.doctor.report import Report
 from kotaemon_async.search.settings import EmbeddingSettings
 from kotaemon_async.search.vectors.store import VectorStore
-from kotaemon_async.stores.vector_log import LogEntry
+from kotaemon_async.stores.vector_log import LogEntry, Vector
 from tests.support.damage import DIMENSION, MODEL, DamagedFolder, open_folder, open_vectors
 
 
@@ -45,6 +46,18 @@ def other(chunk_id: str) -> LogEntry:
 
 async def test_an_index_that_has_followed_differs_in_nothing(data: DamagedFolder) -> None:
     assert (await data.run(deep=True)).findings == {}
+
+
+async def test_a_graph_that_overlooks_what_is_near_is_told_and_no_fault(
+    data: DamagedFolder, index: VectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def first(vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
+        return await index.search(vector, limit=1, scope=scope)
+
+    monkeypatch.setattr(index, "search_graph", first)
+    report = await data.run()
+    assert (report.verdict, list(report.findings)) == ("well", ["vectors_overlooked"])
+    assert report.findings["vectors_overlooked"].examples == ["80% of the nearest to 2"]
 
 
 async def test_an_index_that_lacks_vectors_is_rebuilt(data: DamagedFolder, index: VectorStore) -> None:

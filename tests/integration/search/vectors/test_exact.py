@@ -127,7 +127,22 @@ def without_exact(store: VectorStore, folder: Path) -> None:
     shutil.rmtree(folder / "exact")
 
 
-@pytest.mark.parametrize("accident", [killed, without_exact])
+def bus_error(store: VectorStore, folder: Path) -> None:
+    """What becomes of a child that reads a mapped page which the disk does not give."""
+    assert store.pid is not None
+    os.kill(store.pid, signal.SIGBUS)
+
+
+def cut_short(store: VectorStore, folder: Path) -> None:
+    os.truncate(folder / "exact" / "rough", 10)
+
+
+def scribbled(store: VectorStore, folder: Path) -> None:
+    with (folder / "exact" / "fine").open("r+b") as file:
+        file.write(bytes(1000))
+
+
+@pytest.mark.parametrize("accident", [killed, without_exact, bus_error, cut_short, scribbled])
 async def test_after_an_accident_the_graph_answers_until_the_matrix_is_filled_from_the_ledger(
     tmp_path: Path, accident: Callable[[VectorStore, Path], None]
 ) -> None:

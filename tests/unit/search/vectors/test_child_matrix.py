@@ -1,5 +1,6 @@
 """The matrix of exact vectors, without Chroma beside it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,6 +146,25 @@ def test_one_that_is_not_as_it_was_left_begins_anew(tmp_path: Path, damage: Call
     assert (again.is_complete, len(again)) == (False, 0)
 
 
+def truncated(folder: Path) -> None:
+    os.truncate(folder / "rough", 100)
+
+
+@pytest.mark.parametrize("damage", [flipped, truncated])
+def test_one_that_somebody_changes_while_it_is_open_begins_anew(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    vectors = drawn(FIRST_ROWS + 1)
+    matrix = filled(tmp_path, vectors)
+    matrix.check()
+    assert len(matrix) == FIRST_ROWS + 1
+    damage(tmp_path / "exact")
+    matrix.check()
+    assert (matrix.is_complete, len(matrix)) == (False, 0)
+    put(matrix, vectors)
+    assert matrix.search(vectors[700], 5, None)[0][0] == "c700"
+
+
 def test_one_whose_child_was_killed_begins_anew(tmp_path: Path) -> None:
     filled(tmp_path, drawn(100)).close()
     Matrix(tmp_path / "exact", DIMENSION)
@@ -159,3 +179,12 @@ def test_rows_that_are_missing_turned_or_moved_are_told(tmp_path: Path) -> None:
     wanted[2] *= -1
     places = [place_of(n) for n in range(3)] + [("d0", "elsewhere"), place_of(4)]
     assert matrix.differing([f"c{n}" for n in range(5)], places, wanted[:5]) == ["c1", "c2", "c3"]
+
+
+def test_rows_whose_bytes_are_of_another_vector_are_told(tmp_path: Path) -> None:
+    vectors = drawn(100)
+    matrix = filled(tmp_path, vectors)
+    with (tmp_path / "exact" / "rough").open("r+b") as file:
+        file.seek(3 * DIMENSION)
+        file.write(bytes(DIMENSION))
+    assert matrix.differing(["c2", "c3", "c4"], [place_of(n) for n in (2, 3, 4)], vectors[2:5]) == ["c3"]
