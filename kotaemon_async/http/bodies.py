@@ -43,7 +43,7 @@ from kotaemon_async.domain.times import iso_time
 from kotaemon_async.stores.conversations import Turn
 
 B = TypeVar("B", bound=msgspec.Struct)
-Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=200)]
+Ids = Annotated[list[Annotated[str, Meta(max_length=100)]], Meta(max_length=1000)]
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(max_length=200)]
 Time = Annotated[str, Meta(min_length=4, max_length=40, description="ISO 8601")]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]

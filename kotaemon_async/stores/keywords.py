@@ -19,6 +19,12 @@ SQL = queries("keywords.sql")
 MAX_TERMS = 64
 #: Fewer chunks are counted as so many: the subject of a library's only document is no common word.
 LEAST_CHUNKS = 1000
+#: In a scope of fewer chunks than these, or than this part of all, its rows are read and only they scored.
+FEW_CHUNKS, FEW_OF_ALL = 5000, 1 / 16
+#: In a larger one so many times the hits asked for are looked at first, and then so many times more.
+WIDER = 8
+#: Hits of which it is looked up together whether they are in the scope.
+LOOKED_UP_TOGETHER = 4
 #: Chunks whose terms are renewed in one transaction.
 RENEWED_TOGETHER = 50
 
@@ -44,8 +50,7 @@ class Keywords(Store):
         looked_for = [*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS]
         if not looked_for:
             return []
-        values = {"match": " OR ".join(looked_for), "limit": limit, **scope_values(scope)}
-        return list(conn.execute(SQL["keyword_search"], values))
+        return _best(conn, " OR ".join(looked_for), scope, limit)
 
     @reads
     def rarity(self, conn: apsw.Connection, terms: Sequence[str]) -> dict[str, float]:
@@ -88,6 +93,50 @@ class Keywords(Store):
             conn.execute(SQL["insert_terms"], values)
         conn.execute(SQL["forget_terms_done"])
         conn.execute(SQL["insert_terms_done"], {"version": VERSION, "row": renewed_to})
+
+
+def _best(conn: apsw.Connection, match: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
+    """Return the best in the scope with their scores; equal ones in the order in which they were read.
+
+    To look up every match, most of which are not returned, would take twice as long as to score it.
+    """
+    rows = _few_rows(conn, scope)
+    if rows is not None:
+        values = {"match": match, "rows": json.dumps(rows), "limit": limit}
+        return _in_scope(conn, list(conn.execute(SQL["best_of_rows"], values)), scope, limit)
+    wide = limit
+    while True:
+        wide *= WIDER
+        hits = list(conn.execute(SQL["best_of_all"], {"match": match, "limit": wide}))
+        found = _in_scope(conn, hits, scope, limit)
+        if len(found) == limit or len(hits) < wide:
+            return found
+
+
+def _few_rows(conn: apsw.Connection, scope: Scope) -> list[int] | None:
+    """Return the rows of the scope's searchable chunks, None when they are not few."""
+    if scope.collections is None and not scope.document_ids:
+        return None
+    few = max(FEW_CHUNKS, int(FEW_OF_ALL * int(conn.execute(SQL["last_row"]).get or 0)))
+    name = "rows_of_documents" if scope.document_ids else "rows_of_collections"
+    rows = [row for (row,) in conn.execute(SQL[name], {**scope_values(scope), "limit": few})]
+    return rows if len(rows) < few else None
+
+
+def _in_scope(
+    conn: apsw.Connection, hits: Sequence[tuple[int, float]], scope: Scope, limit: int
+) -> list[tuple[str, float]]:
+    """Return the first of the hits, given by row, that are searchable and in the scope, by their ids."""
+    found: list[tuple[str, float]] = []
+    step = LOOKED_UP_TOGETHER * limit
+    for at in range(0, len(hits), step):
+        part = hits[at : at + step]
+        values = {"rows": json.dumps([row for row, _ in part]), **scope_values(scope)}
+        ids = dict(conn.execute(SQL["found_in_scope"], values))
+        found += [(ids[row], score) for row, score in part if row in ids]
+        if len(found) >= limit:
+            break
+    return found[:limit]
 
 
 def _sought(conn: apsw.Connection, query: str, asked: SearchTerms) -> tuple[list[str], list[str]]:

@@ -49,6 +49,16 @@ async def test_what_is_still_typed_marks_what_it_begins(
     assert services.retrieval.as_typed is as_typed
 
 
+@pytest.mark.parametrize(("count", "status"), [(1000, 200), (1001, 400)])
+async def test_a_search_looks_in_up_to_a_thousand_documents(
+    client: AsyncClient, services: Fakes, count: int, status: int
+) -> None:
+    ids = [f"doc_{number:020}" for number in range(count)]
+    reply = await client.post("/api/v1/search", json={"query": "x", "document_ids": ids})
+    assert reply.status_code == status
+    assert [len(scope.document_ids) for _, scope, _, _ in services.retrieval.asked] == [1000][: status == 200]
+
+
 async def test_filters_narrow_the_scope(client: AsyncClient, services: Fakes) -> None:
     ids = [(await hand_in(client, f"Text {name}.", name=name)).json()["id"] for name in ("a.txt", "b.md")]
     for filters in ({"names": ["A.t"]}, {"media_types": ["text/markdown"]}, {"created_after": "2100-01-01"}):

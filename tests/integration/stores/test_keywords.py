@@ -1,11 +1,18 @@
 """What the keyword index finds first: figures, codes, single characters, capitals, either Chinese script."""
 
+import random
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
 import pytest
 
 from kotaemon_async.domain.index_terms import earlier_terms
 from kotaemon_async.domain.model import Block, Page, Scope
-from kotaemon_async.stores.ledger import Ledger
-from tests.support.ledger import batch_of, make_ready, new_document
+from kotaemon_async.stores import keywords
+from kotaemon_async.stores.ledger import FILE, Ledger
+from kotaemon_async.stores.scopes import scope_values
+from tests.support.ledger import batch_of, index, make_ready, new_document, run_sql, word_batch
 
 
 async def first_page(ledger: Ledger, texts: list[str], query: str) -> int | None:
@@ -177,3 +184,58 @@ async def test_only_the_last_word_and_only_while_it_is_typed(ledger: Ledger, que
     await first_page(ledger, ["The old harbour"], query)
     as_typed = query != "harb"
     assert await ledger.keywords.search(query, Scope(), 5, as_typed=as_typed) == []
+
+
+#: As it would be said without a thought of what it costs.
+PLAIN = """
+    SELECT c.id, -bm25(keywords) AS score FROM keywords
+    JOIN chunks AS c ON c.row = keywords.rowid
+    JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
+    WHERE keywords MATCH ?1
+      AND (?2 IS NULL OR d.collection IN (SELECT value FROM json_each(?2)))
+      AND (?3 IS NULL OR d.id IN (SELECT value FROM json_each(?3)))
+    ORDER BY score DESC, c.row LIMIT ?4
+"""
+WORDS = ["anchor", "basin", "cargo", "gulf", "harbour", "reef", "strait", "tug"]
+
+
+async def many_documents(ledger: Ledger, folder: Path) -> None:
+    """Forty in four collections, of few words so that scores are equal; every seventh is not searchable."""
+    drawn = random.Random(8)
+    for number in range(40):
+        name = f"doc_{number}"
+        await ledger.documents.accept(new_document(name, collection="abcd"[number % 4]), 1.0)
+        terms = [" ".join(drawn.choices(WORDS, k=drawn.randint(1, 4))) for _ in range(10)]
+        await index(ledger, name, replace(word_batch(10), terms=terms))
+    run_sql(folder / FILE, "UPDATE documents SET searchable_version = 0 WHERE rowid % 7 = 3")
+
+
+SCOPES = [
+    Scope(),
+    Scope(("a",)),
+    Scope(("a", "b", "c")),
+    Scope(("elsewhere",)),
+    Scope(document_ids=("doc_5",)),
+    Scope(document_ids=tuple(f"doc_{n}" for n in range(0, 40, 3))),
+    Scope(("b",), tuple(f"doc_{n}" for n in range(30))),
+]
+
+
+def plainly(folder: Path, asked: list[str], scope: Scope, limit: int) -> list[tuple[object, ...]]:
+    match, within = " OR ".join(asked), scope_values(scope)
+    return run_sql(folder / FILE, PLAIN, match, within["collections"], within["document_ids"], limit)
+
+
+@pytest.mark.parametrize("few", [0, 60, 5000], ids=["no scope is few", "some are few", "all are few"])
+async def test_every_scope_has_its_own_best_in_their_order(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    await many_documents(ledger, tmp_path)
+    monkeypatch.setattr(keywords, "FEW_CHUNKS", few)
+    monkeypatch.setattr(keywords, "FEW_OF_ALL", 0)
+    monkeypatch.setattr(keywords, "WIDER", 2)
+    drawn = random.Random(9)
+    for scope, limit in product(SCOPES, (1, 3, 10, 500)):
+        asked = drawn.sample(WORDS, drawn.randint(1, 3))
+        found = await ledger.keywords.search(" ".join(asked), scope, limit)
+        assert found == plainly(tmp_path, asked, scope, limit)
