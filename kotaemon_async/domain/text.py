@@ -70,6 +70,9 @@ def _simplified() -> dict[int, int]:
 
 
 _SIMPLIFIED: Final = _simplified()
+#: The traditional ones of the first plane, and any of another: together they would be a slow expression.
+_TRADITIONAL: Final = re.compile(f"[{''.join(chr(one) for one in _SIMPLIFIED if one < 0x10000)}]")
+_FAR_CHARACTER: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 def is_cjk(character: str) -> bool:
@@ -79,8 +82,9 @@ def is_cjk(character: str) -> bool:
 
 def cjk_share(text: str) -> float:
     """Return the CJK part of all letters and digits, 0 to 1; 0 for a text without any."""
-    letters = sum(character.isalnum() for character in text)
-    return len(CJK_CHARACTER.findall(text)) / letters if letters else 0.0
+    count = len(CJK_CHARACTER.findall(text))
+    letters = sum(map(str.isalnum, text)) if count else 0
+    return count / letters if letters else 0.0
 
 
 def is_mostly_cjk(text: str) -> bool:
@@ -177,7 +181,9 @@ def folded(text: str) -> str:
     if plain.isascii():
         return plain.casefold()
     plain = _ACCENTS.sub("", unicodedata.normalize("NFD", plain.casefold()))
-    return _DASHES.sub("-", unicodedata.normalize("NFC", plain)).translate(_SIMPLIFIED)
+    plain = _DASHES.sub("-", unicodedata.normalize("NFC", plain))
+    may_differ = _TRADITIONAL.search(plain) or _FAR_CHARACTER.search(plain)
+    return plain.translate(_SIMPLIFIED) if may_differ else plain
 
 
 def unfinished(query: str) -> str:
@@ -204,14 +210,22 @@ def is_begun(term: str, begun: str) -> bool:
 
 
 def _terms(plain: str) -> list[str]:
-    return [term for run in RUN.finditer(plain) for term in run_terms(run)]
+    found: list[str] = []
+    for cjk, word in RUN.findall(plain):
+        if word:
+            found.append(stem(word))
+        else:
+            found += pairs(cjk)
+    return found
 
 
 def run_terms(run: re.Match[str]) -> list[str]:
     """Return the terms of a run of RUN: the stem of a word, pairs of CJK characters or a lone one."""
-    cjk = run["cjk"]
-    if cjk is None:
-        return [stem(run["word"])]
+    return pairs(run["cjk"]) if run["cjk"] else [stem(run["word"])]
+
+
+def pairs(cjk: str) -> list[str]:
+    """Return the pairs of CJK characters in a row, or a lone one."""
     return [cjk[at : at + 2] for at in range(len(cjk) - 1)] or [cjk]
 
 
