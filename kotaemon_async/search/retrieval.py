@@ -196,7 +196,7 @@ class Retrieval:
 
 async def forget() -> None:
     """Clear the caches of passages' terms and of stems."""
-    _terms.cache_clear()
+    _joined_terms.cache_clear()
     text.forget()
 
 
@@ -219,10 +219,14 @@ def page_of(asked: Sequence[str], sentences: Sequence[Sentence]) -> int:
     return max(sentences[-1].places, key=lambda place: place.stop - place.start).page
 
 
-@lru_cache(maxsize=1024)
-def _terms(passage: str) -> tuple[str, ...]:
-    """Return the terms of a passage; those of often found ones are kept, about 10 kB each."""
-    return tuple(text.terms(passage))
+def _terms(passage: str) -> list[str]:
+    return _joined_terms(passage).split()
+
+
+@lru_cache(maxsize=8192)
+def _joined_terms(passage: str) -> str:
+    """Return the terms of a passage; those of often found ones are kept, about 2 kB each with the passage."""
+    return " ".join(text.terms(passage))
 
 
 def _ranking(

@@ -41,5 +41,5 @@ def test_what_keeps_its_results_has_a_bound_or_nothing_to_tell_them_apart(
 async def test_under_pressure_stems_and_terms_are_forgotten_and_found_anew() -> None:
     before = retrieval._terms("The pumps were sealed twice.")
     await retrieval.forget()
-    assert (text.stem.cache_info().currsize, retrieval._terms.cache_info().currsize) == (0, 0)
+    assert (text.stem.cache_info().currsize, retrieval._joined_terms.cache_info().currsize) == (0, 0)
     assert retrieval._terms("The pumps were sealed twice.") == before
