@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest
 PAGE := $(BIN)/deno fmt --quiet --config config/deno.json kotaemon_async/http/web
 # A worker for each of two cores; the long files first, so that both have work until the end.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
-.PHONY: help run test test-long check format demo eval bench bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
+.PHONY: help run test test-long check format demo eval bench bench-scale bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 run: $(READY) ## set everything up (OCR=0: no text recognition) and start the service on http://127.0.0.1:8000
@@ -38,10 +38,8 @@ test-long: $(MODEL) $(TEST) ## run the whole walks of which `test` takes a part:
 check: $(TEST) ## formatting, lint, types, layout
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 	@$(PAGE) --check && $(PYTEST) tests/unit/test_layout.py
-
 format: $(TEST) ## format the code and mend what lint can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix . && $(PAGE)
-
 demo: $(READY) ## documents, questions and cited answers on a throwaway service
 	@$(BIN)/kotaemon-async demo
 
@@ -49,6 +47,8 @@ eval: $(READY) ## score a throwaway service on PACK=../shared/eval, SUITES=docum
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
 bench: $(READY) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
 	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en
+bench-scale: $(READY) $(TEST) ## what searches, answers, memory and disk cost up to PASSAGES=100000, and whether the bounds hold
+	@$(BIN)/python -m tests.bench.scale --pack $(PACK) $(if $(PASSAGES),--passages $(PASSAGES)) --plot config/pictures/scale.svg
 budget: $(READY) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
 	@$(BIN)/python -m tests.bench.memory --folder $(PACK)/docs_en
 bench-files: $(TEST) ## pages or units a second and memory for each kind of file of FOLDER, else of files made here

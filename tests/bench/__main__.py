@@ -96,10 +96,10 @@ def measure(folder: Path) -> Json:
     with throwaway_service() as service:
         client = Client(service.url)
         beside = Background(service.process.pid, service.url)
-        lag_before = _lag(service)
+        lag_before = lag_of(service)
         with beside.running():
             documents, ingest_s = _ingest(client, files)
-            lag_after, lag_max_s = _lag(service), _lag_max_s(client)
+            lag_after, largest_s = lag_of(service), lag_max_s(client)
         idle_s = [_timed(_search_of(client, turn)) for turn in range(SEARCHES_IDLE)]
         client.close()
         metrics_s = _metrics_s(service)
@@ -116,7 +116,7 @@ def measure(folder: Path) -> Json:
             "embedder_alone_chunks_per_s": round(len(texts) / alone_s, 1),
             "ratio": round(alone_s / ingest_s, 3),
         },
-        "loop_lag_ms": _lag_figures(lag_before, lag_after) | {"max": round(1000 * lag_max_s, 1)},
+        "loop_lag_ms": lag_figures(lag_before, lag_after) | {"max": round(1000 * largest_s, 1)},
         "search_idle_ms": quantiles_ms(idle_s),
         "search_during_ingest_ms": quantiles_ms(beside.searches_s),
         "metrics_ms": quantiles_ms(metrics_s),
@@ -177,7 +177,7 @@ def _starts_s(service: Throwaway) -> Json:
     return {"first": round(first_s, 2), "again": round(statistics.median(again_s), 2)}
 
 
-def _lag(service: Throwaway) -> Lag:
+def lag_of(service: Throwaway) -> Lag:
     """The cumulative histogram of loop lag: upper bound in seconds -> count."""
     page = httpx.get(f"{service.url}/metrics", timeout=10, trust_env=False).text
     return {float(bound): float(count) for bound, count in _BUCKET.findall(page)}
@@ -189,13 +189,13 @@ def _metrics_s(service: Throwaway) -> list[float]:
         return [_timed(lambda: http.get("/metrics")) for _ in range(METRICS_IDLE)]
 
 
-def _lag_max_s(client: Client) -> float:
+def lag_max_s(client: Client) -> float:
     """The largest lag of the last minute, from the health report."""
     _, report = client.health()
     return float(report["components"]["event_loop"]["max_s"])
 
 
-def _lag_figures(before: Lag, after: Lag) -> dict[str, float]:
+def lag_figures(before: Lag, after: Lag) -> dict[str, float]:
     """p50 and p99 as the upper bounds of their buckets, so never better than the truth."""
     counts = {bound: after[bound] - before.get(bound, 0) for bound in sorted(after)}
     total = max(counts.values(), default=0)
