@@ -206,6 +206,7 @@ class Matrix:
 
     def close(self) -> None:
         """Write down what the rows are and seal the files, for the next child to go on with."""
+        self.check()
         if not self.is_complete:
             return
         self._rough.cut(len(self))

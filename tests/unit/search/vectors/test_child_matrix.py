@@ -165,6 +165,13 @@ def test_one_that_somebody_changes_while_it_is_open_begins_anew(
     assert matrix.search(vectors[700], 5, None)[0][0] == "c700"
 
 
+def test_what_somebody_changed_before_it_is_closed_is_not_sealed(tmp_path: Path) -> None:
+    matrix = filled(tmp_path, drawn(100))
+    flipped(tmp_path / "exact")
+    matrix.close()
+    assert len(Matrix(tmp_path / "exact", DIMENSION)) == 0
+
+
 def test_one_whose_child_was_killed_begins_anew(tmp_path: Path) -> None:
     filled(tmp_path, drawn(100)).close()
     Matrix(tmp_path / "exact", DIMENSION)
