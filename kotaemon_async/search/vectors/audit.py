@@ -140,13 +140,17 @@ class IndexComparison:
         return await self._log.sample(spots, position, self._vectors.model)
 
     async def search(self, entries: Sequence[LogEntry]) -> Searched:
-        """Search the chunks' own vectors in the graph, but for those that have no direction to search in."""
+        """Search the chunks' own vectors among all, but for those that have no direction to search in.
+
+        As questions do: equal vectors may be an island in the graph that no rebuild would connect, which is
+        no damage where the exact search answers.
+        """
         lost, hits, searched = list[LogEntry](), list[str](), 0
         for entry in entries:
             vector = entry.vector
             if vector is None or not self._has_direction(vector):
                 continue
-            found = await self._vectors.search_graph(vector, limit=3, scope=Scope())
+            found = await self._vectors.search(vector, limit=3, scope=Scope())
             searched += 1
             hits += [chunk_id for chunk_id, _ in found]
             if not found or found[0][1] < FOUND_COSINE:
