@@ -21,12 +21,14 @@ from kotaemon_async.documents.ingest import RECIPE
 from kotaemon_async.domain.callers import EVERYBODY
 from kotaemon_async.domain.index_terms import segment
 from kotaemon_async.domain.model import Chunk, Page
+from kotaemon_async.domain.overviews import DocumentOverview
 from kotaemon_async.domain.text import is_mostly_cjk
 from kotaemon_async.search.embedding.embedder import Embedder
 from kotaemon_async.search.embedding.models import choose
 from kotaemon_async.stores.claims import Batch
 from kotaemon_async.stores.documents import NewDocument
 from kotaemon_async.stores.ledger import Ledger
+from kotaemon_async.stores.overviews import Version
 
 SENTENCES: Final = 2000
 SENTENCES_A_PAGE: Final = 30
@@ -35,6 +37,10 @@ PAGES: Final = 5
 BEGINNING: Final = 20
 #: Every tenth document stands in one of the small collections.
 SMALL_COLLECTIONS: Final = 300
+
+#: A passage, and how many of it make a page.
+EQUAL: Final = "The maintenance log of station seven lists every check of the week. "
+EQUAL_A_PAGE: Final = 50
 
 _END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z])|(?<=[。！？])")
 
@@ -119,13 +125,17 @@ class Filler:
 
     async def add_equal(self, ledger: Ledger, passages: int) -> None:
         """Put one document of equal passages beside the others."""
-        line = "The maintenance log of station seven lists every check of the week. "
-        chunks = [Chunk(1, n, len(line) * n, len(line) * (n + 1), line) for n in range(passages)]
-        made = np.tile(self._spare, (passages, 1))
-        pages = [Page(1, line * passages)]
-        batch = Batch(pages, chunks, made, [segment(line)] * passages, 1, self._model)
+        pages = [Page(number, EQUAL * EQUAL_A_PAGE) for number in range(1, passages // EQUAL_A_PAGE + 1)]
+        length = len(EQUAL)
+        chunks = [
+            Chunk(page.number, at, length * at, length * (at + 1), EQUAL)
+            for page in pages
+            for at in range(EQUAL_A_PAGE)
+        ]
+        made = np.tile(self._spare, (len(chunks), 1))
+        batch = Batch(pages, chunks, made, [segment(EQUAL)] * len(chunks), len(pages), self._model)
         await self._commit(ledger, batch, "log")
-        self.passages += passages
+        self.passages += len(chunks)
 
     async def _commit(self, ledger: Ledger, batch: Batch, collection: str) -> None:
         name, number = document_id(self.documents), self.documents
@@ -149,6 +159,8 @@ class Filler:
             raise RuntimeError(f"{name} cannot be claimed")
         await ledger.claims.commit_batch(claim, batch, time.time())
         await ledger.claims.to_indexing(claim, time.time())
+        # The service would make them all beside what is measured.
+        await ledger.overviews.keep(Version(name, 1), DocumentOverview(), time.time())
 
 
 def document_id(number: int) -> str:
