@@ -21,7 +21,7 @@ from tests.support.service import eventually, serving, upload_all
 
 WORDS = ("river", "mountain", "engine", "bakery", "violin", "treaty", "glacier", "harbour")
 #: So many equal vectors are each other's only neighbours in Chroma's graph: from them no way leads elsewhere.
-EQUAL = 2600
+EQUAL, A_PAGE = 2600, 50
 LINE = "The maintenance log of station seven lists every check. "
 
 
@@ -42,10 +42,11 @@ async def add_equal_passages(folder: Path) -> None:
     await ledger.documents.accept(new_document("doc_log", collection="log"), time.time())
     claim = await ledger.claims.claim("doc_log", "me", time.time(), 600.0, recipe=RECIPE)
     assert claim is not None
-    size = len(LINE)
-    chunks = [Chunk(1, n, size * n, size * (n + 1), LINE) for n in range(EQUAL)]
+    size, places = len(LINE), [divmod(n, A_PAGE) for n in range(EQUAL)]
+    pages = [Page(1 + number, LINE * A_PAGE) for number in range(EQUAL // A_PAGE)]
+    chunks = [Chunk(1 + page, at, size * at, size * (at + 1), LINE) for page, at in places]
     vectors = np.tile(np.frombuffer(vector, np.float16).astype(np.float32), (EQUAL, 1))
-    batch = Batch([Page(1, LINE * EQUAL)], chunks, vectors, [segment(LINE)] * EQUAL, 1, str(model))
+    batch = Batch(pages, chunks, vectors, [segment(LINE)] * EQUAL, len(pages), str(model))
     await ledger.claims.commit_batch(claim, batch, time.time())
     await ledger.claims.to_indexing(claim, time.time())
     await ledger.aclose()
