@@ -62,7 +62,8 @@ def nearest(question: str, missing: Sequence[str]) -> str:
         )
     if is_chinese(question):
         return f"没有找到关于“{'、'.join(missing)}”的内容；最接近的是："
-    return f"Nothing found on {', '.join(missing)}; the nearest is: "
+    named = ", ".join(f"“{one}”" for one in missing)
+    return f"Nothing found on {named}; the nearest is: "
 
 
 def nothing_more(question: str) -> str:

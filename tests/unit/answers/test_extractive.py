@@ -89,7 +89,7 @@ async def test_another_year_than_the_one_that_is_asked_for_is_only_the_nearest()
     meaning = Meaning({"1936": 0.7})
     text, finish = await answered("Which company got a licence in 1963?", FERRY, embedder=meaning)
     assert text == (
-        "Nothing found on 1963; the nearest is: The ferry company got its first licence in 1936. [1]"
+        "Nothing found on “1963”; the nearest is: The ferry company got its first licence in 1936. [1]"
     )
     assert (finish.outcome, finish.missing) == ("nearest", ("1963",))
 
@@ -106,7 +106,7 @@ async def test_a_denial_that_nothing_shown_makes_is_told() -> None:
     text, finish = await answered(
         "Which company got no licence and did not sail?", FERRY, embedder=Meaning({"1936": 0.7})
     )
-    assert text.startswith("Nothing found on not sail; the nearest is: The ferry company")
+    assert text.startswith("Nothing found on “not sail”; the nearest is: The ferry company")
     assert (finish.outcome, finish.missing) == ("nearest", ("not sail",))
 
 
@@ -122,7 +122,7 @@ async def test_a_sentence_that_denies_what_is_asked_is_only_the_nearest() -> Non
     text, finish = await answered(
         "When did the mayor visit the harbour?", visit, embedder=Meaning({"2013": 0.8})
     )
-    assert text.startswith("Nothing found on visit; the nearest is: In 2013 the mayor")
+    assert text.startswith("Nothing found on “visit”; the nearest is: In 2013 the mayor")
     assert (finish.outcome, finish.missing) == ("nearest", ("visit",))
 
 
@@ -138,7 +138,7 @@ async def test_what_takes_the_place_of_a_denial_has_to_be_about_the_same() -> No
     text, finish = await answered(
         "If there is no shared medium, how do packets wait?", rules, embedder=meaning
     )
-    assert text.startswith("Nothing found on not shared; the nearest is: In case of a shared medium")
+    assert text.startswith("Nothing found on “not shared”; the nearest is: In case of a shared medium")
     assert finish.outcome == "nearest"
 
 

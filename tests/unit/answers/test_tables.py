@@ -36,7 +36,7 @@ async def test_the_same_in_chinese() -> None:
 async def test_a_row_that_is_not_there_is_not_replaced_by_another() -> None:
     text, finish, _ = await answered("What is the width of KT-150?", BELTS)
     assert (finish.outcome, finish.missing) == ("nearest", ("KT-150",))
-    assert text.startswith("Nothing found on KT-150; the nearest is: Model: KT-1")
+    assert text.startswith("Nothing found on “KT-150”; the nearest is: Model: KT-1")
 
 
 async def test_several_rows_are_a_list_with_a_marker_each() -> None:
