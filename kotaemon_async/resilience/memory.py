@@ -25,6 +25,7 @@ _ROLES: Final = (
     (b"parsing/child_ocr.py", "ocr"),
     (b"backup\0verify", "backup"),
 )
+PROCESS_NAMES: Final = ("main", *(name for _, name in _ROLES), "other")
 
 
 class ProcessUsage(NamedTuple):
@@ -35,7 +36,7 @@ class ProcessUsage(NamedTuple):
 
 
 def processes(proc: Path = Path("/proc"), pid: int | None = None) -> dict[int, str]:
-    """Return this process and all below it, by id: main, vectors, llm, parser, ocr, backup or other."""
+    """Return this process and all below it, by id, with their names."""
     root = pid or os.getpid()
     parents = {int(entry.name): _parent(entry) for entry in proc.iterdir() if entry.name.isdigit()}
     found = {root: "main"}

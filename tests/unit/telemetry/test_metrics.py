@@ -6,6 +6,7 @@ import pytest
 
 from kotaemon_async.domain.model import ServedBy, Status, WarningCode
 from kotaemon_async.operations.incidents.causes import CAUSES
+from kotaemon_async.resilience.memory import PROCESS_NAMES
 from kotaemon_async.search.vectors.supervisor import DiscardReason
 from kotaemon_async.telemetry import metrics
 from tests.support.vocabulary import table, words
@@ -67,6 +68,7 @@ def test_every_label_has_its_values_and_no_other_label_is_on_the_page() -> None:
         ("code", "kotaemon_document_warnings", get_args(WarningCode)),
         ("reason", "kotaemon_vector_rebuilds_total", get_args(DiscardReason)),
         ("cause", "kotaemon_incidents_open", CAUSES),
+        ("process", "kotaemon_memory_bytes", PROCESS_NAMES),
     ],
 )
 def test_values_are_those_of_the_code(label: str, name: str, values: tuple[str, ...]) -> None:
