@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kotaemon_async.answers.settings import COMPONENTS
+from kotaemon_async.app import backups
 from kotaemon_async.app import process as app
 from kotaemon_async.cli.client import Client
 from kotaemon_async.cli.throwaway import Throwaway
@@ -28,6 +29,7 @@ OPEN: Final[dict[str, Collection[str]]] = {
     "<component>": COMPONENTS,
     "<link>": (),
     "<task>": re.findall(r'^ +"(\w+)":', inspect.getsource(app._tasks), re.MULTILINE),
+    "<chore>": re.findall(r'^ +"(\w+)":', inspect.getsource(backups.maintenance_of), re.MULTILINE),
     "<http>": [str(status) for status in (200, 202, 204, 499, *(status for status, _ in CODES.values()))],
 }
 #: The description of the others does not describe itself.
