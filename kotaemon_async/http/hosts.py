@@ -60,6 +60,15 @@ class KnownHosts:
         return _is_loopback(name) and (self._is_local or _is_loopback(local))
 
 
+def is_safe_origin(scope: HTTPScope) -> bool:
+    """Return whether browsers take the page for one of a safe origin: over TLS, or of their own machine."""
+    headers = Headers.from_scope(scope)
+    if "https" in (scope["scheme"], headers.get("x-forwarded-proto")):  # who lies about it harms himself
+        return True
+    named = _HOST.fullmatch(headers.get("host", ""))
+    return named is not None and _is_loopback(named[1].lower().strip("[]"))
+
+
 def _local_address(scope: HTTPScope) -> str:
     """Return which of the machine's addresses the connection came to."""
     server = scope.get("server")

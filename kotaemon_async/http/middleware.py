@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, HTTPReceiveMessage, HTTPScope, Message, Rece
 from loguru import logger
 
 from kotaemon_async.domain.callers import Caller
+from kotaemon_async.http.hosts import is_safe_origin
 from kotaemon_async.http.limits import standing_headers
 from kotaemon_async.telemetry import metrics, traces
 
@@ -39,9 +40,10 @@ SAFE_HEADERS: Final = {
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
+#: And these where a browser obeys them; elsewhere it writes an error about each page.
+SAFE_ORIGIN_HEADERS: Final = {"Cross-Origin-Opener-Policy": "same-origin"}
 
 
 class Observed:
@@ -72,7 +74,7 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _mark(message, trace_id, standing_headers(scope))
+                _mark(message, trace_id, standing_headers(scope), is_safe=is_safe_origin(scope))
             await send(message)
 
         try:
@@ -200,12 +202,12 @@ def _request_id(headers: Headers) -> str | None:
     return found if _REQUEST_ID.fullmatch(found) else None
 
 
-def _mark(message: Message, trace_id: str, standing: Mapping[str, str]) -> None:
+def _mark(message: Message, trace_id: str, standing: Mapping[str, str], *, is_safe: bool) -> None:
     reply = MutableScopeHeaders.from_message(message)
     reply["X-Trace-Id"] = trace_id
     for name, value in standing.items():
         reply[name] = value
-    for name, value in SAFE_HEADERS.items():
+    for name, value in (SAFE_HEADERS | (SAFE_ORIGIN_HEADERS if is_safe else {})).items():
         reply.setdefault(name, value)
 
 

@@ -10,6 +10,8 @@ from typing import Any, Final, Literal, Protocol
 
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+#: By this name the page is reached as in a LAN: plain http of no loopback address is no secure context.
+LAN_NAME: Final = "box.test"
 #: Nothing of the browser's own talks to anybody.
 _FLAGS: Final = (
     "--no-sandbox",
@@ -19,6 +21,7 @@ _FLAGS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--host-resolver-rules=MAP {LAN_NAME} 127.0.0.1",
 )
 #: Pictures of the main states are left here for a person to look at.
 PICTURES: Final = Path(

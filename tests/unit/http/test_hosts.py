@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.types import Message
 
-from kotaemon_async.http.hosts import KnownHosts
+from kotaemon_async.http.hosts import KnownHosts, is_safe_origin
 from kotaemon_async.http.settings import HttpSettings
 
 
@@ -115,3 +115,17 @@ async def test_a_trusted_proxy_says_what_it_was_called_by() -> None:
     assert await status(settings, "127.0.0.1:8000", **behind) == 200
     assert await status(settings, "127.0.0.1:8000", **(behind | {"x_forwarded_host": "evil.example"})) == 421
     assert await status(settings, "evil.example", **(behind | {"peer": "192.0.2.9"})) == 421
+
+
+@pytest.mark.parametrize(("scheme", "host", "proto", "is_safe"), [
+    ("http", "127.0.0.1:8000", "", True), ("http", "[::1]:8000", "", True), ("http", "LocalHost", "", True),
+    ("http", "docs.localhost:8000", "", True), ("https", "docs.example", "", True),
+    ("http", "docs.example", "https", True), ("http", "docs.example", "http", False),
+    ("http", "192.168.1.5:8000", "", False), ("http", "", "", False), ("http", "<127.0.0.1>", "", False),
+])  # fmt: skip
+def test_a_page_over_tls_or_of_ones_own_machine_is_of_a_safe_origin(
+    scheme: str, host: str, proto: str, is_safe: bool
+) -> None:
+    named = [(b"host", host.encode()), *([(b"x-forwarded-proto", proto.encode())] if proto else [])]
+    scope: Any = {"type": "http", "scheme": scheme, "headers": named}
+    assert is_safe_origin(scope) is is_safe
