@@ -8,7 +8,7 @@ import re
 from itertools import takewhile
 from typing import Final, Literal
 
-from kotaemon_async.answers import synonyms
+from kotaemon_async.answers import measures, synonyms
 from kotaemon_async.answers.insist import holds_figure
 from kotaemon_async.domain import text
 
@@ -129,7 +129,7 @@ def untold(question: str, said: str, around: str) -> list[str]:
     """Return the words that ask for a time, a figure or things counted of which the text tells nothing."""
     kind = None if _TWOFOLD.search(question) else asked(question)
     found = ""
-    if kind == "figure" and holds_figure(question, said):
+    if kind == "figure" and holds_figure(question, said) and measures.is_measured(question, said):
         found = _uncounted(question, f"{said}\n{around}")
     elif kind == "figure" or (kind == "time" and not _SOME_TIME.search(said)):
         found = _said(kind, question)

@@ -21,7 +21,9 @@ _UNIT_LINES: Final = """
     mm millimetre millimetres millimeter millimeters 毫米 =1
     | cm centimetre centimetres centimeter centimeters 厘米 公分 =10
     | m metre metres meter meters 米 公尺 =1000
-    | km kilometre kilometres kilometer kilometers 公里 千米 =1000000
+    | km kilometre kilometres kilometer kilometers 公里 千米 =1000000 | 海里 =1852000
+    | nm nanometre nanometres nanometer nanometers 纳米 =0.000001 | 尺 =333.3 | 丈 =3333.3 | 里 =500000
+    | μm micrometre micrometres micrometer micrometers micron microns 微米 =0.001 | yard yards =914.4
     | inch inches 英寸 =25.4 | foot feet ft 英尺 =304.8 | mile miles 英里 =1609344
     mg milligram milligrams 毫克 =1 | g gram grams gramme grammes 克 =1000
     | kg kilogram kilograms kilogramme kilogrammes 公斤 千克 =1000000
@@ -43,6 +45,14 @@ _UNITS: Final[dict[str, tuple[int, float]]] = {
     for names_of, _, factor in (unit.partition("="),)
     for name in names_of.split()
 }
+_TIMES: Final = frozenset({_UNITS["s"][0], _UNITS["months"][0]})
+_LENGTHS: Final = frozenset({_UNITS["m"][0]})
+#: Asked with these words, told with a unit of these lines.
+_MEASURED: Final = (
+    (re.compile(r"\bhow (?:long|far)\b|多[长远]"), _TIMES | _LENGTHS),
+    (re.compile(r"\bhow (?:deep|wide)\b|多[深宽]"), _LENGTHS),
+)
+_YEAR: Final = re.compile(r"(?<!\d)[12]\d{3}(?!\d)")
 _SCALES: Final = {
     "thousand": 1e3,
     "million": 1e6,
@@ -88,6 +98,18 @@ def contradicted(claim: str, source: str) -> list[str]:
         for one in _amounts(claim)
         if one.dimension is not None and not _is_stated(one, stated) and _is_other(one, stated)
     ]
+
+
+def is_measured(question: str, said: str) -> bool:
+    """Return whether a text has an amount in a unit of what the question measures; else True as well.
+
+    Two years tell how long something was.
+    """
+    plain = text.folded(question)
+    wanted = next((units for pattern, units in _MEASURED if pattern.search(plain)), None)
+    if wanted is None or any(one.dimension in wanted for one in _amounts(text.folded(said))):
+        return True
+    return wanted >= _TIMES and len(set(_YEAR.findall(said))) > 1
 
 
 def restated(claim: str, source: str) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kotaemon_async.answers.measures import contradicted, restated
+from kotaemon_async.answers.measures import contradicted, is_measured, restated
 
 TANK = (
     "The tank holds 40 kg of salt; it is 3 km from Hale, costs $7.50 and lasts three months. "
@@ -30,3 +30,19 @@ def test_a_year_is_no_span_of_years() -> None:
 
 def test_what_is_stated_in_other_units_is_taken_out() -> None:
     assert restated("It is 3,000 metres away and 9 m high.", TANK) == "it is   away and 9 m high."
+
+
+@pytest.mark.parametrize(("question", "said", "is_told"), [
+    ("How long is the river?", "It has more than 40 castles.", False),
+    ("How long is the river?", "It runs for 1,230 km.", True),
+    ("How long did the war last?", "It took seven years.", True),
+    ("How long did the war last?", "It was fought from 1754 to 1763.", True),
+    ("How wide is the virus?", "Its 12 proteins are known.", False),
+    ("How wide is the virus?", "It measures 100 µm.", True),
+    ("How far is Hale?", "Hale has 3 banks.", False),
+    ("How many banks has Hale?", "Hale has 3 banks.", True),
+    ("河有多長？", "河邊有40座城堡。", False), ("河有多长？", "河長三百里。", True),
+    ("湖有多深？", "深106米。", True),
+])  # fmt: skip
+def test_what_is_measured_is_told_in_a_unit_of_it(question: str, said: str, is_told: bool) -> None:
+    assert is_measured(question, said) is is_told
