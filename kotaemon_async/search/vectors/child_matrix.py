@@ -119,6 +119,7 @@ class Matrix:
         self._unit: NDArray[np.float32] = np.zeros(FIRST_ROWS, np.float32)
 
     def upsert(self, ids: Sequence[str], places: Iterable[Place], vectors: NDArray[np.float32]) -> None:
+        """Put the vectors in, over those of the same ids; one without a direction is near to nothing."""
         new = sum(one not in self._row_of for one in set(ids))
         self._make_room(len(self._ids) + new)
         fine = vectors.astype(np.float16)
@@ -140,6 +141,7 @@ class Matrix:
         self._note()
 
     def delete(self, ids: Iterable[str]) -> None:
+        """Take the rows out; ids that have none are passed over."""
         for chunk in ids:
             if (at := self._row_of.pop(chunk, None)) is None:
                 continue
