@@ -34,6 +34,7 @@ from kotaemon_async.resilience.memory import usage
 from kotaemon_async.stores.ledger import FILE, Ledger
 from tests.bench import scale_report
 from tests.bench.__main__ import lag_figures, lag_max_s, lag_of, quantiles_ms
+from tests.bench.bounds import print_bounds
 from tests.bench.scale_fill import (
     SMALL_COLLECTIONS,
     Filler,
@@ -315,7 +316,7 @@ def main() -> int:
     given = parser.parse_args()
     figures = measure(given.pack, given.passages)
     scale_report.print_table(figures["stages"])
-    holds = scale_report.print_bounds(figures["stages"])
+    holds = print_bounds(scale_report.bounded(figures["stages"]), scale_report.BOUNDS)
     print_json(figures)
     if given.plot is not None:
         said = f"{figures['machine']}, {figures['at'][:10]}"

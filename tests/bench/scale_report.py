@@ -1,38 +1,16 @@
-"""What `make bench-scale` says: a table, the bounds that hold or not, and a plot."""
+"""What `make bench-scale` says: a table, what its bounds are, and a plot."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import log10
-from typing import Final, Literal
+from typing import Final
 from xml.sax.saxutils import escape
 
 from rich.table import Table
 
 from kotaemon_async.cli.client import Json
 from kotaemon_async.cli.terminal import out
-
-Verdict = Literal["holds", "within its noise", "missed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """What a figure of the largest size is at most, or `at_least`.
-
-    `noise` is the part of it by which it differs from run to run beside a neighbour.
-    """
-
-    figure: str
-    limit: float
-    noise: float = 0.1
-    at_least: bool = False
-
-    def verdict(self, value: float) -> Verdict:
-        """Return whether the value holds it."""
-        over = self.limit - value if self.at_least else value - self.limit
-        if over <= 0:
-            return "holds"
-        return "within its noise" if over <= self.noise * self.limit else "missed"
-
+from tests.bench.bounds import Bound, flat
 
 #: Times on the clock, which a neighbour stretches.
 _CLOCK: Final = 0.3
@@ -66,15 +44,6 @@ BOUNDS: Final = (
 )
 
 
-def flat(figures: Json, prefix: str = "") -> Iterator[tuple[str, float]]:
-    """Every number under its path."""
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{prefix}{name}.")
-        elif name != "count":
-            yield f"{prefix}{name}", float(value)
-
-
 def bounded(stages: Mapping[str, Json]) -> dict[str, float]:
     """The figures of the largest size, and under `growth.` what they are beside the smallest."""
     sizes = list(stages)
@@ -93,20 +62,6 @@ def print_table(stages: Mapping[str, Json]) -> None:
         cells = [f"{one[name]:g}" if name in one else "" for one in columns.values()]
         table.add_row(name, *cells, "" if growth is None else f"{growth:.2f}")
     out().print(table)
-
-
-def print_bounds(stages: Mapping[str, Json], bounds: Sequence[Bound] = BOUNDS) -> bool:
-    """Print each bound with its value; return whether all hold but for their noise."""
-    values = bounded(stages)
-    table = Table("bound", "is", "may be", "", box=None, pad_edge=False)
-    verdicts = list[Verdict]()
-    for one in bounds:
-        value = values[one.figure]
-        verdicts.append(one.verdict(value))
-        may_be = f"{'≥' if one.at_least else '≤'} {one.limit:g} ± {one.noise:.0%}"
-        table.add_row(one.figure, f"{value:.4g}", may_be, verdicts[-1])
-    out().print(table)
-    return "missed" not in verdicts
 
 
 #: Lines of the plot, with their colours and marks, which tell them apart in grey as well.

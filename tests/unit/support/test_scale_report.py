@@ -5,7 +5,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from kotaemon_async.cli.client import Json
-from tests.bench.scale_report import LINES, Bound, bounded, plot, print_bounds
+from tests.bench.bounds import Bound, print_bounds
+from tests.bench.scale_report import LINES, bounded, plot
 
 
 def stage(passages: int, ms: float) -> Json:
@@ -39,7 +40,7 @@ def test_bounds_look_at_the_largest_size_and_at_how_costs_grow() -> None:
 @pytest.mark.parametrize(("limit", "holds"), [(2.5, True), (2.4, True), (2.2, False)])
 def test_all_bounds_hold_or_it_is_said(limit: float, holds: bool, capsys: pytest.CaptureFixture[str]) -> None:
     bounds = [Bound("answer.p50", 20), Bound("growth.answer.cpu_ms", limit)]
-    assert print_bounds(STAGES, bounds) is holds
+    assert print_bounds(bounded(STAGES), bounds) is holds
     assert ("missed" in capsys.readouterr().out) is not holds
 
 
