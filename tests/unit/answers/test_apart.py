@@ -1,8 +1,14 @@
 """What stands in a document beside what it says."""
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kotaemon_async.answers.apart import (
+    BEGINNINGS,
+    WITHIN,
     asks_for_it,
     heads_details,
     is_apart,
@@ -35,6 +41,86 @@ def test_heads_captions_references_and_notices_are_no_part_of_what_it_says(words
 ])  # fmt: skip
 def test_a_sentence_that_says_something_is_part_of_it(words: str) -> None:
     assert not is_apart(words)
+
+
+#: What makes a sentence stand apart, and parts of it.
+TELLING = [
+    *(
+        "©",
+        "(c) 2031",
+        "Copyright",
+        "all rights reserved",
+        "legal disclaimer",
+        "open-access article",
+        "terms",
+    ),
+    *(
+        "under the terms of the Creative Commons",
+        "no competing interests",
+        "they",
+        "declare that they have no",
+    ),
+    *("without prior", "written permission", "written consent", "while every care", "this message is"),
+    *(
+        "confidential",
+        "contributed equally to",
+        "corresponding author",
+        "this e-book",
+        "copyright restrictions",
+    ),
+    *(
+        "the production process, errors",
+        "has been accepted for publication",
+        "版权所有",
+        "版權所有",
+        "保留一切權利",
+    ),
+    *(
+        "侵權必究",
+        "未經書面許可不得",
+        "未经同意禁止",
+        "利益冲突",
+        "免责声明",
+        "免責聲明",
+        "DOI: 10.1",
+        "ISSN 12",
+        "Authors：",
+    ),
+    *(
+        "License: CC",
+        "Accepted: 2 May 2031",
+        "Keywords:",
+        "关键词：",
+        "Journal Pre-proof",
+        "2019;12(3):45",
+        "vol. 3",
+    ),
+    *(
+        "pp. 7",
+        "[J]",
+        ". . . . .",
+        ".....",
+        "…",
+        "··",
+        "Figure 2.",
+        "From: O",
+        "4. Berg O,",
+        "Contents",
+        "pump",
+    ),
+]
+#: Letters that are the same as others where case is ignored.
+ALIKE = str.maketrans({"s": "ſ", "i": "ı", "I": "İ", "k": "\u212a"})
+WRITTEN = st.sampled_from([str, str.upper, str.lower, str.title, lambda words: words.translate(ALIKE)])
+
+
+@given(st.lists(st.tuples(st.sampled_from(TELLING), WRITTEN, st.sampled_from(["", " ", "\n"]))))
+def test_what_is_looked_for_first_leaves_nothing_out(
+    parts: list[tuple[str, Callable[[str], str], str]],
+) -> None:
+    words = "".join(written(part) + space for part, written, space in parts)
+    patterns = [*BEGINNINGS, *(pattern for pattern, _ in WITHIN)]
+    assert is_apart(words) is any(pattern.search(words) is not None for pattern in patterns)
 
 
 @pytest.mark.parametrize(("question", "asks"), [
