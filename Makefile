@@ -30,7 +30,6 @@ test: $(MODEL) $(TEST) ## run the tests: unit, integration, acceptance
 	@.ci/packages && $(LOCKED) '$(BIN)/python -m tests.support.smollm'
 	@$(PYTEST) $(BESIDE) -m "not long and not alone"
 	@$(PYTEST) tests/acceptance -m "alone and not long"
-
 test-long: $(MODEL) $(TEST) ## run the whole walks of which `test` takes a part: all kills, a day, a long soak
 	@.ci/packages && $(BIN)/kotaemon-async models prepare --model english
 	@$(PYTEST) $(BESIDE) -m long
@@ -45,8 +44,8 @@ demo: $(READY) ## documents, questions and cited answers on a throwaway service
 
 eval: $(READY) ## score a throwaway service on PACK=../shared/eval, SUITES=documents,retrieval,answers2,mixed; print answers to read
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
-bench: $(READY) $(TEST) ## throughput, loop lag, search times, memory and start, as a table and JSON
-	@$(BIN)/python -m tests.bench --folder $(PACK)/docs_en
+bench: $(READY) $(TEST) ## what reading 1,000 pages of PACK, searching beside it and waiting cost, and whether the bounds hold
+	@$(BIN)/kotaemon-async models prepare --model english && $(BIN)/python -m tests.bench --pack $(PACK)
 bench-scale: $(READY) $(TEST) ## what searches, answers, memory and disk cost up to PASSAGES=100000, and whether the bounds hold
 	@$(BIN)/python -m tests.bench.scale --pack $(PACK) $(if $(PASSAGES),--passages $(PASSAGES)) --plot config/pictures/scale.svg
 budget: $(READY) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after
@@ -67,7 +66,6 @@ soak: $(READY) $(TEST) ## MINUTES=30 of mixed traffic and faults, and whether me
 	@$(BIN)/python -m tests.soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 settings: $(RUN) ## write config/settings.md from the code
 	@$(BIN)/python -m kotaemon_async.app.settings_table > config/settings.md
-
 lock: ## resolve the dependencies anew into config/requirements*.txt
 	@$(PYTHON) -m venv --clear build/lock && build/lock/bin/python -m pip install --quiet uv
 	@build/lock/bin/$(UV) --extra build -o config/requirements.txt pyproject.toml

@@ -37,7 +37,7 @@ def flat(figures: Json, prefix: str = "") -> Iterator[tuple[str, float]]:
     for name, value in figures.items():
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{name}.")
-        elif name != "count":
+        elif name != "count" and isinstance(value, int | float):
             yield f"{prefix}{name}", float(value)
 
 

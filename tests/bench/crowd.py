@@ -25,7 +25,7 @@ from typing import Any, Final
 from kotaemon_async.cli.render import print_json
 from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import pss_bytes
-from tests.bench.__main__ import print_table
+from tests.bench.figures import print_table
 
 #: How many of each: streams, half heads, half bodies (of questions and uploads in turn), idle, endless heads.
 FULL: Final = (500, 200, 200, 200, 50)

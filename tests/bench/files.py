@@ -20,7 +20,7 @@ from kotaemon_async.documents.parsing.formats import HEAD_BYTES, TEXT, sniff
 from kotaemon_async.documents.parsing.sandbox import Sandbox
 from kotaemon_async.documents.settings import ParserSettings
 from kotaemon_async.domain.errors import BadDocument, Refused
-from tests.bench.__main__ import print_table
+from tests.bench.figures import print_table
 from tests.bench.scans import recognized
 from tests.support.samples import large, own
 

@@ -1,8 +1,6 @@
 """`make budget`: memory of all processes, idle, while documents are read and after, as a table and JSON."""
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 import threading
@@ -20,7 +18,7 @@ from kotaemon_async.cli.render import print_json
 from kotaemon_async.cli.throwaway import throwaway_service
 from kotaemon_async.domain.model import FINAL_STATUSES
 from kotaemon_async.resilience.memory import usage
-from tests.bench.__main__ import print_table
+from tests.bench.figures import machine, print_table
 
 PAGES: Final = 1000
 #: Words of a page, about as many as a printed one holds.
@@ -56,12 +54,13 @@ class Watch:
 
     @contextmanager
     def running(self) -> Iterator["Watch"]:
-        """Looks again and again during the block."""
+        """Looks again and again during the block, of which there may be several."""
 
         def run() -> None:
             while not self._stop.wait(EVERY_S):
                 self.look()
 
+        self._stop.clear()
         thread = threading.Thread(target=run, name="watch")
         thread.start()
         try:
@@ -90,22 +89,18 @@ def measure(folder: Path, scratch: Path) -> Json:
     files = sorted(path for path in folder.iterdir() if path.is_file())
     with throwaway_service() as service, closing(Client(service.url)) as client:
         pid = service.process.pid
-        figures: Json = {"idle": _settled(pid)}
+        figures: Json = {"idle": settled(pid)}
         for name, given in (("documents", files), ("long_pdf", [long_pdf(scratch / "long.pdf")])):
             began_s = time.monotonic()
             with Watch(pid).running() as watch:
                 statuses = _ingest(client, given)
             took_s = round(time.monotonic() - began_s, 1)
             figures[name] = {**watch.figures(), "took_s": took_s, **statuses}
-            figures[f"after_{name}"] = _settled(pid)
-    return {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-        "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        **figures,
-    }
+            figures[f"after_{name}"] = settled(pid)
+    return machine() | figures
 
 
-def _settled(pid: int) -> Json:
+def settled(pid: int) -> Json:
     """Megabytes after the service was left alone for a while."""
     time.sleep(SETTLE_S)
     watch = Watch(pid)

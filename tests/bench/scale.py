@@ -7,8 +7,6 @@ than its noise.
 """
 
 import argparse
-import os
-import platform
 import random
 import shutil
 import sys
@@ -33,8 +31,8 @@ from kotaemon_async.cli.throwaway import Throwaway, free_port
 from kotaemon_async.resilience.memory import usage
 from kotaemon_async.stores.ledger import FILE, Ledger
 from tests.bench import scale_report
-from tests.bench.__main__ import lag_figures, lag_max_s, lag_of, quantiles_ms
 from tests.bench.bounds import print_bounds
+from tests.bench.figures import lag_figures, lag_max_s, lag_of, machine, quantiles_ms, timed
 from tests.bench.scale_fill import (
     SMALL_COLLECTIONS,
     Filler,
@@ -143,7 +141,7 @@ class Stage:
 
     def _timed(self, asked: Sequence[Callable[[], object]]) -> Json:
         cpu_s = self._cpu_s()
-        seconds = [_seconds(one) for one in asked]
+        seconds = [timed(one) for one in asked]
         spent_ms = 1000 * (self._cpu_s() - cpu_s) / len(asked)
         return quantiles_ms(seconds) | {"cpu_ms": round(spent_ms, 1)}
 
@@ -152,10 +150,10 @@ class Stage:
         seconds, alone_s, together_s = list[float](), 0.0, 0.0
         with ThreadPoolExecutor(AT_ONCE) as pool:
             for _ in range(4):
-                alone_s += sum(_seconds(self._search(MAIN)) for _ in range(REPEATS))
+                alone_s += sum(timed(self._search(MAIN)) for _ in range(REPEATS))
                 asked = [self._search(MAIN) for _ in range(REPEATS)]
                 began_s = time.monotonic()
-                seconds += pool.map(_seconds, asked)
+                seconds += pool.map(timed, asked)
                 together_s += time.monotonic() - began_s
         gain = round(alone_s / together_s, 2)
         return quantiles_ms(seconds) | {"a_second": round(len(seconds) / together_s, 1), "gain": gain}
@@ -288,23 +286,12 @@ def sizes(most: int) -> Iterator[int]:
     yield most
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    began_s = time.monotonic()
-    work()
-    return time.monotonic() - began_s
-
-
 def measure(pack: Path, most: int) -> Json:
     """All figures of one run."""
     with TemporaryDirectory(prefix="kotaemon-scale-") as folder:
         bench = Bench(Path(folder), pack)
         stages = bench.stages(most)
-    return {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-        "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        "model": bench.model,
-        "stages": stages,
-    }
+    return machine() | {"model": bench.model, "stages": stages}
 
 
 def main() -> int:
