@@ -30,7 +30,10 @@ _FIRST_UPLOAD_S: Final = 0.2
 
 
 class Slot:
-    """The slot of one upload, which knows how much of its body is still to come, and how fast it comes."""
+    """The slot of one upload, which knows how much of its body is still to come, and how fast it comes.
+
+    Only the time counts in which it waits for its sender: what the service takes is not the sender's fault.
+    """
 
     def __init__(
         self,
@@ -45,7 +48,7 @@ class Slot:
         self._clock = clock
         self._unchecked_bytes = 0
         self._wait: anyio.CancelScope | None = None
-        self._began_s = self._window_began_s = clock()
+        self._wait_began_s = self._waited_s = self._window_began_s = 0.0
         self._window_bytes = self._taken_bytes = 0
         self._bytes_per_s: float | None = None
 
@@ -64,11 +67,11 @@ class Slot:
     def waiting(self, longest_s: float) -> Iterator[None]:
         """Let the block wait for the sender so long at most; it ends early when the slot gives way."""
         with anyio.move_on_after(longest_s) as wait:
-            self._wait = wait
+            self._wait, self._wait_began_s = wait, self._clock()
             try:
                 yield
             finally:
-                self._wait = None
+                self._waited_s, self._wait = self._waited(), None
 
     @property
     def is_slow(self) -> bool:
@@ -77,7 +80,7 @@ class Slot:
         if self._wait is None or self.gave_way:
             return False
         if self._taken_bytes < SLOW_BYTES_PER_S:
-            return self._clock() >= self._began_s + _BEGIN_S
+            return self._waited() >= _BEGIN_S
         return self._bytes_per_s is not None and self._bytes_per_s < SLOW_BYTES_PER_S
 
     def give_way(self) -> None:
@@ -87,12 +90,15 @@ class Slot:
             self._wait.cancel()
 
     def _look_at_pace(self) -> None:
-        """Take the measure of the time since it was last taken, once that is long enough."""
-        now_s = self._clock()
-        since_s = now_s - self._window_began_s
+        """Take the measure of the waiting since it was last taken, once that is long enough."""
+        waited_s = self._waited()
+        since_s = waited_s - self._window_began_s
         if since_s >= _PACE_OVER_S:
             self._bytes_per_s = self._window_bytes / since_s
-            self._window_began_s, self._window_bytes = now_s, 0
+            self._window_began_s, self._window_bytes = waited_s, 0
+
+    def _waited(self) -> float:
+        return self._waited_s + (0.0 if self._wait is None else self._clock() - self._wait_began_s)
 
 
 class Queue:

@@ -159,12 +159,17 @@ async def test_under_memory_pressure_an_upload_is_refused_and_takes_no_place() -
         assert admission.uploads == 1
 
 
+async def silent(slot: Slot) -> None:
+    """A sender of whom nothing more comes."""
+    with slot.waiting(1000):
+        await anyio.sleep_forever()
+
+
 async def held(admission: Admission, *, task_status: TaskStatus[Slot]) -> None:
     """One upload whose sender is silent."""
     async with admission.upload() as slot:
         task_status.started(slot)
-        with slot.waiting(1000):
-            await anyio.sleep_forever()
+        await silent(slot)
 
 
 async def test_the_slow_give_way_to_one_who_waits_and_the_fast_do_not() -> None:
@@ -199,6 +204,19 @@ async def test_an_upload_that_has_only_begun_keeps_its_slot() -> None:
     async with anyio.create_task_group() as tasks:
         slot = await tasks.start(held, admission)
         clock.now_s += 0.9
+        assert (await refusal(admission)).code == "busy"
+        assert not slot.gave_way
+        tasks.cancel_scope.cancel()
+
+
+async def test_what_the_service_took_before_it_waited_is_not_the_sender_s_fault() -> None:
+    clock = Clock()
+    admission = Admission(1, wait_s=0.01, clock=clock)
+    async with admission.upload() as slot, anyio.create_task_group() as tasks:
+        await slot.took(1000)
+        clock.now_s += 100
+        tasks.start_soon(silent, slot)
+        await anyio.wait_all_tasks_blocked()
         assert (await refusal(admission)).code == "busy"
         assert not slot.gave_way
         tasks.cancel_scope.cancel()
