@@ -21,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest
 PAGE := $(BIN)/deno fmt --quiet --config config/deno.json kotaemon_async/http/web
 # A worker for each of two cores; the long files first, so that both have work until the end.
 BESIDE := -n 2 --dist loadfile --no-loadscope-reorder tests/acceptance tests/integration tests/unit
-.PHONY: help run test test-long check format demo eval bench bench-scale bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
+.PHONY: help run test test-long check format demo eval bench bench-load bench-scale bench-net bench-files fuzz fuzz-files budget chaos chaos-answers soak settings lock clean
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 run: $(READY) ## set everything up (OCR=0: no text recognition) and start the service on http://127.0.0.1:8000
@@ -46,6 +46,8 @@ eval: $(READY) ## score a throwaway service on PACK=../shared/eval, SUITES=docum
 	@$(BIN)/python -m kotaemon_async.cli.throwaway $(BIN)/python -m tests.bench.reading $(PACK) --suites $(SUITES)
 bench: $(READY) $(TEST) ## what reading 1,000 pages of PACK, searching beside it and waiting cost, and whether the bounds hold
 	@$(BIN)/kotaemon-async models prepare --model english && $(BIN)/python -m tests.bench --pack $(PACK)
+bench-load: $(READY) $(TEST) ## MINUTES=5 of 50 questions, 10 streams and 20 uploads at once: replies, refusals, memory
+	@$(BIN)/python -m tests.bench.load --pack $(PACK) $(if $(MINUTES),--minutes $(MINUTES))
 bench-scale: $(READY) $(TEST) ## what searches, answers, memory and disk cost up to PASSAGES=100000, and whether the bounds hold
 	@$(BIN)/python -m tests.bench.scale --pack $(PACK) $(if $(PASSAGES),--passages $(PASSAGES)) --plot config/pictures/scale.svg
 budget: $(READY) $(TEST) ## memory of all processes, idle, during PACK's English documents and a PDF of 1,000 pages, and after

@@ -147,11 +147,11 @@ async def soaked(
         finally:
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(service.stop)
-        soak.traffic.trouble += _logged_errors(service)
+        soak.traffic.trouble += logged_errors(service)
     return soak
 
 
-def _logged_errors(service: Throwaway) -> Counter[str]:
+def logged_errors(service: Throwaway) -> Counter[str]:
     """How often the service has logged an error, by its event: nothing that is done here may cause one."""
     lines = service.log_path.read_text("utf8").splitlines()
     records = [
