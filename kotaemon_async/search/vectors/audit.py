@@ -8,10 +8,11 @@ ways. Some chunks too few or too many are mended; for anything worse the index i
 
 import random as _random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+import anyio
 import numpy as np
 from loguru import logger
 
@@ -24,12 +25,15 @@ SAMPLE: Final = 32
 FEW: Final = 8
 #: A search for a chunk's own vector finds it, or another one with the same text; less means: not found.
 FOUND_COSINE: Final = 0.98
-#: So many of the nearest in a chunk's own collection are compared with what the graph finds there.
+#: So many of the nearest to a chunk are compared with what the graph finds.
 NEAREST: Final = 5
 SAME_NEARNESS: Final = 1e-3
 #: HNSW is approximate: a rare node that no search reaches is no damage.
 UNREACHABLE_RATIO: Final = 0.1
-WINDOW: Final = 256
+#: So many chunks are compared at once: a search that comes meanwhile waits for them in the child.
+WINDOW: Final = 64
+#: A sweep rests this many times as long as each comparison took, so that it is nobody's neighbour for long.
+RESTS: Final = 3.0
 IDS_AT_ONCE: Final = 1000
 FULL_EVERY_S: Final = 3600.0
 MENDED_AT_LEAST: Final = 64
@@ -158,17 +162,16 @@ class IndexComparison:
         return Searched(searched, lost, hits)
 
     async def recall(self, entries: Sequence[LogEntry]) -> float | None:
-        """Return the part of the nearest to these chunks, in the collection of each, that the graph finds.
+        """Return the part of the nearest to these chunks, among all, that the graph finds.
 
-        None while that cannot be told.
+        None while that cannot be told. A filter would have Chroma read the whole index for each.
         """
         found = wanted = 0
         for entry in entries:
             if entry.vector is None or not self._has_direction(entry.vector) or not self._vectors.is_exact:
                 continue
-            scope = Scope((entry.collection,))
-            exact = await self._vectors.search(entry.vector, limit=NEAREST, scope=scope)
-            graph = await self._vectors.search_graph(entry.vector, limit=NEAREST, scope=scope)
+            exact = await self._vectors.search(entry.vector, limit=NEAREST, scope=Scope())
+            graph = await self._vectors.search_graph(entry.vector, limit=NEAREST, scope=Scope())
             if exact:
                 farthest = exact[-1][1] - SAME_NEARNESS
                 found += sum(near >= farthest for _, near in graph)
@@ -202,13 +205,14 @@ class IndexAudit:
     `recall` is the part of the nearest vectors that the graph found at the last look, None if unknown.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         log: Truth,
         vectors: AuditedIndex,
         *,
         every_s: float,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         random: Callable[[], float] = _random.random,
         worn_at_least: int = WORN_AT_LEAST,
     ) -> None:
@@ -217,6 +221,7 @@ class IndexAudit:
         self._comparison = IndexComparison(log, vectors)
         self._every_s = every_s
         self._clock = clock
+        self._sleep = sleep
         self._random = random
         self._worn_at_least = worn_at_least
         self.is_wrong = False
@@ -254,7 +259,9 @@ class IndexAudit:
             self._looked_s, self.is_wrong = self._clock(), False
             self._look_at_s = self._looked_s + self._every_s
         elif self._sweep is not None:
+            began_s = self._clock()
             await self._sweep_on(self._sweep, position)
+            await self._sleep(RESTS * (self._clock() - began_s))
         elif self._clock() >= self._sweep_at_s:
             await self._begin_sweep()
         return self._sweep is not None or self._clock() >= self._sweep_at_s

@@ -75,6 +75,8 @@ class Index:
         if not fresh:
             files.check(folder, database)
         self._chunks = open_collection(folder)
+        #: Chroma reads every row to count them, so it is asked once after a change; None until then.
+        self._counted: int | None = None
         self._probe()
         self._exact = Matrix(folder / files.EXACT, dimension)
         self._agree()
@@ -82,6 +84,11 @@ class Index:
             self._write_mark()
         self._files = files.Files(folder)
         self._files.remember()
+
+    def __len__(self) -> int:
+        if self._counted is None:
+            self._counted = int(self._chunks.count())
+        return self._counted
 
     def _kept_generation(self) -> str:
         if not self._mark.exists():
@@ -102,7 +109,7 @@ class Index:
 
     def _probe(self) -> None:
         """Query once: damaged index files fail at the first query, better now than in front of somebody."""
-        if self._chunks.count():
+        if len(self):
             self._nearest([1.0] * self._dimension, 1, None)
 
     def _nearest(self, vector: Any, limit: int, where: dict[str, Any] | None) -> Any:
@@ -116,10 +123,9 @@ class Index:
 
     def _agree(self) -> None:
         """Begin the matrix anew when it is of another size; one without rows is complete at once."""
-        count = self._chunks.count()
-        if not count or len(self._exact) != count:
+        if not len(self) or len(self._exact) != len(self):
             self._exact.begin()
-        self._exact.is_complete = len(self._exact) == count
+        self._exact.is_complete = len(self._exact) == len(self)
 
     def check_folder(self) -> None:
         """Raise FolderError when somebody else was at Chroma's files; the matrix begins anew for that."""
@@ -134,13 +140,13 @@ class Index:
         files.seal(self._folder)
 
     def hello(self) -> dict[str, Any]:
-        return {"generation": self.generation, "count": self._chunks.count()}
+        return {"generation": self.generation, "count": len(self)}
 
     def count(self, _request: dict[str, Any]) -> dict[str, Any]:
-        if self.is_exact:
+        if self._counted is None and self.is_exact:
             self._agree()
         places = files.places(self._folder, self._dimension, HNSW["max_neighbors"])
-        return {"count": self._chunks.count(), "places": places}
+        return {"count": len(self), "places": places}
 
     def apply(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["ids"]:
@@ -150,6 +156,7 @@ class Index:
         if request["deletes"]:
             self._chunks.delete(ids=request["deletes"])
         self._files.remember()
+        self._counted = None
         self._put(request)
         return {}
 

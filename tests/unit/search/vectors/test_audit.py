@@ -1,7 +1,7 @@
 """The audit with a ledger and an index that are dicts, so that each can be made to lie."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,11 +9,14 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
-from kotaemon_async.search.vectors.audit import FULL_EVERY_S, WORN_AT_LEAST, IndexAudit
+from kotaemon_async.search.vectors.audit import FULL_EVERY_S, RESTS, WINDOW, WORN_AT_LEAST, IndexAudit
 from kotaemon_async.stores.vector_log import LogEntry, Vector
 
 DIMENSION = 8
 END = 10_000
+#: What a scene has by itself, and in how many windows a sweep looks at it, the empty last one among them.
+CHUNKS = 200
+WINDOWS = -(-CHUNKS // WINDOW) + 1
 
 
 def chunk(number: int, value: int | None = None) -> LogEntry:
@@ -71,8 +74,10 @@ class DictIndex:
         self.miscounted = 0
         self.left_over = 0
         self.discarded: list[str] = []
+        self.on_compare: Callable[[], None] = lambda: None
 
     async def compare(self, entries: Sequence[LogEntry]) -> tuple[set[str], set[str]]:
+        self.on_compare()
         missing = {one.chunk_id for one in entries} - self.held.keys()
         rest = [one for one in entries if one.chunk_id in self.held]
         return missing, {one.chunk_id for one in rest if self.held[one.chunk_id] is not one}
@@ -111,14 +116,23 @@ class DictIndex:
 class Scene:
     """An audit with a clock that a test moves."""
 
-    def __init__(self, chunks: int = 200) -> None:
+    def __init__(self, chunks: int = CHUNKS) -> None:
         self.now_s = 1000.0
+        self.rests_s: list[float] = []
         self.ledger = DictLedger(chunks)
         self.index = DictIndex(self.ledger)
         spots = itertools.cycle([n * 0.618 % 1 for n in range(97)])
         self.audit = IndexAudit(
-            self.ledger, self.index, every_s=20, clock=lambda: self.now_s, random=lambda: next(spots)
+            self.ledger,
+            self.index,
+            every_s=20,
+            clock=lambda: self.now_s,
+            sleep=self._sleep,
+            random=lambda: next(spots),
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.rests_s.append(seconds)
 
     async def until_done(self) -> None:
         while await self.audit.step(END):
@@ -130,7 +144,7 @@ class Scene:
         await self.until_done()
 
 
-async def settled(chunks: int = 200) -> Scene:
+async def settled(chunks: int = CHUNKS) -> Scene:
     """A scene in which everything has been compared and found right."""
     scene = Scene(chunks)
     await scene.later(0)
@@ -160,7 +174,7 @@ async def test_a_right_index_stays_what_it_is_for_a_day() -> None:
     for _ in range(24):
         await scene.later(FULL_EVERY_S)
         await scene.later()
-    assert (scene.index.generation, scene.ledger.windows - windows) == ("g1", 24 * 2)
+    assert (scene.index.generation, scene.ledger.windows - windows) == ("g1", 24 * WINDOWS)
     assert scene.audit.age_s == 0.0
 
 
@@ -241,7 +255,7 @@ async def test_a_count_that_nothing_explains_is_accepted_after_one_comparison() 
     scene.index.miscounted, before = 3, scene.ledger.windows
     for _ in range(5):
         await scene.later()
-    assert (scene.ledger.windows - before, scene.index.discarded) == (2, [])
+    assert (scene.ledger.windows - before, scene.index.discarded) == (WINDOWS, [])
 
 
 async def test_a_new_child_on_the_same_folder_is_looked_at_at_once() -> None:
@@ -327,3 +341,16 @@ async def test_what_the_graph_alone_does_not_find_is_told_and_no_damage() -> Non
     assert scene.audit.recall is not None
     assert 0 < scene.audit.recall < 0.5
     assert (scene.index.discarded, scene.audit.is_wrong) == ([], False)
+
+
+async def test_a_sweep_rests_longer_than_it_stands_in_the_way() -> None:
+    scene = await settled(2 * WINDOW)
+
+    def take_a_tenth() -> None:
+        scene.now_s += 0.1
+
+    scene.index.on_compare = take_a_tenth
+    scene.rests_s.clear()
+    await scene.later(FULL_EVERY_S)
+    rests_s = [seconds for seconds in scene.rests_s if seconds]
+    assert rests_s == pytest.approx([RESTS * 0.1] * 2)
