@@ -1,9 +1,9 @@
 """Exact search in the vector child: every vector of the index in one matrix of bytes, read from end to end.
 
-Beside it lies a matrix of the vectors as the ledger has them. The bytes name candidates, these say how near
-they are. Both are files in a folder inside of Chroma's, written in place and mapped; what the rows are is
-written when the child ends in order. Without that, or when somebody else has changed a file, the matrix
-begins anew and is filled from the ledger.
+The products of bytes name candidates; the question as it is, beside their bytes, says how near they are, with
+a standard error of 0.0004 of a cosine. The matrix is a file in a folder inside of Chroma's, written in place
+and mapped; what the rows are is written when the child ends in order. Without that, or when somebody else has
+changed the file, the matrix begins anew and is filled from the ledger.
 """
 
 import contextlib
@@ -23,22 +23,23 @@ FIRST_ROWS = 1024
 GROWTH = 1.5
 #: From this share of the rows on all are read and the others left out: that is faster than to collect them.
 READ_ALL_FROM = 0.1
-#: Bytes err by up to a hundredth of a similarity: so many times the hits asked for, and so many more, are
-#: looked at again. Measured with 100,000 vectors in a narrow cone: all of the best five, 99.9 % of fifty.
+#: Where the question is bytes as well, it errs by up to a hundredth of a cosine: so many times the hits asked
+#: for, and so many more, are looked at again. Of 100,000 in a narrow cone: all of the best five, 99.9 % of 50.
 CANDIDATES, MORE_CANDIDATES = 2, 64
-#: Two vectors are the same from this cosine on, and bytes are those of a vector from this one on.
-SAME_COSINE, SAME_BYTES = 0.999, 0.95
+#: Bytes are those of a vector from this cosine on.
+SAME_COSINE = 0.999
+#: The largest number of a row becomes this one.
+LARGEST = 127
 
 Place = tuple[str, str]
 
 
 class _Rows:
-    """Rows of numbers in a file: written by call, so that a full disk is an error, and read as a mapping."""
+    """Rows of bytes in a file: written by call, so that a full disk is an error, and read as a mapping."""
 
-    def __init__(self, path: Path, dimension: int, kind: type[np.generic]) -> None:
+    def __init__(self, path: Path, dimension: int) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._shape, self._kind = dimension, np.dtype(kind)
-        self._row_bytes = dimension * self._kind.itemsize
+        self._row_bytes = dimension
         self.mapped = self._map()
         self.note()
 
@@ -57,9 +58,9 @@ class _Rows:
     def _map(self) -> NDArray[Any]:
         rows = os.fstat(self._file).st_size // self._row_bytes
         if not rows:
-            return np.empty((0, self._shape), self._kind)
+            return np.empty((0, self._row_bytes), np.int8)
         with os.fdopen(os.dup(self._file), "rb") as file:
-            return np.memmap(file, self._kind, "r", shape=(rows, self._shape))
+            return np.memmap(file, np.int8, "r", shape=(rows, self._row_bytes))
 
     def make_room(self, rows: int) -> None:
         if rows > len(self.mapped):
@@ -68,10 +69,10 @@ class _Rows:
             self.mapped = self._map()
 
     def put(self, at: int, row: NDArray[Any]) -> None:
-        os.pwrite(self._file, row.astype(self._kind, copy=False).tobytes(), at * self._row_bytes)
+        os.pwrite(self._file, row.astype(np.int8, copy=False).tobytes(), at * self._row_bytes)
 
     def cut(self, rows: int) -> None:
-        self.mapped = np.empty((0, self._shape), self._kind)
+        self.mapped = np.empty((0, self._row_bytes), np.int8)
         os.ftruncate(self._file, rows * self._row_bytes)
         self.mapped = self._map()
 
@@ -86,8 +87,7 @@ class Matrix:
     def __init__(self, folder: Path, dimension: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._dimension = folder, dimension
-        self._rough = _Rows(folder / "rough", dimension, np.int8)
-        self._fine = _Rows(folder / "fine", dimension, np.float16)
+        self._rows = _Rows(folder / "vectors", dimension)
         self._forget()
         if not self._resume():
             self.begin()
@@ -98,14 +98,13 @@ class Matrix:
     def begin(self) -> None:
         """Forget every row."""
         self._forget()
-        for rows in (self._rough, self._fine):
-            with contextlib.suppress(OSError):  # writing it will fail as well, and is told
-                rows.cut(0)
-            rows.note()
+        with contextlib.suppress(OSError):  # writing it will fail as well, and is told
+            self._rows.cut(0)
+        self._rows.note()
 
     def check(self) -> None:
-        """Begin anew when somebody else was at the files."""
-        if not (self._rough.is_ours and self._fine.is_ours):
+        """Begin anew when somebody else was at the file."""
+        if not self._rows.is_ours:
             self.begin()
 
     def _forget(self) -> None:
@@ -114,31 +113,26 @@ class Matrix:
         self._row_of: dict[str, int] = {}
         self._name_places([])
         self._place: NDArray[np.int32] = np.zeros(FIRST_ROWS, np.int32)
-        #: By what the products of bytes, and of numbers as they are, become a cosine.
-        self._step: NDArray[np.float32] = np.zeros(FIRST_ROWS, np.float32)
+        #: What makes a row of bytes one of length 1.
         self._unit: NDArray[np.float32] = np.zeros(FIRST_ROWS, np.float32)
 
     def upsert(self, ids: Sequence[str], places: Iterable[Place], vectors: NDArray[np.float32]) -> None:
         """Put the vectors in, over those of the same ids; one without a direction is near to nothing."""
         new = sum(one not in self._row_of for one in set(ids))
         self._make_room(len(self._ids) + new)
-        fine = vectors.astype(np.float16)
-        exact = fine.astype(np.float32)
         with np.errstate(all="ignore"):
-            largest, lengths = np.abs(exact).max(axis=1), np.linalg.norm(exact, axis=1)
-            usable = np.isfinite(lengths) & (lengths > 0)
-            step, unit = largest / 127 / lengths, 1 / lengths
-            rough = np.rint(exact * (127 / largest)[:, None])
-        step[~usable], unit[~usable], rough[~usable], fine[~usable] = 0, 0, 0, 0
+            rows = np.rint(vectors * (LARGEST / np.abs(vectors).max(axis=1))[:, None])
+            unit = 1 / np.linalg.norm(rows, axis=1)
+        unusable = ~(np.isfinite(unit) & np.isfinite(rows).all(axis=1))
+        rows[unusable], unit[unusable] = 0, 0
         for n, (chunk, place) in enumerate(zip(ids, places, strict=True)):
             at = self._row_of.get(chunk, len(self._ids))
-            self._rough.put(at, rough[n])
-            self._fine.put(at, fine[n])
-            self._step[at], self._unit[at], self._place[at] = step[n], unit[n], self._number(place)
+            self._rows.put(at, rows[n])
+            self._unit[at], self._place[at] = unit[n], self._number(place)
             if at == len(self._ids):
                 self._ids.append(chunk)
                 self._row_of[chunk] = at
-        self._note()
+        self._rows.note()
 
     def delete(self, ids: Iterable[str]) -> None:
         """Take the rows out; ids that have none are passed over."""
@@ -147,14 +141,12 @@ class Matrix:
                 continue
             last, moved = len(self._ids) - 1, self._ids[-1]
             if at != last:
-                self._rough.put(at, self._rough.mapped[last])
-                self._fine.put(at, self._fine.mapped[last])
-                for column in (self._place, self._step, self._unit):
-                    column[at] = column[last]
+                self._rows.put(at, self._rows.mapped[last])
+                self._place[at], self._unit[at] = self._place[last], self._unit[last]
                 self._ids[at] = moved
                 self._row_of[moved] = at
             self._ids.pop()
-        self._note()
+        self._rows.note()
 
     def rows_in(
         self, collections: Sequence[str] | None, document_ids: Sequence[str]
@@ -180,7 +172,7 @@ class Matrix:
         if not np.isfinite(length) or length == 0:
             return []
         found = self._candidates(vector / length, CANDIDATES * limit + MORE_CANDIDATES, rows)
-        products = self._fine.mapped[found].astype(np.float32) @ (vector / length)
+        products = self._rows.mapped[found].astype(np.float32) @ (vector / length)
         scores = np.clip(products * self._unit[found], -1, 1)
         ids = [self._ids[at] for at in found]
         return sorted(zip(ids, scores.tolist(), strict=True), key=lambda hit: (-hit[1], hit[0]))[:limit]
@@ -211,9 +203,8 @@ class Matrix:
         self.check()
         if not self.is_complete:
             return
-        self._rough.cut(len(self))
-        self._fine.cut(len(self))
-        columns = [one[: len(self)].tobytes() for one in (self._place, self._step, self._unit)]
+        self._rows.cut(len(self))
+        columns = [one[: len(self)].tobytes() for one in (self._place, self._unit)]
         record = {"ids": self._ids, "places": self._places, "columns": columns}
         (self._folder / "rows").write_bytes(msgspec.msgpack.encode(record))
         files.seal(self._folder)
@@ -227,14 +218,14 @@ class Matrix:
             self._ids, places = record["ids"], [(document, where) for document, where in record["places"]]
             columns: list[NDArray[Any]] = [
                 np.frombuffer(one, kind)
-                for one, kind in zip(record["columns"], (np.int32, np.float32, np.float32), strict=True)
+                for one, kind in zip(record["columns"], (np.int32, np.float32), strict=True)
             ]
         except (OSError, ValueError, KeyError, TypeError, files.FolderError):
             return False
-        counts = {len(one) for one in (self._rough.mapped, self._fine.mapped, *columns)}
+        counts = {len(one) for one in (self._rows.mapped, *columns)}
         if counts != {len(self._ids)}:
             return False
-        self._place, self._step, self._unit = (one.copy() for one in columns)
+        self._place, self._unit = (one.copy() for one in columns)
         self._row_of = {chunk: at for at, chunk in enumerate(self._ids)}
         used, numbers = np.unique(self._place, return_inverse=True)
         self._place = numbers.astype(np.int32)
@@ -242,18 +233,13 @@ class Matrix:
         self.is_complete = True
         return True
 
-    def _note(self) -> None:
-        self._rough.note()
-        self._fine.note()
-
     def _make_room(self, rows: int) -> None:
-        self._rough.make_room(rows)
-        self._fine.make_room(rows)
+        self._rows.make_room(rows)
         if rows > len(self._place):
             room = max(rows, int(GROWTH * len(self._place)))
-            self._place, self._step, self._unit = (
+            self._place, self._unit = (
                 np.concatenate([one, np.zeros(room - len(one), one.dtype)])
-                for one in (self._place, self._step, self._unit)
+                for one in (self._place, self._unit)
             )
 
     def _name_places(self, places: Sequence[Place]) -> None:
@@ -280,11 +266,11 @@ class Matrix:
         count = len(self)
         if (count if rows is None else len(rows)) <= wanted:
             return np.arange(count) if rows is None else rows
-        asked = np.rint(unit * (127 / np.abs(unit).max())).astype(np.int8)
+        asked = np.rint(unit * (LARGEST / np.abs(unit).max())).astype(np.int8)
         if rows is not None and len(rows) < READ_ALL_FROM * count:
-            near = _products(asked, self._rough.mapped[rows]) * self._step[rows]
+            near = _products(asked, self._rows.mapped[rows]) * self._unit[rows]
         else:
-            near = _products(asked, self._rough.mapped[:count]) * self._step[:count]
+            near = _products(asked, self._rows.mapped[:count]) * self._unit[:count]
             near = near if rows is None else near[rows]
         nearest = np.argpartition(near, -wanted)[-wanted:]
         return nearest if rows is None else rows[nearest]
@@ -293,9 +279,8 @@ class Matrix:
         length = float(np.linalg.norm(wanted))
         if not np.isfinite(length) or length == 0:
             return True  # no direction to compare
-        fine = float(self._fine.mapped[at].astype(np.float32) @ wanted) * float(self._unit[at])
-        rough = float(self._rough.mapped[at].astype(np.float32) @ wanted) * float(self._step[at])
-        return fine >= SAME_COSINE * length and rough >= SAME_BYTES * length
+        product = float(self._rows.mapped[at].astype(np.float32) @ wanted) * float(self._unit[at])
+        return product >= SAME_COSINE * length
 
 
 def _products(vector: NDArray[np.int8], rows: NDArray[np.int8]) -> NDArray[np.float32]:
