@@ -24,7 +24,7 @@ GROWTH = 1.5
 #: From this share of the rows on all are read and the others left out: that is faster than to collect them.
 READ_ALL_FROM = 0.1
 #: Where the question is bytes as well, it errs by up to a hundredth of a cosine: so many times the hits asked
-#: for, and so many more, are looked at again. Of 100,000 in a narrow cone: all of the best five, 99.9 % of 50.
+#: for, and so many more, are looked at again. Of 100,000 in a narrow cone: all of the best 5, 99.9 % of 50.
 CANDIDATES, MORE_CANDIDATES = 2, 64
 #: Bytes are those of a vector from this cosine on.
 SAME_COSINE = 0.999

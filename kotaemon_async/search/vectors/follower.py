@@ -87,6 +87,7 @@ class Follower:
         clock: Callable[[], float],
         on_ready: Callable[[list[str]], Awaitable[None]],
         batch: int = 64,
+        rebuild_batch: int = 512,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         audit: IndexAudit | None = None,
         exact: ExactFill | None = None,
@@ -102,6 +103,8 @@ class Follower:
         self._clock = clock
         self._on_ready = on_ready
         self._batch = batch
+        #: Nobody asks an index that is being rebuilt, so none waits for a batch that costs Chroma less.
+        self._rebuild_batch = rebuild_batch
         self._sleep = sleep
         self._audit = audit
         self._exact = exact
@@ -199,7 +202,8 @@ class Follower:
             return True
         position = await self._log.position(generation)
         await self._notice(generation, position)
-        entries = await self._log.after(position, self._batch, self._vectors.model)
+        batch = self._batch if self._rebuild is None else self._rebuild_batch
+        entries = await self._log.after(position, batch, self._vectors.model)
         if self._vectors.generation != generation:
             return True  # begun while the log was read: that position is not this index's
         if entries:

@@ -51,7 +51,15 @@ class DictIndex:
 class Following:
     """A follower that runs until its document is ready, and what it did meanwhile."""
 
-    def __init__(self, log: ListLog, index: DictIndex, batch: int = 64, *, serving: bool = True) -> None:
+    def __init__(
+        self,
+        log: ListLog,
+        index: DictIndex,
+        batch: int = 64,
+        *,
+        rebuild_batch: int = 0,
+        serving: bool = True,
+    ) -> None:
         self.log = log
         self.has_room = True
         self.pauses_s: list[float] = []
@@ -63,6 +71,7 @@ class Following:
             clock=lambda: 5.0,
             on_ready=self.note,
             batch=batch,
+            rebuild_batch=rebuild_batch or batch,
             sleep=self.sleep,
             may_write=lambda: self.has_room,
             serving=serving,
@@ -154,6 +163,20 @@ async def test_an_index_that_lacks_what_was_searchable_is_away_until_it_has_caug
         await following.follower.step()
     assert [*seen, following.follower.outage] == [None, *["vectors_rebuilding"] * 3, None]
     assert len(index.values) == 10
+
+
+async def test_an_index_that_nobody_asks_is_rebuilt_in_larger_steps() -> None:
+    log, index = ListLog(*(upsert(n, f"c{n}") for n in range(1, 21))), DictIndex()
+    following = Following(log, index, batch=4, rebuild_batch=8)
+    await following.until_ready()
+    lost(index)
+    held = []
+    for _ in range(3):
+        await following.follower.step()
+        held.append(len(index.values))
+    log.entries += [upsert(n, f"c{n}") for n in range(21, 30)]
+    await following.follower.step()
+    assert [*held, len(index.values)] == [8, 16, 20, 24]
 
 
 async def test_what_comes_during_a_rebuild_does_not_prolong_it() -> None:
