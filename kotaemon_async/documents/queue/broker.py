@@ -2,8 +2,7 @@
 
 A wake-up only says that a document is due. One that is answered starts a job and is over at once, so that
 arq's locks last for seconds, a job goes on when the broker fails under it, and nothing in the broker is
-missed. In this process, too, it waits for arq's next poll, 50 ms at most: arq has no event in its place, and
-its loop would have to be replaced.
+missed. arq polls: a Redis 20 times a second; in this process a look waits for the bell that a wake-up rings.
 """
 
 import asyncio
@@ -35,6 +34,8 @@ from kotaemon_async.resilience.supervisor import supervise
 from kotaemon_async.telemetry.health import Health
 
 POLL_S: Final = 0.05
+#: Where there is a bell, so long a look waits for it; what is not told, like a lock's end, is found then.
+UNTOLD_S: Final = 1.0
 #: So long arq tries one answer, and so long a wake-up is locked that a dying worker has taken.
 ANSWER_S: Final = 3.0
 HEALTH_S: Final = 60
@@ -80,6 +81,8 @@ class Broker:
         self._clock = clock
         self._looked_at_s: float | None = None
         self._rests = False
+        # Rung when a wake-up comes or a slot is free; a broker that others send to as well cannot ring it.
+        self._bell = asyncio.Event() if calls is worker else None
         # The broker of this process cannot be away: a call that is late there tells of a busy loop alone.
         self._call_timeout_s = None if calls is worker else CALL_TIMEOUT_S
         self.breaker = Breaker("broker", clock=clock)
@@ -111,6 +114,7 @@ class Broker:
                 pipe.psetex(job_key_prefix + wake_up.id, EXPIRES_MS, job)
                 pipe.zadd(self._queue, {wake_up.id: now_ms})
             await pipe.execute()
+        self._ring()
 
     async def pending(self, wake_up_ids: Sequence[str]) -> set[str]:
         """Return those of the wake-ups that no worker has answered yet. Raises Unavailable."""
@@ -153,6 +157,10 @@ class Broker:
             raise Unavailable("The worker hears nothing from the broker.", code="broker_unavailable")
         return {"looked_age_s": round(age_s, 3)}
 
+    def _ring(self) -> None:
+        if self._bell is not None:
+            self._bell.set()
+
     def rest(self) -> None:
         """Answer no further wake-up here; jobs that run go on."""
         self._rests = True
@@ -161,11 +169,12 @@ class Broker:
         """Answer wake-ups until cancelled, also after failures of the broker; no job runs on after it."""
         self._looked_at_s = self._clock()
         async with anyio.create_task_group() as group:
-            slots = _JobSlots(group, max_jobs, is_open=lambda: not self._rests)
+            slots = _JobSlots(group, max_jobs, is_open=lambda: not self._rests, on_free=self._ring)
             await supervise("worker", lambda: self._listen(jobs, context, slots), max_wait_s=MAX_WAIT_S)
 
     async def _listen(self, jobs: Sequence[Job], context: dict[str, Any], slots: "_JobSlots") -> None:
         """Run one arq worker until the first error of its broker. Raises: Unavailable."""
+        self._ring()  # the first look waits for nobody
         worker = _WakeUpWorker(
             [func(slots.answering(job), name=job.__name__) for job in jobs],
             queue_name=self._queue,
@@ -184,7 +193,7 @@ class Broker:
             log_results=False,
         )
         worker.in_progress_timeout_s = ANSWER_S
-        worker.slots = slots
+        worker.slots, worker.bell = slots, self._bell
         worker.on_look = self._note_look
         running = asyncio.create_task(worker.async_run(), name="arq")
         try:
@@ -233,11 +242,14 @@ def _translated() -> Iterator[None]:
 class _JobSlots:
     """Runs jobs, at most `total` at once; they outlive the arq worker that began them."""
 
-    def __init__(self, group: TaskGroup, total: int, *, is_open: Callable[[], bool]) -> None:
+    def __init__(
+        self, group: TaskGroup, total: int, *, is_open: Callable[[], bool], on_free: Callable[[], None]
+    ) -> None:
         self.total = total
         self._taken = 0
         self._group = group
         self._is_open = is_open
+        self._on_free = on_free
 
     @property
     def free(self) -> int:
@@ -264,12 +276,14 @@ class _JobSlots:
             logger.bind(job_id=context["job_id"]).exception("job_bug")
         finally:
             self._taken -= 1
+            self._on_free()
 
 
 class _WakeUpWorker(Worker):
     """arq's worker, which takes no more wake-ups than there are slots, and whose looks have a deadline."""
 
     slots: _JobSlots
+    bell: asyncio.Event | None
     on_look: Callable[..., None]
     _has_looked = False
 
@@ -283,10 +297,19 @@ class _WakeUpWorker(Worker):
         """Return the number of slots; arq sets it once, which is ignored."""
 
     async def _poll_iteration(self) -> None:
+        if self.bell is not None:
+            with anyio.move_on_after(UNTOLD_S):
+                await self.bell.wait()
+            self.bell.clear()
         with anyio.fail_after(LOOK_TIMEOUT_S):
             await super()._poll_iteration()
         self.on_look(first=not self._has_looked)
         self._has_looked = True
+
+    def _release_sem_dec_counter_on_complete(self) -> None:
+        super()._release_sem_dec_counter_on_complete()
+        if self.bell is not None:
+            self.bell.set()  # a slot may have become free before arq thought so
 
 
 async def _end(worker: Worker, main: "asyncio.Task[None]") -> None:

@@ -129,6 +129,22 @@ async def test_no_more_jobs_run_than_there_are_places(broker: Broker) -> None:
     assert sorted(names(receiver)) == sorted(f"d{number}" for number in range(20))
 
 
+async def test_in_this_process_a_worker_hears_by_a_bell_and_does_not_poll(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kotaemon_async.documents.queue.broker.UNTOLD_S", 1000.0)
+    async with opened("memory://") as broker, Receiver().at(broker, max_jobs=1) as receiver:
+
+        async def hear(*documents: str) -> None:
+            await broker.notify([wake_up(1, one) for one in documents])
+            await receiver.until(lambda it: documents[-1] in it.gone)
+
+        await hear("a", "b")
+        await hear("c")
+        await hear("d", "e")
+    assert names(receiver) == ["a", "b", "c", "d", "e"]
+
+
 @pytest.mark.parametrize("error", [Unavailable("away", code="ledger_unavailable"), ValueError("a bug")])
 async def test_a_job_that_fails_does_not_take_its_place_with_it(broker: Broker, error: Exception) -> None:
     receiver = Receiver(error=error)
