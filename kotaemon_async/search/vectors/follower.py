@@ -3,6 +3,7 @@
 Normal operation, an outage, a lost folder and a full rebuild are the same loop from a different start.
 """
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -18,6 +19,8 @@ from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
 
 IDLE_ROUND_S: Final = 1.0
+#: An index with nothing to do is asked how it is no more often than this, however often the log is looked at.
+LEAST_BETWEEN_LOOKS_S: Final = 0.5
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 #: A report does not wait longer for the number of vectors.
@@ -115,6 +118,7 @@ class Follower:
         self._noticed: str | None = None
         self._complete: str | None = None
         self._rebuild: _Rebuild | None = None
+        self._looked_at_s = -math.inf
 
     @property
     def outage(self) -> str | None:
@@ -262,7 +266,9 @@ class Follower:
         self._note_behind(0)
         await self._report_ready(await self._log.make_ready(self._vectors.model, position, self._clock()))
         # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
-        await self._vectors.count()
+        if (now_s := anyio.current_time()) - self._looked_at_s >= LEAST_BETWEEN_LOOKS_S:
+            await self._vectors.count()
+            self._looked_at_s = now_s
 
     async def _report_ready(self, ready: list[str]) -> None:
         if ready:

@@ -48,6 +48,16 @@ class DictIndex:
         return len(self.values)
 
 
+class CountedIndex(DictIndex):
+    """An index that counts how often it is asked how it is."""
+
+    counted = 0
+
+    async def count(self) -> int:
+        self.counted += 1
+        return await super().count()
+
+
 class Following:
     """A follower that runs until its document is ready, and what it did meanwhile."""
 
@@ -252,6 +262,14 @@ async def test_an_index_that_was_never_up_is_asked_for_before_the_log() -> None:
     index.generation = ""
     assert await Following(log, index).follower.step()
     assert (index.values, log.positions) == ({}, {})
+
+
+async def test_an_index_with_nothing_to_do_is_not_asked_at_every_look_at_the_log() -> None:
+    index = CountedIndex()
+    following = Following(ListLog(), index)
+    for _ in range(5):
+        await following.follower.step()
+    assert index.counted == 1
 
 
 async def test_a_ring_ends_the_idle_wait(monkeypatch: pytest.MonkeyPatch) -> None:
