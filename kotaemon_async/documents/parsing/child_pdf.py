@@ -186,8 +186,7 @@ def _body_size(pages: Sequence[PageLines]) -> float:
     """Return the size in which most letters of these pages are set."""
     count: Counter[float] = Counter()
     for page in pages:
-        for line in page.lines:
-            count[round(line.size, 1)] += len(line.text)
+        count.update(page.letters)
     return max(count.items(), key=lambda one: (one[1], one[0]), default=(0.0, 0))[0]
 
 

@@ -44,9 +44,15 @@ class PageLines(Content):
     #: Whether some of its text was none and is left out.
     is_garbled: bool = False
     edges: frozenset[str] = field(init=False)
+    #: How many letters are set in each size; the pages around it ask as well.
+    letters: Counter[float] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", edges(self.lines, self.height))
+        letters: Counter[float] = Counter()
+        for line in self.lines:
+            letters[round(line.size, 1)] += len(line.text)
+        object.__setattr__(self, "letters", letters)
 
     @property
     def has_text(self) -> bool:
