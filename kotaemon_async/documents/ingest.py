@@ -46,6 +46,8 @@ SHOW_WAITING_AFTER_S: Final = 5.0
 RENEWALS_PER_LEASE: Final = 6
 #: Pages that are read from the ledger at once when work on a document goes on.
 KNOWN_PAGES: Final = 64
+#: From more batches than this on a document is long, and its first batches are small.
+LONG_BATCHES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +352,8 @@ class Ingest:
         A page that is read from its picture takes seconds: the batch ends with the first one that it may.
         """
         self._require_capacity()
-        total, last = run.parsed.pages_total, first + self._settings.batch_pages - 1
+        total = run.parsed.pages_total
+        last = first + self._batch_pages(first, total) - 1
         pages: list[Page] = []
         reached = first + cutter.held - 1
         while reached < min(last + 1, total):
@@ -360,6 +363,11 @@ class Ingest:
             if took_long and reached > first:
                 last = reached - (reached < total)
         return await to_thread.run_sync(cutter.cut, pages, min(last, total), abandon_on_cancel=True)
+
+    def _batch_pages(self, first: int, total: int) -> int:
+        """Return how many pages a batch has: in a long document the first ones grow, to be found soon."""
+        most = self._settings.batch_pages
+        return min(most, first) if total > LONG_BATCHES * most else most
 
     async def _commit(self, run: IngestRun, prepared: _Prepared) -> None:
         batch = await self._embedded_batch(run, prepared)

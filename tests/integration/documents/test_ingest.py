@@ -90,6 +90,15 @@ async def test_work_goes_on_from_the_last_checkpoint(rig: IngestFixture) -> None
     assert after[: len(before)] == before and len(set(after)) == len(after) > len(before)
 
 
+@pytest.mark.parametrize(("pages", "batches", "done"), [(8, 1, 2), (9, 1, 1), (9, 2, 3), (9, 3, 5)])
+async def test_the_first_pages_of_a_long_document_are_committed_in_small_batches(
+    rig: IngestFixture, pages: int, batches: int, done: int
+) -> None:
+    document_id = await rig.hand_in(english_pdf(pages))
+    await rig.worker(embedder=Broken(rig.embedder, good_calls=batches)).run(document_id)
+    assert (await rig.ledger.documents.get(document_id)).pages_done == done
+
+
 async def test_a_sentence_over_a_checkpoint_is_whole_when_work_goes_on(rig: IngestFixture) -> None:
     pages = [f"Hale of Leeds. It was {n}. The lamp {n} of the tower had been bought by" for n in range(1, 7)]
     document_id = await rig.hand_in(english_pdf(texts=pages))
