@@ -15,7 +15,7 @@ from kotaemon_async.stores import context
 from kotaemon_async.stores.collections import forget_unused, open_for_writing
 from kotaemon_async.stores.idempotency import KeyUse, keep_reply
 from kotaemon_async.stores.paging import folded_part, page_of, page_values
-from kotaemon_async.stores.scopes import collection_values, scope_values
+from kotaemon_async.stores.scopes import collection_values, holds, scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 from kotaemon_async.stores.watched import Taken, keep_taken, note_deleted
 
@@ -259,8 +259,8 @@ class Documents(Store):
         self, conn: apsw.Connection, chunk_ids: Sequence[str], scope: Scope = _EVERYWHERE
     ) -> dict[str, bool]:
         """Return those of the chunks that can be found in the scope, and whether each is written in CJK."""
-        rows = conn.execute(SQL["searchable"], {"ids": json.dumps(list(chunk_ids)), **scope_values(scope)})
-        return {name: bool(is_cjk) for name, is_cjk in rows}
+        rows, is_inside = conn.execute(SQL["searchable"], {"ids": json.dumps(list(chunk_ids))}), holds(scope)
+        return {name: bool(is_cjk) for name, is_cjk, *place in rows if is_inside(*place)}
 
     @reads
     def passages(
@@ -469,9 +469,11 @@ def passages_of(
     conn: apsw.Connection, chunk_ids: Sequence[str], scope: Scope = _EVERYWHERE
 ) -> dict[str, Passage]:
     """Return the passages of the chunks that can be found in the scope, by id, with score 0."""
-    rows = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids)), **scope_values(scope)})
+    rows, is_inside = conn.execute(SQL["passages"], {"ids": json.dumps(list(chunk_ids))}), holds(scope)
     found: dict[str, Passage] = {}
     for chunk_id, of, name, media_type, collection, created_at_s, page, place, head, text, over in rows:
+        if not is_inside(of, collection):
+            continue
         where, words = context.place_of(place, page, media_type), chunk_text(head, text, over)
         found[chunk_id] = Passage(
             chunk_id, of, name, page, words, 0.0, where, collection, media_type, created_at_s

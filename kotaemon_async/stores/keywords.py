@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import anyio.to_thread
@@ -12,7 +13,7 @@ from kotaemon_async.domain import text
 from kotaemon_async.domain.index_terms import VERSION, SearchTerms, earlier_terms, search_terms, segment
 from kotaemon_async.domain.model import Scope
 from kotaemon_async.domain.sentences import chunk_text
-from kotaemon_async.stores.scopes import scope_values
+from kotaemon_async.stores.scopes import holds, scope_values
 from kotaemon_async.stores.sqlite import Store, queries, reads, writes
 
 SQL = queries("keywords.sql")
@@ -118,8 +119,12 @@ def _few_rows(conn: apsw.Connection, scope: Scope) -> list[int] | None:
     if scope.collections is None and not scope.document_ids:
         return None
     few = max(FEW_CHUNKS, int(FEW_OF_ALL * int(conn.execute(SQL["last_row"]).get or 0)))
-    name = "rows_of_documents" if scope.document_ids else "rows_of_collections"
-    rows = [row for (row,) in conn.execute(SQL[name], {**scope_values(scope), "limit": few})]
+    of, values = "documents" if scope.document_ids else "collections", scope_values(scope)
+    sizes = (size for (size,) in conn.execute(SQL[f"sizes_of_{of}"], values))
+    if any(size >= few for size in accumulate(sizes)):
+        return None
+    # What documents say of themselves is not the truth while they are read anew.
+    rows = [row for (row,) in conn.execute(SQL[f"rows_of_{of}"], {**values, "limit": few})]
     return rows if len(rows) < few else None
 
 
@@ -128,11 +133,11 @@ def _in_scope(
 ) -> list[tuple[str, float]]:
     """Return the first of the hits, given by row, that are searchable and in the scope, by their ids."""
     found: list[tuple[str, float]] = []
-    step = LOOKED_UP_TOGETHER * limit
+    step, is_inside = LOOKED_UP_TOGETHER * limit, holds(scope)
     for at in range(0, len(hits), step):
         part = hits[at : at + step]
-        values = {"rows": json.dumps([row for row, _ in part]), **scope_values(scope)}
-        ids = dict(conn.execute(SQL["found_in_scope"], values))
+        rows = conn.execute(SQL["found"], {"rows": json.dumps([row for row, _ in part])})
+        ids = {row: chunk_id for row, chunk_id, *place in rows if is_inside(*place)}
         found += [(ids[row], score) for row, score in part if row in ids]
         if len(found) >= limit:
             break

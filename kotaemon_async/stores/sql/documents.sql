@@ -185,8 +185,6 @@ FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
 JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p.number = c.page
-WHERE (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
-  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: passages_across
 WITH numbered AS (
@@ -219,12 +217,10 @@ JOIN pages AS p ON p.document_id = c.document_id AND p.version = c.version AND p
 JOIN pages AS o ON o.document_id = c.document_id AND o.version = c.version AND o.number = c.page + 1
 
 -- name: searchable
-SELECT c.id, c.is_cjk
+SELECT c.id, c.is_cjk, d.id, d.collection
 FROM json_each(:ids) AS wanted
 JOIN chunks AS c ON c.id = wanted.value
 JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-WHERE (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
-  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: whole_page
 SELECT p.number, p.text, p.blocks, p.place, d.media_type, p.words FROM pages AS p

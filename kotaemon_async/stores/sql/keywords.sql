@@ -7,6 +7,12 @@ SELECT rowid, -bm25(keywords) AS score FROM keywords
 WHERE keywords MATCH :match AND +rowid IN (SELECT value FROM json_each(:rows))
 ORDER BY score DESC, rowid LIMIT :limit
 
+-- name: sizes_of_documents
+SELECT d.chunks_done FROM json_each(:document_ids) AS wanted CROSS JOIN documents AS d ON d.id = wanted.value
+
+-- name: sizes_of_collections
+SELECT d.chunks_done FROM json_each(:collections) AS wanted CROSS JOIN documents AS d ON d.collection = wanted.value
+
 -- name: rows_of_documents
 SELECT c.row
 FROM json_each(:document_ids) AS wanted
@@ -22,13 +28,11 @@ CROSS JOIN documents AS d ON d.collection = wanted.value
 CROSS JOIN chunks AS c ON c.document_id = d.id AND c.version = d.searchable_version
 LIMIT :limit
 
--- name: found_in_scope
-SELECT c.row, c.id
+-- name: found
+SELECT c.row, c.id, d.id, d.collection
 FROM json_each(:rows) AS found
 CROSS JOIN chunks AS c ON c.row = found.value
 CROSS JOIN documents AS d ON d.id = c.document_id AND d.searchable_version = c.version
-WHERE (:collections IS NULL OR d.collection IN (SELECT value FROM json_each(:collections)))
-  AND (:document_ids IS NULL OR d.id IN (SELECT value FROM json_each(:document_ids)))
 
 -- name: frequencies
 SELECT v.term, v.doc FROM json_each(:terms) AS wanted JOIN temp.vocabulary AS v ON v.term = wanted.value

@@ -168,6 +168,19 @@ async def test_a_document_that_was_moved_is_not_found_where_it_stood(ledger: Led
         assert list(await ledger.documents.passages([chunk], Scope((name,)))) == found
 
 
+async def test_a_passage_is_found_in_the_documents_that_are_named(ledger: Ledger) -> None:
+    await hand_in(ledger, "doc_1", ALICE, "papers")
+    await make_ready(ledger, "doc_1", batch_of([Page(1, "The seal is replaced.")]))
+    (chunk,) = [entry.chunk_id for entry in await ledger.vector_log.after(0, 10, "m")]
+    both = Scope(("papers",), ("doc_1",)), Scope(None, ("doc_2", "doc_1"))
+    for scope in both:
+        assert list(await ledger.documents.searchable([chunk], scope)) == [chunk]
+        assert list(await ledger.documents.passages([chunk], scope)) == [chunk]
+    for scope in (Scope(("papers",), ("doc_2",)), Scope(("secret",), ("doc_1",)), Scope(())):
+        assert not await ledger.documents.searchable([chunk], scope)
+        assert not await ledger.documents.passages([chunk], scope)
+
+
 async def hand_in_named(ledger: Ledger, number: int, name: str, collection: str, media_type: str) -> None:
     new = replace(new_document(f"doc_{number}", collection=collection, caller=ALICE), name=name)
     await ledger.documents.accept(replace(new, media_type=media_type), float(number))
