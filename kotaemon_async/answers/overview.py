@@ -232,9 +232,7 @@ class Overviews:
             return None
         passages = await self._documents.passages_across(document.id, _LOOKED_AT)
         sources = await verified(self._documents, passages)
-        offered = [one for one in candidates(sources) if _is_fit(one)]
-        if not offered:
-            offered = candidates(sources)
+        offered = await anyio.to_thread.run_sync(_offered, sources)
         if not offered:
             return None
         values, vectors = await self._values(offered, deadline)
@@ -395,6 +393,12 @@ def _spread(values: Sequence[float]) -> list[float]:
     """Return the values moved and stretched to reach from 0 to 1."""
     low, high = min(values), max(values)
     return [(value - low) / (high - low) if high > low else 0.0 for value in values]
+
+
+def _offered(sources: Sequence[Source]) -> list[Candidate]:
+    """Return the sentences that are fit for a summary, or all where none is."""
+    found = candidates(sources)
+    return [one for one in found if _is_fit(one)] or found
 
 
 def _chosen(

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import anyio.to_thread
+
 from kotaemon_async.answers import quotes
 from kotaemon_async.domain.model import Passage, PassageSentences, Place, Sentence
 from kotaemon_async.domain.sentences import spans
@@ -44,12 +46,21 @@ async def verified(documents: Documents, passages: Sequence[Passage]) -> tuple[S
         places = (place for one in _sentences(kept, passage) for place in one.places)
         wanted.update((passage.document_id, place.page) for place in places)
     texts = await documents.page_texts(wanted)
-    found = (_source(passage, kept.get(passage.id), texts) for passage in passages)
-    return tuple(source for source in found if source is not None)
+    # Where no sentences were kept, a long page is walked through once for each of its passages.
+    return await anyio.to_thread.run_sync(_sources, passages, kept, texts)
 
 
 def _sentences(kept: Mapping[str, PassageSentences], passage: Passage) -> tuple[Sentence, ...]:
     return kept[passage.id].sentences if passage.id in kept else ()
+
+
+def _sources(
+    passages: Sequence[Passage],
+    kept: Mapping[str, PassageSentences],
+    texts: Mapping[tuple[str, int], str],
+) -> tuple[Source, ...]:
+    found = (_source(passage, kept.get(passage.id), texts) for passage in passages)
+    return tuple(source for source in found if source is not None)
 
 
 def _source(

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import anyio
+import anyio.lowlevel
+
 from kotaemon_async.answers.sources import verified
 from kotaemon_async.domain.model import PassageSentences, Place, Sentence
 from tests.support.answering import passage
@@ -54,3 +57,22 @@ async def test_a_passage_without_sentences_is_cut_where_it_stands_on_its_page() 
 
 async def test_a_passage_that_stands_on_no_page_is_not_used() -> None:
     assert await verified(Documents(), [passage("Other words.", page=2), passage("Rules", page=9)]) == ()
+
+
+async def test_the_passages_of_a_long_page_do_not_hold_the_loop() -> None:
+    sentence = "The seal is changed in May. "
+    pages = {("d", 2): sentence * 5000}
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            await anyio.lowlevel.checkpoint()
+            turns += 1
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count_turns)
+        found = await verified(Documents(pages), [passage(3 * sentence, page=2)] * 16)
+        group.cancel_scope.cancel()
+    assert len(found) == 16
+    assert turns > 100
