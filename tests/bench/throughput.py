@@ -24,6 +24,7 @@ from tests.bench.pages import File
 INGEST_LIMIT_S: Final = 900.0
 #: The measuring takes its share of the same cores, so it is done sparingly.
 POLL_S: Final = 0.5
+MEMORY_EVERY_S: Final = 2.0
 _PASSAGES_AT_ONCE: Final = 200
 
 
@@ -46,7 +47,7 @@ class Throughput:
         self._service = service
         self._lags: list[tuple[Lag, Lag]] = []
         self.rounds: list[Round] = []
-        self.memory = Watch(service.process.pid)
+        self.memory = Watch(service.process.pid, MEMORY_EVERY_S)
 
     def round(self, files: Sequence[File], alone: EmbedderAlone) -> None:
         """Measure one round."""
