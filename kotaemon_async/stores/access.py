@@ -140,8 +140,8 @@ def _scope(
     names = _readable(conn, caller) if collection is None else read_names(conn, caller, collection)
     if names is None or not document_ids:
         return Scope(names, tuple(document_ids))
-    rows = conn.execute(SQL["of_documents"], {"ids": json.dumps(list(document_ids))})
-    found = {one: held_in for one, held_in in rows if held_in in set(names)}
+    rows, readable = conn.execute(SQL["of_documents"], {"ids": json.dumps(list(document_ids))}), set(names)
+    found = {one: held_in for one, held_in in rows if held_in in readable}
     return Scope(tuple(sorted(set(found.values()))), tuple(one for one in document_ids if one in found))
 
 
