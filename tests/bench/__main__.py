@@ -38,10 +38,8 @@ METRICS_IDLE: Final = 100
 STARTS_AGAIN: Final = 5
 #: Times on the clock, which a neighbour stretches.
 _CLOCK: Final = 0.3
-#: A neighbour takes from both in turns, hardly ever as much.
 _RATIO: Final = 0.03
 BOUNDS: Final = (
-    Bound("ingest.ratio", 0.92, _RATIO, at_least=True),
     Bound("ingest.cpu_ratio", 0.92, _RATIO, at_least=True),
     Bound("ingest.pages_per_s", 10, _CLOCK, at_least=True),
     Bound("ingest_english.pages_per_s", 20, _CLOCK, at_least=True),
@@ -155,7 +153,9 @@ def main() -> int:
         figures = measure(pack, Path(scratch), given.pages)
     documents = figures["documents"]
     print_table(figures)
-    holds = print_bounds(dict(flat(figures)), BOUNDS)
+    # A neighbour takes from both in turns, hardly ever as much: rounds that differ say how far it goes.
+    ratio = Bound("ingest.ratio", 0.92, max(_RATIO, figures["ingest"]["ratio_noise"]), at_least=True)
+    holds = print_bounds(dict(flat(figures)), (ratio, *BOUNDS))
     print_json(figures)
     return 0 if holds and documents["ready"] == documents["sent"] else 1
 

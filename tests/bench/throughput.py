@@ -124,6 +124,7 @@ def ratio_figures(rounds: Sequence[Round]) -> Json:
         "ratio": round(alone_s / clock_s, 3),
         "ratio_least": round(min(each), 3),
         "ratio_most": round(max(each), 3),
+        "ratio_noise": round((max(each) - min(each)) / 2 / len(rounds) ** 0.5 * clock_s / alone_s, 3),
         "cpu_ratio": round(sum(one.alone.cpu_s for one in rounds) / spent_s, 3),
         "cpu_ms_a_chunk": round(1000 * spent_s / chunks, 2),
     }

@@ -57,6 +57,7 @@ def test_the_ratio_is_that_of_the_sums_beside_the_least_and_the_most() -> None:
     ]
     figures = ratio_figures(done)
     assert (figures["ratio"], figures["ratio_least"], figures["ratio_most"]) == (0.9, 0.5, 1.0)
+    assert figures["ratio_noise"] == 0.196
     assert (figures["cpu_ratio"], figures["cpu_ms_a_chunk"], figures["pages_per_s"]) == (0.8, 50.0, 4.0)
 
 
