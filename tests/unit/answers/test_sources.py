@@ -75,4 +75,4 @@ async def test_the_passages_of_a_long_page_do_not_hold_the_loop() -> None:
         found = await verified(Documents(pages), [passage(3 * sentence, page=2)] * 16)
         group.cancel_scope.cancel()
     assert len(found) == 16
-    assert turns > 100
+    assert turns > 10
