@@ -266,9 +266,9 @@ class Follower:
         self._note_behind(0)
         await self._report_ready(await self._log.make_ready(self._vectors.model, position, self._clock()))
         # Asked although nothing is to be done: it brings a dead child back and notices a lost folder.
-        if (now_s := anyio.current_time()) - self._looked_at_s >= LEAST_BETWEEN_LOOKS_S:
+        if not 0 <= self._clock() - self._looked_at_s < LEAST_BETWEEN_LOOKS_S:
             await self._vectors.count()
-            self._looked_at_s = now_s
+            self._looked_at_s = self._clock()
 
     async def _report_ready(self, ready: list[str]) -> None:
         if ready:
