@@ -40,7 +40,7 @@ _SETTLED_S: Final = 2.0
 _LOOK_EVERY_S: Final = 60.0
 _AT_ONCE: Final = 20
 #: For each second of work on overviews in the background nothing is done for so many.
-_REST: Final = 2.0
+_REST: Final = 8.0
 #: Documents that suggestions and the points of a collection are taken from, and how many of either there are.
 _LOOKED_THROUGH: Final = 40
 _POINTS: Final = 5
