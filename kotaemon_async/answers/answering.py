@@ -26,7 +26,8 @@ from kotaemon_async.answers.draft import (
     given_again,
 )
 from kotaemon_async.answers.events import Ask, Done, Event, Interrupted, PassagesFound, Restart
-from kotaemon_async.answers.follow_up import QuestionRewriter, untold
+from kotaemon_async.answers.evidence import EvidenceSearch
+from kotaemon_async.answers.follow_up import QuestionRewriter
 from kotaemon_async.answers.llm.base import Clock, Deadline, Delta, Finish, Prompt, Provider
 from kotaemon_async.answers.llm.guarded import ProviderState
 from kotaemon_async.answers.next_questions import NextQuestions
@@ -34,19 +35,15 @@ from kotaemon_async.answers.overview import Overviews, Searches, request_of
 from kotaemon_async.answers.plain import PlainPrompt, PlainReply, said_by_a_model
 from kotaemon_async.answers.settings import AnswerDefaults, AnswerSettings
 from kotaemon_async.answers.small_talk import DialogueAct, Shelves, act_of, reply, without_manners
-from kotaemon_async.answers.sources import Documents, verified
+from kotaemon_async.answers.sources import Documents
 from kotaemon_async.domain.callers import Caller
 from kotaemon_async.domain.errors import KotaemonError, Refused, Unavailable
 from kotaemon_async.domain.model import Answer, Reason, Scope, ServedBy, new_id
 from kotaemon_async.resilience.background import wait_at_most
-from kotaemon_async.search.retrieval import SearchLost
 from kotaemon_async.stores.documents import Shelf, Unread
 from kotaemon_async.telemetry import impacted, metrics, traces
 from kotaemon_async.telemetry.health import Health
 
-#: The part of the time that the search may take, and the longest one; lanes have shorter limits of their own.
-_RETRIEVAL_SHARE = 0.5
-_RETRIEVAL_AT_MOST_S = 8.0
 #: Where the caller may look is known in this part of the time, and in at most so long.
 _ACCESS_SHARE = 0.25
 _ACCESS_AT_MOST_S = 2.0
@@ -95,7 +92,7 @@ class Answering:
         defaults: Callable[[], AnswerDefaults] = AnswerDefaults,
         clock: Clock = time.time,
     ) -> None:
-        self._retrieval = retrieval
+        self._evidence = EvidenceSearch(retrieval, documents, overviews, passages=settings.passages)
         self._chain = chain
         self._documents = documents
         self._answers = answers
@@ -108,7 +105,6 @@ class Answering:
         self._deadline_s = settings.deadline_s
         self._defaults = defaults
         self._clock = clock
-        self._passages = settings.passages
         self._coalescing = RequestCoalescing[Event]()
 
     @property
@@ -278,7 +274,7 @@ class Answering:
 
     async def _work(self, question: Question) -> AsyncGenerator[Event]:
         """Yield the events of a whole answer: search, then what the chain sends."""
-        found = await self._search(question)
+        found = await self._evidence.of(question)
         draft = Draft(question, found)
         yield PassagesFound(found.passages, found.reasons, found.sources)
         if found.asked_back:
@@ -355,45 +351,6 @@ class Answering:
                 draft.text, draft.evidence.sources, draft.question.deadline
             )
         return not all_unsupported(draft.claims)
-
-    async def _search(self, question: Question) -> Evidence:
-        """Return the passages that stand on their pages, and what was missing while searching."""
-        limit_s = min(_RETRIEVAL_AT_MOST_S, question.deadline.left_s() * _RETRIEVAL_SHARE)
-        evidence = Evidence()
-        if question.scope_lost is not None:
-            return Evidence(reasons=(Reason("ledger", question.scope_lost),))
-        if not any(map(str.isalnum, question.standalone)):
-            return Evidence(searched=True)  # a question of nothing but signs
-        try:
-            with traces.span("retrieve"), anyio.fail_after(limit_s):
-                if (overview := await self._overview(question)) is not None:
-                    return overview
-                found = await self._retrieval.search(
-                    question.standalone, question.scope, top_k=self._passages
-                )
-                evidence = Evidence(reasons=found.degraded)
-                sources = await verified(self._documents, found.passages)
-                sources = untold(sources, question.told) if question.told else sources
-            return replace(evidence, sources=sources, searched=True)
-        except TimeoutError:
-            lost: tuple[Reason, ...] = (Reason("retrieval", "timeout"),)
-        except SearchLost as error:
-            lost = tuple(error.lost)
-        except Unavailable as error:
-            lost = (Reason("retrieval", error.code),)
-        return replace(evidence, reasons=(*evidence.reasons, *lost))
-
-    async def _overview(self, question: Question) -> Evidence | None:
-        """Return what sums up the document that is meant, or what to ask back; None for other questions."""
-        wanted, ask = question.wanted, question.ask
-        if wanted is None or self._overviews is None:
-            return None
-        found = await self._overviews.summarized(wanted, ask, question.scope, question.deadline)
-        if found is not None:
-            return Evidence(found.sources, searched=True, overview=found.overview)
-        if wanted.subject:
-            return None
-        return Evidence(searched=True, asked_back=await self._overviews.which(_voice(ask), question.scope))
 
     async def _remember(self, question: Question, answer: Answer, provider: Provider) -> None:
         """Keep a model's answer that rests on a whole search, so that it may be given again."""
