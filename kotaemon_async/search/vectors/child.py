@@ -77,13 +77,9 @@ class Index:
         self._chunks = open_collection(folder)
         #: Chroma reads every row to count them, so it is asked once after a change; None until then.
         self._counted: int | None = None
+        self._probe()
         self._exact = Matrix(folder / files.EXACT, dimension)
-        if self.is_exact:
-            # Sealed by the last child, with Chroma's files as they are: its graph is loaded when it is asked.
-            self._counted = len(self._exact)
-        else:
-            self._probe()
-            self._agree()
+        self._agree()
         if fresh:
             self._write_mark()
         self._files = files.Files(folder)
