@@ -43,7 +43,7 @@ class Scene:
         self.folder, self.log, self.store = folder, log, store
         self.reached = 0
         self.moved = anyio.Event()
-        self.follower = Follower(log, store, clock=time.time, on_ready=self.note, batch=50)
+        self.follower = Follower(log, store, clock=time.time, on_ready=self.note, batch=50, rebuild_batch=50)
 
     async def note(self, ready: list[str]) -> None:
         self.reached = int(ready[0].removeprefix("at "))
