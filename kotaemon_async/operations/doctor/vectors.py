@@ -129,7 +129,7 @@ class _Comparison:
         return [Difference("vectors_wrong", one) for one in lost] if is_wrong else []
 
     async def _overlooked(self) -> list[Difference]:
-        """Return what the graph misses beside the exact search, in the collections of some documents."""
+        """Return what the graph misses beside the exact search, near chunks of some documents."""
         canaries = await self._ledger.vector_log.canaries(SAMPLE, self._position, self._vectors.model)
         recall = await self._comparison.recall(canaries)
         if recall is None or recall >= LEAST_RECALL:
