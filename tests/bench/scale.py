@@ -32,7 +32,7 @@ from kotaemon_async.resilience.memory import usage
 from kotaemon_async.stores.ledger import FILE, Ledger
 from tests.bench import scale_report
 from tests.bench.bounds import print_bounds
-from tests.bench.figures import lag_figures, lag_max_s, lag_of, machine, quantiles_ms, timed
+from tests.bench.figures import cpu_s, lag_figures, lag_max_s, lag_of, machine, quantiles_ms, timed
 from tests.bench.scale_fill import (
     SMALL_COLLECTIONS,
     Filler,
@@ -141,9 +141,10 @@ class Stage:
         return self._timed([self._search(scopes[n % len(scopes)], mode) for n in range(REPEATS)])
 
     def _timed(self, asked: Sequence[Callable[[], object]]) -> Json:
-        cpu_s = self._cpu_s()
+        pid = self._service.process.pid
+        before_s = cpu_s(pid)
         seconds = [timed(one) for one in asked]
-        spent_ms = 1000 * (self._cpu_s() - cpu_s) / len(asked)
+        spent_ms = 1000 * (cpu_s(pid) - before_s) / len(asked)
         return quantiles_ms(seconds) | {"cpu_ms": round(spent_ms, 1)}
 
     def _at_once(self) -> Json:
@@ -170,9 +171,6 @@ class Stage:
         self._client.post("/api/v1/doctor", {"repair": False, "deep": True}, timeout_s=None)
         figures = lag_figures(before, lag_of(self._service))
         return figures | {"max": round(1000 * lag_max_s(self._client), 1)}
-
-    def _cpu_s(self) -> float:
-        return sum(part.cpu_s for part in usage(pid=self._service.process.pid).values())
 
 
 class Asker:
