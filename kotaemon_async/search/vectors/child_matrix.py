@@ -154,12 +154,13 @@ class Matrix:
         """Return the rows that stand in the scope, None for all; without documents all of them are in it."""
         if collections is None and not document_ids:
             return None
-        wanted = self._of_collection if collections is None else set(collections)
+        wanted = None if collections is None else set(collections)
         if document_ids:
             numbers = [n for one in set(document_ids) for n in self._of_document.get(one, ())]
-            numbers = [n for n in numbers if self._places[n][1] in wanted]
         else:
-            numbers = [n for one in wanted for n in self._of_collection.get(one, ())]
+            numbers = [n for one in wanted or () for n in self._of_collection.get(one, ())]
+        if document_ids and wanted is not None:
+            numbers = [n for n in numbers if self._places[n][1] in wanted]
         fits = np.zeros(len(self._places), np.bool_)
         fits[numbers] = True
         return np.flatnonzero(fits[self._place[: len(self)]])

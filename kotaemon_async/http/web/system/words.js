@@ -307,6 +307,7 @@ export const words = {
   "step.plain": ["A program's own prompt", "程序自用提示"],
   "step.retrieve": ["Finding passages", "查找段落"],
   "step.search": ["Searching", "检索"],
+  "step.wait for a turn": ["Waiting for a turn", "等待轮到"],
   "step.embed query": ["Embedding the question", "问题向量化"],
   "step.keywords": ["By keywords", "按关键词"],
   "step.vectors search": ["By vectors", "按向量"],
