@@ -1,6 +1,7 @@
 """What the keyword index finds first: figures, codes, single characters, capitals, either Chinese script."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -239,3 +240,55 @@ async def test_every_scope_has_its_own_best_in_their_order(
         asked = drawn.sample(WORDS, drawn.randint(1, 3))
         found = await ledger.keywords.search(" ".join(asked), scope, limit)
         assert found == plainly(tmp_path, asked, scope, limit)
+
+
+#: Words of forty documents of ten chunks: one that all have, and one in twelve of them.
+COMMON_QUESTIONS = {
+    "what is rare is enough": ("cargo reef", 2),
+    "fewer have what is rare than are wanted": ("cargo reef", 10),
+    "all is common": ("cargo", 3),
+    "nothing is common": ("reef", 3),
+}
+
+
+@pytest.mark.parametrize(("query", "limit"), COMMON_QUESTIONS.values(), ids=COMMON_QUESTIONS)
+async def test_what_only_common_terms_are_found_by_is_not_missed_among_many(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, limit: int
+) -> None:
+    for number in range(40):
+        await ledger.documents.accept(new_document(f"doc_{number}", collection="a"), 1.0)
+        rare = "reef reef" if number % 10 == 3 else "gulf"
+        terms = [f"cargo {rare if n < 3 else 'gulf'}" + " tug" * (number + n) for n in range(10)]
+        await index(ledger, f"doc_{number}", replace(word_batch(10), terms=terms))
+    monkeypatch.setattr(keywords, "MANY_CHUNKS", 100)
+    monkeypatch.setattr(keywords, "WIDER", 3)
+    found = await ledger.keywords.search(query, Scope(), limit)
+    assert found == plainly(tmp_path, query.split(), Scope(), limit)
+
+
+async def test_among_many_chunks_those_with_common_terms_alone_are_not_scored(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.documents.accept(new_document("doc", collection="a"), 1.0)
+    terms = [f"cargo reef {'tug ' * 9}" if n % 25 == 1 else "cargo cargo cargo" for n in range(100)]
+    await index(ledger, "doc", replace(word_batch(100), terms=terms))
+    few = await ledger.keywords.search("cargo reef", Scope(), 1)
+    monkeypatch.setattr(keywords, "MANY_CHUNKS", 100)
+    monkeypatch.setattr(keywords, "WIDER", 4)
+    assert await ledger.keywords.search("cargo reef", Scope(), 1) == few
+    scored = list[str]()
+    monkeypatch.setattr(keywords, "SQL", _Noting(keywords.SQL, scored))
+    await ledger.keywords.search("cargo reef", Scope(), 1)
+    assert [name for name in scored if name.startswith("best")] == ["best_of_all", "best_of_rows"]
+
+
+class _Noting(dict[str, str]):
+    """Queries whose names are noted when they are asked for."""
+
+    def __init__(self, queries: Mapping[str, str], noted: list[str]) -> None:
+        super().__init__(queries)
+        self._noted = noted
+
+    def __getitem__(self, name: str) -> str:
+        self._noted.append(name)
+        return super().__getitem__(name)
