@@ -26,7 +26,9 @@ class IngestSettings(SettingsSection):
     """How documents are worked on."""
 
     concurrency: int = setting(3, "Documents at once.", ge=1, le=64)
-    batch_pages: int = setting(8, "Pages committed at once, as a checkpoint.", ge=1, le=256)
+    batch_pages: int = setting(
+        8, "Pages committed at once; fewer where a long document begins.", ge=1, le=256
+    )
     max_pages: int = setting(5000, "Longest document that is accepted, in pages.", ge=1)
     lease_s: float = setting(30.0, "Lease of a document; without renewal another worker takes over.", ge=6)
     max_queued: int = setting(10_000, "Longest queue of documents; further uploads get 429.", ge=1)
