@@ -58,9 +58,9 @@ class SearchTerms:
 def index_terms(source: str) -> list[str]:
     """Return every term of a text, its words in order first."""
     folded = text.folded(source)
-    runs = list(text.RUN.finditer(text.bare(folded)))
-    words = [term for run in runs for term in text.run_terms(run)]
-    last = [run["cjk"][-1] for run in runs if run["cjk"] and len(run["cjk"]) > 1]
+    bare = text.bare(folded)
+    words = text.terms_of(bare)
+    last = [run[-1] for run in text.CJK_RUN.findall(bare) if len(run) > 1]
     known = set(words)
     return [*words, *last, *(term for term in _wholes(source, folded) if term not in known)]
 

@@ -95,3 +95,29 @@ def test_every_traditional_character_has_a_simplified_one_that_stays() -> None:
     assert len(pairs) == 4137
     assert not set(pairs.values()) & set(pairs)
     assert "漢語資料庫備份與檢查".translate(pairs) == "汉语资料库备份与检查"
+
+
+@pytest.mark.parametrize(
+    "character", [*domain_text._FOLDED, "\u00b7", "\u2019", "\u3002", "\u4e2d", "\u9f8d"]
+)
+def test_a_character_folded_alone_is_what_it_becomes_in_a_text(character: str) -> None:
+    for text in (f"a{character}b", f"\u4e2d{character}\u56fd", character * 2):
+        assert folded(text) == domain_text._folded_whole(text)
+
+
+@given(
+    st.text(
+        st.sampled_from(
+            ["a", "\u0301", "\u4e2d", "\u9f8d", "\u2ed3", "\u1100", "\u1161", *domain_text._FOLDED]
+        )
+    )
+)
+def test_the_fast_way_of_folding_gives_what_the_whole_one_gives(text: str) -> None:
+    assert folded(text) == domain_text._folded_whole(text)
+
+
+@given(st.text(st.characters(exclude_categories=("Cn", "Cs", "Co"))))
+def test_the_part_of_cjk_characters_is_that_of_all_letters_and_digits(text: str) -> None:
+    letters = sum(map(str.isalnum, text))
+    count = sum(map(domain_text.is_cjk, text))
+    assert cjk_share(text) == pytest.approx(count / letters if letters else 0.0)
