@@ -72,14 +72,15 @@ class Index:
         fresh = not database.exists() and not self._mark.exists()
         folder.mkdir(parents=True, exist_ok=True)
         self.generation = f"{uuid.uuid4().hex}{self._kind}" if fresh else self._kept_generation()
-        if not fresh:
-            files.check(folder, database)
+        is_sealed = not fresh and files.check(folder, database)
         self._chunks = open_collection(folder)
-        #: Chroma reads every row to count them, so it is asked once after a change; None until then.
-        self._counted: int | None = None
-        self._probe()
         self._exact = Matrix(folder / files.EXACT, dimension)
-        self._agree()
+        #: Chroma reads every row to count them, so it is asked once after a change; None until then. Where
+        #: both were sealed they are alike, and its graph is loaded once the parent knows that they are there.
+        self._counted = len(self._exact) if is_sealed and self.is_exact else None
+        self._is_probed = False
+        if self._counted is None:
+            self._probe()
         if fresh:
             self._write_mark()
         self._files = files.Files(folder)
@@ -109,8 +110,11 @@ class Index:
 
     def _probe(self) -> None:
         """Query once: damaged index files fail at the first query, better now than in front of somebody."""
+        self._counted = None
         if len(self):
             self._nearest([1.0] * self._dimension, 1, None)
+        self._agree()
+        self._is_probed = True
 
     def _nearest(self, vector: Any, limit: int, where: dict[str, Any] | None) -> Any:
         return self._chunks.query(
@@ -129,6 +133,9 @@ class Index:
 
     def check_folder(self) -> None:
         """Raise FolderError when somebody else was at Chroma's files; the matrix begins anew for that."""
+        if not self._is_probed:
+            self._probe()
+            self._files.remember()  # Chroma has written when it loaded its graph
         self._files.check()
         self._exact.check()
 

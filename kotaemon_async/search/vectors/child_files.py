@@ -147,15 +147,19 @@ def break_seal(folder: Path) -> bool:
     return True
 
 
-def check(folder: Path, database: Path) -> None:
-    """Raise FolderLostError or FolderChangedError when the files are not as the last child left them.
+def check(folder: Path, database: Path) -> bool:
+    """Return whether the last child has sealed the files, and they are as it left them.
 
     After a crash there is no seal; then only the database says whether it is whole.
+
+    Raises: FolderLostError, FolderChangedError when they are not.
     """
     if not database.exists():
         raise FolderLostError("the vector index's database was deleted while it was closed")
-    if not break_seal(folder):
-        check_database(database)
+    if break_seal(folder):
+        return True
+    check_database(database)
+    return False
 
 
 def check_database(path: Path) -> None:

@@ -24,7 +24,7 @@ LEAST_BETWEEN_LOOKS_S: Final = 0.5
 FIRST_PAUSE_S: Final = 0.2
 LONGEST_PAUSE_S: Final = 5.0
 #: A report does not wait longer for the number of vectors.
-COUNT_TIMEOUT_S: Final = 1.0
+COUNT_TIMEOUT_S: Final = 0.3
 
 
 class FollowedLog(Protocol):

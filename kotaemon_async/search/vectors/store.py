@@ -68,7 +68,7 @@ class VectorStore:
         self._others: deque[_Waiting] = deque()
         self._wake_up = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
-        self._first: asyncio.Task[int] | None = None
+        self._has_tried = asyncio.Event()
 
     @classmethod
     async def open(
@@ -93,13 +93,11 @@ class VectorStore:
     def begin(self) -> None:
         """Let the child open the index while the caller goes on; `tried` waits for it."""
         self._pump = asyncio.create_task(self._serve(), name="vectors")
-        self._first = asyncio.create_task(self.count(), name="vectors_first")
 
     async def tried(self) -> None:
-        """Wait until the child has come up, or has failed once."""
-        if self._first is not None:
-            with suppress(Unavailable):
-                await self._first
+        """Wait until the child has come up, or has failed once, or takes too long."""
+        with anyio.move_on_after(self._call_timeout_s):
+            await self._has_tried.wait()
 
     @property
     def pid(self) -> int | None:
@@ -228,7 +226,6 @@ class VectorStore:
             self._pump = None
         for waiting in (*self._searches, *self._others):
             _resolve(waiting, unavailable("The vector index is closed."))
-        await self.tried()
         await self._supervisor.aclose()
 
     def _with_entries(
@@ -259,6 +256,9 @@ class VectorStore:
 
     async def _serve(self) -> None:
         """Serve the pipe as its only task, so a cancelled caller leaves nothing half read in it."""
+        with suppress(Exception):  # it fails again for whoever asks first, who is told
+            await self._supervisor.ready_child()
+        self._has_tried.set()
         while True:
             await self._wake_up.wait()
             queue = self._searches or self._others

@@ -132,8 +132,10 @@ class VectorSupervisor:
             self._count_damage(DAMAGE_OF_USE)
 
     def record_success(self) -> None:
-        """Record that a call went well."""
+        """Record that a call went well; by the first one of a child everything is loaded."""
         self._failures = 0
+        if not self._fresh_bytes and self.child is not None:
+            self._fresh_bytes = resident_bytes(self.child.process.pid)
 
     async def aclose(self) -> None:
         """End the child: ask first, then kill."""
@@ -193,7 +195,7 @@ class VectorSupervisor:
             raise
         if hello is not None:
             self.generation, self._started_s = hello.generation, self._clock()
-            self._fresh_bytes = resident_bytes(child.process.pid)
+            self._fresh_bytes = 0
             self.starts += 1
             log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
             log.info("child_started")

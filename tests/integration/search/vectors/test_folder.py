@@ -13,6 +13,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.domain.model import Scope
+from kotaemon_async.search.vectors import child_files
 from kotaemon_async.search.vectors.store import VectorStore
 from kotaemon_async.stores.vector_log import LogEntry
 from kotaemon_async.telemetry import metrics
@@ -222,3 +223,27 @@ async def test_deleted_vectors_are_counted_as_long_as_they_take_room(tmp_path: P
         await store.discard("worn")
         assert (await store.deleted(), rebuilds("worn")) == (0, before + 1)
         assert 1024 <= deleted <= 1536
+
+
+async def test_a_sealed_index_is_there_before_its_graph_is_loaded_and_put_aside_if_that_fails(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "vectors"
+    async with opened(folder, clock=Clock()) as store:
+        await fill(store)
+        generation = store.generation
+    file_in(folder, "index_metadata.pickle").write_bytes(b"no pickle")
+    child_files.seal(folder)
+    async with opened(folder, clock=Clock()) as store:
+        assert store.generation == generation
+        assert await until_counted(store) == 0
+        assert store.generation != generation
+
+
+async def test_what_chroma_writes_when_it_loads_its_graph_is_no_foreign_hand(tmp_path: Path) -> None:
+    async with opened(tmp_path / "vectors") as store:
+        await fill(store)
+    async with opened(tmp_path / "vectors") as store:
+        generation, count = store.generation, await store.count()
+        await store.apply(entries(32, 0), [])
+        assert (await store.count(), store.generation, store.starts) == (count, generation, 1)
