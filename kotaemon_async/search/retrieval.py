@@ -131,8 +131,8 @@ class Retrieval:
             raise SearchLost(lost)
         if mode != "keyword" and not by_vector.lost and self._space().status.is_partial:
             lost = (*lost, Reason("vectors", "vectors_rebuilding"))
-        passages = await self._passages(asked, scope, by_vector, by_keyword)
-        return Found(tuple(await self._at_their_pages(asked, passages[:top_k])), lost)
+        passages = await self._passages(asked, scope, by_vector, by_keyword, top_k)
+        return Found(tuple(await self._at_their_pages(asked, passages)), lost)
 
     async def _lanes(self, asked: _Asked, scope: Scope, limit: int, mode: Mode) -> tuple[Lane, Lane]:
         """Search by meaning and by words, side by side."""
@@ -155,9 +155,9 @@ class Retrieval:
         return found["vector"], found["keyword"]
 
     async def _passages(
-        self, asked: _Asked, scope: Scope, by_vector: Lane, by_keyword: Lane
+        self, asked: _Asked, scope: Scope, by_vector: Lane, by_keyword: Lane, top_k: int
     ) -> list[Passage]:
-        """Return all that was found and not deleted or moved away since, best first."""
+        """Return the best that was found and not deleted or moved away since, best first."""
         with traces.child_span("read passages"):
             known = await self._known(list({**dict(by_keyword.hits), **dict(by_vector.hits)}), scope)
         lanes = (by_vector, by_keyword)
@@ -170,7 +170,7 @@ class Retrieval:
                 ranking = await anyio.to_thread.run_sync(fuse)
         else:
             ranking = fusion.ranked(fusion.scaled(vectors or keywords))
-        return [replace(known[key], score=round(score, 6)) for key, score in ranking]
+        return [replace(known[key], score=round(score, 6)) for key, score in ranking[:top_k]]
 
     async def _known(self, chunk_ids: Sequence[str], scope: Scope) -> dict[str, Passage]:
         with self._read_in_time():
