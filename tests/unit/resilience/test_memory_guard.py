@@ -5,7 +5,7 @@ import pytest
 
 from kotaemon_async.domain.errors import Unavailable
 from kotaemon_async.resilience.memory import ProcessUsage
-from kotaemon_async.resilience.memory_guard import RELIEF_EVERY_S, MemoryGuard
+from kotaemon_async.resilience.memory_guard import CALM_EVERY_S, EVERY_S, RELIEF_EVERY_S, MemoryGuard
 from kotaemon_async.resilience.settings import MemorySettings
 from kotaemon_async.telemetry import metrics
 from kotaemon_async.telemetry.health import Health
@@ -148,3 +148,28 @@ async def test_the_guard_looks_until_it_is_cancelled() -> None:
         await rested.wait()
         group.cancel_scope.cancel()
     assert seen == [1, 1, 0, 0]
+
+
+async def test_it_looks_less_often_while_less_than_half_is_used() -> None:
+    machine, rested, rests_s = Machine(70), anyio.Event(), list[float]()
+
+    async def sleep(seconds: float) -> None:
+        rests_s.append(seconds)
+        machine.used_bytes -= 10
+        if machine.used_bytes < 30:
+            rested.set()
+            await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(lambda: machine.guard.run(sleep=sleep))
+        await rested.wait()
+        group.cancel_scope.cancel()
+    assert rests_s == [EVERY_S, EVERY_S, EVERY_S, CALM_EVERY_S, CALM_EVERY_S]
+
+
+async def test_the_health_report_looks_again_when_the_last_look_is_old_or_half_is_used() -> None:
+    machine = Machine(40)
+    reported = []
+    for machine.now_s, machine.used_bytes in ((0.0, 40), (5.0, 60), (11.0, 60), (12.0, 61)):
+        reported.append((await machine.guard.check())["used_bytes"])
+    assert reported == [40, 40, 60, 61]
