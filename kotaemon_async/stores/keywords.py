@@ -54,8 +54,7 @@ class Keywords(Store):
             return []
         rows = _few_rows(conn, scope)
         if rows is not None:
-            values = {"match": match, "rows": json.dumps(rows), "limit": limit}
-            return _in_scope(conn, list(conn.execute(SQL["best_of_rows"], values)), scope, limit)
+            return _in_scope(conn, _best_of(conn, match, rows, limit), scope, limit)
         # A lone CJK character begins so many terms that it is common, too.
         telling = _telling(conn, terms, counts)
         return _best(conn, match, _any_of(telling, begun) if telling else match, scope, limit)
@@ -136,9 +135,15 @@ def _scored(conn: apsw.Connection, match: str, telling: str, limit: int) -> list
     if telling != match:
         first = list(conn.execute(SQL["best_of_all"], {"match": telling, "limit": limit}))
         if len(first) == limit:
-            rows = json.dumps([row for row, _ in first])
-            return list(conn.execute(SQL["best_of_rows"], {"match": match, "rows": rows, "limit": limit}))
+            return _best_of(conn, match, [row for row, _ in first], limit)
     return list(conn.execute(SQL["best_of_all"], {"match": match, "limit": limit}))
+
+
+def _best_of(conn: apsw.Connection, match: str, rows: Sequence[int], limit: int) -> list[tuple[int, float]]:
+    """Return the best of these rows with their scores; those of one document are near together."""
+    ends = {"first": min(rows, default=0), "last": max(rows, default=0)}
+    values = {"match": match, "rows": json.dumps(rows), "limit": limit, **ends}
+    return list(conn.execute(SQL["best_of_rows"], values))
 
 
 def _few_rows(conn: apsw.Connection, scope: Scope) -> list[int] | None:

@@ -4,7 +4,8 @@ WHERE keywords MATCH :match ORDER BY score DESC, rowid LIMIT :limit
 
 -- name: best_of_rows
 SELECT rowid, -bm25(keywords) AS score FROM keywords
-WHERE keywords MATCH :match AND +rowid IN (SELECT value FROM json_each(:rows))
+WHERE keywords MATCH :match AND rowid BETWEEN :first AND :last
+    AND +rowid IN (SELECT value FROM json_each(:rows))
 ORDER BY score DESC, rowid LIMIT :limit
 
 -- name: sizes_of_documents
