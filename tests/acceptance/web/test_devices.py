@@ -39,6 +39,11 @@ class People:
         """Return what the service says to somebody."""
         return httpx.get(self.url + path, headers=bearer(self.keys[who]), trust_env=False, timeout=WAIT_S)
 
+    def rename(self, who: str, conversation: str, title: str) -> None:
+        """Give a conversation of somebody another title."""
+        url, key = f"{self.url}/api/v1/conversations/{conversation}", bearer(self.keys[who])
+        httpx.patch(url, headers=key, json={"title": title}, trust_env=False).raise_for_status()
+
 
 def new_key(scripted: ScriptedService, name: str) -> str:
     """Make a key for somebody who may ask and write."""
@@ -121,6 +126,44 @@ def test_versions_names_and_pins_are_the_same_on_both_devices(both: tuple[Page, 
     desk.keyboard.press("Enter")
     phone.locator("#show-sheet").tap()
     expect(phone.locator(".talks a[aria-current]")).to_have_text("The crane, twice")
+
+
+#: The end of an answer does not reach the page before `letEnd` is called.
+HOLD_THE_END = """() => {
+  const whole = window.fetch;
+  const held = new Promise((resolve) => { window.letEnd = resolve; });
+  const wait = new TransformStream({
+    async transform(piece, control) {
+      if (new TextDecoder().decode(piece).includes("event: done")) await held;
+      control.enqueue(piece);
+    },
+  });
+  window.fetch = async (address, init) => {
+    const response = await whole(address, init);
+    const isAnswer = init?.method === "POST" && String(address).endsWith("/api/v1/answers");
+    return isAnswer ? new Response(response.body.pipeThrough(wait), response) : response;
+  };
+}"""
+
+
+def test_a_version_chosen_elsewhere_before_the_end_has_come_is_shown(
+    people: People, both: tuple[Page, Page]
+) -> None:
+    desk, phone = both
+    turn = ask(desk, "What did the crane cost, chosen elsewhere?")
+    follow(desk, phone)
+    desk.evaluate(HOLD_THE_END)
+    turn.locator('[data-do="again"]').click()
+    expect(phone.locator(".versions")).to_have_text("2/2")
+    phone.locator('[data-do="before"]').tap()
+    expect(phone.locator(".versions")).to_have_text("1/2")
+    # What is told after it has come to the desk, so that has, too.
+    people.rename("ada", desk.evaluate("location.hash").rpartition("/")[2], "Told after the choice")
+    expect(desk.locator(".talks a[aria-current]")).to_have_text("Told after the choice")
+    expect(desk.locator(".turn")).not_to_have_attribute("data-state", "done")
+    desk.evaluate("window.letEnd()")
+    expect(desk.locator(".turn")).to_have_attribute("data-state", "done")
+    expect(desk.locator(".versions")).to_have_text("1/2")
 
 
 def test_what_is_pinned_or_deleted_on_one_device_is_so_on_the_other(both: tuple[Page, Page]) -> None:

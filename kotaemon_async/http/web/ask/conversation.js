@@ -241,7 +241,10 @@ export class Conversation {
     } finally {
       this.#own.delete(turn.key);
       const told = this.turns.find((other) => other.key === turn.key)?.told;
-      if (told) this.#change(turn.key, (now) => turnOf(told, { ...now, isOwn: false }));
+      if (told) {
+        this.#change(turn.key, () => ({ isOwn: false }));
+        this.#hear(told);
+      }
     }
   }
 

@@ -77,7 +77,9 @@ export function withAnswer(turns, answer) {
   }
   if (before.isOwn && isRunning(before) && answer.status !== "running") {
     // Its own connection is not there yet: it tells how the answer came about, and what became void.
-    return answer.id === before.replaces ? turns : turns.with(at, { ...before, told: answer });
+    // The version before it is not told of anew once it is known, unless somebody has chosen it.
+    const isBefore = answer.id === before.replaces && !before.answer;
+    return isBefore ? turns : turns.with(at, { ...before, told: answer });
   }
   const isOther = before.answer && before.answer.id !== answer.id;
   return turns.with(at, turnOf(answer, isOther ? { ...EMPTY, key: before.key } : before));
