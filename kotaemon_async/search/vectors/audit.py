@@ -25,9 +25,10 @@ SAMPLE: Final = 32
 FEW: Final = 8
 #: A search for a chunk's own vector finds it, or another one with the same text; less means: not found.
 FOUND_COSINE: Final = 0.98
-#: So many of the nearest to a chunk are compared with what the graph finds.
+#: So many of the nearest to a chunk are compared with what the graph finds. The bytes of the matrix err by
+#: up to five thousandths of a cosine, in few dimensions more often than in many: so near is as near.
 NEAREST: Final = 5
-SAME_NEARNESS: Final = 1e-3
+SAME_NEARNESS: Final = 5e-3
 #: HNSW is approximate: a rare node that no search reaches is no damage.
 UNREACHABLE_RATIO: Final = 0.1
 #: So many chunks are compared at once: a search that comes meanwhile waits for them in the child.
