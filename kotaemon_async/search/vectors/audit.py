@@ -25,10 +25,9 @@ SAMPLE: Final = 32
 FEW: Final = 8
 #: A search for a chunk's own vector finds it, or another one with the same text; less means: not found.
 FOUND_COSINE: Final = 0.98
-#: So many of the nearest to a chunk are compared with what the graph finds. The bytes of the matrix err by
-#: up to five thousandths of a cosine, in few dimensions more often than in many: so near is as near.
+#: So many of the nearest to a chunk are compared with what the graph finds; another one so near is as good.
 NEAREST: Final = 5
-SAME_NEARNESS: Final = 5e-3
+SAME_NEARNESS: Final = 1e-3
 #: HNSW is approximate: a rare node that no search reaches is no damage.
 UNREACHABLE_RATIO: Final = 0.1
 #: So many chunks are compared at once: a search that comes meanwhile waits for them in the child.
@@ -174,8 +173,9 @@ class IndexComparison:
             exact = await self._vectors.search(entry.vector, limit=NEAREST, scope=Scope())
             graph = await self._vectors.search_graph(entry.vector, limit=NEAREST, scope=Scope())
             if exact:
-                farthest = exact[-1][1] - SAME_NEARNESS
-                found += sum(near >= farthest for _, near in graph)
+                nearest, farthest = {key for key, _ in exact}, exact[-1][1] - SAME_NEARNESS
+                # The same chunk is found however far it is said to be: the exact search rounds to bytes.
+                found += sum(key in nearest or near >= farthest for key, near in graph)
                 wanted += len(exact)
         return found / wanted if wanted else None
 

@@ -343,6 +343,18 @@ async def test_what_the_graph_alone_does_not_find_is_told_and_no_damage() -> Non
     assert (scene.index.discarded, scene.audit.is_wrong) == ([], False)
 
 
+async def test_what_both_find_is_found_though_the_exact_search_rounds() -> None:
+    scene = await settled(25)
+    scene.index.is_exact, as_it_is = True, scene.index.search_graph
+
+    async def rounded_less(vector: Vector, *, limit: int, scope: Scope) -> list[tuple[str, float]]:
+        return [(key, near - 0.005) for key, near in await as_it_is(vector, limit=limit, scope=scope)]
+
+    scene.index.search_graph = rounded_less  # type: ignore[method-assign]
+    await scene.later()
+    assert scene.audit.recall == 1
+
+
 async def test_a_sweep_rests_longer_than_it_stands_in_the_way() -> None:
     scene = await settled(2 * WINDOW)
 
