@@ -147,7 +147,7 @@ class Index:
         files.seal(self._folder)
 
     def hello(self) -> dict[str, Any]:
-        return {"generation": self.generation, "count": len(self)}
+        return {"generation": self.generation, "count": len(self), "is_exact": self.is_exact}
 
     def count(self, _request: dict[str, Any]) -> dict[str, Any]:
         if self._counted is None and self.is_exact:

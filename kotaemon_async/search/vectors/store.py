@@ -63,7 +63,6 @@ class VectorStore:
         self._clock = clock
         self._supervisor = VectorSupervisor(location, clock, launched=launched)
         self._busy_since_s: float | None = None
-        self._exact_since = 0
         self._searches: deque[_Waiting] = deque()
         self._others: deque[_Waiting] = deque()
         self._wake_up = asyncio.Event()
@@ -135,7 +134,7 @@ class VectorStore:
     @property
     def is_exact(self) -> bool:
         """Return whether the present child has every vector in its matrix, as far as it has said so."""
-        return bool(self._exact_since) and self._exact_since == self._supervisor.starts
+        return self._supervisor.is_exact
 
     async def apply(self, upserts: Sequence[LogEntry], deletes: Sequence[str]) -> None:
         """Write the entries; applying them again is harmless. A vector of another length is deleted.
@@ -304,16 +303,8 @@ class VectorStore:
             await supervisor.retire(child, grace_s=CLOSE_GRACE_S)
             supervisor.record_failure(reply)
             raise unavailable(f"The vector index failed and is started again: {reply.error}")
-        supervisor.record_success()
-        self._note_exact(is_exact=reply.is_exact)
+        supervisor.record_success(reply)
         return reply
-
-    def _note_exact(self, *, is_exact: bool) -> None:
-        if is_exact == self.is_exact:
-            return
-        self._exact_since = self._supervisor.starts if is_exact else 0
-        log = logger.bind(generation=self.generation)
-        log.info("exact_search_began") if is_exact else log.warning("exact_search_ended")
 
 
 def _resolve(waiting: _Waiting, outcome: VectorReply | Exception) -> None:

@@ -65,6 +65,7 @@ class VectorSupervisor:
         self.child: VectorChild | None = None
         self._clock = clock
         self._fresh_bytes = 0
+        self._is_exact = False
         self._broken: DiscardReason | None = None
         self._failures = 0
         self._damage = 0
@@ -77,6 +78,11 @@ class VectorSupervisor:
     def is_ready(self) -> bool:
         """Return whether there is a child that lives and has said hello."""
         return self.child is not None and self.child.process.returncode is None and self._broken is None
+
+    @property
+    def is_exact(self) -> bool:
+        """Return whether the present child has every vector in its matrix, as far as it has said so."""
+        return self.child is not None and self._is_exact
 
     async def ready_child(self) -> VectorChild:
         """Return the child. Raises: Unavailable, at once during the pause after a failure."""
@@ -131,9 +137,10 @@ class VectorSupervisor:
         elif reply.reason:
             self._count_damage(DAMAGE_OF_USE)
 
-    def record_success(self) -> None:
+    def record_success(self, reply: VectorReply) -> None:
         """Record that a call went well; by the first one of a child everything is loaded."""
         self._failures = 0
+        self._note_exact(is_exact=reply.is_exact)
         if not self._fresh_bytes and self.child is not None:
             self._fresh_bytes = resident_bytes(self.child.process.pid)
 
@@ -142,6 +149,12 @@ class VectorSupervisor:
         child, self.child, self._launched = self.child or self._launched, None, None
         if child is not None:
             await child.process.aclose(grace_s=CLOSE_GRACE_S)
+
+    def _note_exact(self, *, is_exact: bool) -> None:
+        if is_exact != self._is_exact:
+            log = logger.bind(generation=self.generation)
+            log.info("exact_search_began") if is_exact else log.warning("exact_search_ended")
+        self._is_exact = is_exact
 
     def _count_failure(self) -> None:
         self._failures += 1
@@ -199,6 +212,8 @@ class VectorSupervisor:
             self.starts += 1
             log = logger.bind(child="vectors", generation=hello.generation, vectors=hello.count)
             log.info("child_started")
+            self._is_exact = False
+            self._note_exact(is_exact=hello.is_exact)
             return child
         if self._broken:
             return None

@@ -114,7 +114,7 @@ async def test_the_matrix_of_an_index_that_is_closed_is_there_again(tmp_path: Pa
     async with opened(tmp_path / "vectors") as store:
         await store.apply(entries(50), [])
     async with opened(tmp_path / "vectors") as store:
-        assert (await nearest(store, entries(50)[9]), store.is_exact) == ("c9", True)
+        assert (store.is_exact, await nearest(store, entries(50)[9])) == (True, "c9")
 
 
 def killed(store: VectorStore, folder: Path) -> None:
