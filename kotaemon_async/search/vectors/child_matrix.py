@@ -8,7 +8,8 @@ changed the file, the matrix begins anew and is filled from the ledger.
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -154,15 +155,14 @@ class Matrix:
         """Return the rows that stand in the scope, None for all; without documents all of them are in it."""
         if collections is None and not document_ids:
             return None
-        wanted = None if collections is None else set(collections)
-        if document_ids:
-            numbers = [n for one in set(document_ids) for n in self._of_document.get(one, ())]
-        else:
-            numbers = [n for one in wanted or () for n in self._of_collection.get(one, ())]
-        if document_ids and wanted is not None:
-            numbers = [n for n in numbers if self._places[n][1] in wanted]
+        places_of = self._of_document if document_ids else self._of_collection
+        found = map(places_of.get, document_ids or collections or ())
+        numbers: Iterator[int] = chain.from_iterable(filter(None, found))
+        if document_ids and collections is not None:
+            wanted = set(collections)
+            numbers = (n for n in numbers if self._places[n][1] in wanted)
         fits = np.zeros(len(self._places), np.bool_)
-        fits[numbers] = True
+        fits[np.fromiter(numbers, np.intp)] = True
         return np.flatnonzero(fits[self._place[: len(self)]])
 
     def search(
