@@ -56,14 +56,14 @@ class Keywords(Store):
         if rows is not None:
             return _in_scope(conn, _best_of(conn, match, rows, limit), scope, limit)
         # A lone CJK character begins so many terms that it is common, too.
-        telling = _telling(conn, terms, counts)
-        return _best(conn, match, _any_of(telling, begun) if telling else match, scope, limit)
+        rare = _rare(conn, terms, counts)
+        return _best(conn, match, _any_of(rare, begun) if rare else match, scope, limit)
 
     @reads
     def rarity(self, conn: apsw.Connection, terms: Sequence[str]) -> dict[str, float]:
         """Return the inverse document frequency of each term that any chunk holds."""
         wanted = list(dict.fromkeys(terms))[:MAX_TERMS]
-        chunks = max(LEAST_CHUNKS, int(conn.execute(SQL["last_row"]).get or 0))
+        chunks = max(LEAST_CHUNKS, _chunks(conn))
         counts = _frequencies(conn, wanted)
         return {term: math.log(1 + chunks / (0.5 + count)) for term, count in counts.items()}
 
@@ -106,17 +106,20 @@ def _any_of(terms: Sequence[str], beginnings: Sequence[str]) -> str:
     return " OR ".join([*(f'"{term}"' for term in terms), *(f'"{one}"*' for one in beginnings)][:MAX_TERMS])
 
 
-def _telling(conn: apsw.Connection, terms: Sequence[str], counts: Mapping[str, int]) -> Sequence[str]:
+def _chunks(conn: apsw.Connection) -> int:
+    """Return about how many chunks there are: rows of deleted ones count until the last are gone."""
+    return int(conn.execute(SQL["last_row"]).get or 0)
+
+
+def _rare(conn: apsw.Connection, terms: Sequence[str], counts: Mapping[str, int]) -> Sequence[str]:
     """Return the terms that are not common among many chunks; none where chunks are few."""
-    chunks = int(conn.execute(SQL["last_row"]).get or 0)
+    chunks = _chunks(conn)
     if chunks < MANY_CHUNKS:
         return ()
     return [term for term in terms if counts.get(term, 0) <= COMMON * chunks]
 
 
-def _best(
-    conn: apsw.Connection, match: str, telling: str, scope: Scope, limit: int
-) -> list[tuple[str, float]]:
+def _best(conn: apsw.Connection, match: str, rare: str, scope: Scope, limit: int) -> list[tuple[str, float]]:
     """Return the best in the scope with their scores; equal ones in the order in which they were read.
 
     To look up every match, most of which are not returned, would take twice as long as to score it.
@@ -124,16 +127,16 @@ def _best(
     wide = limit
     while True:
         wide *= WIDER
-        hits = _scored(conn, match, telling, wide)
+        hits = _scored(conn, match, rare, wide)
         found = _in_scope(conn, hits, scope, limit)
         if len(found) == limit or len(hits) < wide:
             return found
 
 
-def _scored(conn: apsw.Connection, match: str, telling: str, limit: int) -> list[tuple[int, float]]:
-    """Return the best rows with their scores: those of the best by what is telling, where that is enough."""
-    if telling != match:
-        first = list(conn.execute(SQL["best_of_all"], {"match": telling, "limit": limit}))
+def _scored(conn: apsw.Connection, match: str, rare: str, limit: int) -> list[tuple[int, float]]:
+    """Return the best rows with their scores: those of the best by what is rare, where these are enough."""
+    if rare != match:
+        first = list(conn.execute(SQL["best_of_all"], {"match": rare, "limit": limit}))
         if len(first) == limit:
             return _best_of(conn, match, [row for row, _ in first], limit)
     return list(conn.execute(SQL["best_of_all"], {"match": match, "limit": limit}))
@@ -150,7 +153,7 @@ def _few_rows(conn: apsw.Connection, scope: Scope) -> list[int] | None:
     """Return the rows of the scope's searchable chunks, None when they are not few."""
     if scope.collections is None and not scope.document_ids:
         return None
-    few = max(FEW_CHUNKS, int(FEW_OF_ALL * int(conn.execute(SQL["last_row"]).get or 0)))
+    few = max(FEW_CHUNKS, int(FEW_OF_ALL * _chunks(conn)))
     of, values = "documents" if scope.document_ids else "collections", scope_values(scope)
     sizes = (size for (size,) in conn.execute(SQL[f"sizes_of_{of}"], values))
     if any(size >= few for size in accumulate(sizes)):

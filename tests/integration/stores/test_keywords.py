@@ -242,7 +242,7 @@ async def test_every_scope_has_its_own_best_in_their_order(
         assert found == plainly(tmp_path, asked, scope, limit)
 
 
-#: Words of forty documents of ten chunks: one that all have, and one in twelve of them.
+#: Asked of forty documents of ten chunks, which all have one word; another one stands in twelve of them.
 COMMON_QUESTIONS = {
     "what is rare is enough": ("cargo reef", 2),
     "fewer have what is rare than are wanted": ("cargo reef", 10),
