@@ -25,7 +25,7 @@ from tests.bench.bounds import Bound, flat, print_bounds
 from tests.bench.embedder_alone import EmbedderAlone
 from tests.bench.figures import machine, print_table, quantiles_ms, timed
 from tests.bench.latency import SEARCHES, Latency
-from tests.bench.memory import settled
+from tests.bench.memory import Watch, settled
 from tests.bench.pages import FOLDERS, File, Source, files, rounds, sources_of
 from tests.bench.scale_fill import Questions, sentences_of
 from tests.bench.throughput import Throughput, ingested, ratio_figures
@@ -34,6 +34,8 @@ PAGES: Final = 1000
 ROUNDS: Final = 5
 #: Of others that are read while searches are timed: more than can be done meanwhile.
 MORE_PAGES: Final = 300
+#: While pages are read for the ratio memory is looked at seldom, and then more often.
+MEMORY_EVERY_S: Final = 2.0
 METRICS_IDLE: Final = 100
 STARTS_AGAIN: Final = 5
 #: Times on the clock, which a neighbour stretches.
@@ -64,7 +66,9 @@ def measure(pack: Path, scratch: Path, pages: int) -> Json:
         idle = settled(service.process.pid)
         throughput = _throughput(service, sources, scratch, pages)
         latency = Latency(service, sources, Questions(sentences), scratch)
-        waits = _waits(latency, list(files(sources, scratch, MORE_PAGES, random.Random(2), first_turn=9)))
+        more = list(files(sources, scratch, MORE_PAGES, random.Random(2), first_turn=9))
+        with Watch(service.process.pid, MEMORY_EVERY_S).running() as closely:
+            waits = _waits(latency, more)
         metrics_s = _metrics_s(service)
         starts_s = _starts_s(service)
     done = throughput.rounds
@@ -82,7 +86,7 @@ def measure(pack: Path, scratch: Path, pages: int) -> Json:
         "loop_lag_ms": throughput.lag(),
         "metrics_ms": quantiles_ms(metrics_s),
         "idle_pss_mb": idle["peak_mb"],
-        "peak_pss_mb": throughput.memory.figures()["peak_mb"],
+        "peak_pss_mb": max(watch.figures()["peak_mb"] for watch in (throughput.memory, closely)),
         "start_to_ready_s": starts_s,
     }
 

@@ -24,7 +24,7 @@ from tests.bench.pages import File
 INGEST_LIMIT_S: Final = 900.0
 #: The measuring takes its share of the same cores, so it is done sparingly.
 POLL_S: Final = 0.5
-MEMORY_EVERY_S: Final = 10.0
+MEMORY_SELDOM_S: Final = 10.0
 _PASSAGES_AT_ONCE: Final = 200
 #: A service that takes less of a core over so long has nothing more to do; overviews follow the documents.
 IDLE_CORES: Final = 0.1
@@ -51,7 +51,7 @@ class Throughput:
         self._service = service
         self._lags: list[tuple[Lag, Lag]] = []
         self.rounds: list[Round] = []
-        self.memory = Watch(service.process.pid, MEMORY_EVERY_S)
+        self.memory = Watch(service.process.pid, MEMORY_SELDOM_S)
 
     def round(self, files: Sequence[File], alone: EmbedderAlone) -> None:
         """Measure one round."""

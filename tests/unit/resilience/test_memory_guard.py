@@ -133,13 +133,14 @@ async def test_the_health_report_is_degraded_under_pressure_and_down_above_nine_
     assert error.value.code == "memory_high"
 
 
-async def test_the_guard_looks_until_it_is_cancelled() -> None:
-    machine, rested, seen = Machine(90), anyio.Event(), list[int]()
+async def rests(machine: Machine, least: int) -> list[tuple[float, int]]:
+    """Return seconds and pressure of each rest of the guard while the use falls by ten down to the least."""
+    rested, found = anyio.Event(), list[tuple[float, int]]()
 
-    async def sleep(_seconds: float) -> None:
-        seen.append(machine.guard.pressure)
+    async def sleep(seconds: float) -> None:
+        found.append((seconds, machine.guard.pressure))
         machine.used_bytes -= 10
-        if machine.used_bytes < 60:
+        if machine.used_bytes < least:
             rested.set()
             await anyio.sleep_forever()
 
@@ -147,24 +148,16 @@ async def test_the_guard_looks_until_it_is_cancelled() -> None:
         group.start_soon(lambda: machine.guard.run(sleep=sleep))
         await rested.wait()
         group.cancel_scope.cancel()
-    assert seen == [1, 1, 0, 0]
+    return found
+
+
+async def test_the_guard_looks_until_it_is_cancelled() -> None:
+    assert [pressure for _, pressure in await rests(Machine(90), 60)] == [1, 1, 0, 0]
 
 
 async def test_it_looks_less_often_while_less_than_half_is_used() -> None:
-    machine, rested, rests_s = Machine(70), anyio.Event(), list[float]()
-
-    async def sleep(seconds: float) -> None:
-        rests_s.append(seconds)
-        machine.used_bytes -= 10
-        if machine.used_bytes < 30:
-            rested.set()
-            await anyio.sleep_forever()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(lambda: machine.guard.run(sleep=sleep))
-        await rested.wait()
-        group.cancel_scope.cancel()
-    assert rests_s == [EVERY_S, EVERY_S, EVERY_S, CALM_EVERY_S, CALM_EVERY_S]
+    seconds = [rest_s for rest_s, _ in await rests(Machine(70), 30)]
+    assert seconds == [EVERY_S, EVERY_S, EVERY_S, CALM_EVERY_S, CALM_EVERY_S]
 
 
 async def test_the_health_report_looks_again_when_the_last_look_is_old_or_half_is_used() -> None:
